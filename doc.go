@@ -1,0 +1,2 @@
+// Package postproof TODO
+package postproof

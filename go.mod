@@ -1,0 +1,3 @@
+module github.com/postproof/postproof
+
+go 1.26
