@@ -1,0 +1,313 @@
+package postproof
+
+import (
+	"slices"
+	"time"
+)
+
+// Capabilities is what a vendor can do, as data: the ledger, the router and
+// the reconciler read it, so that a new vendor needs no new branch there. A
+// value is immutable once it is handed out.
+type Capabilities struct {
+	// Vendor is the vendor's name, as in errors, metrics and receipts:
+	// lower-case letters and digits.
+	Vendor      string
+	Idempotency Idempotency
+	Lookup      Lookup
+	Cancel      CancelWindow
+	// NoPaper are the raw statuses by which the vendor says, after it accepted
+	// a piece, that it will never print it.
+	NoPaper []string
+	// Poll is how often a piece's status is worth asking for; 0 means that
+	// callbacks tell.
+	Poll time.Duration
+	// Pieces are the products. Anything not listed cannot be printed.
+	Pieces []PieceSupport
+	// Countries are the ISO codes that can be mailed to.
+	Countries []string
+	// ModeFromKey is true when test and live credentials can be told apart.
+	ModeFromKey bool
+	Limits      Limits
+	// Rate is the request rate that the vendor states; zero when it states
+	// none.
+	Rate Rate
+}
+
+// IdempotencyKind says how a vendor recognises a repeated submission.
+type IdempotencyKind string
+
+// The kinds of idempotency.
+const (
+	// IdempotencyNone: a repeated submission is a second piece.
+	IdempotencyNone IdempotencyKind = ""
+	// IdempotencyKey: the same key within the window returns the first piece.
+	IdempotencyKey IdempotencyKind = "key"
+	// IdempotencyRef: our reference is unique; a repeat is refused as a
+	// duplicate and has to be looked up.
+	IdempotencyRef IdempotencyKind = "unique_reference"
+)
+
+// ReplayForm says what a repeated submission looks like on the wire.
+type ReplayForm string
+
+// The forms of a replay.
+const (
+	ReplaySameBody       ReplayForm = "same_body"       // 2xx with the first answer's object
+	ReplayConflict       ReplayForm = "conflict"        // 409, an error: look the piece up
+	ReplayConflictObject ReplayForm = "conflict_object" // 409 with the success body
+)
+
+// Idempotency describes a vendor's protection against repeats.
+type Idempotency struct {
+	Kind IdempotencyKind
+	// MinLen and MaxLen bound the length of the key or reference.
+	MinLen, MaxLen int
+	// Window is how long a key protects, from the first send; 0 means that
+	// the vendor states no end.
+	Window time.Duration
+	// Margin is taken off the window for clock skew and unknown start.
+	Margin time.Duration
+	Replay ReplayForm
+	// BodyCompared is true when the vendor states that it refuses another body
+	// under a used key.
+	BodyCompared bool
+}
+
+// Open reports whether a resend at the time now still falls into the window
+// of a key first sent at first. An unstated window stays open.
+func (i Idempotency) Open(first, now time.Time) bool {
+	switch {
+	case i.Kind == IdempotencyNone:
+		return false
+	case i.Window == 0 || first.IsZero():
+		return true
+	default:
+		return now.Before(i.Until(first))
+	}
+}
+
+// Until returns when the window of a key first sent at first closes; zero
+// when it never does.
+func (i Idempotency) Until(first time.Time) time.Time {
+	if i.Window == 0 {
+		return time.Time{}
+	}
+	return first.Add(i.Window - i.Margin)
+}
+
+// Lookup describes how a piece is found by our reference.
+type Lookup struct {
+	// ByRef is true when the vendor can be asked for a reference.
+	ByRef bool
+	// Settle is how long after the last moment at which a byte could have
+	// arrived an empty answer starts to mean something. Where a vendor
+	// documents no lag it is at least [MinSettle].
+	Settle time.Duration
+}
+
+// MinSettle is the settle time of a vendor that documents none.
+const MinSettle = 30 * time.Minute
+
+// SettleTime returns Settle, at least [MinSettle] when it is not set.
+func (l Lookup) SettleTime() time.Duration {
+	if l.Settle <= 0 {
+		return MinSettle
+	}
+	return l.Settle
+}
+
+// CancelWindow describes until when a piece can be stopped.
+type CancelWindow struct {
+	// Supported is true when the vendor can cancel at all.
+	Supported bool
+	// For is the window after acceptance; 0 when a daily cut-off rules.
+	For time.Duration
+	// Cutoff is the time of day at which the day's batch goes to press, in
+	// CutoffZone (an IANA name or "EST"); used when For is 0.
+	Cutoff     time.Duration
+	CutoffZone string
+	// Margin is taken off the end of the window.
+	Margin time.Duration
+}
+
+// Until returns the last moment at which a cancellation should be sent for a
+// piece accepted at the time given; zero when the vendor cannot cancel.
+func (c CancelWindow) Until(accepted time.Time) time.Time {
+	switch {
+	case !c.Supported:
+		return time.Time{}
+	case c.For > 0:
+		return accepted.Add(c.For - c.Margin)
+	}
+	zone := time.FixedZone("EST", -5*60*60)
+	if c.CutoffZone != "" && c.CutoffZone != "EST" {
+		if loaded, err := time.LoadLocation(c.CutoffZone); err == nil {
+			zone = loaded
+		}
+	}
+	local := accepted.In(zone)
+	day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
+	cut := day.Add(c.Cutoff)
+	if !local.Before(cut) {
+		cut = day.AddDate(0, 0, 1).Add(c.Cutoff)
+	}
+	return cut.Add(-c.Margin)
+}
+
+// PieceSupport is one product line of a vendor.
+type PieceSupport struct {
+	Kind PieceKind
+	// Sizes, Classes and Content are what the vendor prints of this kind.
+	Sizes   []Size
+	Classes []MailClass
+	Content []ContentKind
+	// ClassSizes restricts a class to some of the sizes, by size name; a class
+	// that is not a key goes with all.
+	ClassSizes map[MailClass][]string
+}
+
+// Limits are the longest values that a vendor takes; 0 means none stated.
+// Texts are counted in characters.
+type Limits struct {
+	Name, Company  int
+	Line1, Line2   int
+	Lines          int // both lines together
+	City           int
+	HTML           int           // markup of one side
+	FileBytes      int64         // one artwork file
+	MetadataPairs  int           // beside the reference
+	MetadataKey    int           //
+	MetadataValue  int           //
+	SendAhead      time.Duration // how far ahead a send date may lie
+	VariablesBytes int           // all template variables as JSON
+}
+
+// Rate is a number of requests in a time, per operation and credentials.
+type Rate struct {
+	Requests int
+	Per      time.Duration
+}
+
+// Supports returns nil when the vendor can print and mail the job, else an
+// error that says the first thing that does not fit: the reason why the
+// vendor is skipped. It reads form only (kind, size, class, content,
+// country, limits) and holds no personal data.
+func (c *Capabilities) Supports(job *Job) error {
+	v := violations{}
+	c.check(&v, job)
+	if len(v.fields) == 0 {
+		return nil
+	}
+	f := v.fields[0]
+	return &Error{Code: CodeUnsupported, Delivery: NotSent, Vendor: c.Vendor, Err: f}
+}
+
+func (c *Capabilities) check(v *violations, job *Job) {
+	if job.Piece == nil {
+		v.add("piece", "missing")
+		return
+	}
+	if !slices.Contains(c.Countries, job.To.CountryCode()) {
+		v.add("to.country", "%s does not mail to %s", c.Vendor, job.To.safeCountry())
+	}
+	c.checkPiece(v, job)
+	c.checkAddress(v, "to", job.To)
+	if !job.From.IsZero() {
+		c.checkAddress(v, "from", job.From)
+	}
+	if n := c.Limits.MetadataPairs; n > 0 && len(job.Metadata) > n {
+		v.add("metadata", "%d pairs, %s takes %d", len(job.Metadata), c.Vendor, n)
+	}
+}
+
+func (c *Capabilities) checkPiece(v *violations, job *Job) {
+	i := slices.IndexFunc(c.Pieces, func(p PieceSupport) bool { return p.Kind == job.Piece.Kind() })
+	if i < 0 {
+		v.add("piece", "%s prints no %s", c.Vendor, job.Piece.Kind())
+		return
+	}
+	p := &c.Pieces[i]
+	s := slices.IndexFunc(p.Sizes, job.Piece.Sheet().Same)
+	if s < 0 {
+		v.add("piece.size", "%s has no %s of size %s; it has %s", c.Vendor, p.Kind, job.Piece.Sheet(), sizeNames(p.Sizes))
+	}
+	if !slices.Contains(p.Classes, job.Class) {
+		v.add("class", "%s does not send a %s as %s", c.Vendor, p.Kind, job.Class)
+	} else if names, ok := p.ClassSizes[job.Class]; ok && s >= 0 && !slices.Contains(names, p.Sizes[s].Name) {
+		v.add("class", "%s does not send size %s as %s", c.Vendor, p.Sizes[s].Name, job.Class)
+	}
+	art := job.Piece.Art()
+	if art == nil {
+		return // validation of the job says so
+	}
+	if !slices.Contains(p.Content, art.ContentKind()) {
+		v.add("piece.artwork", "%s takes no %s for a %s", c.Vendor, art.ContentKind(), p.Kind)
+	}
+	c.checkArtwork(v, art)
+}
+
+func (c *Capabilities) checkArtwork(v *violations, art Artwork) {
+	switch a := art.(type) {
+	case HTML:
+		// A blob's size is in bytes, at least as many as its characters.
+		for _, side := range []struct {
+			path string
+			n    int
+		}{
+			{"piece.artwork.front", max(runes(a.Front), int(a.FrontBlob.Size))},
+			{"piece.artwork.back", max(runes(a.Back), int(a.BackBlob.Size))},
+		} {
+			if c.Limits.HTML > 0 && side.n > c.Limits.HTML {
+				v.add(side.path, "%d characters of HTML, %s takes %d", side.n, c.Vendor, c.Limits.HTML)
+			}
+		}
+	case Template:
+		if _, ok := a.IDs[c.Vendor]; !ok {
+			v.add("piece.artwork.ids", "no template for %s", c.Vendor)
+		}
+	case PDF, Images:
+		for _, b := range Blobs(art) {
+			if c.Limits.FileBytes > 0 && b.Size > c.Limits.FileBytes {
+				v.add("piece.artwork", "a file of %d bytes, %s takes %d", b.Size, c.Vendor, c.Limits.FileBytes)
+			}
+		}
+	}
+}
+
+func (c *Capabilities) checkAddress(v *violations, path string, a Address) {
+	l := &c.Limits
+	for _, f := range []struct {
+		name     string
+		n, limit int
+	}{
+		{"name", runes(a.Name), l.Name},
+		{"company", runes(a.Company), l.Company},
+		{"line1", runes(a.Line1), l.Line1},
+		{"line2", runes(a.Line2), l.Line2},
+		{"line1", runes(a.Line1) + runes(a.Line2), l.Lines},
+		{"city", runes(a.City), l.City},
+	} {
+		if f.limit > 0 && f.n > f.limit {
+			v.add(path+"."+f.name, "%d characters, %s takes %d", f.n, c.Vendor, f.limit)
+		}
+	}
+}
+
+func runes(s string) int {
+	n := 0
+	for range s {
+		n++
+	}
+	return n
+}
+
+func sizeNames(sizes []Size) string {
+	out := ""
+	for i, s := range sizes {
+		if i > 0 {
+			out += ", "
+		}
+		out += s.Name
+	}
+	return out
+}

@@ -1,0 +1,143 @@
+package postproof
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Job is one piece of mail to one recipient.
+type Job struct {
+	// Key is the idempotency key. Required.
+	Key Key
+	// To is the recipient, From the return address. From is optional where
+	// the vendor's account has one, and required for mail abroad.
+	To   Address
+	From Address
+	// Piece is what is printed. Required.
+	Piece Piece
+	// Class is the postal class. Required.
+	Class MailClass
+	// SendDate is when the vendor should mail the piece; zero means as soon as
+	// possible. Vendors read it to the minute (Lob) or to the day (PCM).
+	SendDate time.Time
+	// Campaign and Contact name the mailing and the recipient in the caller's
+	// own system. They may hold personal data and are treated as such.
+	Campaign string
+	Contact  string
+	// Priority orders work: a higher one goes first. The default is 0.
+	Priority int
+	// Metadata is handed to vendors that take it. No personal data here: some
+	// vendors show it in their dashboards. At most 10 pairs, keys of
+	// 1 to 40 characters [A-Za-z0-9_-], values of at most 200.
+	Metadata map[string]string
+}
+
+// String returns a form without personal data.
+func (j Job) String() string {
+	kind := PieceKind("?")
+	if j.Piece != nil {
+		kind = j.Piece.Kind()
+	}
+	return fmt.Sprintf("job(%s %s)", j.Key, kind)
+}
+
+// GoString keeps %#v from printing personal data.
+func (j Job) GoString() string { return "postproof.Job{" + j.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (j Job) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Any("key", j.Key)}
+	if j.Piece != nil {
+		attrs = append(attrs, slog.String("piece", string(j.Piece.Kind())))
+	}
+	return slog.GroupValue(append(attrs, slog.String("class", string(j.Class)), slog.Any("to", j.To))...)
+}
+
+type jobJSON struct {
+	Key      string            `json:"key"`
+	To       Address           `json:"to"`
+	From     Address           `json:"from,omitzero"`
+	Piece    pieceJSON         `json:"piece"`
+	Class    MailClass         `json:"class"`
+	SendDate time.Time         `json:"send_date,omitzero"`
+	Campaign string            `json:"campaign,omitempty"`
+	Contact  string            `json:"contact,omitempty"`
+	Priority int               `json:"priority,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+type pieceJSON struct {
+	Kind        PieceKind `json:"kind"`
+	Size        Size      `json:"size"`
+	HTML        *HTML     `json:"html,omitempty"`
+	PDF         *PDF      `json:"pdf,omitempty"`
+	Images      *Images   `json:"images,omitempty"`
+	Template    *Template `json:"template,omitempty"`
+	Color       bool      `json:"color,omitempty"`
+	DoubleSided bool      `json:"double_sided,omitempty"`
+	AddressPage bool      `json:"address_page,omitempty"`
+}
+
+// MarshalJSON returns the form in which the ledger keeps the job. It holds
+// the personal data.
+func (j Job) MarshalJSON() ([]byte, error) {
+	out := jobJSON{
+		Key: string(j.Key), To: j.To, From: j.From, Class: j.Class, SendDate: j.SendDate,
+		Campaign: j.Campaign, Contact: j.Contact, Priority: j.Priority, Metadata: j.Metadata,
+	}
+	if j.Piece != nil {
+		out.Piece = pieceJSON{Kind: j.Piece.Kind(), Size: j.Piece.Sheet()}
+		switch a := j.Piece.Art().(type) {
+		case HTML:
+			out.Piece.HTML = &a
+		case PDF:
+			out.Piece.PDF = &a
+		case Images:
+			out.Piece.Images = &a
+		case Template:
+			out.Piece.Template = &a
+		}
+		if l, ok := j.Piece.(Letter); ok {
+			out.Piece.Color, out.Piece.DoubleSided, out.Piece.AddressPage = l.Color, l.DoubleSided, l.AddressPage
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what [Job.MarshalJSON] wrote.
+func (j *Job) UnmarshalJSON(data []byte) error {
+	var in jobJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("postproof: job: %w", err)
+	}
+	*j = Job{
+		Key: Key(in.Key), To: in.To, From: in.From, Class: in.Class, SendDate: in.SendDate,
+		Campaign: in.Campaign, Contact: in.Contact, Priority: in.Priority, Metadata: in.Metadata,
+	}
+	var art Artwork
+	p := in.Piece
+	switch {
+	case p.HTML != nil:
+		art = *p.HTML
+	case p.PDF != nil:
+		art = *p.PDF
+	case p.Images != nil:
+		art = *p.Images
+	case p.Template != nil:
+		art = *p.Template
+	}
+	switch p.Kind {
+	case KindPostcard:
+		j.Piece = Postcard{Size: p.Size, Artwork: art}
+	case KindLetter:
+		j.Piece = Letter{Size: p.Size, Artwork: art, Color: p.Color, DoubleSided: p.DoubleSided, AddressPage: p.AddressPage}
+	case KindSelfMailer:
+		j.Piece = SelfMailer{Size: p.Size, Artwork: art}
+	case "":
+	default:
+		return fmt.Errorf("postproof: job: piece kind %q is not known to this version", p.Kind)
+	}
+	return nil
+}

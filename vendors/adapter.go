@@ -1,0 +1,158 @@
+package vendors
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Adapter is a print vendor. The optional interfaces [Getter], [Finder],
+// [Canceler] and [Lister] say what else it can do.
+type Adapter interface {
+	// Capabilities returns what the vendor can do. The answer never changes
+	// during the life of the adapter, and callers do not modify it.
+	Capabilities() *postproof.Capabilities
+
+	// Account returns whose credentials the adapter has, and their mode.
+	Account() Account
+
+	// Encode returns the body that Submit will send. It is pure: the same
+	// submission gives the same bytes, today and after a restart, for as long
+	// as [Body.Encoder] is the same. It talks to nobody but may open artwork.
+	// An error means that the job cannot be expressed for this vendor: its
+	// Delivery is NotSent.
+	Encode(ctx context.Context, s *Submission) (*Body, error)
+
+	// Submit sends the body once through the Doer, as an [postproof.OpSubmit]
+	// request (a renewed login may precede or repeat it). It returns the order
+	// that the vendor has, also when the answer was a replay of an earlier
+	// one; or an error whose Delivery says what may follow. A duplicate that
+	// the vendor reports without the order is looked up here or returned as a
+	// [DuplicateError].
+	Submit(ctx context.Context, do Doer, s *Submission, body *Body) (*Order, error)
+}
+
+// Getter is implemented by vendors whose orders can be read by their id.
+type Getter interface {
+	// Get returns the order with the vendor's id, as it is now. The error for
+	// an id the vendor does not know has [postproof.CodeNotFound].
+	Get(ctx context.Context, do Doer, id string) (*Order, error)
+}
+
+// Finder is implemented by vendors that can be asked for our reference.
+type Finder interface {
+	// Find returns every order that carries the reference, read to the last
+	// page. An adapter checks the reference of each order by itself: a vendor
+	// that ignores its filter must not turn into an answer.
+	Find(ctx context.Context, do Doer, ref postproof.Ref) (*Found, error)
+}
+
+// Canceler is implemented by vendors that can stop an order before it is
+// printed.
+type Canceler interface {
+	// Cancel asks the vendor to stop the order. Nil means that the vendor said
+	// yes; only reading the order back proves it. The error for "too late" has
+	// [postproof.CodeConflict] and Delivery Accepted; for an id the vendor does
+	// not know, [postproof.CodeNotFound].
+	Cancel(ctx context.Context, do Doer, id string) error
+}
+
+// Lister is implemented by vendors that list the account's orders.
+type Lister interface {
+	// List yields the orders created since the time given, in any order. After
+	// an error it yields no more.
+	List(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Order, error]
+}
+
+// Account is whose credentials an adapter has.
+type Account struct {
+	// Fingerprint tells accounts apart without telling the credentials, see
+	// [Fingerprint].
+	Fingerprint string
+	Mode        postproof.Mode
+}
+
+// Fingerprint returns the first 16 hexadecimal digits of a SHA-256 over the
+// vendor's name and the parts given. For an account, give what stays when a
+// key is rotated if the vendor has such a thing, else the key.
+func Fingerprint(vendor string, parts ...string) string {
+	h := sha256.New()
+	io.WriteString(h, vendor)
+	for _, p := range parts {
+		h.Write([]byte{0})
+		io.WriteString(h, p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Submission is what an adapter is asked to send.
+type Submission struct {
+	// Job is the job; inline markup is filled in from the blob store.
+	Job postproof.Job
+	// Ref is our reference of this generation of the job.
+	Ref postproof.Ref
+	// VendorKey is the idempotency key for this vendor, 32 characters of
+	// [0-9a-f].
+	VendorKey string
+	// Open opens an artwork blob that the job names.
+	Open func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
+}
+
+// Order is a piece as the vendor has it.
+type Order struct {
+	// Receipt is the acceptance; its Ref is the one read from the vendor,
+	// empty when the vendor's answer does not carry it.
+	Receipt postproof.Receipt
+	// Mode is the mode that the vendor says the order has; empty when it does
+	// not say.
+	Mode postproof.Mode
+	// Status is where the piece is.
+	Status postproof.Status
+	// Dead means that the vendor will never print it: cancelled, or failed
+	// with a status that it lists as no paper.
+	Dead bool
+	// Replayed means that the answer is that of an earlier submission.
+	Replayed bool
+	// Facts are what the vendor says the piece is, in a normal form, to be
+	// compared with those of the job; a missing key is not compared.
+	Facts Facts
+	// Raw is the vendor's answer, verbatim. It holds personal data.
+	Raw []byte
+}
+
+// Found is the answer to a look-up by reference.
+type Found struct {
+	// Orders are those that carry the reference, dead ones included.
+	Orders []*Order
+	// Complete is true when the vendor's list was read to its last page and
+	// the answer was a proper list: only then can an absence be concluded.
+	Complete bool
+	// VendorTime is the vendor's clock (the Date header); zero when unknown.
+	VendorTime time.Time
+}
+
+// DuplicateError is a vendor's answer that it already has an order with our
+// reference, when the order itself could not be read. It vetoes any
+// conclusion that the order is absent.
+type DuplicateError struct {
+	// Ref is the reference that the vendor called a duplicate.
+	Ref postproof.Ref
+	// Err is why the order could not be read; may be nil.
+	Err error
+}
+
+// Error says that the reference is taken.
+func (e *DuplicateError) Error() string {
+	if e.Err == nil {
+		return "reference " + string(e.Ref) + " is taken"
+	}
+	return "reference " + string(e.Ref) + " is taken: " + e.Err.Error()
+}
+
+// Unwrap returns why the order could not be read.
+func (e *DuplicateError) Unwrap() error { return e.Err }

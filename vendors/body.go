@@ -1,0 +1,179 @@
+package vendors
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/postproof/postproof"
+)
+
+// Body is an encoded request body: fixed bytes and artwork blobs in turn, so
+// that a file of any size is streamed from the blob store for each attempt
+// and never held in memory. A Body is immutable and safe for concurrent use.
+type Body struct {
+	// Encoder names the encoder and its version, as in "lob/1". Bytes may
+	// change only together with it.
+	Encoder string
+	// ContentType is the value of the header.
+	ContentType string
+	// Content is a short digest of what the paper will show, made by the
+	// adapter when its vendor can carry it back; see [Facts].
+	Content string
+
+	segments []segment
+	open     func(context.Context, postproof.Blob) (io.ReadCloser, error)
+	length   int64
+	digest   string
+}
+
+type segment struct {
+	fixed []byte
+	blob  postproof.Blob
+}
+
+// BodyBuilder puts a [Body] together. The zero value is ready for use.
+type BodyBuilder struct {
+	body Body
+}
+
+// Bytes appends fixed bytes, which the caller must not change afterwards.
+func (b *BodyBuilder) Bytes(p []byte) *BodyBuilder {
+	b.body.segments = append(b.body.segments, segment{fixed: p})
+	b.body.length += int64(len(p))
+	return b
+}
+
+// Blob appends the content of a blob.
+func (b *BodyBuilder) Blob(blob postproof.Blob) *BodyBuilder {
+	b.body.segments = append(b.body.segments, segment{blob: blob})
+	b.body.length += blob.Size
+	return b
+}
+
+// Build returns the body. The function opens blobs and may be nil when there
+// are none.
+func (b *BodyBuilder) Build(encoder, contentType string, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *Body {
+	body := b.body
+	body.Encoder, body.ContentType, body.open = encoder, contentType, open
+	h := sha256.New()
+	io.WriteString(h, encoder+"\n"+contentType+"\n")
+	for _, s := range body.segments {
+		if s.blob.IsZero() {
+			io.WriteString(h, "bytes "+strconv.Itoa(len(s.fixed))+"\n")
+			h.Write(s.fixed)
+		} else {
+			io.WriteString(h, "blob "+s.blob.Digest+" "+itoa(s.blob.Size)+"\n")
+		}
+	}
+	var sum [sha256.Size]byte
+	body.digest = hex.EncodeToString(h.Sum(sum[:0]))
+	return &body
+}
+
+// JSONBody returns a body of one JSON document.
+func JSONBody(encoder string, document []byte) *Body {
+	var b BodyBuilder
+	return b.Bytes(document).Build(encoder, "application/json", nil)
+}
+
+// Len returns the length in bytes.
+func (b *Body) Len() int64 { return b.length }
+
+// Digest returns a SHA-256 in hexadecimal over the encoder, the content type
+// and every segment, a blob by its own digest. Bodies with equal digests have
+// equal bytes.
+func (b *Body) Digest() string { return b.digest }
+
+// Open returns the bytes from the start. Each call is independent; the caller
+// closes the reader.
+func (b *Body) Open(ctx context.Context) (io.ReadCloser, error) {
+	if len(b.segments) == 1 && b.segments[0].blob.IsZero() {
+		return fixedReader{bytes.NewReader(b.segments[0].fixed)}, nil
+	}
+	return &bodyReader{ctx: ctx, body: b}, nil
+}
+
+type fixedReader struct{ *bytes.Reader }
+
+func (fixedReader) Close() error { return nil }
+
+// bodyReader reads segment after segment and opens a blob only when its turn
+// comes.
+type bodyReader struct {
+	ctx  context.Context //nolint:containedctx // the reader is one attempt's, and http hands none to Read
+	body *Body
+	next int
+	cur  io.ReadCloser
+	left int64
+}
+
+// Read implements [io.Reader]. A blob that is shorter or longer than its name
+// says is an error: the request must not go out whole with other bytes.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	for {
+		if r.cur == nil {
+			if r.next == len(r.body.segments) {
+				return 0, io.EOF
+			}
+			if err := r.advance(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := r.cur.Read(p)
+		r.left -= int64(n)
+		switch {
+		case r.left < 0:
+			return 0, errors.New("artwork is longer than its blob's size")
+		case errors.Is(err, io.EOF):
+			if r.left > 0 {
+				return n, fmt.Errorf("artwork ends %d bytes early: %w", r.left, io.ErrUnexpectedEOF)
+			}
+			if err := r.closeCurrent(); err != nil {
+				return n, err
+			}
+			if n > 0 {
+				return n, nil
+			}
+		default:
+			return n, err
+		}
+	}
+}
+
+func (r *bodyReader) advance() error {
+	s := r.body.segments[r.next]
+	r.next++
+	if s.blob.IsZero() {
+		r.cur, r.left = fixedReader{bytes.NewReader(s.fixed)}, int64(len(s.fixed))
+		return nil
+	}
+	if r.body.open == nil {
+		return errors.New("the body names artwork but has nothing to open it with")
+	}
+	rc, err := r.body.open(r.ctx, s.blob)
+	if err != nil {
+		return fmt.Errorf("open artwork: %w", err)
+	}
+	r.cur, r.left = rc, s.blob.Size
+	return nil
+}
+
+func (r *bodyReader) closeCurrent() error {
+	cur := r.cur
+	r.cur = nil
+	if cur == nil {
+		return nil
+	}
+	return cur.Close()
+}
+
+// Close implements [io.Closer].
+func (r *bodyReader) Close() error { return r.closeCurrent() }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,111 @@
+package vendors
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Doer sends requests for an adapter. Behind it the client retries, breaks,
+// limits, traces and counts. It is valid for the one call that it was handed
+// to.
+type Doer interface {
+	// Do sends the request, and repeats it when class, failure and time
+	// allow. Without an error the answer was judged good. With one, the
+	// response is the last that was read, or nil, and the error's Delivery is
+	// the join over all sends of this request.
+	Do(ctx context.Context, req *Request) (*Response, error)
+}
+
+// Request is one HTTP request of an adapter.
+type Request struct {
+	Op postproof.Op
+	// Class says whether the request may be repeated when its outcome is
+	// unknown. RepeatKeyed is for a write that this vendor deduplicates.
+	Class postproof.Repeat
+	// NotAfter is the last moment at which a byte may be sent; zero means that
+	// the client's own bound holds.
+	NotAfter time.Time
+	Method   string
+	// URL is absolute. It holds no credentials.
+	URL string
+	// Route is the path's template, for span names: "/v1/postcards/{id}".
+	Route string
+	// Header is not modified by the Doer and may be shared.
+	Header http.Header
+	// ContentType is set when there is a body; Open returns the body's bytes
+	// from the start, Length says how many.
+	ContentType string
+	Length      int64
+	Open        func(ctx context.Context) (io.ReadCloser, error)
+	// Judge turns an answer into nil (good) or an error with Code and
+	// Delivery. It must be quick and pure. A nil Judge is [JudgeStatus].
+	Judge func(r *Response) error
+}
+
+// SetBody makes the request carry the body.
+func (r *Request) SetBody(b *Body) {
+	r.ContentType, r.Length, r.Open = b.ContentType, b.Len(), b.Open
+}
+
+// Response is an answer, read to its end.
+type Response struct {
+	Status int
+	Header http.Header
+	// Body is the whole body; an answer that is too large or broken is an
+	// error instead.
+	Body []byte
+	// Sends counts the times that bytes of the request went out.
+	Sends int
+}
+
+// Time returns the vendor's clock by the Date header; zero when there is none.
+func (r *Response) Time() time.Time {
+	t, err := http.ParseTime(r.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// JudgeStatus is the cautious judgement by status alone: 2xx is good; 400,
+// 401, 402, 403, 404, 405, 410, 413, 415, 422 and 429 are refusals; everything
+// else is Unknown.
+func JudgeStatus(r *Response) error {
+	if r.Status >= 200 && r.Status < 300 {
+		return nil
+	}
+	e := &postproof.Error{Code: CodeOfStatus(r.Status), Delivery: postproof.Unknown, HTTPStatus: r.Status}
+	switch r.Status {
+	case 400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429:
+		e.Delivery = postproof.Refused
+	}
+	return e
+}
+
+// CodeOfStatus returns the code that an HTTP status stands for.
+func CodeOfStatus(status int) postproof.Code {
+	switch {
+	case status == http.StatusUnauthorized:
+		return postproof.CodeUnauthenticated
+	case status == http.StatusForbidden, status == http.StatusPaymentRequired:
+		return postproof.CodePermissionDenied
+	case status == http.StatusNotFound, status == http.StatusGone:
+		return postproof.CodeNotFound
+	case status == http.StatusConflict:
+		return postproof.CodeConflict
+	case status == http.StatusTooManyRequests:
+		return postproof.CodeRateLimited
+	case status == http.StatusRequestTimeout:
+		return postproof.CodeDeadlineExceeded
+	case status >= 500:
+		return postproof.CodeUnavailable
+	case status >= 400:
+		return postproof.CodeInvalidArgument
+	default:
+		return postproof.CodeUnknown
+	}
+}

@@ -1,0 +1,52 @@
+package vendors
+
+import (
+	"strings"
+
+	"github.com/postproof/postproof"
+)
+
+// Facts describes a piece as far as every vendor echoes it: enough to tell
+// that an order found under our reference is another piece. Addresses come
+// back standardised, so only their robust parts are compared.
+type Facts struct {
+	Kind  postproof.PieceKind
+	Size  string // canonical, see SizeFact
+	Class postproof.MailClass
+	// PostalCode is the first five characters of the recipient's code.
+	PostalCode string
+	// Content is a digest of the artwork and options as this module sent them,
+	// where the vendor carries it back; see [ContentDigest].
+	Content string
+}
+
+// Equal reports whether no fact that both sides know differs.
+func (f Facts) Equal(other Facts) bool {
+	same := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return same(string(f.Kind), string(other.Kind)) && same(f.Size, other.Size) &&
+		same(string(f.Class), string(other.Class)) && same(f.PostalCode, other.PostalCode) &&
+		same(f.Content, other.Content)
+}
+
+// FactsOf returns the facts of a submission with its encoded body.
+func FactsOf(job *postproof.Job, body *Body) Facts {
+	f := Facts{
+		Kind: job.Piece.Kind(), Size: SizeFact(job.Piece.Sheet()), Class: job.Class,
+		PostalCode: PostalFact(job.To.PostalCode),
+	}
+	if body != nil {
+		f.Content = body.Content
+	}
+	return f
+}
+
+// PostalFact returns the part of a postal code that survives standardising.
+func PostalFact(code string) string {
+	code = strings.ToUpper(strings.ReplaceAll(code, " ", ""))
+	return code[:min(5, len(code))]
+}
+
+// SizeFact returns a canonical form of a size: both edges in micrometers.
+func SizeFact(s postproof.Size) string {
+	return itoa(int64(s.Short)) + "x" + itoa(int64(s.Long))
+}
