@@ -1,0 +1,2 @@
+// Package idempotency is the ledger.
+package idempotency

@@ -1,0 +1,82 @@
+package idempotency
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Inbox keeps what vendors send us, raw, until it is applied and for some time
+// after. It shares the transaction of [Store.Commit] through [Mark]: a message
+// is applied and marked in one step.
+type Inbox interface {
+	// Put stores the message durably unless one with the same Vendor, Account
+	// and Dedupe is there; fresh says whether it was new. The message's ID is
+	// set by the store.
+	Put(ctx context.Context, m *Message) (fresh bool, err error)
+	// Claim leases up to Limit messages that wait and are due, oldest first.
+	// The messages returned carry the lease and a fence that has grown by one.
+	Claim(ctx context.Context, req ClaimRequest) ([]*Message, error)
+	// List yields messages by id, which is the order of receipt.
+	List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error]
+	// Purge deletes the raw payload of up to Limit messages received before
+	// the time given that no longer wait, and returns how many. What
+	// deduplicates them stays.
+	Purge(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// MessageState says how far a message has come.
+type MessageState string
+
+// The states of a message.
+const (
+	MessageWaiting MessageState = "waiting"
+	MessageApplied MessageState = "applied"
+	// MessageParked failed too often, and waits for a person.
+	MessageParked MessageState = "parked"
+	// MessageIgnored was another mode's or account's.
+	MessageIgnored MessageState = "ignored"
+)
+
+// Message is one thing that came in.
+type Message struct {
+	ID      uint64
+	Vendor  string
+	Account string
+	Mode    postproof.Mode
+	// Dedupe is the signed event id, or a digest of what identifies the event.
+	Dedupe string
+	// Header holds the headers needed to verify the message again.
+	Header map[string]string
+	// Body is the payload as it came; nil after it was purged.
+	Body       []byte
+	ReceivedAt time.Time
+
+	State MessageState
+	Fence uint64
+	Lease Lease
+	Due   time.Time
+	// Tries counts failures; LastError is the latest, without personal data.
+	Tries     int
+	LastError string
+}
+
+// Mark settles or reschedules a claimed message. It applies only while the
+// fence is the one that was claimed, else [ErrStale].
+type Mark struct {
+	ID     uint64
+	Expect uint64
+	State  MessageState
+	Due    time.Time
+	Error  string
+}
+
+// MessageQuery selects messages; the zero value selects all.
+type MessageQuery struct {
+	States []MessageState
+	Vendor string
+	After  uint64
+	Limit  int
+}

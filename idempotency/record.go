@@ -1,0 +1,243 @@
+package idempotency
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// RecordVersion is the newest form of a record that this version writes and
+// understands. A record of a newer version is never claimed or changed.
+const RecordVersion = 1
+
+// ID names a record: the SHA-256 of its key in hexadecimal. It outlives the
+// key, which may be personal data.
+type ID string
+
+// IDOf returns the record's id for a key.
+func IDOf(key postproof.Key) ID {
+	sum := sha256.Sum256([]byte(key))
+	var out [2 * sha256.Size]byte
+	hex.Encode(out[:], sum[:])
+	return ID(out[:])
+}
+
+// Record is a job's row in the ledger. A record is immutable: the machine
+// returns a new one, stores hand out shared ones. Never modify one in place.
+type Record struct {
+	// Version is the form of the record, see [RecordVersion].
+	Version int `json:"v"`
+	ID      ID  `json:"id"`
+	// Key and Job are gone from a tombstone.
+	Key postproof.Key `json:"key,omitempty"`
+	// Job is the job as JSON, its artwork in the blob store.
+	Job         json.RawMessage `json:"job,omitempty"`
+	Fingerprint Fingerprint     `json:"fp"`
+	Mode        postproof.Mode  `json:"mode"`
+	Campaign    string          `json:"campaign,omitempty"`
+	Contact     string          `json:"contact,omitempty"`
+	Priority    int             `json:"prio,omitempty"`
+	Policy      Policy          `json:"policy,omitempty"`
+
+	State State `json:"state"`
+	// Fence grows by one with every change; each change names the one it read.
+	Fence uint64 `json:"fence"`
+	// Generation counts from 1.
+	Generation int `json:"gen"`
+	// Due is when there is next something to do; not before.
+	Due   time.Time `json:"due,omitzero"`
+	Lease Lease     `json:"lease,omitzero"`
+	// Tries counts what was tried in this state, for the backoff.
+	Tries int `json:"tries,omitempty"`
+	// Deadline is when a state that is not final ends in held.
+	Deadline time.Time `json:"deadline,omitzero"`
+
+	// Submissions are all intents, oldest first; the last one is current when
+	// its generation is the record's.
+	Submissions []Submission `json:"subs,omitempty"`
+	// Receipt is the acceptance that counts.
+	Receipt postproof.Receipt `json:"receipt,omitzero"`
+	Status  postproof.Status  `json:"status,omitzero"`
+	Cancel  CancelWish        `json:"cancel,omitzero"`
+	Hold    Hold              `json:"hold,omitzero"`
+	// Refusal is why the job was refused, when State is Refused.
+	Refusal Refusal `json:"refusal,omitzero"`
+
+	// Trace is the W3C traceparent of the call that brought the job.
+	Trace string `json:"trace,omitempty"`
+	CreatedAt time.Time `json:"created"`
+	UpdatedAt time.Time `json:"updated"`
+	// Tombstone is true after pruning or erasure: the record only remembers
+	// that the key was used, and how it ended.
+	Tombstone bool `json:"tombstone,omitempty"`
+}
+
+// Lease is a worker's hold on a record.
+type Lease struct {
+	Owner string    `json:"owner,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Hold says why and since when a job is held.
+type Hold struct {
+	Reason HoldReason `json:"reason,omitempty"`
+	At     time.Time  `json:"at,omitzero"`
+	// From is the state before.
+	From State `json:"from,omitempty"`
+	// Note is for people; no personal data.
+	Note string `json:"note,omitempty"`
+}
+
+// Refusal is a vendor's, or the router's, definite no.
+type Refusal struct {
+	Vendor     string         `json:"vendor,omitempty"`
+	Code       postproof.Code `json:"code,omitempty"`
+	VendorCode string         `json:"vendor_code,omitempty"`
+	Note       string         `json:"note,omitempty"`
+}
+
+// CancelWish is a person's wish that the piece be stopped.
+type CancelWish struct {
+	At time.Time `json:"at,omitzero"`
+	By string    `json:"by,omitempty"`
+	// Outcome is empty while the wish stands, else how it ended.
+	Outcome CancelOutcome `json:"outcome,omitempty"`
+	// Tries counts requests to the vendor.
+	Tries int `json:"tries,omitempty"`
+}
+
+// Stands reports whether the wish forbids new sends.
+func (c CancelWish) Stands() bool { return !c.At.IsZero() }
+
+// CancelOutcome is how a wish to cancel ended.
+type CancelOutcome string
+
+// The outcomes.
+const (
+	// CancelDone: nothing was ever sent, or the cancellation was read back.
+	CancelDone CancelOutcome = "cancelled"
+	// CancelTooLate: the vendor refused, or the window had closed.
+	CancelTooLate CancelOutcome = "too_late"
+)
+
+// Fate says how a submission was proven dead.
+type Fate string
+
+// The fates. The zero value means: not proven dead by itself (its join of
+// sends may still say so).
+const (
+	// FateAbsent: the absence at the vendor was proven.
+	FateAbsent Fate = "absent"
+	// FateCancelled: the vendor's cancellation was read back.
+	FateCancelled Fate = "cancelled"
+	// FateFailed: the vendor said, after accepting, that there is no paper.
+	FateFailed Fate = "failed"
+	// FateDecided: a person decided that it is dead.
+	FateDecided Fate = "decided"
+)
+
+// Submission is one intent: a generation of a job at one vendor, with the join
+// over all its sends.
+type Submission struct {
+	Generation int           `json:"gen"`
+	Ref        postproof.Ref `json:"ref"`
+	Vendor     string        `json:"vendor"`
+	Account    string        `json:"account,omitempty"`
+	VendorKey  string        `json:"vkey,omitempty"`
+	// Encoder and Digest prove that a rebuilt body is the one that was sent.
+	Encoder string `json:"enc,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	// FirstAt is the first intent; the vendor's key window counts from it.
+	// Zero means that it is not known, and the window closed.
+	FirstAt time.Time `json:"first,omitzero"`
+	// LastAt is the last moment at which a byte could have left us.
+	LastAt time.Time `json:"last,omitzero"`
+	// NotAfter bounds the sends of the present intent.
+	NotAfter time.Time `json:"not_after,omitzero"`
+	// Sends counts real sends, hidden ones included.
+	Sends int `json:"sends,omitempty"`
+	// Join is the join over all sends; 0 while the first is on its way.
+	Join postproof.Delivery `json:"join,omitempty"`
+	Fate Fate               `json:"fate,omitempty"`
+	// VendorID is the vendor's id, once known.
+	VendorID string `json:"vid,omitempty"`
+	// Veto is set when the vendor called our reference a duplicate: absence
+	// can never be concluded.
+	Veto bool `json:"veto,omitempty"`
+	// Misses counts look-ups that qualified as proof of absence; LastMiss is
+	// the latest.
+	Misses   int       `json:"misses,omitempty"`
+	LastMiss time.Time `json:"last_miss,omitzero"`
+	// LookUps counts all look-ups, for the backoff.
+	LookUps int `json:"lookups,omitempty"`
+	// WatchUntil is how long the vendor is watched for a late arrival; NextWatch
+	// is the next look.
+	WatchUntil time.Time `json:"watch,omitzero"`
+	NextWatch  time.Time `json:"next_watch,omitzero"`
+	// Late is how far a late arrival has been dealt with.
+	Late Late `json:"late,omitempty"`
+}
+
+// Late is how far a late arrival has been dealt with.
+type Late string
+
+// The stages of a late arrival.
+const (
+	// LateSeen: the piece turned up; its cancellation is due.
+	LateSeen Late = "seen"
+	// LateCancelled: its cancellation was read back.
+	LateCancelled Late = "cancelled"
+	// LatePrinted: it can no longer be stopped: an incident.
+	LatePrinted Late = "printed"
+)
+
+// Dead reports whether the vendor is proven not to have this submission: the
+// join of its sends is NotSent or Refused, or it has a fate.
+func (s *Submission) Dead() bool {
+	return s.Fate != "" || s.Join == postproof.NotSent || s.Join == postproof.Refused
+}
+
+// Current returns the submission of the present generation, the last made;
+// nil when there is none.
+func (r *Record) Current() *Submission {
+	if n := len(r.Submissions); n > 0 && r.Submissions[n-1].Generation == r.Generation {
+		return &r.Submissions[n-1]
+	}
+	return nil
+}
+
+// Live returns the submissions that are not proven dead.
+func (r *Record) Live() []*Submission {
+	var live []*Submission
+	for i := range r.Submissions {
+		if !r.Submissions[i].Dead() {
+			live = append(live, &r.Submissions[i])
+		}
+	}
+	return live
+}
+
+// VisibleAt returns when a worker may claim the record; false when never.
+func (r *Record) VisibleAt() (time.Time, bool) {
+	if !r.State.Workable() || r.Version > RecordVersion || r.Tombstone {
+		return time.Time{}, false
+	}
+	if r.Lease.Until.After(r.Due) {
+		return r.Lease.Until, true
+	}
+	return r.Due, true
+}
+
+// Bury returns the tombstone of a record: what must never be forgotten, and
+// nothing of the person.
+func (r *Record) Bury() *Record {
+	t := *r
+	t.Key, t.Job, t.Contact, t.Trace = "", nil, "", ""
+	t.Receipt.ProofURL, t.Receipt.TrackingID = "", ""
+	t.Tombstone = true
+	t.Fence++
+	return &t
+}

@@ -1,0 +1,93 @@
+package idempotency
+
+// State is where a job stands in the ledger. A state written by a newer
+// version survives the round trip; this version does not touch such a record.
+type State string
+
+// The states. See the table in the package documentation for what may happen
+// in each.
+const (
+	// Planned waits to be sent.
+	Planned State = "planned"
+	// Sending has a durable intent; bytes may be on their way.
+	Sending State = "sending"
+	// Unknown may or may not have been taken by the vendor.
+	Unknown State = "unknown"
+	// Refused was definitely not taken, and no other vendor can take it.
+	Refused State = "refused"
+	// Accepted is with a vendor; only its mail status moves.
+	Accepted State = "accepted"
+	// Held waits for a callback or a person.
+	Held State = "held"
+	// Cancelled will not be printed.
+	Cancelled State = "cancelled"
+	// Done has reached its last mail status.
+	Done State = "done"
+)
+
+// States returns all states in the order of a job's life.
+func States() []State {
+	return []State{Planned, Sending, Unknown, Refused, Accepted, Held, Cancelled, Done}
+}
+
+// Final reports whether the machine has nothing more to do by itself. A
+// refused job may still be amended, a finished one mailed again on purpose.
+func (s State) Final() bool { return s == Cancelled || s == Done || s == Refused }
+
+// Known reports whether this version knows the state.
+func (s State) Known() bool {
+	switch s {
+	case Planned, Sending, Unknown, Refused, Accepted, Held, Cancelled, Done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Workable reports whether a worker may claim a record in this state.
+func (s State) Workable() bool {
+	switch s {
+	case Planned, Sending, Unknown, Accepted:
+		return true
+	default:
+		return false
+	}
+}
+
+// HoldReason says why a job is held.
+type HoldReason string
+
+// The reasons.
+const (
+	// HoldCannotAsk: the vendor can neither be asked again nor looked up.
+	HoldCannotAsk HoldReason = "cannot_ask_vendor"
+	// HoldContentDiffers: the vendor has another piece under our reference.
+	HoldContentDiffers HoldReason = "content_differs"
+	// HoldDeadline: the state's deadline passed.
+	HoldDeadline HoldReason = "deadline"
+	// HoldVendorGone: the vendor or account is not configured any more.
+	HoldVendorGone HoldReason = "vendor_not_configured"
+	// HoldGenerations: too many generations failed late.
+	HoldGenerations HoldReason = "too_many_generations"
+	// HoldCannotBuild: the body that was sent cannot be built again, and the
+	// vendor cannot be looked up.
+	HoldCannotBuild HoldReason = "cannot_rebuild_body"
+	// HoldCanary: the campaign's canary waits for approval.
+	HoldCanary HoldReason = "canary"
+	// HoldCap: a spend or count cap was reached.
+	HoldCap HoldReason = "cap"
+	// HoldOperator: a person asked for it.
+	HoldOperator HoldReason = "operator"
+)
+
+// Policy says what to do when nobody can be asked.
+type Policy string
+
+// The policies.
+const (
+	// PreferLate holds the job: rather late, or never, than twice. The default.
+	PreferLate Policy = ""
+	// PreferDuplicate plans the job anew: a person has accepted the risk of
+	// two pieces.
+	PreferDuplicate Policy = "prefer_duplicate"
+)

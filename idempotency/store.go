@@ -1,0 +1,279 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// The errors that callers branch on. Stores return them wrapped or bare.
+var (
+	// ErrNotFound: no such record, blob or setting.
+	ErrNotFound = errors.New("idempotency: not found")
+	// ErrStale: the record has moved on; read it again.
+	ErrStale = errors.New("idempotency: record has changed since it was read")
+	// ErrExists: a record with this key is there already.
+	ErrExists = errors.New("idempotency: record exists")
+	// ErrRefTaken: another record has this reference.
+	ErrRefTaken = errors.New("idempotency: reference belongs to another record")
+	// ErrLimit: a counter would pass its limit; the change was not made.
+	ErrLimit = errors.New("idempotency: limit reached")
+	// ErrKeyReused: the key was used for another piece of paper.
+	ErrKeyReused = errors.New("idempotency: key was used with another fingerprint")
+	// ErrInProgress: another holder is at work on the record.
+	ErrInProgress = errors.New("idempotency: in progress")
+	// ErrNewer: the record or the database was written by a newer version.
+	ErrNewer = errors.New("idempotency: written by a newer version")
+	// ErrCorrupt: what was read is not what was written.
+	ErrCorrupt = errors.New("idempotency: corrupt")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("idempotency: store is closed")
+)
+
+// Store keeps the records of one ledger. It is also the work queue.
+//
+// Every method is one atomic step, and what a method reported as done is
+// durable: it survives the process, and the machine as far as its disk keeps
+// its promises. Implementations are safe for concurrent use by many
+// goroutines and, unless they say otherwise, processes. A context that ends
+// may make a method return early; a change is then either made whole or not at
+// all, and the caller has to read which. A store is whatever passes package
+// storetest.
+type Store interface {
+	// Commit makes the changes, each atomically, independent of each other and
+	// in order: errs has the outcome of each ([ErrStale], [ErrExists],
+	// [ErrRefTaken], [ErrLimit] or nil) and is nil when all were made. An err
+	// means that nothing is known about any of them: read again.
+	//
+	// Stores group the changes of concurrent callers into one transaction; one
+	// bad change never fails its neighbours.
+	Commit(ctx context.Context, changes []Change) (errs []error, err error)
+
+	// Claim leases up to Limit records that a worker may work on and that are
+	// visible at Now: by priority (higher first), due time, then id. The
+	// records returned carry the lease and a fence that has grown by one.
+	// Records in unknown states or of a newer version are never claimed.
+	Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)
+
+	// Get returns the record or [ErrNotFound].
+	Get(ctx context.Context, id ID) (*Record, error)
+
+	// Find yields the records that match the query, ordered by id. It reads in
+	// pages: records that change meanwhile may be seen in either form, those
+	// that do not are seen exactly once. After an error it yields no more.
+	Find(ctx context.Context, q Query) iter.Seq2[*Record, error]
+
+	// Entries yields the history, in commit order, each entry once.
+	Entries(ctx context.Context, q EntryQuery) iter.Seq2[Entry, error]
+
+	// Prune turns up to Limit final records that were last updated before the
+	// time given into tombstones, deletes their entries, and returns how many.
+	// It takes small bites: call it until it returns 0. A key is never
+	// forgotten.
+	Prune(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Ledger is what a store knows about the whole of its records. Every [Store]
+// that the client is given implements it.
+type Ledger interface {
+	// Identity returns who the ledger is.
+	Identity(ctx context.Context) (Identity, error)
+	// AcceptEpoch records that the client has recovered in the epoch given,
+	// which must be the present one, else [ErrStale]. With a namespace that is
+	// not empty the ledger takes it as its own: a copy beside its original
+	// becomes a ledger of its own.
+	AcceptEpoch(ctx context.Context, epoch string, ns Namespace) error
+	// Depth counts records by campaign and state; of one campaign if one is
+	// named.
+	Depth(ctx context.Context, campaign string) ([]Depth, error)
+	// Counter returns a counter; 0 when it was never used.
+	Counter(ctx context.Context, name string) (int64, error)
+	// Setting returns a setting, or the zero Setting when it was never made.
+	Setting(ctx context.Context, name string) (Setting, error)
+	// Settings yields the settings whose name begins with the prefix, ordered
+	// by name.
+	Settings(ctx context.Context, prefix string) iter.Seq2[Setting, error]
+}
+
+// Identity is who a ledger is.
+type Identity struct {
+	Namespace Namespace
+	// Mode is fixed when the ledger is created.
+	Mode postproof.Mode
+	// Epoch is the identity of the database's present history; it changes when
+	// a backup is restored, a file copied, or a replica promoted.
+	Epoch string
+	// Recovered is the epoch that was last accepted. While it differs from
+	// Epoch nothing may be submitted.
+	Recovered string
+	// Newest is the newest time in the ledger.
+	Newest time.Time
+	// CreatedAt is when the ledger was made.
+	CreatedAt time.Time
+}
+
+// EpochChanged reports whether the ledger's history was broken since the last
+// recovery.
+func (i Identity) EpochChanged() bool { return i.Epoch != i.Recovered }
+
+// Change is one atomic change: preconditions and effects.
+type Change struct {
+	// Record is the new record. Its Fence must be Expect+1. Nil for a change
+	// that only touches the other fields.
+	Record *Record
+	// Expect is the fence that was read; 0 creates the record.
+	Expect uint64
+	// Entries are appended to the history.
+	Entries []Entry
+	// Counters are added to; a limit that would be passed undoes the change.
+	Counters []CounterAdd
+	// Settings are written if their version is the one that was read.
+	Settings []SettingWrite
+	// Marks settle messages of the inbox.
+	Marks []Mark
+}
+
+// CounterAdd adds to a named counter. With a Limit above zero the sum must not
+// pass it. A sum never falls below zero: it stays there.
+type CounterAdd struct {
+	Name  string
+	Add   int64
+	Limit int64
+}
+
+// Setting is a small named value: a pause, an approval, a progress mark.
+type Setting struct {
+	Name    string
+	Value   []byte
+	Version uint64 // 0: never made
+}
+
+// SettingWrite writes a setting whose version is still Expect, else
+// [ErrStale].
+type SettingWrite struct {
+	Name   string
+	Value  []byte
+	Expect uint64
+}
+
+// ClaimRequest asks for work.
+type ClaimRequest struct {
+	// Owner names the worker, for people.
+	Owner string
+	// Limit is the most records; at least 1.
+	Limit int
+	// Lease is how long the records are held.
+	Lease time.Duration
+	// Now is the ledger's time.
+	Now time.Time
+	// Skip lists campaigns that are left alone.
+	Skip []string
+}
+
+// Query selects records; the zero Query selects all. Fields are joined by and.
+type Query struct {
+	States   []State
+	Campaign string
+	// Ref finds the record that ever had the reference.
+	Ref postproof.Ref
+	// Vendor and VendorID find the record of a vendor's piece. Vendor alone
+	// finds records that were ever submitted there.
+	Vendor, VendorID string
+	// After continues behind an id.
+	After ID
+	// Limit bounds the number of records; 0 means all.
+	Limit int
+}
+
+// Entry is one line of the history. It holds no personal data.
+type Entry struct {
+	// Seq is the place in commit order, given by the store.
+	Seq uint64 `json:"seq,omitempty"`
+	// ID is the record; empty for what concerns the whole ledger.
+	ID ID        `json:"id,omitempty"`
+	At time.Time `json:"at"`
+	// Kind is what happened, as in "accepted" or "late_arrival".
+	Kind string `json:"kind"`
+	// From and To are the states before and after.
+	From       State              `json:"from,omitempty"`
+	To         State              `json:"to,omitempty"`
+	Fence      uint64             `json:"fence,omitempty"`
+	Generation int                `json:"gen,omitempty"`
+	Vendor     string             `json:"vendor,omitempty"`
+	Ref        postproof.Ref      `json:"ref,omitempty"`
+	VendorID   string             `json:"vid,omitempty"`
+	Delivery   postproof.Delivery `json:"delivery,omitempty"`
+	Code       postproof.Code     `json:"code,omitempty"`
+	// By is the person or worker.
+	By string `json:"by,omitempty"`
+	// Note says more, for people.
+	Note string `json:"note,omitempty"`
+}
+
+// EntryQuery selects history.
+type EntryQuery struct {
+	// ID selects one record's entries; empty all.
+	ID ID
+	// Kinds selects some kinds; empty all.
+	Kinds []string
+	// After continues behind a Seq.
+	After uint64
+	// Limit bounds the number; 0 means all.
+	Limit int
+}
+
+// Depth is a number of records.
+type Depth struct {
+	Campaign string
+	State    State
+	Count    int64
+}
+
+// CommitOne makes one change and returns its error.
+func CommitOne(ctx context.Context, s Store, c Change) error {
+	errs, err := s.Commit(ctx, []Change{c})
+	if err != nil {
+		return err
+	}
+	if len(errs) > 0 {
+		return errs[0]
+	}
+	return nil
+}
+
+// Check returns an error for a change that no store may accept: a fence that
+// does not follow, or an id that does not belong to the key.
+func (c *Change) Check() error {
+	r := c.Record
+	if r == nil {
+		return nil
+	}
+	switch {
+	case r.Fence != c.Expect+1:
+		return fmt.Errorf("idempotency: change of fence %d to %d: it grows by one", c.Expect, r.Fence)
+	case r.ID == "" || (r.Key != "" && r.ID != IDOf(r.Key)):
+		return errors.New("idempotency: change of a record whose id is not its key's")
+	case r.Version > RecordVersion || !r.State.Known():
+		return ErrNewer
+	}
+	return nil
+}
+
+// KeyReusedError carries both digests. It is [ErrKeyReused].
+type KeyReusedError struct {
+	Key  postproof.Key
+	Have Fingerprint // in the ledger
+	Got  Fingerprint // asked for
+}
+
+// Error names both digests, and the key by its own.
+func (e *KeyReusedError) Error() string {
+	return fmt.Sprintf("%s was used for another piece: fingerprint %s in the ledger, %s now: use another key, or amend the job", e.Key, e.Have, e.Got)
+}
+
+// Unwrap returns [ErrKeyReused].
+func (e *KeyReusedError) Unwrap() error { return ErrKeyReused }
