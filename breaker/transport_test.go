@@ -314,4 +314,3 @@ func BenchmarkTransport(b *testing.B) {
 		}
 	})
 }
-
