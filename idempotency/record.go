@@ -55,6 +55,9 @@ type Record struct {
 	// Deadline is when a state that is not final ends in held.
 	Deadline time.Time `json:"deadline,omitzero"`
 
+	// PollAt is when the status of an accepted piece is asked for next.
+	PollAt time.Time `json:"poll,omitzero"`
+
 	// Submissions are all intents, oldest first; the last one is current when
 	// its generation is the record's.
 	Submissions []Submission `json:"subs,omitempty"`
@@ -67,7 +70,7 @@ type Record struct {
 	Refusal Refusal `json:"refusal,omitzero"`
 
 	// Trace is the W3C traceparent of the call that brought the job.
-	Trace string `json:"trace,omitempty"`
+	Trace     string    `json:"trace,omitempty"`
 	CreatedAt time.Time `json:"created"`
 	UpdatedAt time.Time `json:"updated"`
 	// Tombstone is true after pruning or erasure: the record only remembers
@@ -162,11 +165,15 @@ type Submission struct {
 	// Join is the join over all sends; 0 while the first is on its way.
 	Join postproof.Delivery `json:"join,omitempty"`
 	Fate Fate               `json:"fate,omitempty"`
+	// AcceptedAt is the vendor's time of acceptance, once the piece was seen.
+	AcceptedAt time.Time `json:"accepted,omitzero"`
 	// VendorID is the vendor's id, once known.
 	VendorID string `json:"vid,omitempty"`
 	// Veto is set when the vendor called our reference a duplicate: absence
 	// can never be concluded.
 	Veto bool `json:"veto,omitempty"`
+	// NoResend is set when the body that was sent cannot be built again.
+	NoResend bool `json:"no_resend,omitempty"`
 	// Misses counts look-ups that qualified as proof of absence; LastMiss is
 	// the latest.
 	Misses   int       `json:"misses,omitempty"`

@@ -1,0 +1,232 @@
+package idempotency
+
+import (
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Event is something that happened to a job, as the machine understands it.
+// The set is sealed; the types below are all of them.
+type Event interface {
+	// Name returns the name used in the table of the package documentation and
+	// in the history.
+	Name() string
+}
+
+// Sighting is a piece as a vendor showed it under our reference.
+type Sighting struct {
+	Receipt postproof.Receipt
+	Status  postproof.Status
+	// Alive is false when the vendor will never print it.
+	Alive bool
+	// Equal is false when it is another piece than the one we submitted, or
+	// belongs to the other mode.
+	Equal bool
+}
+
+// Intend is the durable intent to send, made before the first byte: a first
+// send, a send to another vendor, or a resend of an unknown submission.
+type Intend struct {
+	// Owner is the holder of the lease.
+	Owner   string
+	Vendor  string
+	Account string
+	Mode    postproof.Mode
+	Ref     postproof.Ref
+	// VendorKey, Encoder and Digest are what will be sent.
+	VendorKey, Encoder, Digest string
+	// NotAfter is the caller's own bound; the machine only shortens it.
+	NotAfter time.Time
+	// EpochChanged is what the ledger's identity says.
+	EpochChanged bool
+}
+
+// Answer is the outcome of a send.
+type Answer struct {
+	Vendor string
+	Ref    postproof.Ref
+	// Delivery is the join over what this send did.
+	Delivery postproof.Delivery
+	// Sends counts the times bytes went out.
+	Sends int
+	// Order is the piece that the vendor says it has; required for Accepted.
+	Order *Sighting
+	// Duplicate is true when the vendor called our reference a duplicate.
+	Duplicate  bool
+	Code       postproof.Code
+	VendorCode string
+	RetryAfter time.Duration
+}
+
+// Expire ends a lease that ran out while bytes may have been on their way.
+type Expire struct{}
+
+// LookedUp is the answer to a look-up by reference.
+type LookedUp struct {
+	Vendor string
+	Ref    postproof.Ref
+	// Complete: a proper list, read to its last page under the submission's
+	// account and mode.
+	Complete bool
+	// Control: a piece that this vendor accepted after our last send was found
+	// in the same way.
+	Control bool
+	// Failed: the look-up itself failed; nothing was learned.
+	Failed     bool
+	RetryAfter time.Duration
+	Orders     []Sighting
+}
+
+// Observe is what a poll, a callback or a list said about one piece.
+type Observe struct {
+	Vendor string
+	// Ref or VendorID names the piece; at least one is set.
+	Ref      postproof.Ref
+	VendorID string
+	Sighting Sighting
+	// Missing: the vendor does not know the id; the status stays as it is.
+	Missing bool
+	// Failed: the poll itself failed; nothing was learned.
+	Failed     bool
+	RetryAfter time.Duration
+}
+
+// WishCancel is a person's wish that the piece be stopped.
+type WishCancel struct{ By string }
+
+// CancelAnswer is the outcome of an attempt to cancel at the vendor.
+type CancelAnswer struct {
+	Vendor string
+	Ref    postproof.Ref
+	// TooLate: the vendor refused, or the window has closed.
+	TooLate bool
+	// ReadBack is the piece as read after the request; nil when it could not
+	// be read: the outcome is unknown, and asked for again.
+	ReadBack   *Sighting
+	RetryAfter time.Duration
+}
+
+// Replan sends a refused job to another vendor.
+type Replan struct{}
+
+// NoRoute ends the search for a vendor: none can print the job.
+type NoRoute struct {
+	Code postproof.Code
+	Note string
+}
+
+// Postpone gives the lease back and waits.
+type Postpone struct {
+	Until time.Time
+	// Note says why, for people.
+	Note string
+}
+
+// CannotBuild says that the body that was sent cannot be built again, so that
+// a resend is out of the question.
+type CannotBuild struct{}
+
+// PutOnHold holds the job for a person.
+type PutOnHold struct {
+	Reason HoldReason
+	Note   string
+}
+
+// Release gives a held job back to the machine.
+type Release struct{ By string }
+
+// Verdict is what a person decides about a held job.
+type Verdict string
+
+// The verdicts.
+const (
+	// VerdictAccepted: the piece is with the vendor.
+	VerdictAccepted Verdict = "accepted"
+	// VerdictPlanned: it is not; send it anew. The person answers for it.
+	VerdictPlanned Verdict = "planned"
+	// VerdictCancelled: it is not, and shall not be sent.
+	VerdictCancelled Verdict = "cancelled"
+)
+
+// Decide settles a held job by a person's word.
+type Decide struct {
+	Verdict Verdict
+	By      string
+	// Why is recorded; no personal data.
+	Why string
+	// VendorID is the vendor's id of the piece, with VerdictAccepted.
+	VendorID string
+}
+
+// Amend changes the paper of a job that no vendor has.
+type Amend struct {
+	Job         []byte
+	Fingerprint Fingerprint
+	By          string
+}
+
+// Suspect doubts a job after the ledger's history was broken: whatever a lost
+// history may have sent is unknown until every vendor was asked.
+type Suspect struct{ Vendors []SuspectVendor }
+
+// SuspectVendor is a vendor that a lost history may have used, with our
+// references of the generations in question.
+type SuspectVendor struct {
+	Vendor, Account string
+	Refs            map[int]postproof.Ref
+}
+
+// Finish ends an accepted job whose last status is known.
+type Finish struct{}
+
+// Name implements [Event].
+func (Intend) Name() string { return "intend" }
+
+// Name implements [Event].
+func (Answer) Name() string { return "answer" }
+
+// Name implements [Event].
+func (Expire) Name() string { return "expire" }
+
+// Name implements [Event].
+func (LookedUp) Name() string { return "looked_up" }
+
+// Name implements [Event].
+func (Observe) Name() string { return "observe" }
+
+// Name implements [Event].
+func (WishCancel) Name() string { return "wish_cancel" }
+
+// Name implements [Event].
+func (CancelAnswer) Name() string { return "cancel_answer" }
+
+// Name implements [Event].
+func (Replan) Name() string { return "replan" }
+
+// Name implements [Event].
+func (NoRoute) Name() string { return "no_route" }
+
+// Name implements [Event].
+func (Postpone) Name() string { return "postpone" }
+
+// Name implements [Event].
+func (CannotBuild) Name() string { return "cannot_build" }
+
+// Name implements [Event].
+func (PutOnHold) Name() string { return "hold" }
+
+// Name implements [Event].
+func (Release) Name() string { return "release" }
+
+// Name implements [Event].
+func (Decide) Name() string { return "decide" }
+
+// Name implements [Event].
+func (Amend) Name() string { return "amend" }
+
+// Name implements [Event].
+func (Suspect) Name() string { return "suspect" }
+
+// Name implements [Event].
+func (Finish) Name() string { return "finish" }

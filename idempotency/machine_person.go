@@ -1,0 +1,232 @@
+package idempotency
+
+import (
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// cancelledIfWished ends a job that is to be cancelled and that nobody has.
+func (t *transition) cancelledIfWished() bool {
+	if !t.r.Cancel.Stands() || len(t.r.Live()) > 0 {
+		return false
+	}
+	t.r.Cancel.Outcome = CancelDone
+	t.r.Receipt, t.r.Hold, t.r.Refusal = postproof.Receipt{}, Hold{}, Refusal{}
+	t.enter(Cancelled)
+	t.note("cancelled", "")
+	return true
+}
+
+// wishCancel records the wish: rule 13.
+func (t *transition) wishCancel(ev WishCancel) error {
+	if t.r.State == Done {
+		return t.no(13, "the piece has its final status")
+	}
+	if t.r.Cancel.Stands() {
+		return nil
+	}
+	t.r.Cancel = CancelWish{At: t.now, By: ev.By}
+	t.note("cancel_wished", "").By = ev.By
+	if t.r.State == Cancelled || t.cancelledIfWished() {
+		return nil
+	}
+	if t.r.State == Unknown || t.r.State == Accepted {
+		t.r.Due = t.now
+	}
+	return nil
+}
+
+// cancelAnswer applies the outcome of an attempt to cancel: only what was read
+// back counts.
+func (t *transition) cancelAnswer(ev CancelAnswer) error {
+	s := t.find(ev.Vendor, ev.Ref)
+	if s == nil || t.r.State != Accepted || (!t.holds(s) && s.Late != LateSeen) {
+		return t.no(13, "there is no piece to cancel under this reference")
+	}
+	if ev.ReadBack != nil && !ev.ReadBack.Alive {
+		return t.dead(s, *ev.ReadBack)
+	}
+	if ev.TooLate {
+		if s.Late == LateSeen {
+			s.Late = LatePrinted
+			t.noteSub("late_printed", s, "could not be cancelled: two pieces may exist")
+		} else {
+			t.r.Cancel.Outcome = CancelTooLate
+			t.noteSub("cancel_too_late", s, "")
+		}
+		t.settle()
+		return nil
+	}
+	t.r.Cancel.Tries++
+	t.r.Due = t.now.Add(max(ev.RetryAfter, t.m.backoff(t.r.ID, t.r.Cancel.Tries)))
+	t.r.Lease = Lease{}
+	t.noteSub("cancel_unknown", s, "to be asked again")
+	return nil
+}
+
+// hold enters held: rule 9.
+func (t *transition) hold(reason HoldReason, note string) {
+	from := t.r.State
+	t.enter(Held)
+	t.r.Hold = Hold{Reason: reason, At: t.now, From: from, Note: note}
+	t.note("held", string(reason))
+}
+
+func (t *transition) putOnHold(ev PutOnHold) error {
+	if t.r.State.Final() || t.r.State == Held {
+		return t.no(0, "there is nothing to hold")
+	}
+	if t.r.State == Sending {
+		return t.no(4, "bytes may be on their way")
+	}
+	t.hold(ev.Reason, ev.Note)
+	return nil
+}
+
+func (t *transition) release(ev Release) error {
+	if t.r.State != Held {
+		return t.no(0, "the job is not held")
+	}
+	t.r.Hold = Hold{}
+	switch {
+	case !t.r.Receipt.IsZero():
+		t.enter(Accepted)
+		t.pollLater(0)
+		t.r.Due = t.now
+	case len(t.r.Live()) > 0:
+		t.enter(Unknown)
+	case t.cancelledIfWished():
+	default:
+		t.enter(Planned)
+	}
+	t.note("released", "").By = ev.By
+	return nil
+}
+
+// decide settles a held job by a person's word.
+func (t *transition) decide(ev Decide) error {
+	if t.r.State != Held {
+		return t.no(0, "only a held job is decided")
+	}
+	if ev.By == "" || ev.Why == "" {
+		return t.no(9, "a decision names who made it, and why")
+	}
+	e := t.note("decided", ev.Why)
+	e.By = ev.By
+	live := t.r.Live()
+	switch ev.Verdict {
+	case VerdictAccepted:
+		if len(live) == 0 {
+			return t.no(1, "nothing was sent that a vendor could have")
+		}
+		s := live[len(live)-1]
+		if ev.VendorID != "" {
+			s.VendorID = ev.VendorID
+		}
+		t.accept(s, Sighting{
+			Receipt: postproof.Receipt{VendorID: s.VendorID},
+			Status:  postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceOperator, Confidence: postproof.Reported},
+		})
+		return nil
+	case VerdictPlanned, VerdictCancelled:
+	default:
+		return t.no(0, "the verdict is accepted, planned or cancelled")
+	}
+	for _, s := range live {
+		s.Fate = FateDecided
+		t.watch(s)
+	}
+	if ev.Verdict == VerdictCancelled && !t.r.Cancel.Stands() {
+		t.r.Cancel = CancelWish{At: t.now, By: ev.By}
+	}
+	if t.cancelledIfWished() {
+		return nil
+	}
+	if t.sentInGeneration() {
+		t.nextGeneration()
+		return nil
+	}
+	t.r.Hold = Hold{}
+	t.enter(Planned)
+	return nil
+}
+
+// sentInGeneration reports whether bytes of the present generation went, or
+// may have gone, to anybody.
+func (t *transition) sentInGeneration() bool {
+	return slices.ContainsFunc(t.r.Submissions, func(s Submission) bool {
+		return s.Generation == t.r.Generation && s.Join != postproof.NotSent
+	})
+}
+
+// amend changes the paper of a job that no vendor has: rule 7.
+func (t *transition) amend(ev Amend) error {
+	switch {
+	case t.r.State != Planned && t.r.State != Refused && t.r.State != Held:
+		return t.no(7, "only a planned, refused or held job is amended")
+	case len(t.r.Live()) > 0:
+		return t.no(7, "a vendor is not proven not to have the piece: decide or reconcile first")
+	case t.r.Cancel.Stands():
+		return t.no(13, "the job is to be cancelled")
+	case len(ev.Job) == 0 || ev.Fingerprint == "":
+		return t.no(7, "the amended job is missing")
+	}
+	t.r.Job, t.r.Fingerprint = ev.Job, ev.Fingerprint
+	t.note("amended", "").By = ev.By
+	if t.sentInGeneration() {
+		t.nextGeneration()
+		return nil
+	}
+	t.r.Hold, t.r.Refusal = Hold{}, Refusal{}
+	t.enter(Planned)
+	return nil
+}
+
+// suspect doubts a job after the ledger's history was broken: rule 12. The
+// job's present and next references may have been used at every vendor.
+func (t *transition) suspect(ev Suspect) error {
+	if t.r.State.Final() && t.r.State != Refused {
+		return t.no(12, "the job has ended")
+	}
+	top := t.r.Generation
+	for _, v := range ev.Vendors {
+		for gen, ref := range v.Refs {
+			if gen < t.r.Generation || t.find(v.Vendor, ref) != nil {
+				continue
+			}
+			t.r.Submissions = append(t.r.Submissions, Submission{
+				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now,
+			})
+			top = max(top, gen)
+		}
+	}
+	slices.SortStableFunc(t.r.Submissions, func(a, b Submission) int { return a.Generation - b.Generation })
+	t.r.Generation = top
+	for i := range t.r.Submissions {
+		// What this history believed to be dead by its own sends may have been
+		// sent again by the lost one.
+		if s := &t.r.Submissions[i]; s.Join < postproof.Unknown && s.Fate == "" {
+			s.Join, s.LastAt, s.NoResend = postproof.Unknown, t.now, true
+		}
+	}
+	t.note("suspected", "the ledger's history was broken")
+	switch t.r.State {
+	case Accepted, Held:
+		t.r.Due, t.r.Lease = t.now, Lease{}
+		for _, s := range t.r.Live() {
+			if !t.holds(s) {
+				t.watch(s)
+			}
+		}
+		t.r.PollAt = t.now
+	default:
+		if len(t.r.Live()) > 0 {
+			deadline := t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
+			t.enter(Unknown)
+			t.r.Deadline = deadline
+		}
+	}
+	return nil
+}

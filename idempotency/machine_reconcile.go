@@ -1,0 +1,350 @@
+package idempotency
+
+import (
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// sighted applies that a vendor showed a piece under our reference.
+func (t *transition) sighted(s *Submission, o Sighting) error {
+	if s.VendorID == "" {
+		s.VendorID = o.Receipt.VendorID
+	}
+	if s.AcceptedAt.IsZero() {
+		s.AcceptedAt = o.Receipt.AcceptedAt
+	}
+	if !o.Alive {
+		return t.dead(s, o) // rule 7: dead means dead
+	}
+	if t.holds(s) {
+		t.status(o.Status)
+		return nil
+	}
+	s.Join, s.Fate = postproof.Accepted, ""
+	if cur := t.r.Current(); t.r.State == Accepted || t.r.State == Done ||
+		((t.r.State == Sending || t.r.State == Unknown) && cur != nil && cur != s && !cur.FirstAt.IsZero() && !cur.Dead()) {
+		t.late(s)
+		return nil
+	}
+	if !o.Equal { // rule 7: unequal means held
+		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
+		return nil
+	}
+	t.accept(s, o)
+	return nil
+}
+
+// holds reports whether the submission is the one whose acceptance counts.
+func (t *transition) holds(s *Submission) bool {
+	return (t.r.State == Accepted || t.r.State == Done) && t.r.Receipt.Vendor == s.Vendor && t.r.Receipt.Ref == s.Ref
+}
+
+func (t *transition) accept(s *Submission, o Sighting) {
+	receipt := o.Receipt
+	receipt.Vendor, receipt.Ref = s.Vendor, s.Ref
+	if receipt.VendorID == "" {
+		receipt.VendorID = s.VendorID
+	}
+	if receipt.AcceptedAt.IsZero() {
+		receipt.AcceptedAt = t.now
+	}
+	s.Join, s.Fate, s.Misses = postproof.Accepted, "", 0
+	if t.r.Receipt.Vendor != s.Vendor || t.r.Receipt.Ref != s.Ref {
+		t.r.Status = postproof.Status{}
+	}
+	t.r.Receipt, t.r.Refusal, t.r.Hold = receipt, Refusal{}, Hold{}
+	if t.r.Cancel.Outcome == CancelDone {
+		t.r.Cancel.Outcome = "" // it turned up after all: the wish goes on
+	}
+	for i := range t.r.Submissions {
+		other := &t.r.Submissions[i]
+		if other != s && !other.Dead() {
+			t.watch(other) // doubted by a recovery, never sent by this history
+		}
+	}
+	t.enter(Accepted)
+	t.noteSub("accepted", s, "")
+	status := o.Status
+	if status.Stage == "" {
+		status = postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported}
+	}
+	t.status(status)
+}
+
+// status merges a mail status of the holding submission and plans the next
+// poll.
+func (t *transition) status(s postproof.Status) {
+	if s.SeenAt.IsZero() {
+		s.SeenAt = t.now
+	}
+	if s.Stage != "" && s.Supersedes(t.r.Status) {
+		t.r.Status = s
+		t.r.Tries = 0
+		e := t.note("status", string(s.Stage))
+		e.Vendor, e.Ref, e.VendorID = t.r.Receipt.Vendor, t.r.Receipt.Ref, t.r.Receipt.VendorID
+	}
+	if t.r.State == Accepted {
+		t.pollLater(0)
+	}
+}
+
+// pollLater plans the next poll: the vendor's pace, slower by half each time
+// that nothing new was learned, at most a day.
+func (t *transition) pollLater(after time.Duration) {
+	every := 6 * time.Hour
+	if c := t.m.caps(t.r.Receipt.Vendor); c != nil && c.Poll > 0 {
+		every = c.Poll
+	}
+	for range min(t.r.Tries, 20) {
+		every = min(every+every/2, 24*time.Hour)
+	}
+	t.r.Tries++
+	t.r.PollAt = t.now.Add(max(every, after))
+	t.settle()
+}
+
+// settle gives the lease of an accepted record back, until the earliest thing
+// that is left to do.
+func (t *transition) settle() {
+	due := nextLook(t.r)
+	if slices.ContainsFunc(t.r.Submissions, func(s Submission) bool { return s.Late == LateSeen }) {
+		due = t.now
+	}
+	if due.IsZero() || (t.r.Cancel.Stands() && t.r.Cancel.Outcome == "") {
+		due = t.now
+	}
+	t.r.Due = due
+	t.r.Lease = Lease{}
+}
+
+// dead applies the vendor's word that it will never print a submission.
+func (t *transition) dead(s *Submission, o Sighting) error {
+	held := t.holds(s)
+	s.Fate = FateFailed
+	if o.Status.Stage == postproof.StageCancelled {
+		s.Fate = FateCancelled
+	}
+	e := t.noteSub("dead", s, string(o.Status.Stage))
+	e.Delivery = 0
+	if s.Late == LateSeen {
+		s.Late = LateCancelled
+	}
+	switch {
+	case held:
+		t.r.Status = o.Status
+		return t.afterDeath()
+	case t.r.State == Accepted:
+		t.settle()
+		return nil
+	case t.r.State == Sending || t.r.State == Unknown || t.r.State == Held:
+		return t.afterDeath()
+	default:
+		return nil
+	}
+}
+
+// afterDeath goes on after a submission was proven dead: to a piece that
+// another vendor turned out to have, to what is still unknown, to cancelled,
+// or to the next generation.
+func (t *transition) afterDeath() error {
+	for i := range t.r.Submissions {
+		s := &t.r.Submissions[i]
+		if s.Fate == "" && s.Join == postproof.Accepted {
+			s.Late = ""
+			t.accept(s, Sighting{Receipt: postproof.Receipt{VendorID: s.VendorID}})
+			return nil
+		}
+	}
+	if live := t.r.Live(); len(live) > 0 { // rule 7: every one must be dead
+		if t.r.State != Sending && t.r.State != Held {
+			t.r.Receipt = postproof.Receipt{}
+			t.enter(Unknown)
+		}
+		return nil
+	}
+	if t.cancelledIfWished() {
+		return nil
+	}
+	if t.r.Generation >= orDefault(t.m.MaxGenerations, 4) {
+		t.hold(HoldGenerations, "")
+		return nil
+	}
+	t.nextGeneration()
+	return nil
+}
+
+func (t *transition) nextGeneration() {
+	t.r.Generation++
+	t.r.Receipt, t.r.Refusal, t.r.Hold, t.r.Status = postproof.Receipt{}, Refusal{}, Hold{}, postproof.Status{}
+	t.enter(Planned)
+	t.note("next_generation", "")
+}
+
+// late records that a piece turned up where it was thought absent while
+// another vendor has, or may have, the job.
+func (t *transition) late(s *Submission) {
+	if s.Late == LatePrinted || s.Late == LateSeen {
+		return
+	}
+	s.Late = LateSeen
+	if t.r.State == Done {
+		t.enter(Accepted)
+	}
+	if t.r.State == Accepted {
+		t.settle()
+	}
+	t.noteSub("late_arrival", s, "")
+}
+
+// watch follows a vendor for a late arrival: by look-ups where it can be asked,
+// else by its callbacks alone.
+func (t *transition) watch(s *Submission) {
+	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
+	if c := t.m.caps(s.Vendor); c != nil && c.Lookup.ByRef {
+		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
+	}
+}
+
+// lookedUp applies the answer to a look-up by reference. Absence takes two
+// qualified misses; see [Machine.misses].
+func (t *transition) lookedUp(ev LookedUp) error {
+	s := t.find(ev.Vendor, ev.Ref)
+	if s == nil {
+		return t.no(1, "nothing was sent to "+ev.Vendor+" under this reference")
+	}
+	s.LookUps++
+	alive, dead := pick(ev.Orders)
+	switch {
+	case ev.Failed || (alive == nil && dead != nil && !ev.Complete):
+		t.lookAgain(s, ev.RetryAfter)
+		return nil
+	case alive != nil:
+		s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+		return t.sighted(s, *alive)
+	case dead != nil:
+		s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+		if s.Fate != "" {
+			t.lookAgain(s, 0)
+			return nil
+		}
+		return t.dead(s, *dead)
+	}
+	if s.Fate != "" || t.r.State == Accepted || !t.misses(s, ev) {
+		t.lookAgain(s, 0)
+		return nil
+	}
+	s.Misses++
+	s.LastMiss = t.now
+	if s.Misses < 2 {
+		t.lookAgain(s, 0)
+		return nil
+	}
+	s.Fate = FateAbsent
+	t.watch(s)
+	t.noteSub("absent", s, "two look-ups, a settle time apart, each with a control piece")
+	return t.afterDeath()
+}
+
+// pick returns an order that is alive, an equal one first, and one that is
+// dead.
+func pick(orders []Sighting) (alive, dead *Sighting) {
+	for i := range orders {
+		o := &orders[i]
+		switch {
+		case !o.Alive:
+			dead = o
+		case alive == nil || (o.Equal && !alive.Equal):
+			alive = o
+		}
+	}
+	return alive, dead
+}
+
+// misses reports whether an empty answer counts toward the proof of absence:
+// it was complete, a control piece was found in the same way, the settle time
+// has passed since the last byte and since the last miss, and the vendor never
+// called our reference a duplicate.
+func (t *transition) misses(s *Submission, ev LookedUp) bool {
+	c := t.m.caps(s.Vendor)
+	if c == nil || !ev.Complete || !ev.Control || s.Veto || s.Join == postproof.Accepted {
+		return false
+	}
+	settle := c.Lookup.SettleTime()
+	if t.now.Before(s.LastAt.Add(settle)) {
+		return false
+	}
+	return s.LastMiss.IsZero() || !t.now.Before(s.LastMiss.Add(settle))
+}
+
+// lookAgain plans the next look-up of a submission: of one in doubt, when a
+// miss would count; of one that is watched, when the watch says.
+func (t *transition) lookAgain(s *Submission, after time.Duration) {
+	if s.Dead() || t.r.State == Accepted {
+		if !s.NextWatch.IsZero() {
+			s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))
+			if s.NextWatch.After(s.WatchUntil) {
+				s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+			}
+		}
+		if t.r.State == Accepted {
+			t.settle()
+		}
+		return
+	}
+	if t.r.State != Unknown {
+		return
+	}
+	t.wait(after)
+	if c := t.m.caps(s.Vendor); c != nil {
+		counts := s.LastAt.Add(c.Lookup.SettleTime())
+		if !s.LastMiss.IsZero() {
+			counts = s.LastMiss.Add(c.Lookup.SettleTime())
+		}
+		if others := len(t.r.Live()) > 1; !others && s.LookUps > 1 {
+			t.r.Due = later(t.r.Due, counts)
+		}
+	}
+}
+
+// observe applies what a poll, a callback or a list said about one piece.
+func (t *transition) observe(ev Observe) error {
+	var s *Submission
+	for i := range t.r.Submissions {
+		c := &t.r.Submissions[i]
+		if c.Vendor == ev.Vendor && ((ev.Ref != "" && c.Ref == ev.Ref) || (ev.Ref == "" && ev.VendorID != "" && c.VendorID == ev.VendorID)) {
+			s = c
+		}
+	}
+	if s == nil {
+		return t.no(12, "the ledger knows of no such submission; keep it as evidence")
+	}
+	if ev.Failed || ev.Missing {
+		if t.holds(s) && t.r.State == Accepted {
+			if ev.Missing {
+				t.noteSub("missing", s, "the vendor does not know its id")
+			}
+			t.pollLater(max(ev.RetryAfter, t.m.backoff(t.r.ID, t.r.Tries+1)))
+		}
+		return nil
+	}
+	if s.VendorID == "" {
+		s.VendorID = ev.VendorID
+	}
+	return t.sighted(s, ev.Sighting)
+}
+
+func (t *transition) finish() error {
+	if t.r.State != Accepted || !t.r.Status.Stage.Terminal() {
+		return t.no(0, "the piece has no final status")
+	}
+	for i := range t.r.Submissions {
+		if s := &t.r.Submissions[i]; s.Late == LateSeen || !s.NextWatch.IsZero() {
+			return t.no(9, s.Vendor+" is still watched for a late arrival")
+		}
+	}
+	t.enter(Done)
+	t.note("done", string(t.r.Status.Stage))
+	return nil
+}

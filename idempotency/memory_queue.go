@@ -1,0 +1,180 @@
+package idempotency
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// workQueue orders the records that a worker may claim. Those whose time has
+// not come wait in one heap by time; the others are ready, one heap a campaign,
+// so that leaving out a paused campaign costs nothing however large it is.
+type workQueue struct {
+	waiting *recordHeap
+	ready   map[string]*recordHeap
+}
+
+func newWorkQueue() workQueue {
+	return workQueue{waiting: &recordHeap{less: soonerVisible}, ready: make(map[string]*recordHeap)}
+}
+
+func soonerVisible(a, b *memoryRecord) bool { return a.visible.Before(b.visible) }
+
+// claimedFirst is the order of [Store.Claim].
+func claimedFirst(a, b *memoryRecord) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	if c := a.Due.Compare(b.Due); c != 0 {
+		return c < 0
+	}
+	return a.ID < b.ID
+}
+
+// add queues the record, if a worker may ever claim it.
+func (q *workQueue) add(slot *memoryRecord) {
+	var ever bool
+	if slot.visible, ever = slot.VisibleAt(); ever {
+		q.waiting.push(slot)
+	}
+}
+
+// remove takes the record out of the queue, if it is there.
+func (q *workQueue) remove(slot *memoryRecord) {
+	if slot.queue != nil {
+		slot.queue.remove(slot)
+	}
+}
+
+// next returns the first record to claim, nil when there is none. It leaves it
+// in the queue.
+func (q *workQueue) next(now time.Time, skip []string) *memoryRecord {
+	for {
+		top := q.waiting.top()
+		if top == nil || top.visible.After(now) {
+			break
+		}
+		q.waiting.remove(top)
+		ready := q.ready[top.Campaign]
+		if ready == nil {
+			ready = &recordHeap{less: claimedFirst}
+			q.ready[top.Campaign] = ready
+		}
+		ready.push(top)
+	}
+	var best *memoryRecord
+	for campaign, ready := range q.ready {
+		if len(ready.slots) == 0 {
+			delete(q.ready, campaign)
+			continue
+		}
+		if slices.Contains(skip, campaign) {
+			continue
+		}
+		// Another worker's later clock may have called records ready.
+		for top := ready.top(); top != nil; top = ready.top() {
+			if !top.visible.After(now) {
+				if best == nil || claimedFirst(top, best) {
+					best = top
+				}
+				break
+			}
+			ready.remove(top)
+			q.waiting.push(top)
+		}
+	}
+	return best
+}
+
+// Claim implements [Store].
+func (m *Memory) Claim(ctx context.Context, req ClaimRequest) ([]*Record, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var claimed []*Record
+	for len(claimed) < req.Limit {
+		slot := m.work.next(req.Now, req.Skip)
+		if slot == nil {
+			break
+		}
+		r := *slot.Record
+		r.Fence++
+		r.Lease = Lease{Owner: req.Owner, Until: req.Now.Add(req.Lease)}
+		m.put(&r)
+		// With no lease to speak of it would be claimed again at once.
+		m.work.remove(slot)
+		claimed = append(claimed, &r)
+	}
+	for _, r := range claimed {
+		m.work.add(m.records[r.ID])
+	}
+	if len(claimed) > 0 {
+		m.sawTime(req.Now)
+	}
+	return claimed, nil
+}
+
+// recordHeap is a heap whose members know their place in it.
+type recordHeap struct {
+	slots []*memoryRecord
+	less  func(a, b *memoryRecord) bool
+}
+
+func (h *recordHeap) push(slot *memoryRecord) {
+	slot.queue = h
+	heap.Push(h, slot)
+}
+
+func (h *recordHeap) remove(slot *memoryRecord) {
+	heap.Remove(h, slot.index)
+	slot.queue = nil
+}
+
+func (h *recordHeap) top() *memoryRecord {
+	if len(h.slots) == 0 {
+		return nil
+	}
+	return h.slots[0]
+}
+
+// Len implements [heap.Interface].
+func (h *recordHeap) Len() int { return len(h.slots) }
+
+// Less implements [heap.Interface].
+func (h *recordHeap) Less(i, j int) bool { return h.less(h.slots[i], h.slots[j]) }
+
+// Swap implements [heap.Interface].
+func (h *recordHeap) Swap(i, j int) {
+	h.slots[i], h.slots[j] = h.slots[j], h.slots[i]
+	h.slots[i].index, h.slots[j].index = i, j
+}
+
+// Push implements [heap.Interface].
+func (h *recordHeap) Push(x any) {
+	slot, _ := x.(*memoryRecord)
+	slot.index = len(h.slots)
+	h.slots = append(h.slots, slot)
+}
+
+// Pop implements [heap.Interface].
+func (h *recordHeap) Pop() any {
+	last := len(h.slots) - 1
+	slot := h.slots[last]
+	h.slots[last] = nil
+	h.slots = h.slots[:last]
+	return slot
+}
+
+// sortedIDs returns the ids of all records in order. The slice is only
+// appended to and re-sorted under the lock: do not keep it.
+func (m *Memory) sortedIDs() []ID {
+	if m.sorted < len(m.ids) {
+		slices.SortFunc(m.ids, func(a, b ID) int { return strings.Compare(string(a), string(b)) })
+		m.sorted = len(m.ids)
+	}
+	return m.ids
+}

@@ -1,0 +1,179 @@
+package idempotency
+
+import (
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Do is what a worker does next for a record.
+type Do string
+
+// The actions.
+const (
+	DoNothing   Do = "nothing"   // the state is final, held, or of a newer version
+	DoWait      Do = "wait"      // until At
+	DoSend      Do = "send"      // route and send
+	DoResend    Do = "resend"    // same vendor, same key, same bytes
+	DoLookUp    Do = "look_up"   // by reference
+	DoPoll      Do = "poll"      // the status
+	DoCancel    Do = "cancel"    // at the vendor, then read back
+	DoTooLate   Do = "too_late"  // the cancel window is closed: record it
+	DoHold      Do = "hold"      // with Reason
+	DoExpire    Do = "expire"    // the lease in sending
+	DoFinish    Do = "finish"    // the last status is known
+	DoDuplicate Do = "take_risk" // the campaign's policy prefers a duplicate
+)
+
+// Action is the next thing to do for a record.
+type Action struct {
+	Do Do
+	// At is when a wait ends.
+	At time.Time
+	// Submission is the one in question: a copy.
+	Submission Submission
+	// Reason is why the job is to be held.
+	Reason HoldReason
+}
+
+// Next returns what a worker that holds the record does now. It is pure.
+func (m *Machine) Next(r *Record, now time.Time) Action {
+	now = r.Now(now)
+	if r.Version > RecordVersion || r.Tombstone || !r.State.Workable() {
+		return Action{Do: DoNothing}
+	}
+	if r.State == Sending {
+		return m.nextSending(r, now)
+	}
+	if !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {
+		return Action{Do: DoHold, Reason: HoldDeadline}
+	}
+	if now.Before(r.Due) {
+		return Action{Do: DoWait, At: r.Due}
+	}
+	switch r.State {
+	case Planned:
+		return Action{Do: DoSend}
+	case Unknown:
+		return m.nextUnknown(r, now)
+	default:
+		return m.nextAccepted(r, now)
+	}
+}
+
+func (m *Machine) nextSending(r *Record, now time.Time) Action {
+	s := r.Current()
+	if s == nil {
+		return Action{Do: DoNothing}
+	}
+	if now.Before(s.NotAfter) {
+		return Action{Do: DoWait, At: s.NotAfter, Submission: *s}
+	}
+	return Action{Do: DoExpire, Submission: *s}
+}
+
+// nextUnknown is section 5 of the rules: resend under the same key, else look
+// up, else hold.
+func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
+	live := r.Live()
+	if len(live) == 1 && !r.Cancel.Stands() && m.mayResend(r, live[0], now) {
+		return Action{Do: DoResend, Submission: *live[0]}
+	}
+	var look *Submission
+	reason := HoldCannotAsk
+	for _, s := range live {
+		c := m.caps(s.Vendor)
+		if c == nil {
+			reason = HoldVendorGone
+			continue
+		}
+		if c.Lookup.ByRef && (look == nil || s.LookUps < look.LookUps) {
+			look = s
+		}
+	}
+	switch {
+	case look != nil:
+		return Action{Do: DoLookUp, Submission: *look}
+	case r.Policy == PreferDuplicate && len(live) > 0:
+		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
+	case len(live) > 0 && live[0].NoResend:
+		return Action{Do: DoHold, Reason: HoldCannotBuild}
+	default:
+		return Action{Do: DoHold, Reason: reason}
+	}
+}
+
+func (m *Machine) mayResend(r *Record, s *Submission, now time.Time) bool {
+	c := m.caps(s.Vendor)
+	return c != nil && s.Generation == r.Generation && s.Digest != "" && !s.NoResend && !s.FirstAt.IsZero() &&
+		s.Join != postproof.Accepted && (!s.Veto || !c.Lookup.ByRef) && c.Idempotency.Open(s.FirstAt, now)
+}
+
+func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
+	for i := range r.Submissions {
+		s := r.Submissions[i]
+		if s.Late == LateSeen {
+			return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, Action{Do: DoTooLate, Submission: s})
+		}
+		if !s.NextWatch.IsZero() && !now.Before(s.NextWatch) {
+			return Action{Do: DoLookUp, Submission: s}
+		}
+	}
+	holder := m.holder(r)
+	if r.Cancel.Stands() && r.Cancel.Outcome == "" {
+		return m.cancelOr(holder, r.Receipt.AcceptedAt, now, Action{Do: DoTooLate, Submission: holder})
+	}
+	switch {
+	case !r.Status.Stage.Terminal() && !now.Before(r.PollAt):
+		return Action{Do: DoPoll, Submission: holder}
+	case r.Status.Stage.Terminal() && !watched(r):
+		return Action{Do: DoFinish, Submission: holder}
+	default:
+		return Action{Do: DoWait, At: nextLook(r), Submission: holder}
+	}
+}
+
+// nextLook is the next poll or watch of an accepted record.
+func nextLook(r *Record) time.Time {
+	at := r.PollAt
+	if r.Status.Stage.Terminal() {
+		at = time.Time{}
+	}
+	for i := range r.Submissions {
+		if w := r.Submissions[i].NextWatch; !w.IsZero() && (at.IsZero() || w.Before(at)) {
+			at = w
+		}
+	}
+	return at
+}
+
+// cancelOr cancels inside the vendor's window, and does the other thing
+// outside.
+func (m *Machine) cancelOr(s Submission, accepted, now time.Time, otherwise Action) Action {
+	c := m.caps(s.Vendor)
+	if c == nil || !c.Cancel.Supported || s.VendorID == "" {
+		return otherwise
+	}
+	if until := c.Cancel.Until(accepted); !now.Before(until) {
+		return otherwise
+	}
+	return Action{Do: DoCancel, Submission: s}
+}
+
+func (m *Machine) holder(r *Record) Submission {
+	for i := range r.Submissions {
+		if s := r.Submissions[i]; s.Vendor == r.Receipt.Vendor && s.Ref == r.Receipt.Ref {
+			return s
+		}
+	}
+	return Submission{}
+}
+
+func watched(r *Record) bool {
+	for i := range r.Submissions {
+		if s := &r.Submissions[i]; s.Late == LateSeen || !s.NextWatch.IsZero() {
+			return true
+		}
+	}
+	return false
+}
