@@ -129,6 +129,7 @@ func (t *transition) answer(ev Answer) error {
 	if ev.Delivery == postproof.Accepted {
 		return t.sighted(s, *ev.Order)
 	}
+	s.Code = ev.Code
 	s.Join = s.Join.Join(ev.Delivery) // rule 2: a milder answer never lowers it
 	switch s.Join {
 	case postproof.NotSent:

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -76,6 +78,20 @@ type Record struct {
 	// Tombstone is true after pruning or erasure: the record only remembers
 	// that the key was used, and how it ended.
 	Tombstone bool `json:"tombstone,omitempty"`
+}
+
+// String returns a form without personal data.
+func (r *Record) String() string {
+	return fmt.Sprintf("record(%.16s %s gen %d fence %d)", r.ID, r.State, r.Generation, r.Fence)
+}
+
+// GoString keeps %#v from printing personal data.
+func (r *Record) GoString() string { return r.String() }
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (r *Record) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", string(r.ID[:min(16, len(r.ID))])), slog.String("state", string(r.State)),
+		slog.Int("generation", r.Generation), slog.Uint64("fence", r.Fence))
 }
 
 // Lease is a worker's hold on a record.
@@ -169,6 +185,8 @@ type Submission struct {
 	AcceptedAt time.Time `json:"accepted,omitzero"`
 	// VendorID is the vendor's id, once known.
 	VendorID string `json:"vid,omitempty"`
+	// Code is what the latest answer that was no acceptance complained of.
+	Code postproof.Code `json:"code,omitempty"`
 	// Veto is set when the vendor called our reference a duplicate: absence
 	// can never be concluded.
 	Veto bool `json:"veto,omitempty"`
