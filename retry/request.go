@@ -1,0 +1,157 @@
+package retry
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Request is one request of a vendor's API. It is read only while [Sender.Do]
+// runs and may be used again afterwards.
+type Request struct {
+	// Op names the operation in errors, hooks and timing statistics.
+	Op postproof.Op
+	// Vendor names the vendor in errors and hooks.
+	Vendor string
+	// Class says whether the request may be repeated after an unknown
+	// outcome. The zero value is [postproof.RepeatNever].
+	Class postproof.Repeat
+	// Method is the HTTP method.
+	Method string
+	// URL is the absolute URL. It never appears in an error. Keep credentials
+	// out of it all the same: proxies and servers log it.
+	URL string
+	// Header holds the header fields. Each attempt sends its own copy.
+	Header http.Header
+	// Body opens the body from its start. It is called once for each attempt,
+	// and again when net/http repeats a send by itself. It may be nil when
+	// ContentLength is 0.
+	Body func() (io.ReadCloser, error)
+	// ContentLength is the exact length of the body in bytes; bodies are never
+	// sent chunked.
+	ContentLength int64
+	// NotAfter is the time before which the first byte of every send must be
+	// written. Zero means no limit for what is known not to be accepted; a
+	// keyed request without it is not repeated after an unknown outcome,
+	// because nobody knows whether the key's window is open.
+	NotAfter time.Time
+	// Judge says what an answer means: nil for success, else an error, best a
+	// [*postproof.Error] with Code and Delivery. An error that does not name a
+	// delivery counts as [postproof.Unknown]. It is not called for a 2xx that
+	// could not be read to its end. The body is the beginning of the answer, at
+	// most MaxResponseBytes long. It must neither keep nor change its
+	// arguments while the call runs. Nil means [JudgeStatus].
+	Judge func(status int, header http.Header, body []byte) error
+	// MaxResponseBytes bounds the body of the answer that is kept; 0 means
+	// 1 MiB. A longer 2xx is unreadable.
+	MaxResponseBytes int64
+}
+
+// Response is a successful answer.
+type Response struct {
+	// Status is the HTTP status.
+	Status int
+	// Header is the header of the answer.
+	Header http.Header
+	// Body is the whole body.
+	Body []byte
+	// Attempts are all attempts, the successful one last.
+	Attempts []Attempt
+	// Sends is how many times the request was written to a connection, the
+	// repeats of net/http included. More than one means that the vendor may
+	// have seen it more than once.
+	Sends int
+	// Delivery is the join over all sends: Accepted.
+	Delivery postproof.Delivery
+}
+
+// Attempt is the record of one attempt.
+type Attempt struct {
+	// Start is when it began, after the wait.
+	Start time.Time
+	// Duration is how long it took.
+	Duration time.Duration
+	// Wait is how long it was waited before it.
+	Wait time.Duration
+	// Delivery is what this attempt alone says about paper.
+	Delivery postproof.Delivery
+	// Code is what went wrong; 0 for success.
+	Code postproof.Code
+	// Status is the HTTP status; 0 when there was no answer.
+	Status int
+	// VendorCode is the vendor's own error code, if the judge found one.
+	VendorCode string
+	// RequestID is the vendor's id of the request: from the judge's error, or
+	// from the header X-Request-Id.
+	RequestID string
+	// Sends is how many times this attempt wrote the request.
+	Sends int
+}
+
+const defaultMaxResponse = 1 << 20
+
+// validate checks what would otherwise fail somewhere inside net/http.
+func (r *Request) validate() (*url.URL, error) {
+	if r.ContentLength < 0 || (r.ContentLength > 0) != (r.Body != nil) {
+		return nil, fmt.Errorf("retry: Request.ContentLength %d does not fit Body", r.ContentLength)
+	}
+	if r.MaxResponseBytes < 0 {
+		return nil, fmt.Errorf("retry: Request.MaxResponseBytes %d is negative", r.MaxResponseBytes)
+	}
+	target, err := url.Parse(r.URL)
+	if err != nil || target.Host == "" || (target.Scheme != "https" && target.Scheme != "http") {
+		// The parser's error quotes the URL.
+		return nil, errURL
+	}
+	return target, nil
+}
+
+// effectiveClass is the class with an unknown key window counted as closed.
+func (r *Request) effectiveClass() postproof.Repeat {
+	switch {
+	case r.Class == postproof.RepeatSafe:
+		return postproof.RepeatSafe
+	case r.Class == postproof.RepeatKeyed && !r.NotAfter.IsZero():
+		return postproof.RepeatKeyed
+	default:
+		return postproof.RepeatNever
+	}
+}
+
+// JudgeStatus judges by the status alone, in the cautious way: 2xx is
+// success; the 4xx that mean "not processed" by their definition in RFC 9110
+// and RFC 6585 are Refused; everything else, 408, 409, redirects and 5xx
+// included, is Unknown.
+func JudgeStatus(status int, _ http.Header, _ []byte) error {
+	code, delivery := postproof.CodeUnknown, postproof.Unknown
+	switch {
+	case status >= 200 && status <= 299:
+		return nil
+	case status == http.StatusTooManyRequests:
+		code, delivery = postproof.CodeRateLimited, postproof.Refused
+	case status == http.StatusUnauthorized:
+		code, delivery = postproof.CodeUnauthenticated, postproof.Refused
+	case status == http.StatusForbidden, status == http.StatusPaymentRequired:
+		code, delivery = postproof.CodePermissionDenied, postproof.Refused
+	case status == http.StatusNotFound, status == http.StatusGone:
+		code, delivery = postproof.CodeNotFound, postproof.Refused
+	case status == http.StatusRequestTimeout:
+		code = postproof.CodeDeadlineExceeded
+	case status == http.StatusConflict:
+		code = postproof.CodeConflict
+	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
+		code = postproof.CodeUnsupported
+		if status < 500 {
+			delivery = postproof.Refused
+		}
+	case status >= 400 && status <= 499 && status != http.StatusTooEarly:
+		code, delivery = postproof.CodeInvalidArgument, postproof.Refused
+	case status >= 500:
+		code = postproof.CodeUnavailable
+	}
+	return &postproof.Error{Code: code, Delivery: delivery, HTTPStatus: status}
+}
