@@ -3,7 +3,6 @@ package retry
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -326,5 +325,3 @@ func withTimeout(ctx context.Context, clock postproof.Clock, d time.Duration) (c
 	}()
 	return limited, func() { cancel(nil) }
 }
-
-var _ io.ReaderFrom = (*gateConn)(nil)

@@ -3,7 +3,6 @@ package retry
 import (
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 )
 
@@ -15,7 +14,7 @@ import (
 // one request at a time; arming happens before that request is handed to it.
 type gateConn struct {
 	net.Conn
-	buffers *sync.Pool
+	buffers freeList
 
 	armed atomic.Pointer[attempt]
 	// fresh is true until the first write after arming.
@@ -61,18 +60,40 @@ func (c *gateConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets io.Copy stream a body through a pooled buffer; it would
-// allocate one of its own for each request.
+// ReadFrom lets io.Copy stream a body through a buffer that is used again; it
+// would allocate one of its own for each request.
 func (c *gateConn) ReadFrom(r io.Reader) (int64, error) {
-	buffer, ok := c.buffers.Get().(*[copyBufferSize]byte)
-	if !ok {
-		buffer = new([copyBufferSize]byte)
-	}
-	defer c.buffers.Put(buffer)
+	buffer := c.buffers.get()
+	defer c.buffers.put(buffer)
 	return io.CopyBuffer(writerOnly{c}, r, buffer[:])
 }
 
-const copyBufferSize = 32 << 10
+const (
+	copyBufferSize = 32 << 10
+	maxFreeBuffers = 16
+)
+
+// freeList keeps a few copy buffers. A sync.Pool would miss whenever the
+// goroutine that writes has moved to another processor.
+type freeList chan *[copyBufferSize]byte
+
+func (f freeList) get() *[copyBufferSize]byte {
+	select {
+	case buffer := <-f:
+		return buffer
+	default:
+		return new([copyBufferSize]byte)
+	}
+}
+
+func (f freeList) put(buffer *[copyBufferSize]byte) {
+	select {
+	case f <- buffer:
+	default:
+	}
+}
 
 // writerOnly hides ReadFrom, which would otherwise call itself.
 type writerOnly struct{ io.Writer }
+
+var _ io.ReaderFrom = (*gateConn)(nil)

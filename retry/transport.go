@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"sync"
 	"time"
 )
 
@@ -55,7 +54,7 @@ type Transport struct {
 	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	tls     *tls.Config
 	timeout time.Duration
-	buffers sync.Pool
+	buffers freeList
 	plain   *httptrace.ClientTrace
 }
 
@@ -78,6 +77,7 @@ func NewTransport(config TransportConfig) (*Transport, error) {
 	}
 	t := &Transport{
 		dial:    config.DialContext,
+		buffers: make(freeList, maxFreeBuffers),
 		tls:     &tls.Config{MinVersion: tls.VersionTLS12},
 		timeout: cmp.Or(config.TLSHandshakeTimeout, 10*time.Second),
 	}
@@ -131,7 +131,7 @@ func (t *Transport) dialPlain(ctx context.Context, network, address string) (net
 	if err != nil {
 		return nil, err
 	}
-	return &gateConn{Conn: raw, buffers: &t.buffers}, nil
+	return &gateConn{Conn: raw, buffers: t.buffers}, nil
 }
 
 func (t *Transport) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
@@ -162,7 +162,7 @@ func (t *Transport) dialTLS(ctx context.Context, network, address string) (net.C
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return &gateConn{Conn: secure, buffers: &t.buffers}, nil
+	return &gateConn{Conn: secure, buffers: t.buffers}, nil
 }
 
 // gateConnOf finds the gate of a connection: the connection itself, or the
