@@ -1,0 +1,99 @@
+# Everything here needs Go, git and make; `make lint` and `make fmt` also build
+# the pinned tools on first use, which takes minutes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Every module of the repository but the tools: the library first, then the
+# nested modules whose tests need drivers, servers or peers that the library
+# must not require.
+NESTED  := $(patsubst %/go.mod,%,$(filter-out internal/tools/go.mod,$(wildcard internal/*/go.mod)))
+MODULES := . $(NESTED)
+
+TOOL := GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/go.mod
+
+# RACE is auto (the race detector where a C compiler is), on or off.
+RACE ?= auto
+# TESTFLAGS goes to every `go test` of `make test`.
+TESTFLAGS ?=
+# FUZZTIME is the time given to each fuzz target.
+FUZZTIME ?= 10s
+# BENCH selects benchmarks; BENCHFLAGS are the flags they run with.
+BENCH ?= .
+BENCHFLAGS ?= -benchmem
+# EXAMPLETIME is the longest that one example may run, in seconds.
+EXAMPLETIME ?= 60
+
+.PHONY: help
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: test
+test: ## run all tests, with the race detector where there is a C compiler
+	@set -e; race=; \
+	case '$(RACE)' in \
+	on)  race=-race ;; \
+	off) ;; \
+	*)   if [ "$$(go env CGO_ENABLED)" = 1 ] && printf '#include <stdlib.h>\n' | $$(go env CC) -E - >/dev/null 2>&1; then race=-race; fi ;; \
+	esac; \
+	if [ -n "$$race" ]; then echo 'race detector: on'; export CGO_ENABLED=1; \
+	else echo 'race detector: off (RACE=$(RACE); it needs a C compiler)'; fi; \
+	for m in $(MODULES); do \
+		echo "go test $$race $(TESTFLAGS) ./... (module in $$m)"; \
+		(cd "$$m" && GOWORK=off go test $$race $(TESTFLAGS) ./...); \
+	done
+
+.PHONY: lint
+lint: ## run the linters and the format check on every module
+	@set -e; for m in $(MODULES); do \
+		echo "golangci-lint run ./... (module in $$m)"; \
+		(cd "$$m" && $(TOOL) golangci-lint run ./...); \
+	done
+
+.PHONY: fmt
+fmt: ## format every Go file (gofumpt, import groups)
+	@set -e; for m in $(MODULES); do (cd "$$m" && $(TOOL) golangci-lint fmt ./...); done
+
+.PHONY: fmt-check
+fmt-check: ## say which files `make fmt` would change
+	@set -e; for m in $(MODULES); do \
+		(cd "$$m" && $(TOOL) golangci-lint fmt --diff ./...) || { echo 'run: make fmt' >&2; exit 1; }; \
+	done
+
+.PHONY: vet
+vet: ## run go vet on every module
+	@set -e; for m in $(MODULES); do echo "go vet ./... (module in $$m)"; (cd "$$m" && GOWORK=off go vet ./...); done
+
+.PHONY: tidy-check
+tidy-check: ## say what `go mod tidy` would change in any module
+	@set -e; for m in $(MODULES) internal/tools; do \
+		echo "go mod tidy -diff (module in $$m)"; (cd "$$m" && GOWORK=off go mod tidy -diff); \
+	done
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@FUZZTIME='$(FUZZTIME)' .ci/fuzz $(MODULES)
+
+.PHONY: examples
+examples: ## build and run every examples/*/
+	@EXAMPLETIME='$(EXAMPLETIME)' .ci/examples
+
+.PHONY: bench
+bench: ## run the comparison with the peers (internal/bench)
+	@test -f internal/bench/go.mod || { echo 'internal/bench: no such module' >&2; exit 1; }
+	cd internal/bench && GOWORK=off go test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) ./...
+
+.PHONY: bench-smoke
+bench-smoke: ## run every benchmark of every module once
+	@set -e; for m in $(MODULES); do \
+		echo "go test -bench . -benchtime=1x ./... (module in $$m)"; \
+		(cd "$$m" && GOWORK=off go test -run '^$$' -bench . -benchtime=1x ./...); \
+	done
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the library calls (needs vuln.go.dev)
+	$(TOOL) govulncheck ./...
+
+.PHONY: check
+check: ## do everything that the build machine does
+	./.ci/run
