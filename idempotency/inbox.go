@@ -13,8 +13,9 @@ import (
 // is applied and marked in one step.
 type Inbox interface {
 	// Put stores the message durably unless one with the same Vendor, Account
-	// and Dedupe is there; fresh says whether it was new. The message's ID is
-	// set by the store.
+	// and Dedupe is there; fresh says whether it was new. It sets the message's
+	// ID, to that of the earlier message when there is one, and what
+	// [Message.Prepare] sets. The message stays the caller's.
 	Put(ctx context.Context, m *Message) (fresh bool, err error)
 	// Claim leases up to Limit messages that wait and are due, oldest first.
 	// The messages returned carry the lease and a fence that has grown by one.
@@ -22,8 +23,9 @@ type Inbox interface {
 	// List yields messages by id, which is the order of receipt.
 	List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error]
 	// Purge deletes the raw payload of up to Limit messages received before
-	// the time given that no longer wait, and returns how many. What
-	// deduplicates them stays.
+	// the time given, body and headers, that were applied or ignored, and
+	// returns how many; a parked message waits for a person and keeps it. What
+	// deduplicates them stays. Call it until it returns 0.
 	Purge(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -48,7 +50,8 @@ type Message struct {
 	Mode    postproof.Mode
 	// Dedupe is the signed event id, or a digest of what identifies the event.
 	Dedupe string
-	// Header holds the headers needed to verify the message again.
+	// Header holds the headers needed to verify the message again; nil after
+	// the body was purged.
 	Header map[string]string
 	// Body is the payload as it came; nil after it was purged.
 	Body       []byte
@@ -63,8 +66,9 @@ type Message struct {
 	LastError string
 }
 
-// Mark settles or reschedules a claimed message. It applies only while the
-// fence is the one that was claimed, else [ErrStale].
+// Mark settles or reschedules a claimed message and gives the lease back. It
+// applies only while the fence is the one that was claimed, else [ErrStale].
+// An Error counts as a failure. See [Mark.Apply].
 type Mark struct {
 	ID     uint64
 	Expect uint64

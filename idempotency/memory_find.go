@@ -19,7 +19,11 @@ func (m *Memory) Find(ctx context.Context, q Query) iter.Seq2[*Record, error] {
 				yield(nil, err)
 				return
 			}
-			page, more := m.findPage(q, after)
+			most := memoryPage
+			if left > 0 {
+				most = min(most, left)
+			}
+			page, more := m.findPage(q, after, most)
 			for _, r := range page {
 				if !yield(r, nil) {
 					return
@@ -36,8 +40,8 @@ func (m *Memory) Find(ctx context.Context, q Query) iter.Seq2[*Record, error] {
 	}
 }
 
-// findPage returns the next records that match, and whether there may be more.
-func (m *Memory) findPage(q Query, after ID) (page []*Record, more bool) {
+// findPage returns the next records that match, at most so many, and whether there may be more.
+func (m *Memory) findPage(q Query, after ID, most int) (page []*Record, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if q.Ref != "" || (q.Vendor != "" && q.VendorID != "") {
@@ -56,7 +60,7 @@ func (m *Memory) findPage(q Query, after ID) (page []*Record, more bool) {
 	}
 	for _, id := range ids[from:] {
 		if r := m.records[id].Record; q.Matches(r) {
-			if page = append(page, r); len(page) == memoryPage {
+			if page = append(page, r); len(page) == most {
 				return page, true
 			}
 		}

@@ -64,7 +64,7 @@ func (b *inboxOfMemory) Put(ctx context.Context, msg *Message) (fresh bool, err 
 		msg.ID = id
 		return false, nil
 	}
-	msg.Init(b.clock)
+	msg.Prepare(b.clock)
 	msg.ID = uint64(len(b.messages.all)) + 1
 	kept := msg.clone()
 	b.messages.seen[key] = msg.ID

@@ -45,7 +45,7 @@ func (m *Memory) Depth(ctx context.Context, campaign string) ([]Depth, error) {
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, Depth.compare)
+	slices.SortFunc(all, Depth.Compare)
 	return all, nil
 }
 

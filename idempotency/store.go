@@ -99,6 +99,18 @@ type Ledger interface {
 	Settings(ctx context.Context, prefix string) iter.Seq2[Setting, error]
 }
 
+// Engine is a store with all that belongs to it: what a client is given. The
+// inbox has methods of its own, because a worker claims messages and records
+// alike, and shares the transactions of [Store.Commit].
+type Engine interface {
+	Store
+	Ledger
+	// Inbox returns the ledger's inbox.
+	Inbox() Inbox
+	// Blobs returns where the ledger keeps artwork.
+	Blobs() Blobs
+}
+
 // Identity is who a ledger is.
 type Identity struct {
 	Namespace Namespace
@@ -137,8 +149,9 @@ type Change struct {
 	Marks []Mark
 }
 
-// CounterAdd adds to a named counter. With a Limit above zero the sum must not
-// pass it. A sum never falls below zero: it stays there.
+// CounterAdd adds to a named counter. With a Limit above zero an addition must
+// not make the sum pass it; taking away is always allowed. A sum never falls
+// below zero: it stays there.
 type CounterAdd struct {
 	Name  string
 	Add   int64
@@ -170,7 +183,7 @@ type ClaimRequest struct {
 	Lease time.Duration
 	// Now is the ledger's time.
 	Now time.Time
-	// Skip lists campaigns that are left alone.
+	// Skip lists campaigns that are left alone; the inbox has none.
 	Skip []string
 }
 
@@ -248,6 +261,11 @@ func CommitOne(ctx context.Context, s Store, c Change) error {
 // Check returns an error for a change that no store may accept: a fence that
 // does not follow, or an id that does not belong to the key.
 func (c *Change) Check() error {
+	for i := range c.Marks {
+		if c.Marks[i].State == "" {
+			return errors.New("idempotency: mark without a state")
+		}
+	}
 	r := c.Record
 	if r == nil {
 		return nil
@@ -255,7 +273,7 @@ func (c *Change) Check() error {
 	switch {
 	case r.Fence != c.Expect+1:
 		return fmt.Errorf("idempotency: change of fence %d to %d: it grows by one", c.Expect, r.Fence)
-	case r.ID == "" || (r.Key != "" && r.ID != IDOf(r.Key)):
+	case !r.ID.valid() || (r.Key != "" && !r.ID.isOf(r.Key)):
 		return errors.New("idempotency: change of a record whose id is not its key's")
 	case r.Version > RecordVersion || !r.State.Known():
 		return ErrNewer
