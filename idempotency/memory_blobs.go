@@ -9,9 +9,6 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// Blobs returns the ledger's artwork.
-func (m *Memory) Blobs() Blobs { return &m.blobs }
-
 // memoryBlobs has a lock of its own: artwork is large, and read while a
 // submission is on its way.
 type memoryBlobs struct {
@@ -22,7 +19,7 @@ type memoryBlobs struct {
 func newMemoryBlobs() memoryBlobs { return memoryBlobs{content: make(map[string][]byte)} }
 
 // Put implements [Blobs].
-func (b *memoryBlobs) Put(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+func (m *Memory) Put(ctx context.Context, content io.Reader) (postproof.Blob, error) {
 	if err := context.Cause(ctx); err != nil {
 		return postproof.Blob{}, err
 	}
@@ -31,22 +28,22 @@ func (b *memoryBlobs) Put(ctx context.Context, content io.Reader) (postproof.Blo
 	if err != nil {
 		return postproof.Blob{}, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, ok := b.content[blob.Digest]; !ok {
-		b.content[blob.Digest] = kept.Bytes()
+	m.blobs.mu.Lock()
+	defer m.blobs.mu.Unlock()
+	if _, ok := m.blobs.content[blob.Digest]; !ok {
+		m.blobs.content[blob.Digest] = kept.Bytes()
 	}
 	return blob, nil
 }
 
 // Open implements [Blobs].
-func (b *memoryBlobs) Open(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
+func (m *Memory) Open(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	content, ok := b.content[blob.Digest]
+	m.blobs.mu.RLock()
+	defer m.blobs.mu.RUnlock()
+	content, ok := m.blobs.content[blob.Digest]
 	if !ok {
 		return nil, ErrNotFound
 	}

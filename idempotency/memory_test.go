@@ -1,7 +1,6 @@
 package idempotency_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -11,8 +10,10 @@ import (
 )
 
 // A submission may cost 40 allocations altogether; the ledger gets few of them.
+//
+//nolint:paralleltest // AllocsPerRun counts the allocations of other tests, too
 func TestMemoryCommitAllocations(t *testing.T) {
-	ctx := context.Background() //nolint:usetesting // AllocsPerRun forbids t.Parallel, and the context's own locks would count
+	ctx := t.Context()
 	m := idempotency.NewMemory(postproof.ModeTest)
 	now := time.Unix(1_800_000_000, 0)
 	const runs = 1000

@@ -99,16 +99,16 @@ type Ledger interface {
 	Settings(ctx context.Context, prefix string) iter.Seq2[Setting, error]
 }
 
-// Engine is a store with all that belongs to it: what a client is given. The
-// inbox has methods of its own, because a worker claims messages and records
-// alike, and shares the transactions of [Store.Commit].
+// Engine is a store with all that belongs to it: what package storetest tests
+// and the stores of this module are. The inbox is a value beside the store,
+// because its methods have the same names; it shares the transactions of
+// [Store.Commit].
 type Engine interface {
 	Store
 	Ledger
+	Blobs
 	// Inbox returns the ledger's inbox.
 	Inbox() Inbox
-	// Blobs returns where the ledger keeps artwork.
-	Blobs() Blobs
 }
 
 // Identity is who a ledger is.
