@@ -1,0 +1,66 @@
+package snapshot
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+)
+
+// fileSystem is what [Folder] does to a disk; tests make each step fail.
+type fileSystem interface { //nolint:interfacebloat // one seam for one disk, not for users to implement
+	MkdirAll(dir string) error
+	Create(path string) (file, error)
+	Open(path string) (io.ReadCloser, error)
+	ReadDir(dir string) ([]fs.DirEntry, error)
+	SyncDir(dir string) error
+	Rename(from, to string) error
+	RemoveAll(path string) error
+}
+
+// file is a file being written.
+type file interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// diskFS is the operating system's.
+type diskFS struct{}
+
+// The files hold addresses: nobody but the owner reads them, and nobody
+// writes a frozen one.
+const (
+	dirMode  = 0o700
+	fileMode = 0o400
+)
+
+func (diskFS) MkdirAll(dir string) error { return os.MkdirAll(dir, dirMode) }
+
+func (diskFS) Create(path string) (file, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode) //nolint:gosec // Folder makes the path from its directory and a constant
+}
+
+func (diskFS) Open(path string) (io.ReadCloser, error) {
+	return os.Open(path) //nolint:gosec // Folder checks the id and the name
+}
+
+func (diskFS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
+
+func (diskFS) SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // cannot sync a directory; NTFS journals its entries
+	}
+	d, err := os.Open(dir) //nolint:gosec // Folder's own directory
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (diskFS) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (diskFS) RemoveAll(path string) error { return os.RemoveAll(path) }

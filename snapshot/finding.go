@@ -1,0 +1,123 @@
+package snapshot
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Code names the rule that a row broke.
+type Code string
+
+// The rules. See the package comment for what each of them means.
+const (
+	CodeMissing          Code = "missing"
+	CodeNotUTF8          Code = "not_utf8"
+	CodeControl          Code = "control_character"
+	CodeState            Code = "bad_state"
+	CodePostalCode       Code = "bad_postal_code"
+	CodeCountry          Code = "bad_country"
+	CodeTooLong          Code = "too_long"
+	CodeVendorLimit      Code = "vendor_limit"
+	CodeDuplicateContact Code = "duplicate_contact"
+	CodeContactConflict  Code = "contact_conflict"
+	CodeDuplicateAddress Code = "duplicate_address"
+	CodeFieldCount       Code = "field_count"
+	CodeInvalid          Code = "invalid"
+)
+
+// Severity says what a finding does to its row.
+type Severity string
+
+// The severities.
+const (
+	// SeverityError rejects the row.
+	SeverityError Severity = "error"
+	// SeverityWarning lets the row pass.
+	SeverityWarning Severity = "warning"
+)
+
+// Finding is one thing that is wrong with a row. It never quotes the value.
+type Finding struct {
+	Code     Code
+	Severity Severity
+	// Row is the number of the row, see [Row].
+	Row int
+	// Column is one of the columns of this package.
+	Column string
+	// Message says what is wrong and what is wanted.
+	Message string
+}
+
+// String returns a line such as
+// "row 12: error[missing] city: missing".
+func (f Finding) String() string { return fmt.Sprintf("row %d: %s", f.Row, f.cell()) }
+
+// cell is the form in which the frozen files keep a finding.
+func (f Finding) cell() string {
+	return fmt.Sprintf("%s[%s] %s: %s", f.Severity, f.Code, f.Column, f.Message)
+}
+
+// findingSeparator stands between the findings of a row.
+const findingSeparator = "; "
+
+// joinFindings writes the findings of a row for people and for splitFindings:
+// a message that holds the separator loses it.
+func joinFindings(all []Finding) string {
+	cells := make([]string, len(all))
+	for i, f := range all {
+		f.Message = strings.ReplaceAll(f.Message, findingSeparator, ", ")
+		cells[i] = f.cell()
+	}
+	return strings.Join(cells, findingSeparator)
+}
+
+// splitFindings reads what joinFindings wrote.
+func splitFindings(row int, s string) ([]Finding, bool) {
+	if s == "" {
+		return nil, true
+	}
+	var all []Finding
+	for part := range strings.SplitSeq(s, findingSeparator) {
+		severity, rest, ok1 := strings.Cut(part, "[")
+		code, rest, ok2 := strings.Cut(rest, "] ")
+		column, message, ok3 := strings.Cut(rest, ": ")
+		if !ok1 || !ok2 || !ok3 {
+			return nil, false
+		}
+		all = append(all, Finding{Code(code), Severity(severity), row, column, message})
+	}
+	return all, true
+}
+
+// RowError is what a [Source] yields beside a row that it could read only in
+// part. The row is rejected, and reading goes on.
+type RowError struct {
+	// Code and Column are as in a [Finding].
+	Code   Code
+	Column string
+	// Reason becomes the finding's message. It must not quote a value.
+	Reason string
+}
+
+// Error returns "column: reason".
+func (e *RowError) Error() string { return e.Column + ": " + e.Reason }
+
+// finding turns what a source says, which may be anything, into a finding that
+// survives joinFindings.
+func (e *RowError) finding(row int) Finding {
+	word := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
+				return r
+			}
+			return '_'
+		}, strings.ToLower(s))
+	}
+	f := Finding{Code(word(string(e.Code))), SeverityError, row, word(e.Column), e.Reason}
+	if f.Code == "" {
+		f.Code = CodeInvalid
+	}
+	// As in a frozen row: no line break, and UTF-8.
+	f.Message = printableText(f.Message)
+	return f
+}

@@ -1,0 +1,178 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Folder is a [Store] in a directory: a folder for each snapshot, named by its
+// id, with manifest.json, rows.csv and rejects.csv in it. The files are
+// readable by their owner only, and by nobody writable.
+//
+// A snapshot is written under a name that begins with "draft-", synced to disk
+// and renamed, so that it is there completely or not at all; what a killed
+// process leaves of a draft is removed a day later. Several processes may
+// share the directory. The file system must rename atomically, as local ones
+// do.
+type Folder struct {
+	dir string
+	fs  fileSystem
+	now func() time.Time
+}
+
+const (
+	draftPrefix = "draft-"
+	// draftLife is longer than any freezing takes.
+	draftLife = 24 * time.Hour
+)
+
+// OpenFolder returns the store in the directory, which it creates when it does
+// not exist.
+func OpenFolder(dir string) (*Folder, error) {
+	return openFolder(dir, diskFS{}, time.Now)
+}
+
+func openFolder(dir string, disk fileSystem, now func() time.Time) (*Folder, error) {
+	if err := disk.MkdirAll(dir); err != nil {
+		return nil, wrap(opOpen, err)
+	}
+	return &Folder{dir: dir, fs: disk, now: now}, nil
+}
+
+// Begin implements [Store].
+func (f *Folder) Begin(context.Context) (Draft, error) {
+	if err := f.sweep(); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(f.dir, draftPrefix+rand.Text())
+	if err := f.fs.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	return &folderDraft{store: f, dir: dir}, nil
+}
+
+// sweep removes what killed processes left: it holds personal data that no
+// snapshot accounts for.
+func (f *Folder) sweep() error {
+	entries, err := f.fs.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), draftPrefix) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || f.now().Sub(info.ModTime()) < draftLife {
+			continue // gone already, or still at work
+		}
+		if err := f.fs.RemoveAll(filepath.Join(f.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open implements [Store].
+func (f *Folder) Open(_ context.Context, id ID, file string) (io.ReadCloser, error) {
+	if !id.Valid() || !filepath.IsLocal(file) {
+		return nil, ErrNotFound
+	}
+	dir := filepath.Join(f.dir, string(id))
+	r, err := f.fs.Open(filepath.Join(dir, file))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	if _, err := f.fs.ReadDir(dir); err == nil {
+		return nil, fmt.Errorf("%w: %s is missing", ErrCorrupt, file)
+	}
+	return nil, ErrNotFound
+}
+
+// List implements [Store].
+func (f *Folder) List(context.Context) iter.Seq2[ID, error] {
+	return func(yield func(ID, error) bool) {
+		entries, err := f.fs.ReadDir(f.dir) // sorted by name
+		if err != nil {
+			yield("", wrap(opRead, err))
+			return
+		}
+		for _, e := range entries {
+			if id := ID(e.Name()); id.Valid() && e.IsDir() && !yield(id, nil) {
+				return
+			}
+		}
+	}
+}
+
+type folderDraft struct {
+	store *Folder
+	dir   string
+	done  bool
+}
+
+// Create implements [Draft].
+func (d *folderDraft) Create(name string) (io.WriteCloser, error) {
+	w, err := d.store.fs.Create(filepath.Join(d.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	return &syncedFile{w}, nil
+}
+
+// Commit implements [Draft].
+func (d *folderDraft) Commit(_ context.Context, id ID) error {
+	if !id.Valid() {
+		return fmt.Errorf("snapshot: commit: the id is not one")
+	}
+	f := d.store
+	if err := f.fs.SyncDir(d.dir); err != nil {
+		return err
+	}
+	if err := f.fs.Rename(d.dir, filepath.Join(f.dir, string(id))); err != nil {
+		if has, herr := f.has(id); herr != nil || !has {
+			return errors.Join(err, herr)
+		}
+		// Someone was faster; the draft goes with Discard. Whoever it was may
+		// not have synced the directory yet.
+		return f.fs.SyncDir(f.dir)
+	}
+	d.done = true
+	return f.fs.SyncDir(f.dir)
+}
+
+// has reports whether the snapshot stands in the directory.
+func (f *Folder) has(id ID) (bool, error) {
+	entries, err := f.fs.ReadDir(f.dir)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == string(id) }), err
+}
+
+// Discard implements [Draft].
+func (d *folderDraft) Discard() error {
+	if d.done {
+		return nil
+	}
+	d.done = true
+	return d.store.fs.RemoveAll(d.dir)
+}
+
+// syncedFile is on the disk when it is closed.
+type syncedFile struct{ file }
+
+// Close implements [io.Closer].
+func (f *syncedFile) Close() error {
+	err := f.Sync()
+	if cerr := f.file.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

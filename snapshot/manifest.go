@@ -1,0 +1,150 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// formatVersion is the version of the frozen files.
+const formatVersion = 1
+
+// ID names a snapshot by its content: a SHA-256 as 64 lower-case hexadecimal
+// digits. It says nothing about a recipient and may stand in logs.
+type ID string
+
+// Valid reports whether the id has the form of one.
+func (id ID) Valid() bool {
+	if len(id) != 2*sha256.Size {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Manifest says what a snapshot is made of. It holds no personal data, as
+// long as Campaign and Source do not.
+type Manifest struct {
+	// Format is the version of the frozen files, Rules the one of the checks.
+	Format int `json:"format"`
+	Rules  int `json:"rules"`
+	// ID is the SHA-256 over Format, Rules, Campaign and the digests of the
+	// rows and the rejects; nothing else of the manifest is part of it.
+	ID       ID     `json:"id"`
+	Campaign string `json:"campaign"`
+	// Source is the name given to the source; Mapping its columns.
+	Source  string  `json:"source"`
+	Mapping Mapping `json:"mapping"`
+	// TakenAt is when the snapshot was first taken, in UTC.
+	TakenAt time.Time `json:"taken_at"`
+	// Vendors are the vendors against whose limits the rows were checked.
+	Vendors []string `json:"vendors,omitempty"`
+	Counts  Counts   `json:"counts"`
+	// Findings counts errors and warnings by their code.
+	Findings map[Code]int `json:"findings,omitempty"`
+	// Files are rows.csv and rejects.csv, in this order.
+	Files []File `json:"files"`
+	// Digest is the SHA-256 of this manifest with an empty Digest.
+	Digest string `json:"digest"`
+}
+
+// Counts are numbers of rows. Read = Accepted + Rejected.
+type Counts struct {
+	Read     int `json:"read"`
+	Accepted int `json:"accepted"`
+	Rejected int `json:"rejected"`
+	// Warned is the number of accepted rows with warnings.
+	Warned int `json:"warned"`
+}
+
+// File is a frozen file.
+type File struct {
+	// Name is the file's name in the snapshot's folder.
+	Name string `json:"name"`
+	// Bytes is its length; SHA256 the digest of all of it, as sha256sum
+	// prints it.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// Blocks are the SHA-256 of each 256 KiB, the last one of the rest, so
+	// that a reader can verify what it hands out before it hands it out.
+	Blocks []string `json:"blocks"`
+}
+
+// clone returns a copy that shares nothing.
+func (m Manifest) clone() Manifest {
+	m.Vendors = slices.Clone(m.Vendors)
+	m.Findings = maps.Clone(m.Findings)
+	m.Files = slices.Clone(m.Files)
+	for i := range m.Files {
+		m.Files[i].Blocks = slices.Clone(m.Files[i].Blocks)
+	}
+	return m
+}
+
+// contentID computes the id. Text stands behind its length, so that no
+// campaign can imitate the lines that follow it.
+func (m *Manifest) contentID() ID {
+	h := sha256.New()
+	fmt.Fprintf(h, "postproof snapshot %d\nrules %d\ncampaign %d:%s\n", m.Format, m.Rules, len(m.Campaign), m.Campaign)
+	for i := range m.Files {
+		f := &m.Files[i]
+		fmt.Fprintf(h, "file %s %d %s\n", f.Name, f.Bytes, f.SHA256)
+	}
+	return ID(hex.EncodeToString(h.Sum(nil)))
+}
+
+// encode returns the bytes of manifest.json and fills in the digest.
+func (m *Manifest) encode() ([]byte, error) {
+	m.Digest = ""
+	bare, err := m.marshal()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(bare)
+	m.Digest = hex.EncodeToString(sum[:])
+	return m.marshal()
+}
+
+func (m *Manifest) marshal() ([]byte, error) {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: manifest: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// decodeManifest reads and verifies manifest.json. The digest covers what the
+// bytes mean; comparing them with a fresh encoding covers the rest, such as
+// white space and the case of names.
+func decodeManifest(data []byte, id ID) (Manifest, error) {
+	var m Manifest
+	bad := func(format string, args ...any) (Manifest, error) {
+		return Manifest{}, corrupt(opOpen, manifestFile, format, args...)
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return bad("is not a manifest")
+	}
+	if m.Format > formatVersion {
+		return bad("has format %d, this version reads up to %d", m.Format, formatVersion)
+	}
+	stored := m.Digest
+	fresh, err := m.encode()
+	switch {
+	case err != nil || m.Digest != stored || !bytes.Equal(fresh, data):
+		return bad("does not match its digest")
+	case len(m.Files) != 2 || m.Files[0].Name != rowsFile || m.Files[1].Name != rejectsFile:
+		return bad("does not list %s and %s", rowsFile, rejectsFile)
+	case m.ID != id || m.contentID() != id:
+		return bad("is of another snapshot than the one asked for")
+	}
+	return m, nil
+}
