@@ -140,8 +140,8 @@ func (t *table) next() ([]string, int, error) {
 	var parse *csv.ParseError
 	switch {
 	case err == nil:
-		t.line, _ = t.csv.FieldPos(0)
 		if t.csv.InputOffset()-before <= MaxRowBytes {
+			t.line, _ = t.csv.FieldPos(0)
 			return record, t.line, nil
 		}
 		err = errRowTooLong
