@@ -69,6 +69,7 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 	case s.Join == postproof.NotSent:
 		// Nothing was ever sent: what would be sent may still change.
 		s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.VendorKey, ev.Encoder, ev.Digest, t.now
+		s.Join = 0 // on its way again: not dead
 		return nil
 	case s.VendorKey != ev.VendorKey:
 		return t.no(3, "another vendor key than that of the first send")
@@ -76,6 +77,7 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 		return t.no(3, "other bytes than those of the first send")
 	}
 	if s.Join == postproof.Refused {
+		s.Join = 0 // on its way again: not dead
 		return nil
 	}
 	c := t.m.caps(s.Vendor)
