@@ -46,6 +46,10 @@ type Intend struct {
 type Answer struct {
 	Vendor string
 	Ref    postproof.Ref
+	// Intent is the [Submission.Intent] of the intent that was carried out.
+	// Required in sending, except for Accepted: the answer of a holder that was
+	// given up must not end the send of the present one.
+	Intent uint64
 	// Delivery is the join over what this send did.
 	Delivery postproof.Delivery
 	// Sends counts the times bytes went out.
@@ -76,6 +80,9 @@ type LookedUp struct {
 	Failed     bool
 	RetryAfter time.Duration
 	Orders     []Sighting
+	// At is when the look-up was begun; zero means now. An answer that lay
+	// about proves nothing about the time after it was asked for.
+	At time.Time
 }
 
 // Observe is what a poll, a callback or a list said about one piece.
@@ -124,7 +131,8 @@ type Postpone struct {
 }
 
 // CannotBuild says that the body that was sent cannot be built again, so that
-// a resend is out of the question.
+// a resend is out of the question: an unknown submission is looked up only, a
+// planned job whose send was refused goes on under the next generation.
 type CannotBuild struct{}
 
 // PutOnHold holds the job for a person.

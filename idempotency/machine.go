@@ -62,7 +62,7 @@ func New(job *postproof.Job, encoded []byte, mode postproof.Mode, now time.Time)
 	r := &Record{
 		Version: RecordVersion, ID: IDOf(job.Key), Key: job.Key, Job: encoded, Fingerprint: FingerprintOf(job),
 		Mode: mode, Campaign: job.Campaign, Contact: job.Contact, Priority: job.Priority,
-		State: Planned, Generation: 1, Fence: 1, CreatedAt: now, UpdatedAt: now, Due: now,
+		State: Planned, Generation: 1, Fence: 1, CreatedAt: now, UpdatedAt: now, PlannedAt: now, Due: now,
 	}
 	return r
 }
@@ -95,7 +95,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	if r.Tombstone {
 		return Change{}, &RuleError{Rule: 10, State: r.State, Event: nameOf(events), Reason: "the job was pruned or erased; its key stays used"}
 	}
-	t := transition{m: m, now: r.Now(now), entries: make([]Entry, 0, len(events)+1)}
+	t := transition{m: m, now: r.Now(now), fence: expect + 1, entries: make([]Entry, 0, len(events)+1)}
 	next := *r
 	next.Submissions = slices.Clone(r.Submissions)
 	t.r = &next
@@ -110,7 +110,10 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 			return Change{}, err
 		}
 	}
-	next.Fence = expect + 1
+	t.ev = "change"
+	t.renew()
+	t.bound()
+	next.Fence = t.fence
 	next.UpdatedAt = t.now
 	for i := range t.entries {
 		t.entries[i].Fence = next.Fence
@@ -130,6 +133,7 @@ type transition struct {
 	m       *Machine
 	r       *Record
 	now     time.Time
+	fence   uint64 // that the record will have
 	ev      string
 	from    State
 	entries []Entry
@@ -213,9 +217,9 @@ func (t *transition) enter(s State) {
 func (t *transition) deadline() {
 	switch t.r.State {
 	case Planned:
-		// A send date lies in the job; the client postpones to it, which moves
-		// the deadline along.
-		t.r.Deadline = later(t.now, t.r.Due).Add(orDefault(t.m.PlannedFor, 30*24*time.Hour))
+		// Not from now: a job that is tried again and again would wait for ever.
+		since := later(t.r.PlannedAt, t.r.CreatedAt)
+		t.r.Deadline = since.Add(orDefault(t.m.PlannedFor, 30*24*time.Hour))
 	case Sending, Unknown:
 		t.r.Deadline = t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
 	case Accepted:
@@ -223,6 +227,20 @@ func (t *transition) deadline() {
 	case Refused, Held, Cancelled, Done:
 		t.r.Deadline = time.Time{}
 	}
+}
+
+// bound keeps a wait from outlasting the deadline that ends it: rule 9.
+func (t *transition) bound() {
+	r := t.r
+	if r.State.Workable() && !r.Deadline.IsZero() && r.Due.After(r.Deadline) && !r.Status.Stage.Terminal() {
+		r.Due = r.Deadline
+	}
+}
+
+// ready plans the job for a new reason.
+func (t *transition) ready() {
+	t.r.PlannedAt = t.now
+	t.enter(Planned)
 }
 
 // wait sets Due to the backoff of the present tries, at least after.

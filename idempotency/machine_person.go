@@ -32,8 +32,12 @@ func (t *transition) wishCancel(ev WishCancel) error {
 	if t.r.State == Cancelled || t.cancelledIfWished() {
 		return nil
 	}
-	if t.r.State == Unknown || t.r.State == Accepted {
+	switch {
+	case t.r.State == Unknown || t.r.State == Accepted:
 		t.r.Due = t.now
+	case t.r.State == Held && !t.r.Receipt.IsZero(): // its window will not wait for a person
+		t.r.Hold = Hold{}
+		t.enter(Accepted)
 	}
 	return nil
 }
@@ -42,11 +46,14 @@ func (t *transition) wishCancel(ev WishCancel) error {
 // back counts.
 func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	s := t.find(ev.Vendor, ev.Ref)
-	if s == nil || t.r.State != Accepted || (!t.holds(s) && s.Late != LateSeen) {
+	if s == nil {
 		return t.no(13, "there is no piece to cancel under this reference")
 	}
-	if ev.ReadBack != nil && !ev.ReadBack.Alive {
-		return t.dead(s, *ev.ReadBack)
+	if ev.ReadBack != nil && !ev.ReadBack.Alive { // a fact in every state
+		return t.sighted(s, *ev.ReadBack)
+	}
+	if t.r.State != Accepted || (s.Late != LateSeen && (!t.holds(s) || !t.r.Cancel.Stands())) {
+		return t.no(13, "there is no piece to cancel under this reference")
 	}
 	if ev.TooLate {
 		if s.Late == LateSeen {
@@ -98,8 +105,10 @@ func (t *transition) release(ev Release) error {
 	case len(t.r.Live()) > 0:
 		t.enter(Unknown)
 	case t.cancelledIfWished():
+	case t.burnt():
+		t.nextGeneration()
 	default:
-		t.enter(Planned)
+		t.ready()
 	}
 	t.note("released", "").By = ev.By
 	return nil
@@ -122,6 +131,11 @@ func (t *transition) decide(ev Decide) error {
 			return t.no(1, "nothing was sent that a vendor could have")
 		}
 		s := live[len(live)-1]
+		for _, o := range live {
+			if o.Join == postproof.Accepted || (ev.VendorID != "" && o.VendorID == ev.VendorID) {
+				s = o
+			}
+		}
 		if ev.VendorID != "" {
 			s.VendorID = ev.VendorID
 		}
@@ -149,8 +163,16 @@ func (t *transition) decide(ev Decide) error {
 		return nil
 	}
 	t.r.Hold = Hold{}
-	t.enter(Planned)
+	t.ready()
 	return nil
+}
+
+// burnt reports whether a submission of the present generation is dead by
+// more than its own answers, so that its reference cannot be used again.
+func (t *transition) burnt() bool {
+	return slices.ContainsFunc(t.r.Submissions, func(s Submission) bool {
+		return s.Generation == t.r.Generation && s.Fate != ""
+	})
 }
 
 // sentInGeneration reports whether bytes of the present generation went, or
@@ -180,7 +202,7 @@ func (t *transition) amend(ev Amend) error {
 		return nil
 	}
 	t.r.Hold, t.r.Refusal = Hold{}, Refusal{}
-	t.enter(Planned)
+	t.ready()
 	return nil
 }
 

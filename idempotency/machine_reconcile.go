@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 
 // sighted applies that a vendor showed a piece under our reference.
 func (t *transition) sighted(s *Submission, o Sighting) error {
+	if t.twin(s, o) {
+		return nil
+	}
 	if s.VendorID == "" {
 		s.VendorID = o.Receipt.VendorID
 	}
@@ -18,27 +22,68 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 	if !o.Alive {
 		return t.dead(s, o) // rule 7: dead means dead
 	}
+	if outdated(s, o.Status) {
+		t.noteSub("outdated", s, "an older callback about a dead piece: "+string(o.Status.Stage))
+		return nil
+	}
 	if t.holds(s) {
 		t.status(o.Status)
 		return nil
 	}
-	s.Join, s.Fate = postproof.Accepted, ""
-	if cur := t.r.Current(); t.r.State == Accepted || t.r.State == Done ||
-		((t.r.State == Sending || t.r.State == Unknown) && cur != nil && cur != s && !cur.FirstAt.IsZero() && !cur.Dead()) {
+	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal
+	switch {
+	case t.r.State == Accepted, t.r.State == Done, t.r.State == Sending && t.r.Current() != s,
+		t.r.State == Held && !t.r.Receipt.IsZero() && !t.counts(s):
 		t.late(s)
-		return nil
-	}
-	if !o.Equal { // rule 7: unequal means held
+	case s.Differs: // rule 7: unequal means held
 		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
-		return nil
+	default:
+		t.accept(s, o)
 	}
-	t.accept(s, o)
 	return nil
+}
+
+// twin deals with a second order under one reference: while the first one is
+// alive the second is an incident, and its end is not the end of the first.
+// It reports whether there is nothing more to do.
+func (t *transition) twin(s *Submission, o Sighting) bool {
+	id := o.Receipt.VendorID
+	if id == "" || s.VendorID == "" || id == s.VendorID {
+		return false
+	}
+	if s.Join != postproof.Accepted || s.Fate != "" {
+		if o.Alive { // the first is dead, or was never seen alive
+			s.VendorID = id
+		}
+		return false
+	}
+	switch {
+	case o.Alive && s.Twin != id:
+		s.Twin = id
+		t.noteSub("twice_at_vendor", s, "two pieces are alive under one reference").VendorID = id
+	case !o.Alive && s.Twin == id:
+		s.Twin = ""
+		t.noteSub("twin_dead", s, string(o.Status.Stage)).VendorID = id
+	}
+	return true
+}
+
+// outdated reports whether a status is a callback from before the death that
+// the vendor itself told of: callbacks come in any order. Production of a piece
+// that is dead, though, is news.
+func outdated(s *Submission, status postproof.Status) bool {
+	return (s.Fate == FateFailed || s.Fate == FateCancelled) && status.Source == postproof.SourceCallback &&
+		status.Stage.Rank() < postproof.StageInProduction.Rank()
+}
+
+// counts reports whether the receipt is of the submission.
+func (t *transition) counts(s *Submission) bool {
+	return t.r.Receipt.Vendor == s.Vendor && t.r.Receipt.Ref == s.Ref
 }
 
 // holds reports whether the submission is the one whose acceptance counts.
 func (t *transition) holds(s *Submission) bool {
-	return (t.r.State == Accepted || t.r.State == Done) && t.r.Receipt.Vendor == s.Vendor && t.r.Receipt.Ref == s.Ref
+	return (t.r.State == Accepted || t.r.State == Done) && t.counts(s)
 }
 
 func (t *transition) accept(s *Submission, o Sighting) {
@@ -58,13 +103,19 @@ func (t *transition) accept(s *Submission, o Sighting) {
 	if t.r.Cancel.Outcome == CancelDone {
 		t.r.Cancel.Outcome = "" // it turned up after all: the wish goes on
 	}
+	t.enter(Accepted)
 	for i := range t.r.Submissions {
-		other := &t.r.Submissions[i]
-		if other != s && !other.Dead() {
-			t.watch(other) // doubted by a recovery, never sent by this history
+		switch other := &t.r.Submissions[i]; {
+		case other == s || other.Dead():
+		case other.Join == postproof.Accepted:
+			t.late(other)
+		default: // a newer send in doubt, or one that a recovery doubts: ask soon
+			t.watch(other)
+			if !other.NextWatch.IsZero() {
+				other.NextWatch = t.now
+			}
 		}
 	}
-	t.enter(Accepted)
 	t.noteSub("accepted", s, "")
 	status := o.Status
 	if status.Stage == "" {
@@ -122,6 +173,15 @@ func (t *transition) settle() {
 // dead applies the vendor's word that it will never print a submission.
 func (t *transition) dead(s *Submission, o Sighting) error {
 	held := t.holds(s)
+	if s.Twin != "" {
+		t.surviving(s)
+		return nil
+	}
+	if t.counts(s) && !o.Status.Supersedes(t.r.Status) && !noPaper(t.r.Status.Stage) {
+		t.contradiction(s, o)
+		return nil
+	}
+	already := !slices.Contains(t.r.Live(), s)
 	s.Fate = FateFailed
 	if o.Status.Stage == postproof.StageCancelled {
 		s.Fate = FateCancelled
@@ -131,12 +191,17 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 	if s.Late == LateSeen {
 		s.Late = LateCancelled
 	}
+	if c := t.m.caps(s.Vendor); s.Sends > 1 && c != nil && c.Idempotency.Kind == postproof.IdempotencyNone {
+		t.watch(s) // another of its sends may have become a piece, too
+	}
 	switch {
-	case held:
+	case held, t.r.State == Held && t.counts(s):
 		t.r.Status = o.Status
 		return t.afterDeath()
 	case t.r.State == Accepted:
 		t.settle()
+		return nil
+	case already: // it was known to be dead: nothing follows from it
 		return nil
 	case t.r.State == Sending || t.r.State == Unknown || t.r.State == Held:
 		return t.afterDeath()
@@ -145,40 +210,85 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 	}
 }
 
+// noPaper reports whether a stage says that nothing will be mailed.
+func noPaper(s postproof.Stage) bool {
+	return s == postproof.StageFailed || s == postproof.StageCancelled
+}
+
+// surviving goes on with the other of two pieces under one reference, after the
+// first one died.
+func (t *transition) surviving(s *Submission) {
+	t.noteSub("dead", s, "its twin is alive").Delivery = 0
+	s.VendorID, s.Twin = s.Twin, ""
+	if t.counts(s) {
+		t.r.Receipt.VendorID = s.VendorID
+		t.r.Status = postproof.Status{}
+		t.status(postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourcePoll, Confidence: postproof.Reported})
+	}
+}
+
+// contradiction keeps a vendor's word that there is no paper, after it said
+// that the piece was mailed, from starting another one.
+func (t *transition) contradiction(s *Submission, o Sighting) {
+	if t.r.State == Held && t.r.Hold.Reason == HoldContradiction {
+		return
+	}
+	t.noteSub("contradiction", s, string(o.Status.Stage)+" after "+string(t.r.Status.Stage))
+	if t.r.State != Done {
+		t.hold(HoldContradiction, s.Vendor+" says that there is no paper, after it said that the piece was mailed")
+	}
+}
+
 // afterDeath goes on after a submission was proven dead: to a piece that
 // another vendor turned out to have, to what is still unknown, to cancelled,
 // or to the next generation.
 func (t *transition) afterDeath() error {
-	for i := range t.r.Submissions {
-		s := &t.r.Submissions[i]
-		if s.Fate == "" && s.Join == postproof.Accepted {
-			s.Late = ""
-			t.accept(s, Sighting{Receipt: postproof.Receipt{VendorID: s.VendorID}})
-			return nil
+	if t.r.State != Sending {
+		for i := range t.r.Submissions {
+			if s := &t.r.Submissions[i]; s.Fate == "" && s.Join == postproof.Accepted {
+				t.adopt(s)
+				return nil
+			}
 		}
 	}
 	if live := t.r.Live(); len(live) > 0 { // rule 7: every one must be dead
-		if t.r.State != Sending && t.r.State != Held {
+		if t.r.State != Sending {
 			t.r.Receipt = postproof.Receipt{}
+		}
+		if t.r.State != Sending && t.r.State != Held {
 			t.enter(Unknown)
 		}
 		return nil
 	}
-	if t.cancelledIfWished() {
-		return nil
-	}
-	if t.r.Generation >= orDefault(t.m.MaxGenerations, 4) {
+	switch {
+	case t.cancelledIfWished():
+	case t.r.State == Held && t.r.Hold.Reason.deliberate():
+		t.r.Receipt = postproof.Receipt{}
+	case t.spent() >= orDefault(t.m.MaxGenerations, 4):
+		t.r.Receipt = postproof.Receipt{}
 		t.hold(HoldGenerations, "")
-		return nil
+	default:
+		t.nextGeneration()
 	}
-	t.nextGeneration()
 	return nil
+}
+
+// spent counts the generations that were sent and came to nothing.
+func (t *transition) spent() int {
+	n, last := 0, 0
+	for i := range t.r.Submissions {
+		s := &t.r.Submissions[i]
+		if s.Generation != last && !s.FirstAt.IsZero() && s.Fate != "" && s.Fate != FateDecided {
+			n, last = n+1, s.Generation
+		}
+	}
+	return n
 }
 
 func (t *transition) nextGeneration() {
 	t.r.Generation++
 	t.r.Receipt, t.r.Refusal, t.r.Hold, t.r.Status = postproof.Receipt{}, Refusal{}, Hold{}, postproof.Status{}
-	t.enter(Planned)
+	t.ready()
 	t.note("next_generation", "")
 }
 
@@ -215,28 +325,18 @@ func (t *transition) lookedUp(ev LookedUp) error {
 		return t.no(1, "nothing was sent to "+ev.Vendor+" under this reference")
 	}
 	s.LookUps++
-	alive, dead := pick(ev.Orders)
-	switch {
-	case ev.Failed || (alive == nil && dead != nil && !ev.Complete):
-		t.lookAgain(s, ev.RetryAfter)
-		return nil
-	case alive != nil:
-		s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
-		return t.sighted(s, *alive)
-	case dead != nil:
-		s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
-		if s.Fate != "" {
-			t.lookAgain(s, 0)
-			return nil
-		}
-		return t.dead(s, *dead)
+	if ev.At.IsZero() || ev.At.After(t.now) {
+		ev.At = t.now
 	}
-	if s.Fate != "" || t.r.State == Accepted || !t.misses(s, ev) {
-		t.lookAgain(s, 0)
+	if len(ev.Orders) > 0 && !ev.Failed {
+		return t.found(s, ev)
+	}
+	if ev.Failed || s.Dead() || t.r.State == Accepted || !t.misses(s, ev) {
+		t.lookAgain(s, ev.RetryAfter)
 		return nil
 	}
 	s.Misses++
-	s.LastMiss = t.now
+	s.LastMiss = ev.At
 	if s.Misses < 2 {
 		t.lookAgain(s, 0)
 		return nil
@@ -247,19 +347,42 @@ func (t *transition) lookedUp(ev LookedUp) error {
 	return t.afterDeath()
 }
 
-// pick returns an order that is alive, an equal one first, and one that is
-// dead.
-func pick(orders []Sighting) (alive, dead *Sighting) {
-	for i := range orders {
-		o := &orders[i]
+// found applies a look-up that shows orders under our reference: those alive
+// first, the one that we know before equal ones before others. The dead count
+// only where none is alive, or as the word about the one that we know.
+func (t *transition) found(s *Submission, ev LookedUp) error {
+	orders := slices.Clone(ev.Orders)
+	rank := func(o Sighting) int {
 		switch {
 		case !o.Alive:
-			dead = o
-		case alive == nil || (o.Equal && !alive.Equal):
-			alive = o
+			return 3
+		case o.Receipt.VendorID != "" && o.Receipt.VendorID == s.VendorID:
+			return 0
+		case o.Equal:
+			return 1
+		default:
+			return 2
 		}
 	}
-	return alive, dead
+	slices.SortStableFunc(orders, func(a, b Sighting) int { return rank(a) - rank(b) })
+	alive := orders[0].Alive
+	if !alive && (!ev.Complete || s.Fate != "") {
+		t.lookAgain(s, ev.RetryAfter)
+		return nil
+	}
+	s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+	for _, o := range orders {
+		if alive && !o.Alive && (o.Receipt.VendorID == "" || o.Receipt.VendorID != s.VendorID) {
+			continue
+		}
+		if err := t.sighted(s, o); err != nil {
+			return err
+		}
+	}
+	if t.r.State == Accepted && !t.holds(s) {
+		t.settle()
+	}
+	return nil
 }
 
 // misses reports whether an empty answer counts toward the proof of absence:
@@ -272,10 +395,10 @@ func (t *transition) misses(s *Submission, ev LookedUp) bool {
 		return false
 	}
 	settle := c.Lookup.SettleTime()
-	if t.now.Before(s.LastAt.Add(settle)) {
+	if ev.At.Before(s.LastAt.Add(settle)) {
 		return false
 	}
-	return s.LastMiss.IsZero() || !t.now.Before(s.LastMiss.Add(settle))
+	return s.LastMiss.IsZero() || !ev.At.Before(s.LastMiss.Add(settle))
 }
 
 // lookAgain plans the next look-up of a submission: of one in doubt, when a
@@ -313,7 +436,8 @@ func (t *transition) observe(ev Observe) error {
 	var s *Submission
 	for i := range t.r.Submissions {
 		c := &t.r.Submissions[i]
-		if c.Vendor == ev.Vendor && ((ev.Ref != "" && c.Ref == ev.Ref) || (ev.Ref == "" && ev.VendorID != "" && c.VendorID == ev.VendorID)) {
+		if c.Vendor == ev.Vendor && ((ev.Ref != "" && c.Ref == ev.Ref) ||
+			(ev.Ref == "" && ev.VendorID != "" && (c.VendorID == ev.VendorID || c.Twin == ev.VendorID))) {
 			s = c
 		}
 	}
@@ -329,9 +453,7 @@ func (t *transition) observe(ev Observe) error {
 		}
 		return nil
 	}
-	if s.VendorID == "" {
-		s.VendorID = ev.VendorID
-	}
+	ev.Sighting.Receipt.VendorID = cmp.Or(ev.Sighting.Receipt.VendorID, ev.VendorID)
 	return t.sighted(s, ev.Sighting)
 }
 

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -49,7 +50,8 @@ func (t *transition) intend(ev Intend) error {
 	if !t.now.Before(notAfter) {
 		return t.no(3, "no time is left to send in")
 	}
-	s.NotAfter, s.LastAt = notAfter, notAfter
+	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
+	s = t.last(s)
 	if r.State == Planned { // a resend does not start the deadline anew
 		r.State = Sending
 		t.deadline()
@@ -64,20 +66,19 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 	switch {
 	case s.Fate != "":
 		return t.no(7, "the submission is dead; a new one needs a new generation")
+	case s.Join == postproof.NotSent, s.Join == postproof.Refused && s.Account != ev.Account:
+		// Nothing was ever sent to this account: what would be sent may still
+		// change.
+		s.Account, s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.Account, ev.VendorKey, ev.Encoder, ev.Digest, t.now
+		return nil
 	case s.Account != ev.Account:
 		return t.no(3, "the credentials are of another account than those of the first send")
-	case s.Join == postproof.NotSent:
-		// Nothing was ever sent: what would be sent may still change.
-		s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.VendorKey, ev.Encoder, ev.Digest, t.now
-		s.Join = 0 // on its way again: not dead
-		return nil
 	case s.VendorKey != ev.VendorKey:
 		return t.no(3, "another vendor key than that of the first send")
 	case s.NoResend || s.Digest != ev.Digest || s.Encoder != ev.Encoder:
 		return t.no(3, "other bytes than those of the first send")
 	}
 	if s.Join == postproof.Refused {
-		s.Join = 0 // on its way again: not dead
 		return nil
 	}
 	c := t.m.caps(s.Vendor)
@@ -85,6 +86,14 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 		return t.no(3, "the vendor's key window is closed, or it honours no key")
 	}
 	return nil
+}
+
+// last moves a submission to the end of the list, where the current one is.
+func (t *transition) last(s *Submission) *Submission {
+	moved := *s
+	at := slices.IndexFunc(t.r.Submissions, func(o Submission) bool { return o.Vendor == s.Vendor && o.Ref == s.Ref })
+	t.r.Submissions = append(slices.Delete(t.r.Submissions, at, at+1), moved)
+	return &t.r.Submissions[len(t.r.Submissions)-1]
 }
 
 // notAfter is the last moment for a byte: min(lease, key window − margin,
@@ -118,21 +127,28 @@ func (t *transition) answer(ev Answer) error {
 		s.Veto = true
 		ev.Delivery = ev.Delivery.Join(postproof.Unknown)
 	}
-	if t.r.State != Sending || t.r.Current() != s {
-		// The holder answered after its lease had run out. Only good news can
-		// still change anything.
-		if ev.Delivery != postproof.Accepted {
-			t.noteSub("late_answer", s, "came after the lease; dropped").Delivery = ev.Delivery
-			return nil
-		}
+	switch {
+	case ev.Delivery == postproof.Accepted:
 		return t.sighted(s, *ev.Order)
+	case !t.r.inFlight(s):
+		t.lateAnswer(s, ev)
+		return nil
+	case ev.Intent == 0:
+		return t.no(5, "the answer does not name its intent")
+	case ev.Intent != s.Intent:
+		t.lateAnswer(s, ev)
+		return nil
 	}
-	s.LastAt = t.now
-	if ev.Delivery == postproof.Accepted {
-		return t.sighted(s, *ev.Order)
-	}
+	s.LastAt = later(s.LastAt, t.now)
 	s.Code = ev.Code
 	s.Join = s.Join.Join(ev.Delivery) // rule 2: a milder answer never lowers it
+	if t.elsewhere(s) {
+		return nil
+	}
+	if s.Fate != "" { // a callback was faster than the answer
+		t.enter(Unknown)
+		return t.afterDeath()
+	}
 	switch s.Join {
 	case postproof.NotSent:
 		return t.backToPlanned(s, ev)
@@ -145,6 +161,58 @@ func (t *transition) answer(ev Answer) error {
 		t.unknown(s, ev.Code, ev.RetryAfter)
 		return nil
 	}
+}
+
+// lateAnswer applies the answer of a holder whose lease had run out. It lowers
+// nothing; that bytes went out later than was thought makes earlier look-ups
+// worthless.
+func (t *transition) lateAnswer(s *Submission, ev Answer) {
+	e := t.noteSub("late_answer", s, "came after the lease")
+	e.Delivery, e.Code = ev.Delivery, ev.Code
+	if ev.Delivery != postproof.Unknown || t.r.inFlight(s) {
+		return // in flight, the present intent bounds the time
+	}
+	s.Join = s.Join.Join(postproof.Unknown)
+	s.LastAt, s.Misses, s.LastMiss = later(s.LastAt, t.now), 0, time.Time{}
+	if s.Fate != FateAbsent {
+		return
+	}
+	switch t.r.State {
+	case Planned, Refused, Cancelled: // nothing newer is under way: doubt again
+		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
+		t.enter(Unknown)
+		t.noteSub("doubted_again", s, "bytes went out after its absence was proven")
+	case Held:
+		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
+	case Sending, Unknown, Accepted, Done:
+		t.watch(s)
+		if t.r.State == Accepted {
+			t.settle()
+		}
+	}
+}
+
+// elsewhere ends a send whose own outcome is not an acceptance, when an older
+// submission turned out to be accepted meanwhile: that one counts now.
+func (t *transition) elsewhere(s *Submission) bool {
+	for i := range t.r.Submissions {
+		if o := &t.r.Submissions[i]; o != s && o.Fate == "" && o.Join == postproof.Accepted {
+			t.r.State = Unknown // the send is over
+			t.adopt(o)
+			return true
+		}
+	}
+	return false
+}
+
+// adopt makes a piece that a vendor has the one that counts.
+func (t *transition) adopt(s *Submission) {
+	s.Late = ""
+	if s.Differs { // rule 7: unequal means held
+		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
+		return
+	}
+	t.accept(s, Sighting{Receipt: postproof.Receipt{VendorID: s.VendorID, AcceptedAt: s.AcceptedAt}})
 }
 
 // waits reports whether a refusal is about the moment or the account, not
@@ -201,9 +269,14 @@ func (t *transition) expire() error {
 		return t.no(4, "the holder may still be sending")
 	}
 	s.Join = s.Join.Join(postproof.Unknown)
-	s.LastAt = s.NotAfter
+	if t.elsewhere(s) {
+		return nil
+	}
 	t.enter(Unknown)
 	t.noteSub("lease_expired", s, "the holder did not report")
+	if s.Fate != "" {
+		return t.afterDeath()
+	}
 	return nil
 }
 
@@ -242,8 +315,11 @@ func (t *transition) postpone(ev Postpone) error {
 	}
 	t.r.Due = later(ev.Until, t.now)
 	t.r.Lease = Lease{}
-	if t.r.State == Planned && ev.Until.After(t.now.Add(24*time.Hour)) {
-		t.deadline() // a send date far ahead takes the deadline along
+	if t.r.State == Planned && t.r.Tries == 0 && t.r.Current() == nil && ev.Until.After(t.now.Add(24*time.Hour)) {
+		// A send date far ahead takes the deadline along; a job that was tried
+		// cannot be put off for ever.
+		t.r.PlannedAt = later(t.r.PlannedAt, ev.Until)
+		t.deadline()
 	}
 	if ev.Note != "" {
 		t.note("postponed", ev.Note)
@@ -252,11 +328,50 @@ func (t *transition) postpone(ev Postpone) error {
 }
 
 func (t *transition) cannotBuild() error {
-	s := t.r.Current()
-	if t.r.State != Unknown || s == nil {
-		return t.no(0, "nothing was sent whose outcome is unknown")
+	const note = "the bytes that were sent cannot be built again"
+	done := false
+	for i := range t.r.Submissions {
+		s := &t.r.Submissions[i]
+		switch {
+		case s.Generation != t.r.Generation || s.Fate != "":
+		case t.r.State == Unknown && s.Join == postproof.Unknown && !s.NoResend:
+			s.NoResend, done = true, true
+			t.noteSub("cannot_rebuild", s, note+": look-up only")
+		case t.r.State == Planned && s.Join == postproof.Refused:
+			t.skipGeneration(note)
+			return nil
+		}
 	}
-	s.NoResend = true
-	t.noteSub("cannot_rebuild", s, "the bytes that were sent cannot be built again: look-up only")
+	if !done {
+		return t.no(0, "no bytes were sent that would be sent again")
+	}
+	t.r.Due, t.r.Lease = t.now, Lease{}
 	return nil
+}
+
+// renew gives a planned job a new generation, and so a new key, when it was
+// refused by a vendor and would be sent there again after the window of the
+// key: what a vendor does with an old key is anybody's guess.
+func (t *transition) renew() {
+	if t.r.State != Planned {
+		return
+	}
+	for i := range t.r.Submissions {
+		s := &t.r.Submissions[i]
+		if s.Generation != t.r.Generation || s.Join != postproof.Refused {
+			continue
+		}
+		if c := t.m.caps(s.Vendor); c != nil && c.Idempotency.Kind == postproof.IdempotencyKey &&
+			!c.Idempotency.Open(s.FirstAt, later(t.now, t.r.Due)) {
+			t.skipGeneration("the key window of a refused send has closed")
+			return
+		}
+	}
+}
+
+// skipGeneration goes on to the next generation of a planned job that nobody
+// has, with the waits and deadlines of the present one.
+func (t *transition) skipGeneration(why string) {
+	t.r.Generation++
+	t.note("next_generation", why)
 }

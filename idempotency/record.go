@@ -54,6 +54,10 @@ type Record struct {
 	Lease Lease     `json:"lease,omitzero"`
 	// Tries counts what was tried in this state, for the backoff.
 	Tries int `json:"tries,omitempty"`
+	// PlannedAt is when the job last became ready to be sent for a new reason:
+	// created, a new generation, a person's word, its send date. The time that
+	// it may wait counts from it, however often it is tried.
+	PlannedAt time.Time `json:"planned,omitzero"`
 	// Deadline is when a state that is not final ends in held.
 	Deadline time.Time `json:"deadline,omitzero"`
 
@@ -176,6 +180,10 @@ type Submission struct {
 	LastAt time.Time `json:"last,omitzero"`
 	// NotAfter bounds the sends of the present intent.
 	NotAfter time.Time `json:"not_after,omitzero"`
+	// Intent is the fence of the record that carried the latest intent. An
+	// [Answer] names it, so that the answer of a holder that was given up is
+	// never taken for that of the present one.
+	Intent uint64 `json:"intent,omitempty"`
 	// Sends counts real sends, hidden ones included.
 	Sends int `json:"sends,omitempty"`
 	// Join is the join over all sends; 0 while the first is on its way.
@@ -185,6 +193,12 @@ type Submission struct {
 	AcceptedAt time.Time `json:"accepted,omitzero"`
 	// VendorID is the vendor's id, once known.
 	VendorID string `json:"vid,omitempty"`
+	// Twin is the vendor's id of another piece under the same reference that
+	// is alive, too: an incident.
+	Twin string `json:"twin,omitempty"`
+	// Differs is set when the piece that the vendor has is not the one that we
+	// submitted.
+	Differs bool `json:"differs,omitempty"`
 	// Code is what the latest answer that was no acceptance complained of.
 	Code postproof.Code `json:"code,omitempty"`
 	// Veto is set when the vendor called our reference a duplicate: absence
@@ -234,16 +248,21 @@ func (r *Record) Current() *Submission {
 	return nil
 }
 
-// Live returns the submissions that are not proven dead.
+// Live returns the submissions that are not proven dead. What is being sent
+// right now is alive, whatever its earlier sends came to.
 func (r *Record) Live() []*Submission {
 	var live []*Submission
 	for i := range r.Submissions {
-		if !r.Submissions[i].Dead() {
-			live = append(live, &r.Submissions[i])
+		if s := &r.Submissions[i]; !s.Dead() || r.inFlight(s) {
+			live = append(live, s)
 		}
 	}
 	return live
 }
+
+// inFlight reports whether bytes of the submission may be on their way under
+// the present intent.
+func (r *Record) inFlight(s *Submission) bool { return r.State == Sending && r.Current() == s }
 
 // VisibleAt returns when a worker may claim the record; false when never.
 func (r *Record) VisibleAt() (time.Time, bool) {

@@ -67,6 +67,9 @@ const (
 	HoldDeadline HoldReason = "deadline"
 	// HoldVendorGone: the vendor or account is not configured any more.
 	HoldVendorGone HoldReason = "vendor_not_configured"
+	// HoldContradiction: the vendor says that there is no paper, after it said
+	// that the piece was mailed.
+	HoldContradiction HoldReason = "contradiction"
 	// HoldGenerations: too many generations failed late.
 	HoldGenerations HoldReason = "too_many_generations"
 	// HoldCannotBuild: the body that was sent cannot be built again, and the
@@ -79,6 +82,17 @@ const (
 	// HoldOperator: a person asked for it.
 	HoldOperator HoldReason = "operator"
 )
+
+// deliberate reports whether somebody wanted the hold: news of a vendor does
+// not end it with a new send.
+func (h HoldReason) deliberate() bool {
+	switch h {
+	case HoldOperator, HoldCanary, HoldCap, HoldGenerations, HoldContradiction:
+		return true
+	default:
+		return false
+	}
+}
 
 // Policy says what to do when nobody can be asked.
 type Policy string
