@@ -25,7 +25,13 @@ func (f Facts) Equal(other Facts) bool {
 	same := func(a, b string) bool { return a == "" || b == "" || a == b }
 	return same(string(f.Kind), string(other.Kind)) && same(f.Size, other.Size) &&
 		same(string(f.Class), string(other.Class)) && same(f.PostalCode, other.PostalCode) &&
-		same(f.Content, other.Content)
+		sameContent(f.Content, other.Content)
+}
+
+// sameContent compares digests of one version only: an upgrade of this module
+// must not turn every order in flight into a stranger.
+func sameContent(a, b string) bool {
+	return a == "" || b == "" || a[0] != b[0] || a == b
 }
 
 // FactsOf returns the facts of a submission with its encoded body.

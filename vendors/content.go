@@ -1,0 +1,107 @@
+package vendors
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/postproof/postproof"
+)
+
+// contentVersion is the first character of a content digest. Digests of
+// different versions say nothing about each other.
+const contentVersion = "1"
+
+// ContentDigest returns a short digest of everything that the paper shows:
+// recipient, return address, product, class and artwork. It is 24 characters
+// long, fits every vendor's metadata, and tells nothing about the recipient
+// to one who does not know the piece already.
+//
+// Markup counts by its own digest, so that a job with inline HTML and the same
+// job with its markup in the blob store agree. Of a template, only the ids of
+// the vendor named count. What changes when the piece is mailed (send date,
+// priority) or how it is filed (campaign, metadata) does not count.
+func ContentDigest(vendor string, job *postproof.Job) string {
+	c := canonical{sha256.New()}
+	c.address(job.To)
+	c.address(job.From)
+	c.text(string(job.Class))
+	if job.Piece != nil {
+		c.text(string(job.Piece.Kind()))
+		c.text(SizeFact(job.Piece.Sheet()))
+		if l, ok := job.Piece.(postproof.Letter); ok {
+			c.flags(l.Color, l.DoubleSided, l.AddressPage)
+		}
+		c.artwork(vendor, job.Piece.Art())
+	}
+	return contentVersion + hex.EncodeToString(c.Sum(nil))[:23]
+}
+
+// canonical writes values so that no two sequences of them give the same
+// bytes: each is preceded by its length.
+type canonical struct{ hash.Hash }
+
+func (c canonical) text(s string) {
+	io.WriteString(c, strconv.Itoa(len(s))+":")
+	io.WriteString(c, s)
+}
+
+func (c canonical) flags(flags ...bool) {
+	for _, f := range flags {
+		c.text(strconv.FormatBool(f))
+	}
+}
+
+func (c canonical) address(a postproof.Address) {
+	c.flags(!a.IsZero())
+	if a.IsZero() {
+		return
+	}
+	for _, s := range []string{a.Name, a.Company, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.CountryCode()} {
+		c.text(s)
+	}
+}
+
+func (c canonical) artwork(vendor string, art postproof.Artwork) {
+	if art == nil {
+		c.text("")
+		return
+	}
+	c.text(string(art.ContentKind()))
+	switch a := art.(type) {
+	case postproof.HTML:
+		c.markup(a.Front, a.FrontBlob)
+		c.markup(a.Back, a.BackBlob)
+	case postproof.PDF:
+		c.file(a.Front)
+		c.file(a.Back)
+	case postproof.Images:
+		c.file(a.Front)
+		c.file(a.Back)
+	case postproof.Template:
+		c.text(a.IDs[vendor].Front)
+		c.text(a.IDs[vendor].Back)
+		for _, k := range slices.Sorted(maps.Keys(a.Variables)) {
+			c.text(k)
+			c.text(a.Variables[k])
+		}
+	}
+}
+
+func (c canonical) markup(inline string, blob postproof.Blob) {
+	if inline == "" {
+		c.text(blob.Digest)
+		return
+	}
+	sum := sha256.Sum256([]byte(inline))
+	c.text(hex.EncodeToString(sum[:]))
+}
+
+func (c canonical) file(f postproof.File) {
+	c.text(f.URL)
+	c.text(f.Blob.Digest)
+}

@@ -1,0 +1,129 @@
+package lob
+
+import (
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// capabilities states what Lob documents in its OpenAPI file (github.com/lob/
+// lob-openapi at 539ed451, version 1.22.0); "docs" below is the prose in it.
+// What it does not say is marked and taken in the cautious way.
+func capabilities() *postproof.Capabilities {
+	return &postproof.Capabilities{
+		Vendor: Name,
+		Idempotency: postproof.Idempotency{
+			Kind:   postproof.IdempotencyKey,
+			MinLen: 1, MaxLen: 256,
+			// docs: "keys expire after 24 hours"; from when is not said.
+			Window: 24 * time.Hour,
+			Margin: time.Hour,
+			Replay: postproof.ReplaySameBody,
+			// docs: "the response object for the existing resource will be
+			// returned", whatever the body.
+			BodyCompared: false,
+		},
+		// By metadata. Nothing is said about how soon a piece can be found.
+		Lookup: postproof.Lookup{ByRef: true, Settle: postproof.MinSettle},
+		// docs: "all new accounts have a 5 minute cancellation window"; some
+		// accounts can change it.
+		Cancel: postproof.CancelWindow{Supported: true, For: 5 * time.Minute, Margin: 30 * time.Second},
+		// A failed rendering is the only failure with a status of its own; what
+		// was deleted does not print.
+		NoPaper: []string{statusFailed, rawDeleted},
+		// Callbacks are set up by hand in Lob's dashboard, so a slow poll stands
+		// behind them.
+		Poll:        12 * time.Hour,
+		Pieces:      pieces(),
+		Countries:   append([]string{"US"}, strings.Fields(countriesAbroad)...),
+		ModeFromKey: true,
+		Limits: postproof.Limits{
+			Name: 40, Company: 40, Line1: 64, Line2: 64,
+			Lines:     50, // code address_length_exceeds_limit
+			City:      200,
+			HTML:      9999, // "under 10,000 characters"
+			FileBytes: 5 << 20,
+			// 20 pairs, less the two of ours.
+			MetadataPairs: 18, MetadataKey: 40, MetadataValue: 500,
+			SendAhead:      180 * 24 * time.Hour,
+			VariablesBytes: 25000,
+		},
+		Rate: postproof.Rate{Requests: 150, Per: 5 * time.Second},
+	}
+}
+
+func pieces() []postproof.PieceSupport {
+	content := []postproof.ContentKind{postproof.ContentHTML, postproof.ContentPDF, postproof.ContentImages, postproof.ContentTemplate}
+	onlyUSLetter := []string{"us_letter"}
+	return []postproof.PieceSupport{
+		{
+			Kind:       postproof.KindPostcard,
+			Sizes:      []postproof.Size{postproof.Size4x6(), postproof.Size6x9(), postproof.Size6x11()},
+			Classes:    []postproof.MailClass{postproof.FirstClass, postproof.Marketing},
+			Content:    content,
+			ClassSizes: map[postproof.MailClass][]string{postproof.Marketing: {"6x9", "6x11"}},
+		},
+		{
+			Kind:  postproof.KindLetter,
+			Sizes: []postproof.Size{postproof.SizeUSLetter(), postproof.SizeUSLegal()},
+			Classes: []postproof.MailClass{
+				postproof.FirstClass, postproof.Marketing, postproof.Certified,
+				postproof.CertifiedReturnReceipt, postproof.Registered,
+			},
+			// A letter is many pages, so no single image.
+			Content: []postproof.ContentKind{postproof.ContentHTML, postproof.ContentPDF, postproof.ContentTemplate},
+			// docs of extra_service: "Not available for us_legal letter size".
+			ClassSizes: map[postproof.MailClass][]string{
+				postproof.Certified: onlyUSLetter, postproof.CertifiedReturnReceipt: onlyUSLetter, postproof.Registered: onlyUSLetter,
+			},
+		},
+		{
+			Kind: postproof.KindSelfMailer,
+			Sizes: []postproof.Size{
+				postproof.Size6x18Bifold(), postproof.Size11x9Bifold(), postproof.Size12x9Bifold(), Size17x9Trifold(),
+			},
+			Classes: []postproof.MailClass{postproof.FirstClass, postproof.Marketing},
+			Content: content,
+		},
+	}
+}
+
+// Size17x9Trifold is a self-mailer of 17.75 by 9 inches, folded twice. Lob
+// has it in beta: an account needs to be admitted.
+func Size17x9Trifold() postproof.Size {
+	return postproof.Size{Name: "17.75x9_trifold", Short: postproof.Inches(9), Long: postproof.Inches(17.75)}
+}
+
+// sizeKey returns Lob's name of a size, which callers may call by another.
+func sizeKey(caps *postproof.Capabilities, kind postproof.PieceKind, size postproof.Size) string {
+	for _, p := range caps.Pieces {
+		for _, s := range p.Sizes {
+			if p.Kind == kind && s.Same(size) {
+				return s.Name
+			}
+		}
+	}
+	return ""
+}
+
+// sizeOf is the reverse: the size that Lob calls by a name.
+func sizeOf(caps *postproof.Capabilities, kind postproof.PieceKind, key string) (postproof.Size, bool) {
+	for _, p := range caps.Pieces {
+		for _, s := range p.Sizes {
+			if p.Kind == kind && s.Name == key {
+				return s, true
+			}
+		}
+	}
+	return postproof.Size{}, false
+}
+
+// countriesAbroad is the schema country_extended.
+const countriesAbroad = `AD AE AF AG AI AL AN AO AQ AR AT AU AW AZ BA BB BD BE BF BG BH BI BJ BM BN BO BQ BR
+	BS BT BW BY BZ CA CD CG CH CI CK CL CM CN CO CR CS CU CV CW CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET
+	FI FJ FK FO FR GA GB GD GE GH GI GL GM GN GQ GR GS GT GW GY HK HN HR HT HU ID IE IL IN IO IQ IR IS IT JM
+	JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MK ML MM MN MO MR
+	MS MT MU MV MW MX MY MZ NA NE NF NG NI NL NO NP NR NU NZ OM PA PE PG PH PK PL PN PT PY QA RO RS RU RW SA
+	SB SC SD SE SG SH SI SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA
+	UG UY UZ VA VC VE VG VN VU WS YE ZA ZM ZW`

@@ -1,0 +1,35 @@
+// Package lob mails through Lob (https://www.lob.com), Print & Mail API v1:
+// postcards, letters and self-mailers, in the US and, for some products,
+// abroad.
+//
+// A submission is protected twice. It carries an Idempotency-Key, which Lob
+// honors for 24 hours, by mode and by kind of piece; and our reference in the
+// metadata pair "postproof_ref", by which it can be found for ever. A second
+// pair, "postproof_content", carries a digest of the content, so that an
+// answer which belongs to another piece is recognized.
+//
+// # Use type
+//
+// Lob asks of every piece whether it is marketing or operational. Set
+// [WithUseType], or a default in the account's settings; with neither, Lob
+// refuses each piece and nothing is printed.
+//
+// # Errors
+//
+// What Lob refuses with 400, 401, 403, 404, 413, 422 or 429 is Refused. 408,
+// 409, "conflict", every 5xx and every 2xx that does not hold a piece are
+// Unknown: Lob says of them that the request may or may not have been
+// received. A vendor's message can quote an address, so errors carry its code
+// only.
+//
+// # Concurrency
+//
+// An [Adapter] is immutable and safe for concurrent use.
+//
+// # Non-portable behavior
+//
+// Self-mailers print the artwork's front on the outside and its back on the
+// inside. Lob renders after it accepted: a piece may turn to failed later,
+// and then no paper exists. Asset URLs expire after 30 days. Test keys
+// (test_…) print nothing; their pieces get no tracking events.
+package lob

@@ -1,0 +1,151 @@
+package lob
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// errAnswer is the cause of every 2xx that is not what was asked for.
+var errAnswer = errors.New("the answer is not what lob documents")
+
+// apiError is Lob's error body. Its message can quote an address and is not
+// even read.
+type apiError struct {
+	Error struct {
+		Code       string `json:"code"`
+		StatusCode int    `json:"status_code"`
+	} `json:"error"`
+}
+
+// judge returns a judgement that takes 2xx for good when check finds nothing
+// wrong with the body, and sorts out the rest by status and code.
+func judge(op postproof.Op, check func(body []byte) error) func(*vendors.Response) error {
+	return func(r *vendors.Response) error {
+		if r.Status < 200 || r.Status > 299 {
+			return refusal(op, r)
+		}
+		if err := check(r.Body); err != nil {
+			return unreadable(op, r, err)
+		}
+		return nil
+	}
+}
+
+func unreadable(op postproof.Op, r *vendors.Response, err error) error {
+	return &postproof.Error{
+		Code: postproof.CodeUnknown, Delivery: postproof.Unknown, Vendor: Name, Op: string(op),
+		HTTPStatus: r.Status, RequestID: requestID(r.Header), Err: err,
+	}
+}
+
+func refusal(op postproof.Op, r *vendors.Response) error {
+	e := &postproof.Error{
+		Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
+		Vendor: Name, Op: string(op), HTTPStatus: r.Status, RequestID: requestID(r.Header),
+	}
+	var body apiError
+	if json.Unmarshal(r.Body, &body) == nil {
+		e.VendorCode = token(body.Error.Code)
+		byCode(e, body.Error.Code)
+		if body.Error.StatusCode >= 500 {
+			e.Delivery = postproof.Unknown // the body knows better than the status line
+		}
+	}
+	if e.Code == postproof.CodeRateLimited {
+		e.RetryAfter = retryAfter(r)
+	}
+	return e
+}
+
+// byCode refines a refusal by Lob's own code. Codes that are not named here
+// say no more than their status.
+func byCode(e *postproof.Error, code string) {
+	switch code {
+	case "conflict":
+		// 409 and 422 "this operation would leave data in a conflicted state":
+		// the same key may be at work in another request.
+		e.Code, e.Delivery = postproof.CodeConflict, postproof.Unknown
+	case "internal_server_error", "service_unavailable":
+		e.Code, e.Delivery = postproof.CodeUnavailable, postproof.Unknown
+	case "request_timeout":
+		e.Code, e.Delivery = postproof.CodeDeadlineExceeded, postproof.Unknown
+	case "rate_limit_exceeded":
+		e.Code = postproof.CodeRateLimited
+	case "unauthorized", "unauthorized_token", "invalid_api_key", "publishable_key_not_allowed":
+		e.Code = postproof.CodeUnauthenticated
+	case "payment_method_unverified", "email_required", "billing_address_required", "feature_limit_reached":
+		e.Code = postproof.CodePermissionDenied
+	case "invalid_country_covid", "invalid_international_feature":
+		e.Code = postproof.CodeUnsupported
+	case "invalid_file_download_time", "custom_envelope_inventory_depleted":
+		e.Code = postproof.CodeUnavailable // refused now, not for ever
+	case "mail_use_type_can_not_be_null":
+		e.Err = errors.New("set lob.WithUseType, or a default use type in the account's settings")
+	case "not_deletable":
+		e.Code = postproof.CodeConflict
+		if e.Op == string(postproof.OpCancel) {
+			e.Delivery = postproof.Accepted
+			e.Err = errors.New("it is too late to cancel")
+		}
+	}
+}
+
+// The bounds of the wait that a rate limit asks for. Lob counts in windows of
+// five seconds.
+const (
+	rateWindow = 5 * time.Second
+	maxWait    = 24 * time.Hour
+)
+
+// retryAfter reads Retry-After (seconds), else the reset of the rate limit: an
+// epoch in seconds, under either of the two names that Lob's documents use,
+// against the vendor's own clock.
+func retryAfter(r *vendors.Response) time.Duration {
+	if n, ok := seconds(r.Header.Get("Retry-After")); ok {
+		return clampWait(n)
+	}
+	for _, name := range []string{"X-Rate-Limit-Reset", "Ratelimit-Reset"} {
+		reset, ok := seconds(r.Header.Get(name))
+		now := r.Time()
+		if !ok || now.IsZero() {
+			continue
+		}
+		return clampWait(reset - now.Unix())
+	}
+	return rateWindow
+}
+
+func clampWait(n int64) time.Duration {
+	n = min(max(n, 1), int64(maxWait/time.Second))
+	return time.Duration(n) * time.Second
+}
+
+func seconds(s string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	return n, err == nil && n >= 0
+}
+
+func requestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "Request-Id"} {
+		if id := token(h.Get(name)); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// token returns s when it is a plain word, which cannot hold personal data in
+// any form worth the name; else nothing.
+func token(s string) string {
+	if len(s) > maxID || strings.ContainsFunc(s, func(r rune) bool { return r != '-' && r != '.' && notKeyRune(r) }) {
+		return ""
+	}
+	return s
+}

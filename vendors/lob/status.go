@@ -1,0 +1,135 @@
+package lob
+
+import (
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Raw statuses: Lob's render status, and our name for what it shows as a
+// boolean.
+const (
+	statusProcessed = "processed"
+	statusRendered  = "rendered"
+	statusFailed    = "failed"
+	rawDeleted      = "deleted"
+)
+
+type trackingEvent struct {
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Time    string `json:"time"`
+	Details struct {
+		Event string `json:"event"`
+	} `json:"details"`
+}
+
+// statusOf returns where the piece is, and whether it will never be printed.
+// The latest scan rules; without scans the render status, which says nothing
+// about the mail.
+func statusOf(o object) (status postproof.Status, dead bool) {
+	created := parseTime(value[string](o, "date_created"))
+	modified := parseTime(value[string](o, "date_modified"))
+	if value[bool](o, "deleted") {
+		return postproof.Status{
+			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: modified,
+		}, true
+	}
+	if latest, at, ok := latestEvent(value[[]trackingEvent](o, "tracking_events")); ok {
+		status = statusOfEvent(latest)
+		status.VendorTime = at
+		return status, false
+	}
+	status = postproof.Status{Confidence: postproof.Reported, Raw: token(value[string](o, "status"))}
+	switch status.Raw {
+	case statusFailed:
+		status.Stage, status.VendorTime, status.Reason = postproof.StageFailed, modified, failureReason(o)
+		return status, true
+	case statusRendered:
+		status.Stage, status.VendorTime = postproof.StageRendered, modified
+	case statusProcessed:
+		status.Stage, status.VendorTime = postproof.StageAccepted, created
+	default: // absent, or a status of a newer version: it has the piece, no more
+		status.Stage, status.VendorTime = postproof.StageAccepted, created
+	}
+	return status, false
+}
+
+// latestEvent returns the event with the latest time, the later in the list
+// where times are equal.
+func latestEvent(events []trackingEvent) (latest trackingEvent, at time.Time, ok bool) {
+	for _, e := range events {
+		if e.Name == "" {
+			continue
+		}
+		if t := parseTime(e.Time); !ok || !t.Before(at) {
+			latest, at, ok = e, t, true
+		}
+	}
+	return latest, at, ok
+}
+
+// statusOfEvent maps a scan. "Delivered" of ordinary mail is a guess: the scan
+// is made when the carrier's vehicle leaves the area. Certified mail is
+// scanned at the door.
+func statusOfEvent(e trackingEvent) postproof.Status {
+	s := postproof.Status{Raw: eventRaw(e.Name), Confidence: postproof.Scanned}
+	switch e.Name {
+	case "Mailed":
+		s.Stage = postproof.StageMailed
+	case "In Transit":
+		s.Stage = postproof.StageInTransit
+	case "In Local Area":
+		s.Stage = postproof.StageInLocalArea
+	case "Processed for Delivery":
+		s.Stage = postproof.StageOutForDelivery
+	case "Delivered":
+		s.Stage = postproof.StageDelivered
+		if e.Type != "certified" {
+			s.Confidence = postproof.Estimated
+		}
+	case "Re-Routed":
+		s.Stage = postproof.StageReRouted
+	case "Returned to Sender":
+		s.Stage = postproof.StageReturned
+	case "International Exit":
+		s.Stage = postproof.StageLeftCountry
+	case "Pickup Available":
+		s.Stage = postproof.StagePickupAvailable
+	case "Issue":
+		s.Stage = postproof.StageIssue
+	default: // a scan of a newer version: it is in the mail, no more
+		s.Stage, s.Confidence = postproof.StageMailed, postproof.Reported
+	}
+	switch s.Stage {
+	case postproof.StageIssue, postproof.StageReturned, postproof.StagePickupAvailable:
+		s.Reason = token(e.Details.Event)
+	default:
+	}
+	return s
+}
+
+// eventRaw keeps the name verbatim unless it is no name.
+func eventRaw(name string) string {
+	if token(strings.ReplaceAll(name, " ", "_")) == "" {
+		return ""
+	}
+	return name
+}
+
+// failureReason returns the type of the first error, never its text, which
+// holds URLs.
+func failureReason(o object) string {
+	reason := value[struct {
+		Errors []struct {
+			Type string `json:"error_type"`
+		} `json:"errors"`
+	}](o, "failure_reason")
+	for _, e := range reason.Errors {
+		if t := token(e.Type); t != "" {
+			return "rendering failed: " + t
+		}
+	}
+	return "rendering failed"
+}
