@@ -1,0 +1,152 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// PutArtwork stores artwork once, by its content, and returns the blob to name
+// in a [postproof.PDF], [postproof.Images] or [postproof.HTML]. It is durable
+// when PutArtwork returns. Content is streamed, of any size.
+func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+	b, err := c.store.Put(ctx, content)
+	if err != nil {
+		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}
+	}
+	return b, nil
+}
+
+// artworks moves inline markup into the blob store and back. Campaigns use one
+// artwork for many jobs, so the latest stay in memory.
+type artworks struct {
+	store idempotency.Blobs
+
+	mu     sync.Mutex
+	stored map[[sha256.Size]byte]bool // digests known to be durable
+	cache  map[string]string          // markup by digest
+	bytes  int
+}
+
+const (
+	maxMarkup     = 1 << 20 // of one side
+	maxCacheBytes = 8 << 20
+	maxStored     = 1 << 12
+)
+
+func newArtworks(store idempotency.Blobs) *artworks {
+	return &artworks{store: store, stored: map[[sha256.Size]byte]bool{}, cache: map[string]string{}}
+}
+
+// stow returns the job with its inline markup in the blob store.
+func (a *artworks) stow(ctx context.Context, job *postproof.Job) (postproof.Job, error) {
+	html, ok := job.Piece.Art().(postproof.HTML)
+	if !ok || (html.Front == "" && html.Back == "") {
+		return *job, nil
+	}
+	var err error
+	if html.Front, html.FrontBlob, err = a.put(ctx, html.Front, html.FrontBlob); err != nil {
+		return postproof.Job{}, err
+	}
+	if html.Back, html.BackBlob, err = a.put(ctx, html.Back, html.BackBlob); err != nil {
+		return postproof.Job{}, err
+	}
+	out := *job
+	out.Piece = job.Piece.WithArt(html)
+	return out, nil
+}
+
+func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) (string, postproof.Blob, error) {
+	if markup == "" {
+		return "", blob, nil
+	}
+	if len(markup) > maxMarkup {
+		return "", blob, fmt.Errorf("markup of %d bytes: at most %d are allowed; give a PDF instead", len(markup), maxMarkup)
+	}
+	sum := sha256.Sum256([]byte(markup))
+	b := postproof.Blob{Digest: hex.EncodeToString(sum[:]), Size: int64(len(markup))}
+	a.mu.Lock()
+	known := a.stored[sum]
+	a.mu.Unlock()
+	if known {
+		return "", b, nil
+	}
+	if _, err := a.store.Put(ctx, strings.NewReader(markup)); err != nil {
+		return "", blob, fmt.Errorf("store the artwork: %w", err)
+	}
+	a.mu.Lock()
+	if len(a.stored) >= maxStored {
+		clear(a.stored)
+	}
+	a.stored[sum] = true
+	a.mu.Unlock()
+	a.remember(b.Digest, markup)
+	return "", b, nil
+}
+
+// fill returns the job with its markup inline, as adapters want it.
+func (a *artworks) fill(ctx context.Context, job *postproof.Job) (postproof.Job, error) {
+	html, ok := job.Piece.Art().(postproof.HTML)
+	if !ok || (html.FrontBlob.IsZero() && html.BackBlob.IsZero()) {
+		return *job, nil
+	}
+	var err error
+	if html.Front, err = a.get(ctx, html.Front, html.FrontBlob); err != nil {
+		return postproof.Job{}, err
+	}
+	if html.Back, err = a.get(ctx, html.Back, html.BackBlob); err != nil {
+		return postproof.Job{}, err
+	}
+	html.FrontBlob, html.BackBlob = postproof.Blob{}, postproof.Blob{}
+	out := *job
+	out.Piece = job.Piece.WithArt(html)
+	return out, nil
+}
+
+func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (string, error) {
+	if b.IsZero() {
+		return inline, nil
+	}
+	a.mu.Lock()
+	markup, ok := a.cache[b.Digest]
+	a.mu.Unlock()
+	if ok {
+		return markup, nil
+	}
+	if b.Size > maxMarkup {
+		return "", fmt.Errorf("markup of %d bytes is larger than %d", b.Size, maxMarkup)
+	}
+	rc, err := a.store.Open(ctx, b)
+	if err != nil {
+		return "", fmt.Errorf("open the artwork: %w", err)
+	}
+	var buf bytes.Buffer
+	_, err = buf.ReadFrom(io.LimitReader(rc, maxMarkup+1))
+	if err = errors.Join(err, rc.Close()); err != nil {
+		return "", fmt.Errorf("read the artwork: %w", err)
+	}
+	a.remember(b.Digest, buf.String())
+	return buf.String(), nil
+}
+
+func (a *artworks) remember(digest, markup string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.bytes+len(markup) > maxCacheBytes {
+		clear(a.cache)
+		a.bytes = 0
+	}
+	if _, ok := a.cache[digest]; !ok {
+		a.cache[digest] = markup
+		a.bytes += len(markup)
+	}
+}

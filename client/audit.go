@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// Audit is the comparison of the ledger with a vendor's own list.
+type Audit struct {
+	Vendor string
+	Since  time.Time
+	// Orders is how many the vendor listed, Matched how many the ledger agrees
+	// with.
+	Orders, Matched int
+	// Findings are the others.
+	Findings []Finding
+}
+
+// FindingKind says in what the ledger and the vendor differ.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	// UnknownToUs: the vendor has a piece that the ledger does not know. With a
+	// reference of ours it may be a lost part of the history.
+	UnknownToUs FindingKind = "unknown_to_us"
+	// MissingThere: the ledger says the vendor has a piece that it does not
+	// list.
+	MissingThere FindingKind = "missing_there"
+	// Different: both have it, and differ on whether it will be printed, or on
+	// its id.
+	Different FindingKind = "different"
+)
+
+// Finding is one difference. It holds no personal data.
+type Finding struct {
+	Kind     FindingKind
+	ID       idempotency.ID
+	Ref      postproof.Ref
+	VendorID string
+	Note     string
+}
+
+// Audit compares the ledger with the vendor's own list of orders created since
+// the time given, and changes nothing. The error is [errors.ErrUnsupported] for
+// a vendor that cannot list.
+func (c *Client) Audit(ctx context.Context, vendorName string, since time.Time) (*Audit, error) {
+	v := c.byName[vendorName]
+	if v == nil {
+		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "audit", Vendor: vendorName, Err: errors.New("no adapter has this name")}
+	}
+	a := &Audit{Vendor: vendorName, Since: since}
+	seen := map[string]bool{}
+	k := &call{c: c, v: v}
+	for order, err := range vendors.List(ctx, v.adapter, k, since) {
+		if err != nil {
+			return a, err
+		}
+		a.Orders++
+		seen[order.Receipt.VendorID] = true
+		if err := c.auditOrder(ctx, a, order); err != nil {
+			return a, err
+		}
+	}
+	return a, c.auditLedger(ctx, a, seen)
+}
+
+func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) error {
+	f := Finding{Kind: UnknownToUs, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
+	rec, err := c.recordOf(ctx, a.Vendor, o.Receipt.VendorID, o.Receipt.Ref)
+	switch {
+	case postproof.CodeOf(err) == postproof.CodeNotFound:
+		f.Note = "not one of this ledger's references"
+		a.Findings = append(a.Findings, f)
+		return nil
+	case err != nil:
+		return err
+	}
+	f.ID = rec.ID
+	for i := range rec.Submissions {
+		s := &rec.Submissions[i]
+		if s.Vendor != a.Vendor || (s.Ref != o.Receipt.Ref && s.VendorID != o.Receipt.VendorID) {
+			continue
+		}
+		f.Kind = Different
+		switch {
+		case s.VendorID != "" && s.VendorID != o.Receipt.VendorID && !o.Dead:
+			f.Note = "a second live piece under our reference"
+		case s.Dead() && !o.Dead:
+			f.Note = "dead in the ledger, alive at the vendor"
+		case !s.Dead() && o.Dead:
+			f.Note = "alive in the ledger, dead at the vendor"
+		default:
+			a.Matched++
+			return nil
+		}
+		break
+	}
+	if f.Kind == UnknownToUs {
+		f.Note = "the reference is ours, the ledger knows of no send to this vendor"
+	}
+	a.Findings = append(a.Findings, f)
+	return nil
+}
+
+// auditLedger looks for pieces that the vendor should have listed.
+func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool) error {
+	q := idempotency.Query{Vendor: a.Vendor, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			return c.storeError("audit", err)
+		}
+		r := rec.Receipt
+		if r.Vendor != a.Vendor || r.AcceptedAt.Before(a.Since) || seen[r.VendorID] {
+			continue
+		}
+		a.Findings = append(a.Findings, Finding{Kind: MissingThere, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: "accepted in the ledger, not listed by the vendor"})
+	}
+	return nil
+}

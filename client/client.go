@@ -1,0 +1,196 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// Client sends jobs through vendors and keeps the ledger of it. Make one with
+// [New]. It is safe for concurrent use.
+type Client struct {
+	settings
+
+	store    Store
+	identity atomic.Pointer[idempotency.Identity]
+	newest   atomic.Int64 // nanoseconds: the newest time seen anywhere, rule 11
+	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
+	doubtUntil atomic.Int64
+
+	vendors  []*vendor
+	byName   map[string]*vendor
+	breakers *breaker.Set
+	tel      *telemetry
+	art      *artworks
+	spooled  *spool
+	wake     chan struct{}
+	checked  settingsCache
+	closing  sync.Once
+}
+
+// New returns a client that works on the store's ledger and sends through the
+// adapters, in their order: the first that can take a job gets it. It reads the
+// ledger's identity, and returns an error when the credentials of an adapter
+// are of another mode than the ledger, when two adapters have one name, or when
+// an option is wrong. It does not close the store.
+//
+// On a ledger whose history was broken, by a restored backup or a copied file,
+// New works but nothing is submitted until [Client.Recover].
+func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...Option) (*Client, error) {
+	s := settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}}
+	for _, o := range opts {
+		o.apply(&s)
+	}
+	if err := s.defaults(); err != nil {
+		return nil, invalid("new client", err)
+	}
+	if len(adapters) == 0 {
+		return nil, invalid("new client", errors.New("no vendors: give at least one adapter, such as lob.New"))
+	}
+	id, err := store.Identity(ctx)
+	if err != nil {
+		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
+	}
+	c := &Client{settings: s, store: store, byName: map[string]*vendor{}, wake: make(chan struct{}, 1)}
+	c.identity.Store(&id)
+	c.see(id.Newest)
+	if c.tel, err = newTelemetry(c); err != nil {
+		return nil, invalid("new client", err)
+	}
+	c.breaker.Clock = c.clock
+	c.breaker.OnChange = c.breakerChanged
+	if c.breakers, err = breaker.New(c.breaker); err != nil {
+		return nil, err
+	}
+	for _, a := range adapters {
+		if err := c.addVendor(a, id.Mode); err != nil {
+			return nil, invalid("new client", err)
+		}
+	}
+	for name := range s.vendors {
+		if c.byName[name] == nil {
+			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): no adapter has this name", name))
+		}
+	}
+	c.machine.Caps = c.capabilities
+	c.art = newArtworks(store)
+	if c.spooled, err = openSpool(s.spool, store); err != nil {
+		return nil, invalid("new client", err)
+	}
+	if err := c.readDoubt(ctx); err != nil {
+		return nil, err
+	}
+	if id.EpochChanged() {
+		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
+	}
+	return c, nil
+}
+
+func invalid(op string, err error) error {
+	return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Op: op, Err: err}
+}
+
+func (s *settings) defaults() error {
+	if s.clock == nil {
+		s.clock = postproof.SystemClock()
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	if s.tracers == nil {
+		s.tracers = otel.GetTracerProvider()
+	}
+	if s.meters == nil {
+		s.meters = otel.GetMeterProvider()
+	}
+	if s.owner == "" {
+		var b [4]byte
+		_, _ = rand.Read(b[:])
+		host, _ := os.Hostname() //nolint:errcheck // a name for people; an empty one will do
+		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), hex.EncodeToString(b[:]))
+	}
+	s.concurrency = cmp.Or(s.concurrency, 16)
+	s.lease = cmp.Or(s.lease, 2*time.Minute)
+	s.poll = cmp.Or(s.poll, time.Second)
+	s.reroute = cmp.Or(s.reroute, 15*time.Minute)
+	s.stopFor = cmp.Or(s.stopFor, 15*time.Minute)
+	s.grace = cmp.Or(s.grace, 30*time.Second)
+	switch {
+	case s.concurrency < 1:
+		return fmt.Errorf("WithConcurrency(%d): want at least 1", s.concurrency)
+	case s.lease < time.Second:
+		return fmt.Errorf("WithLease(%s): want at least 1s", s.lease)
+	case s.poll < 0 || s.reroute < 0 || s.stopFor < 0 || s.grace < 0:
+		return errors.New("a duration is negative")
+	}
+	for _, c := range s.caps {
+		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {
+			return fmt.Errorf("WithCap for campaign %q and vendor %q: bounds nothing: set Pieces or Cents", c.Campaign, c.Vendor)
+		}
+	}
+	for campaign, n := range s.canaries {
+		if n < 1 {
+			return fmt.Errorf("WithCanary(%q, %d): want at least one piece", campaign, n)
+		}
+	}
+	return nil
+}
+
+// Close releases what the client itself holds: the spool. Stop Run and Drain
+// first, by their contexts. The store stays open.
+func (c *Client) Close() error {
+	var err error
+	c.closing.Do(func() {
+		for _, v := range c.vendors {
+			v.transport.CloseIdleConnections()
+		}
+		err = c.spooled.close()
+	})
+	return err
+}
+
+// now is the time of the ledger: it never runs back (rule 11).
+func (c *Client) now() time.Time {
+	now := c.clock.Now()
+	if newest := c.newest.Load(); now.UnixNano() < newest {
+		return time.Unix(0, newest).In(now.Location())
+	}
+	return now
+}
+
+// see takes note of a time that was read from the ledger or from a vendor.
+func (c *Client) see(t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	for n := t.UnixNano(); ; {
+		old := c.newest.Load()
+		if n <= old || c.newest.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+func (c *Client) capabilities(name string) *postproof.Capabilities {
+	if v := c.byName[name]; v != nil {
+		return v.caps
+	}
+	return nil
+}
+
+func (c *Client) id() *idempotency.Identity { return c.identity.Load() }

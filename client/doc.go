@@ -1,0 +1,41 @@
+// Package client sends mail: it carries jobs from the caller to the vendors so
+// that each is printed once, or held with a reason.
+//
+// A [Client] stands on a ledger (a [Store]) and on one or more vendors. Submit
+// sends one job now, Enqueue stores many, Run and Drain work them off. What may
+// happen to a job is decided by the pure machine of package idempotency; this
+// package carries its decisions out.
+//
+// The order of a call is ledger(route(vendor: retry(breaker(telemetry(http))))).
+//
+// # When things go wrong
+//
+//   - A timeout, a reset, a 5xx: the outcome is unknown. The job is settled with
+//     that same vendor, by a resend under the same key or by a look-up, and goes
+//     to another vendor only when its absence is proven.
+//   - A crash: the intent was durable before the first byte. The next process
+//     finds the job in sending, and settles it in the same way.
+//   - The same key again: nothing is sent. The same key for another piece is an
+//     error.
+//   - An outage: the breaker opens, nothing is sent to that vendor, and jobs that
+//     it does not have go to the next one.
+//   - The ledger cannot be written after a vendor answered: the answer is
+//     spooled beside the process and applied later.
+//
+// # Errors
+//
+// Every error is a [*postproof.Error] or wraps one; ask [postproof.CodeOf] what
+// went wrong and [postproof.DeliveryOf] whether paper may be in the mail.
+//
+// # Concurrency
+//
+// A Client is safe for concurrent use. Any number of clients, in any number of
+// processes, may work on one ledger.
+//
+// # Telemetry
+//
+// One span for each call, one CLIENT span below it for each time that bytes went
+// out. The trace context is stored with the job; work that follows later is
+// linked to it. Metrics are named postproof.*. No attribute, log line or error
+// holds personal data or credentials.
+package client

@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Enqueued counts what became of the jobs handed to [Client.Enqueue].
+type Enqueued struct {
+	// New jobs are in the ledger now and will be sent.
+	New int
+	// Known jobs were in the ledger already; nothing is sent twice.
+	Known int
+	// Rejected jobs are not in the ledger.
+	Rejected int
+	// Rejections are the first 100 of them, with reasons.
+	Rejections []Rejection
+}
+
+// Rejection is a job that was not taken.
+type Rejection struct {
+	// Index is the job's place in the sequence, from 0.
+	Index int
+	Key   postproof.Key
+	Err   error
+}
+
+const enqueueBatch = 256
+
+// Enqueue stores jobs durably, to be sent by [Client.Run] or [Client.Drain]. It
+// streams: memory does not grow with the number of jobs. A bad job is rejected
+// and the others go on; an error from the sequence, the ledger or the context
+// ends it, and what was counted is stored. Calling it again with the same jobs
+// sends nothing twice.
+func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
+	out, err := c.enqueue(ctx, jobs)
+	end(span, err)
+	c.wakeUp()
+	return out, err
+}
+
+type queued struct {
+	index int
+	rec   *idempotency.Record
+}
+
+func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+	var out Enqueued
+	batch := make([]queued, 0, enqueueBatch)
+	index := -1
+	for job, err := range jobs {
+		index++
+		if err != nil {
+			return out, errors.Join(err, c.flush(ctx, &out, batch))
+		}
+		err = job.Validate()
+		var rec *idempotency.Record
+		if err == nil {
+			rec, _, err = c.plan(ctx, &job, c.now())
+		}
+		switch {
+		case errors.Is(err, ErrEpochChanged), postproof.CodeOf(err) == postproof.CodeUnavailable:
+			return out, errors.Join(err, c.flush(ctx, &out, batch))
+		case err != nil:
+			out.reject(index, job.Key, err)
+			continue
+		}
+		if c.doubts() {
+			c.doubt(rec)
+		}
+		if batch = append(batch, queued{index, rec}); len(batch) == enqueueBatch {
+			if err := c.flush(ctx, &out, batch); err != nil {
+				return out, err
+			}
+			batch = batch[:0]
+		}
+	}
+	return out, c.flush(ctx, &out, batch)
+}
+
+func (e *Enqueued) reject(index int, key postproof.Key, err error) {
+	e.Rejected++
+	if len(e.Rejections) < 100 {
+		e.Rejections = append(e.Rejections, Rejection{index, key, err})
+	}
+}
+
+// flush commits a batch.
+func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	changes := make([]idempotency.Change, len(batch))
+	for i, q := range batch {
+		var ch idempotency.Change
+		var err error
+		if q.rec.State == idempotency.Planned && len(q.rec.Submissions) == 0 {
+			ch, err = c.machine.Create(q.rec, q.rec.CreatedAt)
+		} else {
+			ch = idempotency.Change{Record: q.rec, Entries: []idempotency.Entry{{
+				ID: q.rec.ID, At: q.rec.CreatedAt, Kind: "suspected", To: q.rec.State, Fence: q.rec.Fence, Generation: q.rec.Generation,
+			}}}
+		}
+		if err != nil {
+			return c.storeError("enqueue", err)
+		}
+		changes[i] = ch
+	}
+	errs, err := c.store.Commit(ctx, changes)
+	if err != nil {
+		return c.storeError("enqueue", err)
+	}
+	for i, q := range batch {
+		var err error
+		if errs != nil {
+			err = errs[i]
+		}
+		switch {
+		case err == nil:
+			out.New++
+			c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
+		case errors.Is(err, idempotency.ErrExists):
+			if err := c.compare(ctx, q.rec); err != nil {
+				if !errors.Is(err, idempotency.ErrKeyReused) {
+					return err
+				}
+				out.reject(q.index, q.rec.Key, err)
+				continue
+			}
+			out.Known++
+			c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
+		default:
+			out.reject(q.index, q.rec.Key, c.storeError("enqueue", err))
+		}
+	}
+	return nil
+}
+
+// compare returns an error when the key stands for another piece.
+func (c *Client) compare(ctx context.Context, rec *idempotency.Record) error {
+	have, err := c.store.Get(ctx, rec.ID)
+	if err != nil {
+		return c.storeError("enqueue", err)
+	}
+	if have.Fingerprint == rec.Fingerprint {
+		return nil
+	}
+	return &postproof.Error{
+		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "enqueue",
+		Err: &idempotency.KeyReusedError{Key: rec.Key, Have: have.Fingerprint, Got: rec.Fingerprint},
+	}
+}

@@ -1,0 +1,149 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Status returns where a job stands: its state, its receipt and its mail
+// status. The error has [postproof.CodeNotFound] for a key that was never used.
+func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Record, error) {
+	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
+	if err != nil {
+		return nil, c.storeError("status", err)
+	}
+	return rec, nil
+}
+
+// History yields what happened to a job, oldest first.
+func (c *Client) History(ctx context.Context, key postproof.Key) iter.Seq2[idempotency.Entry, error] {
+	return c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)})
+}
+
+// Held yields the jobs that wait for a person, of one campaign if it is not
+// empty. [idempotency.Record.Hold] says why.
+func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
+	return c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign})
+}
+
+// Incidents yields what a person should look at, oldest first: late arrivals,
+// pieces that could not be stopped, late answers that were dropped.
+func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
+	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{
+		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "missing",
+	}})
+}
+
+// Cancel records the wish that a job be stopped: from then on it is not sent,
+// and what a vendor has is cancelled there as soon as it turns up. The record
+// returned says how far that is: state cancelled means that nothing was sent or
+// that the vendor's cancellation was read back; a worker goes on with the rest.
+// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
+	rec, err := c.change(ctx, "cancel", key, idempotency.WishCancel{By: by})
+	c.wakeUp()
+	return rec, err
+}
+
+// Release gives a held job back to the worker: to be settled again if a vendor
+// may have it, to be sent if none has. By names who asks.
+func (c *Client) Release(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
+	rec, err := c.change(ctx, "release", key, idempotency.Release{By: by})
+	c.wakeUp()
+	return rec, err
+}
+
+// Decide settles a held job by a person's word, which is recorded with the name
+// and the reason. [idempotency.VerdictPlanned] sends it anew: that person
+// answers for it if the first one turns up after all.
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide) (*idempotency.Record, error) {
+	if d.By == "" || d.Why == "" {
+		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
+	}
+	rec, err := c.change(ctx, "decide", key, d)
+	c.wakeUp()
+	return rec, err
+}
+
+// Amend changes the paper of a job that no vendor has: one that is planned,
+// refused, or held without a submission in doubt. The key stays; what was
+// refused is sent anew in the next generation.
+func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idempotency.Record, error) {
+	if err := job.Validate(); err != nil {
+		return nil, err
+	}
+	rec, _, err := c.plan(ctx, &job, c.now())
+	if err != nil {
+		return nil, err
+	}
+	rec, err = c.change(ctx, "amend", job.Key, idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by})
+	c.wakeUp()
+	return rec, err
+}
+
+// Observe applies what a vendor said about a piece by another way than the
+// client's own polls. The error has [postproof.CodeNotFound] when the ledger
+// knows no such piece; keep the event as evidence then.
+func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*idempotency.Record, error) {
+	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if v := c.byName[e.Vendor]; v != nil && ((e.Account != "" && e.Account != v.account.Fingerprint) || (e.Mode != "" && e.Mode != rec.Mode)) {
+		return rec, nil // another account's or mode's event says nothing about ours
+	}
+	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Sighting: idempotency.Sighting{
+		Receipt: postproof.Receipt{Vendor: e.Vendor, VendorID: e.VendorID, Ref: e.Ref}, Status: e.Status, Alive: alive, Equal: true,
+	}}
+	return c.changeRecord(ctx, "observe", rec, ev)
+}
+
+func (c *Client) recordOf(ctx context.Context, vendor, vendorID string, ref postproof.Ref) (*idempotency.Record, error) {
+	queries := []idempotency.Query{{Vendor: vendor, VendorID: vendorID, Limit: 1}, {Ref: ref, Limit: 1}}
+	for i, q := range queries {
+		if (i == 0 && vendorID == "") || (i == 1 && ref == "") {
+			continue
+		}
+		for rec, err := range c.store.Find(ctx, q) {
+			if err != nil {
+				return nil, c.storeError("find", err)
+			}
+			return rec, nil
+		}
+	}
+	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "find", Vendor: vendor, Err: idempotency.ErrNotFound}
+}
+
+// change applies events to a job by its key, again when it moved meanwhile.
+func (c *Client) change(ctx context.Context, op string, key postproof.Key, events ...idempotency.Event) (*idempotency.Record, error) {
+	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
+	if err != nil {
+		return nil, c.storeError(op, err)
+	}
+	return c.changeRecord(ctx, op, rec, events...)
+}
+
+func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.Record, events ...idempotency.Event) (*idempotency.Record, error) {
+	for range 16 {
+		w := c.work(rec, nil)
+		err := w.apply(ctx, events...)
+		if err == nil {
+			return w.rec, nil
+		}
+		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
+			return rec, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
+		}
+		if !errors.Is(err, idempotency.ErrStale) {
+			return rec, err
+		}
+		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
+			return nil, c.storeError(op, err)
+		}
+	}
+	return rec, c.storeError(op, fmt.Errorf("the job does not keep still: %w", idempotency.ErrStale))
+}

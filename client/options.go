@@ -1,0 +1,150 @@
+package client
+
+import (
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+)
+
+// Store is the ledger that a client works on: the memory store, sqlite, or any
+// store that passes package storetest.
+type Store interface {
+	idempotency.Store
+	idempotency.Ledger
+	idempotency.Blobs
+}
+
+// Option sets what has a default.
+type Option interface{ apply(*settings) }
+
+type optionFunc func(*settings)
+
+func (f optionFunc) apply(s *settings) { f(s) }
+
+type settings struct {
+	clock       postproof.Clock
+	logger      *slog.Logger
+	tracers     trace.TracerProvider
+	meters      metric.MeterProvider
+	owner       string
+	machine     idempotency.Machine
+	breaker     breaker.Config
+	vendors     map[string]VendorConfig
+	concurrency int
+	lease       time.Duration
+	poll        time.Duration
+	reroute     time.Duration
+	stopFor     time.Duration
+	grace       time.Duration
+	spool       string
+	caps        []Cap
+	canaries    map[string]int
+}
+
+// VendorConfig is what can be set for one vendor. The zero value of each field
+// means its default.
+type VendorConfig struct {
+	// Transport opens the connections. The default is a transport of the
+	// vendor's own, HTTP/1.1 only.
+	Transport retry.TransportConfig
+	// Retry are the short retries inside a call. Its Transport, Clock and hooks
+	// are the client's.
+	Retry retry.Config
+	// Price returns what a job costs at the vendor, in cents, for spend caps.
+	// The default is 0. It must be quick and safe for concurrent use.
+	Price func(*postproof.Job) int64
+}
+
+// Cap bounds what is sent for a campaign to a vendor. An empty name bounds the
+// sum over all of them. Counting begins when a cap is first configured.
+type Cap struct {
+	Campaign string
+	Vendor   string
+	// Pieces and Cents are the most that may be sent; 0 means no bound.
+	Pieces int64
+	Cents  int64
+}
+
+// WithClock sets the clock. Default: the machine's.
+func WithClock(c postproof.Clock) Option { return optionFunc(func(s *settings) { s.clock = c }) }
+
+// WithLogger sets where events that a person should know of are logged: held
+// jobs, late arrivals, failovers, stopped vendors. Default: slog's default.
+func WithLogger(l *slog.Logger) Option { return optionFunc(func(s *settings) { s.logger = l }) }
+
+// WithTracerProvider sets the tracer provider. Default: the global one at the
+// time of New.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return optionFunc(func(s *settings) { s.tracers = p })
+}
+
+// WithMeterProvider sets the meter provider. Default: the global one at the
+// time of New.
+func WithMeterProvider(p metric.MeterProvider) Option {
+	return optionFunc(func(s *settings) { s.meters = p })
+}
+
+// WithOwner names this worker in leases, for people. Default: host name and
+// process id, and a random part.
+func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
+
+// WithDeadlines sets the deadlines, backoff and watch of the ledger's machine.
+// Its Caps is the client's own.
+func WithDeadlines(m idempotency.Machine) Option {
+	return optionFunc(func(s *settings) { s.machine = m })
+}
+
+// WithBreaker sets the circuit breakers. Its Clock is the client's.
+func WithBreaker(c breaker.Config) Option { return optionFunc(func(s *settings) { s.breaker = c }) }
+
+// WithVendor configures one vendor, by its name.
+func WithVendor(name string, c VendorConfig) Option {
+	return optionFunc(func(s *settings) { s.vendors[name] = c })
+}
+
+// WithConcurrency sets how many jobs Run and Drain work on at a time. Default
+// 16.
+func WithConcurrency(n int) Option { return optionFunc(func(s *settings) { s.concurrency = n }) }
+
+// WithLease sets how long a job is held by a worker, and so the longest that a
+// call with all its retries may send. Default 2 minutes.
+func WithLease(d time.Duration) Option { return optionFunc(func(s *settings) { s.lease = d }) }
+
+// WithPollInterval sets how often an idle worker looks for work that came from
+// elsewhere. Default 1 second.
+func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settings) { s.poll = d }) }
+
+// WithRerouteAfter sets from which wait on a job goes to the next vendor when
+// the first one asks it to wait (429). Default 15 minutes.
+func WithRerouteAfter(d time.Duration) Option {
+	return optionFunc(func(s *settings) { s.reroute = d })
+}
+
+// WithVendorStop sets for how long a vendor is left alone after it refused the
+// account (401, 402, 403). Default 15 minutes.
+func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
+
+// WithGrace sets how long Run and Drain let sends finish when they are told to
+// stop. Default 30 seconds.
+func WithGrace(d time.Duration) Option { return optionFunc(func(s *settings) { s.grace = d }) }
+
+// WithSpool sets the folder that keeps vendors' answers while the ledger cannot
+// be written. Default: what the store offers (sqlite: beside its file), else
+// they are kept in memory only.
+func WithSpool(dir string) Option { return optionFunc(func(s *settings) { s.spool = dir }) }
+
+// WithCap bounds what is sent; see [Cap].
+func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = append(s.caps, c) }) }
+
+// WithCanary lets the first n pieces of a campaign go, and then waits for
+// [Client.Approve].
+func WithCanary(campaign string, n int) Option {
+	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
+}

@@ -1,0 +1,195 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// lookUp asks a vendor for our reference, and, when the answer is empty, for a
+// control piece in the same way.
+func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
+	v := w.c.byName[sub.Vendor]
+	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref}
+	finder, ok := w.finder(v, sub)
+	if !ok {
+		ev.Failed = true
+		return w.apply(ctx, ev)
+	}
+	ctx, span := w.c.tel.start(ctx, "postproof.look_up", w.rec.Trace)
+	k := &call{c: w.c, v: v}
+	var found *vendors.Found
+	err := k.guard(postproof.OpLookUp, func() (err error) {
+		found, err = finder.Find(ctx, k, sub.Ref)
+		return err
+	})
+	end(span, err)
+	if err != nil || found == nil {
+		if ctx.Err() != nil {
+			return w.rest(ctx, w.rec.Due)
+		}
+		ev.Failed, ev.RetryAfter = true, max(k.after, postproof.RetryAfterOf(err))
+		return w.apply(ctx, ev)
+	}
+	w.c.see(found.VendorTime)
+	want := w.facts(ctx, v, sub)
+	for _, o := range found.Orders {
+		ev.Orders = append(ev.Orders, see(o, want, sub.Ref, w.rec.Mode))
+	}
+	ev.Complete = found.Complete
+	if len(ev.Orders) == 0 && ev.Complete {
+		ev.Control = w.control(ctx, v, finder, sub)
+	}
+	return w.apply(ctx, ev)
+}
+
+// finder returns how to look a submission up; false when the vendor is not
+// configured, cannot be asked, or not for this account.
+func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, bool) {
+	if v == nil || (sub.Account != "" && v.account.Fingerprint != sub.Account) {
+		return nil, false
+	}
+	f, ok := v.adapter.(vendors.Finder)
+	return f, ok
+}
+
+// facts is what the vendor should say of the piece; what cannot be built again
+// is not compared.
+func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission) vendors.Facts {
+	s, body, err := w.submission(ctx, v, sub.Generation)
+	if err != nil || (sub.Digest != "" && body.Digest() != sub.Digest) {
+		return vendors.Facts{}
+	}
+	return vendors.FactsOf(&s.Job, body)
+}
+
+// control reports whether a piece that the vendor accepted after our last send
+// is found by the same kind of look-up. Without such a piece an empty answer
+// proves nothing.
+func (w *work) control(ctx context.Context, v *vendor, finder vendors.Finder, sub *idempotency.Submission) bool {
+	ref, ok := w.controlRef(ctx, v, sub)
+	if !ok {
+		return false
+	}
+	k := &call{c: w.c, v: v}
+	var found *vendors.Found
+	err := k.guard(postproof.OpLookUp, func() (err error) {
+		found, err = finder.Find(ctx, k, ref)
+		return err
+	})
+	return err == nil && found != nil && len(found.Orders) > 0
+}
+
+func (w *work) controlRef(ctx context.Context, v *vendor, sub *idempotency.Submission) (postproof.Ref, bool) {
+	after := sub.LastAt
+	if sub.FirstAt.IsZero() {
+		// Doubted by a recovery: when it was sent, if ever, nobody knows, but
+		// the settle time runs from the recovery on. Any piece will do.
+		after = time.Time{}
+	}
+	if ref, ok := v.controls.since(after, sub.Ref); ok {
+		return ref, true
+	}
+	n := 0
+	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
+	for rec, err := range w.c.store.Find(ctx, q) {
+		if n++; err != nil || n > 2000 {
+			break
+		}
+		if rec.Receipt.Vendor == v.name && rec.Receipt.AcceptedAt.After(after) && rec.ID != w.rec.ID {
+			v.controls.add(rec.Receipt.Ref, rec.Receipt.AcceptedAt)
+			return rec.Receipt.Ref, true
+		}
+	}
+	return "", false
+}
+
+// read returns an order as it is now: by its id, or by our reference.
+func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission) (*vendors.Order, *call, error) {
+	k := &call{c: w.c, v: v}
+	var order *vendors.Order
+	err := k.guard(postproof.OpGet, func() error {
+		if g, ok := v.adapter.(vendors.Getter); ok && sub.VendorID != "" {
+			o, err := g.Get(ctx, k, sub.VendorID)
+			order = o
+			return err
+		}
+		f, ok := v.adapter.(vendors.Finder)
+		if !ok {
+			return &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.ErrUnsupported}
+		}
+		found, err := f.Find(ctx, k, sub.Ref)
+		if err != nil {
+			return err
+		}
+		for _, o := range found.Orders {
+			if order == nil || order.Dead {
+				order = o
+			}
+		}
+		if order == nil {
+			return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: idempotency.ErrNotFound}
+		}
+		return nil
+	})
+	if err == nil && order == nil {
+		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
+	}
+	return order, k, err
+}
+
+// poll asks for the status of an accepted piece.
+func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
+	ev := idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID}
+	v := w.c.byName[sub.Vendor]
+	if v == nil || v.account.Fingerprint != sub.Account {
+		ev.Failed = true
+		return w.apply(ctx, ev)
+	}
+	ctx, span := w.c.tel.start(ctx, "postproof.poll", w.rec.Trace)
+	order, k, err := w.read(ctx, v, sub)
+	end(span, err)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return w.rest(ctx, w.rec.Due)
+	case postproof.CodeOf(err) == postproof.CodeNotFound:
+		ev.Missing = true
+	case err != nil:
+		ev.Failed, ev.RetryAfter = true, max(k.after, postproof.RetryAfterOf(err))
+	default:
+		w.c.see(k.date)
+		ev.Sighting = see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
+		ev.Sighting.Status.Source = postproof.SourcePoll
+	}
+	return w.apply(ctx, ev)
+}
+
+// cancel asks the vendor to stop a piece and reads it back: only that counts
+// (rule 13).
+func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
+	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
+	v := w.c.byName[sub.Vendor]
+	canceler, ok := v.adapter.(vendors.Canceler)
+	if !ok || v.account.Fingerprint != sub.Account {
+		ev.TooLate = true
+		return w.apply(ctx, ev)
+	}
+	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
+	k := &call{c: w.c, v: v, notAfter: w.c.now().Add(w.c.lease)}
+	err := k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
+	end(span, err)
+	order, rk, readErr := w.read(ctx, v, sub)
+	if readErr == nil {
+		back := see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
+		ev.ReadBack = &back
+		// Refused and still alive: the vendor means it. An unclear answer and
+		// still alive: it may only be slow, so ask again inside the window.
+		ev.TooLate = back.Alive && postproof.CodeOf(err) == postproof.CodeConflict
+	}
+	ev.RetryAfter = max(k.after, rk.after)
+	return w.apply(context.WithoutCancel(ctx), ev)
+}

@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// RecoverOptions are the settings of a recovery. The zero value means the
+// defaults.
+type RecoverOptions struct {
+	// By names who asks. Required.
+	By string
+	// Copy makes the ledger one of its own, with a new namespace, because its
+	// original is still in use elsewhere. Only for a copy: a restored backup
+	// keeps its namespace, without which nothing of it could be found.
+	Copy bool
+	// DoubtNewFor is how long jobs with keys that are new to the ledger are
+	// looked up at every vendor before they are sent: the lost part of the
+	// history may have sent them. Default 72 hours; negative for not at all.
+	DoubtNewFor time.Duration
+	// OnProgress is called after each batch with the number of records done.
+	OnProgress func(done int)
+}
+
+// Recovered is what a recovery did.
+type Recovered struct {
+	// Doubted is how many jobs are looked up at every vendor before anything
+	// else happens to them.
+	Doubted int
+	// Checked is how many records were read.
+	Checked int
+}
+
+const doubtSetting = "recover/doubt"
+
+// Recover accepts that the ledger's history was broken: by a restored backup, a
+// copied file or a promoted replica. What the lost part of the history did
+// nobody here knows, so every job that is not final is put in doubt: it is
+// looked up at every vendor, under its present and its next reference, and
+// goes on only when the answers prove where it is. Submissions are allowed
+// again when it returns. It may be called again after an interruption, and does
+// nothing on a ledger whose history is whole.
+func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
+	var out Recovered
+	if o.By == "" {
+		return out, invalid("recover", errors.New("a recovery names who asks for it (By)"))
+	}
+	id, err := c.store.Identity(ctx)
+	if err != nil {
+		return out, c.storeError("recover", err)
+	}
+	if !id.EpochChanged() {
+		c.identity.Store(&id)
+		return out, c.readDoubt(ctx)
+	}
+	open := []idempotency.State{
+		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
+	}
+	for rec, err := range c.store.Find(ctx, idempotency.Query{States: open}) {
+		if err != nil {
+			return out, c.storeError("recover", err)
+		}
+		out.Checked++
+		if rec.Tombstone {
+			continue
+		}
+		if _, err := c.changeRecord(ctx, "recover", rec, c.suspicion(rec)); err != nil {
+			return out, err
+		}
+		if out.Doubted++; o.OnProgress != nil && out.Doubted%100 == 0 {
+			o.OnProgress(out.Doubted)
+		}
+	}
+	if err := c.startDoubt(ctx, o); err != nil {
+		return out, err
+	}
+	var ns idempotency.Namespace
+	if o.Copy {
+		ns = idempotency.NewNamespace()
+	}
+	if err := c.store.AcceptEpoch(ctx, id.Epoch, ns); err != nil {
+		return out, c.storeError("recover", err)
+	}
+	if id, err = c.store.Identity(ctx); err != nil {
+		return out, c.storeError("recover", err)
+	}
+	c.identity.Store(&id)
+	if err := c.readDoubt(ctx); err != nil {
+		return out, err
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int("doubted", out.Doubted))
+	c.wakeUp()
+	return out, nil
+}
+
+// suspicion names every reference that a lost history may have used for a job.
+func (c *Client) suspicion(rec *idempotency.Record) idempotency.Suspect {
+	var ev idempotency.Suspect
+	ns := c.id().Namespace
+	for _, v := range c.vendors {
+		refs := map[int]postproof.Ref{}
+		for gen := rec.Generation; gen <= rec.Generation+1; gen++ {
+			refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
+		}
+		ev.Vendors = append(ev.Vendors, idempotency.SuspectVendor{Vendor: v.name, Account: v.account.Fingerprint, Refs: refs})
+	}
+	return ev
+}
+
+func (c *Client) startDoubt(ctx context.Context, o RecoverOptions) error {
+	if o.DoubtNewFor < 0 || o.Copy {
+		o.DoubtNewFor = 0
+	} else if o.DoubtNewFor == 0 {
+		o.DoubtNewFor = 72 * time.Hour
+	}
+	value, err := json.Marshal(c.now().Add(o.DoubtNewFor))
+	if err != nil {
+		return err
+	}
+	for range 8 {
+		set, err := c.store.Setting(ctx, doubtSetting)
+		if err != nil {
+			return c.storeError("recover", err)
+		}
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{
+			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By}},
+		})
+		if err == nil || !errors.Is(err, idempotency.ErrStale) {
+			return err
+		}
+	}
+	return c.storeError("recover", idempotency.ErrStale)
+}
+
+// readDoubt reads until when new jobs have to be looked up first.
+func (c *Client) readDoubt(ctx context.Context) error {
+	set, err := c.store.Setting(ctx, doubtSetting)
+	if err != nil {
+		return c.storeError("recover", err)
+	}
+	if len(set.Value) == 0 {
+		return nil
+	}
+	var until time.Time
+	if err := json.Unmarshal(set.Value, &until); err != nil {
+		return c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
+	}
+	c.doubtUntil.Store(until.UnixNano())
+	return nil
+}
+
+// doubts reports whether new jobs have to be looked up first.
+func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load() }
+
+// doubt makes a new record begin in doubt.
+func (c *Client) doubt(rec *idempotency.Record) {
+	ch, err := c.machine.Create(rec, rec.CreatedAt, c.suspicion(rec))
+	if err == nil {
+		*rec = *ch.Record
+	}
+}

@@ -1,0 +1,205 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// ErrEpochChanged means that the ledger's history was broken: call
+// [Client.Recover] before anything is sent.
+var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied or promoted: run Recover before anything is sent")
+
+// Submit sends one job now and returns its record. The job is durable before
+// the first byte goes out. A job whose key is in the ledger already is not sent
+// again: its record is returned as it stands.
+//
+// The error is nil when a vendor has accepted the job. Otherwise its Delivery
+// says what is known, and the record, when there is one, how the job goes on by
+// itself:
+//
+//   - state planned (NotSent): no vendor could be reached; a worker sends it.
+//   - state unknown (Unknown): the vendor may have it; a worker settles it.
+//   - state refused (Refused): no vendor takes it; amend or cancel it.
+//   - state held: it needs a person.
+//
+// A key that was used for another piece is a [*idempotency.KeyReusedError];
+// [idempotency.ErrInProgress] means that somebody else is sending it right now.
+func (c *Client) Submit(ctx context.Context, job postproof.Job) (*idempotency.Record, error) {
+	ctx, span := c.tel.start(ctx, "postproof.submit", "")
+	rec, err := c.submit(ctx, &job)
+	if span.IsRecording() && rec != nil {
+		span.SetAttributes(attribute.String("mail.state", string(rec.State)), attribute.String("mail.vendor", rec.Receipt.Vendor))
+	}
+	end(span, err)
+	return rec, err
+}
+
+func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
+	if err := job.Validate(); err != nil {
+		return nil, err
+	}
+	now := c.now()
+	rec, stowed, err := c.plan(ctx, job, now)
+	if err != nil {
+		return nil, err
+	}
+	w := c.work(rec, &stowed)
+	w.fresh = true
+	if c.doubts() {
+		err = w.apply(ctx, c.suspicion(rec))
+	} else {
+		rec.Lease = idempotency.Lease{Owner: c.owner, Until: now.Add(c.lease)}
+		err = w.send(ctx)
+	}
+	if errors.Is(err, idempotency.ErrExists) {
+		return c.again(ctx, job)
+	}
+	c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
+	if err != nil {
+		return w.stored(), err
+	}
+	return w.rec, c.standing(w.rec)
+}
+
+// plan makes the first record of a job, its artwork in the blob store.
+func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*idempotency.Record, postproof.Job, error) {
+	id := c.id()
+	if id.EpochChanged() {
+		return nil, postproof.Job{}, c.epochError("submit")
+	}
+	if err := c.possible(job); err != nil {
+		return nil, postproof.Job{}, err
+	}
+	stowed, err := c.art.stow(ctx, job)
+	if err != nil {
+		return nil, postproof.Job{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "submit", Err: err}
+	}
+	encoded, err := stowed.MarshalJSON()
+	if err != nil {
+		return nil, postproof.Job{}, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
+	}
+	rec := idempotency.New(&stowed, encoded, id.Mode, now)
+	rec.Trace = c.tel.traceparent(ctx)
+	return rec, *job, nil
+}
+
+func (c *Client) epochError(op string) error {
+	return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: op, Err: ErrEpochChanged}
+}
+
+// possible returns an error when no configured vendor could ever take the job.
+func (c *Client) possible(job *postproof.Job) error {
+	var reasons []error
+	for _, v := range c.vendors {
+		err := v.caps.Supports(job)
+		if err == nil {
+			return nil
+		}
+		reasons = append(reasons, err)
+	}
+	return &postproof.Error{
+		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "route",
+		Err: fmt.Errorf("no configured vendor can take the job: %w", errors.Join(reasons...)),
+	}
+}
+
+// again answers a submission whose key is in the ledger.
+func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
+	c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
+	id := idempotency.IDOf(job.Key)
+	rec, err := c.store.Get(ctx, id)
+	if err != nil {
+		return nil, c.storeError("submit", err)
+	}
+	if fp := idempotency.FingerprintOf(job); rec.Fingerprint != fp {
+		return rec, &postproof.Error{
+			Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "submit",
+			Err: &idempotency.KeyReusedError{Key: job.Key, Have: rec.Fingerprint, Got: fp},
+		}
+	}
+	now := c.now()
+	if rec.State == idempotency.Planned && !now.Before(rec.Due) && !now.Before(rec.Lease.Until) {
+		// Enqueued, and nobody is at it: send it now, as asked.
+		if leased, err := c.takeLease(ctx, rec, now); err == nil {
+			w := c.work(leased, nil)
+			err := w.run(ctx)
+			if err != nil {
+				return w.stored(), err
+			}
+			return w.rec, c.standing(w.rec)
+		}
+		if rec, err = c.store.Get(ctx, id); err != nil {
+			return nil, c.storeError("submit", err)
+		}
+	}
+	return rec, c.standing(rec)
+}
+
+// takeLease holds a record that was read, not claimed.
+func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now time.Time) (*idempotency.Record, error) {
+	leased := *rec
+	leased.Fence++
+	leased.Lease = idempotency.Lease{Owner: c.owner, Until: now.Add(c.lease)}
+	return &leased, idempotency.CommitOne(ctx, c.store, idempotency.Change{Record: &leased, Expect: rec.Fence})
+}
+
+// standing turns a record into the error that its state stands for; nil when a
+// vendor has the piece.
+func (c *Client) standing(rec *idempotency.Record) error {
+	e := &postproof.Error{Op: "submit"}
+	switch rec.State {
+	case idempotency.Accepted, idempotency.Done:
+		return nil
+	case idempotency.Planned:
+		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.NotSent, errors.New("not sent yet: a worker sends it")
+		e.RetryAfter = max(0, rec.Due.Sub(c.now()))
+	case idempotency.Sending:
+		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, idempotency.ErrInProgress
+	case idempotency.Unknown:
+		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.Unknown, errors.New("the vendor may have it: a worker settles it")
+	case idempotency.Refused:
+		e.Code, e.Delivery, e.Err = rec.Refusal.Code, postproof.Refused, errors.New("no vendor takes it: amend or cancel it")
+		e.Vendor, e.VendorCode = rec.Refusal.Vendor, rec.Refusal.VendorCode
+		if e.Code == 0 {
+			e.Code = postproof.CodeInvalidArgument
+		}
+	case idempotency.Held:
+		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, fmt.Errorf("held for a person: %s", rec.Hold.Reason)
+		if len(rec.Live()) == 0 {
+			e.Delivery = postproof.NotSent
+		}
+	case idempotency.Cancelled:
+		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was cancelled")
+	default:
+		e.Code, e.Delivery, e.Err = postproof.CodeUnknown, postproof.Unknown, idempotency.ErrNewer
+	}
+	if s := rec.Current(); s != nil && e.Vendor == "" {
+		e.Vendor = s.Vendor
+	}
+	return e
+}
+
+// storeError wraps an error of the ledger: what it says about paper is what the
+// ledger last knew, which the caller cannot see, so it says nothing.
+func (c *Client) storeError(op string, err error) error {
+	code := postproof.CodeUnavailable
+	delivery := postproof.Unknown
+	switch {
+	case errors.Is(err, idempotency.ErrNotFound):
+		code, delivery = postproof.CodeNotFound, postproof.NotSent
+	case errors.Is(err, idempotency.ErrStale), errors.Is(err, idempotency.ErrInProgress):
+		code = postproof.CodeConflict
+	case errors.Is(err, idempotency.ErrLimit):
+		code, delivery = postproof.CodeRateLimited, postproof.NotSent
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		code = postproof.CodeOf(err)
+	}
+	return &postproof.Error{Code: code, Delivery: delivery, Op: op, Err: fmt.Errorf("ledger: %w", err)}
+}

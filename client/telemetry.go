@@ -1,0 +1,217 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+)
+
+const scope = "github.com/postproof/postproof/client"
+
+// telemetry is all spans and metrics. Attribute sets are built once: a call
+// with no provider behind it costs next to nothing.
+type telemetry struct {
+	tracer      trace.Tracer
+	submissions metric.Int64Counter
+	attempts    metric.Int64Counter
+	sends       metric.Int64Counter
+	outcomes    metric.Int64Counter
+	held        metric.Int64Counter
+	late        metric.Int64Counter
+	duration    metric.Float64Histogram
+	propagator  propagation.TraceContext
+	submitted   []metric.AddOption
+	replayed    []metric.AddOption
+}
+
+// vendorMarks are a vendor's prepared metric options.
+type vendorMarks struct {
+	vendor   []metric.AddOption
+	outcome  map[postproof.Delivery][]metric.AddOption
+	duration []metric.RecordOption
+}
+
+func newTelemetry(c *Client) (*telemetry, error) {
+	t := &telemetry{tracer: c.tracers.Tracer(scope)}
+	m := c.meters.Meter(scope)
+	var err error
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	counter := func(name, unit, description string) metric.Int64Counter {
+		i, e := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		keep(e)
+		return i
+	}
+	t.submissions = counter("postproof.submissions", "{job}", "Jobs handed in, by whether they were new.")
+	t.attempts = counter("postproof.attempts", "{attempt}", "Attempts at requests to vendors.")
+	t.sends = counter("postproof.sends", "{send}", "Times that bytes of a request went to a vendor, those that net/http repeats included.")
+	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
+	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
+	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
+	t.duration, err = histogram(m, err)
+	queue, e := m.Int64ObservableGauge("postproof.queue.depth", metric.WithUnit("{job}"), metric.WithDescription("Jobs by state."))
+	keep(e)
+	open, e := m.Int64ObservableGauge("postproof.breaker.state", metric.WithDescription("0 closed, 1 half-open, 2 open."))
+	keep(e)
+	if err == nil {
+		_, err = m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+			return c.observe(ctx, o, queue, open)
+		}, queue, open)
+	}
+	t.submitted = addOptions(attribute.String("mail.submission", "new"))
+	t.replayed = addOptions(attribute.String("mail.submission", "replay"))
+	if err != nil {
+		return nil, fmt.Errorf("telemetry: %w", err)
+	}
+	return t, nil
+}
+
+func histogram(m metric.Meter, err error) (metric.Float64Histogram, error) {
+	h, e := m.Float64Histogram("postproof.submit.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of a submission at a vendor, retries included."),
+		metric.WithExplicitBucketBoundaries(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120))
+	if err == nil {
+		err = e
+	}
+	return h, err
+}
+
+func addOptions(attrs ...attribute.KeyValue) []metric.AddOption {
+	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
+}
+
+func (t *telemetry) vendorMarks(vendor string) vendorMarks {
+	v := attribute.String("mail.vendor", vendor)
+	m := vendorMarks{vendor: addOptions(v), outcome: map[postproof.Delivery][]metric.AddOption{}}
+	for d := postproof.NotSent; d <= postproof.Accepted; d++ {
+		m.outcome[d] = addOptions(v, attribute.String("mail.delivery", d.String()))
+	}
+	m.duration = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(v))}
+	return m
+}
+
+// observe reads what is a state, not an event.
+func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open metric.Int64Observable) error {
+	depths, err := c.store.Depth(ctx, "")
+	if err != nil {
+		return err
+	}
+	sums := map[idempotency.State]int64{}
+	for _, d := range depths {
+		sums[d.State] += d.Count
+	}
+	for _, s := range idempotency.States() {
+		o.ObserveInt64(queue, sums[s], metric.WithAttributes(attribute.String("mail.state", string(s))))
+	}
+	for _, b := range c.breakers.States() {
+		o.ObserveInt64(open, int64(b.Phase), metric.WithAttributes(
+			attribute.String("mail.vendor", b.Vendor), attribute.String("mail.group", b.Group)))
+	}
+	return nil
+}
+
+// start begins the span of a call or of a piece of work. Work that goes on with
+// an earlier call is linked to it.
+func (t *telemetry) start(ctx context.Context, name, origin string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
+	opts := make([]trace.SpanStartOption, 0, 2)
+	if origin != "" {
+		remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": origin})
+		if sc := trace.SpanContextFromContext(remote); sc.IsValid() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
+		}
+	}
+	if len(attrs) > 0 {
+		opts = append(opts, trace.WithAttributes(attrs...))
+	}
+	return t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
+}
+
+// traceparent returns the trace context to store with a job.
+func (t *telemetry) traceparent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
+	carrier := propagation.MapCarrier{}
+	t.propagator.Inject(ctx, carrier)
+	return carrier["traceparent"]
+}
+
+// end closes a span with the class of the error; never with its text alone.
+func end(span trace.Span, err error) {
+	if err != nil && span.IsRecording() {
+		span.SetAttributes(attribute.String("error.type", postproof.CodeOf(err).String()),
+			attribute.String("mail.delivery", postproof.DeliveryOf(err).String()))
+		span.SetStatus(codes.Error, postproof.CodeOf(err).String())
+	}
+	span.End()
+}
+
+type sendSpanKey struct{}
+
+// sendSpan is the span of the present real send of an attempt. net/http may
+// begin another one while the first is open.
+type sendSpan struct {
+	mu    sync.Mutex
+	start retry.AttemptStart
+	span  trace.Span
+}
+
+func (t *telemetry) onAttempt(ctx context.Context, start retry.AttemptStart) context.Context {
+	if !trace.SpanFromContext(ctx).IsRecording() {
+		return ctx
+	}
+	return context.WithValue(ctx, sendSpanKey{}, &sendSpan{start: start})
+}
+
+func (t *telemetry) onSend(ctx context.Context, _ retry.Send) {
+	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	attrs := []attribute.KeyValue{
+		attribute.String("mail.vendor", s.start.Vendor), attribute.String("mail.operation", string(s.start.Op)),
+		attribute.String("http.request.method", s.start.Method),
+	}
+	n := s.start.Attempt
+	if s.span != nil {
+		s.span.AddEvent("repeated by net/http")
+		s.span.End()
+		n++
+	}
+	if n > 0 {
+		attrs = append(attrs, attribute.Int("http.request.resend_count", n))
+	}
+	_, s.span = t.tracer.Start(ctx, "send "+string(s.start.Op), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...)) //nolint:spancheck // onResult ends it
+}
+
+func (t *telemetry) onResult(ctx context.Context, a retry.Attempt, err error) {
+	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.span == nil {
+		return
+	}
+	if a.Status > 0 {
+		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))
+	}
+	end(s.span, err)
+	s.span = nil
+}

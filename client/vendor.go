@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
+)
+
+// vendor is one configured adapter with everything that stands before it.
+type vendor struct {
+	name      string
+	adapter   vendors.Adapter
+	account   vendors.Account
+	caps      *postproof.Capabilities
+	config    VendorConfig
+	transport *retry.Transport
+	sender    *retry.Sender
+	limits    limiter
+	controls  controls
+	marks     vendorMarks
+
+	mu      sync.Mutex
+	stopped time.Time // until then: the vendor refused the account
+	reason  string
+}
+
+func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
+	caps, account := a.Capabilities(), a.Account()
+	switch {
+	case caps.Vendor == "":
+		return errors.New("an adapter has no name in its capabilities")
+	case c.byName[caps.Vendor] != nil:
+		return fmt.Errorf("two adapters are called %s", caps.Vendor)
+	case account.Mode != mode:
+		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
+	}
+	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor]}
+	v.limits.init(caps.Rate)
+	v.marks = c.tel.vendorMarks(v.name)
+	var err error
+	if v.transport, err = retry.NewTransport(v.config.Transport); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	rc := v.config.Retry
+	rc.Clock = c.clock
+	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport)
+	rc.OnAttempt, rc.OnSend, rc.OnResult = c.tel.onAttempt, c.tel.onSend, c.tel.onResult
+	if v.sender, err = retry.New(rc); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	c.vendors = append(c.vendors, v)
+	c.byName[v.name] = v
+	return nil
+}
+
+func breakerGroup(r *http.Request) string {
+	info, _ := retry.SendInfo(r.Context())
+	return info.Op.Group()
+}
+
+// stop leaves the vendor alone for a while: it refused the account, and would
+// refuse every other piece in the same way.
+func (v *vendor) stop(until time.Time, reason string) (fresh bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fresh = v.stopped.IsZero()
+	v.stopped, v.reason = until, reason
+	return fresh
+}
+
+func (v *vendor) stoppedUntil(now time.Time) (time.Time, string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.stopped.IsZero() && !now.Before(v.stopped) {
+		v.stopped, v.reason = time.Time{}, ""
+	}
+	return v.stopped, v.reason
+}
+
+// VendorState is how a vendor fares.
+type VendorState struct {
+	Name    string
+	Account vendors.Account
+	// StoppedUntil is set while the vendor is left alone because it refused
+	// the account; Reason says why.
+	StoppedUntil time.Time
+	Reason       string
+	// Breakers are its circuit breakers, one an operation group in use.
+	Breakers []breaker.State
+}
+
+// Vendors returns how each vendor fares, in the order of failover.
+func (c *Client) Vendors() []VendorState {
+	now := c.now()
+	all := c.breakers.States()
+	out := make([]VendorState, len(c.vendors))
+	for i, v := range c.vendors {
+		out[i] = VendorState{Name: v.name, Account: v.account}
+		out[i].StoppedUntil, out[i].Reason = v.stoppedUntil(now)
+		for _, b := range all {
+			if b.Vendor == v.name {
+				out[i].Breakers = append(out[i].Breakers, b)
+			}
+		}
+	}
+	return out
+}
+
+// Breakers returns the client's circuit breakers, to be opened and closed by
+// hand.
+func (c *Client) Breakers() *breaker.Set { return c.breakers }
+
+// ResumeVendor ends the time for which a vendor is left alone, for example
+// after its account was paid. It returns an error with
+// [postproof.CodeNotFound] for a vendor that is not configured.
+func (c *Client) ResumeVendor(name string) error {
+	v := c.byName[name]
+	if v == nil {
+		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "resume vendor", Vendor: name, Err: errors.New("no adapter has this name")}
+	}
+	v.mu.Lock()
+	v.stopped, v.reason = time.Time{}, ""
+	v.mu.Unlock()
+	c.wakeUp()
+	return nil
+}
+
+func (c *Client) breakerChanged(ch breaker.Change) {
+	level := slog.LevelInfo
+	if ch.To == breaker.Open {
+		level = slog.LevelWarn
+	}
+	c.logger.LogAttrs(context.Background(), level, "circuit breaker changed", slog.String("vendor", ch.Vendor), //nolint:contextcheck // the change belongs to no call
+		slog.String("group", ch.Group), slog.String("from", ch.From.String()), slog.String("to", ch.To.String()),
+		slog.String("reason", string(ch.Reason)), slog.Time("until", ch.Until))
+	if ch.To != breaker.Open {
+		c.wakeUp()
+	}
+}
+
+// controls remembers the latest pieces that a vendor accepted, to prove that a
+// look-up finds what is there.
+type controls struct {
+	mu   sync.Mutex
+	ring [64]control
+	next int
+}
+
+type control struct {
+	ref postproof.Ref
+	at  time.Time
+}
+
+func (c *controls) add(ref postproof.Ref, at time.Time) {
+	c.mu.Lock()
+	c.ring[c.next%len(c.ring)] = control{ref, at}
+	c.next++
+	c.mu.Unlock()
+}
+
+// since returns the oldest remembered piece that was accepted after the time
+// given: the longer it is there, the surer it can be found.
+func (c *controls) since(at time.Time, not postproof.Ref) (postproof.Ref, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var best control
+	for _, k := range c.ring {
+		if k.ref != "" && k.ref != not && k.at.After(at) && (best.ref == "" || k.at.Before(best.at)) {
+			best = k
+		}
+	}
+	return best.ref, best.ref != ""
+}

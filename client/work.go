@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// work is one holder's work on one record, from one durable state to the next.
+type work struct {
+	c   *Client
+	rec *idempotency.Record
+	// job is decoded when it is needed; its markup may still be in the blob
+	// store.
+	job *postproof.Job
+	// fresh: the record is not in the ledger yet.
+	fresh bool
+	// tried and capped are the vendors that this work need not try again.
+	tried, capped map[string]bool
+}
+
+func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
+	return &work{c: c, rec: rec, job: job}
+}
+
+// stored returns the record, nil when it never reached the ledger.
+func (w *work) stored() *idempotency.Record {
+	if w.fresh {
+		return nil
+	}
+	return w.rec
+}
+
+// run does what the machine says until there is something to wait for.
+func (w *work) run(ctx context.Context) error {
+	for range 12 { // each step is durable progress; the bound is against a defect
+		a := w.c.machine.Next(w.rec, w.c.now())
+		switch a.Do {
+		case idempotency.DoNothing:
+			return nil
+		case idempotency.DoWait:
+			return w.rest(ctx, a.At)
+		case idempotency.DoSend:
+			if err := w.send(ctx); err != nil {
+				return err
+			}
+			if w.rec.State == idempotency.Planned {
+				return nil
+			}
+		default:
+			if err := w.step(ctx, a); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return w.rest(ctx, w.rec.Due)
+		}
+	}
+	return w.rest(ctx, w.c.now().Add(time.Second))
+}
+
+func (w *work) step(ctx context.Context, a idempotency.Action) error {
+	s := &a.Submission
+	switch a.Do {
+	case idempotency.DoResend:
+		return w.resend(ctx, s)
+	case idempotency.DoLookUp:
+		return w.lookUp(ctx, s)
+	case idempotency.DoPoll:
+		return w.poll(ctx, s)
+	case idempotency.DoCancel:
+		return w.cancel(ctx, s)
+	case idempotency.DoTooLate:
+		return w.apply(ctx, idempotency.CancelAnswer{Vendor: s.Vendor, Ref: s.Ref, TooLate: true})
+	case idempotency.DoHold:
+		return w.apply(ctx, idempotency.PutOnHold{Reason: a.Reason})
+	case idempotency.DoExpire:
+		return w.apply(ctx, idempotency.Expire{})
+	case idempotency.DoFinish:
+		return w.apply(ctx, idempotency.Finish{})
+	case idempotency.DoDuplicate:
+		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk}, idempotency.Decide{
+			Verdict: idempotency.VerdictPlanned, By: "policy", Why: string(idempotency.PreferDuplicate),
+		})
+	default:
+		return &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "work", Err: errors.New("unknown action " + string(a.Do))}
+	}
+}
+
+// rest gives the lease back until the time given.
+func (w *work) rest(ctx context.Context, until time.Time) error {
+	if w.fresh || w.rec.Lease == (idempotency.Lease{}) || w.rec.State == idempotency.Sending {
+		return nil
+	}
+	return w.apply(context.WithoutCancel(ctx), idempotency.Postpone{Until: until})
+}
+
+// apply makes the events happen and commits the change.
+func (w *work) apply(ctx context.Context, events ...idempotency.Event) error {
+	return w.applyWith(ctx, nil, events...)
+}
+
+func (w *work) applyWith(ctx context.Context, extra []idempotency.Entry, events ...idempotency.Event) error {
+	step := w.c.machine.Apply
+	if w.fresh {
+		step = w.c.machine.Create
+	}
+	ch, err := step(w.rec, w.c.now(), events...)
+	if err != nil {
+		return err
+	}
+	ch.Entries = append(ch.Entries, extra...)
+	return w.commit(ctx, ch)
+}
+
+func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
+	before := w.rec
+	if w.fresh {
+		before = nil
+	}
+	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
+	if err := idempotency.CommitOne(ctx, w.c.store, ch); err != nil {
+		return w.c.storeError("commit", err)
+	}
+	w.rec, w.fresh = ch.Record, false
+	w.c.see(ch.Record.UpdatedAt)
+	w.c.tell(ctx, ch.Entries)
+	return nil
+}
+
+// cents is what the job costs at a vendor.
+func (w *work) cents(vendor string) int64 {
+	v := w.c.byName[vendor]
+	if v == nil || v.config.Price == nil {
+		return 0
+	}
+	job, err := w.decoded()
+	if err != nil {
+		return 0
+	}
+	return v.config.Price(job)
+}
+
+func (w *work) decoded() (*postproof.Job, error) {
+	if w.job == nil {
+		var job postproof.Job
+		if err := json.Unmarshal(w.rec.Job, &job); err != nil {
+			return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "read job", Err: errors.Join(idempotency.ErrCorrupt, err)}
+		}
+		w.job = &job
+	}
+	return w.job, nil
+}
+
+// submission makes what the adapter is asked to send.
+func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vendors.Submission, *vendors.Body, error) {
+	job, err := w.decoded()
+	if err != nil {
+		return nil, nil, err
+	}
+	filled, err := w.c.art.fill(ctx, job)
+	if err != nil {
+		return nil, nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "encode", Err: err}
+	}
+	ns := w.c.id().Namespace
+	s := &vendors.Submission{
+		Job: filled, Ref: ns.Ref(w.rec.Mode, w.rec.Key, generation),
+		VendorKey: ns.VendorKey(w.rec.Mode, v.name, v.account.Fingerprint, w.rec.Key, generation),
+		Open:      w.c.store.Open,
+	}
+	var body *vendors.Body
+	k := call{c: w.c, v: v}
+	err = k.guard("encode", func() (err error) {
+		body, err = v.adapter.Encode(ctx, s)
+		return err
+	})
+	if err == nil && body == nil {
+		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Vendor: v.name, Op: "encode", Err: errors.New("the adapter returned no body")}
+	}
+	return s, body, err
+}
+
+// tell logs and counts what a person should know of.
+func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		level := slog.LevelInfo
+		switch e.Kind {
+		case "held":
+			level = slog.LevelWarn
+			c.tel.held.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.reason", e.Note)))
+		case "late_arrival", "late_printed", "twice_at_vendor":
+			level = slog.LevelError
+			c.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", e.Vendor)))
+		case "late_answer", "missing", "cancel_too_late", "suspected":
+			level = slog.LevelWarn
+		case "absent", "next_generation", "cancelled", "lease_expired", "cannot_rebuild":
+		default:
+			continue
+		}
+		c.logger.LogAttrs(ctx, level, "mail: "+e.Kind, //nolint:sloglint // the kinds are a small fixed set
+			slog.String("id", string(e.ID[:min(16, len(e.ID))])), slog.String("vendor", e.Vendor), slog.String("ref", string(e.Ref)),
+			slog.Int("generation", e.Generation), slog.String("from", string(e.From)), slog.String("to", string(e.To)), slog.String("note", e.Note))
+	}
+}

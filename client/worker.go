@@ -1,0 +1,235 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Run works the ledger until the context ends: it sends what is planned,
+// settles what is unknown, follows what is accepted. Then it claims nothing
+// more, lets sends finish (see [WithGrace]), gives leases back, and returns
+// nil. Any number of processes may run on one ledger.
+//
+// An error means that it could not go on, as when the ledger's history was
+// broken; the ledger being away for a while is logged and waited for.
+func (c *Client) Run(ctx context.Context) error {
+	_, err := c.drain(ctx, func(context.Context) (bool, error) { return false, nil })
+	return err
+}
+
+// Drained is what a Drain left behind: how many jobs stand in which state.
+type Drained map[idempotency.State]int64
+
+// Open is the number of jobs that still wait to be sent or settled.
+func (d Drained) Open() int64 {
+	return d[idempotency.Planned] + d[idempotency.Sending] + d[idempotency.Unknown]
+}
+
+// Drain works the ledger until no job waits to be sent or settled: each is with
+// a vendor, refused, held, cancelled or done. It waits for jobs that are due
+// later, and works at the statuses of accepted ones only as they come due
+// meanwhile. It returns what it left, and an error when the context ended
+// first. A campaign that waits for the approval of its canary is not waited
+// for.
+func (c *Client) Drain(ctx context.Context) (Drained, error) {
+	return c.drain(ctx, func(ctx context.Context) (bool, error) {
+		left, err := c.Depth(ctx, "")
+		if err != nil {
+			return false, err
+		}
+		open := left.Open()
+		for _, campaign := range c.onHoldCampaigns() {
+			waiting, err := c.Depth(ctx, campaign)
+			if err != nil {
+				return false, err
+			}
+			open -= waiting[idempotency.Planned]
+		}
+		return open <= 0 && c.spooled.empty(), nil
+	})
+}
+
+// Depth returns how many jobs stand in which state; of one campaign, if it is
+// not empty.
+func (c *Client) Depth(ctx context.Context, campaign string) (Drained, error) {
+	depths, err := c.store.Depth(ctx, campaign)
+	if err != nil {
+		return nil, c.storeError("depth", err)
+	}
+	d := Drained{}
+	for _, x := range depths {
+		d[x.State] += x.Count
+	}
+	return d, nil
+}
+
+// drain claims and works until finished says so or the context ends.
+func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool, error)) (Drained, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	p := pool{c: c, slots: make(chan struct{}, c.concurrency)}
+	// Sends outlive the context by the grace, and no longer.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	p.ctx = working
+	err := p.loop(ctx, finished)
+	p.finish(c.grace, stop)
+	if left, e := c.Depth(context.WithoutCancel(ctx), ""); e == nil {
+		return left, err
+	}
+	return nil, err
+}
+
+// ready checks that the ledger may be worked on.
+func (c *Client) ready(ctx context.Context) error {
+	id, err := c.store.Identity(ctx)
+	if err != nil {
+		return c.storeError("identity", err)
+	}
+	c.identity.Store(&id)
+	c.see(id.Newest)
+	if id.EpochChanged() {
+		return c.epochError("work")
+	}
+	return c.readDoubt(ctx)
+}
+
+// pool works on claimed records, so many at a time.
+type pool struct {
+	c     *Client
+	ctx   context.Context //nolint:containedctx // the work's own, longer than the loop's
+	slots chan struct{}
+	busy  sync.WaitGroup
+}
+
+func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
+	c := p.c
+	for failures := 0; ; {
+		if ctx.Err() != nil {
+			return stopped(ctx)
+		}
+		n, err := p.round(ctx)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return stopped(ctx)
+		case err != nil:
+			failures++
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting", slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))
+			if postproof.Sleep(ctx, c.clock, min(time.Duration(failures)*c.poll, 30*time.Second)) != nil {
+				return stopped(ctx)
+			}
+			continue
+		}
+		failures = 0
+		if n > 0 {
+			continue
+		}
+		if len(p.slots) == 0 {
+			if done, err := finished(ctx); done || err != nil {
+				return err
+			}
+		}
+		c.idle(ctx)
+	}
+}
+
+// stopped is nil for a plain cancellation, which is how Run is told to stop,
+// and the cause otherwise.
+func stopped(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// round applies what was spooled, claims what free slots can work on, and
+// starts it.
+func (p *pool) round(ctx context.Context) (int, error) {
+	c := p.c
+	if !c.spooled.empty() {
+		if err := c.applySpool(ctx); err != nil {
+			return 0, err
+		}
+	}
+	free := cap(p.slots) - len(p.slots)
+	if free == 0 {
+		p.slots <- struct{}{} // wait for one
+		<-p.slots
+		free = 1
+	}
+	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
+		Owner: c.owner, Limit: free, Lease: c.lease, Now: c.now(), Skip: c.onHoldCampaigns(),
+	})
+	if err != nil {
+		return 0, c.storeError("claim", err)
+	}
+	for _, rec := range recs {
+		p.slots <- struct{}{}
+		p.busy.Add(1)
+		go func() { //nolint:contextcheck // the work outlives the loop by the grace
+			defer func() {
+				<-p.slots
+				p.busy.Done()
+				c.wakeUp()
+			}()
+			p.c.workOn(p.ctx, rec)
+		}()
+	}
+	return len(recs), nil
+}
+
+// workOn carries a claimed record on, and never lets a failure out: the ledger
+// knows where the job stands, and it comes up again.
+func (c *Client) workOn(ctx context.Context, rec *idempotency.Record) {
+	ctx, span := c.tel.start(ctx, "postproof.work", rec.Trace)
+	w := c.work(rec, nil)
+	err := w.run(ctx)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("mail.state.before", string(rec.State)), attribute.String("mail.state", string(w.rec.State)))
+	}
+	end(span, err)
+	if err != nil && !errors.Is(err, idempotency.ErrStale) {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "a job could not be worked on; it comes up again", slog.Any("record", w.rec), slog.String("error", err.Error()))
+	}
+}
+
+// idle waits for a reason to look again.
+func (c *Client) idle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-c.wake:
+	case <-c.clock.After(c.poll):
+	}
+}
+
+func (c *Client) wakeUp() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// finish waits for the work under way, at most the grace; what is left then is
+// cut off, and settled later.
+func (p *pool) finish(grace time.Duration, stop context.CancelFunc) {
+	done := make(chan struct{})
+	go func() {
+		p.busy.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-p.c.clock.After(grace):
+		stop()
+		<-done
+	}
+}
