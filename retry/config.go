@@ -56,8 +56,8 @@ type Config struct {
 	OnResult func(ctx context.Context, attempt Attempt, err error)
 	// OnWait is called before each wait.
 	OnWait func(ctx context.Context, wait time.Duration, attempt int)
-	// OnGiveUp is called when a call ends in an error after at least one
-	// attempt, or before the first.
+	// OnGiveUp is called when a call ends in an error, also when no attempt was
+	// made.
 	OnGiveUp func(ctx context.Context, err *postproof.Error, stop Stop)
 }
 

@@ -218,8 +218,8 @@ func TestKeyWindow(t *testing.T) {
 				if want := tt.stop == retry.StopNotAfter; errors.Is(err, retry.ErrTooLate) != want {
 					t.Errorf("errors.Is(ErrTooLate) is not %v: %v", want, err)
 				}
-				if tt.seen == 0 && postproof.DeliveryOf(err) != postproof.NotSent {
-					t.Errorf("delivery %v, want not_sent", postproof.DeliveryOf(err))
+				if tt.seen == 0 && (postproof.DeliveryOf(err) != postproof.NotSent || len(detail.Attempts) != 0) {
+					t.Errorf("delivery %v after %d attempts, want not_sent after 0", postproof.DeliveryOf(err), len(detail.Attempts))
 				}
 			})
 		})
@@ -336,7 +336,7 @@ func TestUnreachableDeadline(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || e.Code != postproof.CodeDeadlineExceeded || detail.Stop != retry.StopDeadline {
 			t.Errorf("got %v, stop %v: %v", e.Code, detail.Stop, err)
 		}
-		if e.HTTPStatus != 429 || e.RequestID != "req_1" || e.RetryAfter < 4*time.Second {
+		if detail.Last == nil || e.HTTPStatus != 429 || e.RequestID != "req_1" || e.RetryAfter < 4*time.Second {
 			t.Errorf("status %d, request %q, retry after %v; the last answer is lost", e.HTTPStatus, e.RequestID, e.RetryAfter)
 		}
 	})
