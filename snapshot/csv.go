@@ -178,7 +178,7 @@ func makeRow(line int, record []string, fields []field) Row {
 // skipMark takes the byte order mark of UTF-8 off and refuses the others.
 func skipMark(r *bufio.Reader) error {
 	head, err := r.Peek(3)
-	if err != nil && err != io.EOF { //nolint:errorlint // Peek returns the reader's own value; a wrapped EOF is a real error
+	if err != nil && err != io.EOF {
 		return fmt.Errorf("snapshot: read: %w", err)
 	}
 	switch {

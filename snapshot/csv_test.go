@@ -79,8 +79,8 @@ func TestCSVErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("take: got %v, want %q", err, c.want)
 			}
-			for id := range store.List(t.Context()) {
-				t.Errorf("snapshot %s was taken all the same", id)
+			for id, err := range store.List(t.Context()) {
+				t.Errorf("snapshot %s was taken all the same (%v)", id, err)
 			}
 		})
 	}
@@ -246,7 +246,7 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		accepted, last := 0, 0
-		replay := func(context.Context) iter.Seq2[snapshot.Row, error] { return s.Rows(t.Context()) }
+		replay := func(ctx context.Context) iter.Seq2[snapshot.Row, error] { return s.Rows(ctx) }
 		for r, err := range s.Rows(t.Context()) {
 			if err != nil {
 				t.Fatal(err)

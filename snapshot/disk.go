@@ -9,13 +9,13 @@ import (
 
 // fileSystem is what [Folder] does to a disk; tests make each step fail.
 type fileSystem interface { //nolint:interfacebloat // one seam for one disk, not for users to implement
-	MkdirAll(dir string) error
-	Create(path string) (file, error)
-	Open(path string) (io.ReadCloser, error)
-	ReadDir(dir string) ([]fs.DirEntry, error)
-	SyncDir(dir string) error
-	Rename(from, to string) error
-	RemoveAll(path string) error
+	mkdirAll(dir string) error
+	create(path string) (file, error)
+	open(path string) (io.ReadCloser, error)
+	readDir(dir string) ([]fs.DirEntry, error)
+	syncDir(dir string) error
+	rename(from, to string) error
+	removeAll(path string) error
 }
 
 // file is a file being written.
@@ -34,19 +34,19 @@ const (
 	fileMode = 0o400
 )
 
-func (diskFS) MkdirAll(dir string) error { return os.MkdirAll(dir, dirMode) }
+func (diskFS) mkdirAll(dir string) error { return os.MkdirAll(dir, dirMode) }
 
-func (diskFS) Create(path string) (file, error) {
+func (diskFS) create(path string) (file, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode) //nolint:gosec // Folder makes the path from its directory and a constant
 }
 
-func (diskFS) Open(path string) (io.ReadCloser, error) {
+func (diskFS) open(path string) (io.ReadCloser, error) {
 	return os.Open(path) //nolint:gosec // Folder checks the id and the name
 }
 
-func (diskFS) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
+func (diskFS) readDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 
-func (diskFS) SyncDir(dir string) error {
+func (diskFS) syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // cannot sync a directory; NTFS journals its entries
 	}
@@ -61,6 +61,6 @@ func (diskFS) SyncDir(dir string) error {
 	return err
 }
 
-func (diskFS) Rename(from, to string) error { return os.Rename(from, to) }
+func (diskFS) rename(from, to string) error { return os.Rename(from, to) }
 
-func (diskFS) RemoveAll(path string) error { return os.RemoveAll(path) }
+func (diskFS) removeAll(path string) error { return os.RemoveAll(path) }

@@ -42,7 +42,7 @@ func OpenFolder(dir string) (*Folder, error) {
 }
 
 func openFolder(dir string, disk fileSystem, now func() time.Time) (*Folder, error) {
-	if err := disk.MkdirAll(dir); err != nil {
+	if err := disk.mkdirAll(dir); err != nil {
 		return nil, wrap(opOpen, err)
 	}
 	return &Folder{dir: dir, fs: disk, now: now}, nil
@@ -54,7 +54,7 @@ func (f *Folder) Begin(context.Context) (Draft, error) {
 		return nil, err
 	}
 	dir := filepath.Join(f.dir, draftPrefix+rand.Text())
-	if err := f.fs.MkdirAll(dir); err != nil {
+	if err := f.fs.mkdirAll(dir); err != nil {
 		return nil, err
 	}
 	return &folderDraft{store: f, dir: dir}, nil
@@ -63,7 +63,7 @@ func (f *Folder) Begin(context.Context) (Draft, error) {
 // sweep removes what killed processes left: it holds personal data that no
 // snapshot accounts for.
 func (f *Folder) sweep() error {
-	entries, err := f.fs.ReadDir(f.dir)
+	entries, err := f.fs.readDir(f.dir)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (f *Folder) sweep() error {
 		if err != nil || f.now().Sub(info.ModTime()) < draftLife {
 			continue // gone already, or still at work
 		}
-		if err := f.fs.RemoveAll(filepath.Join(f.dir, e.Name())); err != nil {
+		if err := f.fs.removeAll(filepath.Join(f.dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -88,11 +88,11 @@ func (f *Folder) Open(_ context.Context, id ID, file string) (io.ReadCloser, err
 		return nil, ErrNotFound
 	}
 	dir := filepath.Join(f.dir, string(id))
-	r, err := f.fs.Open(filepath.Join(dir, file))
+	r, err := f.fs.open(filepath.Join(dir, file))
 	if !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if _, err := f.fs.ReadDir(dir); err == nil {
+	if _, err := f.fs.readDir(dir); err == nil {
 		return nil, fmt.Errorf("%w: %s is missing", ErrCorrupt, file)
 	}
 	return nil, ErrNotFound
@@ -101,7 +101,7 @@ func (f *Folder) Open(_ context.Context, id ID, file string) (io.ReadCloser, err
 // List implements [Store].
 func (f *Folder) List(context.Context) iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
-		entries, err := f.fs.ReadDir(f.dir) // sorted by name
+		entries, err := f.fs.readDir(f.dir) // sorted by name
 		if err != nil {
 			yield("", wrap(opRead, err))
 			return
@@ -122,7 +122,7 @@ type folderDraft struct {
 
 // Create implements [Draft].
 func (d *folderDraft) Create(name string) (io.WriteCloser, error) {
-	w, err := d.store.fs.Create(filepath.Join(d.dir, name))
+	w, err := d.store.fs.create(filepath.Join(d.dir, name))
 	if err != nil {
 		return nil, err
 	}
@@ -132,27 +132,27 @@ func (d *folderDraft) Create(name string) (io.WriteCloser, error) {
 // Commit implements [Draft].
 func (d *folderDraft) Commit(_ context.Context, id ID) error {
 	if !id.Valid() {
-		return fmt.Errorf("snapshot: commit: the id is not one")
+		return errors.New("snapshot: commit: the id is not one")
 	}
 	f := d.store
-	if err := f.fs.SyncDir(d.dir); err != nil {
+	if err := f.fs.syncDir(d.dir); err != nil {
 		return err
 	}
-	if err := f.fs.Rename(d.dir, filepath.Join(f.dir, string(id))); err != nil {
+	if err := f.fs.rename(d.dir, filepath.Join(f.dir, string(id))); err != nil {
 		if has, herr := f.has(id); herr != nil || !has {
 			return errors.Join(err, herr)
 		}
 		// Someone was faster; the draft goes with Discard. Whoever it was may
 		// not have synced the directory yet.
-		return f.fs.SyncDir(f.dir)
+		return f.fs.syncDir(f.dir)
 	}
 	d.done = true
-	return f.fs.SyncDir(f.dir)
+	return f.fs.syncDir(f.dir)
 }
 
 // has reports whether the snapshot stands in the directory.
 func (f *Folder) has(id ID) (bool, error) {
-	entries, err := f.fs.ReadDir(f.dir)
+	entries, err := f.fs.readDir(f.dir)
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == string(id) }), err
 }
 
@@ -162,7 +162,7 @@ func (d *folderDraft) Discard() error {
 		return nil
 	}
 	d.done = true
-	return d.store.fs.RemoveAll(d.dir)
+	return d.store.fs.removeAll(d.dir)
 }
 
 // syncedFile is on the disk when it is closed.

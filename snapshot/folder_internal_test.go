@@ -30,40 +30,40 @@ func (f *faultyFS) fail() error {
 	return nil
 }
 
-func (f *faultyFS) MkdirAll(dir string) error {
+func (f *faultyFS) mkdirAll(dir string) error {
 	if err := f.fail(); err != nil {
 		return err
 	}
-	return f.diskFS.MkdirAll(dir)
+	return f.diskFS.mkdirAll(dir)
 }
 
-func (f *faultyFS) Create(path string) (file, error) {
+func (f *faultyFS) create(path string) (file, error) {
 	if err := f.fail(); err != nil {
 		return nil, err
 	}
-	dst, err := f.diskFS.Create(path)
+	dst, err := f.diskFS.create(path)
 	return &faultyFile{dst, f}, err
 }
 
-func (f *faultyFS) SyncDir(dir string) error {
+func (f *faultyFS) syncDir(dir string) error {
 	if err := f.fail(); err != nil {
 		return err
 	}
-	return f.diskFS.SyncDir(dir)
+	return f.diskFS.syncDir(dir)
 }
 
-func (f *faultyFS) Rename(from, to string) error {
+func (f *faultyFS) rename(from, to string) error {
 	if err := f.fail(); err != nil {
 		return err
 	}
-	return f.diskFS.Rename(from, to)
+	return f.diskFS.rename(from, to)
 }
 
-func (f *faultyFS) RemoveAll(path string) error {
+func (f *faultyFS) removeAll(path string) error {
 	if err := f.fail(); err != nil {
 		return err
 	}
-	return f.diskFS.RemoveAll(path)
+	return f.diskFS.removeAll(path)
 }
 
 type faultyFile struct {

@@ -147,7 +147,7 @@ func (r *verifiedReader) Read(p []byte) (int, error) {
 // fill reads and verifies a block; at the end of the file, the whole.
 func (r *verifiedReader) fill() error {
 	n, err := io.ReadFull(r.src, r.buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { //nolint:errorlint // ReadFull returns the bare values
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err
 	}
 	if n == 0 {

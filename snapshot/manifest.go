@@ -80,14 +80,15 @@ type File struct {
 }
 
 // clone returns a copy that shares nothing.
-func (m Manifest) clone() Manifest {
-	m.Vendors = slices.Clone(m.Vendors)
-	m.Findings = maps.Clone(m.Findings)
-	m.Files = slices.Clone(m.Files)
-	for i := range m.Files {
-		m.Files[i].Blocks = slices.Clone(m.Files[i].Blocks)
+func (m *Manifest) clone() Manifest {
+	c := *m
+	c.Vendors = slices.Clone(m.Vendors)
+	c.Findings = maps.Clone(m.Findings)
+	c.Files = slices.Clone(m.Files)
+	for i := range c.Files {
+		c.Files[i].Blocks = slices.Clone(c.Files[i].Blocks)
 	}
-	return m
+	return c
 }
 
 // contentID computes the id. Text stands behind its length, so that no

@@ -37,14 +37,14 @@ type field struct {
 	index    int // of the column, -1 for none
 }
 
-// fields lists what can be mapped, in the order of the columns struct.
+// fields lists what can be mapped; makeRow reads them by their place here.
 func (m *Mapping) fields() []field {
 	return []field{
 		{ColumnContactID, &m.ContactID, "id contact customerid recipientid leadid clientid accountid externalid", true, -1},
 		{ColumnName, &m.Name, "fullname recipient recipientname contactname customername ownername addressee", false, -1},
 		{"first_name", &m.FirstName, "first givenname forename", false, -1},
 		{"last_name", &m.LastName, "last surname familyname", false, -1},
-		{ColumnCompany, &m.Company, "companyname organization organisation business businessname", false, -1},
+		{ColumnCompany, &m.Company, "companyname organization organisation business businessname", false, -1}, //nolint:misspell // what British lists write
 		{ColumnAddressLine1, &m.AddressLine1, "address1 line1 address street street1 streetaddress mailingaddress mailingstreet addr1", true, -1},
 		{ColumnAddressLine2, &m.AddressLine2, "address2 line2 street2 unit apt apartment suite addr2", false, -1},
 		{ColumnCity, &m.City, "town locality mailingcity", true, -1},
@@ -83,7 +83,7 @@ func (m *Mapping) resolve(header []string) ([]field, error) {
 			continue
 		}
 		domestic := f.name == ColumnState || f.name == ColumnPostalCode
-		if f.required && !(abroad && domestic) {
+		if f.required && (!abroad || !domestic) {
 			return nil, fmt.Errorf("no column for %s (%d columns); is the header missing?", f.name, len(header))
 		}
 	}

@@ -146,7 +146,7 @@ func (s *Snapshot) read(ctx context.Context, file, want int) iter.Seq2[Reject, e
 			yield(Reject{}, wrap(opRead, err))
 			return
 		}
-		defer src.Close() //nolint:errcheck // only read from, and verified to the end
+		defer src.Close() // only read from, and verified to the end
 		if err := readFrozen(ctx, f, src, want, yield); err != nil {
 			yield(Reject{}, wrap(opRead, err))
 		}
@@ -166,7 +166,7 @@ func readFrozen(ctx context.Context, f File, src io.Reader, want int, yield func
 			return err
 		}
 		record, err := r.Read()
-		if err == io.EOF { //nolint:errorlint // the CSV reader returns the bare value
+		if err == io.EOF {
 			if n != want {
 				return corrupt(opRead, f.Name, "has %d rows, the manifest says %d", n, want)
 			}

@@ -284,8 +284,8 @@ func TestCanceled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || postproof.CodeOf(err) != postproof.CodeCanceled {
 		t.Errorf("got %v, want canceled", err)
 	}
-	for id := range store.List(t.Context()) {
-		t.Errorf("snapshot %s exists", id)
+	for id, err := range store.List(t.Context()) {
+		t.Errorf("snapshot %s exists (%v)", id, err)
 	}
 
 	s := take(t, header+"7,Jo,1 Main St,,Reno,NV,89501\n", snapshot.Options{})

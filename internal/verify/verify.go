@@ -158,7 +158,7 @@ func (t *tally) fill(r *Report) {
 	}
 	for who, n := range t.owed {
 		r.Expected += n
-		r.judge(who, n, paper[who])
+		judge(r, who, n, paper[who])
 	}
 	for who, pieces := range paper {
 		if t.owed[who] == 0 {
@@ -172,7 +172,7 @@ func (t *tally) fill(r *Report) {
 // judge compares the pieces of a recipient with the number owed. Two pieces
 // of one order and one copy are for the same contact, so one of them neither
 // counts for another contact at the address nor may it exist.
-func (r *Report) judge(who string, owed int, pieces []Piece) {
+func judge(r *Report, who string, owed int, pieces []Piece) {
 	type order struct {
 		ref  string
 		copy int

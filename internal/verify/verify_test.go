@@ -96,14 +96,16 @@ func TestCampaign(t *testing.T) {
 			"1 voided but never printed",
 		},
 		{
-			"a stranger", []string{a + b + c + entry("E", "lob", "psc_5", "0123456789abcdef", "printed")},
+			"a stranger",
+			[]string{a + b + c + entry("E", "lob", "psc_5", "0123456789abcdef", "printed")},
 			verify.Report{Expected: 3, Printed: 4, Stray: 1},
 			"1 printed for someone",
 		},
 		{"torn", []string{a, b + c[:40]}, verify.Report{Expected: 3, Printed: 2, Lost: 1, Torn: []int{1}}, "1 logs torn"},
 		{"torn, but whole otherwise", []string{a + b + c + "{"}, verify.Report{Expected: 3, Printed: 3, Torn: []int{0}}, "1 logs torn"},
 		{
-			"paper and rehearsal", []string{a + b + strings.Replace(c, "live", "test", 1)},
+			"paper and rehearsal",
+			[]string{a + b + strings.Replace(c, "live", "test", 1)},
 			verify.Report{Expected: 3, Printed: 3},
 			"1 modes too many",
 		},
