@@ -14,7 +14,7 @@ import (
 // control piece in the same way.
 func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	v := w.c.byName[sub.Vendor]
-	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref}
+	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref, At: w.c.now()}
 	finder, ok := w.finder(v, sub)
 	if !ok {
 		ev.Failed = true

@@ -219,12 +219,10 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 		return err
 	})
 	ans := k.answer(s, body, order, err, w.rec.Mode)
+	ans.Intent = cur.Intent
 	w.c.see(k.date) // rule 11: the vendor's clock counts, too
 	w.c.afterSend(ctx, k, ans, w.c.clock.Now().Sub(began))
-	if err := w.settle(ctx, ans); err != nil {
-		return err
-	}
-	return nil
+	return w.settle(ctx, ans)
 }
 
 // answer says what a send did. Only bytes count: where no submit request wrote

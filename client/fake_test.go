@@ -1,0 +1,335 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
+)
+
+// pipeListener is an in-memory listener: net/http works on it inside a
+// synctest bubble.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipe() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case l.conns <- far:
+		return near, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// press is a print vendor in memory: what it printed is the truth of a test.
+type press struct {
+	name string
+	kind postproof.IdempotencyKind
+	poll time.Duration
+	// fault is asked for each request: the name of a fault, or "".
+	fault func(op, ref string, n int) string
+
+	mu     sync.Mutex
+	orders []*pressOrder
+	keys   map[string]*pressOrder
+	seen   map[string]int
+	lis    *pipeListener
+	srv    *http.Server
+	mode   postproof.Mode
+	look   bool
+	cancel bool
+}
+
+type pressOrder struct {
+	ID, Ref, Zip, Status string
+	At                   time.Time
+}
+
+func newPress(t *testing.T, name string, kind postproof.IdempotencyKind) *press {
+	t.Helper()
+	p := &press{name: name, kind: kind, keys: map[string]*pressOrder{}, seen: map[string]int{}, lis: newPipe(), mode: postproof.ModeTest, look: true, cancel: true}
+	p.srv = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
+	go func() { _ = p.srv.Serve(p.lis) }()
+	t.Cleanup(func() { _ = p.srv.Close() })
+	return p
+}
+
+func (p *press) alive() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, o := range p.orders {
+		if o.Status != "cancelled" && o.Status != "failed" {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	op, ref := r.URL.Path, r.URL.Query().Get("ref")
+	var in pressOrder
+	_ = json.Unmarshal(body, &in)
+	if in.Ref != "" {
+		ref = in.Ref
+	}
+	p.mu.Lock()
+	p.seen[op+ref]++
+	n := p.seen[op+ref]
+	p.mu.Unlock()
+	fault := ""
+	if p.fault != nil {
+		fault = p.fault(op, ref, n)
+	}
+	switch fault {
+	case "500":
+		http.Error(w, "{}", http.StatusInternalServerError)
+		return
+	case "422":
+		http.Error(w, "{}", http.StatusUnprocessableEntity)
+		return
+	case "401":
+		http.Error(w, "{}", http.StatusUnauthorized)
+		return
+	case "429":
+		w.Header().Set("Retry-After", "60")
+		http.Error(w, "{}", http.StatusTooManyRequests)
+		return
+	case "drop":
+		panic(http.ErrAbortHandler)
+	case "empty":
+		return
+	}
+	out, status := p.handle(op, r, &in)
+	switch fault {
+	case "lose":
+		panic(http.ErrAbortHandler)
+	case "500 after":
+		http.Error(w, "{}", http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch op {
+	case "/order":
+		key := r.Header.Get("Idempotency-Key")
+		if p.kind == postproof.IdempotencyRef {
+			key = in.Ref
+		}
+		if old := p.keys[key]; old != nil && p.kind != postproof.IdempotencyNone {
+			return *old, http.StatusOK
+		}
+		o := &pressOrder{ID: fmt.Sprintf("%s_%d", p.name, len(p.orders)+1), Ref: in.Ref, Zip: in.Zip, Status: "accepted", At: time.Now()}
+		p.orders = append(p.orders, o)
+		p.keys[key] = o
+		return *o, http.StatusOK
+	case "/find":
+		found := []pressOrder{}
+		for _, o := range p.orders {
+			if o.Ref == r.URL.Query().Get("ref") {
+				found = append(found, *o)
+			}
+		}
+		return found, http.StatusOK
+	default: // get, cancel
+		for _, o := range p.orders {
+			if o.ID == r.URL.Query().Get("id") {
+				if op == "/cancel" {
+					o.Status = "cancelled"
+				}
+				return *o, http.StatusOK
+			}
+		}
+		return pressOrder{}, http.StatusNotFound
+	}
+}
+
+// Adapter side.
+
+type pressAdapter struct {
+	p    *press
+	caps postproof.Capabilities
+}
+
+func (p *press) adapter() *pressAdapter {
+	c := postproof.Capabilities{
+		Vendor: p.name, Idempotency: postproof.Idempotency{Kind: p.kind}, Poll: p.poll,
+		Lookup: postproof.Lookup{ByRef: p.look}, Countries: []string{"US"},
+		Pieces: []postproof.PieceSupport{{
+			Kind: postproof.KindPostcard, Sizes: []postproof.Size{postproof.Size4x6()},
+			Classes: []postproof.MailClass{postproof.FirstClass}, Content: []postproof.ContentKind{postproof.ContentHTML, postproof.ContentPDF},
+		}},
+		Cancel: postproof.CancelWindow{Supported: p.cancel, For: time.Hour},
+	}
+	if p.kind == postproof.IdempotencyKey {
+		c.Idempotency.Window, c.Idempotency.Margin = 24*time.Hour, time.Hour
+	}
+	return &pressAdapter{p: p, caps: c}
+}
+
+func (a *pressAdapter) Capabilities() *postproof.Capabilities { return &a.caps }
+func (a *pressAdapter) Account() vendors.Account {
+	return vendors.Account{Fingerprint: vendors.Fingerprint(a.p.name, "k"), Mode: a.p.mode}
+}
+
+func (a *pressAdapter) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, error) {
+	b, err := json.Marshal(pressOrder{Ref: string(s.Ref), Zip: s.Job.To.PostalCode})
+	return vendors.JSONBody("press/1", b), err
+}
+
+func (a *pressAdapter) do(ctx context.Context, do vendors.Doer, req *vendors.Request, out any) error {
+	req.URL = "http://" + a.p.name + req.Route
+	resp, err := do.Do(ctx, req)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(resp.Body, out); err != nil {
+		return postproof.NewError(postproof.CodeUnknown, postproof.Unknown, fmt.Errorf("unreadable answer"))
+	}
+	return nil
+}
+
+func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	req := &vendors.Request{Op: postproof.OpSubmit, Method: http.MethodPost, Route: "/order", Header: http.Header{}}
+	if a.p.kind != postproof.IdempotencyNone {
+		req.Class = postproof.RepeatKeyed
+	}
+	if a.p.kind == postproof.IdempotencyKey {
+		req.Header.Set("Idempotency-Key", s.VendorKey)
+	}
+	req.SetBody(body)
+	var o pressOrder
+	if err := a.do(ctx, do, req, &o); err != nil {
+		return nil, err
+	}
+	return a.order(&o), nil
+}
+
+func (a *pressAdapter) order(o *pressOrder) *vendors.Order {
+	out := &vendors.Order{
+		Receipt: postproof.Receipt{Vendor: a.p.name, VendorID: o.ID, Ref: postproof.Ref(o.Ref), AcceptedAt: o.At},
+		Dead:    o.Status == "cancelled" || o.Status == "failed", Facts: vendors.Facts{PostalCode: o.Zip},
+		Status: postproof.Status{Stage: postproof.Stage(o.Status), Raw: o.Status},
+	}
+	return out
+}
+
+func (a *pressAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+	var o pressOrder
+	err := a.do(ctx, do, &vendors.Request{Op: postproof.OpGet, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/get?id=" + id}, &o)
+	return a.order(&o), err
+}
+
+func (a *pressAdapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	var all []pressOrder
+	if err := a.do(ctx, do, &vendors.Request{Op: postproof.OpLookUp, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/find?ref=" + string(ref)}, &all); err != nil {
+		return nil, err
+	}
+	f := &vendors.Found{Complete: true}
+	for i := range all {
+		f.Orders = append(f.Orders, a.order(&all[i]))
+	}
+	return f, nil
+}
+
+func (a *pressAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
+	return a.do(ctx, do, &vendors.Request{Op: postproof.OpCancel, Class: postproof.RepeatKeyed, Method: http.MethodPost, Route: "/cancel?id=" + id}, &pressOrder{})
+}
+
+func (a *pressAdapter) List(ctx context.Context, _ vendors.Doer, _ time.Time) iter.Seq2[*vendors.Order, error] {
+	return func(yield func(*vendors.Order, error) bool) {
+		a.p.mu.Lock()
+		defer a.p.mu.Unlock()
+		for _, o := range a.p.orders {
+			if !yield(a.order(o), ctx.Err()) {
+				return
+			}
+		}
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func newClient(t *testing.T, store client.Store, presses []*press, opts ...client.Option) *client.Client {
+	t.Helper()
+	all := []client.Option{client.WithLogger(quiet())}
+	var adapters []vendors.Adapter
+	for _, p := range presses {
+		adapters = append(adapters, p.adapter())
+		all = append(all, client.WithVendor(p.name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: p.lis.dial}}))
+	}
+	c, err := client.New(t.Context(), store, adapters, append(all, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func job(key string) postproof.Job {
+	return postproof.Job{
+		Key: postproof.Key(key), Class: postproof.FirstClass, Campaign: "spring", Contact: key,
+		To:    postproof.Address{Name: "Current Resident", Line1: "1 Main Street", City: "Springfield", Region: "IL", PostalCode: "62701"},
+		Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: "<b>front</b>", Back: "<b>back</b>"}},
+	}
+}
+
+func jobs(n int) iter.Seq2[postproof.Job, error] {
+	return func(yield func(postproof.Job, error) bool) {
+		for i := range n {
+			if !yield(job(fmt.Sprintf("contact-%d", i)), nil) {
+				return
+			}
+		}
+	}
+}
+
+func status(t *testing.T, c *client.Client, key string) *idempotency.Record {
+	t.Helper()
+	rec, err := c.Status(t.Context(), postproof.Key(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}

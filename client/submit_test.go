@@ -1,0 +1,136 @@
+package client_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+func TestSubmitAcceptedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		rec, err := c.Submit(t.Context(), job("a"))
+		if err != nil || rec.State != idempotency.Accepted || rec.Receipt.VendorID != "alpha_1" {
+			t.Fatalf("Submit = %v, %v", rec, err)
+		}
+		again, err := c.Submit(t.Context(), job("a"))
+		if err != nil || again.Receipt != rec.Receipt {
+			t.Fatalf("second Submit = %v, %v", again, err)
+		}
+		other := job("a")
+		other.To.Line1 = "2 Main Street"
+		if _, err = c.Submit(t.Context(), other); !errors.Is(err, idempotency.ErrKeyReused) {
+			t.Fatalf("reused key: %v", err)
+		}
+		if n := p.alive(); n != 1 {
+			t.Fatalf("printed %d", n)
+		}
+	})
+}
+
+// The answer is lost: only the same vendor, under the same key, may settle it.
+func TestLostAnswerIsResentUnderTheSameKey(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []postproof.IdempotencyKind{postproof.IdempotencyKey, postproof.IdempotencyRef} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, b := newPress(t, "alpha", kind), newPress(t, "beta", postproof.IdempotencyKey)
+				a.fault = func(op, _ string, n int) string {
+					if op == "/order" && n <= 5 {
+						return "lose"
+					}
+					return ""
+				}
+				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+				rec, err := c.Submit(t.Context(), job("a"))
+				if postproof.DeliveryOf(err) != postproof.Unknown || rec.State != idempotency.Unknown {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				if _, err := c.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted || rec.Receipt.Vendor != "alpha" {
+					t.Fatalf("after Drain: %v at %s", rec, rec.Receipt.Vendor)
+				}
+				if a.alive() != 1 || b.alive() != 0 {
+					t.Fatalf("printed %d at alpha, %d at beta", a.alive(), b.alive())
+				}
+			})
+		})
+	}
+}
+
+// No key, but a look-up: absence has to be proven before another vendor gets
+// the job.
+func TestUnknownWithoutKeyIsLookedUp(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []string{"lose", "drop"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
+				first := ""
+				a.fault = func(op, ref string, _ int) string {
+					if first == "" {
+						first = ref
+					}
+					if op == "/order" && ref == first {
+						return lost
+					}
+					return ""
+				}
+				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if _, err := c.Submit(t.Context(), job("control")); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				if _, err := c.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				rec := status(t, c, "a")
+				if rec.State != idempotency.Accepted || a.alive()+b.alive() != 2 {
+					t.Fatalf("%v; printed %d at alpha, %d at beta", rec, a.alive(), b.alive())
+				}
+				if lost == "drop" && (time.Since(began) < 2*postproof.MinSettle || rec.Generation != 2) {
+					t.Fatalf("absence was believed after %s, generation %d", time.Since(began), rec.Generation)
+				}
+			})
+		})
+	}
+}
+
+func TestOutageFailsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyRef)
+		start := time.Now()
+		a.fault = func(string, string, int) string {
+			if time.Since(start) < 2*time.Hour {
+				return "500"
+			}
+			return ""
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+		if out, err := c.Enqueue(t.Context(), jobs(200)); err != nil || out.New != 200 {
+			t.Fatalf("Enqueue = %+v, %v", out, err)
+		}
+		if left, err := c.Drain(t.Context()); err != nil || left[idempotency.Accepted] != 200 {
+			t.Fatalf("Drain = %v, %v", left, err)
+		}
+		if a.alive()+b.alive() != 200 || b.alive() < 150 {
+			t.Fatalf("printed %d at alpha, %d at beta", a.alive(), b.alive())
+		}
+		t.Logf("alpha %d, beta %d, in %s", a.alive(), b.alive(), time.Since(start))
+	})
+}
