@@ -139,7 +139,9 @@ func (t *transition) answer(ev Answer) error {
 		t.lateAnswer(s, ev)
 		return nil
 	}
-	s.LastAt = later(s.LastAt, t.now)
+	// The holder is done: what an earlier one could still have sent ended with
+	// its own not-after, before this intent.
+	s.LastAt = t.now
 	s.Code = ev.Code
 	s.Join = s.Join.Join(ev.Delivery) // rule 2: a milder answer never lowers it
 	if t.elsewhere(s) {
