@@ -277,7 +277,9 @@ func TestCanceled(t *testing.T) {
 		return func(yield func(snapshot.Row, error) bool) {
 			yield(snapshot.Row{ContactID: "1"}, nil)
 			cancel()
-			yield(snapshot.Row{ContactID: "2"}, nil)
+			if yield(snapshot.Row{ContactID: "2"}, nil) {
+				t.Error("a source that ignores the context is read on")
+			}
 		}
 	})
 	_, err := snapshot.Take(ctx, source, snapshot.Options{Campaign: "spring", Store: store})
