@@ -97,39 +97,24 @@ func byCode(e *postproof.Error, code string) {
 	}
 }
 
-// The bounds of the wait that a rate limit asks for. Lob counts in windows of
-// five seconds.
-const (
-	rateWindow = 5 * time.Second
-	maxWait    = 24 * time.Hour
-)
+// rateWindow is the window in which Lob counts requests.
+const rateWindow = 5 * time.Second
 
-// retryAfter reads Retry-After (seconds), else the reset of the rate limit: an
-// epoch in seconds, under either of the two names that Lob's documents use,
-// against the vendor's own clock.
+// retryAfter reads Retry-After, else the reset of the rate limit: an epoch in
+// seconds, under either of the two names that Lob's documents use, against the
+// vendor's own clock.
 func retryAfter(r *vendors.Response) time.Duration {
-	if n, ok := seconds(r.Header.Get("Retry-After")); ok {
-		return clampWait(n)
+	if d := vendors.RetryAfter(r); d > 0 {
+		return d
 	}
+	now := r.Time()
 	for _, name := range []string{"X-Rate-Limit-Reset", "Ratelimit-Reset"} {
-		reset, ok := seconds(r.Header.Get(name))
-		now := r.Time()
-		if !ok || now.IsZero() {
-			continue
+		reset, err := strconv.ParseInt(strings.TrimSpace(r.Header.Get(name)), 10, 64)
+		if err == nil && reset > 0 && !now.IsZero() {
+			return vendors.ClampWait(reset - now.Unix())
 		}
-		return clampWait(reset - now.Unix())
 	}
 	return rateWindow
-}
-
-func clampWait(n int64) time.Duration {
-	n = min(max(n, 1), int64(maxWait/time.Second))
-	return time.Duration(n) * time.Second
-}
-
-func seconds(s string) (int64, bool) {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	return n, err == nil && n >= 0
 }
 
 func requestID(h http.Header) string {

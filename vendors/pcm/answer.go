@@ -1,0 +1,194 @@
+package pcm
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// object is an answer whose fields are read one by one: a new form of a field
+// that does not matter must not turn an acceptance into a doubt.
+type object map[string]json.RawMessage
+
+func parseObject(raw []byte) (object, error) {
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
+		return nil, errAnswer
+	}
+	return o, nil
+}
+
+func value[T any](o object, name string) T {
+	var v, zero T
+	if json.Unmarshal(o[name], &v) != nil {
+		return zero
+	}
+	return v
+}
+
+// id returns a positive number as a string; empty when there is none.
+func (o object) id(name string) string {
+	if n := value[int64](o, name); n > 0 {
+		return strconv.FormatInt(n, 10)
+	}
+	return ""
+}
+
+func (o object) ref() postproof.Ref {
+	if ref := postproof.Ref(value[string](o, "extRefNbr")); ref.Valid() {
+		return ref
+	}
+	return ""
+}
+
+// placed is the answer to a submission: ids only.
+func parsePlaced(raw []byte) (*vendors.Order, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	id := o.id("orderID")
+	if id == "" {
+		return nil, errAnswer
+	}
+	return &vendors.Order{
+		Receipt: postproof.Receipt{Vendor: Name, VendorID: id, Ref: o.ref()},
+		Status:  postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported},
+		Raw:     raw,
+	}, nil
+}
+
+// seen is an order as it is read, before its batch and recipient are.
+type seen struct {
+	*vendors.Order
+	status string
+	batch  string
+}
+
+func parseOrder(raw []byte) (*seen, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	id, status := o.id("orderID"), value[string](o, "status")
+	if id == "" || status == "" {
+		return nil, errAnswer
+	}
+	placed := parseTime(value[string](o, "orderDate"))
+	s := &seen{
+		Order: &vendors.Order{
+			Receipt: postproof.Receipt{
+				Vendor: Name, VendorID: id, Ref: o.ref(), AcceptedAt: placed,
+				ProofURL: value[string](o, "proof"),
+			},
+			Facts: vendors.Facts{Kind: kindOf(value[string](o, "productType")), Class: classOf(value[string](o, "mailClass"))},
+			Raw:   raw,
+		},
+		status: status,
+		batch:  o.id("batchID"),
+	}
+	s.Status, s.Dead = statusOf(status, "")
+	s.Status.VendorTime = placed
+	return s, nil
+}
+
+func kindOf(productType string) postproof.PieceKind {
+	switch productType {
+	case "postcard":
+		return postproof.KindPostcard
+	case "letter":
+		return postproof.KindLetter
+	case "":
+		return ""
+	default: // a product that we do not order: it is not ours
+		return postproof.PieceKind("pcm_other")
+	}
+}
+
+func classOf(mailClass string) postproof.MailClass {
+	switch mailClass {
+	case "FirstClass":
+		return postproof.FirstClass
+	case "Standard":
+		return postproof.Marketing
+	default:
+		return ""
+	}
+}
+
+type batch struct {
+	status  string
+	changed time.Time
+}
+
+func parseBatch(id string, raw []byte) (*batch, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{status: value[string](o, "status"), changed: parseTime(value[string](o, "lastModifiedDate"))}
+	if o.id("batchID") != id || b.status == "" {
+		return nil, errAnswer
+	}
+	return b, nil
+}
+
+// page is one page of a list.
+type page struct {
+	results    []json.RawMessage
+	page       int
+	totalPages int
+	total      int
+}
+
+// parsePage reads a list. What is not a proper list is an error, never an
+// empty page: an empty page is half of a proof that nothing was printed.
+func parsePage(raw []byte) (*page, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	results := value[[]json.RawMessage](o, "results")
+	about := value[object](o, "pagination")
+	for _, name := range []string{"page", "totalPages", "totalResults"} {
+		if n := value[*int](about, name); n == nil || *n < 0 {
+			return nil, errAnswer
+		}
+	}
+	p := &page{
+		results: results, page: value[int](about, "page"),
+		totalPages: value[int](about, "totalPages"), total: value[int](about, "totalResults"),
+	}
+	if results == nil || p.total < len(results) || (p.total > 0) != (p.totalPages > 0) {
+		return nil, errAnswer
+	}
+	return p, nil
+}
+
+func parseOrders(raw []byte) (*page, []*seen, error) {
+	p, err := parsePage(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]*seen, 0, len(p.results))
+	for _, item := range p.results {
+		s, err := parseOrder(item)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, s)
+	}
+	return p, all, nil
+}
+
+func parseTime(s string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,163 @@
+package pcm
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// Name is the vendor's name in errors, metrics, receipts and template ids.
+const Name = "pcm"
+
+// DefaultBaseURL is where PCM serves the API, for both modes.
+const DefaultBaseURL = "https://v3.pcmintegrations.com"
+
+// maxChildRef is the longest childRefNbr that PCM takes.
+const maxChildRef = 50
+
+// Adapter mails through one PCM account and mode. Make one with [New]. It
+// implements [vendors.Adapter], [vendors.Getter], [vendors.Finder],
+// [vendors.Canceler] and [vendors.Lister], and is safe for concurrent use.
+type Adapter struct {
+	base     string
+	key      string
+	secret   string
+	child    string
+	envelope string
+	stock    string
+	account  vendors.Account
+	caps     *postproof.Capabilities
+	tokens   *tokenCache
+}
+
+var (
+	_ vendors.Adapter  = (*Adapter)(nil)
+	_ vendors.Getter   = (*Adapter)(nil)
+	_ vendors.Finder   = (*Adapter)(nil)
+	_ vendors.Canceler = (*Adapter)(nil)
+	_ vendors.Lister   = (*Adapter)(nil)
+)
+
+// Option changes how [New] builds an adapter.
+type Option interface{ apply(*settings) }
+
+type settings struct {
+	base     string
+	child    string
+	envelope string
+	stock    string
+	clock    postproof.Clock
+}
+
+type optionFunc func(*settings)
+
+func (f optionFunc) apply(s *settings) { f(s) }
+
+// WithBaseURL sends requests to another server, an absolute URL. Credentials
+// of mode live go over https only, except to this machine.
+func WithBaseURL(base string) Option {
+	return optionFunc(func(s *settings) { s.base = base })
+}
+
+// WithChildRef logs in to a child app, by its reference of at most 50
+// characters.
+func WithChildRef(ref string) Option {
+	return optionFunc(func(s *settings) { s.child = ref })
+}
+
+// WithEnvelope sets the envelope of letters: doubleWindow (the default),
+// fullWindow, Regular or BiFold.
+func WithEnvelope(kind string) Option {
+	return optionFunc(func(s *settings) { s.envelope = kind })
+}
+
+// WithLetterStock sets the paper of letters: Regular (the default), Cougar80
+// or Husky70.
+func WithLetterStock(stock string) Option {
+	return optionFunc(func(s *settings) { s.stock = stock })
+}
+
+// WithClock sets the clock by which tokens age. The default is the machine's.
+func WithClock(clock postproof.Clock) Option {
+	return optionFunc(func(s *settings) { s.clock = clock })
+}
+
+// New returns an adapter for a pair of API key and secret. PCM's sandbox and
+// production pairs look alike, so the mode must be said: ModeTest with a
+// production pair prints. It talks to nobody. An error has
+// [postproof.CodeInvalidArgument] and quotes no credential.
+func New(apiKey, apiSecret string, mode postproof.Mode, opts ...Option) (*Adapter, error) {
+	s := settings{base: DefaultBaseURL, envelope: "doubleWindow", stock: "Regular", clock: postproof.SystemClock()}
+	for _, o := range opts {
+		o.apply(&s)
+	}
+	if err := validate(apiKey, apiSecret, mode, &s); err != nil {
+		return nil, &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "new", Err: err}
+	}
+	return &Adapter{
+		base: strings.TrimSuffix(s.base, "/"),
+		key:  apiKey, secret: apiSecret, child: s.child,
+		envelope: s.envelope, stock: s.stock,
+		// The secret is what PCM lets its owner rotate.
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, apiKey, s.child, string(mode)), Mode: mode},
+		caps:    capabilities(),
+		tokens:  &tokenCache{clock: s.clock},
+	}, nil
+}
+
+func validate(key, secret string, mode postproof.Mode, s *settings) error {
+	switch {
+	case key == "":
+		return errors.New("the API key is empty: generate a pair in the portal, under My Account, API Keys")
+	case secret == "":
+		return errors.New("the API secret is empty: it is shown once, when the pair is generated")
+	case strings.ContainsFunc(key+secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("the API key or secret is malformed: it holds a space, a line break or a character that is not ASCII")
+	case mode.Validate() != nil:
+		return fmt.Errorf("mode: say %q for a Sandbox pair, %q for a Production pair; the pair does not tell", postproof.ModeTest, postproof.ModeLive)
+	case len(s.child) > maxChildRef:
+		return fmt.Errorf("child reference: %d characters, at most %d are allowed", len(s.child), maxChildRef)
+	case s.clock == nil:
+		return errors.New("clock: nil")
+	}
+	switch s.envelope {
+	case "doubleWindow", "fullWindow", "Regular", "BiFold":
+	default:
+		return errors.New("envelope: want doubleWindow, fullWindow, Regular or BiFold")
+	}
+	switch s.stock {
+	case "Regular", "Cougar80", "Husky70":
+	default:
+		return errors.New("letter stock: want Regular, Cougar80 or Husky70")
+	}
+	u, err := url.Parse(s.base)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("base URL: want an http or https URL such as %s", DefaultBaseURL)
+	}
+	if u.Scheme == "http" && mode == postproof.ModeLive && !isLoopback(u.Hostname()) {
+		return errors.New("base URL: live credentials are not sent over plain http")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// Capabilities implements [vendors.Adapter].
+func (a *Adapter) Capabilities() *postproof.Capabilities { return a.caps }
+
+// Account implements [vendors.Adapter].
+func (a *Adapter) Account() vendors.Account { return a.account }
+
+// String names the adapter without its credentials.
+func (a *Adapter) String() string { return Name + "(" + string(a.account.Mode) + ")" }
+
+// GoString keeps %#v from printing credentials.
+func (a *Adapter) GoString() string { return "pcm.Adapter{" + a.String() + "}" }
