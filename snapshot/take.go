@@ -61,7 +61,7 @@ func (o *Options) validate() error {
 
 // Take reads the source, checks its rows and freezes them, and returns the
 // snapshot as the store has it, verified. It holds no list in memory, except
-// for the digests by which duplicates are found: about 100 bytes a row.
+// for the digests by which duplicates are found: about 240 bytes a row.
 //
 // An error means that nothing was taken: no part of the list is in the store.
 // The one exception is a folder that could not be synced after the snapshot
