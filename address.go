@@ -8,7 +8,7 @@ import (
 // Address is where a piece goes, or comes back to. It is personal data: it
 // prints as its region and country only; read the fields to see more.
 type Address struct {
-	// Name is the person; Company the organisation. One of them is required.
+	// Name is the person; Company the organization. One of them is required.
 	Name    string `json:"name,omitempty"`
 	Company string `json:"company,omitempty"`
 	// Line1 is the delivery address line, Line2 the secondary one.
@@ -44,15 +44,19 @@ func (a Address) GoString() string { return "postproof.Address{" + a.coarse() + 
 func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 func (a Address) coarse() string {
-	if len(a.Region) != 2 { // anything longer may be a misplaced line of the address
+	if !twoCapitals(a.Region) { // anything else may be a misplaced line of the address
 		return a.safeCountry()
 	}
 	return a.Region + ", " + a.safeCountry()
 }
 
 func (a Address) safeCountry() string {
-	if c := a.CountryCode(); len(c) == 2 {
-		return c
+	if a.Country == "" || twoCapitals(a.Country) {
+		return a.CountryCode()
 	}
 	return "?"
+}
+
+func twoCapitals(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
 }

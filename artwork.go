@@ -2,6 +2,7 @@ package postproof
 
 import (
 	"encoding/hex"
+	"log/slog"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ const (
 )
 
 // Artwork is what is printed on a piece: [HTML], [PDF], [Images] or
-// [Template]. The set is sealed.
+// [Template], by value. The set is sealed; validation refuses a pointer to one.
 type Artwork interface {
 	// ContentKind returns the form.
 	ContentKind() ContentKind
@@ -103,6 +104,53 @@ func (Images) ContentKind() ContentKind { return ContentImages }
 
 // ContentKind implements [Artwork].
 func (Template) ContentKind() ContentKind { return ContentTemplate }
+
+// String returns the kind; the content may be personal.
+func (HTML) String() string { return "artwork(html)" }
+
+// GoString keeps %#v from printing the content.
+func (HTML) GoString() string { return "postproof.HTML{}" }
+
+// LogValue implements [slog.LogValuer] without the content.
+func (a HTML) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// String returns the kind; the content may be personal.
+func (PDF) String() string { return "artwork(pdf)" }
+
+// GoString keeps %#v from printing the content.
+func (PDF) GoString() string { return "postproof.PDF{}" }
+
+// LogValue implements [slog.LogValuer] without the content.
+func (a PDF) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// String returns the kind; the content may be personal.
+func (Images) String() string { return "artwork(images)" }
+
+// GoString keeps %#v from printing the content.
+func (Images) GoString() string { return "postproof.Images{}" }
+
+// LogValue implements [slog.LogValuer] without the content.
+func (a Images) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// String returns the kind; the content may be personal.
+func (Template) String() string { return "artwork(template)" }
+
+// GoString keeps %#v from printing the content.
+func (Template) GoString() string { return "postproof.Template{}" }
+
+// LogValue implements [slog.LogValuer] without the content.
+func (a Template) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// contentOf returns the kind of one of the four artworks, and nothing for
+// what only has the methods; compare kindOf.
+func contentOf(a Artwork) ContentKind {
+	switch a.(type) {
+	case HTML, PDF, Images, Template:
+		return a.ContentKind()
+	default:
+		return ""
+	}
+}
 
 func (HTML) artwork()     {}
 func (PDF) artwork()      {}

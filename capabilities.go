@@ -2,6 +2,7 @@ package postproof
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type Capabilities struct {
 	Rate Rate
 }
 
-// IdempotencyKind says how a vendor recognises a repeated submission.
+// IdempotencyKind says how a vendor recognizes a repeated submission.
 type IdempotencyKind string
 
 // The kinds of idempotency.
@@ -145,11 +146,15 @@ func (c CancelWindow) Until(accepted time.Time) time.Time {
 			zone = loaded
 		}
 	}
+	// The cut-off is a time on the clock on the wall: on the day of a change to
+	// summer time it is not that long after midnight.
 	local := accepted.In(zone)
-	day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	cut := day.Add(c.Cutoff)
+	cutoff := func(day int) time.Time {
+		return time.Date(local.Year(), local.Month(), day, 0, 0, 0, int(c.Cutoff), zone)
+	}
+	cut := cutoff(local.Day())
 	if !local.Before(cut) {
-		cut = day.AddDate(0, 0, 1).Add(c.Cutoff)
+		cut = cutoff(local.Day() + 1)
 	}
 	return cut.Add(-c.Margin)
 }
@@ -203,8 +208,8 @@ func (c *Capabilities) Supports(job *Job) error {
 }
 
 func (c *Capabilities) check(v *violations, job *Job) {
-	if job.Piece == nil {
-		v.add("piece", "missing")
+	if kindOf(job.Piece) == "" {
+		v.add("piece", "missing, or not a Postcard, Letter or SelfMailer by value")
 		return
 	}
 	if !slices.Contains(c.Countries, job.To.CountryCode()) {
@@ -229,15 +234,15 @@ func (c *Capabilities) checkPiece(v *violations, job *Job) {
 	p := &c.Pieces[i]
 	s := slices.IndexFunc(p.Sizes, job.Piece.Sheet().Same)
 	if s < 0 {
-		v.add("piece.size", "%s has no %s of size %s; it has %s", c.Vendor, p.Kind, job.Piece.Sheet(), sizeNames(p.Sizes))
+		v.add("piece.size", "%s has no %s of size %s; it has %s", c.Vendor, p.Kind, job.Piece.Sheet().edges(), sizeNames(p.Sizes))
 	}
 	if !slices.Contains(p.Classes, job.Class) {
-		v.add("class", "%s does not send a %s as %s", c.Vendor, p.Kind, job.Class)
+		v.add("class", "%s does not send a %s as %s", c.Vendor, p.Kind, job.Class.safe())
 	} else if names, ok := p.ClassSizes[job.Class]; ok && s >= 0 && !slices.Contains(names, p.Sizes[s].Name) {
-		v.add("class", "%s does not send size %s as %s", c.Vendor, p.Sizes[s].Name, job.Class)
+		v.add("class", "%s does not send size %s as %s", c.Vendor, p.Sizes[s].Name, job.Class.safe())
 	}
 	art := job.Piece.Art()
-	if art == nil {
+	if contentOf(art) == "" {
 		return // validation of the job says so
 	}
 	if !slices.Contains(p.Content, art.ContentKind()) {
@@ -302,12 +307,9 @@ func runes(s string) int {
 }
 
 func sizeNames(sizes []Size) string {
-	out := ""
+	names := make([]string, len(sizes))
 	for i, s := range sizes {
-		if i > 0 {
-			out += ", "
-		}
-		out += s.Name
+		names[i] = s.Name
 	}
-	return out
+	return strings.Join(names, ", ")
 }

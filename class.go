@@ -18,6 +18,15 @@ const (
 	Registered MailClass = "registered"
 )
 
+// safe returns the class, or a stand-in for what is none: a value in the wrong
+// field may be a person's.
+func (c MailClass) safe() MailClass {
+	if !c.known() {
+		return "unknown_class"
+	}
+	return c
+}
+
 func (c MailClass) known() bool {
 	switch c {
 	case FirstClass, Marketing, Certified, CertifiedReturnReceipt, Registered:

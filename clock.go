@@ -21,7 +21,10 @@ func SystemClock() Clock { return systemClock{} }
 
 type systemClock struct{}
 
-func (systemClock) Now() time.Time                         { return time.Now() }
+// Now implements [Clock].
+func (systemClock) Now() time.Time { return time.Now() }
+
+// After implements [Clock].
 func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // Sleep waits until d has passed on the clock, or the context ends; then it

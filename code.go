@@ -81,7 +81,7 @@ func (c *Code) UnmarshalText(text []byte) error {
 		}
 	}
 	var n int
-	if _, err := fmt.Sscanf(string(text), "code(%d)", &n); err != nil {
+	if _, err := fmt.Sscanf(string(text), "code(%d)", &n); err != nil || Code(n).String() != string(text) {
 		return fmt.Errorf("postproof: code %q is not known", text)
 	}
 	*c = Code(n)

@@ -65,7 +65,7 @@ func (d *Delivery) UnmarshalText(text []byte) error {
 		}
 	}
 	var n int
-	if _, err := fmt.Sscanf(string(text), "delivery(%d)", &n); err != nil {
+	if _, err := fmt.Sscanf(string(text), "delivery(%d)", &n); err != nil || Delivery(n).String() != string(text) {
 		return fmt.Errorf("postproof: delivery %q: want not_sent, refused, unknown or accepted", text)
 	}
 	*d = Delivery(n)

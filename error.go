@@ -1,6 +1,7 @@
 package postproof
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -82,17 +83,21 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrorType returns the low-cardinality class of the error for telemetry.
 func (e *Error) ErrorType() string { return e.Code.String() }
 
-// CodeOf returns the code of the first [Error] in err's chain. Context errors
+// CodeOf returns the code of the first [Error] in err's chain that has one. Context errors
 // and deadlines of the operating system have codes, too; anything else is
 // [CodeUnknown]. It returns 0 for a nil error.
 func CodeOf(err error) Code {
 	if err == nil {
 		return 0
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Code != 0 {
-		return e.Code
-	}
+	var code Code
+	walk(err, func(e *Error) bool {
+		code = cmp.Or(code, e.Code)
+		return code == 0
+	})
 	switch {
+	case code != 0:
+		return code
 	case errors.Is(err, context.Canceled):
 		return CodeCanceled
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -104,25 +109,46 @@ func CodeOf(err error) Code {
 	}
 }
 
-// DeliveryOf returns what err says about paper. An error that does not say is
-// [Unknown]: in doubt the piece may be in the mail. It returns 0 for a nil
+// DeliveryOf returns what err says about paper: the first [Error] in err's
+// chain that says something, and of joined errors the join. An error that does
+// not say is [Unknown]: in doubt the piece may be in the mail. It returns 0 for a nil
 // error, which is no statement about a delivery at all.
 func DeliveryOf(err error) Delivery {
 	if err == nil {
 		return 0
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Delivery != 0 {
-		return e.Delivery
-	}
-	return Unknown
+	var d Delivery
+	walk(err, func(e *Error) bool {
+		d = d.Join(e.Delivery)
+		return e.Delivery == 0
+	})
+	return cmp.Or(d, Unknown)
 }
 
-// RetryAfterOf returns the longest wait that an [Error] in err's chain asks
+// RetryAfterOf returns the longest wait that an [Error] in err's tree asks
 // for; 0 when none does.
 func RetryAfterOf(err error) time.Duration {
 	var longest time.Duration
-	for e, ok := errors.AsType[*Error](err); ok; e, ok = errors.AsType[*Error](e.Err) {
+	walk(err, func(e *Error) bool {
 		longest = max(longest, e.RetryAfter)
-	}
+		return true
+	})
 	return longest
+}
+
+// walk visits every [Error] of err's tree, an error before its causes. The
+// causes of an error for which visit returns false are left out.
+func walk(err error, visit func(*Error) bool) {
+	e, ok := err.(*Error) //nolint:errorlint // walk itself unwraps
+	if ok && !visit(e) {
+		return
+	}
+	switch u := err.(type) { //nolint:errorlint // walk itself unwraps
+	case interface{ Unwrap() error }:
+		walk(u.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, cause := range u.Unwrap() {
+			walk(cause, visit)
+		}
+	}
 }

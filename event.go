@@ -2,6 +2,8 @@ package postproof
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -22,4 +24,20 @@ type Event struct {
 	Raw json.RawMessage
 	// ReceivedAt is our time.
 	ReceivedAt time.Time
+}
+
+// String returns a form without the payload.
+func (e Event) String() string {
+	return fmt.Sprintf("event(%s %s %s)", e.Vendor, e.ID, e.Status.Stage)
+}
+
+// GoString keeps %#v from printing the payload.
+func (e Event) GoString() string { return "postproof.Event{" + e.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without the payload.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("vendor", e.Vendor), slog.String("id", e.ID), slog.String("vendor_id", e.VendorID),
+		slog.String("ref", string(e.Ref)), slog.String("stage", string(e.Status.Stage)),
+	)
 }

@@ -1,7 +1,9 @@
 package postproof
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -36,11 +38,7 @@ type Job struct {
 
 // String returns a form without personal data.
 func (j Job) String() string {
-	kind := PieceKind("?")
-	if j.Piece != nil {
-		kind = j.Piece.Kind()
-	}
-	return fmt.Sprintf("job(%s %s)", j.Key, kind)
+	return fmt.Sprintf("job(%s %s)", j.Key, cmp.Or(kindOf(j.Piece), "?"))
 }
 
 // GoString keeps %#v from printing personal data.
@@ -49,10 +47,10 @@ func (j Job) GoString() string { return "postproof.Job{" + j.String() + "}" }
 // LogValue implements [slog.LogValuer] without personal data.
 func (j Job) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Any("key", j.Key)}
-	if j.Piece != nil {
-		attrs = append(attrs, slog.String("piece", string(j.Piece.Kind())))
+	if kind := kindOf(j.Piece); kind != "" {
+		attrs = append(attrs, slog.String("piece", string(kind)))
 	}
-	return slog.GroupValue(append(attrs, slog.String("class", string(j.Class)), slog.Any("to", j.To))...)
+	return slog.GroupValue(append(attrs, slog.String("class", string(j.Class.safe())), slog.Any("to", j.To))...)
 }
 
 type jobJSON struct {
@@ -81,13 +79,17 @@ type pieceJSON struct {
 }
 
 // MarshalJSON returns the form in which the ledger keeps the job. It holds
-// the personal data.
+// the personal data. A piece or artwork that [Job.Validate] refuses as not
+// given by value is an error.
 func (j Job) MarshalJSON() ([]byte, error) {
 	out := jobJSON{
 		Key: string(j.Key), To: j.To, From: j.From, Class: j.Class, SendDate: j.SendDate,
 		Campaign: j.Campaign, Contact: j.Contact, Priority: j.Priority, Metadata: j.Metadata,
 	}
 	if j.Piece != nil {
+		if kindOf(j.Piece) == "" || (j.Piece.Art() != nil && contentOf(j.Piece.Art()) == "") {
+			return nil, errors.New("postproof: job: piece or artwork is not given by value")
+		}
 		out.Piece = pieceJSON{Kind: j.Piece.Kind(), Size: j.Piece.Sheet()}
 		switch a := j.Piece.Art().(type) {
 		case HTML:

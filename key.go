@@ -3,6 +3,7 @@ package postproof
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -29,11 +30,11 @@ func DeriveKey(campaign, contact, piece string) Key {
 func (k Key) Validate() error {
 	switch {
 	case k == "":
-		return NewError(CodeInvalidArgument, NotSent, fmt.Errorf("key: missing: give each job a key of its own, for example by DeriveKey"))
+		return NewError(CodeInvalidArgument, NotSent, errors.New("key: missing: give each job a key of its own, for example by DeriveKey"))
 	case len(k) > MaxKeyLength:
 		return NewError(CodeInvalidArgument, NotSent, fmt.Errorf("key: %d bytes, at most %d are allowed", len(k), MaxKeyLength))
 	case strings.ContainsFunc(string(k), func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }):
-		return NewError(CodeInvalidArgument, NotSent, fmt.Errorf("key: holds a control character or is not UTF-8"))
+		return NewError(CodeInvalidArgument, NotSent, errors.New("key: holds a control character or is not UTF-8"))
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package postproof
 
+import "log/slog"
+
 // PieceKind names a kind of piece.
 type PieceKind string
 
@@ -10,8 +12,8 @@ const (
 	KindSelfMailer PieceKind = "self_mailer"
 )
 
-// Piece is what is printed: [Postcard], [Letter] or [SelfMailer]. The set is
-// sealed.
+// Piece is what is printed: [Postcard], [Letter] or [SelfMailer], by value. The
+// set is sealed; validation refuses a pointer to one.
 type Piece interface {
 	// Kind returns the kind of piece.
 	Kind() PieceKind
@@ -84,6 +86,47 @@ func (p Letter) WithArt(a Artwork) Piece { p.Artwork = a; return p }
 
 // WithArt implements [Piece].
 func (p SelfMailer) WithArt(a Artwork) Piece { p.Artwork = a; return p }
+
+// String returns the kind and the edges; the artwork may be personal.
+func (p Postcard) String() string { return pieceText(p) }
+
+// GoString keeps %#v from printing the artwork.
+func (p Postcard) GoString() string { return "postproof.Postcard{" + p.Size.edges() + "}" }
+
+// LogValue implements [slog.LogValuer] without the artwork.
+func (p Postcard) LogValue() slog.Value { return slog.StringValue(pieceText(p)) }
+
+// String returns the kind and the edges; the artwork may be personal.
+func (p Letter) String() string { return pieceText(p) }
+
+// GoString keeps %#v from printing the artwork.
+func (p Letter) GoString() string { return "postproof.Letter{" + p.Size.edges() + "}" }
+
+// LogValue implements [slog.LogValuer] without the artwork.
+func (p Letter) LogValue() slog.Value { return slog.StringValue(pieceText(p)) }
+
+// String returns the kind and the edges; the artwork may be personal.
+func (p SelfMailer) String() string { return pieceText(p) }
+
+// GoString keeps %#v from printing the artwork.
+func (p SelfMailer) GoString() string { return "postproof.SelfMailer{" + p.Size.edges() + "}" }
+
+// LogValue implements [slog.LogValuer] without the artwork.
+func (p SelfMailer) LogValue() slog.Value { return slog.StringValue(pieceText(p)) }
+
+func pieceText(p Piece) string { return string(p.Kind()) + "(" + p.Sheet().edges() + ")" }
+
+// kindOf returns the kind of one of the three pieces, and nothing for nil,
+// a pointer or an embedding type: these have the methods, too, but the
+// ledger's form would lose what they hold, and a nil pointer panics.
+func kindOf(p Piece) PieceKind {
+	switch p.(type) {
+	case Postcard, Letter, SelfMailer:
+		return p.Kind()
+	default:
+		return ""
+	}
+}
 
 func (Postcard) piece()   {}
 func (Letter) piece()     {}

@@ -26,6 +26,12 @@ type Receipt struct {
 // IsZero reports whether there is no receipt.
 func (r Receipt) IsZero() bool { return r == Receipt{} }
 
+// String returns a form without the proof's URL.
+func (r Receipt) String() string { return "receipt(" + r.Vendor + " " + r.VendorID + ")" }
+
+// GoString keeps %#v from printing the proof's URL.
+func (r Receipt) GoString() string { return "postproof.Receipt{" + r.String() + "}" }
+
 // LogValue implements [slog.LogValuer] without the proof's URL.
 func (r Receipt) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("vendor", r.Vendor), slog.String("vendor_id", r.VendorID), slog.String("ref", string(r.Ref)))

@@ -31,7 +31,11 @@ func (s Size) Same(other Size) bool { return s.Short == other.Short && s.Long ==
 
 // String returns the name and the edges in inches, as in `4x6 (4 × 6 in)`.
 func (s Size) String() string {
-	return fmt.Sprintf("%s (%.4g × %.4g in)", s.Name, s.Short.Inches(), s.Long.Inches())
+	return s.Name + " (" + s.edges() + ")"
+}
+
+func (s Size) edges() string {
+	return fmt.Sprintf("%.4g × %.4g in", s.Short.Inches(), s.Long.Inches())
 }
 
 // Size4x6 is the postcard that every vendor prints.

@@ -118,8 +118,8 @@ type Status struct {
 // Supersedes reports whether s may replace old. A lower rank never overwrites
 // a higher one, with named corrections: a return overrules a delivery, a
 // re-route after a delivery reopens it, and a failure before mailing overrules
-// any earlier stage. The same rank replaces only with another stage and a
-// later vendor time.
+// any earlier stage. The same rank replaces only with another stage, and not
+// with an earlier vendor time.
 func (s Status) Supersedes(old Status) bool {
 	switch {
 	case old.Stage == "":

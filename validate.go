@@ -3,7 +3,9 @@ package postproof
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -51,7 +53,7 @@ func (v *violations) err(op string) error {
 // Validate checks the job without looking at any vendor. It reports every bad
 // field at once, as a [ValidationError] in an [Error] with
 // [CodeInvalidArgument].
-func (j *Job) Validate() error {
+func (j Job) Validate() error {
 	v := violations{}
 	if err := j.Key.Validate(); err != nil {
 		var e *Error
@@ -75,11 +77,12 @@ func (j *Job) Validate() error {
 	return v.err("validate")
 }
 
-func (j *Job) validateMetadata(v *violations) {
+func (j Job) validateMetadata(v *violations) {
 	if len(j.Metadata) > 10 {
 		v.add("metadata", "%d pairs, at most 10 are allowed", len(j.Metadata))
 	}
-	for k, value := range j.Metadata {
+	for _, k := range slices.Sorted(maps.Keys(j.Metadata)) { // the same text each time
+		value := j.Metadata[k]
 		if k == "" || len(k) > 40 || strings.Trim(k, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 			v.add("metadata", "a key is not 1 to 40 characters of [A-Za-z0-9_-]")
 		}
@@ -163,6 +166,10 @@ func validatePiece(v *violations, p Piece) {
 		v.add("piece", "missing: set a Postcard, a Letter or a SelfMailer")
 		return
 	}
+	if kindOf(p) == "" {
+		v.add("piece", "is not a Postcard, a Letter or a SelfMailer by value")
+		return
+	}
 	s := p.Sheet()
 	if s.Short <= 0 || s.Long < s.Short {
 		v.add("piece.size", "has no dimensions, or its short edge is the longer one")
@@ -192,6 +199,8 @@ func validatePiece(v *violations, p Piece) {
 				v.add("piece.artwork.ids", "a vendor has no template id for the front")
 			}
 		}
+	default:
+		v.add("piece.artwork", "is not HTML, PDF, Images or a Template by value")
 	}
 }
 
