@@ -12,9 +12,12 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// contentVersion is the first character of a content digest. Digests of
-// different versions say nothing about each other.
-const contentVersion = "1"
+// A content digest begins with a version. Digests of different versions say
+// nothing about each other.
+const (
+	contentVersion = "1"
+	contentLength  = 24
+)
 
 // ContentDigest returns a short digest of everything that the paper shows:
 // recipient, return address, product, class and artwork. It is 24 characters
@@ -38,7 +41,7 @@ func ContentDigest(vendor string, job *postproof.Job) string {
 		}
 		c.artwork(vendor, job.Piece.Art())
 	}
-	return contentVersion + hex.EncodeToString(c.Sum(nil))[:23]
+	return (contentVersion + hex.EncodeToString(c.Sum(nil)))[:contentLength]
 }
 
 // canonical writes values so that no two sequences of them give the same

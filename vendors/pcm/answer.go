@@ -44,7 +44,7 @@ func (o object) ref() postproof.Ref {
 	return ""
 }
 
-// placed is the answer to a submission: ids only.
+// parsePlaced reads the answer to a submission: ids only.
 func parsePlaced(raw []byte) (*vendors.Order, error) {
 	o, err := parseObject(raw)
 	if err != nil {
@@ -95,6 +95,9 @@ func parseOrder(raw []byte) (*seen, error) {
 	return s, nil
 }
 
+// kindOther is what is no piece of ours.
+const kindOther postproof.PieceKind = "pcm_other"
+
 func kindOf(productType string) postproof.PieceKind {
 	switch productType {
 	case "postcard":
@@ -103,8 +106,8 @@ func kindOf(productType string) postproof.PieceKind {
 		return postproof.KindLetter
 	case "":
 		return ""
-	default: // a product that we do not order: it is not ours
-		return postproof.PieceKind("pcm_other")
+	default:
+		return kindOther
 	}
 }
 
@@ -162,7 +165,7 @@ func parsePage(raw []byte) (*page, error) {
 		results: results, page: value[int](about, "page"),
 		totalPages: value[int](about, "totalPages"), total: value[int](about, "totalResults"),
 	}
-	if results == nil || p.total < len(results) || (p.total > 0) != (p.totalPages > 0) {
+	if results == nil || p.total < len(results) || (p.total > 0 && p.totalPages == 0) {
 		return nil, errAnswer
 	}
 	return p, nil

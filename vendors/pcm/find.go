@@ -73,28 +73,27 @@ func (a *Adapter) complete(ctx context.Context, do vendors.Doer, o *seen) error 
 	if err != nil {
 		return unreadable(postproof.OpLookUp, resp)
 	}
-	o.Facts.Content, o.Facts.PostalCode = recipientFacts(p)
+	addRecipient(&o.Facts, p)
 	return nil
 }
 
-// recipientFacts returns the content's digest, or the postal code where there
-// is no digest: PCM corrects addresses, and the digest covers them. An order
-// without exactly one recipient is none of ours, whatever its label says.
-func recipientFacts(p *page) (content, postal string) {
-	if p.total == 0 {
-		return "", ""
+// addRecipient adds the content's digest, or the postal code where there is no
+// digest: PCM corrects addresses, and the digest covers them. An order of
+// several recipients is none of ours, whatever its reference says.
+func addRecipient(f *vendors.Facts, p *page) {
+	if p.total > 1 {
+		f.Kind = kindOther
 	}
 	if p.total != 1 || len(p.results) != 1 {
-		return "!", ""
+		return
 	}
 	r, err := parseObject(p.results[0])
 	if err != nil {
-		return "", ""
+		return
 	}
-	if label := value[string](r, "extRefNbr"); label != "" {
-		return label, ""
+	if f.Content = value[string](r, "extRefNbr"); f.Content == "" {
+		f.PostalCode = vendors.PostalFact(value[string](r, "zipCode"))
 	}
-	return "", vendors.PostalFact(value[string](r, "zipCode"))
 }
 
 func (a *Adapter) page(ctx context.Context, do vendors.Doer, op postproof.Op, filter url.Values, n int) (*vendors.Response, *page, []*seen, error) {
