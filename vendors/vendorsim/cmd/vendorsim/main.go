@@ -1,0 +1,106 @@
+// Command vendorsim serves the simulated print vendors until it is told to
+// stop (SIGINT, SIGTERM). State and print log survive a kill when -dir is set.
+//
+//	vendorsim -addr 127.0.0.1:8080 -dir ./state -faults chaos -scale 3600
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vendorsim:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("vendorsim", flag.ContinueOnError)
+	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on; port 0 picks one")
+	log := flags.String("log", "", "file of the print log (default: prints.jsonl in -dir)")
+	dir := flags.String("dir", "", "directory of the state; empty keeps it in memory")
+	faults := flags.String("faults", "none", "none, outage, chaos, a file, or a plan as JSON")
+	seed := flags.Uint64("seed", 0, "seed of ids, outcomes and faults; 0 means that of -dir, or 1")
+	scale := flags.Float64("scale", 1, "how many seconds pass in a real one; 0 stands still")
+	start := flags.String("start", "", "time at the start, RFC 3339 (default: now)")
+	rate := flags.Int("lob-rate", 0, "Lob's requests in five seconds; 0 means 150, -1 no limit")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	base := time.Now()
+	if *start != "" {
+		var err error
+		if base, err = time.Parse(time.RFC3339, *start); err != nil {
+			return fmt.Errorf("-start: %w", err)
+		}
+	}
+	plan, err := vendorsim.ParsePlan(*faults, base)
+	if err != nil {
+		return err
+	}
+	sim, err := vendorsim.New(vendorsim.Config{
+		Dir: *dir, PrintLog: *log, Clock: vendorsim.NewClock(base, *scale), Seed: *seed, Faults: plan,
+		Lob: vendorsim.LobConfig{RateLimit: *rate},
+	})
+	if err != nil {
+		return err
+	}
+	err = serve(ctx, sim, *addr, out)
+	return errors.Join(err, sim.Close())
+}
+
+func serve(ctx context.Context, sim *vendorsim.Sim, addr string, out io.Writer) error {
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := &http.Server{Handler: sim.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	base := "http://" + listener.Addr().String()
+	for _, v := range sim.Vendors() {
+		fmt.Fprintf(out, "%s (%s API): %s/%s\n", v.Name, v.API, base, v.Name)
+		for _, c := range sim.Credentials(v.Name) {
+			fmt.Fprintf(out, "  %s key %s", c.Mode, c.Key)
+			if c.Secret != "" {
+				fmt.Fprintf(out, " secret %s", c.Secret)
+			}
+			fmt.Fprintln(out)
+		}
+	}
+	fmt.Fprintf(out, "control: %s/_sim/info\nprint log: %s\n", base, sim.PrintLog())
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	// Requests that hang on purpose would hold the server up: give the others
+	// a moment, then close.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return server.Close()
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Package vendorsim runs the print vendors' own wire APIs on this machine: the
+// same paths, bodies, errors, limits and status changes that their
+// documentation describes, so that a vendor's own client library can talk to
+// them. It adds what a test of a mail pipeline needs and no sandbox offers:
+// faults at every boundary of a request, a clock that can be sped up, and a
+// log of what was printed that survives a kill.
+//
+// # Durability
+//
+// Every order, idempotency key, cancellation and printed line is in a synced
+// file before the answer is written, when [Config.Dir] is set. Concurrent
+// requests share one sync. A simulator that is killed and started again on the
+// same directory goes on where it was. Rate limits, outages and the counts of
+// reads start anew.
+//
+// # Print log
+//
+// The print log is the only truth about paper: one line of JSON for each piece,
+// see [PrintLine]. It is written at acceptance, in both modes; mode "test"
+// lines are rehearsals of what live mode would have printed. A cancelled or
+// late-failed piece gets a second line with the event "voided". The recipient
+// is a digest that others can compute from their own list, see
+// [RecipientDigest].
+//
+// # Faults
+//
+// A [Plan] says how often each [Boundary] fails and when the vendor is out
+// altogether. Whether a request fails depends on the seed, the reference of
+// the piece, the boundary and the how-manieth request for that reference it
+// is; never on the order of requests. So the same run fails in the same
+// places, and a retry draws anew.
+//
+// Faults that break the connection need a real HTTP/1.1 server around the
+// handler (TCP or in-memory pipes); a recorder cannot show them.
+//
+// # Concurrency
+//
+// A [Sim] and a [Clock] are safe for concurrent use.
+package vendorsim

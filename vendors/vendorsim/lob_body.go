@@ -1,0 +1,189 @@
+package vendorsim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	// lobMaxText bounds a body without files, and a text part.
+	lobMaxText = 1 << 20
+	// lobMaxFile bounds an uploaded file.
+	lobMaxFile = 64 << 20
+)
+
+// lobFields is a request body in one form, whatever its encoding was: strings,
+// objects, and digests for the files.
+type lobFields struct {
+	top   map[string]any
+	files map[string]string // field to digest
+}
+
+// lobParse reads the body. A file is hashed as it streams by and never held.
+func lobParse(r *http.Request) (*lobFields, *problem) {
+	f := &lobFields{top: map[string]any{}, files: map[string]string{}}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, lobInvalid("the content type is missing or broken")
+	}
+	switch media {
+	case "application/json":
+		err = f.parseJSON(r)
+	case "application/x-www-form-urlencoded":
+		err = f.parseForm(r)
+	case "multipart/form-data":
+		err = f.parseMultipart(r, params["boundary"])
+	default:
+		return nil, lobInvalid("the content type is not supported")
+	}
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, lobProblem(http.StatusRequestEntityTooLarge, "file_size_exceeds_limit", "the request is too large")
+	case err != nil:
+		return nil, lobInvalid("the request body could not be read")
+	}
+	return f, nil
+}
+
+func lobInvalid(message string) *problem {
+	return lobProblem(http.StatusUnprocessableEntity, "invalid", message)
+}
+
+func (f *lobFields) parseJSON(r *http.Request) error {
+	body, err := readBody(r, lobMaxText)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, &f.top)
+}
+
+func (f *lobFields) parseForm(r *http.Request) error {
+	body, err := readBody(r, lobMaxText)
+	if err != nil {
+		return err
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return err
+	}
+	for name, v := range values {
+		f.set(name, v[len(v)-1])
+	}
+	return nil
+}
+
+func (f *lobFields) parseMultipart(r *http.Request, boundary string) error {
+	parts := multipart.NewReader(r.Body, boundary)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			drain(r)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("multipart: %w", err)
+		}
+		if part.FileName() == "" {
+			text, err := io.ReadAll(io.LimitReader(part, lobMaxText+1))
+			if err != nil {
+				return fmt.Errorf("multipart: %w", err)
+			}
+			if len(text) > lobMaxText {
+				return errTooLarge
+			}
+			f.set(part.FormName(), string(text))
+			continue
+		}
+		h := sha256.New()
+		n, err := io.Copy(h, io.LimitReader(part, lobMaxFile+1))
+		if err != nil {
+			return fmt.Errorf("multipart: %w", err)
+		}
+		if n > lobMaxFile {
+			return errTooLarge
+		}
+		f.files[part.FormName()] = hex.EncodeToString(h.Sum(nil))
+	}
+}
+
+// set stores a form value: to[name] goes into the object "to", and an object
+// may come as JSON in one piece.
+func (f *lobFields) set(name, value string) {
+	field, inner, nested := strings.Cut(name, "[")
+	if inner, closed := strings.CutSuffix(inner, "]"); nested && closed {
+		object, ok := f.top[field].(map[string]any)
+		if !ok {
+			object = map[string]any{}
+			f.top[field] = object
+		}
+		object[inner] = value
+		return
+	}
+	var object map[string]any
+	if strings.HasPrefix(value, "{") && json.Unmarshal([]byte(value), &object) == nil {
+		f.top[name] = object
+		return
+	}
+	f.top[name] = value
+}
+
+// digest identifies the request's content, whatever the order of its fields.
+func (f *lobFields) digest(kind string) string {
+	var b bytes.Buffer
+	// Maps of plain values: they always encode, and with sorted keys.
+	_ = json.NewEncoder(&b).Encode([]any{kind, f.top, f.files})
+	sum := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(sum[:16])
+}
+
+// text returns a string field; "" when it is absent or null.
+func (f *lobFields) text(name string) (string, *problem) {
+	return lobText(f.top, "", name)
+}
+
+func lobText(object map[string]any, path, name string) (string, *problem) {
+	switch v := object[name].(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	default:
+		return "", lobInvalid(path + name + " must be a string")
+	}
+}
+
+// flag returns a boolean field, which forms send as text.
+func (f *lobFields) flag(name string, absent bool) (bool, *problem) {
+	switch f.top[name] {
+	case nil:
+		return absent, nil
+	case true, "true":
+		return true, nil
+	case false, "false":
+		return false, nil
+	default:
+		return false, lobInvalid(name + " must be a boolean")
+	}
+}
+
+// object returns an object field; nil when it is absent or null.
+func (f *lobFields) object(name string) (map[string]any, *problem) {
+	switch v := f.top[name].(type) {
+	case nil:
+		return nil, nil
+	case map[string]any:
+		return v, nil
+	default:
+		return nil, lobInvalid(name + " must be an object")
+	}
+}
