@@ -10,6 +10,7 @@ import (
 
 // sighted applies that a vendor showed a piece under our reference.
 func (t *transition) sighted(s *Submission, o Sighting) error {
+	old := outdated(s, o)
 	if t.twin(s, o) {
 		return nil
 	}
@@ -22,7 +23,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 	if !o.Alive {
 		return t.dead(s, o) // rule 7: dead means dead
 	}
-	if outdated(s, o.Status) {
+	if old {
 		t.noteSub("outdated", s, "an older callback about a dead piece: "+string(o.Status.Stage))
 		return nil
 	}
@@ -68,12 +69,13 @@ func (t *transition) twin(s *Submission, o Sighting) bool {
 	return true
 }
 
-// outdated reports whether a status is a callback from before the death that
+// outdated reports whether a sighting is a callback from before the death that
 // the vendor itself told of: callbacks come in any order. Production of a piece
-// that is dead, though, is news.
-func outdated(s *Submission, status postproof.Status) bool {
-	return (s.Fate == FateFailed || s.Fate == FateCancelled) && status.Source == postproof.SourceCallback &&
-		status.Stage.Rank() < postproof.StageInProduction.Rank()
+// that is dead, though, is news, and so is another piece.
+func outdated(s *Submission, o Sighting) bool {
+	another := o.Receipt.VendorID != "" && s.VendorID != "" && o.Receipt.VendorID != s.VendorID
+	return (s.Fate == FateFailed || s.Fate == FateCancelled) && !another && o.Status.Source == postproof.SourceCallback &&
+		o.Status.Stage.Rank() < postproof.StageInProduction.Rank()
 }
 
 // counts reports whether the receipt is of the submission.
@@ -130,14 +132,19 @@ func (t *transition) status(s postproof.Status) {
 	if s.SeenAt.IsZero() {
 		s.SeenAt = t.now
 	}
-	if s.Stage != "" && s.Supersedes(t.r.Status) {
+	news := s.Stage != "" && s.Supersedes(t.r.Status)
+	if news {
 		t.r.Status = s
 		t.r.Tries = 0
 		e := t.note("status", string(s.Stage))
 		e.Vendor, e.Ref, e.VendorID = t.r.Receipt.Vendor, t.r.Receipt.Ref, t.r.Receipt.VendorID
 	}
-	if t.r.State == Accepted {
+	switch {
+	case t.r.State != Accepted:
+	case news, s.Source == postproof.SourcePoll, t.r.PollAt.IsZero():
 		t.pollLater(0)
+	default: // what is told over and over does not put the next poll off
+		t.settle()
 	}
 }
 

@@ -147,7 +147,8 @@ func (t *transition) answer(ev Answer) error {
 	if t.elsewhere(s) {
 		return nil
 	}
-	if s.Fate != "" { // a callback was faster than the answer
+	t.r.State = Unknown // the send is over
+	if s.Fate != "" {   // a callback was faster than the answer
 		t.enter(Unknown)
 		return t.afterDeath()
 	}
@@ -182,6 +183,9 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 	switch t.r.State {
 	case Planned, Refused, Cancelled: // nothing newer is under way: doubt again
 		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
+		if t.r.Current() == nil && t.r.Generation == s.Generation+1 {
+			t.r.Generation = s.Generation // the next one was never used
+		}
 		t.enter(Unknown)
 		t.noteSub("doubted_again", s, "bytes went out after its absence was proven")
 	case Held:
@@ -355,20 +359,19 @@ func (t *transition) cannotBuild() error {
 // refused by a vendor and would be sent there again after the window of the
 // key: what a vendor does with an old key is anybody's guess.
 func (t *transition) renew() {
-	if t.r.State != Planned {
-		return
+	if t.r.State == Planned && t.m.stale(t.r, later(t.now, t.r.Due)) {
+		t.skipGeneration("the key window of a refused send has closed")
 	}
-	for i := range t.r.Submissions {
-		s := &t.r.Submissions[i]
-		if s.Generation != t.r.Generation || s.Join != postproof.Refused {
-			continue
-		}
-		if c := t.m.caps(s.Vendor); c != nil && c.Idempotency.Kind == postproof.IdempotencyKey &&
-			!c.Idempotency.Open(s.FirstAt, later(t.now, t.r.Due)) {
-			t.skipGeneration("the key window of a refused send has closed")
-			return
-		}
-	}
+}
+
+// stale reports whether the key of a refused send of the present generation is
+// used up at the time given.
+func (m *Machine) stale(r *Record, at time.Time) bool {
+	return slices.ContainsFunc(r.Submissions, func(s Submission) bool {
+		c := m.caps(s.Vendor)
+		return s.Generation == r.Generation && s.Join == postproof.Refused && c != nil &&
+			c.Idempotency.Kind != postproof.IdempotencyNone && !c.Idempotency.Open(s.FirstAt, at)
+	})
 }
 
 // skipGeneration goes on to the next generation of a planned job that nobody

@@ -53,6 +53,9 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 	}
 	switch r.State {
 	case Planned:
+		if m.stale(r, now) { // putting it off starts the next generation
+			return Action{Do: DoWait, At: now.Add(time.Second)}
+		}
 		return Action{Do: DoSend}
 	case Unknown:
 		return m.nextUnknown(r, now)
