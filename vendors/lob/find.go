@@ -49,8 +49,13 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 				found.VendorTime = t
 			}
 			for _, order := range got {
-				if order.Receipt.Ref == ref {
+				switch order.Receipt.Ref {
+				case ref:
 					found.Orders = append(found.Orders, order)
+				case "":
+					// It was asked for a reference and shows none: whose piece this
+					// is cannot be told, so nothing is proven absent.
+					found.Complete = false
 				}
 			}
 		}

@@ -30,7 +30,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 	}
 	found := &vendors.Found{}
 	filter := url.Values{"extRefNbr": {string(ref)}}
-	read := 0
+	read, unclear := 0, false
 	for n := 1; n <= maxPages; n++ {
 		resp, p, got, err := a.page(ctx, do, postproof.OpLookUp, filter, n)
 		if err != nil {
@@ -45,6 +45,8 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 		read += len(got)
 		for _, o := range got {
 			if o.Receipt.Ref != ref {
+				// One without any reference cannot be told apart from ours.
+				unclear = unclear || o.Receipt.Ref == ""
 				continue
 			}
 			if err := a.complete(ctx, do, o); err != nil {
@@ -53,7 +55,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 			found.Orders = append(found.Orders, o.Order)
 		}
 		if n >= p.totalPages {
-			found.Complete = read == p.total
+			found.Complete = read == p.total && !unclear
 			break
 		}
 	}

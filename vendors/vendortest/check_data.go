@@ -1,0 +1,93 @@
+package vendortest
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+func checkCapabilities(b *bench) {
+	r := b.setup()
+	c := r.caps()
+	_, canFind := r.Adapter.(vendors.Finder)
+	_, canCancel := r.Adapter.(vendors.Canceler)
+	id := c.Idempotency
+	for problem, found := range map[string]bool{
+		"the vendor's name is not made of [a-z0-9]":                                 c.Vendor == "" || strings.Trim(c.Vendor, "abcdefghijklmnopqrstuvwxyz0123456789") != "",
+		"Lookup.ByRef does not agree with Finder":                                   c.Lookup.ByRef != canFind,
+		"Cancel.Supported does not agree with Canceler":                             c.Cancel.Supported != canCancel,
+		"idempotency by key takes no key of 32 characters":                          id.Kind == postproof.IdempotencyKey && (id.MinLen > 32 || (id.MaxLen > 0 && id.MaxLen < 32)),
+		"idempotency by reference takes no reference of 16 characters":              id.Kind == postproof.IdempotencyRef && (id.MinLen > postproof.RefLength || (id.MaxLen > 0 && id.MaxLen < postproof.RefLength)),
+		"idempotency by reference without look-up: a duplicate could never be read": id.Kind == postproof.IdempotencyRef && !c.Lookup.ByRef,
+		"idempotency is declared without the form of a replay":                      id.Kind != postproof.IdempotencyNone && id.Replay == "",
+		"a key window without a margin, or no longer than it":                       id.Window > 0 && (id.Margin <= 0 || id.Margin >= id.Window),
+		"the cancel window is no longer than its margin":                            c.Cancel.For > 0 && c.Cancel.Margin >= c.Cancel.For,
+		"a cancel window has neither a length nor a cut-off":                        c.Cancel.Supported && c.Cancel.For <= 0 && c.Cancel.Cutoff <= 0,
+		"the settle time is not positive":                                           c.Lookup.SettleTime() <= 0,
+		"no products":                                                               len(c.Pieces) == 0,
+		"no countries":                                                              len(c.Countries) == 0,
+		"a rate without a time":                                                     c.Rate.Requests > 0 && c.Rate.Per <= 0,
+		"no status means that there is no paper although orders can be canceled":    c.Cancel.Supported && len(c.NoPaper) == 0,
+		"Capabilities changes from call to call":                                    !reflect.DeepEqual(c, r.Adapter.Capabilities()),
+		"the account has no mode":                                                   r.Adapter.Account().Mode.Validate() != nil,
+		"the account's fingerprint is not stable":                                   r.Adapter.Account() != b.setup().Adapter.Account(),
+		"the account's fingerprint is not that of vendors.Fingerprint":              len(r.Adapter.Account().Fingerprint) != 16,
+		"the account's fingerprint holds a credential":                              b.leak(r.Adapter.Account().Fingerprint) != "",
+		"the cancel window ends before the piece is accepted":                       c.Cancel.For > 0 && !c.Cancel.Until(time.Unix(1e9, 0)).After(time.Unix(1e9, 0)),
+	} {
+		if found {
+			b.problemf("%s", problem)
+		}
+	}
+	for _, p := range c.Pieces {
+		if len(p.Sizes) == 0 || len(p.Classes) == 0 || len(p.Content) == 0 {
+			b.problemf("%s: no sizes, classes or content kinds", p.Kind)
+		}
+		for class, names := range p.ClassSizes {
+			for _, name := range names {
+				if !hasSize(p.Sizes, name) {
+					b.problemf("%s: class %s names the unknown size %s", p.Kind, class, name)
+				}
+			}
+		}
+	}
+}
+
+func hasSize(sizes []postproof.Size, name string) bool {
+	for _, s := range sizes {
+		if s.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func checkSilence(b *bench) {
+	r := b.setup()
+	if len(r.Secrets) == 0 {
+		b.problemf("the harness names no secrets to look for")
+	}
+	r.accepted()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if leak := b.leak(fmt.Sprintf(verb, r.Adapter)); leak != "" {
+			b.problemf("the adapter printed with %s holds %s", verb, leak)
+		}
+	}
+	// Every operation under every echo; the texts are looked at afterwards.
+	s, order := r.accepted()
+	for _, f := range append(boundaries(r.echo()), Fault{Status: 401, Body: r.echo()}) {
+		r.doer.Strike = func(int, *vendors.Request) *Fault { return &f }
+		next := r.next()
+		r.submit(next)
+		_, err := vendors.Get(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID)
+		b.see(err)
+		_, err = vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref)
+		b.see(err)
+		b.see(vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID))
+		_ = listAll(b, r, time.Time{}, nil)
+	}
+}

@@ -1,0 +1,290 @@
+package vendortest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+func checkFind(b *bench) {
+	r := b.setup()
+	if !r.caps().Lookup.ByRef {
+		return
+	}
+	s := r.next()
+	none := b.find(r, s.Ref)
+	if len(none.Orders) != 0 || !none.Complete {
+		b.problemf("before the submission: %d orders, complete %v, want 0 and true", len(none.Orders), none.Complete)
+	}
+	order, err := r.submit(s)
+	if err != nil {
+		b.fatalf("Submit without faults: %v", err)
+	}
+	for range 3 { // others, which must not turn up
+		r.accepted()
+	}
+	found := b.find(r, s.Ref)
+	if len(found.Orders) != 1 || !found.Complete {
+		b.fatalf("after the submission: %d orders, complete %v, want 1 and true", len(found.Orders), found.Complete)
+	}
+	got := found.Orders[0]
+	b.checkOrder(r, s, r.encode(s), got)
+	if got.Receipt.VendorID != order.Receipt.VendorID || got.Receipt.Ref != s.Ref {
+		b.problemf("found %q with reference %q, want %q with %q", got.Receipt.VendorID, got.Receipt.Ref, order.Receipt.VendorID, s.Ref)
+	}
+	other := s.Job
+	other.To.Line1 = "3 Nowhere Ave"
+	if got.Facts.Equal(vendors.FactsOf(&other, &vendors.Body{Content: vendors.ContentDigest(r.caps().Vendor, &other)})) && got.Facts.Content != "" {
+		b.problemf("the facts found agree with another piece")
+	}
+	if found.VendorTime.IsZero() {
+		b.problemf("the vendor's time is missing although it sends a Date")
+	}
+	// A lost answer is what look-ups are for.
+	lost := r.next()
+	r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{Lost: true, Reach: true})
+	if _, err := r.submit(lost); postproof.DeliveryOf(err) != postproof.Unknown {
+		b.problemf("a lost answer: %v, want unknown", err)
+	}
+	r.doer.Strike = nil
+	if again := b.find(r, lost.Ref); len(again.Orders) != 1 {
+		b.problemf("after a lost answer: %d orders found, want 1", len(again.Orders))
+	}
+	if _, err := vendors.Find(b.ctx, r.Adapter, r.doer, "no/ref?"); b.see(err) == nil {
+		b.problemf("a look-up of what is no reference is no error")
+	}
+}
+
+func (b *bench) find(r *rig, ref postproof.Ref) *vendors.Found {
+	found, err := vendors.Find(b.ctx, r.Adapter, r.doer, ref)
+	if b.see(err) != nil || found == nil {
+		b.fatalf("Find without faults: %v", err)
+	}
+	return found
+}
+
+func checkFindFaults(b *bench) {
+	r := b.setup()
+	if !r.caps().Lookup.ByRef {
+		return
+	}
+	s, _ := r.accepted()
+	before := len(r.doer.Sent)
+	b.find(r, s.Ref)
+	requests := r.doer.Sent[before:]
+	for i := range requests {
+		for _, f := range readFaults(r.echo()) {
+			r.doer.Strike = strikeAt(i+1, &f)
+			found, err := vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref)
+			if b.see(err) == nil && len(found.Orders) == 0 {
+				b.problemf("request %d, %s: no error, no orders, complete %v", i+1, f.Name, found.Complete)
+			}
+		}
+		// A vendor that answers another question.
+		r.doer.Strike = strikeAt(i+1, &Fault{Rewrite: func(a *vendors.Response) { a.Body = truncate(a.Body) }})
+		if found, err := vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref); b.see(err) == nil && len(found.Orders) == 0 {
+			b.problemf("request %d, half an answer: no error, no orders, complete %v", i+1, found.Complete)
+		}
+	}
+}
+
+func truncate(body []byte) []byte { return body[:len(body)/2] }
+
+func checkGet(b *bench) {
+	r := b.setup()
+	if _, ok := r.Adapter.(vendors.Getter); !ok {
+		return
+	}
+	s, order := r.accepted()
+	id := order.Receipt.VendorID
+	got, err := vendors.Get(b.ctx, r.Adapter, r.doer, id)
+	if b.see(err) != nil {
+		b.fatalf("Get without faults: %v", err)
+	}
+	b.checkOrder(r, s, r.encode(s), got)
+	if got.Receipt.VendorID != id || got.Receipt.Ref != s.Ref {
+		b.problemf("got %q with reference %q, want %q with %q", got.Receipt.VendorID, got.Receipt.Ref, id, s.Ref)
+	}
+	if got.Receipt.AcceptedAt.IsZero() {
+		b.problemf("an order has no time of acceptance")
+	}
+	stranger := b.setup()
+	for _, unknown := range []string{id, "", "../orders", "%2e%2e", "no such id"} {
+		_, err := vendors.Get(b.ctx, stranger.Adapter, stranger.doer, unknown)
+		if b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeNotFound {
+			b.problemf("Get of the unknown id %q: %v, want not_found", unknown, err)
+		}
+	}
+	before := len(r.doer.Sent)
+	if _, err := vendors.Get(b.ctx, r.Adapter, r.doer, id); err != nil {
+		b.fatalf("Get without faults: %v", err)
+	}
+	requests := len(r.doer.Sent) - before
+	for n := 1; n <= requests; n++ {
+		for _, f := range readFaults(r.echo()) {
+			if f.Status == 401 {
+				continue // may be mended by a login
+			}
+			r.doer.Strike = strikeAt(n, &f)
+			got, err := vendors.Get(b.ctx, r.Adapter, r.doer, id)
+			if b.see(err) == nil && (n == 1 || got.Receipt.VendorID != id || got.Dead) {
+				b.problemf("request %d, %s: no error", n, f.Name)
+			}
+		}
+	}
+}
+
+func checkCancel(b *bench) {
+	r := b.setup()
+	if !r.caps().Cancel.Supported {
+		return
+	}
+	s, order := r.accepted()
+	id := order.Receipt.VendorID
+	for _, f := range readFaults(r.echo()) {
+		if f.Reach || f.Status == 401 {
+			continue
+		}
+		if f.Status == 200 && len(f.Body) == 0 {
+			continue // some vendors answer a cancellation without a body
+		}
+		r.doer.Strike = strikeOp(postproof.OpCancel, 1, &f)
+		if err := vendors.Cancel(b.ctx, r.Adapter, r.doer, id); b.see(err) == nil && f.Status != 200 {
+			b.problemf("%s: the cancellation is no error", f.Name)
+		}
+		if r.Simulator.Alive(string(s.Ref)) != 1 {
+			b.fatalf("%s: the order was canceled by a request that did not arrive", f.Name)
+		}
+	}
+	r.doer.Strike = nil
+	if err := vendors.Cancel(b.ctx, r.Adapter, r.doer, id); b.see(err) != nil {
+		b.fatalf("inside the window: %v", err)
+	}
+	if r.Simulator.Alive(string(s.Ref)) != 0 {
+		b.problemf("canceled, and still printed")
+	}
+	b.checkDead(r, s, id)
+
+	late, order := r.accepted()
+	r.Simulator.Advance(longAfter)
+	err := vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID)
+	if b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.Accepted {
+		b.problemf("after the window: %v, want conflict (accepted)", err)
+	}
+	if r.Simulator.Alive(string(late.Ref)) != 1 {
+		b.problemf("canceled after the window")
+	}
+	stranger := b.setup()
+	for _, unknown := range []string{id, "", "../orders"} {
+		if err := vendors.Cancel(b.ctx, stranger.Adapter, stranger.doer, unknown); b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeNotFound {
+			b.problemf("Cancel of the unknown id %q: %v, want not_found", unknown, err)
+		}
+	}
+}
+
+// checkDead reads a canceled order back, by every way that there is.
+func (b *bench) checkDead(r *rig, s *vendors.Submission, id string) {
+	if _, ok := r.Adapter.(vendors.Getter); ok {
+		got, err := vendors.Get(b.ctx, r.Adapter, r.doer, id)
+		if b.see(err) != nil && postproof.CodeOf(err) != postproof.CodeNotFound {
+			b.problemf("Get of a canceled order: %v", err)
+		}
+		if err == nil && (!got.Dead || got.Status.Stage != postproof.StageCancelled) {
+			b.problemf("Get of a canceled order: dead %v, stage %q", got.Dead, got.Status.Stage)
+		}
+	}
+	if r.caps().Lookup.ByRef {
+		for _, o := range b.find(r, s.Ref).Orders {
+			if !o.Dead {
+				b.problemf("a canceled order is found alive")
+			}
+		}
+	}
+}
+
+func checkList(b *bench) {
+	r := b.setup()
+	if _, ok := r.Adapter.(vendors.Lister); !ok {
+		return
+	}
+	want := map[string]bool{}
+	for range 12 {
+		_, order := r.accepted()
+		want[order.Receipt.VendorID] = true
+	}
+	got := map[string]bool{}
+	before := len(r.doer.Sent)
+	if err := listAll(b, r, time.Time{}, got); err != nil {
+		b.fatalf("List without faults: %v", err)
+	}
+	for id := range want {
+		if !got[id] {
+			b.problemf("an order is missing in the list: %d of %d", len(got), len(want))
+			break
+		}
+	}
+	requests := len(r.doer.Sent) - before
+	for n := 1; n <= requests; n++ {
+		for _, f := range readFaults(r.echo()) {
+			if f.Status == 401 {
+				continue // may be mended by a login
+			}
+			r.doer.Strike = strikeAt(n, &f)
+			if err := listAll(b, r, time.Time{}, nil); err == nil {
+				b.problemf("request %d, %s: the list ends without an error", n, f.Name)
+			}
+		}
+	}
+	r.doer.Strike = nil
+	if err := listAll(b, r, time.Now().Add(100*365*24*time.Hour), got); err != nil {
+		b.problemf("List since a day to come: %v", err)
+	}
+	for range vendors.List(b.ctx, r.Adapter, r.doer, time.Time{}) {
+		break // must not panic or go on
+	}
+}
+
+// listAll reads the list to its end and returns the error that ended it.
+func listAll(b *bench, r *rig, since time.Time, into map[string]bool) error {
+	var failed error
+	for order, err := range vendors.List(b.ctx, r.Adapter, r.doer, since) {
+		if failed != nil {
+			b.problemf("the list goes on after an error")
+		}
+		if b.see(err) != nil {
+			failed = err
+			continue
+		}
+		if into != nil {
+			into[order.Receipt.VendorID] = true
+		}
+	}
+	return failed
+}
+
+func checkUnsupported(b *bench) {
+	r := b.setup()
+	wants := map[string]bool{"look_up": r.caps().Lookup.ByRef, "cancel": r.caps().Cancel.Supported}
+	_, wants["get"] = r.Adapter.(vendors.Getter)
+	_, wants["list"] = r.Adapter.(vendors.Lister)
+	s, order := r.accepted()
+	for name, call := range map[string]func() error{
+		"get":     func() error { _, err := vendors.Get(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID); return err },
+		"look_up": func() error { _, err := vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref); return err },
+		"list":    func() error { return listAll(b, r, time.Time{}, nil) },
+		"cancel":  func() error { return vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID) },
+	} {
+		sent := len(r.doer.Sent)
+		err := b.see(call())
+		switch {
+		case wants[name] && errors.Is(err, errors.ErrUnsupported):
+			b.problemf("%s is declared and answers ErrUnsupported", name)
+		case !wants[name] && !errors.Is(err, errors.ErrUnsupported):
+			b.problemf("%s is not declared and answers %v", name, err)
+		case !wants[name] && len(r.doer.Sent) != sent:
+			b.problemf("%s is not declared and sends a request", name)
+		}
+	}
+}

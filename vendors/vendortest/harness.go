@@ -1,0 +1,39 @@
+package vendortest
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// Harness is an adapter and the simulated vendor that it talks to. Each call
+// of the function given to [Run] returns a new one, with nothing accepted yet
+// and with the same credentials.
+type Harness struct {
+	// Adapter is the adapter under test. It may have any base URL: only the
+	// path and the query of its requests reach the simulator.
+	Adapter vendors.Adapter
+	// Simulator is the vendor.
+	Simulator Simulator
+	// Secrets are the credentials, none of which may show up in an error, a
+	// URL or a printed adapter.
+	Secrets []string
+	// Templates are ids that the vendor knows; zero leaves templates out.
+	Templates postproof.TemplateIDs
+	// Uploads is true when the vendor takes artwork as files.
+	Uploads bool
+}
+
+// Simulator is a vendor for tests: its API as an [http.Handler], and the truth
+// about what it accepted.
+type Simulator interface {
+	http.Handler
+	// Orders returns how many orders with the reference it has ever accepted.
+	Orders(ref string) int
+	// Alive returns how many of them it would print.
+	Alive(ref string) int
+	// Advance moves the vendor's clock on.
+	Advance(d time.Duration)
+}

@@ -1,0 +1,231 @@
+package vendortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// Run runs the whole suite, each check as a parallel subtest on a harness of
+// its own. The function is called many times, from several goroutines; it
+// registers its clean-up with the t that it is given.
+func Run(t *testing.T, harness func(t *testing.T) Harness) {
+	t.Helper()
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, problem := range c.problems(t.Context(), func() Harness { return harness(t) }) {
+				t.Errorf("%s\nrule: %s", problem, c.rule)
+			}
+		})
+	}
+}
+
+// check is one rule and the code that tries to break it.
+type check struct {
+	name string
+	rule string
+	run  func(b *bench)
+}
+
+func checks() []check {
+	return []check{
+		{"Capabilities", "what a vendor can do is data, complete and in agreement with the adapter's interfaces", checkCapabilities},
+		{"Unsupported", "what is not declared answers errors.ErrUnsupported and sends nothing", checkUnsupported},
+		{"EncodeDeterministic", "the same submission gives the same bytes, today and after a restart", checkEncodeDeterministic},
+		{"EncodeRefuses", "a job that the vendor cannot print is NotSent, and nothing is sent", checkEncodeRefuses},
+		{"Submit", "every declared product is accepted, with an id, our reference and the facts of the job", checkSubmit},
+		{"Repeat", "a declared protection against repeats holds, in its declared form", checkRepeat},
+		{"SubmitBoundaries", "every fault of a submission has its Delivery; in doubt it is Unknown", checkSubmitBoundaries},
+		{"RepeatBoundaries", "a repeated submission that fails is never less than Unknown when the first was accepted", checkRepeatBoundaries},
+		{"SubmitJoin", "a later, milder answer never lowers an earlier Unknown", checkSubmitJoin},
+		{"SubmitDeadline", "nothing is sent after the deadline or with a context that has ended", checkSubmitDeadline},
+		{"Find", "a reference finds its orders and no others, and its absence is complete", checkFind},
+		{"FindFaults", "a look-up that failed is an error, never an absence", checkFindFaults},
+		{"Get", "an id finds its order; an unknown id is not_found", checkGet},
+		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
+		{"List", "every order is listed, and a fault ends the list with an error", checkList},
+		{"Requests", "requests state their operation and class, and hold no credentials or personal data where they would be logged", checkRequests},
+		{"Garbage", "no answer makes the adapter panic, or accept without an id", checkGarbage},
+		{"Silence", "no error and no printed adapter holds credentials, keys or personal data", checkSilence},
+	}
+}
+
+// problems returns what is wrong, nil when nothing is.
+func (c check) problems(ctx context.Context, harness func() Harness) (found []string) {
+	b := &bench{ctx: ctx, harness: harness}
+	defer func() {
+		if p := recover(); p != nil {
+			if _, stopped := p.(stop); !stopped {
+				b.problemf("panic: %v", p)
+			}
+		}
+		b.checkErrors()
+		found = b.found
+	}()
+	c.run(b)
+	return nil
+}
+
+// bench is what a check works with. It collects problems and every error that
+// the adapter returned.
+type bench struct {
+	ctx     context.Context //nolint:containedctx // it lives for one check
+	harness func() Harness
+	found   []string
+	errs    []error
+	secrets []string
+	serial  int
+}
+
+type stop struct{}
+
+func (b *bench) problemf(format string, args ...any) {
+	if len(b.found) < 10 {
+		b.found = append(b.found, fmt.Sprintf(format, args...))
+	}
+}
+
+func (b *bench) fatalf(format string, args ...any) {
+	b.problemf(format, args...)
+	panic(stop{})
+}
+
+// setup returns a new harness with a store and a doer.
+func (b *bench) setup() *rig {
+	h := b.harness()
+	b.secrets = append(b.secrets, h.Secrets...)
+	r := &rig{b: b, Harness: h, store: blobs{}, doer: &Doer{Handler: h.Simulator}}
+	r.jobs = jobs(&h, r.store)
+	if len(r.jobs) == 0 {
+		b.fatalf("the capabilities declare no product that the suite can order")
+	}
+	return r
+}
+
+// rig is one harness in use.
+type rig struct {
+	Harness
+
+	b     *bench
+	store blobs
+	doer  *Doer
+	jobs  []postproof.Job
+}
+
+func (r *rig) caps() *postproof.Capabilities { return r.Adapter.Capabilities() }
+
+// next returns a new submission of the first job.
+func (r *rig) next() *vendors.Submission { return r.of(r.jobs[0]) }
+
+func (r *rig) of(j postproof.Job) *vendors.Submission {
+	r.b.serial++
+	s := submission(j, r.b.serial, r.store)
+	r.b.secrets = append(r.b.secrets, s.VendorKey)
+	return s
+}
+
+// encode returns the body of a job that must be expressible.
+func (r *rig) encode(s *vendors.Submission) *vendors.Body {
+	body, err := r.Adapter.Encode(r.b.ctx, s)
+	if err != nil {
+		r.b.see(err)
+		r.b.fatalf("Encode of a %s: %v", s.Job.Piece.Kind(), err)
+	}
+	return body
+}
+
+func (r *rig) submit(s *vendors.Submission) (*vendors.Order, error) {
+	order, err := r.Adapter.Submit(r.b.ctx, r.doer, s, r.encode(s))
+	r.b.see(err)
+	if err == nil && order == nil {
+		r.b.fatalf("Submit returned neither an order nor an error")
+	}
+	return order, err
+}
+
+// accepted submits the first job and stops the check when that fails.
+func (r *rig) accepted() (*vendors.Submission, *vendors.Order) {
+	s := r.next()
+	order, err := r.submit(s)
+	if err != nil {
+		r.b.fatalf("Submit without faults: %v", err)
+	}
+	return s, order
+}
+
+// echo is a body in which a vendor repeats all it knows.
+func (r *rig) echo() []byte {
+	return []byte(`{"error":{"code":"invalid","status_code":422,"message":"` +
+		strings.Join(append(personalWords(), r.b.secrets...), " ") + `","data":[{"message":"` + strings.Join(personalWords(), " ") + `"}]}}`)
+}
+
+// see keeps an error for the final look at its text.
+func (b *bench) see(err error) error {
+	if err != nil {
+		b.errs = append(b.errs, err)
+	}
+	return err
+}
+
+// checkErrors holds every error seen to the two rules for all errors.
+func (b *bench) checkErrors() {
+	for _, err := range b.errs {
+		text := fmt.Sprintf("%v %+v %#v", err, err, err)
+		if leak := b.leak(text); leak != "" {
+			b.problemf("an error holds %s", leak)
+			return
+		}
+		if _, ok := errors.AsType[*postproof.Error](err); !ok {
+			b.problemf("an error has no code and no delivery: %v", err)
+			return
+		}
+	}
+}
+
+// leak says what a text holds that it must not, without repeating it.
+func (b *bench) leak(text string) string {
+	for _, s := range b.secrets {
+		if s != "" && strings.Contains(text, s) {
+			return "a credential or an idempotency key"
+		}
+	}
+	for _, w := range personalWords() {
+		if strings.Contains(text, w) {
+			return "personal data: " + w
+		}
+	}
+	return ""
+}
+
+// strikeOp returns a Strike that hits the n-th request of an operation.
+func strikeOp(op postproof.Op, n int, f *Fault) func(int, *vendors.Request) *Fault {
+	return func(_ int, req *vendors.Request) *Fault {
+		if req.Op != op {
+			return nil
+		}
+		if n--; n == 0 {
+			return f
+		}
+		return nil
+	}
+}
+
+// strikeAt returns a Strike that hits the n-th request from now on.
+func strikeAt(n int, f *Fault) func(int, *vendors.Request) *Fault {
+	return func(int, *vendors.Request) *Fault {
+		if n--; n == 0 {
+			return f
+		}
+		return nil
+	}
+}
+
+// longAfter is longer than every window and cut-off.
+const longAfter = 10 * 24 * time.Hour
