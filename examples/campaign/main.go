@@ -1,0 +1,126 @@
+// Campaign mails a postcard to 3,220 contacts on a bad day: it freezes the list,
+// enqueues one job for each valid row, and sends through two simulated print
+// vendors over real HTTP while requests are lost, answers cut, and one vendor
+// goes down. At the end it counts the vendors' print logs: every valid contact
+// has one postcard, nobody has two.
+//
+//	go run ./examples/campaign                    # a bad day, in about a minute
+//	go run ./examples/campaign -faults none       # a good one
+//	go run ./examples/campaign -dir /tmp/day      # kill it, start it again: it goes on
+//
+// What to look for: the pieces whose outcome was unknown and was settled with
+// the same vendor, those that went to the other vendor, and the last line.
+// It exits 1 when a piece was printed twice or lost, or is held although its
+// vendor could be asked.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed addresses-us.csv
+var addresses string
+
+type flags struct {
+	dir, faults, csv string
+	vendors          string
+	seed             uint64
+	json, verbose    bool
+}
+
+func main() {
+	var f flags
+	flag.StringVar(&f.dir, "dir", "", "folder for the ledger, the snapshot and the simulators' state; a run goes on where it was (default: a temporary folder)")
+	flag.StringVar(&f.faults, "faults", "chaos", "none, outage or chaos")
+	flag.Uint64Var(&f.seed, "seed", 1, "decides which requests fail")
+	flag.StringVar(&f.csv, "csv", "", "the list of contacts (default: the addresses built in)")
+	flag.StringVar(&f.vendors, "vendors", "", "URLs of running simulators, separated by commas (default: starts its own)")
+	flag.BoolVar(&f.json, "json", false, "print one JSON object as the last line")
+	flag.BoolVar(&f.verbose, "v", false, "log what the library logs")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ok, err := run(ctx, f)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "campaign:", err)
+	}
+	if err != nil || !ok {
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, f flags) (ok bool, err error) {
+	began := time.Now()
+	if f.faults != "none" && f.faults != "outage" && f.faults != "chaos" {
+		return false, fmt.Errorf("-faults %q: want none, outage or chaos", f.faults)
+	}
+	if f.dir == "" {
+		if f.dir, err = os.MkdirTemp("", "postproof-campaign-"); err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(f.dir)) }()
+	}
+	list := addresses
+	if f.csv != "" {
+		b, err := os.ReadFile(f.csv)
+		if err != nil {
+			return false, err
+		}
+		list = string(b)
+	}
+	var p plant
+	if f.vendors == "" {
+		p, err = startPlant(f)
+	} else {
+		p, err = joinPlant(ctx, strings.Split(f.vendors, ","))
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+
+	day, err := open(ctx, f, p)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, day.close()) }()
+	if err := day.prepare(ctx, list); err != nil {
+		return false, err
+	}
+	if err := day.send(ctx, f.faults); err != nil {
+		return false, err
+	}
+	if err := day.track(ctx); err != nil {
+		return false, err
+	}
+	report, err := day.report(ctx, list)
+	if err != nil {
+		return false, err
+	}
+	report.Seconds = time.Since(began).Seconds()
+	report.print(os.Stdout)
+	if f.json {
+		report.printJSON(os.Stdout)
+	}
+	return report.kept(), nil
+}
+
+// scale is how many seconds of the campaign pass in a real one.
+const scale = 120
+
+// theDay is when the campaign begins on the simulators' clock: early enough
+// that a vendor's nightly batch is still hours away.
+func theDay() time.Time {
+	return time.Date(2026, time.March, 3, 14, 0, 0, 0, time.FixedZone("EST", -5*60*60))
+}

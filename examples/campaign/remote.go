@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// remotePlant is one or more simulators in other processes, reached over their
+// control plane.
+type remotePlant struct {
+	http *http.Client
+	urls []string
+	info []vendorsim.Info
+	time *vendorsim.Clock
+}
+
+// joinPlant finds the vendors at the URLs. The simulators' clocks are the
+// campaign's: they are set going at its speed, together.
+func joinPlant(ctx context.Context, urls []string) (plant, error) {
+	p := &remotePlant{http: &http.Client{Timeout: 30 * time.Second}}
+	for _, u := range urls {
+		u = strings.TrimRight(strings.TrimSpace(u), "/")
+		var info vendorsim.Info
+		if err := p.call(ctx, http.MethodGet, u+"/_sim/info", nil, &info); err != nil {
+			return nil, fmt.Errorf("-vendors: %w: start one with: go run ./vendors/vendorsim/cmd/vendorsim", err)
+		}
+		p.urls, p.info = append(p.urls, u), append(p.info, info)
+	}
+	anchor := vendorsim.NewClock(theDay(), scale).Anchor()
+	if a := p.info[0].Clock.Anchor; a != nil && a.Scale >= scale { // set going by an earlier run
+		anchor = *a
+	}
+	p.time = vendorsim.NewClockAt(anchor)
+	return p, p.setClocks(ctx)
+}
+
+func (p *remotePlant) setClocks(ctx context.Context) error {
+	for _, u := range p.urls {
+		if err := p.call(ctx, http.MethodPost, u+"/_sim/clock", map[string]any{"now": p.time.Now(), "scale": scale}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *remotePlant) adapters() ([]vendors.Adapter, error) {
+	var out []vendors.Adapter
+	for _, info := range p.info {
+		for _, v := range info.Vendors {
+			a, err := adapterFor(v, p.time)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+func (p *remotePlant) clock() postproof.Clock { return p.time }
+
+func (p *remotePlant) advance(ctx context.Context, d time.Duration) error {
+	p.time.Advance(d)
+	return p.setClocks(ctx)
+}
+
+func (p *remotePlant) setOutage(ctx context.Context, vendor, kind string, on bool) error {
+	for i, info := range p.info {
+		for _, v := range info.Vendors {
+			if v.Name == vendor {
+				return p.call(ctx, http.MethodPost, p.urls[i]+"/_sim/outage", map[string]any{"vendor": vendor, "kind": kind, "on": on}, nil)
+			}
+		}
+	}
+	return fmt.Errorf("no simulator has a vendor %s", vendor)
+}
+
+func (p *remotePlant) prints(ctx context.Context) (io.Reader, error) {
+	var all bytes.Buffer
+	for _, u := range p.urls {
+		if err := p.call(ctx, http.MethodGet, u+"/_sim/prints", nil, &all); err != nil {
+			return nil, err
+		}
+	}
+	return &all, nil
+}
+
+func (p *remotePlant) stats(ctx context.Context) (vendorsim.Stats, error) {
+	out := vendorsim.Stats{Vendors: map[string]vendorsim.VendorStats{}}
+	for _, u := range p.urls {
+		var s vendorsim.Stats
+		if err := p.call(ctx, http.MethodGet, u+"/_sim/stats", nil, &s); err != nil {
+			return out, err
+		}
+		for name, v := range s.Vendors {
+			out.Vendors[name] = v
+		}
+	}
+	return out, nil
+}
+
+func (p *remotePlant) close() error {
+	p.http.CloseIdleConnections()
+	return nil
+}
+
+// call makes one request to a control plane.
+func (p *remotePlant) call(ctx context.Context, method, url string, in, out any) (err error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return err
+	}
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if resp.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s", method, url, resp.Status)
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *bytes.Buffer:
+		_, err = out.ReadFrom(resp.Body)
+		return err
+	default:
+		return json.NewDecoder(resp.Body).Decode(out)
+	}
+}
