@@ -73,6 +73,7 @@ func TestJobValidate(t *testing.T) {
 		{"empty metadata key", func(j *postproof.Job) { j.Metadata = map[string]string{"": ""} }, []string{"metadata"}},
 		{"our metadata key", func(j *postproof.Job) { j.Metadata = map[string]string{"postproof_ref": ""} }, []string{"metadata"}},
 		{"metadata value", func(j *postproof.Job) { j.Metadata = map[string]string{"a": `"`} }, []string{"metadata"}},
+		{"metadata key and value", func(j *postproof.Job) { j.Metadata = map[string]string{" ": "", "a": "\n"} }, []string{"metadata", "metadata"}},
 
 		{"no piece", func(j *postproof.Job) { j.Piece = nil }, []string{"piece"}},
 		{"pointer to a piece", func(j *postproof.Job) { j.Piece = &postproof.Letter{} }, []string{"piece"}},
@@ -116,7 +117,7 @@ func TestJobValidate(t *testing.T) {
 			if diff := cmp.Diff(tt.want, paths(t, err)); diff != "" {
 				t.Errorf("paths of %v (-want +got):\n%s", err, diff)
 			}
-			for range 5 {
+			for range 20 { // the order of a map must not show
 				if again := job.Validate(); fmt.Sprint(again) != fmt.Sprint(err) {
 					t.Errorf("validated again, the job gives %q, before %q", again, err)
 				}
