@@ -39,7 +39,11 @@ type simulator struct {
 func newSimulator(t *testing.T) simulator {
 	t.Helper()
 	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
-	sim, err := vendorsim.New(vendorsim.Config{Clock: clock, Vendors: []vendorsim.Vendor{{Name: "pcm"}}})
+	sim, err := vendorsim.New(vendorsim.Config{
+		Clock: clock, Vendors: []vendorsim.Vendor{{Name: "pcm"}},
+		// Sandbox orders never go to press, so that they could always be canceled.
+		PCM: vendorsim.PCMConfig{ProcessSandbox: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
