@@ -34,7 +34,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 	case '$(RACE)' in \
 	on)  race=-race ;; \
 	off) ;; \
-	*)   if [ "$$(go env CGO_ENABLED)" = 1 ] && printf '#include <stdlib.h>\n' | $$(go env CC) -E - >/dev/null 2>&1; then race=-race; fi ;; \
+	*)   if [ "$$(go env CGO_ENABLED)" = 1 ] && printf '#include <stdlib.h>\n' | $$(go env CC) -E - >/dev/null 2>&1; then race=-race; else export CGO_ENABLED=0; fi ;; \
 	esac; \
 	if [ -n "$$race" ]; then echo 'race detector: on'; export CGO_ENABLED=1; \
 	else echo 'race detector: off (RACE=$(RACE); it needs a C compiler)'; fi; \
