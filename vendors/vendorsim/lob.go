@@ -14,7 +14,7 @@ import (
 // documentation leaves a choice.
 type LobConfig struct {
 	// RefKeys are the metadata keys that hold the sender's reference, the first
-	// that is there counts; nil means ref, postproof_ref.
+	// that is there counts; nil means postproof_ref, ref.
 	RefKeys []string
 	// KeyTTL is how long an idempotency key is remembered; 0 means 24 hours.
 	KeyTTL time.Duration
@@ -43,7 +43,7 @@ type lob struct {
 
 func newLob(in *instance, cfg LobConfig) *lob {
 	if cfg.RefKeys == nil {
-		cfg.RefKeys = []string{"ref", "postproof_ref"}
+		cfg.RefKeys = []string{"postproof_ref", "ref"}
 	}
 	cfg.KeyTTL = cmp.Or(cfg.KeyTTL, 24*time.Hour)
 	cfg.CancelWindow = cmp.Or(cfg.CancelWindow, 5*time.Minute)
