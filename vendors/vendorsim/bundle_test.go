@@ -92,6 +92,16 @@ func (a answer) at(t *testing.T, path ...string) any {
 	return v
 }
 
+// text is at for a string.
+func (a answer) text(t *testing.T, path ...string) string {
+	t.Helper()
+	s, ok := a.at(t, path...).(string)
+	if !ok {
+		t.Fatalf("answer %q has no text %v", a.raw, path)
+	}
+	return s
+}
+
 func (b *bundle) do(ctx context.Context, method, path string, body io.Reader, header map[string]string) answer {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, "http://sim"+path, body)

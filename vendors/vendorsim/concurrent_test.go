@@ -1,7 +1,6 @@
 package vendorsim_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,7 +97,7 @@ func BenchmarkAccept(b *testing.B) {
 			key := fmt.Sprint("k", n.Add(1))
 			body := `{"to":{"name":"A","address_line1":"1 Main St","address_city":"Boston","address_state":"MA","address_zip":"02101"},` +
 				`"front":"<b>1</b>","back":"<b>2</b>","use_type":"marketing","metadata":{"ref":"` + key + `"}}`
-			req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/postcards", io.NopCloser(strings.NewReader(body)))
+			req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/postcards", io.NopCloser(strings.NewReader(body)))
 			if err != nil {
 				b.Error(err)
 				return

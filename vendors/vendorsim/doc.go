@@ -7,9 +7,11 @@
 //
 // # Durability
 //
-// Every order, idempotency key, cancellation and printed line is in a synced
-// file before the answer is written, when [Config.Dir] is set. Concurrent
-// requests share one sync. A simulator that is killed and started again on the
+// When [Config.Dir] is set, every order with its idempotency key and printed
+// lines, and every cancellation, is synced to the state file before the answer
+// is written; concurrent requests share one sync. The print log is written at
+// the same time, and what a power failure keeps from it is completed from the
+// state at the next start. A simulator that is killed and started again on the
 // same directory goes on where it was. Rate limits, outages and the counts of
 // reads start anew.
 //
@@ -17,7 +19,7 @@
 //
 // The print log is the only truth about paper: one line of JSON for each piece,
 // see [PrintLine]. It is written at acceptance, in both modes; mode "test"
-// lines are rehearsals of what live mode would have printed. A cancelled or
+// lines are rehearsals of what live mode would have printed. A canceled or
 // late-failed piece gets a second line with the event "voided". The recipient
 // is a digest that others can compute from their own list, see
 // [RecipientDigest].

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	server := childServer(sim.Handler())
-	fmt.Println(server)
+	fmt.Fprintln(os.Stdout, server)
 	select {}
 }
 
@@ -82,7 +83,6 @@ func TestKill(t *testing.T) {
 		client.CloseIdleConnections()
 	}
 	sim := open(t, vendorsim.Config{Dir: dir, Lob: vendorsim.LobConfig{RateLimit: -1}})
-	b := &bundle{t: t, sim: sim}
 	printed := map[string]string{}
 	for _, p := range sim.Prints() {
 		if printed[p.Ref] != "" {
@@ -95,7 +95,7 @@ func TestKill(t *testing.T) {
 			t.Errorf("%s was answered as %s and printed as %q", key, id, printed[key])
 		}
 	}
-	if got := b.sim.Stats().Vendors["lob"]; got.Accepted != int64(len(printed)) || got.Faults[vendorsim.SendErrorAfter] < int64(len(ids)) {
+	if got := sim.Stats().Vendors["lob"]; got.Accepted != int64(len(printed)) || got.Faults[vendorsim.SendErrorAfter] < int64(len(ids)) {
 		t.Errorf("stats %+v for %d pieces", got, len(printed))
 	}
 	if err := sim.Close(); err != nil {
@@ -135,7 +135,9 @@ func sendUntilAnswered(t *testing.T, client *http.Client, base, key string, ids 
 		if res.StatusCode != http.StatusOK {
 			continue
 		}
-		var out struct{ ID string }
+		var out struct {
+			ID string `json:"id"`
+		}
 		if err := json.Unmarshal(raw, &out); err != nil {
 			t.Error(err)
 			return false
@@ -213,7 +215,7 @@ func TestRestart(t *testing.T) {
 	if a := b.lob("POST", "/postcards", "k", postcard("R")); a.status != 500 {
 		t.Errorf("second try: %d: the occurrence was forgotten", a.status)
 	}
-	id := b.lob("POST", "/postcards", "k", postcard("R")).at(t, "id").(string)
+	id := b.lob("POST", "/postcards", "k", postcard("R")).text(t, "id")
 	if a := b.pcm(token, "POST", "/order/postcard", pcmCard("DOOMED")); a.status != 409 {
 		t.Errorf("reference after a restart: %d; token and reference are durable", a.status)
 	}
@@ -317,9 +319,9 @@ func TestTornFiles(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
 		"torn middle": func(b []byte) []byte { b[len(b)/2] = '\n'; return b },
 		"missing line": func(b []byte) []byte {
-			i := bytes.Index(b, []byte(`{"seq":3`))
-			j := bytes.Index(b, []byte(`{"seq":4`))
-			return append(b[:i], b[j:]...)
+			before, rest, _ := bytes.Cut(b, []byte(`{"seq":3`))
+			_, after, _ := bytes.Cut(rest, []byte("\n"))
+			return slices.Concat(before, after)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -183,7 +183,7 @@ func (in *instance) acceptLocked(d *draft, dec *decision) (*order, outcome, uint
 		_, err := s.put(rec)
 		return old, replayed, old.position, err
 	}
-	if old := in.unique[d.Unique]; d.Unique != "" && old != nil && !(d.freeCanceled && old.canceled()) {
+	if old := in.unique[d.Unique]; d.Unique != "" && old != nil && (!d.freeCanceled || !old.canceled()) {
 		rec.Replay = true
 		_, err := s.put(rec)
 		return old, duplicate, old.position, err
@@ -381,7 +381,7 @@ type dueOrder struct {
 	o  *order
 }
 
-type dueHeap []dueOrder
+type dueHeap []dueOrder //nolint:recvcheck // heap.Interface: only Push and Pop change the slice
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].o.FailAt.Before(h[j].o.FailAt) }

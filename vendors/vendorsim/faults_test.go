@@ -108,7 +108,7 @@ func TestLateFailureVoids(t *testing.T) {
 	t.Parallel()
 	b := setup(t, vendorsim.Config{Faults: rule(vendorsim.SendLateFailure)})
 	token := b.login("production")
-	id := b.lob("POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+	id := b.lob("POST", "/postcards", "", postcard("R")).text(t, "id")
 	b.pcm(token, "POST", "/order/postcard", pcmCard("P"))
 	b.clock.Advance(2*time.Minute - time.Millisecond)
 	if a := b.lob("GET", "/postcards/"+id, "", nil); a.at(t, "status") != "rendered" || b.events("R")[vendorsim.Voided] != 0 {
@@ -164,7 +164,7 @@ func TestCancelFaults(t *testing.T) {
 		t.Run(string(boundary), func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, vendorsim.Config{Faults: rule(boundary)})
-			id := b.lob("POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+			id := b.lob("POST", "/postcards", "", postcard("R")).text(t, "id")
 			// PATCH-free and keyless: net/http repeats a DELETE by itself only on
 			// a connection that was used before.
 			b.client.CloseIdleConnections()
@@ -191,7 +191,7 @@ func TestReadFaults(t *testing.T) {
 			t.Parallel()
 			b := setup(t, vendorsim.Config{Faults: rule(boundary)})
 			token := b.login("production")
-			path := "/postcards/" + b.lob("POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+			path := "/postcards/" + b.lob("POST", "/postcards", "", postcard("R")).text(t, "id")
 			b.pcm(token, "POST", "/order/postcard", pcmCard("P"))
 			pcmPath := "/order/100001"
 			if boundary[:4] == "list" {
@@ -226,7 +226,7 @@ func TestListsThatLie(t *testing.T) {
 			t.Parallel()
 			b := setup(t, vendorsim.Config{Faults: rule(boundary)})
 			token, sandbox := b.login("production"), b.login("sandbox")
-			id := b.lob("POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+			id := b.lob("POST", "/postcards", "", postcard("R")).text(t, "id")
 			b.lob("POST", "/postcards", "", postcard("OTHER"))
 			b.lobAs("test_simlob", "POST", "/postcards", "", postcard("R"))
 			b.pcm(token, "POST", "/order/postcard", pcmCard("R"))
@@ -275,7 +275,7 @@ func TestOutages(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, vendorsim.Config{})
 				b.client.Timeout = time.Minute
-				id := b.lob("POST", "/postcards", "", postcard("BEFORE")).at(t, "id").(string)
+				id := b.lob("POST", "/postcards", "", postcard("BEFORE")).text(t, "id")
 				if err := b.sim.SetOutage("lob", kind, true); err != nil {
 					t.Fatal(err)
 				}
@@ -366,7 +366,7 @@ func TestResetOverTCP(t *testing.T) {
 	login := b.do(t.Context(), "POST", "/auth/login", jsonReader(t, map[string]any{
 		"apiKey": "production-pcm", "apiSecret": "production-secret-pcm",
 	}), nil)
-	token, _ := login.at(t, "token").(string)
+	token := login.text(t, "token")
 	a := b.do(t.Context(), "POST", "/order/postcard", jsonReader(t, pcmCard("R")), map[string]string{"Authorization": "Bearer " + token})
 	if !errors.Is(a.err, syscall.ECONNRESET) && !errors.Is(a.err, io.EOF) {
 		t.Errorf("%v", a.err)

@@ -12,9 +12,9 @@ import (
 var errClosed = errors.New("vendorsim: closed")
 
 // journal appends lines to the state file and to the print log, and lets
-// concurrent callers share a sync. The state file is synced first: the log's
-// lines follow from it, so a log that lacks its end is completed at the next
-// start.
+// concurrent callers share a sync. Where there is a state file, it alone is
+// synced before the answer: the log's lines follow from it, so a log that
+// lacks its end after a power failure is completed at the next start.
 type journal struct {
 	state *os.File  // nil: in memory
 	log   io.Writer // nil: no print log; synced when it is a file
@@ -127,10 +127,19 @@ func (j *journal) write(state, log []byte) error {
 	if _, err := j.log.Write(log); err != nil {
 		return fmt.Errorf("vendorsim: write print log: %w", err)
 	}
-	if f, ok := j.log.(*os.File); ok {
-		if err := f.Sync(); err != nil {
-			return fmt.Errorf("vendorsim: sync print log: %w", err)
-		}
+	if j.state != nil {
+		return nil // synced at the end: the state has it
+	}
+	return j.syncLog()
+}
+
+func (j *journal) syncLog() error {
+	f, ok := j.log.(*os.File)
+	if !ok {
+		return nil
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("vendorsim: sync print log: %w", err)
 	}
 	return nil
 }
@@ -144,7 +153,10 @@ func (j *journal) close() error {
 	<-j.stopped
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.err
+	if j.err != nil {
+		return j.err
+	}
+	return j.syncLog()
 }
 
 // position returns the position of the last append.

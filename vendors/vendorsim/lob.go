@@ -61,15 +61,18 @@ func lobKindOf(path string) (lobKind, bool) {
 	switch path {
 	case "postcards":
 		return lobKind{
-			"postcards", "psc_", "postcard", "postcards",
-			[]string{"front", "back"}, []string{"4x6", "6x9", "6x11"},
+			path: "postcards", prefix: "psc_", object: "postcard", asset: "postcards",
+			art: []string{"front", "back"}, sizes: []string{"4x6", "6x9", "6x11"},
 		}, true
 	case "letters":
-		return lobKind{"letters", "ltr_", "letter", "letters", []string{"file"}, []string{"us_letter", "us_legal"}}, true
+		return lobKind{
+			path: "letters", prefix: "ltr_", object: "letter", asset: "letters",
+			art: []string{"file"}, sizes: []string{"us_letter", "us_legal"},
+		}, true
 	case "self_mailers":
 		return lobKind{
-			"self_mailers", "sfm_", "self_mailer", "self-mailers",
-			[]string{"inside", "outside"}, []string{"6x18_bifold", "11x9_bifold", "12x9_bifold", "17.75x9_trifold"},
+			path: "self_mailers", prefix: "sfm_", object: "self_mailer", asset: "self-mailers",
+			art: []string{"inside", "outside"}, sizes: []string{"6x18_bifold", "11x9_bifold", "12x9_bifold", "17.75x9_trifold"},
 		}, true
 	default:
 		return lobKind{}, false

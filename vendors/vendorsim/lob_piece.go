@@ -183,7 +183,7 @@ func (l *lob) cancel(w http.ResponseWriter, r *http.Request, mode postproof.Mode
 		return
 	}
 	data := lobDataOf(view)
-	err = in.end(view.ID, void{Reason: reasonCancelled, Canceled: true}, dec, func(o *order, now time.Time) error {
+	err = in.end(view.ID, void{Reason: reasonCanceled, Canceled: true}, dec, func(o *order, now time.Time) error {
 		if o.void == nil && !now.Before(data.SendDate) || o.failed() {
 			return late
 		}

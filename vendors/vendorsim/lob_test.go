@@ -53,7 +53,7 @@ func TestLobCreateReplaysUnderTheSameKey(t *testing.T) {
 	if test.at(t, "id") == first.at(t, "id") {
 		t.Error("test mode replayed a live piece")
 	}
-	id, _ := first.at(t, "id").(string)
+	id := first.text(t, "id")
 	if a := b.lobAs("test_simlob", "GET", "/postcards/"+id, "", nil); a.status != http.StatusNotFound {
 		t.Errorf("test mode reads a live piece: %d", a.status)
 	}
@@ -260,7 +260,7 @@ func TestLobListPages(t *testing.T) {
 	var want []string // newest first
 	for i := range 7 {
 		a := b.lob("POST", "/postcards", "", postcard(fmt.Sprint("R", i)))
-		want = append([]string{a.at(t, "id").(string)}, want...)
+		want = append([]string{a.text(t, "id")}, want...)
 		b.clock.Advance(time.Second)
 	}
 	b.lobAs("test_simlob", "POST", "/postcards", "", postcard("R3"))
@@ -280,7 +280,7 @@ func TestLobListPages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pages (-want +got)\n%s", diff)
 	}
-	previous, _ := b.lob("GET", last, "", nil).at(t, "previous_url").(string)
+	previous := b.lob("GET", last, "", nil).text(t, "previous_url")
 	if diff := cmp.Diff(want[3:6], ids(t, b.lob("GET", strings.TrimPrefix(previous, "http://sim/lob/v1"), "", nil))); diff != "" {
 		t.Errorf("page before the last (-want +got)\n%s", diff)
 	}
@@ -319,7 +319,7 @@ func TestLobCancel(t *testing.T) {
 		if sendDate != "" {
 			body["send_date"] = sendDate
 		}
-		return b.lob("POST", "/postcards", "key-"+ref, body).at(t, "id").(string)
+		return b.lob("POST", "/postcards", "key-"+ref, body).text(t, "id")
 	}
 	early, late, planned := create("EARLY", ""), create("LATE", ""), create("PLANNED", "2026-11-25")
 	b.clock.Advance(5*time.Minute - time.Second)
@@ -352,16 +352,17 @@ func TestLobCancel(t *testing.T) {
 func TestLobStatusMovesWithTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t, vendorsim.Config{})
-	id := b.lob("POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+	id := b.lob("POST", "/postcards", "", postcard("R")).text(t, "id")
 	names := func() (string, []string) {
 		a := b.lob("GET", "/postcards/"+id, "", nil)
 		var out []string
 		events, _ := a.at(t, "tracking_events").([]any)
 		for _, e := range events {
 			m, _ := e.(map[string]any)
-			out = append(out, m["name"].(string))
+			name, _ := m["name"].(string)
+			out = append(out, name)
 		}
-		return a.at(t, "status").(string), out
+		return a.text(t, "status"), out
 	}
 	if status, events := names(); status != "processed" || events != nil {
 		t.Errorf("at once: %s %v", status, events)
@@ -375,7 +376,7 @@ func TestLobStatusMovesWithTime(t *testing.T) {
 	if diff := cmp.Diff([]string{"Mailed", "In Transit", "In Local Area", "Processed for Delivery", "Delivered"}, events); diff != "" {
 		t.Errorf("after ten days (-want +got)\n%s", diff)
 	}
-	test := b.lobAs("test_simlob", "POST", "/postcards", "", postcard("R")).at(t, "id").(string)
+	test := b.lobAs("test_simlob", "POST", "/postcards", "", postcard("R")).text(t, "id")
 	b.clock.Advance(10 * 24 * time.Hour)
 	if a := b.lobAs("test_simlob", "GET", "/postcards/"+test, "", nil); !bytes.Contains(a.raw, []byte(`"tracking_events":[]`)) {
 		t.Errorf("test mode is tracked: %s", a.raw)

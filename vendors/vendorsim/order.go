@@ -49,8 +49,8 @@ type void struct {
 	Canceled bool   `json:"canceled,omitempty"`
 }
 
-// reasonCancelled is the reason of a void by cancellation.
-const reasonCancelled = "cancelled"
+// reasonCanceled is the reason of a void by cancellation.
+const reasonCanceled = "canceled"
 
 // reasonLate is the reason of a void by late failure.
 const reasonLate = "the artwork could not be rendered for print"

@@ -130,7 +130,10 @@ func pcmProduct(name string) bool {
 // login answers POST /auth/login with a token that says by itself what it is
 // good for, so that it outlives a restart.
 func (p *pcm) login(w http.ResponseWriter, r *http.Request) {
-	var in struct{ APIKey, APISecret string }
+	var in struct {
+		APIKey    string `json:"apiKey"`
+		APISecret string `json:"apiSecret"`
+	}
 	body, err := readBody(r, 1<<16)
 	if err != nil || json.Unmarshal(body, &in) != nil || in.APIKey == "" || in.APISecret == "" {
 		pcmProblem(http.StatusBadRequest, "apiKey and apiSecret are required").write(w)

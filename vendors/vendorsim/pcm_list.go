@@ -1,6 +1,7 @@
 package vendorsim
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,9 +91,7 @@ func (p pcmPage) body(results []any, total int, path string, query url.Values) m
 			return nil
 		}
 		values := url.Values{}
-		for k, v := range query {
-			values[k] = v
-		}
+		maps.Copy(values, query)
 		values.Set("page", strconv.Itoa(number))
 		values.Set("perPage", strconv.Itoa(p.size))
 		return path + "?" + values.Encode()

@@ -141,7 +141,7 @@ func (p *pcm) cancel(w http.ResponseWriter, r *http.Request, mode postproof.Mode
 // stop voids the order, or returns late.
 func (p *pcm) stop(view *order, dec *decision, late *problem) error {
 	data := pcmDataOf(view)
-	return p.in.end(view.ID, void{Reason: reasonCancelled, Canceled: true}, dec, func(o *order, now time.Time) error {
+	return p.in.end(view.ID, void{Reason: reasonCanceled, Canceled: true}, dec, func(o *order, now time.Time) error {
 		if o.void != nil || p.processed(o.Mode) && !now.Before(data.Cutoff) {
 			return late
 		}

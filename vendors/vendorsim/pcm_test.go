@@ -114,8 +114,11 @@ func TestPCMCutoffAndBatches(t *testing.T) {
 	b.clock.Advance(4 * 24 * time.Hour)
 	got = append(got, state())
 	want := [][2]any{
-		{"Pending", "Pending"}, {"Processing", "Processing"}, {"Pending", "Pending Payment"},
-		{"Processed", "Mailing"}, {"Delivered", "Delivered"},
+		{"Pending", "Pending"},
+		{"Processing", "Processing"},
+		{"Pending", "Pending Payment"},
+		{"Processed", "Mailing"},
+		{"Delivered", "Delivered"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order and batch (-want +got)\n%s", diff)
@@ -151,7 +154,7 @@ func TestPCMList(t *testing.T) {
 			m, _ := r.(map[string]any)
 			refs = append(refs, m["extRefNbr"])
 		}
-		path, _ = a.at(t, "pagination", "nextPage").(string)
+		path, _ = a.at(t, "pagination", "nextPage").(string) // null on the last page
 	}
 	if len(refs) != 23 || pages != 3 || refs[22] != "R22" {
 		t.Errorf("%d orders on %d pages: %v", len(refs), pages, refs)
@@ -218,8 +221,8 @@ func TestPCMValidation(t *testing.T) {
 		t.Errorf("letter: %d %s", a.status, a.raw)
 	}
 	brochure := pcmCard("B", with("brochure", "https://c.example/b.pdf"), with("brochureOptions", map[string]any{"foldType": "Bi"}))
-	two := brochure["recipients"].([]any)
-	brochure["recipients"] = append(two, map[string]any{
+	one, _ := brochure["recipients"].([]any)
+	brochure["recipients"] = append(one, map[string]any{
 		"company": "X", "address": "1 Main St", "city": "Boston", "state": "MA", "zipCode": "02101",
 	})
 	if a := b.pcm(token, "POST", "/order/brochure", brochure); a.status != 201 {

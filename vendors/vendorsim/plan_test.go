@@ -84,22 +84,28 @@ func TestChaosShares(t *testing.T) {
 		}
 	}
 	b := setup(t, vendorsim.Config{Faults: plan, Seed: 11, Lob: vendorsim.LobConfig{RateLimit: -1}})
-	const sends = 10000
-	var wg sync.WaitGroup
-	for worker := range 8 {
-		wg.Go(func() {
-			for i := worker; i < sends; i += 8 {
-				if i == sends*2/5 || i == sends*3/5 {
-					if err := b.sim.SetOutage("lob", vendorsim.OutageError, i == sends*2/5); err != nil {
-						t.Error(err)
-					}
+	const sends = 6000
+	phase := func(from, to int) {
+		var wg sync.WaitGroup
+		for worker := range 8 {
+			wg.Go(func() {
+				for i := from + worker; i < to; i += 8 {
+					key := fmt.Sprint("k", i)
+					b.lob("POST", "/postcards?idempotency_key="+key, "", postcard(key))
 				}
-				key := fmt.Sprint("k", i)
-				b.lob("POST", "/postcards?idempotency_key="+key, "", postcard(key))
-			}
-		})
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
+	phase(0, sends*2/5)
+	if err := b.sim.SetOutage("lob", vendorsim.OutageError, true); err != nil {
+		t.Fatal(err)
+	}
+	phase(sends*2/5, sends*3/5)
+	if err := b.sim.SetOutage("lob", vendorsim.OutageError, false); err != nil {
+		t.Fatal(err)
+	}
+	phase(sends*3/5, sends)
 	stats := b.sim.Stats().Vendors["lob"]
 	if stats.Sends < sends {
 		t.Fatalf("%d sends counted", stats.Sends)
@@ -114,7 +120,7 @@ func TestChaosShares(t *testing.T) {
 			t.Errorf("%s strikes %.2f %% of the sends", boundary, share*100)
 		}
 	}
-	if share := float64(stats.Faults["outage.error"]) / sends; share < 0.15 || share > 0.25 {
+	if share := float64(stats.Faults["outage.error"]) / sends; share < 0.19 || share > 0.21 {
 		t.Errorf("outage took %.2f of the sends", share)
 	}
 }

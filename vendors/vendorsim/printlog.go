@@ -32,7 +32,7 @@ type PrintLine struct {
 	Mode      postproof.Mode `json:"mode"`
 	// Event is [Printed] or [Voided].
 	Event string `json:"event"`
-	// Reason says why a piece was voided: "cancelled", or the vendor's reason.
+	// Reason says why a piece was voided: "canceled", or the vendor's reason.
 	Reason string `json:"reason,omitempty"`
 	// Copy counts the pieces of an order with several recipients, from 0.
 	Copy int `json:"copy,omitempty"`

@@ -72,6 +72,7 @@ func (in *instance) before(w http.ResponseWriter, r *http.Request, d *decision) 
 			reset(w)
 			return false
 		}
+	default: // strikes later
 	}
 	return true
 }
@@ -105,6 +106,7 @@ func (in *instance) answer(w http.ResponseWriter, r *http.Request, d *decision, 
 	case SendCut, ReadCut, ListCut:
 		cut(w, status, body)
 		return
+	default: // struck earlier, or shaped the body
 	}
 	writeJSON(w, status, body)
 }
