@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+// BenchmarkSubmit is one submission through each peer.
+func BenchmarkSubmit(b *testing.B) {
+	for _, n := range []network{inMemory, loopback} {
+		for _, p := range peers() {
+			b.Run(string(n)+"/"+p.name, func(b *testing.B) {
+				v, err := startVendor(b.Context(), n)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer v.Close()
+				s, err := p.open(b.Context(), v)
+				if err != nil {
+					b.Fatal(err)
+				}
+				jobs := makeJobs(b.Name(), postcard())
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					if err := s.submit(b.Context(), jobs(i)); err != nil {
+						b.Fatal(err)
+					}
+					i++
+				}
+				if err := s.close(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkLargeFile reports what a body of 8 MiB allocates, as bodyB/op.
+func BenchmarkLargeFile(b *testing.B) {
+	r, err := measureBlob(b.Context(), 1, max(1, b.N))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(r.Body, "bodyB/op")
+	b.ReportMetric(r.Bytes, "totalB/op")
+}
+
+// BenchmarkDurable reports jobs on SQLite as a multiple of the disk's fsyncs.
+func BenchmarkDurable(b *testing.B) {
+	r, err := measureDurable(b.Context(), b.TempDir(), 1, max(callers, b.N))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(r.Multiple, "×fsync")
+	b.ReportMetric(r.SyncsPerCommit, "syncs/commit")
+}
+
+// Every figure of the report must come out of a run, however short.
+//
+//nolint:paralleltest // it measures
+func TestReportIsComplete(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-json", "-rounds=1", "-calls=3", "-jobs=64", "-dir", t.TempDir()}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if want := 2 * len(peers()); len(r.Submit) != want {
+		t.Errorf("%d rows of submissions, want %d", len(r.Submit), want)
+	}
+	for _, row := range r.Submit {
+		if row.NS <= 0 || row.Allocs <= 0 || row.Bytes <= 0 || row.Ratio <= 0 {
+			t.Errorf("%s %s: %+v", row.Network, row.Peer, row)
+		}
+	}
+	if r.Blob == nil || r.Blob.Bytes <= 0 || r.Blob.Milliseconds <= 0 {
+		t.Errorf("blob: %+v", r.Blob)
+	}
+	if r.Durable == nil || r.Durable.JobsPerSecond <= 0 || r.Durable.FsyncsPerSecond <= 0 || r.Durable.SyncsPerCommit < 0.5 {
+		t.Errorf("durable: %+v", r.Durable)
+	}
+	if len(r.Checks) != 8 {
+		t.Errorf("%d checks, want 8: %+v", len(r.Checks), r.Checks)
+	}
+	var table bytes.Buffer
+	if err := r.writeTable(&table); err != nil || table.Len() == 0 {
+		t.Errorf("table of %d bytes: %v", table.Len(), err)
+	}
+}
