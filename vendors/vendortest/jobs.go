@@ -165,3 +165,17 @@ func submission(j postproof.Job, n int, store blobs) *vendors.Submission {
 		Open:      store.open,
 	}
 }
+
+// Submissions returns a submission for every kind, size, class and content
+// that the harness's adapter declares and the harness can offer, each with a
+// reference and a key of its own. An adapter may refuse some of them as
+// unsupported, where a class goes with some countries only. The simulator is
+// not used.
+func Submissions(h Harness) []*vendors.Submission {
+	store := blobs{}
+	var all []*vendors.Submission
+	for i, j := range jobs(&h, store) {
+		all = append(all, submission(j, i, store))
+	}
+	return all
+}
