@@ -1,0 +1,192 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// batch is one transaction of the writer. It works in three steps: load what
+// the changes look at, with few queries; decide about each change in turn,
+// against what was loaded and what the changes before it made of that; store
+// the outcome, with few statements. A change that may not be made is seen in
+// the second step, and costs its neighbors nothing.
+type batch struct {
+	c     *conn
+	head  head
+	dirty bool  // there is something to commit
+	based int64 // commits that a checkpoint has moved into the main file
+
+	places   map[idempotency.ID]*place
+	changed  []*place
+	refs     map[string]int64 // owner's num, 0 for none
+	counters map[string]*counter
+	settings map[string]*setting
+	messages map[uint64]*message
+	depth    map[group]int64
+
+	newRefs, newPieces, newEntries, args []any
+}
+
+// head is the changing part of the ledger's row.
+type head struct{ commits, base, newest, lastRecord, lastEntry int64 }
+
+// place is a record's place in the database, and what it will be.
+type place struct {
+	num      int64 // 0 when there is no such record
+	inserted bool  // by this batch, and not stored yet
+	fence    uint64
+	newer    bool
+	group    group
+	links    string
+	row      *row // not stored yet; nil when nothing changed
+}
+
+type group struct {
+	campaign, state string
+	priority        int
+}
+
+type counter struct {
+	value int64
+	dirty bool
+}
+
+type setting struct {
+	value   []byte
+	version uint64
+	dirty   bool
+}
+
+type message struct {
+	fence uint64
+	mark  *idempotency.Mark
+}
+
+func newBatch(c *conn) *batch {
+	return &batch{
+		c: c, places: make(map[idempotency.ID]*place), refs: make(map[string]int64),
+		counters: make(map[string]*counter), settings: make(map[string]*setting),
+		messages: make(map[uint64]*message), depth: make(map[group]int64),
+	}
+}
+
+// begin forgets everything of the transaction before.
+func (b *batch) begin(ctx context.Context) error {
+	b.dirty = false
+	b.forget()
+	_, err := b.c.queryRow(ctx, []any{&b.head.commits, &b.head.base, &b.head.newest, &b.head.lastRecord, &b.head.lastEntry},
+		"SELECT commits, base, newest, last_record, last_entry FROM ledger")
+	return err
+}
+
+// forget drops what was loaded and what was not stored.
+func (b *batch) forget() {
+	clear(b.places)
+	clear(b.refs)
+	clear(b.counters)
+	clear(b.settings)
+	clear(b.messages)
+	clear(b.depth)
+	clear(b.changed)
+	b.changed = b.changed[:0]
+	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+}
+
+// saw keeps the newest time of the ledger.
+func (b *batch) saw(t time.Time) { b.head.newest = max(b.head.newest, nanos(t)) }
+
+// loadPlaces loads the places of the ids that are not loaded yet.
+func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
+	keys := b.args[:0]
+	for _, id := range ids {
+		if b.places[id] == nil {
+			b.places[id] = new(place)
+			keys = append(keys, idBytes(id))
+		}
+	}
+	b.args = keys
+	var id []byte
+	var state string
+	var version int
+	return b.c.queryIn(ctx, func(rows *sql.Rows) error {
+		var p place
+		if err := rows.Scan(&p.num, &id, &p.fence, &version, &state, &p.group.campaign, &p.group.priority, &p.links); err != nil {
+			return err
+		}
+		p.group.state = state
+		p.newer = version > idempotency.RecordVersion || !idempotency.State(state).Known()
+		b.places[idOf(id)] = &p
+		return nil
+	}, "SELECT num, id, fence, version, state, campaign, priority, links FROM records WHERE id IN ({?})", keys)
+}
+
+// loadRefs loads the owners of the references that are not loaded yet.
+func (b *batch) loadRefs(ctx context.Context, refs []string) error {
+	keys := b.args[:0]
+	for _, ref := range refs {
+		if _, ok := b.refs[ref]; !ok {
+			b.refs[ref] = 0
+			keys = append(keys, ref)
+		}
+	}
+	b.args = keys
+	return b.c.queryIn(ctx, func(rows *sql.Rows) error {
+		var ref string
+		var num int64
+		if err := rows.Scan(&ref, &num); err != nil {
+			return err
+		}
+		b.refs[ref] = num
+		return nil
+	}, "SELECT ref, num FROM refs WHERE ref IN ({?})", keys)
+}
+
+func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {
+	if p := b.places[id]; p != nil {
+		return p, nil
+	}
+	err := b.loadPlaces(ctx, []idempotency.ID{id})
+	return b.places[id], err
+}
+
+func (b *batch) refOwner(ctx context.Context, ref string) (int64, error) {
+	if owner, ok := b.refs[ref]; ok {
+		return owner, nil
+	}
+	err := b.loadRefs(ctx, []string{ref})
+	return b.refs[ref], err
+}
+
+func (b *batch) counter(ctx context.Context, name string) (*counter, error) {
+	if c := b.counters[name]; c != nil {
+		return c, nil
+	}
+	c := new(counter)
+	b.counters[name] = c
+	_, err := b.c.queryRow(ctx, []any{&c.value}, "SELECT value FROM counters WHERE name = ?", name)
+	return c, err
+}
+
+func (b *batch) setting(ctx context.Context, name string) (*setting, error) {
+	if s := b.settings[name]; s != nil {
+		return s, nil
+	}
+	s := new(setting)
+	b.settings[name] = s
+	_, err := b.c.queryRow(ctx, []any{&s.version}, "SELECT version FROM settings WHERE name = ?", name)
+	return s, err
+}
+
+// message returns the message, with fence 0 when there is none.
+func (b *batch) message(ctx context.Context, id uint64) (*message, error) {
+	if m := b.messages[id]; m != nil {
+		return m, nil
+	}
+	m := new(message)
+	b.messages[id] = m
+	_, err := b.c.queryRow(ctx, []any{&m.fence}, "SELECT fence FROM messages WHERE id = ?", int64(id))
+	return m, err
+}

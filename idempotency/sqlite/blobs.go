@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+func (s *Store) openBlobs() error {
+	if s.blobDir == "" {
+		s.blobDir = s.path + "-blobs"
+	}
+	if s.readOnly {
+		return nil
+	}
+	if err := os.MkdirAll(s.blobDir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.blobDir))
+}
+
+// blobPath spreads the files over 256 folders. The digest is checked first:
+// it becomes part of a path.
+func (s *Store) blobPath(digest string) (string, bool) {
+	if len(digest) != 64 || strings.Trim(digest, "0123456789abcdef") != "" {
+		return "", false
+	}
+	return filepath.Join(s.blobDir, digest[:2], digest), true
+}
+
+// Put implements [idempotency.Blobs]. The content becomes a file named by its
+// digest: written beside its place, synced, renamed, and the folder synced.
+func (s *Store) Put(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
+	if s.readOnly {
+		return postproof.Blob{}, ErrReadOnly
+	}
+	if err := s.usable(ctx); err != nil {
+		return postproof.Blob{}, err
+	}
+	temp, err := os.CreateTemp(s.blobDir, ".new-*")
+	if err != nil {
+		return postproof.Blob{}, explain("put blob", err)
+	}
+	defer func() { err = errors.Join(err, removeIfThere(temp.Name())) }()
+	blob, err := idempotency.CopyBlob(temp, content)
+	if err == nil && s.hasBlob(blob) {
+		// Whoever renamed it may not have synced the folder yet.
+		path, _ := s.blobPath(blob.Digest)
+		return blob, errors.Join(temp.Close(), syncDir(filepath.Dir(path)))
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return postproof.Blob{}, explain("put blob", err)
+	}
+	path, _ := s.blobPath(blob.Digest)
+	return blob, explain("put blob", moveTo(temp.Name(), path))
+}
+
+// moveTo moves the file to its place and makes that durable.
+func moveTo(from, to string) error {
+	dir := filepath.Dir(to)
+	if err := os.Mkdir(dir, 0o700); err == nil {
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// hasBlob reports whether the blob is there in its full length. A file that
+// has another one is replaced.
+func (s *Store) hasBlob(b postproof.Blob) bool {
+	path, ok := s.blobPath(b.Digest)
+	if !ok {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Size() == b.Size
+}
+
+// Open implements [idempotency.Blobs].
+func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	path, ok := s.blobPath(b.Digest)
+	if !ok {
+		return nil, idempotency.ErrNotFound
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, idempotency.ErrNotFound
+	}
+	if err != nil {
+		return nil, explain("open blob", err)
+	}
+	return idempotency.VerifyBlob(f, b), nil
+}
+
+// usable returns an error when the store is closed or the context over.
+func (s *Store) usable(ctx context.Context) error {
+	select {
+	case <-s.closed:
+		return idempotency.ErrClosed
+	default:
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,289 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// maxChanges is how many changes go into one transaction; a longer list is
+// committed in parts, and other callers come in between.
+const maxChanges = 512
+
+// commitOp is a caller's changes, encoded by the caller: the writer has little
+// time.
+type commitOp struct {
+	outcome
+	changes []idempotency.Change
+	rows    []*row
+	entries []string // of all changes, one after the other
+	refused []error  // what was wrong before anything was looked at; nil if nothing
+	errs    []error  // nil when all were made
+}
+
+func newCommitOp(changes []idempotency.Change) *commitOp {
+	op := &commitOp{changes: changes, rows: make([]*row, len(changes))}
+	for i := range changes {
+		if err := op.encode(i); err != nil {
+			if op.refused == nil {
+				op.refused = make([]error, len(changes))
+			}
+			op.refused[i] = err
+		}
+	}
+	return op
+}
+
+func (o *commitOp) encode(i int) (err error) {
+	c := &o.changes[i]
+	defer func() { // keep entries in step with the changes
+		if err != nil {
+			o.entries = append(o.entries, make([]string, len(c.Entries))...)
+		}
+	}()
+	if err := c.Check(); err != nil {
+		return err
+	}
+	if c.Record != nil {
+		if o.rows[i], err = encode(c.Record); err != nil {
+			return err
+		}
+	}
+	texts := make([]string, len(c.Entries))
+	for j := range c.Entries {
+		e := &c.Entries[j]
+		if texts[j], err = marshalEntry(e, c.Record == nil || e.ID != c.Record.ID); err != nil {
+			return err
+		}
+	}
+	o.entries = append(o.entries, texts...)
+	return nil
+}
+
+func (o *commitOp) weight() int { return len(o.changes) }
+
+// load looks up at once what all changes of the operation need.
+func (o *commitOp) load(ctx context.Context, b *batch) error {
+	var ids []idempotency.ID
+	for i := range o.changes {
+		c := &o.changes[i]
+		if c.Record != nil {
+			ids = append(ids, c.Record.ID)
+		}
+		for j := range c.Entries {
+			if id := c.Entries[j].ID; id != "" && (c.Record == nil || id != c.Record.ID) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return b.loadPlaces(ctx, ids)
+}
+
+// loadMore looks up the references that are new.
+func (o *commitOp) loadMore(ctx context.Context, b *batch) error {
+	var refs []string
+	for i, r := range o.rows {
+		if r == nil || r.links == b.places[o.changes[i].Record.ID].links {
+			continue
+		}
+		for _, s := range o.changes[i].Record.Submissions {
+			if s.Ref != "" {
+				refs = append(refs, string(s.Ref))
+			}
+		}
+	}
+	return b.loadRefs(ctx, refs)
+}
+
+func (o *commitOp) apply(ctx context.Context, b *batch) error {
+	o.errs = nil
+	next := 0
+	for i := range o.changes {
+		c := &o.changes[i]
+		texts := o.entries[next : next+len(c.Entries)]
+		next += len(c.Entries)
+		var refused error
+		if o.refused != nil {
+			refused = o.refused[i]
+		}
+		if refused == nil {
+			var err error
+			if refused, err = b.judge(ctx, c, o.rows[i]); err != nil {
+				return err
+			}
+		}
+		if refused != nil {
+			if o.errs == nil {
+				o.errs = make([]error, len(o.changes))
+			}
+			o.errs[i] = refused
+			continue
+		}
+		if err := b.make(ctx, c, o.rows[i], texts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judge returns why the change may not be made; nil when it may.
+func (b *batch) judge(ctx context.Context, c *idempotency.Change, r *row) (refused, err error) {
+	if r != nil {
+		if refused, err = b.judgeRecord(ctx, c, r); refused != nil || err != nil {
+			return refused, err
+		}
+	}
+	for i := range c.Settings {
+		w := &c.Settings[i]
+		s, err := b.setting(ctx, w.Name)
+		if err != nil {
+			return nil, err
+		}
+		have := s.version
+		for j := range i { // the same setting twice: the second one builds on the first
+			if c.Settings[j].Name == w.Name {
+				have = c.Settings[j].Expect + 1
+			}
+		}
+		if have != w.Expect {
+			return idempotency.ErrStale, nil
+		}
+	}
+	for i, k := range c.Marks {
+		m, err := b.message(ctx, k.ID)
+		if err != nil {
+			return nil, err
+		}
+		again := slices.ContainsFunc(c.Marks[:i], func(o idempotency.Mark) bool { return o.ID == k.ID })
+		if again || m.fence == 0 || m.fence != k.Expect {
+			return idempotency.ErrStale, nil
+		}
+	}
+	for i := range c.Counters {
+		add := &c.Counters[i]
+		have, err := b.counter(ctx, add.Name)
+		if err != nil {
+			return nil, err
+		}
+		sum := have.value
+		for j := range i {
+			if c.Counters[j].Name == add.Name {
+				sum = c.Counters[j].Sum(sum)
+			}
+		}
+		if add.Exceeded(sum) {
+			return idempotency.ErrLimit, nil
+		}
+	}
+	return nil, nil
+}
+
+func (b *batch) judgeRecord(ctx context.Context, c *idempotency.Change, r *row) (refused, err error) {
+	p, err := b.place(ctx, c.Record.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Expect == 0 && p.num != 0:
+		return idempotency.ErrExists, nil
+	case c.Expect == 0:
+	case p.num == 0:
+		return idempotency.ErrStale, nil
+	case p.newer:
+		return idempotency.ErrNewer, nil
+	case p.fence != c.Expect:
+		return idempotency.ErrStale, nil
+	}
+	if p.num != 0 && p.links == r.links {
+		return nil, nil
+	}
+	for i := range c.Record.Submissions {
+		ref := string(c.Record.Submissions[i].Ref)
+		if ref == "" {
+			continue
+		}
+		owner, err := b.refOwner(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if owner != 0 && owner != p.num {
+			return idempotency.ErrRefTaken, nil
+		}
+	}
+	return nil, nil
+}
+
+// make carries out a change that was judged.
+func (b *batch) make(ctx context.Context, c *idempotency.Change, r *row, texts []string) error {
+	b.dirty = true
+	if r != nil {
+		b.put(b.places[c.Record.ID], c.Record, r)
+	}
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		var num int64
+		if e.ID != "" {
+			p, err := b.place(ctx, e.ID)
+			if err != nil {
+				return err
+			}
+			num = p.num
+		}
+		b.head.lastEntry++
+		b.newEntries = append(b.newEntries, b.head.lastEntry, num, e.Kind, texts[i])
+		b.saw(e.At)
+	}
+	for _, add := range c.Counters {
+		have := b.counters[add.Name]
+		have.value, have.dirty = add.Sum(have.value), true
+	}
+	for _, w := range c.Settings {
+		*b.settings[w.Name] = setting{value: w.Value, version: w.Expect + 1, dirty: true}
+	}
+	for i := range c.Marks {
+		m := b.messages[c.Marks[i].ID]
+		if m.mark != nil { // by a neighbor that guessed the next fence
+			if err := b.flush(ctx); err != nil {
+				return err
+			}
+		}
+		m.mark = &c.Marks[i]
+		m.fence++
+	}
+	return nil
+}
+
+// put makes r the record's next form.
+func (b *batch) put(p *place, record *idempotency.Record, r *row) {
+	now := group{r.campaign, r.state, r.priority}
+	switch {
+	case p.num == 0:
+		b.head.lastRecord++
+		p.num, p.inserted = b.head.lastRecord, true
+		b.depth[now]++
+	case p.group != now:
+		b.depth[p.group]--
+		b.depth[now]++
+	}
+	if r.links != p.links {
+		for _, l := range linksOfRecord(record) {
+			if strings.Contains(p.links, l.String()) {
+				continue
+			}
+			if l.ref != "" && b.refs[l.ref] == 0 {
+				b.refs[l.ref] = p.num
+				b.newRefs = append(b.newRefs, l.ref, p.num)
+			}
+			if l.vendorID != "" {
+				b.newPieces = append(b.newPieces, l.vendorID, l.vendor, p.num)
+			}
+		}
+	}
+	if p.row == nil {
+		b.changed = append(b.changed, p)
+	}
+	p.fence, p.group, p.links, p.row = r.fence, now, r.links, r
+	b.saw(record.UpdatedAt)
+}

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Commit implements [idempotency.Store]. A long list is committed in parts of
+// some hundred changes; after an error of the whole, parts may have been made.
+func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs []error, err error) {
+	for done := 0; done < len(changes); done += maxChanges {
+		part := changes[done:min(done+maxChanges, len(changes))]
+		op := newCommitOp(part)
+		if err := s.do(ctx, "commit", op, &op.outcome); err != nil {
+			return nil, err
+		}
+		if op.errs != nil {
+			if errs == nil {
+				errs = make([]error, len(changes))
+			}
+			copy(errs[done:], op.errs)
+		}
+	}
+	return errs, nil
+}
+
+// workable is the states of [idempotency.State.Workable], for a query.
+const workable = "('planned', 'sending', 'unknown', 'accepted')"
+
+// candidate is a record that may be claimed.
+type candidate struct {
+	stored
+	due int64
+}
+
+const candidateColumns = storedColumns + ", due"
+
+// Claim implements [idempotency.Store].
+func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	if req.Limit <= 0 {
+		return nil, nil
+	}
+	var found []candidate
+	err := s.direct(ctx, "claim", func(ctx context.Context, b *batch) (err error) {
+		if found, err = b.candidates(ctx, req); err != nil || len(found) == 0 {
+			return err
+		}
+		b.dirty = true
+		b.saw(req.Now)
+		until := nanos(req.Now.Add(req.Lease))
+		for i := range found {
+			f := &found[i]
+			f.fence++
+			f.leaseOwner, f.leaseUntil = req.Owner, until
+			if _, err := b.c.exec(ctx, "UPDATE records SET fence = ?1, lease_owner = ?2, lease_until = ?3, visible = max(due, ?3) WHERE num = ?4",
+				f.fence, req.Owner, until, f.num); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	claimed := make([]*idempotency.Record, 0, len(found))
+	for i := range found {
+		r, err := found[i].record()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		claimed = append(claimed, r)
+	}
+	if len(claimed) == 0 {
+		return nil, explain("claim", errors.Join(errs...))
+	}
+	// A damaged record does not keep the others from their worker; whoever
+	// reads it learns of it.
+	return claimed, nil
+}
+
+// candidates returns the records to claim, in order: one priority after the
+// other, until there are enough.
+func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (all []candidate, err error) {
+	groups, err := b.workGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for len(groups) > 0 && len(all) < req.Limit {
+		n := slices.IndexFunc(groups, func(g group) bool { return g.priority != groups[0].priority })
+		if n < 0 {
+			n = len(groups)
+		}
+		found, err := b.candidatesOf(ctx, req, req.Limit-len(all), groups[:n])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+		groups = groups[n:]
+	}
+	return all, nil
+}
+
+// workGroups returns the campaigns and priorities that may have work, the
+// highest priority first.
+func (b *batch) workGroups(ctx context.Context) (groups []group, err error) {
+	err = b.c.query(ctx, func(rows *sql.Rows) error {
+		var g group
+		err := rows.Scan(&g.campaign, &g.priority)
+		groups = append(groups, g)
+		return err
+	}, "SELECT DISTINCT campaign, priority FROM depth WHERE n > 0 AND state IN "+workable+" ORDER BY priority DESC")
+	return groups, err
+}
+
+// candidatesOf looks into each campaign of one priority. So a paused campaign
+// of a million pieces is left out at no cost; each campaign with open work
+// costs some microseconds.
+func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []group) (all []candidate, err error) {
+	now := nanos(req.Now)
+	for _, g := range groups {
+		if slices.Contains(req.Skip, g.campaign) {
+			continue
+		}
+		err := b.c.query(ctx, func(rows *sql.Rows) error {
+			var one candidate
+			err := rows.Scan(append(one.dest(), &one.due)...)
+			all = append(all, one)
+			return err
+		}, "SELECT "+candidateColumns+` FROM records WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
+			AND version <= ? AND state IN `+workable+" ORDER BY due, id LIMIT ?",
+			g.campaign, g.priority, now, now, idempotency.RecordVersion, limit)
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.due, b.due), bytes.Compare(a.id, b.id)) })
+	return all[:min(limit, len(all))], nil
+}

@@ -1,0 +1,2 @@
+// Package sqlite keeps the ledger in one SQLite file.
+package sqlite

@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Inbox implements [idempotency.Engine].
+func (s *Store) Inbox() idempotency.Inbox { return inbox{s} }
+
+// inbox has the methods whose names the store needs for records.
+type inbox struct{ s *Store }
+
+const messageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
+
+func scanMessage(rows *sql.Rows) (*idempotency.Message, error) {
+	var m idempotency.Message
+	var mode, state string
+	var received, due, until int64
+	var header []byte
+	if err := rows.Scan(&m.ID, &m.Vendor, &m.Account, &mode, &m.Dedupe, &received, &state, &m.Fence, &due,
+		&m.Lease.Owner, &until, &m.Tries, &m.LastError, &header, &m.Body); err != nil {
+		return nil, err
+	}
+	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
+	m.ReceivedAt, m.Due, m.Lease.Until = fromNanos(received), fromNanos(due), fromNanos(until)
+	if header != nil {
+		if err := json.Unmarshal(header, &m.Header); err != nil {
+			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
+		}
+	}
+	return &m, nil
+}
+
+// Put implements [idempotency.Inbox].
+func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err error) {
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	in := *m
+	in.Prepare(i.s.clock)
+	var header any
+	if in.Header != nil {
+		text, err := json.Marshal(in.Header)
+		if err != nil {
+			return false, err
+		}
+		header = string(text)
+	}
+	due := nanos(in.Due)
+	err = i.s.direct(ctx, "put message", func(ctx context.Context, b *batch) error {
+		n, err := b.c.exec(ctx, `INSERT INTO messages (vendor, account, mode, dedupe, received, state, fence, due, visible,
+			lease_owner, lease_until, tries, last_error, header, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			in.Vendor, in.Account, string(in.Mode), in.Dedupe, nanos(in.ReceivedAt), string(in.State), int64(in.Fence), due, due,
+			int64(never), in.Tries, in.LastError, header, nullable(in.Body))
+		if err != nil {
+			return err
+		}
+		if fresh = n > 0; fresh {
+			b.dirty = true
+			b.saw(in.ReceivedAt)
+		}
+		_, err = b.c.queryRow(ctx, []any{&in.ID}, "SELECT id FROM messages WHERE vendor = ? AND account = ? AND dedupe = ?",
+			in.Vendor, in.Account, in.Dedupe)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if fresh {
+		*m = in
+	} else {
+		m.ID = in.ID
+	}
+	return fresh, nil
+}
+
+// Claim implements [idempotency.Inbox].
+func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed []*idempotency.Message, err error) {
+	if req.Limit <= 0 {
+		return nil, nil
+	}
+	err = i.s.direct(ctx, "claim message", func(ctx context.Context, b *batch) error {
+		claimed = nil
+		if err := b.c.query(ctx, func(rows *sql.Rows) error {
+			m, err := scanMessage(rows)
+			claimed = append(claimed, m)
+			return err
+		}, "SELECT "+messageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", nanos(req.Now), req.Limit); err != nil {
+			return err
+		}
+		until := nanos(req.Now.Add(req.Lease))
+		for _, m := range claimed {
+			b.dirty = true
+			m.Fence++
+			m.Lease = idempotency.Lease{Owner: req.Owner, Until: fromNanos(until)}
+			if _, err := b.c.exec(ctx, "UPDATE messages SET fence = ?1, lease_owner = ?2, lease_until = ?3, visible = max(due, ?3) WHERE id = ?4",
+				int64(m.Fence), req.Owner, until, int64(m.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return claimed, nil
+}
+
+// List implements [idempotency.Inbox].
+func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	return func(yield func(*idempotency.Message, error) bool) {
+		left := q.Limit
+		for {
+			var page []*idempotency.Message
+			err := i.s.read(ctx, "list messages", func(c *conn) error {
+				return c.query(ctx, func(rows *sql.Rows) error {
+					m, err := scanMessage(rows)
+					page = append(page, m)
+					return err
+				}, "SELECT "+messageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT ?3", int64(q.After), q.Vendor, pageSize)
+			})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, m := range page {
+				q.After = m.ID
+				if len(q.States) > 0 && !slices.Contains(q.States, m.State) {
+					continue
+				}
+				if !yield(m, nil) {
+					return
+				}
+				if left--; left == 0 {
+					return
+				}
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+// Purge implements [idempotency.Inbox].
+func (i inbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	return i.s.bites(ctx, "purge", limit, func(ctx context.Context, b *batch, most int) (int, error) {
+		n, err := b.c.exec(ctx, `UPDATE messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM messages
+			WHERE received < ? AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT ?)`,
+			nanos(before), most)
+		return int(n), err
+	})
+}

@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// checkLength finds a database file that was cut off: SQLite would notice only
+// when it needs a page that is gone. A log beside the file may hold what is
+// missing, so then it is left to the engine.
+func checkLength(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return nil
+	}
+	var header [32]byte
+	if _, err := io.ReadFull(f, header[:]); err != nil || string(header[:15]) != "SQLite format 3" {
+		return nil // the engine says it better
+	}
+	page := int64(binary.BigEndian.Uint16(header[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	if want := int64(binary.BigEndian.Uint32(header[28:])) * page; info.Size() < want {
+		return fmt.Errorf("%w: the file has %d of %d bytes: it was cut off; restore a backup, then recover", idempotency.ErrCorrupt, info.Size(), want)
+	}
+	return nil
+}
+
+// checkBase finds a database file that was put back beside the log of a newer
+// one: SQLite would mix the two. It reads the main file without the log, and
+// compares how far it has come with how far the log says it has.
+func (s *Store) checkBase(ctx context.Context) error {
+	var base int64
+	err := s.read(ctx, "open", func(c *conn) error {
+		_, err := c.queryRow(ctx, []any{&base}, "SELECT base FROM ledger")
+		return err
+	})
+	if err != nil || base == 0 {
+		return err
+	}
+	bare, err := sql.Open(driverName, dsn(s.path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))
+	if err != nil {
+		return err
+	}
+	defer bare.Close()
+	var commits int64
+	if err := bare.QueryRowContext(ctx, "SELECT commits FROM ledger").Scan(&commits); err != nil {
+		return nil //nolint:nilerr // a crash in the middle of a checkpoint leaves the main file unreadable by itself
+	}
+	if commits < base {
+		return fmt.Errorf("%w: the database file is older than the log beside it: restore it again, and remove its -wal and -shm files", idempotency.ErrCorrupt)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Option changes how a store is opened.
+type Option interface{ apply(*settings) }
+
+type optionFunc func(*settings)
+
+func (f optionFunc) apply(s *settings) { f(s) }
+
+type settings struct {
+	mode     postproof.Mode
+	clock    postproof.Clock
+	blobDir  string
+	readOnly bool
+	readers  int
+	busy     time.Duration
+}
+
+func newSettings(opts []Option) settings {
+	s := settings{clock: postproof.SystemClock(), readers: 4, busy: 10 * time.Second}
+	for _, o := range opts {
+		o.apply(&s)
+	}
+	return s
+}
+
+// WithMode says which mode the ledger has. It is needed to create one, which
+// fixes the mode for ever; opening a ledger of another mode is an error.
+func WithMode(mode postproof.Mode) Option { return optionFunc(func(s *settings) { s.mode = mode }) }
+
+// WithClock sets the clock; the default is the machine's. It stamps what
+// callers leave out, and the creation.
+func WithClock(clock postproof.Clock) Option {
+	return optionFunc(func(s *settings) { s.clock = clock })
+}
+
+// WithBlobDir sets the folder of the artwork. The default is the database's
+// path with "-blobs" added. It is made when it is not there.
+func WithBlobDir(dir string) Option { return optionFunc(func(s *settings) { s.blobDir = dir }) }
+
+// WithReadOnly opens an existing ledger for looking only: every write returns
+// [ErrReadOnly], and the marker beside the file is left alone. Other processes
+// may work on the ledger meanwhile.
+func WithReadOnly() Option { return optionFunc(func(s *settings) { s.readOnly = true }) }
+
+// WithReaders sets how many reads run at the same time, beside the one writer;
+// the default is 4. Each holds a connection of some megabytes.
+func WithReaders(n int) Option { return optionFunc(func(s *settings) { s.readers = max(1, n) }) }
+
+// WithBusyTimeout sets how long a write waits for another process; the default
+// is 10 seconds.
+func WithBusyTimeout(d time.Duration) Option { return optionFunc(func(s *settings) { s.busy = d }) }

@@ -1,0 +1,154 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+const (
+	// applicationID marks the file as one of ours: "PPRF".
+	applicationID = 0x50505246
+	// schemaVersion is the newest schema that this version knows.
+	schemaVersion = 1
+)
+
+// migrations has the step to each version, in order. A step is never changed
+// after a release; what is wrong in it is mended by another one.
+func migrations() []string { return []string{schema1} }
+
+const schema1 = `
+CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL) STRICT;
+
+-- Who the ledger is, and how far it has come: one row.
+CREATE TABLE ledger (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  namespace   TEXT    NOT NULL,
+  mode        TEXT    NOT NULL,
+  created     INTEGER NOT NULL,
+  epoch       TEXT    NOT NULL, -- of the present history
+  recovered   TEXT    NOT NULL, -- the epoch that was accepted last
+  session     INTEGER NOT NULL, -- grows at every open
+  commits     INTEGER NOT NULL, -- grows with every transaction
+  base        INTEGER NOT NULL, -- commits that are in the main file for sure
+  newest      INTEGER NOT NULL, -- newest time
+  last_record INTEGER NOT NULL,
+  last_entry  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE records (
+  num         INTEGER PRIMARY KEY,
+  id          BLOB    NOT NULL,
+  fence       INTEGER NOT NULL,
+  version     INTEGER NOT NULL,
+  state       TEXT    NOT NULL,
+  campaign    TEXT    NOT NULL,
+  priority    INTEGER NOT NULL,
+  due         INTEGER NOT NULL,
+  visible     INTEGER,          -- when it may be claimed; NULL: never
+  lease_owner TEXT    NOT NULL,
+  lease_until INTEGER NOT NULL,
+  prune_at    INTEGER,          -- last update of a final record that is no tombstone
+  links       TEXT    NOT NULL, -- vendors, references, vendor ids
+  data        TEXT    NOT NULL, -- the record as JSON, without job, fence and lease
+  job         BLOB
+) STRICT;
+CREATE UNIQUE INDEX records_id ON records (id);
+-- What is changed with every step of a job is this one index only.
+CREATE INDEX records_queue ON records (campaign, priority, due, id, visible) WHERE visible IS NOT NULL;
+CREATE INDEX records_campaign ON records (campaign);
+CREATE INDEX records_rare ON records (state) WHERE state NOT IN ('planned', 'sending', 'accepted', 'done');
+CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;
+
+CREATE TABLE refs (ref TEXT PRIMARY KEY, num INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE pieces (vendor_id TEXT, vendor TEXT, num INTEGER, PRIMARY KEY (vendor_id, vendor, num)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entries (
+  seq  INTEGER PRIMARY KEY,
+  num  INTEGER NOT NULL, -- the record; 0 for the whole ledger, and for ids without a record
+  kind TEXT    NOT NULL,
+  data TEXT    NOT NULL
+) STRICT;
+CREATE INDEX entries_record ON entries (num);
+
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE depth (
+  campaign TEXT, state TEXT, priority INTEGER, n INTEGER NOT NULL,
+  PRIMARY KEY (campaign, state, priority)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE messages (
+  id          INTEGER PRIMARY KEY,
+  vendor      TEXT    NOT NULL,
+  account     TEXT    NOT NULL,
+  mode        TEXT    NOT NULL,
+  dedupe      TEXT    NOT NULL,
+  received    INTEGER NOT NULL,
+  state       TEXT    NOT NULL,
+  fence       INTEGER NOT NULL,
+  due         INTEGER NOT NULL,
+  visible     INTEGER NOT NULL,
+  lease_owner TEXT    NOT NULL,
+  lease_until INTEGER NOT NULL,
+  tries       INTEGER NOT NULL,
+  last_error  TEXT    NOT NULL,
+  header      TEXT,   -- JSON
+  body        BLOB
+) STRICT;
+CREATE UNIQUE INDEX messages_dedupe ON messages (vendor, account, dedupe);
+CREATE INDEX messages_waiting ON messages (id, visible) WHERE state = 'waiting';
+CREATE INDEX messages_purge ON messages (received) WHERE state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL);
+`
+
+// newerError says what to do about a database of a later version.
+func newerError(have int64) error {
+	return fmt.Errorf("%w: the database has schema %d, this version knows %d: upgrade the library, or restore the copy made before the upgrade",
+		idempotency.ErrNewer, have, schemaVersion)
+}
+
+// schemaOf returns the schema's version, 0 for an empty file, and an error for
+// a database that is not ours.
+func (c *conn) schemaOf(ctx context.Context) (int64, error) {
+	var version, app, tables int64
+	for text, dest := range map[string]*int64{
+		"PRAGMA user_version":                &version,
+		"PRAGMA application_id":              &app,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		if err := c.c.QueryRowContext(ctx, text).Scan(dest); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case tables == 0 && app == 0 && version == 0:
+		return 0, nil
+	case app != applicationID:
+		return 0, errNotLedger
+	case version > schemaVersion:
+		return 0, newerError(version)
+	}
+	return version, nil
+}
+
+// migrate brings the schema up to date. The caller holds the write lock.
+func (c *conn) migrate(ctx context.Context, have, now int64) error {
+	for i, step := range migrations() {
+		version := int64(i + 1)
+		if version <= have {
+			continue
+		}
+		if _, err := c.c.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("migration to schema %d: %w", version, err)
+		}
+		if _, err := c.exec(ctx, "INSERT INTO migrations VALUES (?, ?)", version, now); err != nil {
+			return err
+		}
+		if _, err := c.c.ExecContext(ctx, "PRAGMA user_version = "+itoa(version)); err != nil {
+			return err
+		}
+	}
+	_, err := c.c.ExecContext(ctx, "PRAGMA application_id = "+itoa(applicationID))
+	return err
+}

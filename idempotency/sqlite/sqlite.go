@@ -1,0 +1,332 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/ncruces/go-sqlite3/driver" // the default engine, pure Go
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// driverName is what the default engine calls itself.
+const driverName = "sqlite3"
+
+// Store is a ledger in one SQLite file. It implements [idempotency.Engine]:
+// make one with [Open] or [New], and [Store.Close] it. It is safe for
+// concurrent use, and several processes may have the same file open.
+type Store struct {
+	settings
+	db      *sql.DB
+	owned   bool
+	path    string
+	writer  *writer // nil when reading only
+	readers chan *conn
+	opened  int // readers
+	marker  *marker
+	closed  chan struct{}
+	close   func() error
+}
+
+var _ idempotency.Engine = (*Store)(nil)
+
+// Open opens the ledger at the path, or makes one, which needs [WithMode]. The
+// folder must exist and be on a local disk. Beside the file there will be
+// those of SQLite (-wal, -shm), the marker (-epoch), and the artwork (-blobs).
+//
+// Errors: [idempotency.ErrNewer] for a database of a later version,
+// [idempotency.ErrCorrupt] for one that is damaged; others say what is wrong
+// and what to do.
+func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
+	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
+		return nil, errors.New("sqlite: open: want the path of a file; for a ledger without one use idempotency.NewMemory")
+	}
+	set := newSettings(opts)
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	if set.readOnly {
+		if _, err := os.Stat(full); err != nil {
+			return nil, fmt.Errorf("sqlite: open: %w", err)
+		}
+	}
+	if err := checkLength(full); err != nil {
+		return nil, explain("open", err)
+	}
+	query := url.Values{"_pragma": {"busy_timeout(" + itoa(set.busy.Milliseconds()) + ")"}}
+	if set.readOnly {
+		query.Set("mode", "ro")
+	}
+	db, err := sql.Open(driverName, dsn(full, query))
+	if err != nil {
+		return nil, explain("open", err)
+	}
+	s, err := open(ctx, db, set)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.owned = true
+	if err := s.checkBase(ctx); err != nil {
+		return nil, errors.Join(explain("open", err), s.Close())
+	}
+	return s, nil
+}
+
+func dsn(path string, query url.Values) string {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}
+	return u.String()
+}
+
+// New opens the ledger in a database of the caller's: another driver, or other
+// settings of it. It keeps some connections of db until [Store.Close], one for
+// the writer and one for each reader, sets their pragmas, and leaves db open.
+//
+// The data source must be a file. A database file that was put back beside a
+// newer log is not recognized, as [Open] does.
+func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
+	return open(ctx, db, newSettings(opts))
+}
+
+func open(ctx context.Context, db *sql.DB, set settings) (_ *Store, err error) {
+	if set.mode != "" {
+		if err := set.mode.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	s := &Store{settings: set, db: db, closed: make(chan struct{}), readers: make(chan *conn, set.readers)}
+	s.close = sync.OnceValue(s.shut)
+	defer func() {
+		if err != nil {
+			err = errors.Join(explain("open", err), s.Close())
+		}
+	}()
+	first, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if set.readOnly {
+		s.lend(first)
+		if err := s.openReader(ctx, first); err != nil {
+			return nil, err
+		}
+	} else {
+		s.writer = &writer{conn: first}
+		if err := s.openWriter(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for s.opened < set.readers {
+		c, err := s.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.lend(c)
+		if err := c.pragma(ctx, set.busy, readerCacheKiB, false); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.openBlobs()
+}
+
+// lend adds a reader.
+func (s *Store) lend(c *conn) {
+	s.opened++
+	s.readers <- c
+}
+
+func (s *Store) connect(ctx context.Context) (*conn, error) {
+	c, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c: c, stmts: make(map[stmtKey]*sql.Stmt)}, nil
+}
+
+// findPath asks the engine for the file: it knows, whoever named it.
+func (s *Store) findPath(ctx context.Context, c *conn) error {
+	var path sql.NullString
+	found, err := c.queryRow(ctx, []any{&path}, "SELECT file FROM pragma_database_list WHERE name = 'main'")
+	if err != nil {
+		return err
+	}
+	if !found || path.String == "" {
+		return errors.New("the database is not a file; for a ledger without one use idempotency.NewMemory")
+	}
+	s.path = path.String
+	return nil
+}
+
+func (s *Store) openReader(ctx context.Context, c *conn) error {
+	if err := c.pragma(ctx, s.busy, readerCacheKiB, false); err != nil {
+		return err
+	}
+	if err := s.findPath(ctx, c); err != nil {
+		return err
+	}
+	switch version, err := c.schemaOf(ctx); {
+	case err != nil:
+		return err
+	case version == 0:
+		return errNotLedger
+	}
+	var mode string
+	if _, err := c.queryRow(ctx, []any{&mode}, "SELECT mode FROM ledger"); err != nil {
+		return err
+	}
+	return s.checkMode(mode)
+}
+
+func (s *Store) checkMode(have string) error {
+	if s.mode != "" && string(s.mode) != have {
+		return fmt.Errorf("the ledger's mode is %q and stays so, not %q: use another file for the other mode", have, string(s.mode))
+	}
+	return nil
+}
+
+func (s *Store) openWriter(ctx context.Context) error {
+	w := s.writer
+	if _, err := w.c.ExecContext(ctx, "PRAGMA busy_timeout = "+itoa(s.busy.Milliseconds())); err != nil {
+		return err
+	}
+	if err := s.findPath(ctx, w.conn); err != nil {
+		return err
+	}
+	// A database of someone else's is left as it is.
+	if _, err := w.schemaOf(ctx); err != nil {
+		return err
+	}
+	if err := s.enterWAL(ctx); err != nil {
+		return err
+	}
+	if err := w.locked(ctx, true, func(c *conn) error { return s.prepare(ctx, c) }); err != nil {
+		return err
+	}
+	if err := s.startSession(ctx); err != nil {
+		return err
+	}
+	w.path, w.marker, w.inode = s.path, s.marker, s.marker.last.Inode
+	w.start()
+	return nil
+}
+
+// enterWAL sets the pragmas. Changing the journal mode takes the whole file
+// for a moment, and SQLite does not wait for that by itself.
+func (s *Store) enterWAL(ctx context.Context) error {
+	for until := time.Now().Add(s.busy); ; {
+		err := s.writer.pragma(ctx, s.busy, writerCacheKiB, true)
+		if err == nil || !strings.Contains(err.Error(), "locked") || time.Now().After(until) {
+			return err
+		}
+		if err := postproof.Sleep(ctx, postproof.SystemClock(), 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// prepare makes the ledger, or brings it up to date.
+func (s *Store) prepare(ctx context.Context, c *conn) error {
+	have, err := c.schemaOf(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.clock.Now().UnixNano()
+	if have == 0 {
+		if s.mode == "" {
+			return errors.New("there is no ledger yet: to make one, say with WithMode which mode it has for ever")
+		}
+		if m, found, err := readMarker(s.path); err != nil {
+			return err
+		} else if found && m.Session > 0 {
+			return errOrphan
+		}
+	}
+	if have < schemaVersion {
+		if err := c.migrate(ctx, have, now); err != nil {
+			return err
+		}
+	}
+	if have == 0 {
+		epoch := newEpoch()
+		if _, err := c.exec(ctx, `INSERT INTO ledger VALUES (1, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0)`,
+			string(idempotency.NewNamespace()), string(s.mode), now, epoch, epoch, int64(never)); err != nil {
+			return err
+		}
+	}
+	var mode string
+	found, err := c.queryRow(ctx, []any{&mode}, "SELECT mode FROM ledger")
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: the ledger has lost its row", idempotency.ErrCorrupt)
+	}
+	return s.checkMode(mode)
+}
+
+// Close waits for the operations under way and closes the ledger; operations
+// that come later return [idempotency.ErrClosed]. It may be called more than
+// once.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	close(s.closed)
+	var errs []error
+	if w := s.writer; w != nil {
+		if w.combiner != nil {
+			w.combiner.Close()
+			if w.stillThere() == nil {
+				errs = append(errs, s.syncMarker(context.Background()))
+			}
+		}
+	}
+	for range s.opened {
+		errs = append(errs, (<-s.readers).close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.conn.close())
+	}
+	if s.marker != nil {
+		errs = append(errs, s.marker.close())
+	}
+	if s.owned {
+		errs = append(errs, s.db.Close())
+	}
+	return explain("close", errors.Join(errs...))
+}
+
+// read lends a reader's connection to fn.
+func (s *Store) read(ctx context.Context, doing string, fn func(*conn) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-s.closed:
+		return idempotency.ErrClosed
+	default:
+	}
+	select {
+	case c := <-s.readers:
+		defer func() { s.readers <- c }()
+		if err := fn(c); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return explain(doing, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.closed:
+		return idempotency.ErrClosed
+	}
+}

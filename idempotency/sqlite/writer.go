@@ -1,0 +1,227 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/combine"
+)
+
+// maxBatch is how many changes one transaction has at most; an operation that
+// is taken is not divided.
+const maxBatch = 512
+
+// operation is what a caller asks of the writer. Its steps may be run more
+// than once, when the transaction of its batch failed.
+type operation interface {
+	// weight is how many changes it makes, about.
+	weight() int
+	// apply does the work inside the transaction. An error undoes the
+	// transaction: that a change may not be made is no error.
+	apply(ctx context.Context, b *batch) error
+	// settle keeps the error for the caller; nil when all is durable.
+	settle(err error)
+}
+
+// outcome is an operation's error.
+type outcome struct{ err error }
+
+func (o *outcome) settle(err error) { o.err = err }
+
+// directOp works on the database itself, after the changes of its batch.
+type directOp struct {
+	outcome
+	do func(ctx context.Context, b *batch) error
+}
+
+func (o *directOp) weight() int { return 16 }
+
+func (o *directOp) apply(ctx context.Context, b *batch) error {
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	b.forget() // it goes past what is loaded
+	return o.do(ctx, b)
+}
+
+// writer is the only one who writes: one connection, and one goroutine that
+// takes what callers have queued.
+type writer struct {
+	*conn
+	combiner *combine.Combiner[operation]
+	batch    *batch
+	head     head // after the last commit of ours
+	path     string
+	inode    string
+	marker   *marker
+	// idle counts commits since the last look at the log.
+	idle int
+}
+
+func (w *writer) start() {
+	w.batch = newBatch(w.conn)
+	w.combiner = combine.New(combine.Config[operation]{
+		Run: w.run, Idle: w.checkpoint, Weight: operation.weight, MaxWeight: maxBatch,
+	})
+}
+
+// run carries out the operations in one transaction. If it fails before its
+// commit, which no change should be able to cause, each gets a transaction of
+// its own. If the commit itself fails nobody can know, and nothing is run
+// again.
+func (w *writer) run(ops []operation) {
+	ctx := context.Background()
+	err, unknown := w.transact(ctx, ops)
+	if err == nil || unknown || len(ops) == 1 {
+		for _, op := range ops {
+			op.settle(err)
+		}
+		return
+	}
+	for _, op := range ops {
+		err, _ := w.transact(ctx, []operation{op})
+		op.settle(err)
+	}
+}
+
+// transact reports with unknown that the transaction may have been made
+// although there is an error.
+//
+//nolint:revive // the error comes first: unknown qualifies it
+func (w *writer) transact(ctx context.Context, ops []operation) (err error, unknown bool) { //nolint:staticcheck // as above
+	if err := w.stillThere(); err != nil {
+		return err, false
+	}
+	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err, false
+	}
+	b := w.batch
+	if err := w.work(ctx, b, ops); err != nil {
+		b.forget()
+		_, rollback := w.exec(ctx, "ROLLBACK")
+		return errors.Join(err, rollback), false
+	}
+	if _, err := w.exec(ctx, "COMMIT"); err != nil {
+		// An engine that could not commit may still be inside the transaction.
+		_, _ = w.exec(ctx, "ROLLBACK")
+		return fmt.Errorf("commit: %w", err), true
+	}
+	if !b.dirty {
+		return nil, false
+	}
+	alone := b.head.commits == w.head.commits+1
+	w.head = b.head
+	w.idle++
+	if err := w.marker.note(b.head.commits, alone); err != nil {
+		// The transaction is durable, but a backup restored from now on might
+		// not be noticed: say so to the callers, who read what is there.
+		return fmt.Errorf("marker: %w", err), true
+	}
+	return nil, false
+}
+
+func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
+	if err := b.begin(ctx); err != nil {
+		return err
+	}
+	if b.head.commits < w.head.commits {
+		return ErrReplaced // by an older one, in place
+	}
+	for _, op := range ops {
+		if c, ok := op.(*commitOp); ok {
+			if err := c.load(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	for _, op := range ops {
+		if c, ok := op.(*commitOp); ok {
+			if err := c.loadMore(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	// Changes come first, so that what was loaded for them stays true.
+	for _, changes := range []bool{true, false} {
+		for _, op := range ops {
+			if _, ok := op.(*commitOp); ok == changes {
+				if err := op.apply(ctx, b); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return b.finish(ctx)
+}
+
+// stillThere returns an error when the path leads to another file than the one
+// that is open: what is written to that one is lost.
+func (w *writer) stillThere() error {
+	info, err := os.Stat(w.path)
+	if err != nil {
+		return errors.Join(ErrReplaced, err)
+	}
+	if inode, _ := fileID(info); inode != w.inode {
+		return ErrReplaced
+	}
+	return nil
+}
+
+// checkpointEvery is how many commits pass between two looks at the log.
+const checkpointEvery = 1024
+
+// checkpoint moves the log into the main file now and then, and remembers how
+// far that is for sure: a database file that was put back beside a newer log
+// is found out by it. It runs after the callers were answered.
+func (w *writer) checkpoint() {
+	if w.idle < checkpointEvery {
+		return
+	}
+	w.idle = 0
+	var busy, log, done int64
+	found, err := w.queryRow(context.Background(), []any{&busy, &log, &done}, "PRAGMA wal_checkpoint(PASSIVE)")
+	if err == nil && found && busy == 0 && log == done {
+		w.batch.based = w.head.commits
+	}
+}
+
+// locked runs fn with the write lock, outside the combiner.
+func (w *writer) locked(ctx context.Context, commit bool, fn func(*conn) error) error {
+	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := fn(w.conn); err != nil {
+		_, rollback := w.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		return errors.Join(err, rollback)
+	}
+	end := "COMMIT"
+	if !commit {
+		end = "ROLLBACK"
+	}
+	_, err := w.exec(ctx, end)
+	return err
+}
+
+// do runs an operation and returns its error.
+func (s *Store) do(ctx context.Context, doing string, op operation, result *outcome) error {
+	if s.settings.readOnly {
+		return ErrReadOnly
+	}
+	ok, err := s.writer.combiner.Do(ctx, op)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return idempotency.ErrClosed
+	}
+	return explain(doing, result.err)
+}
+
+// direct runs fn inside a transaction of the writer.
+func (s *Store) direct(ctx context.Context, doing string, fn func(context.Context, *batch) error) error {
+	op := &directOp{do: fn}
+	return s.do(ctx, doing, op, &op.outcome)
+}
