@@ -62,15 +62,21 @@ func (b *BodyBuilder) Build(encoder, contentType string, open func(context.Conte
 	body := b.body
 	body.Encoder, body.ContentType, body.open = encoder, contentType, open
 	h := sha256.New()
-	io.WriteString(h, encoder+"\n"+contentType+"\n")
+	var line [160]byte // room for everything but the longest content types
+	head := append(append(append(append(line[:0], encoder...), '\n'), contentType...), '\n')
 	for _, s := range body.segments {
 		if s.blob.IsZero() {
-			io.WriteString(h, "bytes "+strconv.Itoa(len(s.fixed))+"\n")
+			head = append(strconv.AppendInt(append(head, "bytes "...), int64(len(s.fixed)), 10), '\n')
+			h.Write(head)
 			h.Write(s.fixed)
 		} else {
-			io.WriteString(h, "blob "+s.blob.Digest+" "+itoa(s.blob.Size)+"\n")
+			head = append(append(append(head, "blob "...), s.blob.Digest...), ' ')
+			head = append(strconv.AppendInt(head, s.blob.Size, 10), '\n')
+			h.Write(head)
 		}
+		head = head[:0]
 	}
+	h.Write(head) // when there are no segments
 	var sum [sha256.Size]byte
 	body.digest = hex.EncodeToString(h.Sum(sum[:0]))
 	return &body
@@ -175,5 +181,3 @@ func (r *bodyReader) closeCurrent() error {
 
 // Close implements [io.Closer].
 func (r *bodyReader) Close() error { return r.closeCurrent() }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -3,8 +3,6 @@ package vendors
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -29,7 +27,7 @@ const (
 // the vendor named count. What changes when the piece is mailed (send date,
 // priority) or how it is filed (campaign, metadata) does not count.
 func ContentDigest(vendor string, job *postproof.Job) string {
-	c := canonical{sha256.New()}
+	c := canonical{make([]byte, 0, 768)}
 	c.address(job.To)
 	c.address(job.From)
 	c.text(string(job.Class))
@@ -41,35 +39,37 @@ func ContentDigest(vendor string, job *postproof.Job) string {
 		}
 		c.artwork(vendor, job.Piece.Art())
 	}
-	return (contentVersion + hex.EncodeToString(c.Sum(nil)))[:contentLength]
+	sum := sha256.Sum256(c.bytes)
+	return string(hex.AppendEncode([]byte(contentVersion), sum[:])[:contentLength])
 }
 
-// canonical writes values so that no two sequences of them give the same
-// bytes: each is preceded by its length.
-type canonical struct{ hash.Hash }
+// canonical collects values so that no two sequences of them give the same
+// bytes: each is preceded by its length. All of them are hashed at once, which
+// costs one allocation where a hash that is written to costs two a value.
+type canonical struct{ bytes []byte }
 
-func (c canonical) text(s string) {
-	io.WriteString(c, strconv.Itoa(len(s))+":")
-	io.WriteString(c, s)
+func (c *canonical) text(s string) {
+	c.bytes = strconv.AppendInt(c.bytes, int64(len(s)), 10)
+	c.bytes = append(append(c.bytes, ':'), s...)
 }
 
-func (c canonical) flags(flags ...bool) {
+func (c *canonical) flags(flags ...bool) {
 	for _, f := range flags {
 		c.text(strconv.FormatBool(f))
 	}
 }
 
-func (c canonical) address(a postproof.Address) {
+func (c *canonical) address(a postproof.Address) {
 	c.flags(!a.IsZero())
 	if a.IsZero() {
 		return
 	}
-	for _, s := range []string{a.Name, a.Company, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.CountryCode()} {
+	for _, s := range [...]string{a.Name, a.Company, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.CountryCode()} {
 		c.text(s)
 	}
 }
 
-func (c canonical) artwork(vendor string, art postproof.Artwork) {
+func (c *canonical) artwork(vendor string, art postproof.Artwork) {
 	if art == nil {
 		c.text("")
 		return
@@ -95,16 +95,17 @@ func (c canonical) artwork(vendor string, art postproof.Artwork) {
 	}
 }
 
-func (c canonical) markup(inline string, blob postproof.Blob) {
+func (c *canonical) markup(inline string, blob postproof.Blob) {
 	if inline == "" {
 		c.text(blob.Digest)
 		return
 	}
 	sum := sha256.Sum256([]byte(inline))
-	c.text(hex.EncodeToString(sum[:]))
+	c.bytes = append(strconv.AppendInt(c.bytes, 2*sha256.Size, 10), ':')
+	c.bytes = hex.AppendEncode(c.bytes, sum[:])
 }
 
-func (c canonical) file(f postproof.File) {
+func (c *canonical) file(f postproof.File) {
 	c.text(f.URL)
 	c.text(f.Blob.Digest)
 }

@@ -1,6 +1,7 @@
 package vendors
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -58,5 +59,6 @@ func PostalFact(code string) string {
 
 // SizeFact returns a canonical form of a size: both edges in micrometers.
 func SizeFact(s postproof.Size) string {
-	return itoa(int64(s.Short)) + "x" + itoa(int64(s.Long))
+	var b [48]byte
+	return string(strconv.AppendInt(append(strconv.AppendInt(b[:0], int64(s.Short), 10), 'x'), int64(s.Long), 10))
 }
