@@ -26,6 +26,17 @@ func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (postproof.B
 	return b, nil
 }
 
+var errTooLarge = errors.New("markup is too large")
+
+// artworkError wraps an error of stow or fill: the job's fault, or the store's.
+func artworkError(op string, err error) error {
+	code := postproof.CodeUnavailable
+	if errors.Is(err, errTooLarge) {
+		code = postproof.CodeInvalidArgument
+	}
+	return &postproof.Error{Code: code, Delivery: postproof.NotSent, Op: op, Err: err}
+}
+
 // artworks moves inline markup into the blob store and back. Campaigns use one
 // artwork for many jobs, so the latest stay in memory.
 type artworks struct {
@@ -54,23 +65,24 @@ func (a *artworks) stow(ctx context.Context, job *postproof.Job) (postproof.Job,
 		return *job, nil
 	}
 	var err error
-	if html.Front, html.FrontBlob, err = a.put(ctx, html.Front, html.FrontBlob); err != nil {
+	if html.FrontBlob, err = a.put(ctx, html.Front, html.FrontBlob); err != nil {
 		return postproof.Job{}, err
 	}
-	if html.Back, html.BackBlob, err = a.put(ctx, html.Back, html.BackBlob); err != nil {
+	if html.BackBlob, err = a.put(ctx, html.Back, html.BackBlob); err != nil {
 		return postproof.Job{}, err
 	}
+	html.Front, html.Back = "", ""
 	out := *job
 	out.Piece = job.Piece.WithArt(html)
 	return out, nil
 }
 
-func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) (string, postproof.Blob, error) {
+func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) (postproof.Blob, error) {
 	if markup == "" {
-		return "", blob, nil
+		return blob, nil
 	}
 	if len(markup) > maxMarkup {
-		return "", blob, fmt.Errorf("markup of %d bytes: at most %d are allowed; give a PDF instead", len(markup), maxMarkup)
+		return blob, fmt.Errorf("%w: %d bytes, at most %d are allowed; give a PDF instead", errTooLarge, len(markup), maxMarkup)
 	}
 	sum := sha256.Sum256([]byte(markup))
 	b := postproof.Blob{Digest: hex.EncodeToString(sum[:]), Size: int64(len(markup))}
@@ -78,10 +90,10 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	known := a.stored[sum]
 	a.mu.Unlock()
 	if known {
-		return "", b, nil
+		return b, nil
 	}
 	if _, err := a.store.Put(ctx, strings.NewReader(markup)); err != nil {
-		return "", blob, fmt.Errorf("store the artwork: %w", err)
+		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
 	a.mu.Lock()
 	if len(a.stored) >= maxStored {
@@ -90,7 +102,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	a.stored[sum] = true
 	a.mu.Unlock()
 	a.remember(b.Digest, markup)
-	return "", b, nil
+	return b, nil
 }
 
 // fill returns the job with its markup inline, as adapters want it.
@@ -123,7 +135,7 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 		return markup, nil
 	}
 	if b.Size > maxMarkup {
-		return "", fmt.Errorf("markup of %d bytes is larger than %d", b.Size, maxMarkup)
+		return "", fmt.Errorf("%w: %d bytes, at most %d are allowed", errTooLarge, b.Size, maxMarkup)
 	}
 	rc, err := a.store.Open(ctx, b)
 	if err != nil {

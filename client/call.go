@@ -18,7 +18,7 @@ import (
 type call struct {
 	c *Client
 	v *vendor
-	// notAfter bounds every send of the call; zero is no bound.
+	// notAfter bounds every send of the call, on the clock; zero is no bound.
 	notAfter time.Time
 	// join and sends are over the submit requests only.
 	join  postproof.Delivery
@@ -29,10 +29,55 @@ type call struct {
 
 // Do implements [vendors.Doer].
 func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+	returned := false
+	defer func() {
+		if !returned && req.Op == postproof.OpSubmit {
+			// A panic of the adapter's judge, or of what reads the artwork: bytes
+			// may have gone out, and nobody counted them.
+			k.join = k.join.Join(postproof.Unknown)
+		}
+	}()
+	resp, err := k.do(ctx, req)
+	if req.Op == postproof.OpSubmit {
+		delivery := postproof.DeliveryOf(err)
+		if err == nil {
+			// The vendor answered well; whether it has the piece the adapter reads.
+			delivery = postproof.Unknown
+		}
+		k.join = k.join.Join(delivery)
+	}
+	returned = true
+	return resp, err
+}
+
+func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
 	group := req.Op.Group()
 	if err := k.throttle(ctx, group, req.Op); err != nil {
-		return nil, k.joined(req, err)
+		return nil, err
 	}
+	last := &vendors.Response{}
+	rr := k.request(ctx, req, last)
+	resp, err := k.v.sender.Do(ctx, &rr)
+	sends, attempts := 0, 0
+	if resp != nil {
+		last.Status, last.Header, last.Body, last.Sends = resp.Status, resp.Header, resp.Body, resp.Sends
+		sends, attempts = resp.Sends, len(resp.Attempts)
+	}
+	if a, ok := errors.AsType[*retry.AttemptsError](err); ok {
+		sends, attempts = a.Sends, len(a.Attempts)
+	}
+	if req.Op == postproof.OpSubmit {
+		k.sends += sends
+	}
+	k.learn(group, last, err, attempts)
+	if err != nil && last.Status == 0 {
+		last = nil
+	}
+	return last, err
+}
+
+// request is the adapter's request as the retries below take it.
+func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) retry.Request {
 	header := req.Header
 	if req.ContentType != "" {
 		header = header.Clone()
@@ -48,7 +93,6 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	if req.Open != nil {
 		rr.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }
 	}
-	last := &vendors.Response{}
 	judge := req.Judge
 	if judge == nil {
 		judge = vendors.JudgeStatus
@@ -57,58 +101,38 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 		*last = vendors.Response{Status: status, Header: h, Body: body}
 		return judge(last)
 	}
-	resp, err := k.v.sender.Do(ctx, &rr)
-	if resp != nil {
-		last.Status, last.Header, last.Body, last.Sends = resp.Status, resp.Header, resp.Body, resp.Sends
-	}
-	if last.Header != nil {
-		k.v.limits.read(group, last.Header, k.c.clock.Now())
-		k.date = last.Time()
-	}
-	sends := last.Sends
-	if err != nil {
-		if a, ok := errors.AsType[*retry.AttemptsError](err); ok {
-			sends = a.Sends
-		}
-		k.after = max(k.after, postproof.RetryAfterOf(err))
-		if postproof.CodeOf(err) == postproof.CodeRateLimited && k.after > 0 {
-			k.v.limits.pause(group, k.c.clock.Now().Add(k.after))
-		}
-	}
-	if req.Op == postproof.OpSubmit {
-		k.sends += sends
-	}
-	if err != nil {
-		if last.Status == 0 {
-			last = nil
-		}
-		return last, k.joined(req, err)
-	}
-	if req.Op == postproof.OpSubmit {
-		// The vendor answered well; whether it has the piece the adapter reads.
-		k.join = k.join.Join(postproof.Unknown)
-	}
-	return last, nil
+	return rr
 }
 
-// joined adds a failed submit request to the join of the call.
-func (k *call) joined(req *vendors.Request, err error) error {
-	if req.Op == postproof.OpSubmit {
-		k.join = k.join.Join(postproof.DeliveryOf(err))
+// learn keeps what an answer says about the vendor's limits and its clock.
+func (k *call) learn(group string, last *vendors.Response, err error, attempts int) {
+	now := k.c.now()
+	k.v.limits.repeated(group, now, attempts-1)
+	wait := postproof.RetryAfterOf(err)
+	k.after = max(k.after, wait)
+	if last.Status == 0 {
+		return // no answer
 	}
-	return err
+	k.date = last.Time()
+	if postproof.CodeOf(err) == postproof.CodeRateLimited {
+		k.v.limits.limited(group, now, wait)
+		return
+	}
+	k.v.limits.read(group, last.Header, now)
 }
+
+// maxThrottle is the longest wait for a vendor's rate that is worth a worker.
+const maxThrottle = 5 * time.Second
 
 // throttle waits for the vendor's rate limit as long as a short retry would;
 // a longer wait is handed back.
 func (k *call) throttle(ctx context.Context, group string, op postproof.Op) error {
 	for {
-		now := k.c.clock.Now()
-		wait := k.v.limits.take(group, now)
+		wait := k.v.limits.take(group, k.c.now())
 		if wait <= 0 {
 			return nil
 		}
-		if wait > 5*time.Second || (!k.notAfter.IsZero() && now.Add(wait).After(k.notAfter)) {
+		if wait > maxThrottle || (!k.notAfter.IsZero() && k.c.clock.Now().Add(wait).After(k.notAfter)) {
 			return &postproof.Error{
 				Code: postproof.CodeRateLimited, Delivery: postproof.NotSent, Op: string(op), Vendor: k.v.name, RetryAfter: wait,
 				Err: errors.New("the vendor's rate limit is used up"),

@@ -28,7 +28,9 @@ type Client struct {
 
 	store    Store
 	identity atomic.Pointer[idempotency.Identity]
-	newest   atomic.Int64 // nanoseconds: the newest time seen anywhere, rule 11
+	time     ledgerTime
+	// checkedAt is when the ledger's identity was last read, in nanoseconds.
+	checkedAt atomic.Int64
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
 
@@ -38,9 +40,12 @@ type Client struct {
 	tel      *telemetry
 	art      *artworks
 	spooled  *spool
+	spooling sync.Mutex // held while spooled answers are applied
 	wake     chan struct{}
-	checked  settingsCache
-	closing  sync.Once
+	// congested: a job was put off because its vendor takes none for now.
+	congested atomic.Bool
+	checked   settingsCache
+	closing   sync.Once
 }
 
 // New returns a client that works on the store's ledger and sends through the
@@ -52,7 +57,7 @@ type Client struct {
 // On a ledger whose history was broken, by a restored backup or a copied file,
 // New works but nothing is submitted until [Client.Recover].
 func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...Option) (*Client, error) {
-	s := settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}}
+	s := settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}, policies: map[string]idempotency.Policy{}}
 	for _, o := range opts {
 		o.apply(&s)
 	}
@@ -67,7 +72,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
 	c := &Client{settings: s, store: store, byName: map[string]*vendor{}, wake: make(chan struct{}, 1)}
+	c.time.clock = c.clock
 	c.identity.Store(&id)
+	c.checkedAt.Store(c.clock.Now().UnixNano())
 	c.see(id.Newest)
 	if c.tel, err = newTelemetry(c); err != nil {
 		return nil, invalid("new client", err)
@@ -121,7 +128,7 @@ func (s *settings) defaults() error {
 	if s.owner == "" {
 		var b [4]byte
 		_, _ = rand.Read(b[:])
-		host, _ := os.Hostname() //nolint:errcheck // a name for people; an empty one will do
+		host, _ := os.Hostname() // a name for people; an empty one will do
 		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), hex.EncodeToString(b[:]))
 	}
 	s.concurrency = cmp.Or(s.concurrency, 16)
@@ -143,9 +150,14 @@ func (s *settings) defaults() error {
 			return fmt.Errorf("WithCap for campaign %q and vendor %q: bounds nothing: set Pieces or Cents", c.Campaign, c.Vendor)
 		}
 	}
+	for campaign, p := range s.policies {
+		if p != idempotency.PreferLate && p != idempotency.PreferDuplicate {
+			return fmt.Errorf("WithPolicy(%q, %q): no such policy", campaign, p)
+		}
+	}
 	for campaign, n := range s.canaries {
-		if n < 1 {
-			return fmt.Errorf("WithCanary(%q, %d): want at least one piece", campaign, n)
+		if campaign == "" || n < 1 {
+			return fmt.Errorf("WithCanary(%q, %d): want a campaign and at least one piece", campaign, n)
 		}
 	}
 	return nil
@@ -159,31 +171,9 @@ func (c *Client) Close() error {
 		for _, v := range c.vendors {
 			v.transport.CloseIdleConnections()
 		}
-		err = c.spooled.close()
+		err = c.spooled.Close()
 	})
 	return err
-}
-
-// now is the time of the ledger: it never runs back (rule 11).
-func (c *Client) now() time.Time {
-	now := c.clock.Now()
-	if newest := c.newest.Load(); now.UnixNano() < newest {
-		return time.Unix(0, newest).In(now.Location())
-	}
-	return now
-}
-
-// see takes note of a time that was read from the ledger or from a vendor.
-func (c *Client) see(t time.Time) {
-	if t.IsZero() {
-		return
-	}
-	for n := t.UnixNano(); ; {
-		old := c.newest.Load()
-		if n <= old || c.newest.CompareAndSwap(old, n) {
-			return
-		}
-	}
 }
 
 func (c *Client) capabilities(name string) *postproof.Capabilities {

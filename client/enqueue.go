@@ -61,7 +61,7 @@ func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, erro
 		err = job.Validate()
 		var rec *idempotency.Record
 		if err == nil {
-			rec, _, err = c.plan(ctx, &job, c.now())
+			rec, err = c.plan(ctx, &job, c.now())
 		}
 		switch {
 		case errors.Is(err, ErrEpochChanged), postproof.CodeOf(err) == postproof.CodeUnavailable:
@@ -71,7 +71,9 @@ func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, erro
 			continue
 		}
 		if c.doubts() {
-			c.doubt(rec)
+			if rec, err = c.doubt(rec); err != nil {
+				return out, errors.Join(err, c.flush(ctx, &out, batch))
+			}
 		}
 		if batch = append(batch, queued{index, rec}); len(batch) == enqueueBatch {
 			if err := c.flush(ctx, &out, batch); err != nil {

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
+	down  *atomic.Bool
 }
 
 func newPipe() *pipeListener {
@@ -45,6 +48,9 @@ func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); re
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if l.down != nil && l.down.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
+	}
 	near, far := net.Pipe()
 	select {
 	case l.conns <- far:
@@ -73,16 +79,32 @@ type press struct {
 	mode   postproof.Mode
 	look   bool
 	cancel bool
+	// key is the adapter's credential; tune changes its capabilities.
+	key  string
+	tune func(*postproof.Capabilities)
+	// header adds to every answer.
+	header func(http.Header)
+	// down refuses connections.
+	down atomic.Bool
+	// encode, judge are called in the adapter.
+	encode func(*vendors.Submission) error
+	judge  func(*vendors.Response) error
+	// times are those of the submissions that arrived.
+	times []time.Time
 }
 
 type pressOrder struct {
-	ID, Ref, Zip, Status string
-	At                   time.Time
+	ID     string    `json:"id"`
+	Ref    string    `json:"ref"`
+	Zip    string    `json:"zip"`
+	Status string    `json:"status"`
+	At     time.Time `json:"at"`
 }
 
 func newPress(t *testing.T, name string, kind postproof.IdempotencyKind) *press {
 	t.Helper()
-	p := &press{name: name, kind: kind, keys: map[string]*pressOrder{}, seen: map[string]int{}, lis: newPipe(), mode: postproof.ModeTest, look: true, cancel: true}
+	p := &press{name: name, kind: kind, keys: map[string]*pressOrder{}, seen: map[string]int{}, lis: newPipe(), mode: postproof.ModeTest, look: true, cancel: true, key: "k"}
+	p.lis.down = &p.down
 	p.srv = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
 	go func() { _ = p.srv.Serve(p.lis) }()
 	t.Cleanup(func() { _ = p.srv.Close() })
@@ -112,7 +134,13 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.seen[op+ref]++
 	n := p.seen[op+ref]
+	if op == "/order" {
+		p.times = append(p.times, time.Now())
+	}
 	p.mu.Unlock()
+	if p.header != nil {
+		p.header(w.Header())
+	}
 	fault := ""
 	if p.fault != nil {
 		fault = p.fault(op, ref, n)
@@ -126,6 +154,9 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "401":
 		http.Error(w, "{}", http.StatusUnauthorized)
+		return
+	case "409":
+		http.Error(w, "{}", http.StatusConflict)
 		return
 	case "429":
 		w.Header().Set("Retry-After", "60")
@@ -205,15 +236,23 @@ func (p *press) adapter() *pressAdapter {
 	if p.kind == postproof.IdempotencyKey {
 		c.Idempotency.Window, c.Idempotency.Margin = 24*time.Hour, time.Hour
 	}
+	if p.tune != nil {
+		p.tune(&c)
+	}
 	return &pressAdapter{p: p, caps: c}
 }
 
 func (a *pressAdapter) Capabilities() *postproof.Capabilities { return &a.caps }
 func (a *pressAdapter) Account() vendors.Account {
-	return vendors.Account{Fingerprint: vendors.Fingerprint(a.p.name, "k"), Mode: a.p.mode}
+	return vendors.Account{Fingerprint: vendors.Fingerprint(a.p.name, a.p.key), Mode: a.p.mode}
 }
 
 func (a *pressAdapter) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, error) {
+	if a.p.encode != nil {
+		if err := a.p.encode(s); err != nil {
+			return nil, err
+		}
+	}
 	b, err := json.Marshal(pressOrder{Ref: string(s.Ref), Zip: s.Job.To.PostalCode})
 	return vendors.JSONBody("press/1", b), err
 }
@@ -231,7 +270,7 @@ func (a *pressAdapter) do(ctx context.Context, do vendors.Doer, req *vendors.Req
 }
 
 func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
-	req := &vendors.Request{Op: postproof.OpSubmit, Method: http.MethodPost, Route: "/order", Header: http.Header{}}
+	req := &vendors.Request{Op: postproof.OpSubmit, Method: http.MethodPost, Route: "/order", Header: http.Header{}, Judge: a.p.judge}
 	if a.p.kind != postproof.IdempotencyNone {
 		req.Class = postproof.RepeatKeyed
 	}
@@ -332,4 +371,93 @@ func status(t *testing.T, c *client.Client, key string) *idempotency.Record {
 		t.Fatal(err)
 	}
 	return rec
+}
+
+// shaky is a store that fails when it is told to. A dead one is a process that
+// was killed: nothing comes through any more.
+type shaky struct {
+	*idempotency.Memory
+	dead atomic.Bool
+	// before and after are asked around each commit: an error is returned, and
+	// with one from before nothing is written.
+	before, after func([]idempotency.Change) error
+	// epoch takes the place of the store's own.
+	epoch atomic.Pointer[string]
+}
+
+var errStore = fmt.Errorf("the disk is on fire")
+
+func newShaky() *shaky { return &shaky{Memory: idempotency.NewMemory(postproof.ModeTest)} }
+
+func (s *shaky) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
+	if s.dead.Load() {
+		return nil, errStore
+	}
+	if s.before != nil {
+		if err := s.before(changes); err != nil {
+			return nil, err
+		}
+	}
+	errs, err := s.Memory.Commit(ctx, changes)
+	if s.after != nil && err == nil {
+		if err := s.after(changes); err != nil {
+			return nil, err
+		}
+	}
+	return errs, err
+}
+
+func (s *shaky) Get(ctx context.Context, id idempotency.ID) (*idempotency.Record, error) {
+	if s.dead.Load() {
+		return nil, errStore
+	}
+	return s.Memory.Get(ctx, id)
+}
+
+func (s *shaky) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	if s.dead.Load() {
+		return nil, errStore
+	}
+	return s.Memory.Claim(ctx, req)
+}
+
+func (s *shaky) Identity(ctx context.Context) (idempotency.Identity, error) {
+	if s.dead.Load() {
+		return idempotency.Identity{}, errStore
+	}
+	id, err := s.Memory.Identity(ctx)
+	if epoch := s.epoch.Load(); epoch != nil {
+		id.Epoch = *epoch
+	}
+	return id, err
+}
+
+func (s *shaky) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Namespace) error {
+	if now := s.epoch.Load(); now != nil && epoch == *now {
+		s.epoch.Store(nil)
+		epoch = "memory"
+	}
+	return s.Memory.AcceptEpoch(ctx, epoch, ns)
+}
+
+// kinds returns the kinds of the job's history.
+func kinds(t *testing.T, c *client.Client, key string) []string {
+	t.Helper()
+	var all []string
+	for e, err := range c.History(t.Context(), postproof.Key(key)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e.Kind)
+	}
+	return all
+}
+
+func drain(t *testing.T, c *client.Client) client.Drained {
+	t.Helper()
+	left, err := c.Drain(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
 }

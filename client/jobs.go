@@ -77,7 +77,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	rec, _, err := c.plan(ctx, &job, c.now())
+	rec, err := c.plan(ctx, &job, c.now())
 	if err != nil {
 		return nil, err
 	}

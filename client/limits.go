@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -13,52 +14,68 @@ import (
 // counts from its intent until it is proven dead. The sums are kept by the
 // store in the same transaction, so that replicas share them exactly.
 func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempotency.Record, cents func(string) int64) []idempotency.CounterAdd {
-	canary := c.canaries[after.Campaign]
-	if len(c.caps) == 0 && canary == 0 {
+	if len(c.caps) == 0 && c.canaries[after.Campaign] == 0 {
 		return out
 	}
 	for i := range after.Submissions {
 		s := &after.Submissions[i]
-		was := false
+		was, is := false, counts(after, s)
 		if before != nil {
 			for j := range before.Submissions {
 				if b := &before.Submissions[j]; b.Ref == s.Ref && b.Vendor == s.Vendor {
-					was = !b.Dead()
+					was = counts(before, b)
 				}
 			}
 		}
-		add := int64(0)
-		switch is := !s.Dead(); {
-		case is && !was:
-			add = 1
-		case was && !is:
-			add = -1
-		default:
+		if was == is {
 			continue
 		}
-		for _, k := range c.caps {
-			if (k.Campaign != "" && k.Campaign != after.Campaign) || (k.Vendor != "" && k.Vendor != s.Vendor) {
-				continue
-			}
-			if k.Pieces > 0 {
-				out = append(out, idempotency.CounterAdd{Name: capName("pieces", k), Add: add, Limit: k.Pieces})
-			}
-			if price := cents(s.Vendor); k.Cents > 0 && price != 0 {
-				out = append(out, idempotency.CounterAdd{Name: capName("cents", k), Add: add * price, Limit: k.Cents})
-			}
+		// Only an intent can be forbidden: what has happened is counted, whatever
+		// the limit.
+		add, limited := int64(1), after.State == idempotency.Sending && after.Current() == s
+		if was {
+			add, limited = -1, false
 		}
-		if canary > 0 {
-			limit := int64(canary)
-			if c.checked.approved(after.Campaign) {
-				limit = 0
+		out = c.count(out, after.Campaign, s.Vendor, add, limited, cents)
+	}
+	return out
+}
+
+// counts reports whether a submission may be, or become, paper. One that a
+// recovery only suspects counts when it is found.
+func counts(r *idempotency.Record, s *idempotency.Submission) bool {
+	if r.State == idempotency.Sending && r.Current() == s {
+		return true
+	}
+	return !s.Dead() && (!s.FirstAt.IsZero() || s.Join == postproof.Accepted)
+}
+
+func (c *Client) count(out []idempotency.CounterAdd, campaign, vendor string, add int64, limited bool, cents func(string) int64) []idempotency.CounterAdd {
+	limit := func(most int64) int64 {
+		if !limited {
+			return 0
+		}
+		return most
+	}
+	for _, k := range c.caps {
+		if (k.Campaign != "" && k.Campaign != campaign) || (k.Vendor != "" && k.Vendor != vendor) {
+			continue
+		}
+		if k.Pieces > 0 {
+			out = append(out, idempotency.CounterAdd{Name: capName("pieces", k), Add: add, Limit: limit(k.Pieces)})
+		}
+		if k.Cents > 0 {
+			if price := cents(vendor); price != 0 {
+				out = append(out, idempotency.CounterAdd{Name: capName("cents", k), Add: add * price, Limit: limit(k.Cents)})
 			}
-			out = append(out, idempotency.CounterAdd{Name: canaryName(after.Campaign), Add: add, Limit: limit})
 		}
 	}
-	for i := range out {
-		if out[i].Add < 0 {
-			out[i].Limit = 0
+	if canary := c.canaries[campaign]; canary > 0 {
+		most := int64(canary)
+		if c.checked.approved(campaign) {
+			most = 0
 		}
+		out = append(out, idempotency.CounterAdd{Name: canaryName(campaign), Add: add, Limit: limit(most)})
 	}
 	return out
 }
@@ -72,9 +89,9 @@ func canaryName(campaign string) string { return "canary/" + campaign }
 // settingsCache keeps the approvals that were read from the ledger. An approval
 // is never taken back, so a positive answer may be kept for ever.
 type settingsCache struct {
-	mu   sync.Mutex
-	done map[string]bool
-	next map[string]time.Time
+	mu    sync.Mutex
+	done  map[string]bool
+	until map[string]time.Time // until when a campaign is taken to wait
 }
 
 func (s *settingsCache) approved(campaign string) bool {
@@ -90,20 +107,24 @@ func (s *settingsCache) approve(campaign string) {
 		s.done = map[string]bool{}
 	}
 	s.done[campaign] = true
+	delete(s.until, campaign)
 }
 
-// due reports whether the ledger should be asked again, and takes note of it.
-func (s *settingsCache) due(campaign string, now time.Time, every time.Duration) bool {
+// waits reports whether the campaign was found waiting a moment ago.
+func (s *settingsCache) waits(campaign string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.done[campaign] || now.Before(s.next[campaign]) {
-		return false
+	return now.Before(s.until[campaign])
+}
+
+// wait keeps for a while that the campaign waits.
+func (s *settingsCache) wait(campaign string, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.until == nil {
+		s.until = map[string]time.Time{}
 	}
-	if s.next == nil {
-		s.next = map[string]time.Time{}
-	}
-	s.next[campaign] = now.Add(every)
-	return true
+	s.until[campaign] = until
 }
 
 // Canary is how far a campaign's canary is.
@@ -169,21 +190,30 @@ func (c *Client) Approve(ctx context.Context, campaign, by string) error {
 }
 
 // waitsForApproval reports whether a campaign's canary is out and not approved
-// yet. It asks the ledger at most once a poll interval.
-func (c *Client) waitsForApproval(campaign string) bool {
-	limit := c.canaries[campaign]
-	if limit == 0 || c.checked.approved(campaign) {
+// yet. While it is out the ledger is asked once a poll interval. When the
+// ledger cannot be asked it says no: the counter's limit stands before each
+// intent.
+func (c *Client) waitsForApproval(ctx context.Context, campaign string) bool {
+	if c.canaries[campaign] == 0 || c.checked.approved(campaign) {
 		return false
 	}
-	k, err := c.Canary(context.Background(), campaign)
-	return err == nil && k.Waits()
+	now := c.clock.Now()
+	if c.checked.waits(campaign, now) {
+		return true
+	}
+	k, err := c.Canary(ctx, campaign)
+	if err != nil || !k.Waits() {
+		return false
+	}
+	c.checked.wait(campaign, now.Add(c.poll))
+	return true
 }
 
-// onHoldCampaigns lists the campaigns whose jobs are not claimed for now.
-func (c *Client) onHoldCampaigns() []string {
+// waitingCampaigns lists the campaigns whose jobs are not claimed for now.
+func (c *Client) waitingCampaigns(ctx context.Context) []string {
 	var skip []string
 	for campaign := range c.canaries {
-		if c.waitsForApproval(campaign) {
+		if c.waitsForApproval(ctx, campaign) {
 			skip = append(skip, campaign)
 		}
 	}

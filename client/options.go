@@ -46,6 +46,7 @@ type settings struct {
 	spool       string
 	caps        []Cap
 	canaries    map[string]int
+	policies    map[string]idempotency.Policy
 }
 
 // VendorConfig is what can be set for one vendor. The zero value of each field
@@ -122,13 +123,15 @@ func WithLease(d time.Duration) Option { return optionFunc(func(s *settings) { s
 func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settings) { s.poll = d }) }
 
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
-// the first one asks it to wait (429). Default 15 minutes.
+// the one that it is for asks it to wait (429), or refuses the account (401,
+// 402, 403). Until then the job waits for that vendor. Default 15 minutes.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })
 }
 
 // WithVendorStop sets for how long a vendor is left alone after it refused the
-// account (401, 402, 403). Default 15 minutes.
+// account (401, 402, 403), before it is tried again. Jobs that are for it wait,
+// see [WithRerouteAfter]. Default 15 minutes.
 func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
 
 // WithGrace sets how long Run and Drain let sends finish when they are told to
@@ -147,4 +150,13 @@ func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = appe
 // [Client.Approve].
 func WithCanary(campaign string, n int) Option {
 	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
+}
+
+// WithPolicy sets what happens to a campaign's jobs when nobody can be asked
+// whether the vendor has them. The default, [idempotency.PreferLate], holds
+// them. With [idempotency.PreferDuplicate] whoever configures it accepts the
+// risk of two pieces: they are sent anew, and the history of each says so. It
+// holds for jobs that are handed in after it was set.
+func WithPolicy(campaign string, p idempotency.Policy) Option {
+	return optionFunc(func(s *settings) { s.policies[campaign] = p })
 }

@@ -16,7 +16,10 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	v := w.c.byName[sub.Vendor]
 	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref, At: w.c.now()}
 	finder, ok := w.finder(v, sub)
-	if !ok {
+	switch {
+	case !ok && w.rec.State == idempotency.Unknown && v != nil && v.account.Fingerprint != sub.Account:
+		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
+	case !ok:
 		ev.Failed = true
 		return w.apply(ctx, ev)
 	}
@@ -35,13 +38,13 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		ev.Failed, ev.RetryAfter = true, max(k.after, postproof.RetryAfterOf(err))
 		return w.apply(ctx, ev)
 	}
-	w.c.see(found.VendorTime)
+	w.c.seeVendor(ctx, v, found.VendorTime)
 	want := w.facts(ctx, v, sub)
 	for _, o := range found.Orders {
 		ev.Orders = append(ev.Orders, see(o, want, sub.Ref, w.rec.Mode))
 	}
 	ev.Complete = found.Complete
-	if len(ev.Orders) == 0 && ev.Complete {
+	if len(ev.Orders) == 0 && ev.Complete && w.rec.State == idempotency.Unknown {
 		ev.Control = w.control(ctx, v, finder, sub)
 	}
 	return w.apply(ctx, ev)
@@ -94,18 +97,59 @@ func (w *work) controlRef(ctx context.Context, v *vendor, sub *idempotency.Submi
 	if ref, ok := v.controls.since(after, sub.Ref); ok {
 		return ref, true
 	}
-	n := 0
+	// Nothing that this process saw: another one may have had a piece accepted.
+	if !v.mayScan(w.c.now()) {
+		return "", false
+	}
 	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
 	for rec, err := range w.c.store.Find(ctx, q) {
-		if n++; err != nil || n > 2000 {
+		if err != nil {
+			v.scanAgain()
 			break
 		}
-		if rec.Receipt.Vendor == v.name && rec.Receipt.AcceptedAt.After(after) && rec.ID != w.rec.ID {
-			v.controls.add(rec.Receipt.Ref, rec.Receipt.AcceptedAt)
+		if at := acceptedAfter(rec, v.name); at.After(after) && rec.ID != w.rec.ID {
+			v.scanAgain()
+			v.controls.add(rec.Receipt.Ref, at)
 			return rec.Receipt.Ref, true
 		}
 	}
 	return "", false
+}
+
+// acceptedAfter returns a moment after which the vendor accepted the piece that
+// counts; zero when it is another vendor's.
+func acceptedAfter(rec *idempotency.Record, vendor string) time.Time {
+	for i := range rec.Submissions {
+		s := &rec.Submissions[i]
+		if rec.Receipt.Vendor != vendor || s.Vendor != vendor || s.Ref != rec.Receipt.Ref {
+			continue
+		}
+		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) || s.FirstAt.IsZero() {
+			return at
+		}
+		return s.FirstAt
+	}
+	return time.Time{}
+}
+
+// scanEvery is the least time between two searches of the whole ledger for a
+// control piece.
+const scanEvery = 10 * time.Minute
+
+func (v *vendor) mayScan(now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now.Before(v.scanned.Add(scanEvery)) {
+		return false
+	}
+	v.scanned = now
+	return true
+}
+
+func (v *vendor) scanAgain() {
+	v.mu.Lock()
+	v.scanned = time.Time{}
+	v.mu.Unlock()
 }
 
 // read returns an order as it is now: by its id, or by our reference.
@@ -123,12 +167,16 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 			return &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.ErrUnsupported}
 		}
 		found, err := f.Find(ctx, k, sub.Ref)
-		if err != nil {
+		if err != nil || found == nil {
 			return err
 		}
 		for _, o := range found.Orders {
-			if order == nil || order.Dead {
+			ours := sub.VendorID != "" && o.Receipt.VendorID == sub.VendorID
+			if order == nil || order.Dead || ours {
 				order = o
+			}
+			if ours {
+				break
 			}
 		}
 		if order == nil {
@@ -161,7 +209,7 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	case err != nil:
 		ev.Failed, ev.RetryAfter = true, max(k.after, postproof.RetryAfterOf(err))
 	default:
-		w.c.see(k.date)
+		w.c.seeVendor(ctx, v, k.date)
 		ev.Sighting = see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
 		ev.Sighting.Status.Source = postproof.SourcePoll
 	}
@@ -179,7 +227,7 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, ev)
 	}
 	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
-	k := &call{c: w.c, v: v, notAfter: w.c.now().Add(w.c.lease)}
+	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
 	err := k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
 	end(span, err)
 	order, rk, readErr := w.read(ctx, v, sub)

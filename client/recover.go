@@ -17,7 +17,9 @@ type RecoverOptions struct {
 	// By names who asks. Required.
 	By string
 	// Copy makes the ledger one of its own, with a new namespace, because its
-	// original is still in use elsewhere. Only for a copy: a restored backup
+	// original is still in use elsewhere. The original goes on with the jobs
+	// that both have, so the copy holds those that have not been accepted; a
+	// person may cancel or release them. Only for a copy: a restored backup
 	// keeps its namespace, without which nothing of it could be found.
 	Copy bool
 	// DoubtNewFor is how long jobs with keys that are new to the ledger are
@@ -31,7 +33,7 @@ type RecoverOptions struct {
 // Recovered is what a recovery did.
 type Recovered struct {
 	// Doubted is how many jobs are looked up at every vendor before anything
-	// else happens to them.
+	// else happens to them; in a copy, how many are held.
 	Doubted int
 	// Checked is how many records were read.
 	Checked int
@@ -70,7 +72,14 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		if rec.Tombstone {
 			continue
 		}
-		if _, err := c.changeRecord(ctx, "recover", rec, c.suspicion(rec)); err != nil {
+		events := []idempotency.Event{c.suspicion(rec)}
+		if o.Copy {
+			events = disown(rec)
+		}
+		if len(events) == 0 {
+			continue
+		}
+		if _, err := c.changeRecord(ctx, "recover", rec, events...); err != nil {
 			return out, err
 		}
 		if out.Doubted++; o.OnProgress != nil && out.Doubted%100 == 0 {
@@ -97,6 +106,19 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int("doubted", out.Doubted))
 	c.wakeUp()
 	return out, nil
+}
+
+// disown holds a job of a copied ledger: its original sends it.
+func disown(rec *idempotency.Record) []idempotency.Event {
+	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: "the ledger is a copy: its original goes on with the job"}
+	switch rec.State {
+	case idempotency.Planned, idempotency.Unknown:
+		return []idempotency.Event{hold}
+	case idempotency.Sending:
+		return []idempotency.Event{idempotency.Suspect{}, hold}
+	default:
+		return nil
+	}
 }
 
 // suspicion names every reference that a lost history may have used for a job.
@@ -132,8 +154,11 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions) error {
 			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By}},
 		})
-		if err == nil || !errors.Is(err, idempotency.ErrStale) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, idempotency.ErrStale) {
+			return c.storeError("recover", err)
 		}
 	}
 	return c.storeError("recover", idempotency.ErrStale)
@@ -160,9 +185,10 @@ func (c *Client) readDoubt(ctx context.Context) error {
 func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load() }
 
 // doubt makes a new record begin in doubt.
-func (c *Client) doubt(rec *idempotency.Record) {
+func (c *Client) doubt(rec *idempotency.Record) (*idempotency.Record, error) {
 	ch, err := c.machine.Create(rec, rec.CreatedAt, c.suspicion(rec))
-	if err == nil {
-		*rec = *ch.Record
+	if err != nil {
+		return nil, c.storeError("enqueue", err)
 	}
+	return ch.Record, nil
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,38 +14,41 @@ import (
 // send brings a planned job to a vendor: route, intent, send, answer; and to
 // the next vendor, for as long as the job is proven to be nowhere.
 func (w *work) send(ctx context.Context) error {
-	for range len(w.c.vendors) + 1 {
-		now := w.c.now()
-		if w.c.waitsForApproval(w.rec.Campaign) {
-			return w.putOff(ctx, now, "the campaign's canary waits for approval")
+	for range 2*len(w.c.vendors) + 1 {
+		if w.c.waitsForApproval(ctx, w.rec.Campaign) {
+			return w.putOff(ctx, w.c.poll)
 		}
-		r, err := w.route(now)
+		r, err := w.route(w.c.now())
 		if err != nil {
-			return err
+			return w.unreadable(ctx, err)
 		}
 		if r.vendor == nil {
-			return w.noVendor(ctx, now, r)
+			return w.noVendor(ctx, r)
 		}
 		again, err := w.sendTo(ctx, r)
 		if err != nil || !again {
 			return err
 		}
 	}
-	return nil
+	return w.putOff(ctx, w.c.poll)
+}
+
+// unreadable holds a job that the ledger gives back broken.
+func (w *work) unreadable(ctx context.Context, cause error) error {
+	return errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotBuild, Note: "the job cannot be read"}))
 }
 
 // noVendor settles a job that no vendor takes right now.
-func (w *work) noVendor(ctx context.Context, now time.Time, r routing) error {
+func (w *work) noVendor(ctx context.Context, r routing) error {
 	switch {
+	case r.tried && w.rec.Due.After(w.c.now()):
+		return w.rest(ctx, w.rec.Due) // as long as the answer said
 	case !r.until.IsZero():
-		if w.rec.State == idempotency.Planned && w.rec.Due.After(r.until) && w.rec.Lease == (idempotency.Lease{}) {
-			return nil // it waits for longer than that already
-		}
-		return w.applyWith(ctx, r.skipped, idempotency.Postpone{Until: r.until, Note: "no vendor can take it now"})
-	case r.tried:
-		return w.rest(ctx, w.rec.Due)
+		return w.waitFor(ctx, r)
 	case r.capped:
 		return w.applyWith(ctx, r.skipped, idempotency.PutOnHold{Reason: idempotency.HoldCap})
+	case r.tried:
+		return w.putOff(ctx, 0)
 	default:
 		note := "no configured vendor takes the job"
 		if n := len(r.skipped); n > 0 {
@@ -56,8 +58,29 @@ func (w *work) noVendor(ctx context.Context, now time.Time, r routing) error {
 	}
 }
 
-func (w *work) putOff(ctx context.Context, now time.Time, note string) error {
-	return w.apply(ctx, idempotency.Postpone{Until: now.Add(w.c.poll), Note: note})
+// waitFor puts a job off until a vendor may be tried. The history tells why
+// only once: an outage of a day must not fill the ledger.
+func (w *work) waitFor(ctx context.Context, r routing) error {
+	w.c.congested.Store(true)
+	until := r.waitsFor.staggered(r.until)
+	if w.rec.State == idempotency.Planned && w.rec.Due.After(until) && w.rec.Lease == (idempotency.Lease{}) {
+		return nil // it waits for longer than that already
+	}
+	if !w.rec.Due.Equal(w.rec.PlannedAt) {
+		return w.apply(ctx, idempotency.Postpone{Until: until})
+	}
+	return w.applyWith(ctx, r.skipped, idempotency.Postpone{Until: until, Note: "no vendor can take it now"})
+}
+
+// putOff tries again later: after half the time that the job has been waiting,
+// between the backoff's bounds, at least after the time given.
+func (w *work) putOff(ctx context.Context, least time.Duration) error {
+	now := w.c.now()
+	pause := max(30*time.Second, min(now.Sub(w.rec.PlannedAt)/2, 30*time.Minute))
+	if least > 0 {
+		pause = least
+	}
+	return w.apply(ctx, idempotency.Postpone{Until: now.Add(pause)})
 }
 
 // sendTo sends to one vendor. It reports whether another one may be tried.
@@ -65,22 +88,14 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	v := r.vendor
 	s, body, err := w.submission(ctx, v, w.rec.Generation)
 	if err != nil {
-		if postproof.CodeOf(err) == postproof.CodeUnavailable { // the blob store, not the job
-			return false, errors.Join(err, w.putOff(ctx, w.c.now(), "its artwork cannot be read"))
-		}
-		w.mark(&w.tried, v)
-		r.skipped = append(r.skipped, idempotency.Entry{
-			ID: w.rec.ID, At: w.c.now(), Kind: "skipped", Generation: w.rec.Generation, Vendor: v.name, Note: "cannot express the job: " + postproof.CodeOf(err).String(),
-		})
-		return w.refusedLocally(ctx, v, r, err)
+		return w.notEncoded(ctx, v, err)
 	}
 	if err := w.lease(ctx); err != nil {
 		return false, err
 	}
 	if err := w.applyWith(ctx, r.skipped, w.intent(v, s, body)); err != nil {
 		if errors.Is(err, idempotency.ErrLimit) {
-			w.mark(&w.capped, v)
-			return true, nil
+			return true, w.limited(ctx, v)
 		}
 		return false, err
 	}
@@ -88,37 +103,52 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 		w.c.logger.LogAttrs(ctx, slog.LevelInfo, "vendor passed over", slog.String("vendor", r.skipped[0].Vendor),
 			slog.String("reason", r.skipped[0].Note), slog.String("to", v.name), slog.String("ref", string(s.Ref)))
 	}
+	generation := w.rec.Generation
 	if err := w.transmit(ctx, v, s, body); err != nil {
 		return false, err
 	}
-	w.mark(&w.tried, v)
-	switch w.rec.State {
-	case idempotency.Refused:
-		return w.replan(ctx)
-	case idempotency.Planned:
-		return w.rec.Generation == generationOf(w.rec, s.Ref) && w.another(), nil
+	mark(&w.tried, v, "tried just now")
+	goOn := ctx.Err() == nil && w.rec.State == idempotency.Planned && w.rec.Generation == generation
+	return goOn && w.another(), nil
+}
+
+// notEncoded goes on after the body could not be made.
+func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bool, err error) {
+	switch {
+	case errors.Is(cause, idempotency.ErrNotFound), errors.Is(cause, idempotency.ErrCorrupt):
+		return false, errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{
+			Reason: idempotency.HoldCannotBuild, Note: "its artwork is missing or broken in the blob store",
+		}))
+	case postproof.CodeOf(cause) == postproof.CodeUnavailable: // the blob store, not the job
+		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 0))
+	case ctx.Err() != nil:
+		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), w.c.poll))
 	default:
-		return false, nil
-	}
-}
-
-func generationOf(rec *idempotency.Record, ref postproof.Ref) int {
-	for i := range rec.Submissions {
-		if rec.Submissions[i].Ref == ref {
-			return rec.Submissions[i].Generation
-		}
-	}
-	return 0
-}
-
-// refusedLocally goes on after an adapter could not express the job.
-func (w *work) refusedLocally(ctx context.Context, v *vendor, r routing, cause error) (bool, error) {
-	if w.another() {
+		w.cause = cause
+		mark(&w.unfit, v, "cannot express the job: "+cause.Error())
 		return true, nil
 	}
-	return false, w.applyWith(ctx, r.skipped, idempotency.NoRoute{
-		Code: postproof.CodeOf(cause), Note: v.name + " cannot express the job: " + cause.Error(),
-	})
+}
+
+// limited goes on after a counter's limit forbade the intent: a cap's, or that
+// of the campaign's canary, for which the job only waits.
+func (w *work) limited(ctx context.Context, v *vendor) error {
+	campaign := w.rec.Campaign
+	if w.c.canaries[campaign] == 0 || w.c.checked.approved(campaign) {
+		mark(&w.capped, v, "its cap is reached")
+		return nil
+	}
+	k, err := w.c.Canary(ctx, campaign)
+	if err != nil {
+		return err
+	}
+	switch {
+	case k.Waits(), k.Approved, len(w.c.caps) == 0: // the loop looks again
+		w.c.checked.wait(campaign, time.Time{})
+	default:
+		mark(&w.capped, v, "its cap is reached")
+	}
+	return nil
 }
 
 // another reports whether a vendor is left that could take the job now. Going
@@ -126,21 +156,6 @@ func (w *work) refusedLocally(ctx context.Context, v *vendor, r routing, cause e
 func (w *work) another() bool {
 	r, err := w.route(w.c.now())
 	return err == nil && r.vendor != nil
-}
-
-// replan moves a refused job on to another vendor, if there is one.
-func (w *work) replan(ctx context.Context) (bool, error) {
-	r, err := w.route(w.c.now())
-	if err != nil || (r.vendor == nil && r.until.IsZero()) {
-		return false, err
-	}
-	if err := w.apply(context.WithoutCancel(ctx), idempotency.Replan{}); err != nil {
-		return false, err
-	}
-	if r.vendor == nil {
-		return false, w.apply(context.WithoutCancel(ctx), idempotency.Postpone{Until: r.until})
-	}
-	return true, nil
 }
 
 // lease makes sure that this work holds the record long enough to send.
@@ -168,11 +183,12 @@ func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idem
 	}
 }
 
-func (w *work) mark(set *map[string]bool, v *vendor) {
+// mark remembers why a vendor is out for this work.
+func mark(set *map[string]string, v *vendor, why string) {
 	if *set == nil {
-		*set = map[string]bool{}
+		*set = map[string]string{}
 	}
-	(*set)[v.name] = true
+	(*set)[v.name] = why
 }
 
 // resend sends an unknown submission again: same vendor, same key, same bytes.
@@ -181,18 +197,17 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
 	if v.account.Fingerprint != sub.Account {
 		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
 	}
-	now := w.c.now()
-	if stopped, _ := v.stoppedUntil(now); !stopped.IsZero() {
-		return w.apply(ctx, idempotency.Postpone{Until: stopped})
-	}
-	if wait := v.limits.wait(postproof.OpSubmit.Group(), now); wait > 5*time.Second {
-		return w.apply(ctx, idempotency.Postpone{Until: now.Add(wait)})
+	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
+		w.c.congested.Store(true)
+		return w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
 	}
 	s, body, err := w.submission(ctx, v, sub.Generation)
-	if err != nil && postproof.CodeOf(err) == postproof.CodeUnavailable {
-		return errors.Join(err, w.putOff(ctx, now, "its artwork cannot be read"))
-	}
-	if err != nil || s.Ref != sub.Ref || body.Digest() != sub.Digest || body.Encoder != sub.Encoder || s.VendorKey != sub.VendorKey {
+	switch {
+	case errors.Is(err, idempotency.ErrNotFound), errors.Is(err, idempotency.ErrCorrupt):
+		return w.apply(ctx, idempotency.CannotBuild{})
+	case err != nil && (postproof.CodeOf(err) == postproof.CodeUnavailable || ctx.Err() != nil):
+		return errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
+	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, s.VendorKey != sub.VendorKey:
 		return w.apply(ctx, idempotency.CannotBuild{})
 	}
 	if err := w.lease(ctx); err != nil {
@@ -201,7 +216,7 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
 	if err := w.apply(ctx, w.intent(v, s, body)); err != nil {
 		if _, ok := errors.AsType[*idempotency.RuleError](err); ok {
 			// The window closed between the decision and now.
-			return w.apply(ctx, idempotency.Postpone{Until: now.Add(time.Second)})
+			return w.putOff(ctx, time.Second)
 		}
 		return err
 	}
@@ -210,9 +225,9 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
 
 // transmit sends what the durable intent says, and makes the answer durable.
 func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, body *vendors.Body) error {
-	began := w.c.clock.Now()
+	began, at := w.c.clock.Now(), w.c.now()
 	cur := w.rec.Current()
-	k := &call{c: w.c, v: v, notAfter: cur.NotAfter}
+	k := &call{c: w.c, v: v, notAfter: w.c.time.local(cur.NotAfter)}
 	var order *vendors.Order
 	err := k.guard(postproof.OpSubmit, func() (err error) {
 		order, err = v.adapter.Submit(ctx, k, s, body)
@@ -220,8 +235,9 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	})
 	ans := k.answer(s, body, order, err, w.rec.Mode)
 	ans.Intent = cur.Intent
-	w.c.see(k.date) // rule 11: the vendor's clock counts, too
-	w.c.afterSend(ctx, k, ans, w.c.clock.Now().Sub(began))
+	w.cause = err
+	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
+	w.c.afterSend(ctx, k, ans, at, w.c.clock.Now().Sub(began))
 	return w.settle(ctx, ans)
 }
 
@@ -247,10 +263,8 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 			}
 		}
 	}
-	switch {
-	case k.join == 0, k.join == postproof.NotSent:
-		ans.Delivery = postproof.NotSent
-	default:
+	ans.Delivery = postproof.NotSent
+	if k.join > postproof.NotSent {
 		ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)
 	}
 	if _, ok := errors.AsType[*vendors.DuplicateError](err); ok {
@@ -268,64 +282,30 @@ func see(o *vendors.Order, want vendors.Facts, ref postproof.Ref, mode postproof
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.
-func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, took time.Duration) {
+func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, began time.Time, took time.Duration) {
 	m := &k.v.marks
-	c.tel.attempts.Add(ctx, 1, m.vendor...)
 	if k.sends > 0 {
 		c.tel.sends.Add(ctx, int64(k.sends), m.vendor...)
 	}
 	c.tel.outcomes.Add(ctx, 1, m.outcome[ans.Delivery]...)
 	c.tel.duration.Record(ctx, took.Seconds(), m.duration...)
+	refused := ans.Code == postproof.CodeUnauthenticated || ans.Code == postproof.CodePermissionDenied
 	switch {
 	case ans.Delivery == postproof.Accepted && ans.Order.Alive:
-		at := ans.Order.Receipt.AcceptedAt
-		if at.IsZero() {
-			at = c.now()
+		at := began // it was accepted then or later, unless this is a replay
+		if t := ans.Order.Receipt.AcceptedAt; !t.IsZero() && t.Before(at) {
+			at = t
 		}
 		k.v.controls.add(ans.Ref, at)
-	case ans.Delivery == postproof.Refused && (ans.Code == postproof.CodeUnauthenticated || ans.Code == postproof.CodePermissionDenied):
-		if k.v.stop(c.clock.Now().Add(c.stopFor), ans.Code.String()) {
+	case ans.Delivery <= postproof.Refused && refused: // of the login, too, when nothing was submitted
+		now := c.now()
+		if k.v.refused(now, now.Add(c.stopFor), ans.Code.String()) {
 			c.logger.LogAttrs(ctx, slog.LevelError, "vendor refuses the account: it is left alone; mend the account, then ResumeVendor",
 				slog.String("vendor", k.v.name), slog.String("code", ans.Code.String()), slog.String("vendor_code", ans.VendorCode))
 		}
+		return
 	}
-}
-
-// settle makes an answer durable: in the ledger, or, while that cannot be
-// written, in the spool (rule 14).
-func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
-	ctx = context.WithoutCancel(ctx) // the vendor has answered; the caller's haste is over
-	var err error
-	for try := range 4 {
-		if try > 0 {
-			if e := postproof.Sleep(ctx, postproof.SystemClock(), time.Duration(try*try)*20*time.Millisecond); e != nil {
-				break
-			}
-			rec, e := w.c.store.Get(ctx, w.rec.ID)
-			if e != nil {
-				err = e
-				continue
-			}
-			w.rec = rec
-		}
-		err = w.apply(ctx, ans)
-		if err == nil {
-			return nil
-		}
-		if _, ok := errors.AsType[*idempotency.RuleError](err); ok {
-			break
-		}
-	}
-	if _, ok := errors.AsType[*idempotency.RuleError](err); ok {
-		return fmt.Errorf("record the vendor's answer: %w", err)
-	}
-	if e := w.c.spooled.put(w.rec.ID, ans, w.c.now()); e != nil {
-		err = errors.Join(err, e)
-	}
-	w.c.logger.LogAttrs(ctx, slog.LevelError, "the ledger cannot be written: a vendor's answer is spooled and applied later",
-		slog.String("vendor", ans.Vendor), slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()))
-	return &postproof.Error{
-		Code: postproof.CodeUnavailable, Delivery: ans.Delivery, Op: "submit", Vendor: ans.Vendor,
-		Err: fmt.Errorf("the vendor answered, the ledger could not be written: %w", err),
+	if (ans.Delivery == postproof.Accepted || (ans.Delivery == postproof.Refused && !temporary(ans.Code))) && k.v.works() {
+		c.logger.LogAttrs(ctx, slog.LevelInfo, "vendor takes the account again", slog.String("vendor", k.v.name))
 	}
 }

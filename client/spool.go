@@ -2,29 +2,43 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
 )
 
-// spool keeps vendors' answers that the ledger could not take (rule 14): one
-// file for each process, synced before put returns, read again by whichever
-// process starts next. Without a folder it keeps them in memory.
+// spool keeps vendors' answers that the ledger could not take (rule 14), synced
+// before put returns, until they are in the ledger. Without a folder it keeps
+// them in memory.
+//
+// Each process writes a file of its own. One that starts takes over the files
+// that it finds, by renaming them: their writers may be dead, or alive and
+// unable to reach the ledger. A writer that is alive notices, because its file
+// has gone, and writes what it was writing to a new one. So every answer that
+// put reported as kept is in a file that somebody reads to its end, and is
+// applied once or twice, which is the same.
 type spool struct {
 	dir string
 
 	mu      sync.Mutex
-	file    *os.File
+	file    *os.File // being written
+	files   []string // to remove when pending is empty
 	pending []spooled
+	length  atomic.Int64
 }
 
 type spooled struct {
@@ -35,6 +49,8 @@ type spooled struct {
 
 // spooler is implemented by stores that have a place beside them.
 type spooler interface{ SpoolDir() string }
+
+const spoolPattern = "answers-*.jsonl"
 
 func openSpool(dir string, store Store) (*spool, error) {
 	if s, ok := store.(spooler); ok && dir == "" {
@@ -47,55 +63,59 @@ func openSpool(dir string, store Store) (*spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool folder: %w", pathless(err))
 	}
-	left, err := s.files()
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("spool folder: %w", pathless(err))
 	}
-	for _, name := range left {
-		if err := s.load(name); err != nil {
+	for _, e := range entries {
+		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
+			continue
+		}
+		if err := s.adopt(filepath.Join(dir, e.Name())); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s *spool) files() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("spool folder: %w", pathless(err))
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "answers-") && strings.HasSuffix(e.Name(), ".jsonl") {
-			names = append(names, filepath.Join(s.dir, e.Name()))
-		}
-	}
-	return names, nil
+// name returns a file name that no process has used.
+func (s *spool) name() string {
+	return filepath.Join(s.dir, strings.Replace(spoolPattern, "*", rand.Text(), 1))
 }
 
-// load reads a file of an earlier process. A torn last line was never reported
-// as kept.
-func (s *spool) load(name string) error {
-	f, err := os.Open(name) //nolint:gosec // our own folder
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // another process was quicker
+// adopt takes over a file of another process.
+func (s *spool) adopt(name string) error {
+	mine := s.name()
+	if err := os.Rename(name, mine); err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			return nil // another process was quicker, or its writer has it open where that forbids it
 		}
 		return fmt.Errorf("spool: %w", pathless(err))
 	}
+	f, err := os.Open(mine) //nolint:gosec // our own folder
+	if err != nil {
+		return fmt.Errorf("spool: %w", pathless(err))
+	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	s.files = append(s.files, mine)
+	for lines := bufio.NewReader(f); ; {
+		line, err := lines.ReadBytes('\n')
 		var e spooled
-		if json.Unmarshal(lines.Bytes(), &e) == nil && e.ID != "" {
+		// What is torn was never reported as kept.
+		if line = bytes.TrimSpace(line); len(line) > 0 && json.Unmarshal(line, &e) == nil && e.ID != "" { //nolint:musttag // the ledger's type is kept by its field names
 			s.pending = append(s.pending, e)
+			s.length.Add(1)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("spool: %w", pathless(err))
 		}
 	}
-	return lines.Err()
 }
 
-// put keeps an answer.
+// put keeps an answer. After an error it is kept in memory only.
 func (s *spool) put(id idempotency.ID, ans idempotency.Answer, at time.Time) error {
 	if ans.Order != nil {
 		order := *ans.Order
@@ -106,105 +126,148 @@ func (s *spool) put(id idempotency.ID, ans idempotency.Answer, at time.Time) err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending = append(s.pending, e)
+	s.length.Add(1)
 	if s.dir == "" {
 		return nil
 	}
-	line, err := json.Marshal(e)
+	line, err := json.Marshal(e) //nolint:musttag // the ledger's type is kept by its field names
 	if err != nil {
-		return fmt.Errorf("spool: %w", err)
+		return fmt.Errorf("spool: kept in memory only: %w", err)
 	}
+	line = append(line, '\n')
+	for range 3 {
+		if err = s.write(line); err == nil {
+			return nil
+		}
+		// Never behind what may be half a line, nor into a file that is not ours
+		// any more.
+		err = errors.Join(err, s.close())
+	}
+	return fmt.Errorf("spool: kept in memory only: %w", err)
+}
+
+var errAdopted = errors.New("another process has taken the file over")
+
+// write appends a line, durably.
+func (s *spool) write(line []byte) error {
 	if s.file == nil {
-		name := filepath.Join(s.dir, fmt.Sprintf("answers-%d-%d.jsonl", os.Getpid(), at.UnixNano()))
-		if s.file, err = os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // our own folder
-			return fmt.Errorf("spool: kept in memory only: %w", pathless(err))
+		name := s.name()
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
+		if err != nil {
+			return pathless(err)
 		}
-		if dir, err := os.Open(s.dir); err == nil {
-			err = errors.Join(dir.Sync(), dir.Close())
-			if err != nil {
-				return fmt.Errorf("spool: %w", pathless(err))
-			}
+		s.file = f
+		s.files = append(s.files, name)
+		dir, err := os.Open(s.dir)
+		if err != nil {
+			return pathless(err)
+		}
+		if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+			return pathless(err)
 		}
 	}
-	if _, err = s.file.Write(append(line, '\n')); err == nil {
-		err = s.file.Sync()
+	if _, err := s.file.Write(line); err != nil {
+		return pathless(err)
 	}
+	if err := s.file.Sync(); err != nil {
+		return pathless(err)
+	}
+	ours, err := s.file.Stat()
 	if err != nil {
-		return fmt.Errorf("spool: kept in memory only: %w", pathless(err))
+		return pathless(err)
+	}
+	if there, err := os.Stat(s.file.Name()); err != nil || !os.SameFile(ours, there) {
+		return errAdopted
 	}
 	return nil
 }
 
-// take returns what is kept; done removes it when all of it was applied.
+// take returns what is kept.
 func (s *spool) take() []spooled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]spooled(nil), s.pending...)
 }
 
+// done forgets the first n of what is kept, and removes the files once nothing
+// is left.
 func (s *spool) done(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending = s.pending[n:]
-	if len(s.pending) > 0 || s.dir == "" {
+	s.length.Store(int64(len(s.pending)))
+	if len(s.pending) > 0 {
 		return nil
 	}
 	s.pending = nil
-	var err error
-	if s.file != nil {
-		err = s.file.Close()
-		s.file = nil
-	}
-	names, e := s.files()
-	err = errors.Join(err, e)
-	for _, name := range names {
+	err := s.close()
+	for _, name := range s.files {
 		if e := os.Remove(name); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, pathless(e))
 		}
 	}
+	s.files = nil
 	return err
 }
 
+// close closes the file that is being written; the next put makes another.
 func (s *spool) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
+	f := s.file
 	s.file = nil
-	return err
+	if err := f.Close(); err != nil {
+		return pathless(err)
+	}
+	return nil
 }
 
+// Close closes the file; what it holds is for the next process.
+func (s *spool) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.close()
+}
+
+func (s *spool) empty() bool { return s.length.Load() == 0 }
+
 // applySpool puts kept answers into the ledger, in order. It stops at the first
-// that the ledger cannot take now.
-func (c *Client) applySpool(ctx context.Context) error {
+// that the ledger cannot take now; one that it will never take is reported.
+func (c *Client) applySpool(ctx context.Context) {
+	if !c.spooling.TryLock() {
+		return // somebody is at it
+	}
+	defer c.spooling.Unlock()
 	all := c.spooled.take()
 	for i, e := range all {
-		if err := c.applySpooled(ctx, e); err != nil {
-			return errors.Join(err, c.spooled.done(i))
+		err := c.applySpooled(ctx, e)
+		if err == nil {
+			continue
 		}
+		if !forbidden(err) && !errors.Is(err, idempotency.ErrNotFound) {
+			all = all[:i]
+			break
+		}
+		c.logger.LogAttrs(ctx, slog.LevelError, "a spooled answer has no place in the ledger", slog.String("vendor", e.Answer.Vendor),
+			slog.String("ref", string(e.Answer.Ref)), slog.String("delivery", e.Answer.Delivery.String()), slog.String("error", err.Error()))
 	}
 	if len(all) == 0 {
-		return nil
+		return
 	}
-	return c.spooled.done(len(all))
+	if err := c.spooled.done(len(all)); err != nil {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "spool files could not be removed: they are read again, which is harmless", slog.String("error", err.Error()))
+	}
 }
 
 func (c *Client) applySpooled(ctx context.Context, e spooled) error {
 	for range 8 {
 		rec, err := c.store.Get(ctx, e.ID)
-		if errors.Is(err, idempotency.ErrNotFound) {
-			return nil // of another ledger
-		}
 		if err != nil {
 			return err
 		}
 		w := c.work(rec, nil)
-		err = w.apply(ctx, e.Answer)
-		if _, ok := errors.AsType[*idempotency.RuleError](err); ok || err == nil {
-			return nil
-		}
-		if !errors.Is(err, idempotency.ErrStale) {
+		if err = w.apply(ctx, w.answered(e.Answer)...); !errors.Is(err, idempotency.ErrStale) {
 			return err
 		}
 	}
@@ -216,11 +279,8 @@ func pathless(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s: %w", p.Op, p.Err)
 	}
+	if p, ok := errors.AsType[*os.LinkError](err); ok {
+		return fmt.Errorf("%s: %w", p.Op, p.Err)
+	}
 	return err
-}
-
-func (s *spool) empty() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.pending) == 0
 }

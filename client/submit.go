@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -45,49 +46,97 @@ func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.R
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	now := c.now()
-	rec, stowed, err := c.plan(ctx, job, now)
+	if !c.spooled.empty() {
+		c.applySpool(ctx) // an answer for this very key may lie there
+	}
+	rec, err := c.plan(ctx, job, c.now())
 	if err != nil {
 		return nil, err
 	}
-	w := c.work(rec, &stowed)
+	w := c.work(rec, job)
 	w.fresh = true
 	if c.doubts() {
 		err = w.apply(ctx, c.suspicion(rec))
 	} else {
-		rec.Lease = idempotency.Lease{Owner: c.owner, Until: now.Add(c.lease)}
+		rec.Lease = idempotency.Lease{Owner: c.owner, Until: rec.CreatedAt.Add(c.lease)}
 		err = w.send(ctx)
 	}
-	if errors.Is(err, idempotency.ErrExists) {
+	if w.fresh && errors.Is(err, idempotency.ErrExists) {
 		return c.again(ctx, job)
 	}
-	c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
+	if !w.fresh {
+		c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
+	}
+	return c.outcome(ctx, w, err)
+}
+
+// outcome turns what became of a piece of work into what Submit returns.
+func (c *Client) outcome(ctx context.Context, w *work, err error) (*idempotency.Record, error) {
+	if errors.Is(err, idempotency.ErrStale) { // somebody else is at it, too
+		if rec, e := c.store.Get(context.WithoutCancel(ctx), w.rec.ID); e == nil {
+			return rec, c.standing(rec, nil)
+		}
+	}
 	if err != nil {
 		return w.stored(), err
 	}
-	return w.rec, c.standing(w.rec)
+	err = w.cause
+	if ctx.Err() != nil {
+		err = errors.Join(err, context.Cause(ctx))
+	}
+	return w.rec, c.standing(w.rec, err)
 }
 
 // plan makes the first record of a job, its artwork in the blob store.
-func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*idempotency.Record, postproof.Job, error) {
+func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*idempotency.Record, error) {
+	if err := c.refresh(ctx); err != nil {
+		return nil, err
+	}
 	id := c.id()
 	if id.EpochChanged() {
-		return nil, postproof.Job{}, c.epochError("submit")
+		return nil, c.epochError("submit")
 	}
 	if err := c.possible(job); err != nil {
-		return nil, postproof.Job{}, err
+		return nil, err
 	}
 	stowed, err := c.art.stow(ctx, job)
 	if err != nil {
-		return nil, postproof.Job{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "submit", Err: err}
+		return nil, artworkError("submit", err)
 	}
 	encoded, err := stowed.MarshalJSON()
 	if err != nil {
-		return nil, postproof.Job{}, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
+		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
 	}
 	rec := idempotency.New(&stowed, encoded, id.Mode, now)
 	rec.Trace = c.tel.traceparent(ctx)
-	return rec, *job, nil
+	rec.Policy = c.policies[job.Campaign]
+	return rec, nil
+}
+
+// refresh reads the ledger's identity again when the last look is older than a
+// poll interval: the database behind the connection may have been restored, or
+// another process may have recovered it.
+func (c *Client) refresh(ctx context.Context) error {
+	now, last := c.clock.Now().UnixNano(), c.checkedAt.Load()
+	if age := now - last; (age >= 0 && age < int64(c.poll)) || !c.checkedAt.CompareAndSwap(last, now) {
+		return nil
+	}
+	id, err := c.store.Identity(ctx)
+	if err != nil {
+		c.checkedAt.Store(0)
+		return &postproof.Error{
+			Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "identity", Err: fmt.Errorf("ledger: %w", err),
+		}
+	}
+	c.see(id.Newest)
+	old := c.identity.Swap(&id)
+	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
+		return nil
+	}
+	if id.EpochChanged() {
+		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
+	}
+	return c.readDoubt(ctx)
 }
 
 func (c *Client) epochError(op string) error {
@@ -125,21 +174,17 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 		}
 	}
 	now := c.now()
-	if rec.State == idempotency.Planned && !now.Before(rec.Due) && !now.Before(rec.Lease.Until) {
-		// Enqueued, and nobody is at it: send it now, as asked.
+	if at, ok := rec.VisibleAt(); ok && rec.State != idempotency.Accepted && !now.Before(at) {
+		// Nobody is at it: carry it on now, as asked.
 		if leased, err := c.takeLease(ctx, rec, now); err == nil {
 			w := c.work(leased, nil)
-			err := w.run(ctx)
-			if err != nil {
-				return w.stored(), err
-			}
-			return w.rec, c.standing(w.rec)
+			return c.outcome(ctx, w, w.run(ctx))
 		}
 		if rec, err = c.store.Get(ctx, id); err != nil {
 			return nil, c.storeError("submit", err)
 		}
 	}
-	return rec, c.standing(rec)
+	return rec, c.standing(rec, nil)
 }
 
 // takeLease holds a record that was read, not claimed.
@@ -150,22 +195,23 @@ func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now tim
 	return &leased, idempotency.CommitOne(ctx, c.store, idempotency.Change{Record: &leased, Expect: rec.Fence})
 }
 
-// standing turns a record into the error that its state stands for; nil when a
-// vendor has the piece.
-func (c *Client) standing(rec *idempotency.Record) error {
+// standing turns a record into the error that its state stands for, with its
+// cause, if one is known; nil when a vendor has the piece.
+func (c *Client) standing(rec *idempotency.Record, cause error) error {
 	e := &postproof.Error{Op: "submit"}
 	switch rec.State {
 	case idempotency.Accepted, idempotency.Done:
 		return nil
 	case idempotency.Planned:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.NotSent, errors.New("not sent yet: a worker sends it")
+		e.Err = because(e.Err, cause)
 		e.RetryAfter = max(0, rec.Due.Sub(c.now()))
 	case idempotency.Sending:
 		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, idempotency.ErrInProgress
 	case idempotency.Unknown:
-		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.Unknown, errors.New("the vendor may have it: a worker settles it")
+		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.Unknown, because(errors.New("the vendor may have it: a worker settles it"), cause)
 	case idempotency.Refused:
-		e.Code, e.Delivery, e.Err = rec.Refusal.Code, postproof.Refused, errors.New("no vendor takes it: amend or cancel it")
+		e.Code, e.Delivery, e.Err = rec.Refusal.Code, postproof.Refused, because(errors.New("no vendor takes it: amend or cancel it"), cause)
 		e.Vendor, e.VendorCode = rec.Refusal.Vendor, rec.Refusal.VendorCode
 		if e.Code == 0 {
 			e.Code = postproof.CodeInvalidArgument
@@ -186,20 +232,35 @@ func (c *Client) standing(rec *idempotency.Record) error {
 	return e
 }
 
+// because adds a cause, if there is one.
+func because(err, cause error) error {
+	if cause == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
 // storeError wraps an error of the ledger: what it says about paper is what the
 // ledger last knew, which the caller cannot see, so it says nothing.
 func (c *Client) storeError(op string, err error) error {
-	code := postproof.CodeUnavailable
 	delivery := postproof.Unknown
+	if errors.Is(err, idempotency.ErrNotFound) || errors.Is(err, idempotency.ErrLimit) {
+		delivery = postproof.NotSent
+	}
+	return &postproof.Error{Code: codeOfStore(err), Delivery: delivery, Op: op, Err: fmt.Errorf("ledger: %w", err)}
+}
+
+func codeOfStore(err error) postproof.Code {
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound):
-		code, delivery = postproof.CodeNotFound, postproof.NotSent
+		return postproof.CodeNotFound
 	case errors.Is(err, idempotency.ErrStale), errors.Is(err, idempotency.ErrInProgress):
-		code = postproof.CodeConflict
+		return postproof.CodeConflict
 	case errors.Is(err, idempotency.ErrLimit):
-		code, delivery = postproof.CodeRateLimited, postproof.NotSent
+		return postproof.CodeRateLimited
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		code = postproof.CodeOf(err)
+		return postproof.CodeOf(err)
+	default:
+		return postproof.CodeUnavailable
 	}
-	return &postproof.Error{Code: code, Delivery: delivery, Op: op, Err: fmt.Errorf("ledger: %w", err)}
 }

@@ -90,11 +90,11 @@ func TestUnknownWithoutKeyIsLookedUp(t *testing.T) {
 				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
 				}
+				began := time.Now()
 				time.Sleep(time.Second)
 				if _, err := c.Submit(t.Context(), job("control")); err != nil {
 					t.Fatal(err)
 				}
-				began := time.Now()
 				if _, err := c.Drain(t.Context()); err != nil {
 					t.Fatal(err)
 				}

@@ -37,6 +37,7 @@ type telemetry struct {
 // vendorMarks are a vendor's prepared metric options.
 type vendorMarks struct {
 	vendor   []metric.AddOption
+	attempts map[string][]metric.AddOption // by operation group
 	outcome  map[postproof.Delivery][]metric.AddOption
 	duration []metric.RecordOption
 }
@@ -56,8 +57,8 @@ func newTelemetry(c *Client) (*telemetry, error) {
 		return i
 	}
 	t.submissions = counter("postproof.submissions", "{job}", "Jobs handed in, by whether they were new.")
-	t.attempts = counter("postproof.attempts", "{attempt}", "Attempts at requests to vendors.")
-	t.sends = counter("postproof.sends", "{send}", "Times that bytes of a request went to a vendor, those that net/http repeats included.")
+	t.attempts = counter("postproof.attempts", "{attempt}", "Attempts at requests to vendors, retries included, by operation group.")
+	t.sends = counter("postproof.sends", "{send}", "Times that bytes of a submission went to a vendor, those that net/http repeats included.")
 	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
@@ -95,7 +96,10 @@ func addOptions(attrs ...attribute.KeyValue) []metric.AddOption {
 
 func (t *telemetry) vendorMarks(vendor string) vendorMarks {
 	v := attribute.String("mail.vendor", vendor)
-	m := vendorMarks{vendor: addOptions(v), outcome: map[postproof.Delivery][]metric.AddOption{}}
+	m := vendorMarks{vendor: addOptions(v), attempts: map[string][]metric.AddOption{}, outcome: map[postproof.Delivery][]metric.AddOption{}}
+	for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet, postproof.OpCancel} {
+		m.attempts[op.Group()] = addOptions(v, attribute.String("mail.group", op.Group()))
+	}
 	for d := postproof.NotSent; d <= postproof.Accepted; d++ {
 		m.outcome[d] = addOptions(v, attribute.String("mail.delivery", d.String()))
 	}
@@ -125,16 +129,13 @@ func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open met
 
 // start begins the span of a call or of a piece of work. Work that goes on with
 // an earlier call is linked to it.
-func (t *telemetry) start(ctx context.Context, name, origin string, attrs ...attribute.KeyValue) (context.Context, trace.Span) {
-	opts := make([]trace.SpanStartOption, 0, 2)
+func (t *telemetry) start(ctx context.Context, name, origin string) (context.Context, trace.Span) {
+	var opts []trace.SpanStartOption
 	if origin != "" {
 		remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": origin})
 		if sc := trace.SpanContextFromContext(remote); sc.IsValid() {
 			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
 		}
-	}
-	if len(attrs) > 0 {
-		opts = append(opts, trace.WithAttributes(attrs...))
 	}
 	return t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
 }
@@ -199,7 +200,10 @@ func (t *telemetry) onSend(ctx context.Context, _ retry.Send) {
 	_, s.span = t.tracer.Start(ctx, "send "+string(s.start.Op), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...)) //nolint:spancheck // onResult ends it
 }
 
-func (t *telemetry) onResult(ctx context.Context, a retry.Attempt, err error) {
+func (t *telemetry) onResult(ctx context.Context, m *vendorMarks, a retry.Attempt, err error) {
+	if info, ok := retry.SendInfo(ctx); ok {
+		t.attempts.Add(ctx, 1, m.attempts[info.Op.Group()]...)
+	}
 	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
 	if !ok {
 		return

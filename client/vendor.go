@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -28,9 +29,25 @@ type vendor struct {
 	controls  controls
 	marks     vendorMarks
 
-	mu      sync.Mutex
-	stopped time.Time // until then: the vendor refused the account
-	reason  string
+	// skewed: it was said that the vendor's clock is wrong.
+	skewed atomic.Bool
+
+	mu sync.Mutex
+	// stop is why the vendor is left alone.
+	stop accountStop
+	// queue staggers the jobs that wait for the vendor.
+	queue stagger
+	// scanned is when the ledger was last searched for a control piece in vain.
+	scanned time.Time
+}
+
+// accountStop is a vendor's refusal of the account.
+type accountStop struct {
+	// since is the first refusal that no better answer followed; zero for none.
+	since time.Time
+	// until is when the vendor is tried again.
+	until  time.Time
+	reason string
 }
 
 func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
@@ -53,7 +70,8 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	rc := v.config.Retry
 	rc.Clock = c.clock
 	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport)
-	rc.OnAttempt, rc.OnSend, rc.OnResult = c.tel.onAttempt, c.tel.onSend, c.tel.onResult
+	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
+	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	if v.sender, err = retry.New(rc); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
 	}
@@ -67,23 +85,70 @@ func breakerGroup(r *http.Request) string {
 	return info.Op.Group()
 }
 
-// stop leaves the vendor alone for a while: it refused the account, and would
-// refuse every other piece in the same way.
-func (v *vendor) stop(until time.Time, reason string) (fresh bool) {
+// refused leaves the vendor alone for a while: it refused the account, and
+// would refuse every other piece in the same way. It reports whether that is
+// news.
+func (v *vendor) refused(now, until time.Time, reason string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	fresh = v.stopped.IsZero()
-	v.stopped, v.reason = until, reason
+	fresh := v.stop.since.IsZero()
+	if fresh {
+		v.stop.since = now
+	}
+	v.stop.until, v.stop.reason = until, reason
 	return fresh
 }
 
-func (v *vendor) stoppedUntil(now time.Time) (time.Time, string) {
+// works notes that the vendor takes the account. It reports whether that is
+// news.
+func (v *vendor) works() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !v.stopped.IsZero() && !now.Before(v.stopped) {
-		v.stopped, v.reason = time.Time{}, ""
+	news := !v.stop.since.IsZero()
+	v.stop = accountStop{}
+	return news
+}
+
+// stopped returns why the vendor is left alone, the zero value when it may be
+// tried.
+func (v *vendor) stopped(now time.Time) accountStop {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !now.Before(v.stop.until) {
+		return accountStop{}
 	}
-	return v.stopped, v.reason
+	return v.stop
+}
+
+// refusing returns since when the vendor has refused the account, also while it
+// is tried again.
+func (v *vendor) refusing() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.stop.since
+}
+
+// stagger spreads jobs that wait for the same moment, so that they do not all
+// come back in it, only to be put off again.
+type stagger struct {
+	until time.Time
+	n     int
+}
+
+func (s *stagger) at(until time.Time) time.Time {
+	if d := until.Sub(s.until); d > time.Second || d < -time.Second {
+		*s = stagger{until: until}
+	}
+	s.n++
+	return until.Add(min(time.Duration(s.n-1)*5*time.Millisecond, 5*time.Minute))
+}
+
+// staggered returns the time at which one more job should come back that waits
+// for the vendor until the time given.
+func (v *vendor) staggered(until time.Time) time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.queue.at(until)
 }
 
 // VendorState is how a vendor fares.
@@ -105,7 +170,8 @@ func (c *Client) Vendors() []VendorState {
 	out := make([]VendorState, len(c.vendors))
 	for i, v := range c.vendors {
 		out[i] = VendorState{Name: v.name, Account: v.account}
-		out[i].StoppedUntil, out[i].Reason = v.stoppedUntil(now)
+		stop := v.stopped(now)
+		out[i].StoppedUntil, out[i].Reason = stop.until, stop.reason
 		for _, b := range all {
 			if b.Vendor == v.name {
 				out[i].Breakers = append(out[i].Breakers, b)
@@ -127,9 +193,7 @@ func (c *Client) ResumeVendor(name string) error {
 	if v == nil {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "resume vendor", Vendor: name, Err: errors.New("no adapter has this name")}
 	}
-	v.mu.Lock()
-	v.stopped, v.reason = time.Time{}, ""
-	v.mu.Unlock()
+	v.works()
 	c.wakeUp()
 	return nil
 }
@@ -139,7 +203,7 @@ func (c *Client) breakerChanged(ch breaker.Change) {
 	if ch.To == breaker.Open {
 		level = slog.LevelWarn
 	}
-	c.logger.LogAttrs(context.Background(), level, "circuit breaker changed", slog.String("vendor", ch.Vendor), //nolint:contextcheck // the change belongs to no call
+	c.logger.LogAttrs(context.Background(), level, "circuit breaker changed", slog.String("vendor", ch.Vendor),
 		slog.String("group", ch.Group), slog.String("from", ch.From.String()), slog.String("to", ch.To.String()),
 		slog.String("reason", string(ch.Reason)), slog.Time("until", ch.Until))
 	if ch.To != breaker.Open {

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -24,8 +26,11 @@ type work struct {
 	job *postproof.Job
 	// fresh: the record is not in the ledger yet.
 	fresh bool
-	// tried and capped are the vendors that this work need not try again.
-	tried, capped map[string]bool
+	// tried, capped and unfit are the vendors that this work need not try
+	// again, and why.
+	tried, capped, unfit map[string]string
+	// cause is the latest error of a vendor or its adapter.
+	cause error
 }
 
 func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
@@ -128,8 +133,14 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 		before = nil
 	}
 	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
-	if err := idempotency.CommitOne(ctx, w.c.store, ch); err != nil {
-		return w.c.storeError("commit", err)
+	errs, err := w.c.store.Commit(ctx, []idempotency.Change{ch})
+	switch {
+	case err != nil:
+		if err := w.c.reread(ctx, ch.Record, err); err != nil {
+			return err
+		}
+	case len(errs) > 0 && errs[0] != nil:
+		return w.c.storeError("commit", errs[0])
 	}
 	w.rec, w.fresh = ch.Record, false
 	w.c.see(ch.Record.UpdatedAt)
@@ -137,8 +148,32 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 	return nil
 }
 
+// reread finds out whether a change was made whose commit was not acknowledged,
+// and returns nil if it was.
+func (c *Client) reread(ctx context.Context, made *idempotency.Record, cause error) error {
+	c.checkedAt.Store(0) // the connection may lead to another database now
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	have, err := c.store.Get(ctx, made.ID)
+	switch {
+	case errors.Is(err, idempotency.ErrNotFound):
+		// Nothing was ever done for this key.
+		return &postproof.Error{Code: codeOfStore(cause), Delivery: postproof.NotSent, Op: "commit", Err: fmt.Errorf("ledger: %w", cause)}
+	case err != nil:
+		return c.storeError("commit", errors.Join(cause, err))
+	case have.Fence != made.Fence:
+		return c.storeError("commit", cause)
+	}
+	got, err := json.Marshal(have)
+	want, err2 := json.Marshal(made)
+	if err != nil || err2 != nil || !bytes.Equal(got, want) {
+		return c.storeError("commit", errors.Join(cause, idempotency.ErrStale))
+	}
+	return nil
+}
+
 // cents is what the job costs at a vendor.
-func (w *work) cents(vendor string) int64 {
+func (w *work) cents(vendor string) (cents int64) {
 	v := w.c.byName[vendor]
 	if v == nil || v.config.Price == nil {
 		return 0
@@ -147,7 +182,7 @@ func (w *work) cents(vendor string) int64 {
 	if err != nil {
 		return 0
 	}
-	return v.config.Price(job)
+	return max(0, v.config.Price(job))
 }
 
 func (w *work) decoded() (*postproof.Job, error) {
@@ -169,7 +204,7 @@ func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vend
 	}
 	filled, err := w.c.art.fill(ctx, job)
 	if err != nil {
-		return nil, nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "encode", Err: err}
+		return nil, nil, artworkError("encode", err)
 	}
 	ns := w.c.id().Namespace
 	s := &vendors.Submission{

@@ -22,6 +22,9 @@ import (
 // broken; the ledger being away for a while is logged and waited for.
 func (c *Client) Run(ctx context.Context) error {
 	_, err := c.drain(ctx, func(context.Context) (bool, error) { return false, nil })
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it was told to stop, and did
+	}
 	return err
 }
 
@@ -46,7 +49,7 @@ func (c *Client) Drain(ctx context.Context) (Drained, error) {
 			return false, err
 		}
 		open := left.Open()
-		for _, campaign := range c.onHoldCampaigns() {
+		for _, campaign := range c.waitingCampaigns(ctx) {
 			waiting, err := c.Depth(ctx, campaign)
 			if err != nil {
 				return false, err
@@ -114,41 +117,37 @@ type pool struct {
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
 	c := p.c
 	for failures := 0; ; {
-		if ctx.Err() != nil {
-			return stopped(ctx)
-		}
 		n, err := p.round(ctx)
+		done := false
+		if err == nil && n == 0 && len(p.slots) == 0 {
+			done, err = finished(ctx)
+		}
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return stopped(ctx)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, ErrEpochChanged):
+			return err
 		case err != nil:
 			failures++
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting", slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))
-			if postproof.Sleep(ctx, c.clock, min(time.Duration(failures)*c.poll, 30*time.Second)) != nil {
-				return stopped(ctx)
+			c.pause(ctx, min(time.Duration(failures)*c.poll, 30*time.Second))
+		case done:
+			return nil
+		case n == 0:
+			failures = 0
+			c.idle(ctx)
+		default:
+			failures = 0
+			if c.congested.Swap(false) {
+				// Jobs are put off as fast as they are claimed: no reason to hurry.
+				c.pause(ctx, min(c.poll, 50*time.Millisecond))
 			}
-			continue
 		}
-		failures = 0
-		if n > 0 {
-			continue
-		}
-		if len(p.slots) == 0 {
-			if done, err := finished(ctx); done || err != nil {
-				return err
-			}
-		}
-		c.idle(ctx)
 	}
 }
 
-// stopped is nil for a plain cancellation, which is how Run is told to stop,
-// and the cause otherwise.
-func stopped(ctx context.Context) error {
-	if errors.Is(context.Cause(ctx), context.Canceled) {
-		return nil
-	}
-	return context.Cause(ctx)
+func (c *Client) pause(ctx context.Context, d time.Duration) {
+	_ = postproof.Sleep(ctx, c.clock, d) // the loop looks at the context
 }
 
 // round applies what was spooled, claims what free slots can work on, and
@@ -156,33 +155,35 @@ func stopped(ctx context.Context) error {
 func (p *pool) round(ctx context.Context) (int, error) {
 	c := p.c
 	if !c.spooled.empty() {
-		if err := c.applySpool(ctx); err != nil {
-			return 0, err
-		}
+		c.applySpool(ctx)
 	}
-	free := cap(p.slots) - len(p.slots)
-	if free == 0 {
-		p.slots <- struct{}{} // wait for one
+	select { // wait for a free slot
+	case p.slots <- struct{}{}:
 		<-p.slots
-		free = 1
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	if err := c.refresh(ctx); err != nil {
+		return 0, err
+	}
+	if c.id().EpochChanged() {
+		return 0, c.epochError("work")
 	}
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: free, Lease: c.lease, Now: c.now(), Skip: c.onHoldCampaigns(),
+		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: c.waitingCampaigns(ctx),
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}
 	for _, rec := range recs {
 		p.slots <- struct{}{}
-		p.busy.Add(1)
-		go func() { //nolint:contextcheck // the work outlives the loop by the grace
+		p.busy.Go(func() {
 			defer func() {
 				<-p.slots
-				p.busy.Done()
 				c.wakeUp()
 			}()
-			p.c.workOn(p.ctx, rec)
-		}()
+			c.workOn(p.ctx, rec)
+		})
 	}
 	return len(recs), nil
 }
@@ -193,6 +194,12 @@ func (c *Client) workOn(ctx context.Context, rec *idempotency.Record) {
 	ctx, span := c.tel.start(ctx, "postproof.work", rec.Trace)
 	w := c.work(rec, nil)
 	err := w.run(ctx)
+	for range 3 {
+		if !errors.Is(err, idempotency.ErrStale) || !w.stillOurs(ctx) {
+			break
+		}
+		err = w.run(ctx) // a person's wish or a callback came between
+	}
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("mail.state.before", string(rec.State)), attribute.String("mail.state", string(w.rec.State)))
 	}
@@ -200,6 +207,17 @@ func (c *Client) workOn(ctx context.Context, rec *idempotency.Record) {
 	if err != nil && !errors.Is(err, idempotency.ErrStale) {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "a job could not be worked on; it comes up again", slog.Any("record", w.rec), slog.String("error", err.Error()))
 	}
+}
+
+// stillOurs reads the record again and reports whether this work still holds
+// it.
+func (w *work) stillOurs(ctx context.Context) bool {
+	rec, err := w.c.store.Get(ctx, w.rec.ID)
+	if err != nil || rec.Lease.Owner != w.c.owner || !rec.Lease.Until.Equal(w.rec.Lease.Until) {
+		return false
+	}
+	w.rec = rec
+	return true
 }
 
 // idle waits for a reason to look again.

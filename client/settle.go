@@ -1,0 +1,87 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// settle makes an answer durable: in the ledger, or, while that cannot be
+// written, in the spool (rule 14).
+func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
+	ctx = context.WithoutCancel(ctx) // the vendor has answered; the caller's haste is over
+	var err error
+	for try := range 4 {
+		if try > 0 {
+			if e := postproof.Sleep(ctx, w.c.clock, time.Duration(try*try)*20*time.Millisecond); e != nil {
+				break
+			}
+			rec, e := w.c.store.Get(ctx, w.rec.ID)
+			if e != nil {
+				err = e
+				continue
+			}
+			w.rec = rec
+		}
+		if err = w.apply(ctx, w.answered(ans)...); err == nil {
+			return nil
+		}
+		if forbidden(err) {
+			break
+		}
+	}
+	attrs := []slog.Attr{
+		slog.String("vendor", ans.Vendor), slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()),
+	}
+	text := "the vendor answered, the ledger could not be written"
+	if forbidden(err) {
+		w.c.logger.LogAttrs(ctx, slog.LevelError, "a vendor's answer has no place in the ledger", append(attrs, slog.String("error", err.Error()))...)
+		text = "the vendor answered, the answer has no place in the ledger"
+	} else {
+		if e := w.c.spooled.put(w.rec.ID, ans, w.c.now()); e != nil {
+			err = errors.Join(err, e)
+		}
+		w.c.logger.LogAttrs(ctx, slog.LevelError, "the ledger cannot be written: a vendor's answer is spooled and applied later", attrs...)
+	}
+	return &postproof.Error{
+		Code: postproof.CodeUnavailable, Delivery: ans.Delivery, Op: "submit", Vendor: ans.Vendor, Err: fmt.Errorf("%s: %w", text, err),
+	}
+}
+
+// forbidden reports whether the ledger's rules are against a change for good.
+func forbidden(err error) bool {
+	_, rule := errors.AsType[*idempotency.RuleError](err)
+	return rule || errors.Is(err, idempotency.ErrNewer)
+}
+
+// answered is an answer and, where the job is refused but another vendor may
+// take it, the way on, as one change: a crash in between would leave a job
+// refused that another vendor could print.
+func (w *work) answered(ans idempotency.Answer) []idempotency.Event {
+	events := []idempotency.Event{ans}
+	if ans.Delivery >= postproof.Unknown {
+		return events
+	}
+	now := w.c.now()
+	ch, err := w.c.machine.Apply(w.rec, now, ans)
+	if err != nil || ch.Record.State != idempotency.Refused {
+		return events
+	}
+	then := *w
+	then.rec = ch.Record
+	switch r, err := then.route(now); {
+	case err != nil:
+	case r.vendor != nil:
+		events = append(events, idempotency.Replan{})
+	case !r.until.IsZero():
+		events = append(events, idempotency.Replan{}, idempotency.Postpone{Until: r.waitsFor.staggered(r.until)})
+	case r.capped:
+		events = append(events, idempotency.Replan{}, idempotency.PutOnHold{Reason: idempotency.HoldCap})
+	}
+	return events
+}

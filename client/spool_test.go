@@ -1,0 +1,125 @@
+package client_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// spoolOne has an answer spooled in dir: the ledger dies while the vendor
+// prints.
+func spoolOne(t *testing.T, s *shaky, p *press, dir, key string) *client.Client {
+	t.Helper()
+	p.fault = func(op, _ string, _ int) string {
+		s.dead.Store(op == "/order")
+		return ""
+	}
+	c := newClient(t, s, []*press{p}, client.WithSpool(dir))
+	if _, err := c.Submit(t.Context(), job(key)); postproof.DeliveryOf(err) != postproof.Accepted || postproof.CodeOf(err) != postproof.CodeUnavailable {
+		t.Fatalf("Submit = %v", err)
+	}
+	s.dead.Store(false)
+	p.fault = nil
+	return c
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestAnswerIsSpooledAndAppliedByTheNextProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyNone), newShaky(), t.TempDir()
+		p.look = false // nobody could be asked: without the spool it would be held
+		spoolOne(t, s, p, dir, "a")
+		torn := append([]byte(nil), read(t, files(t, dir)[0])...)
+		torn = append(torn, `{"id":"`+strings.Repeat("0", 64)+`","answer":{"Vendor":"alpha"}}`+"\n"...) // of a job nobody knows
+		torn = append(torn, torn[:len(torn)/2]...)                                                    // half a line
+		if err := os.WriteFile(files(t, dir)[0], torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		next := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		drain(t, next)
+		if rec := status(t, next, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
+			t.Fatalf("%v; printed %d", rec, p.alive())
+		}
+		if left := files(t, dir); len(left) != 0 {
+			t.Fatalf("left over: %v", left)
+		}
+	})
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestSpooledAnswerIsIdempotent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), t.TempDir()
+		first := spoolOne(t, s, p, dir, "a")
+		second := newClient(t, s, []*press{p}, client.WithSpool(dir)) // adopts what the first still has in memory
+		drain(t, first)
+		fence := status(t, first, "a").Fence
+		drain(t, second)
+		if rec := status(t, second, "a"); rec.State != idempotency.Accepted || p.alive() != 1 || rec.Fence > fence+1 {
+			t.Fatalf("%v; printed %d", rec, p.alive())
+		}
+		if k := kinds(t, second, "a"); slices.Contains(k, "late_answer") || slices.Contains(k, "twice_at_vendor") {
+			t.Fatalf("history: %v", k)
+		}
+	})
+}
+
+// A process that starts takes over the file of one that is alive: neither loses
+// an answer of the other, even if one of them dies.
+func TestSpoolFilesOfALivingProcessAreNotLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyNone), newShaky(), t.TempDir()
+		p.look = false
+		alive := spoolOne(t, s, p, dir, "a")
+		starts := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		p.fault = func(op, _ string, _ int) string { s.dead.Store(op == "/order"); return "" }
+		// The first writes another answer, and dies; the second is done with its files.
+		orders := []string{"b", "c"}
+		for _, key := range orders {
+			// Submit applies a spool first, so the ledger must be away for that, too.
+			s.dead.Store(false)
+			if _, err := alive.Submit(t.Context(), job(key)); postproof.DeliveryOf(err) != postproof.Accepted {
+				t.Fatal(err)
+			}
+		}
+		s.dead.Store(false)
+		p.fault = nil
+		drain(t, starts)
+		last := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		drain(t, last)
+		for _, key := range append(orders, "a") {
+			if rec := status(t, last, key); rec.State != idempotency.Accepted {
+				t.Errorf("%s: %v", key, rec)
+			}
+		}
+		if p.alive() != 3 {
+			t.Errorf("printed %d", p.alive())
+		}
+	})
+}
