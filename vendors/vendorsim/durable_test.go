@@ -297,10 +297,16 @@ func TestTornFiles(t *testing.T) {
 		t.Parallel()
 		dir, state, _ := make3(t)
 		edit(t, state, func(b []byte) []byte { return append(b, `{"seq":5,"at":"2026`...) })
-		for range 2 { // the cut lasts
-			if got := refs(t, dir); got != "ABC" {
-				t.Errorf("pieces %s", got)
-			}
+		if got := refs(t, dir); got != "ABC" {
+			t.Errorf("pieces %s", got)
+		}
+		b := setup(t, vendorsim.Config{Dir: dir}) // the next line has a line of its own
+		b.lob("POST", "/postcards", "", postcard("D"))
+		if err := b.sim.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := refs(t, dir); got != "ABCD" {
+			t.Errorf("pieces %s", got)
 		}
 	})
 	t.Run("print log behind", func(t *testing.T) {
@@ -326,8 +332,11 @@ func TestTornFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, state, _ := make3(t)
+			dir, state, log := make3(t)
 			edit(t, state, damage)
+			if err := os.Remove(log); err != nil { // the state must notice by itself
+				t.Fatal(err)
+			}
 			if _, err := vendorsim.New(vendorsim.Config{Dir: dir}); err == nil {
 				t.Error("accepted")
 			}
