@@ -68,6 +68,12 @@ func (c *call) attempt(outer *http.Request) (*http.Response, error) {
 	a.end()
 	record.Duration = max(config.Clock.Now().Sub(record.Start), 0)
 	record.Sends = a.sendCount()
+	if record.Sends > 1 && failed != nil {
+		// net/http repeated the send by itself. The answer is to the last one;
+		// what became of those before nobody knows.
+		record.Delivery = record.Delivery.Join(postproof.Unknown)
+		c.failure.err.Delivery = record.Delivery
+	}
 	c.join = c.join.Join(record.Delivery)
 	list := &c.result.response.Attempts
 	if *list == nil {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,42 @@ func TestHiddenResend(t *testing.T) {
 				}
 				if got := budget.Stats().Retries; got != 1 {
 					t.Errorf("budget was charged for %d, want 1", got)
+				}
+			})
+		})
+	}
+}
+
+// The answer to the repeat of net/http says nothing about the send before it:
+// a refusal must not hide that the vendor may have taken the first one.
+func TestHiddenResendRefusedIsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{422, 429} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				v := &vendor{serve: func(n int, conn net.Conn, _ []byte) bool {
+					switch n {
+					case 0:
+						return answer(conn, 200, "ok")
+					case 1: // took it, and lost the connection
+						return false
+					default:
+						return answer(conn, status, "no")
+					}
+				}}
+				s := newSender(t, v, retry.Config{MaxAttempts: 1})
+				if _, err := s.Do(t.Context(), get()); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				resp, err := s.Do(t.Context(), post(postproof.RepeatKeyed))
+				e, detail := failed(t, resp, err)
+				if v.count() != 3 || detail.Attempts[0].Sends != 2 {
+					t.Fatalf("the vendor saw %d requests, the attempt counts %d sends", v.count()-1, detail.Attempts[0].Sends)
+				}
+				if e.Delivery != postproof.Unknown || detail.Attempts[0].Delivery != postproof.Unknown {
+					t.Errorf("delivery %v, of the attempt %v; want unknown", e.Delivery, detail.Attempts[0].Delivery)
 				}
 			})
 		})
