@@ -139,8 +139,10 @@ func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, e
 	if value[string](o, "object") != "list" || data == nil {
 		return nil, errAnswer
 	}
-	if _, stated := o["count"]; stated && value[int](o, "count") != len(data) {
-		return nil, errAnswer
+	if _, stated := o["count"]; stated {
+		if n := value[*int](o, "count"); n == nil || *n != len(data) {
+			return nil, errAnswer
+		}
 	}
 	p := &page{}
 	for _, item := range data {

@@ -1,0 +1,91 @@
+package lob_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors/lob"
+)
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]postproof.Mode{
+		"test_0dc8d51e0acffcb1880e0f19c79b2f5b0cc": postproof.ModeTest,
+		"live_0dc8d51e0acffcb1880e0f19c79b2f5b0cc": postproof.ModeLive,
+	} {
+		a, err := lob.New(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Account(); got.Mode != want || len(got.Fingerprint) != 16 {
+			t.Errorf("account %+v, want mode %s", got, want)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", a, a, a); strings.Contains(text, "0dc8d5") {
+			t.Error("the printed adapter holds the key")
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	const good = "live_0dc8d51e0acffcb1880e"
+	for _, test := range []struct {
+		name, key string
+		opts      []lob.Option
+		teaches   string
+	}{
+		{"empty key", "", nil, "begins with test_ or live_"},
+		{"another service's key", "sk_live_abcdef", nil, "another service"},
+		{"no prefix", "0dc8d51e0acffcb1880e", nil, "neither test_ nor live_"},
+		{"publishable key", "live_pub_0dc8d51e0acffcb1880e", nil, "use the secret key"},
+		{"only a prefix", "live_", nil, "malformed"},
+		{"line break", good + "\n", nil, "line breaks"},
+		{"quoted", `"` + good + `"`, nil, "neither"},
+		{"two keys", good + ":" + good, nil, "malformed"},
+		{"base URL without a host", good, []lob.Option{lob.WithBaseURL("api.lob.com/v1")}, "https"},
+		{"base URL with credentials", good, []lob.Option{lob.WithBaseURL("https://a:b@api.lob.com/v1")}, "https"},
+		{"live key in the clear", good, []lob.Option{lob.WithBaseURL("http://api.lob.com/v1")}, "plain http"},
+		{"use type", good, []lob.Option{lob.WithUseType("spam")}, "marketing"},
+		{"version", good, []lob.Option{lob.WithVersion("v1")}, "2024-01-01"},
+	} {
+		_, err := lob.New(test.key, test.opts...)
+		switch {
+		case err == nil:
+			t.Errorf("%s: accepted", test.name)
+		case postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent:
+			t.Errorf("%s: %v", test.name, err)
+		case !strings.Contains(err.Error(), test.teaches):
+			t.Errorf("%s: %q does not say %q", test.name, err, test.teaches)
+		case strings.Contains(err.Error(), "0dc8d5") || strings.Contains(err.Error(), "abcdef"):
+			t.Errorf("%s: the error quotes the key", test.name)
+		}
+	}
+	for _, base := range []string{"http://127.0.0.1:8080/v1", "http://[::1]/v1", "http://localhost/v1"} {
+		if _, err := lob.New(good, lob.WithBaseURL(base)); err != nil {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
+func TestAccountOutlivesItsKey(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(key string, opts ...lob.Option) string {
+		a, err := lob.New(key, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Account().Fingerprint
+	}
+	named := lob.WithAccount("main")
+	if fingerprint("test_one", named) != fingerprint("test_two", named) {
+		t.Error("a rotated key changes the fingerprint of a named account")
+	}
+	if fingerprint("test_one", named) == fingerprint("live_one", named) {
+		t.Error("both modes have one fingerprint")
+	}
+	if fingerprint("test_one") == fingerprint("test_two") {
+		t.Error("two keys have one fingerprint")
+	}
+}
