@@ -1,2 +1,112 @@
-// Package idempotency is the ledger.
+// Package idempotency is the ledger: it remembers, for each piece of mail, what
+// was sent to whom and what is known of it, and it decides what may be done
+// next. It has the record and its pure state machine, the interfaces of what
+// keeps them ([Store], [Inbox], [Blobs]), and a ledger in memory.
+//
+// Most programs never call it: package client does. Read on to know what the
+// client may do with your paper, to write a store, or to drive the machine from
+// a workflow engine of your own.
+//
+// # Words
+//
+// A job is one piece of mail. Its key is never used for another one. A
+// generation is one life of the job on paper: the next one begins only when
+// every earlier one is proven dead. A submission is one generation at one
+// vendor, known there by our reference ([Namespace.Ref]), with all its sends. The
+// join of the sends is the most that any of them may have done: accepted over
+// unknown over refused over not sent.
+//
+// A record is planned (waits to be sent), sending (an intent is durable, bytes
+// may be on their way), unknown (nobody can tell yet whether the vendor has it),
+// refused (definitely not taken), accepted (with a vendor; its mail status
+// moves), held (waits for a callback or a person), cancelled or done.
+//
+// # Rules
+//
+//  1. Intent before the first byte: vendor, account, mode, vendor key, time, and
+//     what proves the body can be built again, are durable before a send.
+//  2. One holder: another vendor only when every earlier one is proven not to
+//     have the piece. A milder answer never lowers the join.
+//  3. Same vendor, same key, same bytes: a resend carries the identical bytes
+//     inside the window of the vendor's key. Each intent has a not-after: the
+//     least of the lease, the key window less its margin, and the deadline.
+//  4. A lease that runs out in sending leads to unknown, never to another send.
+//  5. Compare and set: a change names the fence that it read. An answer names
+//     the intent that it belongs to.
+//  6. A holder that froze cannot send on: without the lease there is no intent,
+//     and its late answer lowers nothing.
+//  7. A new generation needs proof that all before are dead. A piece counts only
+//     if it is of this generation, alive, and equal to what was sent: dead means
+//     dead, unequal means held.
+//  8. Real sends are counted, those that net/http repeats by itself included.
+//  9. Never silently, never for ever: a state that is not final has a deadline
+//     that ends in held with a reason, and no wait outlasts it.
+//  10. A key is never forgotten: a tombstone remains, and refuses every event.
+//  11. Time never runs back: a record's time is never before the newest that it
+//     has seen. In doubt a key window is closed.
+//  12. A changed epoch stops submissions until the history that was lost is
+//     suspected ([Suspect]) and every vendor has been asked.
+//  13. Cancel is a durable wish: it forbids new sends at once, and is carried out
+//     whenever the piece turns up. Cancelled means that it was read back.
+//  14. An answer is not lost with the store: applied late, it means what it
+//     meant, and applied twice, nothing more.
+//
+// # States and events
+//
+// Each line is an event, each column the state it happens in, each letter a
+// state it can lead to, by its initial; "–" where the event is refused with a
+// [RuleError].
+//
+//	event          planned  sending  unknown  refused  accepted  held  cancelled  done
+//	intend         S        –        S        –        –         –     –          –
+//	answer         PUAH     PSURAHC  PUAHC    URAH     PUAHC     PAHC  UAHC       AD
+//	expire         –        PUAHC    –        –        –         –     –          –
+//	looked_up      PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AHC        AD
+//	observe        PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AHC        AD
+//	replan         –        –        –        P        –         –     –          –
+//	no_route       R        –        –        –        –         –     –          –
+//	postpone       P        –        U        –        A         –     –          –
+//	cannot_build   P        –        U        –        –         –     –          –
+//	finish         –        –        –        –        D         –     –          –
+//	hold           H        –        H        –        H         –     –          –
+//	release        –        –        –        –        –         PUA   –          –
+//	decide         –        –        –        –        –         PAC   –          –
+//	amend          P        –        –        P        –         P     –          –
+//	wish_cancel    C        S        U        C        A         AHC   C          –
+//	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
+//	suspect        U        U        U        U        A         H     –          –
+//
+// An answer, a look-up, or anything else that shows a piece is heard in every
+// state: news of paper is never refused.
+//
+// # Proof of absence
+//
+// That a vendor does not have a submission is concluded only from two look-ups
+// by reference, each complete and each finding a control piece that the vendor
+// accepted after our last send, both begun after the settle time, and a settle
+// time apart. A vendor that once called our reference a duplicate is never
+// believed again not to have it. After the proof the vendor is watched for a
+// late arrival, which is cancelled at once; one that cannot be is told as an
+// incident, as are two pieces under one reference.
+//
+// # Policies
+//
+// Where nobody can be asked, [PreferLate] holds the job for a callback or a
+// person. With [PreferDuplicate] somebody has accepted the risk of two pieces,
+// and the job is planned anew; for an [Action] of [DoDuplicate] apply [PutOnHold]
+// and [Decide] in one change.
+//
+// # Errors
+//
+// An event that the machine refuses is a [*RuleError] with the number of the
+// rule, or 0 where the event has no meaning; nothing has happened then. A record
+// of a newer version is left alone with [ErrNewer]. Stores return [ErrStale] to
+// the loser of a race, who reads again; see the other variables for the rest. No
+// error text holds a key or personal data.
+//
+// # Concurrency
+//
+// A [Machine] is safe for concurrent use once it is set up. Records are shared
+// and never modified in place. Stores are safe for concurrent use by goroutines
+// and, unless they say otherwise, by processes.
 package idempotency

@@ -113,8 +113,6 @@ func (x *explorer) sends(w world, v, g uint8, emit func(move, world)) {
 	x.refusals(w, v, g, intent, emit)
 
 	next = w
-	next.left.faults++ // the fault is the loss, whatever the vendor does
-	next.left.faults--
 	_, _, _ = next.arrive(kind, v, g, 0)
 	settle("sent, and the answer is lost", next, lost)
 	freeze("sent, and the holder freezes", next, took)
@@ -137,14 +135,15 @@ func (x *explorer) sends(w world, v, g uint8, emit func(move, world)) {
 }
 
 func (x *explorer) refusals(w world, v, g uint8, intent uint64, emit func(move, world)) {
-	for do, code := range map[string]postproof.Code{
-		"the vendor is busy": postproof.CodeRateLimited, "the vendor refuses": postproof.CodeInvalidArgument,
-	} {
+	for _, no := range []struct {
+		do   string
+		code postproof.Code
+	}{{"the vendor is busy", postproof.CodeRateLimited}, {"the vendor refuses", postproof.CodeInvalidArgument}} {
 		next := w
 		x.must(&next, idempotency.Answer{
-			Vendor: x.vendors[v], Ref: exampleRef(int(g)), Intent: intent, Delivery: postproof.Refused, Sends: 1, Code: code,
+			Vendor: x.vendors[v], Ref: exampleRef(int(g)), Intent: intent, Delivery: postproof.Refused, Sends: 1, Code: no.code,
 		})
-		emit(move{do, v, g}, next)
+		emit(move{no.do, v, g}, next)
 	}
 }
 
@@ -185,7 +184,7 @@ func (x *explorer) stepNetwork(w *world, emit func(move, world)) {
 		if ans.Order != nil { // the vendor answered when the piece was new
 			ans.Order.Alive, ans.Order.Status.Stage = true, postproof.StageAccepted
 		}
-		if err := x.apply(&next, ans); err != nil && a.intent != 0 && w.left.restores > 0 {
+		if err := x.apply(&next, ans); err != nil && ruleOf(err) != 1 { // 1: its intent was lost with the backup
 			next.broken = "a late answer is refused: " + err.Error()
 		}
 		emit(move{"a frozen holder wakes and answers " + a.delivery.String(), a.vendor, a.gen}, next)

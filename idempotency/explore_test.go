@@ -25,6 +25,8 @@ type explorer struct {
 	limit  int
 	// seen is told of each event: what it led to, or that it was refused.
 	seen func(from idempotency.State, event string, to idempotency.State, err error)
+	// probe is shown every world.
+	probe func(*world)
 
 	known    map[[16]byte]bool
 	settled  map[[16]byte]bool
@@ -78,6 +80,9 @@ func (x *explorer) run(t *testing.T, left budget) {
 			t.Fatalf("after %d worlds: %s\n%s\nthen, without any further fault, that", len(x.parents), why, x.history(n.at))
 		}
 		x.step(&n.w, func(mv move, next world) { x.push(next, n.at, mv) })
+		if x.probe != nil {
+			x.probe(&n.w)
+		}
 		if len(x.parents) > x.limit {
 			t.Fatalf("more than %d worlds: the model has grown", x.limit)
 		}
@@ -263,12 +268,17 @@ func (x *explorer) tell(w *world, i int8) {
 	err := x.apply(w, idempotency.Observe{
 		Vendor: x.vendors[o.vendor], Ref: exampleRef(int(o.gen)), VendorID: vendorID(i), Sighting: w.sighting(i, postproof.SourceCallback),
 	})
-	if err != nil && w.left.restores == 0 && w.rec.Generation >= int(o.gen) {
-		var rule *idempotency.RuleError
-		if !errors.As(err, &rule) || rule.Rule != 12 {
-			w.broken = "a callback is refused: " + err.Error()
-		}
+	if err != nil && ruleOf(err) != 12 { // 12: the ledger has lost what the callback speaks of
+		w.broken = "a callback is refused: " + err.Error()
 	}
+}
+
+// ruleOf returns the number of the rule that an error names, -1 for none.
+func ruleOf(err error) int {
+	if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
+		return rule.Rule
+	}
+	return -1
 }
 
 // verdict compares the end of a job with what was printed.

@@ -237,8 +237,9 @@ func (t *transition) bound() {
 	}
 }
 
-// ready plans the job for a new reason.
+// ready plans the job for a new reason: what came before is over.
 func (t *transition) ready() {
+	t.r.Receipt, t.r.Refusal, t.r.Hold, t.r.Status = postproof.Receipt{}, Refusal{}, Hold{}, postproof.Status{}
 	t.r.PlannedAt = t.now
 	t.enter(Planned)
 }

@@ -162,7 +162,6 @@ func (t *transition) decide(ev Decide) error {
 		t.nextGeneration()
 		return nil
 	}
-	t.r.Hold = Hold{}
 	t.ready()
 	return nil
 }
@@ -201,7 +200,6 @@ func (t *transition) amend(ev Amend) error {
 		t.nextGeneration()
 		return nil
 	}
-	t.r.Hold, t.r.Refusal = Hold{}, Refusal{}
 	t.ready()
 	return nil
 }

@@ -251,6 +251,7 @@ func (t *transition) contradiction(s *Submission, o Sighting) {
 // or to the next generation.
 func (t *transition) afterDeath() error {
 	if t.r.State != Sending {
+		t.r.Receipt = postproof.Receipt{}
 		for i := range t.r.Submissions {
 			if s := &t.r.Submissions[i]; s.Fate == "" && s.Join == postproof.Accepted {
 				t.adopt(s)
@@ -259,9 +260,6 @@ func (t *transition) afterDeath() error {
 		}
 	}
 	if live := t.r.Live(); len(live) > 0 { // rule 7: every one must be dead
-		if t.r.State != Sending {
-			t.r.Receipt = postproof.Receipt{}
-		}
 		if t.r.State != Sending && t.r.State != Held {
 			t.enter(Unknown)
 		}
@@ -269,10 +267,8 @@ func (t *transition) afterDeath() error {
 	}
 	switch {
 	case t.cancelledIfWished():
-	case t.r.State == Held && t.r.Hold.Reason.deliberate():
-		t.r.Receipt = postproof.Receipt{}
+	case t.r.State == Held && t.r.Hold.Reason.deliberate(): // until somebody ends it
 	case t.spent() >= orDefault(t.m.MaxGenerations, 4):
-		t.r.Receipt = postproof.Receipt{}
 		t.hold(HoldGenerations, "")
 	default:
 		t.nextGeneration()
@@ -294,7 +290,6 @@ func (t *transition) spent() int {
 
 func (t *transition) nextGeneration() {
 	t.r.Generation++
-	t.r.Receipt, t.r.Refusal, t.r.Hold, t.r.Status = postproof.Receipt{}, Refusal{}, Hold{}, postproof.Status{}
 	t.ready()
 	t.note("next_generation", "")
 }

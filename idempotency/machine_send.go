@@ -129,7 +129,14 @@ func (t *transition) answer(ev Answer) error {
 	}
 	switch {
 	case ev.Delivery == postproof.Accepted:
-		return t.sighted(s, *ev.Order)
+		if !t.r.inFlight(s) || ev.Intent != s.Intent {
+			return t.sighted(s, *ev.Order)
+		}
+		t.enter(Unknown) // the send is over, also when the order is a dead one
+		if err := t.sighted(s, *ev.Order); err != nil || t.r.State != Unknown || len(t.r.Live()) > 0 {
+			return err
+		}
+		return t.afterDeath() // a callback told of the death before
 	case !t.r.inFlight(s):
 		t.lateAnswer(s, ev)
 		return nil
@@ -152,17 +159,14 @@ func (t *transition) answer(ev Answer) error {
 		t.enter(Unknown)
 		return t.afterDeath()
 	}
-	switch s.Join {
-	case postproof.NotSent:
-		return t.backToPlanned(s, ev)
-	case postproof.Refused:
-		if waits(ev.Code) {
-			return t.backToPlanned(s, ev)
-		}
-		return t.refuse(s, ev)
-	default:
+	switch {
+	case len(t.r.Live()) > 0: // this one, or another that is in doubt since
 		t.unknown(s, ev.Code, ev.RetryAfter)
 		return nil
+	case s.Join == postproof.NotSent, waits(ev.Code):
+		return t.backToPlanned(s, ev)
+	default:
+		return t.refuse(s, ev)
 	}
 }
 
@@ -177,7 +181,7 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 	}
 	s.Join = s.Join.Join(postproof.Unknown)
 	s.LastAt, s.Misses, s.LastMiss = later(s.LastAt, t.now), 0, time.Time{}
-	if s.Fate != FateAbsent {
+	if s.Fate != "" && s.Fate != FateAbsent {
 		return
 	}
 	switch t.r.State {
@@ -187,11 +191,13 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 			t.r.Generation = s.Generation // the next one was never used
 		}
 		t.enter(Unknown)
-		t.noteSub("doubted_again", s, "bytes went out after its absence was proven")
+		t.noteSub("doubted_again", s, "bytes went out later than was thought")
 	case Held:
 		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
 	case Sending, Unknown, Accepted, Done:
-		t.watch(s)
+		if s.Fate != "" {
+			t.watch(s)
+		}
 		if t.r.State == Accepted {
 			t.settle()
 		}
