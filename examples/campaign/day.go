@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func open(ctx context.Context, f flags, p plant) (*day, error) {
 	for _, a := range adapters {
 		d.caps = append(d.caps, a.Capabilities())
 	}
-	if d.store, err = sqlite.Open(ctx, filepath.Join(f.dir, "ledger.db"), sqlite.WithMode(postproof.ModeTest)); err != nil {
+	if d.store, err = sqlite.Open(ctx, filepath.Join(f.dir, "ledger.db"), sqlite.WithMode(postproof.ModeLive)); err != nil {
 		return nil, err
 	}
 	if d.snaps, err = snapshot.OpenFolder(filepath.Join(f.dir, "snapshots")); err != nil {
@@ -175,25 +176,30 @@ func outageAt(share float64, faults string) string {
 
 // track follows the accepted pieces until each is past the point at which its
 // vendor could still find that it cannot be printed; those that fail so late
-// are sent anew. Vendors print in daily batches, so the clock is moved along.
+// are sent anew. Vendors print in daily batches, so the clock is moved along:
+// each time to when the status of half of the pieces is due.
 func (d *day) track(ctx context.Context) error {
-	for range 300 {
-		waiting, total := 0, 0
-		for rec, err := range d.store.Find(ctx, idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted}}) {
+	for range 500 {
+		var due []time.Time
+		q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
+		for rec, err := range d.store.Find(ctx, q) {
 			if err != nil {
 				return err
 			}
-			if total++; rec.Status.Stage.Rank() < postproof.StageRendered.Rank() {
-				waiting++
+			if rec.Status.Stage.Rank() < postproof.StageRendered.Rank() {
+				due = append(due, rec.Due)
 			}
 		}
-		d.bar.show("printing", total-waiting, d.jobs, "")
-		if waiting == 0 {
+		d.bar.show("printing", d.jobs-len(due), d.jobs, "")
+		if len(due) == 0 {
 			d.bar.done()
 			return nil
 		}
-		if err := d.plant.advance(ctx, 30*time.Minute); err != nil {
-			return err
+		slices.SortFunc(due, time.Time.Compare)
+		if wait := due[len(due)/2].Sub(d.plant.clock().Now()); wait > 0 {
+			if err := d.plant.advance(ctx, wait); err != nil {
+				return err
+			}
 		}
 		if _, err := d.client.Drain(ctx); err != nil {
 			return err
@@ -202,5 +208,5 @@ func (d *day) track(ctx context.Context) error {
 			return errors.New("interrupted: start it again with the same -dir to go on")
 		}
 	}
-	return errors.New("some pieces were not printed in a week")
+	return errors.New("some pieces are not printed after many days")
 }
