@@ -50,7 +50,7 @@ func nullable(b []byte) any {
 // idBytes is half as long as the id, in three indexes.
 func idBytes(id idempotency.ID) []byte {
 	b, err := hex.DecodeString(string(id))
-	if err != nil {
+	if err != nil || idOf(b) != id {
 		return nil // is equal to nothing
 	}
 	return b

@@ -1,0 +1,112 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/sqlite"
+	"github.com/postproof/postproof/idempotency/storetest"
+)
+
+func TestStoreIsAStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		first := openStore(t, path)
+		open := func() (idempotency.Engine, error) { return openStore(t, path), nil }
+		return storetest.Harness{
+			Engine: first,
+			// A second handle while the first one is still at work is the worst
+			// that a crash leaves behind; the crash itself is in kill_test.go.
+			Reopen: open,
+			Second: open,
+			Plant:  func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, path, r) },
+			Spoil: func(b postproof.Blob) error {
+				file := filepath.Join(path+"-blobs", b.Digest[:2], b.Digest)
+				content, err := os.ReadFile(file)
+				if err != nil {
+					return err
+				}
+				content[0] ^= 1
+				return os.WriteFile(file, content, 0o600)
+			},
+		}
+	})
+}
+
+// openStore opens a ledger of mode test and closes it at the end.
+func openStore(t testing.TB, path string, opts ...sqlite.Option) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path, append([]sqlite.Option{sqlite.WithMode(postproof.ModeTest)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// raw opens the file past the store.
+func raw(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// plant writes a row as a newer version would, which may claim it and prune it.
+func plant(ctx context.Context, path string, r *idempotency.Record) error {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	bare := *r
+	bare.Job = nil
+	data, err := json.Marshal(bare)
+	if err != nil {
+		return err
+	}
+	id, err := hex.DecodeString(string(r.ID))
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	for _, step := range []struct {
+		text string
+		args []any
+	}{
+		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
+		{`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
+			SELECT last_record, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, 0, '', ?, ? FROM ledger`,
+			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)}},
+		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
+	} {
+		if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

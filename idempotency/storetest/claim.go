@@ -1,0 +1,240 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+func claimChecks() []check {
+	return []check{
+		{name: "work comes by priority, due time and id", run: claimOrder},
+		{name: "nothing is offered early", run: nothingEarly},
+		{name: "a lease holds until it ends, and no longer", run: leases},
+		{name: "an extended lease is not offered", run: extension},
+		{name: "a stale fence can do nothing after a new claim", run: staleWorker},
+		{name: "a claim tells what it did", run: claimResult},
+		{name: "skipped campaigns are left alone", run: skipping},
+		{name: "only states with work are offered", run: workableOnly},
+		{name: "two claimers never share", run: neverShare},
+		{name: "a clock that runs back is offered nothing early", run: clockBack},
+	}
+}
+
+func claimOrder(t reporter, h Harness) {
+	var changes []idempotency.Change
+	add := func(i, priority int, due time.Duration, campaign string) {
+		r := planned(i)
+		r.Priority, r.Due, r.Campaign = priority, epoch().Add(due), campaign
+		changes = append(changes, create(r))
+	}
+	add(1, 0, -time.Minute, "a")
+	add(2, 5, 0, "b")
+	add(3, 5, -time.Nanosecond, "a")
+	add(4, -1, -time.Hour, "a")
+	add(5, 0, -2*time.Minute, "c")
+	ties := []int{6, 7, 8, 9, 10, 11}
+	for _, i := range ties { // the same priority and time, in several campaigns
+		add(i, 1, -time.Second, string(rune('a'+i%3)))
+	}
+	must(t, h.Engine, changes...)
+	want := append([]idempotency.ID{idOf(3), idOf(2)}, sorted(ties...)...)
+	want = append(want, idOf(5), idOf(1), idOf(4))
+	got := []idempotency.ID{}
+	for range 20 {
+		rs := claim(t, h.Engine, epoch(), 3)
+		if len(rs) > 3 {
+			t.Errorf("%d records, at most 3 were asked for", len(rs))
+		}
+		got = append(got, idsOf(rs)...)
+		if len(rs) == 0 {
+			break
+		}
+	}
+	same(t, "order", want, got)
+}
+
+func nothingEarly(t reporter, h Harness) {
+	soon, later := planned(1), planned(2)
+	soon.Due = epoch().Add(time.Nanosecond)
+	later.Due, later.Priority = epoch().Add(time.Hour), 9
+	whenever := planned(3)
+	whenever.Due = time.Time{}
+	must(t, h.Engine, create(soon), create(later), create(whenever))
+	same(t, "before", []idempotency.ID{idOf(3)}, idsOf(claim(t, h.Engine, epoch(), 10)))
+	same(t, "a nanosecond later", []idempotency.ID{idOf(1)}, idsOf(claim(t, h.Engine, epoch().Add(1), 10)))
+	same(t, "in time", []idempotency.ID{idOf(2)}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour), 1)))
+}
+
+func leases(t reporter, h Harness) {
+	must(t, h.Engine, create(planned(1)))
+	first := claim(t, h.Engine, epoch(), 10)
+	if len(first) != 1 {
+		t.Fatalf("claimed %d records, want 1", len(first))
+	}
+	if rs := claim(t, h.Engine, epoch().Add(time.Minute-1), 10); len(rs) > 0 {
+		t.Errorf("the record was offered again while the lease holds")
+	}
+	second := claim(t, h.Engine, epoch().Add(time.Minute), 10)
+	if len(second) != 1 || second[0].Fence != first[0].Fence+1 {
+		t.Fatalf("after the lease: %+v, want the record with a fence that has grown", second)
+	}
+	// The work is done: the lease is given back, and the due time counts.
+	must(t, h.Engine, step(second[0], func(r *idempotency.Record) { r.Lease, r.Due = idempotency.Lease{}, epoch().Add(time.Hour) }))
+	if rs := claim(t, h.Engine, epoch().Add(time.Hour-1), 10); len(rs) > 0 {
+		t.Errorf("the record was offered before it is due again")
+	}
+	if rs := claim(t, h.Engine, epoch().Add(time.Hour), 10); len(rs) != 1 {
+		t.Errorf("the record was not offered when due again")
+	}
+}
+
+func extension(t reporter, h Harness) {
+	must(t, h.Engine, create(planned(1)))
+	mine := claim(t, h.Engine, epoch(), 1)[0]
+	longer := step(mine, func(r *idempotency.Record) { r.Lease.Until = epoch().Add(time.Hour) })
+	must(t, h.Engine, longer)
+	if rs := claim(t, h.Engine, epoch().Add(time.Hour-1), 1); len(rs) > 0 {
+		t.Errorf("offered while the extended lease holds")
+	}
+	if rs := claim(t, h.Engine, epoch().Add(time.Hour), 1); len(rs) != 1 {
+		t.Errorf("not offered after the extended lease")
+	}
+}
+
+func staleWorker(t reporter, h Harness) {
+	must(t, h.Engine, create(planned(1)))
+	old := claim(t, h.Engine, epoch(), 1)[0]
+	young := claim(t, h.Engine, epoch().Add(2*time.Minute), 1)[0]
+	before := readAll(t, h.Engine)
+	refuse(t, h.Engine, idempotency.ErrStale, step(old, func(r *idempotency.Record) { r.State = idempotency.Accepted }))
+	refuse(t, h.Engine, idempotency.ErrStale, step(planned(1), func(r *idempotency.Record) { r.State = idempotency.Accepted }))
+	same(t, "the ledger after the old worker", before, readAll(t, h.Engine))
+	must(t, h.Engine, step(young, func(r *idempotency.Record) { r.State = idempotency.Accepted }))
+}
+
+func claimResult(t reporter, h Harness) {
+	full := fullRecord()
+	full.Lease = idempotency.Lease{}
+	must(t, h.Engine, create(full))
+	now := full.Due.Add(3)
+	got := claim(t, h.Engine, now, 5)
+	if len(got) != 1 {
+		t.Fatalf("claimed %d records, want 1", len(got))
+	}
+	want := fullRecord()
+	want.Fence = 2
+	want.Lease = idempotency.Lease{Owner: "worker", Until: now.Add(time.Minute)}
+	same(t, "claimed", want, got[0])
+	same(t, "stored", want, get(t, h.Engine, full.ID))
+	if n := len(history(t, h.Engine, full.ID)); n != 1 {
+		t.Errorf("%d entries: a claim is no history", n)
+	}
+	for _, limit := range []int{0, -1} {
+		if rs := claim(t, h.Engine, now.Add(time.Hour), limit); len(rs) > 0 {
+			t.Errorf("limit %d: %d records", limit, len(rs))
+		}
+	}
+}
+
+func skipping(t reporter, h Harness) {
+	var changes []idempotency.Change
+	for i, campaign := range []string{"paused", "paused", "open", "", "late"} {
+		r := planned(i)
+		r.Campaign, r.Priority = campaign, 9-i
+		changes = append(changes, create(r))
+	}
+	must(t, h.Engine, changes...)
+	same(t, "two campaigns paused", []idempotency.ID{idOf(2), idOf(3)}, idsOf(claim(t, h.Engine, epoch(), 10, "paused", "late")))
+	same(t, "one and the unnamed paused", []idempotency.ID{idOf(4)}, idsOf(claim(t, h.Engine, epoch(), 10, "paused", "")))
+	same(t, "none paused", []idempotency.ID{idOf(0), idOf(1)}, idsOf(claim(t, h.Engine, epoch(), 10)))
+}
+
+func workableOnly(t reporter, h Harness) {
+	var changes []idempotency.Change
+	want := map[idempotency.ID]bool{}
+	for i, state := range idempotency.States() {
+		r := planned(i)
+		r.State = state
+		changes = append(changes, create(r))
+		if state.Workable() {
+			want[r.ID] = true
+		}
+	}
+	buried := planned(100)
+	buried.Tombstone, buried.Key = true, ""
+	must(t, h.Engine, append(changes, create(buried))...)
+	got := map[idempotency.ID]bool{}
+	for _, r := range claim(t, h.Engine, epoch(), 100) {
+		got[r.ID] = true
+	}
+	same(t, "states with work", want, got)
+}
+
+// neverShare lets several workers empty a queue, each claiming, working and
+// going back for more.
+func neverShare(t reporter, h Harness) {
+	n, workers := 10_000, 4
+	if testing.Short() {
+		n = 2000
+	}
+	changes := make([]idempotency.Change, n)
+	for i := range changes {
+		r := planned(i)
+		r.Priority, r.Campaign = i%3, []string{"a", "b"}[i%2]
+		changes[i] = idempotency.Change{Record: r}
+	}
+	must(t, h.Engine, changes...)
+	engines := []idempotency.Engine{h.Engine}
+	if h.Second != nil {
+		second, err := h.Second()
+		if err != nil {
+			t.Fatalf("Second: %v", err)
+		}
+		engines = append(engines, second)
+	}
+	var mu sync.Mutex
+	seen := make(map[idempotency.ID]int, n)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			e := engines[w%len(engines)]
+			for {
+				rs, err := e.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 50, Lease: time.Hour, Now: epoch()})
+				if err != nil {
+					t.Errorf("Claim: %v", err)
+					return
+				}
+				if len(rs) == 0 {
+					return
+				}
+				mu.Lock()
+				for _, r := range rs {
+					seen[r.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	shared := 0
+	for _, times := range seen {
+		if times > 1 {
+			shared++
+		}
+	}
+	if len(seen) != n || shared > 0 {
+		t.Errorf("%d of %d records were claimed, %d of them more than once", len(seen), n, shared)
+	}
+}
+
+func clockBack(t reporter, h Harness) {
+	r := planned(1)
+	r.Due = epoch().Add(time.Hour)
+	must(t, h.Engine, create(r), create(planned(2)))
+	// A worker with a fast clock skips the campaign, and so only looks.
+	claim(t, h.Engine, epoch().Add(2*time.Hour), 10, "spring")
+	same(t, "a right clock", []idempotency.ID{idOf(2)}, idsOf(claim(t, h.Engine, epoch(), 10)))
+}

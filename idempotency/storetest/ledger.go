@@ -1,0 +1,127 @@
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+func ledgerChecks() []check {
+	return []check{
+		{name: "a ledger knows who it is", run: identity},
+		{name: "a new ledger has nothing to recover from", run: freshEpoch},
+		{name: "the newest time never runs back", run: newest},
+		{name: "depth counts every record in its place", run: depth},
+	}
+}
+
+func identify(t reporter, e idempotency.Engine) idempotency.Identity {
+	t.Helper()
+	id, err := e.Identity(t.Context())
+	if err != nil {
+		t.Fatalf("Identity: %v", err)
+	}
+	return id
+}
+
+func identity(t reporter, h Harness) {
+	id := identify(t, h.Engine)
+	if len(id.Namespace) != 32 || id.Mode != postproof.ModeTest || id.CreatedAt.IsZero() || id.Epoch == "" {
+		t.Errorf("Identity = %+v, want namespace, mode test, time and epoch", id)
+	}
+	same(t, "identity, asked again", id, identify(t, h.Engine))
+}
+
+func freshEpoch(t reporter, h Harness) {
+	id := identify(t, h.Engine)
+	if id.EpochChanged() {
+		t.Errorf("a new ledger has epoch %q, recovered %q", id.Epoch, id.Recovered)
+	}
+	if err := h.Engine.AcceptEpoch(t.Context(), "another epoch", "0123456789abcdef0123456789abcdef"); !errors.Is(err, idempotency.ErrStale) {
+		t.Errorf("AcceptEpoch of another epoch = %v, want ErrStale", err)
+	}
+	same(t, "identity after a stale epoch", id, identify(t, h.Engine))
+	if err := h.Engine.AcceptEpoch(t.Context(), id.Epoch, ""); err != nil {
+		t.Errorf("AcceptEpoch: %v", err)
+	}
+	same(t, "identity after the same epoch", id, identify(t, h.Engine))
+	ns := idempotency.Namespace("0123456789abcdef0123456789abcdef")
+	if err := h.Engine.AcceptEpoch(t.Context(), id.Epoch, ns); err != nil {
+		t.Errorf("AcceptEpoch: %v", err)
+	}
+	id.Namespace = ns
+	same(t, "identity with a namespace of its own", id, identify(t, h.Engine))
+}
+
+func newest(t reporter, h Harness) {
+	if id := identify(t, h.Engine); id.Newest.After(time.Now().Add(time.Hour)) {
+		t.Errorf("an empty ledger has the time %v", id.Newest)
+	}
+	late := planned(1)
+	late.UpdatedAt = epoch().AddDate(10, 0, 0)
+	must(t, h.Engine, create(planned(2)))
+	first := identify(t, h.Engine).Newest
+	if !first.Equal(epoch()) {
+		t.Errorf("Newest = %v, want that of the record, %v", first, epoch())
+	}
+	must(t, h.Engine, create(late), create(planned(3)))
+	if got := identify(t, h.Engine).Newest; !got.Equal(late.UpdatedAt) {
+		t.Errorf("Newest = %v, want %v", got, late.UpdatedAt)
+	}
+	later := late.UpdatedAt.Add(1)
+	must(t, h.Engine, idempotency.Change{Entries: []idempotency.Entry{{At: later, Kind: "note"}}})
+	if got := identify(t, h.Engine).Newest; !got.Equal(later) {
+		t.Errorf("Newest = %v, want that of the entry, %v", got, later)
+	}
+	later = later.Add(1)
+	m := message(1)
+	m.ReceivedAt = later
+	put(t, h.Engine, m)
+	if got := identify(t, h.Engine).Newest; !got.Equal(later) {
+		t.Errorf("Newest = %v, want that of the message, %v", got, later)
+	}
+	later = later.Add(1)
+	if rs := claim(t, h.Engine, later, 1); len(rs) != 1 {
+		t.Errorf("claimed %d records", len(rs))
+	}
+	if got := identify(t, h.Engine).Newest; !got.Equal(later) {
+		t.Errorf("Newest = %v, want that of the claim, %v", got, later)
+	}
+}
+
+func depth(t reporter, h Harness) {
+	var changes []idempotency.Change
+	for i := range 40 {
+		r := planned(i)
+		r.Campaign = []string{"a", "b", ""}[i%3]
+		r.Priority = i % 2
+		changes = append(changes, create(r))
+	}
+	must(t, h.Engine, changes...)
+	for i := range 40 {
+		if i%4 == 0 {
+			must(t, h.Engine, step(changes[i].Record, func(r *idempotency.Record) { r.State = idempotency.Held }))
+		}
+	}
+	claim(t, h.Engine, epoch(), 5)
+	for _, campaign := range []string{"", "a", "b", "c"} {
+		want := map[idempotency.Depth]int64{}
+		for _, r := range collect(t, h.Engine.Find(t.Context(), idempotency.Query{Campaign: campaign})) {
+			want[idempotency.Depth{Campaign: r.Campaign, State: r.State}]++
+		}
+		got := map[idempotency.Depth]int64{}
+		ds, err := h.Engine.Depth(t.Context(), campaign)
+		if err != nil {
+			t.Fatalf("Depth: %v", err)
+		}
+		for i, d := range ds {
+			if i > 0 && ds[i-1].Compare(d) >= 0 {
+				t.Errorf("%v comes after %v", d, ds[i-1])
+			}
+			got[idempotency.Depth{Campaign: d.Campaign, State: d.State}] = d.Count
+		}
+		same(t, "depth of "+campaign, want, got)
+	}
+}
