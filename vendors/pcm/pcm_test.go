@@ -1,0 +1,74 @@
+package pcm_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors/pcm"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, key, secret string
+		mode              postproof.Mode
+		opts              []pcm.Option
+		teaches           string
+	}{
+		{"no key", "", "hush-s", postproof.ModeTest, nil, "API Keys"},
+		{"no secret", "hush-k", "", postproof.ModeTest, nil, "shown once"},
+		{"a line break", "hush-k\n", "hush-s", postproof.ModeTest, nil, "line break"},
+		{"no mode", "hush-k", "hush-s", "", nil, "Sandbox"},
+		{"an unknown mode", "hush-k", "hush-s", "sandbox", nil, "Sandbox"},
+		{"a long child reference", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithChildRef(strings.Repeat("c", 51))}, "at most 50"},
+		{"an unknown envelope", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithEnvelope("pink")}, "doubleWindow"},
+		{"an unknown stock", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithLetterStock("papyrus")}, "Cougar80"},
+		{"no clock", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithClock(nil)}, "clock"},
+		{"a base without a scheme", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithBaseURL("v3.pcmintegrations.com")}, "https"},
+		{"live credentials in the clear", "hush-k", "hush-s", postproof.ModeLive, []pcm.Option{pcm.WithBaseURL("http://v3.pcmintegrations.com")}, "plain http"},
+	} {
+		_, err := pcm.New(test.key, test.secret, test.mode, test.opts...)
+		switch {
+		case err == nil:
+			t.Errorf("%s: accepted", test.name)
+		case postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent:
+			t.Errorf("%s: %v", test.name, err)
+		case !strings.Contains(err.Error(), test.teaches):
+			t.Errorf("%s: %q does not say %q", test.name, err, test.teaches)
+		case strings.Contains(err.Error(), "hush"):
+			t.Errorf("%s: the error quotes a credential", test.name)
+		}
+	}
+	a, err := pcm.New("hush-k", "hush-s", postproof.ModeLive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v", a, a, a); strings.Contains(text, "hush") {
+		t.Error("the printed adapter holds a credential")
+	}
+}
+
+func TestFingerprintOutlivesTheSecret(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(key, secret string, mode postproof.Mode, opts ...pcm.Option) string {
+		a, err := pcm.New(key, secret, mode, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Account().Fingerprint
+	}
+	base := fingerprint("k", "s", postproof.ModeTest)
+	if fingerprint("k", "s2", postproof.ModeTest) != base {
+		t.Error("a rotated secret changes the fingerprint")
+	}
+	for _, other := range []string{
+		fingerprint("k2", "s", postproof.ModeTest), fingerprint("k", "s", postproof.ModeLive),
+		fingerprint("k", "s", postproof.ModeTest, pcm.WithChildRef("child")),
+	} {
+		if other == base {
+			t.Error("two accounts have one fingerprint")
+		}
+	}
+}

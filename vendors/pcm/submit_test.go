@@ -1,0 +1,352 @@
+package pcm_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+const (
+	placed = `{"batchID":111,"orderID":222,"extRefNbr":"0123456789ABCDEF"}`
+	order  = `{"status":"Processing","mailClass":"FirstClass","productType":"postcard","orderID":222,"batchID":111,
+		"extRefNbr":"0123456789ABCDEF","designID":3,"orderDate":"2026-03-02T15:00:00.000Z","returnAddress":null,"subresources":{}}`
+	oneOrder    = `{"results":[` + order + `],"pagination":{"page":1,"perPage":50,"totalPages":1,"totalResults":1}}`
+	noOrder     = `{"results":[],"pagination":{"page":1,"perPage":50,"totalPages":0,"totalResults":0}}`
+	mailing     = `{"status":"Mailing","batchID":111,"lastModifiedDate":"2026-03-03T18:00:00.000Z"}`
+	ourDigest   = "1aaaaaaaaaaaaaaaaaaaaaaa"
+	ours        = `{"results":[{"extRefNbr":"` + ourDigest + `","zipCode":"99999"}],"pagination":{"page":1,"perPage":2,"totalPages":1,"totalResults":1}}`
+	dup         = `{"error":{"code":409,"message":"Specified external reference number was duplicated for this order","data":[]}}`
+	unauthorize = `{"error":{"code":401,"message":"expired"}}`
+)
+
+// submit sends a postcard.
+func submit(t *testing.T, a *pcm.Adapter, do vendors.Doer) (*vendors.Order, error) {
+	t.Helper()
+	s := submission(job())
+	body, err := a.Encode(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Submit(t.Context(), do, s, body)
+}
+
+func TestSubmit(t *testing.T) {
+	t.Parallel()
+	s := &server{answers: map[string][]answer{"POST /order/postcard": {{201, placed}}}}
+	got, err := submit(t, newAdapter(t, pcm.WithChildRef("child-7")), s.doer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC)
+	if got.Receipt != (postproof.Receipt{Vendor: "pcm", VendorID: "222", Ref: ref, AcceptedAt: at}) || got.Replayed || got.Dead {
+		t.Errorf("%+v", got)
+	}
+	if want := `{"apiKey":"the-key","apiSecret":"the-secret","childRefNbr":"child-7"}`; s.bodies[0] != want {
+		t.Errorf("login %s, want %s", s.bodies[0], want)
+	}
+	if auth := s.requests[1].Header.Get("Authorization"); auth != "Bearer token-1" {
+		t.Errorf("Authorization %q", auth)
+	}
+}
+
+func TestExpiredTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	s := &server{answers: map[string][]answer{"POST /order/postcard": {{401, unauthorize}, {201, placed}}}}
+	a := newAdapter(t)
+	if _, err := submit(t, a, s.doer()); err != nil {
+		t.Fatal(err)
+	}
+	if s.logins != 2 || len(s.requests) != 4 {
+		t.Fatalf("%d logins, %d requests, want 2 and 4", s.logins, len(s.requests))
+	}
+	if s.bodies[1] != s.bodies[3] || s.bodies[1] == "" {
+		t.Error("the second send has another body than the first")
+	}
+	if got := s.requests[3].Header.Get("Authorization"); got != "Bearer token-2" {
+		t.Errorf("Authorization %q", got)
+	}
+	s = &server{answers: map[string][]answer{"POST /order/postcard": {{401, unauthorize}}}}
+	_, err := submit(t, newAdapter(t), s.doer())
+	if postproof.CodeOf(err) != postproof.CodeUnauthenticated || postproof.DeliveryOf(err) != postproof.Refused || s.logins != 2 {
+		t.Errorf("%v after %d logins, want unauthenticated (refused) after 2", err, s.logins)
+	}
+}
+
+func TestDuplicateIsLookedUp(t *testing.T) {
+	t.Parallel()
+	s := &server{answers: map[string][]answer{
+		"POST /order/postcard": {{409, dup}}, "GET /order": {{200, oneOrder}},
+		"GET /batch/111": {{200, mailing}}, "GET /order/222/recipients": {{200, ours}},
+	}}
+	got, err := submit(t, newAdapter(t), s.doer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := vendors.Facts{Kind: "postcard", Class: "first_class", Content: ourDigest}
+	if got.Receipt.VendorID != "222" || !got.Replayed || got.Facts != want || got.Status.Stage != postproof.StageMailed {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestDuplicateThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]map[string][]answer{
+		"it is not there":           {"GET /order": {{200, noOrder}}},
+		"the look-up fails":         {"GET /order": {{500, ""}}},
+		"the look-up is no list":    {"GET /order": {{200, "{}"}}},
+		"its recipient is not read": {"GET /order": {{200, oneOrder}}, "GET /batch/111": {{200, mailing}}},
+	} {
+		answers["POST /order/postcard"] = []answer{{409, dup}}
+		s := &server{answers: answers}
+		_, err := submit(t, newAdapter(t), s.doer())
+		d, ok := errors.AsType[*vendors.DuplicateError](err)
+		if !ok || d.Ref != ref || postproof.DeliveryOf(err) != postproof.Unknown || postproof.CodeOf(err) != postproof.CodeConflict {
+			t.Errorf("%s: %v, want a duplicate (unknown)", name, err)
+		}
+	}
+}
+
+func TestDuplicatePrefersTheLiving(t *testing.T) {
+	t.Parallel()
+	dead := strings.NewReplacer("Processing", "Canceled", "222", "221").Replace(order)
+	s := &server{answers: map[string][]answer{
+		"POST /order/postcard": {{409, dup}},
+		"GET /order":           {{200, `{"results":[` + dead + `,` + order + `],"pagination":{"page":1,"totalPages":1,"totalResults":2}}`}},
+		"GET /batch/111":       {{200, mailing}}, "GET /order/222/recipients": {{200, ours}}, "GET /order/221/recipients": {{200, ours}},
+	}}
+	got, err := submit(t, newAdapter(t), s.doer())
+	if err != nil || got.Receipt.VendorID != "222" || got.Dead {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestLoginFailuresSendNothing(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		answer answer
+		code   postproof.Code
+	}{
+		{answer{400, "{}"}, postproof.CodeInvalidArgument},
+		{answer{401, "{}"}, postproof.CodeUnauthenticated},
+		{answer{404, "{}"}, postproof.CodeUnauthenticated}, // what PCM says of a pair that it does not know
+		{answer{500, "{}"}, postproof.CodeUnavailable},
+		{answer{200, `{"token":""}`}, postproof.CodeUnknown},
+		{answer{200, "{\"token\":\"a\\r\\nX: y\"}"}, postproof.CodeUnknown},
+		{answer{200, ""}, postproof.CodeUnknown},
+	} {
+		s := &server{answers: map[string][]answer{"POST /auth/login": {test.answer}}}
+		_, err := submit(t, newAdapter(t), s.doer())
+		if postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != postproof.NotSent || len(s.requests) != 1 {
+			t.Errorf("%+v: %v after %d requests, want %v (not_sent) after 1", test.answer, err, len(s.requests), test.code)
+		}
+	}
+}
+
+// TestTokenIsRenewedBeforeItExpires counts by the vendor's clock: ours is an
+// hour ahead here.
+func TestTokenIsRenewedBeforeItExpires(t *testing.T) {
+	t.Parallel()
+	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 16, 0, 0, 0, time.UTC), 0)
+	s := &server{answers: map[string][]answer{"POST /order/postcard": {{201, placed}}}}
+	a := newAdapter(t, pcm.WithClock(clock))
+	do := s.doer()
+	for _, step := range []struct {
+		advance time.Duration
+		logins  int
+	}{{0, 1}, {54 * time.Minute, 1}, {time.Minute, 2}, {54 * time.Minute, 2}} {
+		clock.Advance(step.advance)
+		if _, err := submit(t, a, do); err != nil {
+			t.Fatal(err)
+		}
+		if s.logins != step.logins {
+			t.Errorf("after %v more: %d logins, want %d", step.advance, s.logins, step.logins)
+		}
+	}
+}
+
+// slow makes every request take a second.
+type slow struct{ vendors.Doer }
+
+func (s slow) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+	select {
+	case <-ctx.Done():
+		return nil, postproof.NewError(postproof.CodeCanceled, postproof.NotSent, context.Cause(ctx))
+	case <-time.After(time.Second):
+		return s.Doer.Do(ctx, req)
+	}
+}
+
+func TestLoginIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{answers: map[string][]answer{"POST /order/postcard": {{201, placed}}}}
+		a, do := newAdapter(t), slow{s.doer()}
+		started := time.Now()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if _, err := submit(t, a, do); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if s.logins != 1 || time.Since(started) != 2*time.Second {
+			t.Errorf("%d logins in %v, want 1 in 2s", s.logins, time.Since(started))
+		}
+	})
+}
+
+func TestFailedLoginIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{answers: map[string][]answer{"POST /auth/login": {{500, ""}}}}
+		a, do := newAdapter(t), slow{s.doer()}
+		started := time.Now()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if _, err := submit(t, a, do); postproof.DeliveryOf(err) != postproof.NotSent {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(s.requests) != 1 || time.Since(started) != time.Second {
+			t.Errorf("%d logins in %v, want 1 in 1s", len(s.requests), time.Since(started))
+		}
+	})
+}
+
+// TestCallerWhoGaveUpTakesNobodyAlong: the one who logs in leaves, the one who
+// waits goes on by itself.
+func TestCallerWhoGaveUpTakesNobodyAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{answers: map[string][]answer{"POST /order/postcard": {{201, placed}}}}
+		a, do := newAdapter(t), slow{s.doer()}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		sub := submission(job())
+		body, err := a.Encode(t.Context(), sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := a.Submit(ctx, do, sub, body); postproof.DeliveryOf(err) != postproof.NotSent {
+				t.Errorf("the one who gave up: %v", err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() {
+			if _, err := submit(t, a, do); err != nil {
+				t.Errorf("the one who waited: %v", err)
+			}
+		})
+		wg.Wait()
+	})
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status   int
+		code     postproof.Code
+		delivery postproof.Delivery
+	}{
+		{204, 0, 0},
+		{200, 0, 0},
+		{400, postproof.CodeConflict, postproof.Accepted},
+		{409, postproof.CodeConflict, postproof.Accepted},
+		{404, postproof.CodeNotFound, postproof.Refused},
+		{429, postproof.CodeRateLimited, postproof.Refused},
+		{500, postproof.CodeUnavailable, postproof.Unknown},
+	} {
+		s := &server{answers: map[string][]answer{"DELETE /order/222": {{test.status, ""}}}}
+		err := newAdapter(t).Cancel(t.Context(), s.doer(), "222")
+		if postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != test.delivery {
+			t.Errorf("status %d: %v", test.status, err)
+		}
+	}
+	for _, id := range []string{"", "0", "-1", "+1", "01", "1/recipients", "9999999999999999999999"} {
+		s := &server{}
+		if err := newAdapter(t).Cancel(t.Context(), s.doer(), id); postproof.CodeOf(err) != postproof.CodeNotFound || len(s.requests) != 0 {
+			t.Errorf("id %q: %v after %d requests", id, err, len(s.requests))
+		}
+	}
+}
+
+func TestGetReadsTheBatch(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		batch answer
+		want  postproof.Status
+	}{
+		"both": {answer{200, mailing}, postproof.Status{
+			Stage: "mailed", Raw: "Processing/Mailing", Source: "poll", Confidence: "reported", VendorTime: time.Date(2026, 3, 3, 18, 0, 0, 0, time.UTC),
+		}},
+		"the batch fails": {answer{500, ""}, postproof.Status{
+			Stage: "in_production", Raw: "Processing", Source: "poll", Confidence: "reported", VendorTime: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
+		}},
+		"another batch": {answer{200, `{"status":"Delivered","batchID":112}`}, postproof.Status{
+			Stage: "in_production", Raw: "Processing", Source: "poll", Confidence: "reported", VendorTime: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
+		}},
+	} {
+		s := &server{answers: map[string][]answer{"GET /order/222": {{200, order}}, "GET /batch/111": {test.batch}}}
+		got, err := newAdapter(t).Get(t.Context(), s.doer(), "222")
+		if err != nil || got.Status != test.want {
+			t.Errorf("%s: %+v, %v; want %+v", name, got.Status, err, test.want)
+		}
+	}
+}
+
+func TestFindIsNotComplete(t *testing.T) {
+	t.Parallel()
+	other := strings.ReplaceAll(order, "0123456789ABCDEF", "OTHER00000000000")
+	for name, list := range map[string]string{
+		"the same page again":        `{"results":[` + other + `],"pagination":{"page":1,"totalPages":3,"totalResults":3}}`,
+		"fewer than it says":         `{"results":[` + other + `],"pagination":{"page":1,"totalPages":1,"totalResults":2}}`,
+		"an order without reference": `{"results":[` + strings.ReplaceAll(order, "0123456789ABCDEF", "") + `],"pagination":{"page":1,"totalPages":1,"totalResults":1}}`,
+	} {
+		s := &server{answers: map[string][]answer{"GET /order": {{200, list}}}}
+		found, err := newAdapter(t).Find(t.Context(), s.doer(), ref)
+		if err != nil || found.Complete || len(found.Orders) != 0 {
+			t.Errorf("%s: %+v, %v; want an answer that is not complete", name, found, err)
+		}
+	}
+	s := &server{answers: map[string][]answer{"GET /order": {{200, noOrder}}}}
+	found, err := newAdapter(t).Find(t.Context(), s.doer(), ref)
+	if err != nil || !found.Complete || found.VendorTime.IsZero() {
+		t.Errorf("an empty list: %+v, %v", found, err)
+	}
+	last := s.requests[len(s.requests)-1]
+	if got, want := last.URL.RawQuery, "extRefNbr=0123456789ABCDEF&page=1&perPage=50"; got != want || last.Method != http.MethodGet {
+		t.Errorf("query %s, want %s", got, want)
+	}
+}
+
+func TestOrderOfManyRecipientsIsNotOurs(t *testing.T) {
+	t.Parallel()
+	s := &server{answers: map[string][]answer{
+		"GET /order": {{200, oneOrder}}, "GET /batch/111": {{200, mailing}},
+		"GET /order/222/recipients": {{200, `{"results":[{"extRefNbr":"` + ourDigest + `"},{}],"pagination":{"page":1,"totalPages":1,"totalResults":2}}`}},
+	}}
+	found, err := newAdapter(t).Find(t.Context(), s.doer(), ref)
+	if err != nil || len(found.Orders) != 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if found.Orders[0].Facts.Equal(vendors.Facts{Kind: postproof.KindPostcard, Content: ourDigest}) {
+		t.Error("an order of two recipients passes for ours")
+	}
+}
