@@ -86,8 +86,14 @@ func exampleJob() *postproof.Job {
 	}
 }
 
+// newRecord returns the record of a job that was just enqueued.
 func newRecord() *idempotency.Record {
-	return idempotency.New(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
+	r := idempotency.New(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
+	ch, err := exampleMachine().Create(r, exampleStart())
+	if err != nil {
+		panic(err)
+	}
+	return ch.Record
 }
 
 // fate is what became of an order at its vendor.
