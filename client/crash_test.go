@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -55,6 +56,7 @@ func TestCrashAtEachStepPrintsOnce(t *testing.T) {
 					if _, err := second.Status(t.Context(), "a"); (err == nil) != step.stored {
 						t.Fatalf("in the ledger: %v", err)
 					}
+					time.Sleep(3 * time.Minute) // the lease is over: a control piece from now on proves something
 					if _, err := second.Submit(t.Context(), job("control")); err != nil {
 						t.Fatal(err)
 					}

@@ -133,7 +133,7 @@ func resetOf(h http.Header, now time.Time) time.Time {
 	if !ok || reset <= 0 {
 		return time.Time{}
 	}
-	wait := time.Duration(min(reset, 300)) * time.Second
+	wait := time.Duration(min(reset, 300)+1) * time.Second // it may be rounded down
 	if reset > 1_000_000_000 { // an absolute time, by the vendor's clock
 		reference := now
 		if date, err := http.ParseTime(h.Get("Date")); err == nil {

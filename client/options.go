@@ -64,7 +64,10 @@ type VendorConfig struct {
 }
 
 // Cap bounds what is sent for a campaign to a vendor. An empty name bounds the
-// sum over all of them. Counting begins when a cap is first configured.
+// sum over all of them. Counting begins when a cap is first configured. A piece
+// counts from its intent on, until it is proven that it will not be printed; the
+// bound is never passed, whatever the number of workers and replicas. A job that
+// finds it reached is held, for a person to release.
 type Cap struct {
 	Campaign string
 	Vendor   string
@@ -155,8 +158,8 @@ func WithCanary(campaign string, n int) Option {
 // WithPolicy sets what happens to a campaign's jobs when nobody can be asked
 // whether the vendor has them. The default, [idempotency.PreferLate], holds
 // them. With [idempotency.PreferDuplicate] whoever configures it accepts the
-// risk of two pieces: they are sent anew, and the history of each says so. It
-// holds for jobs that are handed in after it was set.
+// risk of two pieces: they are sent anew, once, and the history of each says so.
+// It holds for jobs that are handed in after it was set.
 func WithPolicy(campaign string, p idempotency.Policy) Option {
 	return optionFunc(func(s *settings) { s.policies[campaign] = p })
 }

@@ -47,7 +47,7 @@ func TestAnswerIsSpooledAndAppliedByTheNextProcess(t *testing.T) {
 		spoolOne(t, s, p, dir, "a")
 		torn := append([]byte(nil), read(t, files(t, dir)[0])...)
 		torn = append(torn, `{"id":"`+strings.Repeat("0", 64)+`","answer":{"Vendor":"alpha"}}`+"\n"...) // of a job nobody knows
-		torn = append(torn, torn[:len(torn)/2]...)                                                    // half a line
+		torn = append(torn, torn[:len(torn)/2]...)                                                      // half a line
 		if err := os.WriteFile(files(t, dir)[0], torn, 0o600); err != nil {
 			t.Fatal(err)
 		}

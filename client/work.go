@@ -93,12 +93,24 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	case idempotency.DoFinish:
 		return w.apply(ctx, idempotency.Finish{})
 	case idempotency.DoDuplicate:
-		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk}, idempotency.Decide{
-			Verdict: idempotency.VerdictPlanned, By: "policy", Why: string(idempotency.PreferDuplicate),
-		})
+		return w.takeRisk(ctx)
 	default:
 		return &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "work", Err: errors.New("unknown action " + string(a.Do))}
 	}
+}
+
+// takeRisk sends a job anew that may be with its vendor, as the campaign's
+// policy has it: once. The policy accepts two pieces, not one for each answer
+// that gets lost.
+func (w *work) takeRisk(ctx context.Context) error {
+	for i := range w.rec.Submissions {
+		if w.rec.Submissions[i].Fate == idempotency.FateDecided {
+			return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk, Note: "it was sent anew once already"})
+		}
+	}
+	return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk}, idempotency.Decide{
+		Verdict: idempotency.VerdictPlanned, By: "policy", Why: string(idempotency.PreferDuplicate),
+	})
 }
 
 // rest gives the lease back until the time given.
