@@ -82,10 +82,10 @@ type Account struct {
 // key is rotated if the vendor has such a thing, else the key.
 func Fingerprint(vendor string, parts ...string) string {
 	h := sha256.New()
-	io.WriteString(h, vendor)
+	h.Write([]byte(vendor))
 	for _, p := range parts {
 		h.Write([]byte{0})
-		io.WriteString(h, p)
+		h.Write([]byte(p))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

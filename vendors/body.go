@@ -107,6 +107,7 @@ func (b *Body) Open(ctx context.Context) (io.ReadCloser, error) {
 
 type fixedReader struct{ *bytes.Reader }
 
+// Close implements [io.Closer].
 func (fixedReader) Close() error { return nil }
 
 // bodyReader reads segment after segment and opens a blob only when its turn

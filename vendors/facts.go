@@ -9,7 +9,7 @@ import (
 
 // Facts describes a piece as far as every vendor echoes it: enough to tell
 // that an order found under our reference is another piece. Addresses come
-// back standardised, so only their robust parts are compared.
+// back standardized, so only their robust parts are compared.
 type Facts struct {
 	Kind  postproof.PieceKind
 	Size  string // canonical, see SizeFact
@@ -51,7 +51,7 @@ func FactsOf(job *postproof.Job, body *Body) Facts {
 	return f
 }
 
-// PostalFact returns the part of a postal code that survives standardising.
+// PostalFact returns the part of a postal code that survives standardizing.
 func PostalFact(code string) string {
 	code = strings.ToUpper(strings.ReplaceAll(code, " ", ""))
 	return code[:min(5, len(code))]

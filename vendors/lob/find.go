@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"net/url"
 	"strconv"
 	"time"
@@ -115,9 +116,7 @@ var errLoop = errors.New("the list comes back to a page that was read")
 // the credentials go nowhere but to the base URL.
 func (w *walker) next(ctx context.Context) (*vendors.Response, []*vendors.Order, error) {
 	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
-	for k, v := range w.filter {
-		q[k] = v
-	}
+	maps.Copy(q, w.filter)
 	if w.after != "" {
 		q.Set("after", w.after)
 	}

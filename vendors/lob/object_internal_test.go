@@ -156,7 +156,9 @@ func FuzzParsePage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var list struct{ Data []json.RawMessage }
+		var list struct {
+			Data []json.RawMessage `json:"data"`
+		}
 		if json.Unmarshal(raw, &list) == nil && len(list.Data) != len(p.orders) {
 			t.Errorf("%d entries, %d orders", len(list.Data), len(p.orders))
 		}

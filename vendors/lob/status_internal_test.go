@@ -23,60 +23,73 @@ func TestStatus(t *testing.T) {
 	}{
 		{
 			"just created", `{"status":"processed",` + created + `}`,
-			postproof.Status{Stage: "accepted", Raw: "processed", Confidence: "reported", VendorTime: at(2, 15)}, false,
+			postproof.Status{Stage: "accepted", Raw: "processed", Confidence: "reported", VendorTime: at(2, 15)},
+			false,
 		},
 		{
 			"no status", `{` + created + `}`,
-			postproof.Status{Stage: "accepted", Confidence: "reported", VendorTime: at(2, 15)}, false,
+			postproof.Status{Stage: "accepted", Confidence: "reported", VendorTime: at(2, 15)},
+			false,
 		},
 		{
 			"a status of tomorrow", `{"status":"printed",` + created + `}`,
-			postproof.Status{Stage: "accepted", Raw: "printed", Confidence: "reported", VendorTime: at(2, 15)}, false,
+			postproof.Status{Stage: "accepted", Raw: "printed", Confidence: "reported", VendorTime: at(2, 15)},
+			false,
 		},
 		{
 			"rendered", `{"status":"rendered","tracking_events":[],` + created + `}`,
-			postproof.Status{Stage: "rendered", Raw: "rendered", Confidence: "reported", VendorTime: modified}, false,
+			postproof.Status{Stage: "rendered", Raw: "rendered", Confidence: "reported", VendorTime: modified},
+			false,
 		},
 		{
 			"failed", `{"status":"failed","failure_reason":{"failure_reason":"no art at https://x/Harry","errors":[{"error_type":"NOT_FOUND"}]},` + created + `}`,
-			postproof.Status{Stage: "failed", Raw: "failed", Confidence: "reported", VendorTime: modified, Reason: "rendering failed: NOT_FOUND"}, true,
+			postproof.Status{Stage: "failed", Raw: "failed", Confidence: "reported", VendorTime: modified, Reason: "rendering failed: NOT_FOUND"},
+			true,
 		},
 		{
 			"failed, and scanned: paper exists", `{"status":"failed","tracking_events":[{"type":"normal","name":"In Transit","time":"2026-03-04T10:00:00Z"}],` + created + `}`,
-			postproof.Status{Stage: "in_transit", Raw: "In Transit", Confidence: "scanned", VendorTime: at(4, 10)}, false,
+			postproof.Status{Stage: "in_transit", Raw: "In Transit", Confidence: "scanned", VendorTime: at(4, 10)},
+			false,
 		},
 		{
 			"deleted", `{"deleted":true,"status":"rendered",` + created + `}`,
-			postproof.Status{Stage: "cancelled", Raw: "deleted", Confidence: "reported", VendorTime: modified}, true,
+			postproof.Status{Stage: "cancelled", Raw: "deleted", Confidence: "reported", VendorTime: modified},
+			true,
 		},
 		{
 			"the latest scan, not the last in the list",
 			`{"status":"rendered","tracking_events":[{"name":"Delivered","type":"normal","time":"2026-03-06T10:00:00Z"},{"name":"Mailed","type":"normal","time":"2026-03-03T10:00:00Z"}]}`,
-			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "estimated", VendorTime: at(6, 10)}, false,
+			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "estimated", VendorTime: at(6, 10)},
+			false,
 		},
 		{
 			"returned after delivered",
 			`{"tracking_events":[{"name":"Delivered","time":"2026-03-06T10:00:00Z"},{"name":"Returned to Sender","time":"2026-03-08T10:00:00Z"}]}`,
-			postproof.Status{Stage: "returned", Raw: "Returned to Sender", Confidence: "scanned", VendorTime: at(8, 10)}, false,
+			postproof.Status{Stage: "returned", Raw: "Returned to Sender", Confidence: "scanned", VendorTime: at(8, 10)},
+			false,
 		},
 		{
 			"two at the same time: the later in the list",
 			`{"tracking_events":[{"name":"In Transit","time":"2026-03-06T10:00:00Z"},{"name":"In Local Area","time":"2026-03-06T10:00:00Z"}]}`,
-			postproof.Status{Stage: "in_local_area", Raw: "In Local Area", Confidence: "scanned", VendorTime: at(6, 10)}, false,
+			postproof.Status{Stage: "in_local_area", Raw: "In Local Area", Confidence: "scanned", VendorTime: at(6, 10)},
+			false,
 		},
 		{
 			"certified delivery is proof",
 			`{"tracking_events":[{"name":"Delivered","type":"certified","time":"2026-03-06T10:00:00Z","details":{"event":"delivered"}}]}`,
-			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "scanned", VendorTime: at(6, 10)}, false,
+			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "scanned", VendorTime: at(6, 10)},
+			false,
 		},
 		{
 			"certified issue with its detail",
 			`{"tracking_events":[{"name":"Issue","type":"certified","time":"2026-03-06T10:00:00Z","details":{"event":"package_lost"}}]}`,
-			postproof.Status{Stage: "issue", Raw: "Issue", Confidence: "scanned", VendorTime: at(6, 10), Reason: "package_lost"}, false,
+			postproof.Status{Stage: "issue", Raw: "Issue", Confidence: "scanned", VendorTime: at(6, 10), Reason: "package_lost"},
+			false,
 		},
 		{
 			"a scan of tomorrow", `{"tracking_events":[{"name":"Beamed Up","time":"2026-03-06T10:00:00Z"}]}`,
-			postproof.Status{Stage: "mailed", Raw: "Beamed Up", Confidence: "reported", VendorTime: at(6, 10)}, false,
+			postproof.Status{Stage: "mailed", Raw: "Beamed Up", Confidence: "reported", VendorTime: at(6, 10)},
+			false,
 		},
 	} {
 		o, err := parseObject([]byte(test.body))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"net/url"
 	"strconv"
 	"time"
@@ -100,9 +101,7 @@ func addRecipient(f *vendors.Facts, p *page) {
 
 func (a *Adapter) page(ctx context.Context, do vendors.Doer, op postproof.Op, filter url.Values, n int) (*vendors.Response, *page, []*seen, error) {
 	q := url.Values{"page": {strconv.Itoa(n)}, "perPage": {strconv.Itoa(pageSize)}}
-	for k, v := range filter {
-		q[k] = v
-	}
+	maps.Copy(q, filter)
 	check := func(raw []byte) error { _, _, err := parseOrders(raw); return err }
 	resp, err := a.call(ctx, do, a.read(op, "/order?"+q.Encode(), "/order", check))
 	if err != nil {

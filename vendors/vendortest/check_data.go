@@ -81,13 +81,13 @@ func checkSilence(b *bench) {
 	s, order := r.accepted()
 	for _, f := range append(boundaries(r.echo()), Fault{Status: 401, Body: r.echo()}) {
 		r.doer.Strike = func(int, *vendors.Request) *Fault { return &f }
-		next := r.next()
-		r.submit(next)
-		_, err := vendors.Get(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID)
-		b.see(err)
+		_, err := r.submit(r.next())
+		b.note(err)
+		_, err = vendors.Get(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID)
+		b.note(err)
 		_, err = vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref)
-		b.see(err)
-		b.see(vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID))
+		b.note(err)
+		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID))
 		_ = listAll(b, r, time.Time{}, nil)
 	}
 }

@@ -59,15 +59,15 @@ func checkGarbage(b *bench) {
 		if round%10 == 0 { // it grows with every submission
 			_ = listAll(b, r, time.Time{}, nil)
 		}
-		b.see(vendors.Cancel(b.ctx, r.Adapter, r.doer, "garbage"))
+		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, "garbage"))
 	}
 }
 
 // statusChanged reports whether the last submission's answer was made a
 // refusal, which the adapter must believe.
 func statusChanged(r *rig) bool {
-	for i := len(r.doer.Sent) - 1; i >= 0; i-- {
-		if sent := r.doer.Sent[i]; sent.Request.Op == postproof.OpSubmit {
+	for _, sent := range slices.Backward(r.doer.Sent) {
+		if sent.Request.Op == postproof.OpSubmit {
 			return sent.Answer != nil && sent.Answer.Status >= 400
 		}
 	}

@@ -241,7 +241,8 @@ func checkList(b *bench) {
 	if err := listAll(b, r, time.Now().Add(100*365*24*time.Hour), got); err != nil {
 		b.problemf("List since a day to come: %v", err)
 	}
-	for range vendors.List(b.ctx, r.Adapter, r.doer, time.Time{}) {
+	for _, err := range vendors.List(b.ctx, r.Adapter, r.doer, time.Time{}) {
+		b.note(err)
 		break // must not panic or go on
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -373,7 +374,7 @@ func checkSubmitDeadline(b *bench) {
 	}
 	s = r.next()
 	_, err = r.Adapter.Submit(ctx, r.doer, s, r.encode(s))
-	b.see(err)
+	b.note(err)
 	if len(r.doer.Sent) > 1 {
 		b.problemf("a request went out after the context had ended")
 	}
@@ -442,10 +443,8 @@ func checkRequests(b *bench) {
 
 func headerHolds(h http.Header, value string) bool {
 	for _, values := range h {
-		for _, v := range values {
-			if v == value {
-				return true
-			}
+		if slices.Contains(values, value) {
+			return true
 		}
 	}
 	return false

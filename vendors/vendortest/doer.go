@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -97,12 +98,12 @@ func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	answer := &vendors.Response{Status: f.Status, Header: http.Header{}, Body: f.Body, Sends: 1}
 	ordinary := f.Status == 0 && !f.Lost && f.Err == nil
 	if ordinary || f.Reach {
-		real, ok := d.serve(ctx, req, body)
+		served, ok := d.serve(ctx, req, body)
 		if !ok {
 			return nil, fail(postproof.Unknown, errBroken)
 		}
 		if ordinary {
-			answer = real
+			answer = served
 		}
 	}
 	switch {
@@ -113,9 +114,7 @@ func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	case f.Cut:
 		return nil, fail(postproof.Unknown, io.ErrUnexpectedEOF)
 	}
-	for name, values := range f.Header {
-		answer.Header[name] = values
-	}
+	maps.Copy(answer.Header, f.Header)
 	if f.Rewrite != nil {
 		f.Rewrite(answer)
 	}
@@ -155,9 +154,7 @@ func readBody(ctx context.Context, req *vendors.Request) ([]byte, error) {
 func (d *Doer) serve(ctx context.Context, req *vendors.Request, body []byte) (answer *vendors.Response, ok bool) {
 	r := httptest.NewRequestWithContext(ctx, req.Method, req.URL, bytes.NewReader(body))
 	r.RequestURI = r.URL.RequestURI()
-	for name, values := range req.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, req.Header)
 	if req.ContentType != "" {
 		r.Header.Set("Content-Type", req.ContentType)
 	}

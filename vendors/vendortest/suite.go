@@ -76,7 +76,7 @@ func (c check) problems(ctx context.Context, harness func() Harness) (found []st
 // bench is what a check works with. It collects problems and every error that
 // the adapter returned.
 type bench struct {
-	ctx     context.Context //nolint:containedctx // it lives for one check
+	ctx     context.Context
 	harness func() Harness
 	found   []string
 	errs    []error
@@ -135,7 +135,7 @@ func (r *rig) of(j postproof.Job) *vendors.Submission {
 func (r *rig) encode(s *vendors.Submission) *vendors.Body {
 	body, err := r.Adapter.Encode(r.b.ctx, s)
 	if err != nil {
-		r.b.see(err)
+		r.b.note(err)
 		r.b.fatalf("Encode of a %s: %v", s.Job.Piece.Kind(), err)
 	}
 	return body
@@ -143,7 +143,7 @@ func (r *rig) encode(s *vendors.Submission) *vendors.Body {
 
 func (r *rig) submit(s *vendors.Submission) (*vendors.Order, error) {
 	order, err := r.Adapter.Submit(r.b.ctx, r.doer, s, r.encode(s))
-	r.b.see(err)
+	r.b.note(err)
 	if err == nil && order == nil {
 		r.b.fatalf("Submit returned neither an order nor an error")
 	}
@@ -166,11 +166,16 @@ func (r *rig) echo() []byte {
 		strings.Join(append(personalWords(), r.b.secrets...), " ") + `","data":[{"message":"` + strings.Join(personalWords(), " ") + `"}]}}`)
 }
 
-// see keeps an error for the final look at its text.
-func (b *bench) see(err error) error {
+// note keeps an error for the final look at its text.
+func (b *bench) note(err error) {
 	if err != nil {
 		b.errs = append(b.errs, err)
 	}
+}
+
+// see keeps an error and returns it.
+func (b *bench) see(err error) error {
+	b.note(err)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -233,9 +234,7 @@ func checkProperties(path string, body any, schema *openapi3.SchemaRef) error {
 // properties collects what a schema and its parts know.
 func properties(schema *openapi3.SchemaRef) openapi3.Schemas {
 	all := openapi3.Schemas{}
-	for name, p := range schema.Value.Properties {
-		all[name] = p
-	}
+	maps.Copy(all, schema.Value.Properties)
 	for _, parts := range []openapi3.SchemaRefs{schema.Value.AllOf, schema.Value.AnyOf, schema.Value.OneOf} {
 		for _, part := range parts {
 			for name, p := range properties(part) {
