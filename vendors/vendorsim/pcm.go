@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,8 @@ type pcm struct {
 	cfg    PCMConfig
 	limit  *limiter
 	logins atomic.Int64
+	// decoded holds the orders' data by id.
+	decoded sync.Map
 }
 
 func newPCM(in *instance, cfg PCMConfig) *pcm {

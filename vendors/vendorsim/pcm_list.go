@@ -44,7 +44,7 @@ func (p *pcm) unpaid() bool {
 
 // dto returns the order as the API shows it.
 func (p *pcm) dto(o *order, now time.Time) map[string]any {
-	d := pcmDataOf(o)
+	d := p.data(o)
 	id := strconv.Itoa(pcmNumber(o))
 	out := map[string]any{
 		"status": p.status(o, d.Cutoff, now), "mailClass": d.MailClass, "productType": d.Product, "options": d.Options,
@@ -128,7 +128,7 @@ func (p *pcm) listOrders(w http.ResponseWriter, r *http.Request, mode postproof.
 	}
 	total := 0
 	views, now, err := p.in.query(ref, func(o *order) bool {
-		return (o.Mode == mode || dec.is(ListOtherMode)) && !dec.is(ListEmpty) && (batch == 0 || pcmDataOf(o).Batch == batch)
+		return (o.Mode == mode || dec.is(ListOtherMode)) && !dec.is(ListEmpty) && (batch == 0 || p.data(o).Batch == batch)
 	}, func(found []*order) []*order {
 		total = len(found)
 		return pcmCut(page, found)
@@ -161,7 +161,7 @@ func (p *pcm) orderRecipients(w http.ResponseWriter, r *http.Request, mode postp
 
 func (p *pcm) recipients(o *order) []any {
 	var out []any
-	for _, rcp := range pcmDataOf(o).Recipients {
+	for _, rcp := range p.data(o).Recipients {
 		var reason *string
 		if o.failed() {
 			reason = &o.void.Reason
@@ -209,9 +209,9 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 			return false
 		}
 		if batch != 0 {
-			return pcmDataOf(o).Batch == batch
+			return p.data(o).Batch == batch
 		}
-		cutoff := pcmDataOf(o).Cutoff
+		cutoff := p.data(o).Cutoff
 		return !cutoff.Before(bounds[0]) && (bounds[1].IsZero() || !cutoff.After(bounds[1]))
 	}, func(found []*order) []*order { return found })
 	if err != nil {
@@ -222,7 +222,7 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 	for _, o := range views {
 		for range o.Recipients {
 			out = append(out, map[string]any{
-				"batchID": pcmDataOf(o).Batch, "orderID": pcmNumber(o), "extRefNbr": o.Ref,
+				"batchID": p.data(o).Batch, "orderID": pcmNumber(o), "extRefNbr": o.Ref,
 				"failureReason": o.void.Reason, "date": lobTimestamp(o.voidedAt),
 			})
 		}
@@ -247,7 +247,7 @@ func (p *pcm) batches(mode postproof.Mode) ([]*pcmBatch, time.Time, error) {
 	byID := map[int]*pcmBatch{}
 	var out []*pcmBatch
 	for _, o := range views {
-		d := pcmDataOf(o)
+		d := p.data(o)
 		b := byID[d.Batch]
 		if b == nil {
 			b = &pcmBatch{id: d.Batch, cutoff: d.Cutoff, created: o.Created, mode: mode}

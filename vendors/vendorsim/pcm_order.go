@@ -45,7 +45,7 @@ func (p *pcm) place(w http.ResponseWriter, r *http.Request, mode postproof.Mode,
 			"Specified external reference number was duplicated for this order", "extRefNbr").body)
 	default:
 		in.answer(w, r, dec, http.StatusCreated, map[string]any{
-			"batchID": pcmDataOf(o).Batch, "orderID": pcmNumber(o), "extRefNbr": o.Ref,
+			"batchID": p.data(o).Batch, "orderID": pcmNumber(o), "extRefNbr": o.Ref,
 		})
 	}
 }
@@ -140,7 +140,7 @@ func (p *pcm) cancel(w http.ResponseWriter, r *http.Request, mode postproof.Mode
 
 // stop voids the order, or returns late.
 func (p *pcm) stop(view *order, dec *decision, late *problem) error {
-	data := pcmDataOf(view)
+	data := p.data(view)
 	return p.in.end(view.ID, void{Reason: reasonCanceled, Canceled: true}, dec, func(o *order, now time.Time) error {
 		if o.void != nil || p.processed(o.Mode) && !now.Before(data.Cutoff) {
 			return late

@@ -213,10 +213,16 @@ func pcmBatchNumber(mode postproof.Mode, cutoff time.Time) int {
 	return n
 }
 
-func pcmDataOf(o *order) *pcmData {
+// data returns an order's own part. It never changes, and batches ask for that
+// of every order, so it is decoded once.
+func (p *pcm) data(o *order) *pcmData {
+	if d, ok := p.decoded.Load(o.ID); ok {
+		return d.(*pcmData) //nolint:errcheck // nothing else is stored
+	}
 	var d pcmData
 	if err := json.Unmarshal(o.Data, &d); err != nil {
 		panic("vendorsim: order data: " + err.Error()) // this package wrote it
 	}
+	p.decoded.Store(o.ID, &d)
 	return &d
 }
