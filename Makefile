@@ -22,7 +22,7 @@ FUZZTIME ?= 10s
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
 # EXAMPLETIME is the longest that one example may run, in seconds.
-EXAMPLETIME ?= 60
+EXAMPLETIME ?= 240
 
 .PHONY: help
 help: ## print this list
