@@ -78,7 +78,7 @@ func TestNothingIsAcceptedWithoutAnID(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		``, `null`, `{}`, `[]`, `"psc_1"`, `{"object":"postcard"}`, `{"id":"","object":"postcard"}`, `{"id":null,"object":"postcard"}`,
-		`{"id":"psc_","object":"postcard"}`, `{"id":"ltr_1","object":"letter"}`, `{"id":"psc_1"}`, `{"id":"psc_1","object":"letter"}`,
+		`{"id":"psc_","object":"postcard"}`, `{"id":"ltr_1","object":"letter"}`, `{"id":"ltr_1","object":"postcard"}`, `{"id":"psc_1"}`, `{"id":"psc_1","object":"letter"}`,
 		`{"id":"psc_1/../x","object":"postcard"}`, `{"id":["psc_1"],"object":"postcard"}`, `{"id":"psc_1","object":"postcard"`,
 		`{"id":"psc_1","object":"postcard"} trailing`,
 	} {

@@ -324,24 +324,27 @@ func checkRepeatBoundaries(b *bench) {
 func checkSubmitJoin(b *bench) {
 	probe := b.setup()
 	for _, later := range boundaries(probe.echo()) {
-		r := b.setup()
-		n := 0
-		r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
-			n++
-			switch {
-			case n == 1 && req.Op != postproof.OpSubmit:
-				n--
-				return nil
-			case n == 1:
-				return &Fault{Err: &postproof.Error{
-					Code: postproof.CodeUnauthenticated, Delivery: postproof.Unknown, HTTPStatus: http.StatusUnauthorized, Op: string(req.Op),
-				}}
-			default:
-				return &later
+		for _, alsoLogin := range []bool{true, false} {
+			r := b.setup()
+			submits := 0
+			r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
+				if req.Op == postproof.OpSubmit {
+					submits++
+				}
+				switch {
+				case submits == 0, req.Op != postproof.OpSubmit && !alsoLogin:
+					return nil
+				case submits == 1 && req.Op == postproof.OpSubmit:
+					return &Fault{Err: &postproof.Error{
+						Code: postproof.CodeUnauthenticated, Delivery: postproof.Unknown, HTTPStatus: http.StatusUnauthorized, Op: string(req.Op),
+					}}
+				default:
+					return &later
+				}
 			}
-		}
-		if _, err := r.submit(r.next()); err != nil && postproof.DeliveryOf(err) < postproof.Unknown {
-			b.problemf("an Unknown followed by a renewed login and %s: %v", later.Name, postproof.DeliveryOf(err))
+			if _, err := r.submit(r.next()); err != nil && postproof.DeliveryOf(err) < postproof.Unknown {
+				b.problemf("an Unknown followed by a renewed login and %s: %v", later.Name, postproof.DeliveryOf(err))
+			}
 		}
 	}
 }
