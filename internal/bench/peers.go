@@ -15,10 +15,9 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/failsafehttp"
 	"github.com/hashicorp/go-retryablehttp"
-	"github.com/sony/gobreaker/v2"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
+	"github.com/sony/gobreaker/v2"
 )
 
 // peer is one way to submit a job.
@@ -201,6 +200,14 @@ func decode(resp *http.Response) (*vendors.Order, error) {
 	}, nil
 }
 
+// alive makes sure that the order will be printed, and is ours.
+func alive(order *vendors.Order) error {
+	if order.Dead || order.Receipt.Ref == "" {
+		return errors.New("the order is dead, or not ours")
+	}
+	return nil
+}
+
 func newTransport(v *vendor) *http.Transport {
 	return &http.Transport{DialContext: v.dial, MaxIdleConnsPerHost: 64}
 }
@@ -222,8 +229,11 @@ func submitBy(v *vendor, client *http.Client, transport *http.Transport) *sessio
 			if err != nil {
 				return err
 			}
-			_, err = decode(resp)
-			return err
+			order, err := decode(resp)
+			if err != nil {
+				return err
+			}
+			return alive(order)
 		},
 		close: func() error { transport.CloseIdleConnections(); return nil },
 	}
@@ -236,6 +246,8 @@ func openBare(_ context.Context, v *vendor) (*session, error) {
 
 // openFailsafe wraps the bare call in failsafe-go: three attempts with
 // backoff around a breaker.
+//
+//nolint:bodyclose // the builders of a response's policies hold no response
 func openFailsafe(_ context.Context, v *vendor) (*session, error) {
 	transport := newTransport(v)
 	retries := failsafehttp.NewRetryPolicyBuilder().WithMaxRetries(2).WithBackoff(50*time.Millisecond, 20*time.Second).Build()
@@ -255,7 +267,7 @@ func openRetryable(_ context.Context, v *vendor) (*session, error) {
 // judged, and has it count 5xx answers.
 func openGobreaker(_ context.Context, v *vendor) (*session, error) {
 	transport := newTransport(v)
-	breaker := gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{
+	breaker := gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{ //nolint:bodyclose // a breaker is no response
 		Interval: 10 * time.Second, BucketPeriod: time.Second,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.Requests >= 20 && 2*c.TotalFailures >= c.Requests },
 	})
@@ -304,8 +316,11 @@ func submitRetryable(v *vendor, top http.RoundTripper, transport *http.Transport
 			if err != nil {
 				return err
 			}
-			_, err = decode(resp)
-			return err
+			order, err := decode(resp)
+			if err != nil {
+				return err
+			}
+			return alive(order)
 		},
 		close: func() error { transport.CloseIdleConnections(); return nil },
 	}

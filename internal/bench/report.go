@@ -96,10 +96,10 @@ func (r *report) writeTable(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s %s, %d CPUs, medians of %d interleaved rounds\n", r.Go, r.System, r.CPUs, r.Rounds)
 	if len(r.Submit) > 0 {
-		fmt.Fprint(w, "\none submission\ttimes net/http\tµs\tallocs\tabove\tbytes\n")
+		fmt.Fprint(w, "\none submission\ttimes net/http\tin CPU time\tµs\tallocs\tabove\tbytes\n")
 	}
 	for _, s := range r.Submit {
-		fmt.Fprintf(w, "%s: %s\t%.2f\t%.1f\t%.0f\t%+.0f\t%.0f\n", s.Network, s.Peer, s.Ratio, s.NS/1000, s.Allocs, s.AllocsAbove, s.Bytes)
+		fmt.Fprintf(w, "%s: %s\t%.2f\t%.2f\t%.1f\t%.0f\t%+.0f\t%.0f\n", s.Network, s.Peer, s.Ratio, s.CPURatio, s.NS/1000, s.Allocs, s.AllocsAbove, s.Bytes)
 	}
 	if b := r.Blob; b != nil {
 		fmt.Fprintf(w, "\na file of %d MiB from disk\tbytes allocated\n", b.Size>>20)
@@ -108,9 +108,10 @@ func (r *report) writeTable(out io.Writer) error {
 		fmt.Fprintf(w, "the body\t%.0f\t(%.1f ms)\n", b.Body, b.Milliseconds)
 	}
 	if d := r.Durable; d != nil {
-		fmt.Fprint(w, "\ndurable on SQLite\ttimes fsync\ta second\n")
+		fmt.Fprint(w, "\ndurable on SQLite\ttimes fsync\ta second\tCPU µs\n")
 		fmt.Fprintf(w, "4 KiB append and fsync\t1\t%.0f\n", d.FsyncsPerSecond)
-		fmt.Fprintf(w, "jobs, %d callers\t%.2f\t%.0f\n", d.Callers, d.Multiple, d.JobsPerSecond)
+		fmt.Fprintf(w, "jobs, %d callers\t%.2f\t%.0f\t%.0f\n", d.Callers, d.Multiple, d.JobsPerSecond, d.JobCPU/1000)
+		fmt.Fprintf(w, "the ledger's part of them alone\t%.2f\t%.0f\t%.0f\n", d.LedgerMultiple, d.LedgerMultiple*d.FsyncsPerSecond, d.LedgerCPU/1000)
 		fmt.Fprintf(w, "jobs, 1 caller\t%.2f\t%.0f\n", d.LoneMultiple, d.LoneJobsPerSecond)
 		fmt.Fprintf(w, "syncs a lone transition\t%.3f\n", d.SyncsPerCommit)
 	}

@@ -13,7 +13,10 @@ import (
 
 // cost is what one call costs.
 type cost struct {
-	NS     float64 `json:"ns_per_op"`
+	NS float64 `json:"ns_per_op"`
+	// CPU is the time on a processor, the vendor's part included; 0 where the
+	// system does not tell.
+	CPU    float64 `json:"cpu_ns_per_op"`
 	Allocs float64 `json:"allocs_per_op"`
 	Bytes  float64 `json:"bytes_per_op"`
 }
@@ -24,16 +27,18 @@ func measure(n int, f func(i int) error) (cost, error) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start, busy := time.Now(), cpuTime()
 	for i := range n {
 		if err := f(i); err != nil {
 			return cost{}, err
 		}
 	}
 	took := time.Since(start)
+	busy = cpuTime() - busy
 	runtime.ReadMemStats(&after)
 	return cost{
 		NS:     float64(took.Nanoseconds()) / float64(n),
+		CPU:    float64(busy.Nanoseconds()) / float64(n),
 		Allocs: float64(after.Mallocs-before.Mallocs) / float64(n),
 		Bytes:  float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
 	}, nil
@@ -47,6 +52,8 @@ type submitRow struct {
 	// Ratio is the median over the rounds of the time against that of net/http
 	// in the same round.
 	Ratio float64 `json:"ratio"`
+	// CPURatio is the same for the time on a processor; 0 when not known.
+	CPURatio float64 `json:"cpu_ratio,omitempty"`
 	// AllocsAbove is how many allocations more than net/http it makes.
 	AllocsAbove float64 `json:"allocs_above"`
 }
@@ -75,11 +82,12 @@ func compareSubmits(ctx context.Context, n network, rounds, calls int) ([]submit
 	}
 	rows := make([]submitRow, len(all))
 	for i, p := range all {
-		ratios := make([]float64, rounds)
+		ratios, busy := make([]float64, rounds), make([]float64, rounds)
 		for r := range ratios {
-			ratios[r] = costs[i][r].NS / costs[0][r].NS
+			ours, bare := costs[i][r], costs[0][r]
+			ratios[r], busy[r] = ours.NS/bare.NS, ours.CPU/max(1, bare.CPU)
 		}
-		rows[i] = submitRow{Network: n, Peer: p.name, cost: medianCost(costs[i]), Ratio: median(ratios)}
+		rows[i] = submitRow{Network: n, Peer: p.name, cost: medianCost(costs[i]), Ratio: median(ratios), CPURatio: median(busy)}
 		rows[i].AllocsAbove = rows[i].Allocs - rows[0].Allocs
 	}
 	return rows, nil
@@ -121,6 +129,7 @@ func medianCost(costs []cost) cost {
 	}
 	return cost{
 		NS:     of(func(c cost) float64 { return c.NS }),
+		CPU:    of(func(c cost) float64 { return c.CPU }),
 		Allocs: of(func(c cost) float64 { return c.Allocs }),
 		Bytes:  of(func(c cost) float64 { return c.Bytes }),
 	}

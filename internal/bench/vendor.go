@@ -31,15 +31,20 @@ type vendor struct {
 	server *http.Server
 
 	orders  atomic.Uint64
-	buffers sync.Pool
+	buffers chan *[bodyBuffer]byte
 }
 
-// bodyBuffer is longer than any JSON body here, so that only uploads need more
-// than one filling.
-const bodyBuffer = 64 << 10
+const (
+	// bodyBuffer is longer than any JSON body here, so that only uploads need
+	// more than one filling.
+	bodyBuffer = 64 << 10
+	// spareBuffers are kept in a channel: a sync.Pool is emptied by the garbage
+	// collector, which would put the vendor's buffers into the figures.
+	spareBuffers = 128
+)
 
 func startVendor(ctx context.Context, n network) (*vendor, error) {
-	v := &vendor{buffers: sync.Pool{New: func() any { return new([bodyBuffer]byte) }}}
+	v := &vendor{buffers: make(chan *[bodyBuffer]byte, spareBuffers)}
 	v.server = &http.Server{Handler: v, ReadHeaderTimeout: time.Minute}
 	var listener net.Listener
 	if n == inMemory {
@@ -61,8 +66,8 @@ func (v *vendor) Close() error { return v.server.Close() }
 
 // ServeHTTP implements [http.Handler].
 func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	buffer, _ := v.buffers.Get().(*[bodyBuffer]byte) //nolint:errcheck // the pool holds nothing else
-	defer v.buffers.Put(buffer)
+	buffer := v.borrow()
+	defer v.giveBack(buffer)
 	metadata, err := readMetadata(r.Body, buffer[:])
 	if err != nil || r.Header.Get("Idempotency-Key") == "" {
 		w.WriteHeader(http.StatusBadRequest)
@@ -72,6 +77,22 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	_, _ = w.Write(answer) // the client has gone; nobody to tell
+}
+
+func (v *vendor) borrow() *[bodyBuffer]byte {
+	select {
+	case b := <-v.buffers:
+		return b
+	default:
+		return new([bodyBuffer]byte)
+	}
+}
+
+func (v *vendor) giveBack(b *[bodyBuffer]byte) {
+	select {
+	case v.buffers <- b:
+	default:
+	}
 }
 
 // readMetadata reads the body to its end and returns the metadata object of a
