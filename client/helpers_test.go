@@ -11,6 +11,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
 )
 
 // logs keeps log lines as JSON.
@@ -57,4 +58,12 @@ func longTimeout(p *press) client.VendorConfig {
 	v := vendorConfig(p, nil)
 	v.Retry.AttemptTimeout = 5 * time.Minute
 	return v
+}
+
+func adaptersOf(presses ...*press) []vendors.Adapter {
+	var all []vendors.Adapter
+	for _, p := range presses {
+		all = append(all, p.adapter())
+	}
+	return all
 }

@@ -1,0 +1,86 @@
+package client_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
+)
+
+// canned answers every order at once.
+func canned(tb testing.TB) *pipeListener {
+	tb.Helper()
+	lis := newPipe()
+	answer := []byte(`{"id":"alpha_1","status":"accepted","zip":"62701"}`)
+	srv := &http.Server{ReadHeaderTimeout: 0, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // in memory
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(answer)
+	})}
+	go func() { _ = srv.Serve(lis) }()
+	tb.Cleanup(func() { _ = srv.Close() })
+	return lis
+}
+
+func submitter(tb testing.TB) func() {
+	tb.Helper()
+	lis := canned(tb)
+	a := (&press{name: "alpha", kind: postproof.IdempotencyKey, mode: postproof.ModeTest, look: true, cancel: true, key: "k"}).adapter()
+	c, err := client.New(tb.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a}, client.WithLogger(quiet()),
+		client.WithVendor("alpha", client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.dial}}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	j, n := job("x"), 0
+	return func() {
+		n++
+		j.Key = postproof.Key(fmt.Sprintf("contact-%d", n))
+		if _, err := c.Submit(tb.Context(), j); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func bare(tb testing.TB) func() {
+	tb.Helper()
+	lis := canned(tb)
+	h := &http.Client{Transport: &http.Transport{DialContext: lis.dial}}
+	n := 0
+	return func() {
+		n++
+		key := fmt.Sprintf("contact-%d", n)
+		body, _ := json.Marshal(pressOrder{Ref: key, Zip: "62701"})
+		req, _ := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://alpha/order", bytes.NewReader(body))
+		req.Header.Set("Idempotency-Key", key)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := h.Do(req)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		var o pressOrder
+		if err := json.Unmarshal(answer, &o); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSubmit(b *testing.B) {
+	for name, f := range map[string]func(testing.TB) func(){"client": submitter, "bare": bare} {
+		b.Run(name, func(b *testing.B) {
+			once := f(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				once()
+			}
+		})
+	}
+}

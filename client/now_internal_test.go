@@ -1,0 +1,67 @@
+package client
+
+import (
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// wallClock is a clock that is set by hand.
+type wallClock struct{ at time.Time }
+
+func (c *wallClock) Now() time.Time                       { return c.at }
+func (c *wallClock) After(time.Duration) <-chan time.Time { return nil }
+
+var _ postproof.Clock = (*wallClock)(nil)
+
+func TestLedgerTimeNeverRunsBackAndNeverStandsStill(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	clock := &wallClock{at: start}
+	lt := ledgerTime{clock: clock}
+	step := func(d time.Duration, want time.Time) {
+		t.Helper()
+		clock.at = clock.at.Add(d)
+		if got := lt.now(); !got.Equal(want) {
+			t.Fatalf("clock %s: now = %s, want %s", clock.at.Format(time.TimeOnly), got.Format(time.TimeOnly), want.Format(time.TimeOnly))
+		}
+	}
+	step(time.Hour, start.Add(time.Hour))
+	step(-2*time.Hour, start.Add(time.Hour))             // an operator sets it back
+	step(time.Hour, start.Add(time.Hour+30*time.Minute)) // half speed
+	step(3*time.Hour, start.Add(3*time.Hour))            // it has caught up
+	lt.see(start.Add(4 * time.Hour))                     // another replica is ahead
+	step(0, start.Add(4*time.Hour))
+	step(time.Hour, start.Add(4*time.Hour+30*time.Minute))
+	// A bound in the ledger's time is as far away on the clock.
+	if at := lt.local(start.Add(5 * time.Hour)); !at.Equal(clock.at.Add(30 * time.Minute)) {
+		t.Fatalf("local = %s", at)
+	}
+}
+
+func TestPaceNeverExceedsTheRateInAnySpan(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []postproof.Rate{{Requests: 1, Per: time.Second}, {Requests: 7, Per: time.Second}, {Requests: 300, Per: time.Minute}} {
+		var l limiter
+		l.init(rate)
+		now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		var taken []time.Time
+		for len(taken) < 1000 {
+			wait := l.take("submit", now)
+			if wait <= 0 {
+				taken = append(taken, now)
+				continue
+			}
+			if len(taken)%100 == 0 {
+				wait += 3 * rate.Per // a quiet time
+			}
+			now = now.Add(wait)
+		}
+		for i := range taken {
+			if j := i + rate.Requests; j < len(taken) && taken[j].Sub(taken[i]) < rate.Per {
+				t.Fatalf("%v: %d requests in %s", rate, rate.Requests+1, taken[j].Sub(taken[i]))
+			}
+		}
+	}
+}

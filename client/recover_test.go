@@ -1,0 +1,231 @@
+package client_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// backup is a ledger as of now: enough of one to restore.
+func backup(t *testing.T, s *idempotency.Memory) *shaky {
+	t.Helper()
+	id, err := s.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := &shaky{Memory: idempotency.NewMemory(id.Mode, idempotency.MemoryNamespace(id.Namespace))}
+	for rec, err := range s.Find(t.Context(), idempotency.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := *rec
+		first.Fence = 1
+		if err := idempotency.CommitOne(t.Context(), old, idempotency.Change{Record: &first}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return old
+}
+
+// restore breaks the ledger's history.
+func restore(s *shaky) { epoch := "restored"; s.epoch.Store(&epoch) }
+
+func TestNothingIsSubmittedBeforeRecover(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+		running := newClient(t, s, []*press{p})
+		if _, err := running.Enqueue(t.Context(), jobs(3)); err != nil {
+			t.Fatal(err)
+		}
+		restore(s)
+		time.Sleep(2 * time.Second) // a running client looks once a poll interval
+		if _, err := running.Submit(t.Context(), job("a")); !errors.Is(err, client.ErrEpochChanged) || postproof.DeliveryOf(err) != postproof.NotSent {
+			t.Errorf("a running client: Submit = %v", err)
+		}
+		c := newClient(t, s, []*press{p})
+		if _, err := c.Submit(t.Context(), job("a")); !errors.Is(err, client.ErrEpochChanged) {
+			t.Errorf("Submit = %v", err)
+		}
+		if _, err := c.Enqueue(t.Context(), jobs(5)); !errors.Is(err, client.ErrEpochChanged) {
+			t.Errorf("Enqueue = %v", err)
+		}
+		if err := c.Run(t.Context()); !errors.Is(err, client.ErrEpochChanged) {
+			t.Errorf("Run = %v", err)
+		}
+		if len(p.times) != 0 {
+			t.Errorf("%d requests", len(p.times))
+		}
+		if _, err := c.Recover(t.Context(), client.RecoverOptions{}); err == nil {
+			t.Error("a recovery without a name")
+		}
+	})
+}
+
+func TestRunStopsWhenTheEpochChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+		c := newClient(t, s, []*press{p})
+		go func() { time.Sleep(time.Minute); restore(s) }()
+		if err := c.Run(t.Context()); !errors.Is(err, client.ErrEpochChanged) {
+			t.Fatalf("Run = %v", err)
+		}
+	})
+}
+
+// What the lost part of the history sent is found, not sent again: jobs that
+// the backup has as planned, and keys that it does not know.
+func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		live := idempotency.NewMemory(postproof.ModeTest)
+		before := newClient(t, live, []*press{p})
+		if _, err := before.Enqueue(t.Context(), jobs(20)); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		for _, key := range []string{"contact-3", "contact-7", "new"} {
+			if _, err := before.Submit(t.Context(), job(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(48 * time.Hour) // no key protects any more
+		restore(s)
+		c := newClient(t, s, []*press{p})
+		out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"})
+		if err != nil || out.Doubted != 20 {
+			t.Fatalf("Recover = %+v, %v", out, err)
+		}
+		if rec, _ := c.Submit(t.Context(), job("new")); rec.State != idempotency.Unknown || len(p.times) != 3 {
+			t.Fatalf("a key that is new to the backup: %v", rec)
+		}
+		if left := drain(t, c); left[idempotency.Accepted] != 21 {
+			t.Errorf("left %v", left)
+		}
+		for _, key := range []string{"contact-3", "contact-7", "new"} {
+			if rec := status(t, c, key); rec.Receipt.Ref != rec.Submissions[0].Ref || slices.Contains(kinds(t, c, key), "intent") {
+				t.Errorf("%s was sent again: %v", key, rec)
+			}
+		}
+		if p.alive() != 21 {
+			t.Errorf("printed %d", p.alive())
+		}
+		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
+		if err != nil || audit.Matched != audit.Orders || len(audit.Findings) != 0 {
+			t.Errorf("Audit = %+v, %v", audit, err)
+		}
+	})
+}
+
+// A copy beside its original sends none of the original's jobs.
+func TestRecoveredCopyHoldsWhatItsOriginalSends(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		live := idempotency.NewMemory(postproof.ModeTest)
+		original := newClient(t, live, []*press{p})
+		if _, err := original.Enqueue(t.Context(), jobs(5)); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		restore(s)
+		twin := newClient(t, s, []*press{p})
+		if out, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil || out.Doubted != 5 {
+			t.Fatalf("Recover = %+v, %v", out, err)
+		}
+		if d := drain(t, twin); d[idempotency.Held] != 5 || p.alive() != 0 {
+			t.Fatalf("the copy: %v, printed %d", d, p.alive())
+		}
+		if d := drain(t, original); d[idempotency.Accepted] != 5 || p.alive() != 5 {
+			t.Fatalf("the original: %v, printed %d", d, p.alive())
+		}
+		if _, err := twin.Submit(t.Context(), job("new")); err != nil {
+			t.Fatalf("a new job of the copy: %v", err)
+		}
+	})
+}
+
+func TestAuditFindsUnknownMissingAndDifferent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		for _, key := range []string{"a", "b", "c"} {
+			if _, err := c.Submit(t.Context(), job(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.orders[0].Status = "cancelled"
+		p.orders[1] = &pressOrder{ID: "stranger", Ref: "0000000000000000", Status: "accepted", At: time.Now()}
+		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
+		if err != nil || audit.Orders != 3 || audit.Matched != 1 {
+			t.Fatalf("Audit = %+v, %v", audit, err)
+		}
+		got := map[client.FindingKind]string{}
+		for _, f := range audit.Findings {
+			got[f.Kind] = f.VendorID
+		}
+		want := map[client.FindingKind]string{client.Different: "alpha_1", client.UnknownToUs: "stranger", client.MissingThere: "alpha_2"}
+		for kind, id := range want {
+			if got[kind] != id {
+				t.Errorf("%s: %q, want %q", kind, got[kind], id)
+			}
+		}
+		if _, err := c.Audit(t.Context(), "nobody", time.Time{}); postproof.CodeOf(err) != postproof.CodeNotFound {
+			t.Errorf("an unknown vendor: %v", err)
+		}
+	})
+}
+
+func TestCredentialsOfAnotherMode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		_, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeLive), adaptersOf(p))
+		if postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Fatalf("test credentials on a live ledger: %v", err)
+		}
+	})
+}
+
+// After a key was exchanged for one of another account nothing can be asked
+// there: the job is held at once, and goes on when the account is back.
+func TestCredentialsOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []postproof.IdempotencyKind{postproof.IdempotencyKey, postproof.IdempotencyNone} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", kind), idempotency.NewMemory(postproof.ModeTest)
+				p.fault = onOrder("lose")
+				if _, err := newClient(t, store, []*press{p}).Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+					t.Fatal(err)
+				}
+				p.fault, p.key = nil, "other"
+				asked := len(p.times)
+				c := newClient(t, store, []*press{p})
+				drain(t, c)
+				if rec := status(t, c, "a"); rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldVendorGone || len(p.times) != asked {
+					t.Fatalf("%v %s", rec, rec.Hold.Reason)
+				}
+				p.key = "k"
+				back := newClient(t, store, []*press{p})
+				if _, err := back.Release(t.Context(), "a", "ann"); err != nil {
+					t.Fatal(err)
+				}
+				drain(t, back)
+				if rec := status(t, back, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
+					t.Fatalf("%v, printed %d", rec, p.alive())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,311 @@
+package client_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// recorder records spans and metrics; the SDK is no dependency of the module.
+type recorder struct {
+	tracenoop.TracerProvider
+	metricnoop.MeterProvider
+
+	mu        sync.Mutex
+	spans     []*span
+	sums      map[string]int64
+	callbacks []metric.Callback
+	gauges    map[string]int64
+}
+
+type span struct {
+	tracenoop.Span
+	r      *recorder
+	name   string
+	kind   trace.SpanKind
+	sc     trace.SpanContext
+	parent trace.SpanID
+	links  []trace.Link
+	attrs  map[string]string
+	ended  bool
+}
+
+func (r *recorder) Tracer(string, ...trace.TracerOption) trace.Tracer { return tracer{r: r} }
+
+type tracer struct {
+	tracenoop.Tracer
+	r *recorder
+}
+
+func (t tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+	cfg := trace.NewSpanStartConfig(opts...)
+	t.r.mu.Lock()
+	defer t.r.mu.Unlock()
+	parent := trace.SpanContextFromContext(ctx)
+	s := &span{r: t.r, name: name, kind: cfg.SpanKind(), parent: parent.SpanID(), links: cfg.Links(), attrs: map[string]string{}}
+	id := byte(len(t.r.spans) + 1)
+	traceID := parent.TraceID()
+	if !traceID.IsValid() {
+		traceID = trace.TraceID{id}
+	}
+	s.sc = trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: trace.SpanID{id}, TraceFlags: trace.FlagsSampled})
+	s.set(cfg.Attributes())
+	t.r.spans = append(t.r.spans, s)
+	return trace.ContextWithSpan(ctx, s), s
+}
+
+func (s *span) set(attrs []attribute.KeyValue) {
+	for _, a := range attrs {
+		s.attrs[string(a.Key)] = a.Value.String()
+	}
+}
+
+func (s *span) SpanContext() trace.SpanContext { return s.sc }
+func (s *span) IsRecording() bool              { return true }
+
+func (s *span) SetAttributes(attrs ...attribute.KeyValue) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.set(attrs)
+}
+
+func (s *span) End(...trace.SpanEndOption) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.ended = true
+}
+
+func (r *recorder) Meter(string, ...metric.MeterOption) metric.Meter { return meter{r: r} }
+
+type meter struct {
+	metricnoop.Meter
+	r *recorder
+}
+
+type counter struct {
+	metricnoop.Int64Counter
+	r    *recorder
+	name string
+}
+
+type gauge struct {
+	metricnoop.Int64ObservableGauge
+	name string
+}
+
+func (m meter) Int64Counter(name string, _ ...metric.Int64CounterOption) (metric.Int64Counter, error) {
+	return counter{r: m.r, name: name}, nil
+}
+
+func (m meter) Int64ObservableGauge(name string, _ ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
+	return gauge{name: name}, nil
+}
+
+func (m meter) RegisterCallback(f metric.Callback, _ ...metric.Observable) (metric.Registration, error) {
+	m.r.callbacks = append(m.r.callbacks, f)
+	return metricnoop.Registration{}, nil
+}
+
+func key(name string, set attribute.Set) string {
+	for _, a := range set.ToSlice() {
+		name += " " + strings.TrimPrefix(string(a.Key), "mail.") + "=" + a.Value.String()
+	}
+	return name
+}
+
+func (c counter) Add(_ context.Context, n int64, opts ...metric.AddOption) {
+	c.r.mu.Lock()
+	defer c.r.mu.Unlock()
+	c.r.sums[key(c.name, metric.NewAddConfig(opts).Attributes())] += n
+}
+
+type observer struct {
+	metricnoop.Observer
+	r *recorder
+}
+
+func (o observer) ObserveInt64(g metric.Int64Observable, n int64, opts ...metric.ObserveOption) {
+	named, _ := g.(gauge)
+	o.r.gauges[key(named.name, metric.NewObserveConfig(opts).Attributes())] = n
+}
+
+func newRecorder() *recorder { return &recorder{sums: map[string]int64{}, gauges: map[string]int64{}} }
+
+func (r *recorder) named(name string) []*span {
+	var out []*span
+	for _, s := range r.spans {
+		if s.name == name {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Each call has a span, each real send a CLIENT span below it; work that
+// follows later is linked to the call that brought the job.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, r := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder()
+		p.fault = func(_, _ string, n int) string {
+			if n <= 4 {
+				return "500"
+			}
+			return ""
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithTracerProvider(r))
+		rec, _ := c.Submit(t.Context(), job("a"))
+		calls, sends := r.named("postproof.submit"), r.named("send submit")
+		if len(calls) != 1 || len(sends) != 3 {
+			t.Fatalf("%d calls, %d sends", len(calls), len(sends))
+		}
+		for i, s := range sends {
+			if s.kind != trace.SpanKindClient || s.parent != calls[0].sc.SpanID() || !s.ended || s.attrs["mail.vendor"] != "alpha" || s.attrs["http.response.status_code"] != "500" {
+				t.Errorf("send %d: %+v", i, s)
+			}
+			if want := []string{"", "1", "2"}[i]; s.attrs["http.request.resend_count"] != want {
+				t.Errorf("send %d: resend count %q, want %q", i, s.attrs["http.request.resend_count"], want)
+			}
+		}
+		if !strings.Contains(rec.Trace, calls[0].sc.TraceID().String()) {
+			t.Errorf("the record's trace is %q", rec.Trace)
+		}
+		drain(t, c)
+		works := r.named("postproof.work")
+		if len(works) == 0 || len(works[0].links) != 1 || works[0].links[0].SpanContext.SpanID() != calls[0].sc.SpanID() {
+			t.Errorf("later work is not linked to the call: %+v", works)
+		}
+		for _, s := range r.spans {
+			if !s.ended {
+				t.Errorf("span %s was not ended", s.name)
+			}
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, r := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder()
+		p.fault = func(_, _ string, n int) string {
+			if n <= 4 {
+				return "500"
+			}
+			return ""
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithMeterProvider(r))
+		_, _ = c.Submit(t.Context(), job("a"))
+		drain(t, c)
+		_, _ = c.Submit(t.Context(), job("a"))
+		want := map[string]int64{
+			"postproof.submissions submission=new":              1,
+			"postproof.submissions submission=replay":           1,
+			"postproof.attempts group=submit vendor=alpha":      5,
+			"postproof.sends vendor=alpha":                      5,
+			"postproof.outcomes delivery=unknown vendor=alpha":  1,
+			"postproof.outcomes delivery=accepted vendor=alpha": 1,
+		}
+		if !maps.Equal(r.sums, want) {
+			t.Errorf("got %v, want %v", r.sums, want)
+		}
+		for range 20 { // opens the breaker, holds nothing
+			p.fault = onOrder("500")
+			_, _ = c.Submit(t.Context(), job(string(rune('b'+len(p.times)))))
+		}
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.gauges["postproof.queue.depth state=accepted"] != 1 || r.gauges["postproof.breaker.state group=submit vendor=alpha"] != 2 ||
+			r.gauges["postproof.queue.depth state=unknown"] == 0 {
+			t.Errorf("%v", r.gauges)
+		}
+	})
+}
+
+// Whatever goes wrong, no address, name, key or credential is in an error, a
+// log line, a span or a metric.
+func TestNothingPersonalLeaks(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"", "401", "422", "429", "500", "lose", "drop", "empty", "panic", "down", "store", "encode"} {
+		t.Run("fault "+fault, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, r, log, s := newPress(t, "alpha", postproof.IdempotencyNone), newRecorder(), &logs{}, newShaky()
+				p.key = "sk_live_SECRET"
+				leaky(p, s, fault)
+				c := newClient(t, s, []*press{p}, client.WithLogger(log.logger()), client.WithTracerProvider(r), client.WithMeterProvider(r), client.WithSpool(t.TempDir()))
+				secret := job("key-of-Mallory")
+				secret.To = postproof.Address{Name: "Mallory Malone", Line1: "13 Elm Street", City: "Shelbyville", Region: "IL", PostalCode: "62565"}
+				secret.Contact = "mallory@example.com"
+				var seen strings.Builder
+				rec, err := c.Submit(t.Context(), secret)
+				if rec != nil {
+					seen.WriteString(rec.String() + rec.GoString())
+				}
+				s.dead.Store(false)
+				for range 2 {
+					if err != nil {
+						seen.WriteString(err.Error())
+					}
+					other := secret
+					other.To.Line1 = "14 Elm Street"
+					_, err = c.Submit(t.Context(), other)
+				}
+				runFor(t, c, time.Hour)
+				_, err = c.Cancel(t.Context(), secret.Key, "ann")
+				runFor(t, c, 12*time.Hour)
+				if err != nil {
+					seen.WriteString(err.Error())
+				}
+				seen.WriteString(log.text())
+				for _, s := range r.spans {
+					seen.WriteString(s.name + " " + strings.Join(slices.Collect(maps.Values(s.attrs)), " "))
+				}
+				for k := range r.sums {
+					seen.WriteString(k)
+				}
+				for e := range c.History(t.Context(), secret.Key) {
+					seen.WriteString(e.Note + e.Kind + e.By)
+				}
+				for _, private := range []string{"allory", "Malone", "Elm", "helbyville", "62565", "SECRET"} {
+					if i := strings.Index(seen.String(), private); i >= 0 {
+						t.Errorf("%q leaks: …%s…", private, seen.String()[max(0, i-80):min(seen.Len(), i+80)])
+					}
+				}
+			})
+		})
+	}
+}
+
+func leaky(p *press, s *shaky, fault string) {
+	switch fault {
+	case "panic":
+		p.judge = func(*vendors.Response) error { panic("Mallory Malone, 13 Elm Street") }
+	case "down":
+		p.down.Store(true)
+	case "store":
+		p.fault = func(op, _ string, n int) string { s.dead.Store(op == "/order" && n == 1); return "" }
+	case "encode":
+		p.encode = func(*vendors.Submission) error { panic("Mallory Malone, 13 Elm Street") }
+	default:
+		p.fault = onOrder(fault)
+	}
+}
