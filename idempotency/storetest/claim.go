@@ -196,7 +196,7 @@ func neverShare(t reporter, h Harness) {
 		engines = append(engines, second)
 	}
 	var mu sync.Mutex
-	seen := make(map[idempotency.ID]int, n)
+	seen, total := make(map[idempotency.ID]int, n), 0
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
@@ -214,7 +214,12 @@ func neverShare(t reporter, h Harness) {
 				for _, r := range rs {
 					seen[r.ID]++
 				}
+				total += len(rs)
+				enough := total > n
 				mu.Unlock()
+				if enough {
+					return
+				}
 			}
 		})
 	}

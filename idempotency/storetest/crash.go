@@ -62,9 +62,12 @@ func reopenedUnderLoad(t reporter, h Harness) {
 	var received []uint64
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
-	ready := make(chan struct{}, 8)
+	var ready sync.WaitGroup
+	ready.Add(8)
 	for w := range 8 {
 		wg.Go(func() {
+			warm := sync.OnceFunc(ready.Done)
+			defer warm()
 			for i := 0; ctx.Err() == nil; i++ {
 				c := create(sent(1000*w+i, "lob"))
 				if idempotency.CommitOne(ctx, h.Engine, c) != nil {
@@ -91,14 +94,12 @@ func reopenedUnderLoad(t reporter, h Harness) {
 				received = append(received, m.ID)
 				mu.Unlock()
 				if i == 5 {
-					ready <- struct{}{}
+					warm()
 				}
 			}
 		})
 	}
-	for range 8 {
-		<-ready
-	}
+	ready.Wait()
 	e := reopen(t, h)
 	cancel()
 	wg.Wait()
