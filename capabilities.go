@@ -169,6 +169,9 @@ type PieceSupport struct {
 	// ClassSizes restricts a class to some of the sizes, by size name; a class
 	// that is not a key goes with all.
 	ClassSizes map[MailClass][]string
+	// URLOnly is true when PDF and image files are taken by URL only: a blob
+	// cannot be uploaded.
+	URLOnly bool
 }
 
 // Limits are the longest values that a vendor takes; 0 means none stated.
@@ -247,6 +250,9 @@ func (c *Capabilities) checkPiece(v *violations, job *Job) {
 	}
 	if !slices.Contains(p.Content, art.ContentKind()) {
 		v.add("piece.artwork", "%s takes no %s for a %s", c.Vendor, art.ContentKind(), p.Kind)
+	}
+	if _, markup := art.(HTML); p.URLOnly && !markup && len(Blobs(art)) > 0 {
+		v.add("piece.artwork", "%s takes files for a %s by URL only", c.Vendor, p.Kind)
 	}
 	c.checkArtwork(v, art)
 }

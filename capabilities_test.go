@@ -179,3 +179,27 @@ func TestLookupSettleTime(t *testing.T) {
 		}
 	}
 }
+
+func TestSupportsFilesByURLOnly(t *testing.T) {
+	t.Parallel()
+	job, caps := validJob(), capabilities()
+	for i := range caps.Pieces {
+		caps.Pieces[i].URLOnly = true
+	}
+	blob := postproof.Blob{Digest: strings.Repeat("ab", 32), Size: 11}
+	side := postproof.File{URL: "https://example.com/a.pdf"}
+	for _, tt := range []struct {
+		name string
+		art  postproof.Artwork
+		ok   bool
+	}{
+		{"a PDF by URL", postproof.PDF{Front: side, Back: side}, true},
+		{"a PDF as a blob", postproof.PDF{Front: side, Back: postproof.File{Blob: blob}}, false},
+		{"markup as a blob", postproof.HTML{FrontBlob: blob, BackBlob: blob}, true},
+	} {
+		job.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: tt.art}
+		if err := caps.Supports(&job); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

@@ -55,12 +55,14 @@ func pieces() []postproof.PieceSupport {
 			Content: []postproof.ContentKind{postproof.ContentHTML, postproof.ContentPDF, postproof.ContentImages, postproof.ContentTemplate},
 			// docs: the two small sizes are First Class only.
 			ClassSizes: map[postproof.MailClass][]string{postproof.Marketing: {"6x8.5", "6x9", "6x11"}},
+			URLOnly:    true, // the API has no uploads
 		},
 		{
 			Kind:    postproof.KindLetter,
 			Sizes:   []postproof.Size{postproof.SizeUSLetter()},
 			Classes: classes,
 			Content: []postproof.ContentKind{postproof.ContentHTML, postproof.ContentPDF, postproof.ContentTemplate},
+			URLOnly: true,
 		},
 	}
 }

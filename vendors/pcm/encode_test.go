@@ -77,7 +77,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"self-mailer", func(j *postproof.Job) {
 			j.Piece = postproof.SelfMailer{Size: postproof.Size6x18Bifold(), Artwork: j.Piece.Art()}
 		}, postproof.CodeUnsupported, "piece"},
-		{"an upload", func(j *postproof.Job) { j.Piece = j.Piece.WithArt(postproof.PDF{Front: blob, Back: blob}) }, postproof.CodeUnsupported, "front"},
+		{"an upload", func(j *postproof.Job) { j.Piece = j.Piece.WithArt(postproof.PDF{Front: blob, Back: blob}) }, postproof.CodeUnsupported, "by URL only"},
 		{"no back", func(j *postproof.Job) {
 			j.Piece = j.Piece.WithArt(postproof.PDF{Front: postproof.File{URL: "https://a/b.pdf"}})
 		}, postproof.CodeInvalidArgument, "back"},
