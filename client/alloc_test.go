@@ -20,7 +20,7 @@ func canned(tb testing.TB) *pipeListener {
 	tb.Helper()
 	lis := newPipe()
 	answer := []byte(`{"id":"alpha_1","status":"accepted","zip":"62701"}`)
-	srv := &http.Server{ReadHeaderTimeout: 0, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // in memory
+	srv := &http.Server{ReadHeaderTimeout: 0, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = w.Write(answer)
 	})}
@@ -70,6 +70,21 @@ func bare(tb testing.TB) func() {
 		if err := json.Unmarshal(answer, &o); err != nil {
 			tb.Fatal(err)
 		}
+	}
+}
+
+// maxExtraAllocs is what a submission may allocate beyond the bare request: the
+// ledger's two commits, reference and key, routing, retries, breaker, telemetry.
+// Raise it only with a reason.
+const maxExtraAllocs = 132
+
+func TestSubmitAllocations(t *testing.T) { //nolint:paralleltest // allocations are counted for the whole process
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	with, without := testing.AllocsPerRun(500, submitter(t)), testing.AllocsPerRun(500, bare(t))
+	if extra := with - without; extra > maxExtraAllocs {
+		t.Errorf("%.0f allocations, %.0f more than the bare request; at most %d are allowed", with, extra, maxExtraAllocs)
 	}
 }
 

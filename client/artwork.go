@@ -43,8 +43,8 @@ type artworks struct {
 	store idempotency.Blobs
 
 	mu     sync.Mutex
-	stored map[[sha256.Size]byte]bool // digests known to be durable
-	cache  map[string]string          // markup by digest
+	stored map[[sha256.Size]byte]string // digests known to be durable, in hexadecimal
+	cache  map[string]string            // markup by digest
 	bytes  int
 }
 
@@ -55,7 +55,7 @@ const (
 )
 
 func newArtworks(store idempotency.Blobs) *artworks {
-	return &artworks{store: store, stored: map[[sha256.Size]byte]bool{}, cache: map[string]string{}}
+	return &artworks{store: store, stored: map[[sha256.Size]byte]string{}, cache: map[string]string{}}
 }
 
 // stow returns the job with its inline markup in the blob store.
@@ -85,13 +85,14 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 		return blob, fmt.Errorf("%w: %d bytes, at most %d are allowed; give a PDF instead", errTooLarge, len(markup), maxMarkup)
 	}
 	sum := sha256.Sum256([]byte(markup))
-	b := postproof.Blob{Digest: hex.EncodeToString(sum[:]), Size: int64(len(markup))}
+	b := postproof.Blob{Size: int64(len(markup))}
 	a.mu.Lock()
-	known := a.stored[sum]
+	b.Digest = a.stored[sum]
 	a.mu.Unlock()
-	if known {
+	if b.Digest != "" {
 		return b, nil
 	}
+	b.Digest = hex.EncodeToString(sum[:])
 	if _, err := a.store.Put(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
@@ -99,7 +100,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if len(a.stored) >= maxStored {
 		clear(a.stored)
 	}
-	a.stored[sum] = true
+	a.stored[sum] = b.Digest
 	a.mu.Unlock()
 	a.remember(b.Digest, markup)
 	return b, nil

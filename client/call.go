@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -25,6 +26,8 @@ type call struct {
 	sends int
 	after time.Duration
 	date  time.Time
+	// req is the request under way; a call makes one after the other.
+	req retry.Request
 }
 
 // Do implements [vendors.Doer].
@@ -56,8 +59,8 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 		return nil, err
 	}
 	last := &vendors.Response{}
-	rr := k.request(ctx, req, last)
-	resp, err := k.v.sender.Do(ctx, &rr)
+	k.request(ctx, req, last)
+	resp, err := k.v.sender.Do(ctx, &k.req)
 	sends, attempts := 0, 0
 	if resp != nil {
 		last.Status, last.Header, last.Body, last.Sends = resp.Status, resp.Header, resp.Body, resp.Sends
@@ -76,32 +79,29 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	return last, err
 }
 
-// request is the adapter's request as the retries below take it.
-func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) retry.Request {
-	header := req.Header
+// request makes the adapter's request one that the retries below take.
+func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) {
+	header := req.Header // shared with the adapter, and cloned below
 	if req.ContentType != "" {
-		header = header.Clone()
-		if header == nil {
-			header = http.Header{}
-		}
-		header.Set("Content-Type", req.ContentType)
+		header = make(http.Header, len(req.Header)+1)
+		maps.Copy(header, req.Header)
+		header["Content-Type"] = []string{req.ContentType}
 	}
-	rr := retry.Request{
+	k.req = retry.Request{
 		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL, Header: header,
 		ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter),
 	}
 	if req.Open != nil {
-		rr.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }
+		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }
 	}
 	judge := req.Judge
 	if judge == nil {
 		judge = vendors.JudgeStatus
 	}
-	rr.Judge = func(status int, h http.Header, body []byte) error {
+	k.req.Judge = func(status int, h http.Header, body []byte) error {
 		*last = vendors.Response{Status: status, Header: h, Body: body}
 		return judge(last)
 	}
-	return rr
 }
 
 // learn keeps what an answer says about the vendor's limits and its clock.

@@ -47,7 +47,8 @@ func (d *dice) roll(sides int) int {
 }
 
 func chaos(t *testing.T, seed uint64, n int, kinds [2]postproof.IdempotencyKind) {
-	d := &dice{r: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // a test that can be repeated
+	t.Helper()
+	d := &dice{r: rand.New(rand.NewPCG(seed, 1))}
 	start := time.Now()
 	calm := func() bool { return time.Since(start) > 3*time.Hour }
 	presses := []*press{newPress(t, "alpha", kinds[0]), newPress(t, "beta", kinds[1])}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -27,6 +28,7 @@ type Client struct {
 	settings
 
 	store    Store
+	open     func(context.Context, postproof.Blob) (io.ReadCloser, error) // the store's
 	identity atomic.Pointer[idempotency.Identity]
 	time     ledgerTime
 	// checkedAt is when the ledger's identity was last read, in nanoseconds.
@@ -71,7 +73,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, byName: map[string]*vendor{}, wake: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.Open, byName: map[string]*vendor{}, wake: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())

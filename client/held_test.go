@@ -12,7 +12,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// mute is a vendor that honours no key and cannot be looked up.
+// mute is a vendor that takes no key and cannot be looked up.
 func mute(t *testing.T) *press {
 	t.Helper()
 	p := newPress(t, "alpha", postproof.IdempotencyNone)
@@ -117,7 +117,10 @@ func TestPolicyPreferDuplicateIsPerCampaignOnceAndAudited(t *testing.T) {
 					t.Errorf("%v, printed %d", rec, p.alive())
 				}
 				audited := false
-				for e := range c.History(t.Context(), "risky") {
+				for e, err := range c.History(t.Context(), "risky") {
+					if err != nil {
+						t.Fatal(err)
+					}
 					audited = audited || (e.Kind == "decided" && e.By == "policy")
 				}
 				if !audited {

@@ -107,9 +107,11 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	if err := w.transmit(ctx, v, s, body); err != nil {
 		return false, err
 	}
+	if ctx.Err() != nil || w.rec.State != idempotency.Planned || w.rec.Generation != generation {
+		return false, nil //nolint:nilerr // what became of the job is in its record
+	}
 	mark(&w.tried, v, "tried just now")
-	goOn := ctx.Err() == nil && w.rec.State == idempotency.Planned && w.rec.Generation == generation
-	return goOn && w.another(), nil
+	return w.another(), nil
 }
 
 // notEncoded goes on after the body could not be made.

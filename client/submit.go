@@ -198,10 +198,11 @@ func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now tim
 // standing turns a record into the error that its state stands for, with its
 // cause, if one is known; nil when a vendor has the piece.
 func (c *Client) standing(rec *idempotency.Record, cause error) error {
+	if rec.State == idempotency.Accepted || rec.State == idempotency.Done {
+		return nil
+	}
 	e := &postproof.Error{Op: "submit"}
 	switch rec.State {
-	case idempotency.Accepted, idempotency.Done:
-		return nil
 	case idempotency.Planned:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.NotSent, errors.New("not sent yet: a worker sends it")
 		e.Err = because(e.Err, cause)

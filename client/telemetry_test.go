@@ -282,7 +282,10 @@ func TestNothingPersonalLeaks(t *testing.T) {
 				for k := range r.sums {
 					seen.WriteString(k)
 				}
-				for e := range c.History(t.Context(), secret.Key) {
+				for e, err := range c.History(t.Context(), secret.Key) {
+					if err != nil {
+						t.Fatal(err)
+					}
 					seen.WriteString(e.Note + e.Kind + e.By)
 				}
 				for _, private := range []string{"allory", "Malone", "Elm", "helbyville", "62565", "SECRET"} {

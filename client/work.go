@@ -222,7 +222,7 @@ func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vend
 	s := &vendors.Submission{
 		Job: filled, Ref: ns.Ref(w.rec.Mode, w.rec.Key, generation),
 		VendorKey: ns.VendorKey(w.rec.Mode, v.name, v.account.Fingerprint, w.rec.Key, generation),
-		Open:      w.c.store.Open,
+		Open:      w.c.open,
 	}
 	var body *vendors.Body
 	k := call{c: w.c, v: v}
