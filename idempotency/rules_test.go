@@ -56,6 +56,10 @@ func TestRule02OneHolder(t *testing.T) {
 		l.lose("key")
 		l.lease()
 		l.refused(2, l.intent("ref"))
+		planned := *l.r // no event leads here; were it a defect, the gate would hold
+		planned.State = idempotency.Planned
+		l.r = &planned
+		l.refused(2, l.intent("ref"))
 	})
 	t.Run("a milder answer lowers nothing", func(t *testing.T) {
 		t.Parallel()
@@ -109,6 +113,13 @@ func TestRule03SameVendorSameKeySameBytes(t *testing.T) {
 	l.next(idempotency.DoLookUp)
 	l.lease()
 	l.refused(3, l.intent("key"))
+
+	l = newLife(t, "list") // honours no key
+	l.lose("list")
+	l.wait(1)
+	l.next(idempotency.DoLookUp)
+	l.lease()
+	l.refused(3, l.intent("list"))
 }
 
 func TestRule03NotAfterIsTheLeastBound(t *testing.T) {
@@ -356,7 +367,7 @@ func TestRule10AKeyIsNeverForgotten(t *testing.T) {
 	l := newLife(t, "key")
 	l.accept("key", "id")
 	l.r = l.r.Bury()
-	if l.r.ID != idempotency.IDOf(exampleJob().Key) || l.r.Fingerprint == "" || l.r.Submissions[0].Ref == "" || l.r.Receipt.VendorID != "id" {
+	if l.r.ID != idempotency.IDOf(exampleJob().Key) || l.r.Fingerprint == "" || l.r.Submissions == nil || l.r.Submissions[0].Ref == "" || l.r.Receipt.VendorID != "id" {
 		t.Errorf("the tombstone forgets: %+v", l.r)
 	}
 	if l.r.Key != "" || l.r.Job != nil || l.r.Contact != "" {
