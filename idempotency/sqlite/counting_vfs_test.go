@@ -32,9 +32,9 @@ func newCountingVFS(tb testing.TB) *countingVFS {
 }
 
 // open returns a database on the path.
-func (c *countingVFS) open(tb testing.TB, path string) *sql.DB {
+func (*countingVFS) open(tb testing.TB, path string, pragmas ...string) *sql.DB {
 	tb.Helper()
-	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"vfs": {tb.Name()}}.Encode()}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"vfs": {tb.Name()}, "_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}.Encode()}
 	db, err := sql.Open("sqlite3", u.String())
 	if err != nil {
 		tb.Fatal(err)

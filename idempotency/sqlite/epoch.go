@@ -91,7 +91,16 @@ func (s *Store) present(h history) (mark, error) {
 // transaction that it speaks of, so that a crash anywhere in between leaves a
 // marker that is older than its database, which is no alarm.
 func (s *Store) startSession(ctx context.Context) error {
-	err := s.writer.locked(ctx, true, func(c *conn) error {
+	// What is in the main file now is the least that it has from here on.
+	before, err := s.writer.history(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := s.writer.moveLog(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.writer.locked(ctx, true, func(c *conn) error {
 		// The marker is read before it is opened, because opening makes it.
 		m, found, err := readMarker(s.path)
 		if err != nil {
@@ -122,7 +131,12 @@ func (s *Store) startSession(ctx context.Context) error {
 				return err
 			}
 		}
-		_, err = c.exec(ctx, "UPDATE ledger SET session = session + 1, commits = commits + 1")
+		if all {
+			_, err = c.exec(ctx, "UPDATE ledger SET base = max(base, ?)", before.commits)
+		}
+		if err == nil {
+			_, err = c.exec(ctx, "UPDATE ledger SET session = session + 1, commits = commits + 1")
+		}
 		return err
 	})
 	if err != nil {

@@ -50,13 +50,13 @@ func checkLength(path string) error {
 // checkBase finds a database file that was put back beside the log of a newer
 // one: SQLite would mix the two. It reads the main file without the log, and
 // compares how far it has come with how far the log says it has.
-func (s *Store) checkBase(ctx context.Context) error {
+// Only Open can, which knows how to open the file in another way.
+func (s *Store) checkBase(ctx context.Context, c *conn) error {
+	if !s.owned {
+		return nil
+	}
 	var base int64
-	err := s.read(ctx, "open", func(c *conn) error {
-		_, err := c.queryRow(ctx, []any{&base}, "SELECT base FROM ledger")
-		return err
-	})
-	if err != nil || base == 0 {
+	if _, err := c.queryRow(ctx, []any{&base}, "SELECT base FROM ledger"); err != nil || base == 0 {
 		return err
 	}
 	bare, err := sql.Open(driverName, dsn(s.path, url.Values{"mode": {"ro"}, "immutable": {"1"}}))

@@ -71,15 +71,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, explain("open", err)
 	}
-	s, err := open(ctx, db, set)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	s.owned = true
-	if err := s.checkBase(ctx); err != nil {
-		return nil, errors.Join(explain("open", err), s.Close())
-	}
-	return s, nil
+	return open(ctx, db, set, true)
 }
 
 func dsn(path string, query url.Values) string {
@@ -94,22 +86,23 @@ func dsn(path string, query url.Values) string {
 // The data source must be a file. A database file that was put back beside a
 // newer log is not recognized, as [Open] does.
 func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
-	return open(ctx, db, newSettings(opts))
+	return open(ctx, db, newSettings(opts), false)
 }
 
-func open(ctx context.Context, db *sql.DB, set settings) (_ *Store, err error) {
-	if set.mode != "" {
-		if err := set.mode.Validate(); err != nil {
-			return nil, err
-		}
-	}
-	s := &Store{settings: set, db: db, closed: make(chan struct{}), readers: make(chan *conn, set.readers)}
+// open makes a store on db; an owned db is closed with it.
+func open(ctx context.Context, db *sql.DB, set settings, owned bool) (_ *Store, err error) {
+	s := &Store{settings: set, db: db, owned: owned, closed: make(chan struct{}), readers: make(chan *conn, set.readers)}
 	s.close = sync.OnceValue(s.shut)
 	defer func() {
 		if err != nil {
 			err = errors.Join(explain("open", err), s.Close())
 		}
 	}()
+	if set.mode != "" {
+		if err := set.mode.Validate(); err != nil {
+			return nil, err
+		}
+	}
 	first, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -179,6 +172,9 @@ func (s *Store) openReader(ctx context.Context, c *conn) error {
 	case version == 0:
 		return errNotLedger
 	}
+	if err := s.checkBase(ctx, c); err != nil {
+		return err
+	}
 	var mode string
 	if _, err := c.queryRow(ctx, []any{&mode}, "SELECT mode FROM ledger"); err != nil {
 		return err
@@ -202,8 +198,14 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return err
 	}
 	// A database of someone else's is left as it is.
-	if _, err := w.schemaOf(ctx); err != nil {
+	have, err := w.schemaOf(ctx)
+	if err != nil {
 		return err
+	}
+	if have > 0 { // before anything moves the log
+		if err := s.checkBase(ctx, w.conn); err != nil {
+			return err
+		}
 	}
 	if err := s.enterWAL(ctx); err != nil {
 		return err

@@ -181,11 +181,17 @@ func (w *writer) checkpoint() {
 		return
 	}
 	w.idle = 0
-	var busy, log, done int64
-	found, err := w.queryRow(context.Background(), []any{&busy, &log, &done}, "PRAGMA wal_checkpoint(PASSIVE)")
-	if err == nil && found && busy == 0 && log == done {
+	if all, err := w.moveLog(context.Background()); err == nil && all {
 		w.batch.based = w.head.commits
 	}
+}
+
+// moveLog moves the log into the main file, and reports whether all of it is
+// there now.
+func (c *conn) moveLog(ctx context.Context) (all bool, err error) {
+	var busy, log, done int64
+	found, err := c.queryRow(ctx, []any{&busy, &log, &done}, "PRAGMA wal_checkpoint(PASSIVE)")
+	return found && busy == 0 && log == done, err
 }
 
 // locked runs fn with the write lock, outside the combiner.

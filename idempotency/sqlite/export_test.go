@@ -1,0 +1,19 @@
+package sqlite
+
+import (
+	"context"
+	"testing"
+)
+
+// LimitPages bounds the size of the file, as a disk does.
+func LimitPages(ctx context.Context, t *testing.T, s *Store, pages int64) {
+	t.Helper()
+	err := s.direct(ctx, "limit", func(ctx context.Context, b *batch) error {
+		var now int64
+		_, err := b.c.queryRow(ctx, []any{&now}, "PRAGMA max_page_count = "+itoa(pages))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

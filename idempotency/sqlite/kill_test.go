@@ -1,0 +1,148 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/sqlite"
+)
+
+// submission returns the two changes that take a job from nothing to accepted.
+func submission(name string) (intent, result idempotency.Change) {
+	now := time.Now()
+	key := postproof.Key(name)
+	r := &idempotency.Record{
+		Version: idempotency.RecordVersion, ID: idempotency.IDOf(key), Key: key, Campaign: "spring", Mode: postproof.ModeTest,
+		Job:         []byte(`{"to":{"name":"Ada Example","line1":"12 Example Street","city":"Springfield","region":"IL","postal_code":"62701"},"class":"first","piece":{"kind":"postcard","short":4,"long":6}}`),
+		Fingerprint: "v1:00112233445566778899aabbccddeeff", State: idempotency.Sending, Fence: 1, Generation: 1,
+		Due: now, Lease: idempotency.Lease{Owner: "host/1", Until: now.Add(time.Minute)}, Deadline: now.Add(48 * time.Hour), CreatedAt: now, UpdatedAt: now,
+		Submissions: []idempotency.Submission{{
+			Generation: 1, Ref: idempotency.Namespace("test").Ref(postproof.ModeTest, key, 1), Vendor: "lob", Account: "acct",
+			VendorKey: "00112233445566778899aabbccddeeff", FirstAt: now, LastAt: now, NotAfter: now.Add(time.Minute), Sends: 1,
+		}},
+	}
+	accepted := *r
+	accepted.State, accepted.Fence, accepted.Lease, accepted.Due = idempotency.Accepted, 2, idempotency.Lease{}, now.Add(24*time.Hour)
+	accepted.Submissions = []idempotency.Submission{r.Submissions[0]}
+	accepted.Submissions[0].Join, accepted.Submissions[0].VendorID = postproof.Accepted, "psc_"+string(r.ID[:16])
+	accepted.Receipt = postproof.Receipt{Vendor: "lob", VendorID: accepted.Submissions[0].VendorID, Ref: r.Submissions[0].Ref, AcceptedAt: now}
+	return idempotency.Change{Record: r, Entries: []idempotency.Entry{{ID: r.ID, At: now, Kind: "intent", To: r.State, Fence: 1, Vendor: "lob"}}},
+		idempotency.Change{Record: &accepted, Expect: 1, Entries: []idempotency.Entry{{ID: r.ID, At: now, Kind: "accepted", From: r.State, To: accepted.State, Fence: 2, Vendor: "lob"}}}
+}
+
+// TestKill kills processes at work, again and again, and looks for everything
+// that they were told is durable. POSTPROOF_KILL_ROUNDS asks for more rounds.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	rounds := 4
+	if n, err := strconv.Atoi(os.Getenv("POSTPROOF_KILL_ROUNDS")); err == nil {
+		rounds = n
+	}
+	db := filepath.Join(t.TempDir(), "ledger.db")
+	acknowledged := map[idempotency.ID]uint64{}
+	var received []string
+	for round := range rounds {
+		workers := []*child{startChild(t, db, "jobs"), startChild(t, db, "jobs")}
+		said := make(chan []byte, len(workers))
+		for _, w := range workers {
+			go func() {
+				all, _ := io.ReadAll(w.out) // the pipe breaks with the process
+				said <- all
+			}()
+		}
+		time.Sleep(time.Duration(150+rand.IntN(400)) * time.Millisecond)
+		for _, w := range workers {
+			if err := w.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range workers {
+			lines := bufio.NewScanner(bytes.NewReader(<-said))
+			for lines.Scan() {
+				switch kind, id, _ := strings.Cut(lines.Text(), " "); {
+				case kind == "m" && len(id) == 64:
+					received = append(received, id)
+				case kind == "error":
+					t.Errorf("round %d: %s", round, id)
+				case len(id) == 64:
+					n, _ := strconv.Atoi(kind)
+					acknowledged[idempotency.ID(id)] = uint64(n)
+				}
+			}
+		}
+		for _, w := range workers {
+			w.kill(t)
+		}
+		once(t, db, func(s *sqlite.Store) { lookForAll(t, s, acknowledged, received) })
+	}
+	if len(acknowledged) < 20*rounds {
+		t.Errorf("only %d jobs in %d rounds: this says little", len(acknowledged), rounds)
+	}
+	checkIntegrity(t, db)
+}
+
+func lookForAll(t *testing.T, s *sqlite.Store, acknowledged map[idempotency.ID]uint64, received []string) {
+	t.Helper()
+	if identity(t, s).EpochChanged() {
+		t.Error("a kill changed the epoch")
+	}
+	for id, fence := range acknowledged {
+		r, err := s.Get(t.Context(), id)
+		if err != nil {
+			t.Errorf("acknowledged job: %v", err)
+			continue
+		}
+		n := 0
+		for range s.Entries(t.Context(), idempotency.EntryQuery{ID: id}) {
+			n++
+		}
+		if r.Fence < fence || n != int(r.Fence) {
+			t.Errorf("acknowledged fence %d, there is %d with %d entries", fence, r.Fence, n)
+		}
+	}
+	there := map[string]bool{}
+	for m, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		there[m.Dedupe] = true
+	}
+	for _, dedupe := range received {
+		if !there[dedupe] {
+			t.Errorf("an acknowledged message is not there")
+		}
+	}
+}
+
+// checkIntegrity compares everything that is kept twice.
+func checkIntegrity(t *testing.T, db string) {
+	t.Helper()
+	file := raw(t, db)
+	var verdict string
+	if err := file.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+		t.Errorf("integrity_check: %s, %v", verdict, err)
+	}
+	for what, text := range map[string]string{
+		"depth":            "SELECT count(*) FROM (SELECT campaign, state, priority, count(*) AS n FROM records GROUP BY 1, 2, 3) AS r FULL JOIN (SELECT * FROM depth WHERE n <> 0) AS d USING (campaign, state, priority) WHERE r.n IS NOT d.n",
+		"references":       "SELECT count(*) FROM records WHERE links <> '' AND num NOT IN (SELECT num FROM refs)",
+		"entries":          "SELECT count(*) FROM entries WHERE num <> 0 AND num NOT IN (SELECT num FROM records)",
+		"last record":      "SELECT count(*) FROM ledger WHERE last_record < (SELECT max(num) FROM records)",
+		"last entry":       "SELECT count(*) FROM ledger WHERE last_entry < (SELECT max(seq) FROM entries)",
+		"state in columns": "SELECT count(*) FROM records WHERE state <> data ->> 'state' OR hex(id) <> upper(data ->> 'id')",
+	} {
+		var wrong int
+		if err := file.QueryRowContext(t.Context(), text).Scan(&wrong); err != nil || wrong > 0 {
+			t.Errorf("%s: %d rows do not agree, %v", what, wrong, err)
+		}
+	}
+}
