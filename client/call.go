@@ -106,7 +106,7 @@ func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.
 
 // learn keeps what an answer says about the vendor's limits and its clock.
 func (k *call) learn(group string, last *vendors.Response, err error, attempts int) {
-	now := k.c.now()
+	now := k.c.clock.Now()
 	k.v.limits.repeated(group, now, attempts-1)
 	wait := postproof.RetryAfterOf(err)
 	k.after = max(k.after, wait)
@@ -128,7 +128,7 @@ const maxThrottle = 5 * time.Second
 // a longer wait is handed back.
 func (k *call) throttle(ctx context.Context, group string, op postproof.Op) error {
 	for {
-		wait := k.v.limits.take(group, k.c.now())
+		wait := k.v.limits.take(group, k.c.clock.Now())
 		if wait <= 0 {
 			return nil
 		}

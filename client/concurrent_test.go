@@ -149,3 +149,24 @@ func TestCancelledSubmitIsSettled(t *testing.T) {
 		}
 	})
 }
+
+// It ends before anything was sent: the job is planned, and no other vendor is
+// tried in haste.
+func TestSubmitCancelledBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+		ctx, cancel := context.WithCancel(t.Context())
+		a.lis.onDial = cancel
+		a.down.Store(true)
+		rec, err := c.Submit(ctx, job("a"))
+		if rec == nil || rec.State != idempotency.Planned || postproof.DeliveryOf(err) != postproof.NotSent || !errors.Is(err, context.Canceled) {
+			t.Fatalf("Submit = %v, %v", rec, err)
+		}
+		drain(t, c)
+		if rec := status(t, c, "a"); rec.State != idempotency.Accepted || a.alive()+b.alive() != 1 {
+			t.Fatalf("%v", rec)
+		}
+	})
+}

@@ -39,9 +39,14 @@ func TestUnreachableVendorFailsOver(t *testing.T) {
 func TestTooManyRequestsWaitsForTheVendor(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
+		fault string
 		lasts time.Duration
 		want  string
-	}{"short": {5 * time.Minute, "alpha"}, "long": {2 * time.Hour, "beta"}} {
+	}{
+		"short":                 {"429", 5 * time.Minute, "alpha"},
+		"short, no Retry-After": {"429 bare", 5 * time.Minute, "alpha"},
+		"long":                  {"429", 2 * time.Hour, "beta"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -49,13 +54,13 @@ func TestTooManyRequestsWaitsForTheVendor(t *testing.T) {
 				start := time.Now()
 				a.fault = func(string, string, int) string {
 					if time.Since(start) < tc.lasts {
-						return "429"
+						return tc.fault
 					}
 					return ""
 				}
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, client.WithRerouteAfter(15*time.Minute))
 				rec, err := c.Submit(t.Context(), job("a"))
-				if rec.State != idempotency.Planned || postproof.DeliveryOf(err) != postproof.NotSent || postproof.RetryAfterOf(err) < 30*time.Second {
+				if rec.State != idempotency.Planned || postproof.DeliveryOf(err) != postproof.NotSent || postproof.RetryAfterOf(err) < 10*time.Second {
 					t.Fatalf("Submit = %v, %v", rec, err)
 				}
 				drain(t, c)
@@ -304,4 +309,41 @@ func TestAdapterThatCannotExpressTheJobIsPassedOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAdapterAloneThatCannotExpressTheJobRefusesIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newPress(t, "alpha", postproof.IdempotencyKey)
+		a.encode = func(*vendors.Submission) error {
+			return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("no such font"))
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a})
+		rec, err := c.Submit(t.Context(), job("a"))
+		if rec.State != idempotency.Refused || postproof.DeliveryOf(err) != postproof.Refused || !strings.Contains(rec.Refusal.Note, "no such font") {
+			t.Fatalf("Submit = %v %+v, %v", rec, rec.Refusal, err)
+		}
+	})
+}
+
+// An empty answer proves nothing while no piece that the vendor accepted later
+// is found in the same way: the job is held, not sent elsewhere.
+func TestAbsenceNeedsAControlPiece(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+		if _, err := c.Submit(t.Context(), job("earlier")); err != nil { // a piece from before proves nothing
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		a.fault = onOrder("drop")
+		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		drain(t, c)
+		if rec := status(t, c, "a"); rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldDeadline || b.alive() != 0 {
+			t.Fatalf("%v, printed %d at beta", rec, b.alive())
+		}
+	})
 }

@@ -29,6 +29,8 @@ type pipeListener struct {
 	done  chan struct{}
 	once  sync.Once
 	down  *atomic.Bool
+	// onDial is called before each connection is made.
+	onDial func()
 }
 
 func newPipe() *pipeListener {
@@ -48,6 +50,9 @@ func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); re
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if l.onDial != nil {
+		l.onDial()
+	}
 	if l.down != nil && l.down.Load() {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
 	}
@@ -160,6 +165,9 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "429":
 		w.Header().Set("Retry-After", "60")
+		http.Error(w, "{}", http.StatusTooManyRequests)
+		return
+	case "429 bare":
 		http.Error(w, "{}", http.StatusTooManyRequests)
 		return
 	case "drop":

@@ -208,8 +208,8 @@ func TestRateHeadersAreObeyed(t *testing.T) {
 						t.Errorf("minute %d: %d requests, 10 are allowed", minute, n)
 					}
 				}
-				if len(used) < 4 || p.alive() != 35 {
-					t.Errorf("%d minutes, printed %d", len(used), p.alive())
+				if len(used) != 4 || p.alive() != 35 || time.Since(start) > 8*time.Minute {
+					t.Errorf("%d minutes, printed %d in %s", len(used), p.alive(), time.Since(start))
 				}
 			})
 		})

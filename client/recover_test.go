@@ -135,16 +135,19 @@ func TestRecoveredCopyHoldsWhatItsOriginalSends(t *testing.T) {
 		if _, err := original.Enqueue(t.Context(), jobs(5)); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := original.Submit(t.Context(), job("control")); err != nil {
+			t.Fatal(err)
+		}
 		s := backup(t, live)
 		restore(s)
 		twin := newClient(t, s, []*press{p})
 		if out, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil || out.Doubted != 5 {
 			t.Fatalf("Recover = %+v, %v", out, err)
 		}
-		if d := drain(t, twin); d[idempotency.Held] != 5 || p.alive() != 0 {
+		if d := drain(t, twin); d[idempotency.Held] != 5 || p.alive() != 1 {
 			t.Fatalf("the copy: %v, printed %d", d, p.alive())
 		}
-		if d := drain(t, original); d[idempotency.Accepted] != 5 || p.alive() != 5 {
+		if d := drain(t, original); d[idempotency.Accepted] != 6 || p.alive() != 6 {
 			t.Fatalf("the original: %v, printed %d", d, p.alive())
 		}
 		if _, err := twin.Submit(t.Context(), job("new")); err != nil {

@@ -160,8 +160,9 @@ func (w *work) passable(v *vendor, now time.Time) fit {
 		}
 		return f
 	}
-	pause, limited := v.limits.wait(postproof.OpSubmit.Group(), now)
-	impatient := pause > c.reroute || (!limited.IsZero() && now.Sub(limited) >= c.reroute)
+	local := c.clock.Now() // limits live by the clock, as the waits for them do
+	pause, limited := v.limits.wait(postproof.OpSubmit.Group(), local)
+	impatient := pause > c.reroute || (!limited.IsZero() && local.Sub(limited) >= c.reroute)
 	switch {
 	case pause > maxThrottle && impatient:
 		return fit{as: later, reason: "over its rate limit for longer than a job waits", until: now.Add(pause)}
@@ -175,7 +176,7 @@ func (w *work) passable(v *vendor, now time.Time) fit {
 	switch b := c.breakers.State(v.name, postproof.OpSubmit.Group()); {
 	case b.Phase == breaker.Open:
 		until := now.Add(time.Minute) // opened by hand
-		if left := b.Until.Sub(c.clock.Now()); left > 0 {
+		if left := b.Until.Sub(local); left > 0 {
 			until = now.Add(left)
 		}
 		return fit{as: later, reason: "its breaker is open: " + string(b.Reason), until: until}

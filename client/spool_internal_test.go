@@ -1,0 +1,113 @@
+package client
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+func open(t *testing.T, dir string) *spool {
+	t.Helper()
+	s, err := openSpool(dir, idempotency.NewMemory(postproof.ModeTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func keep(t *testing.T, s *spool, id idempotency.ID) {
+	t.Helper()
+	if err := s.put(id, idempotency.Answer{Vendor: "alpha", Delivery: postproof.Accepted}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever put reported as kept is found by the next process, when another one
+// has taken the writer's file over, and removed it, in between.
+func TestAdoptedSpoolFileIsNotWrittenTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writer := open(t, dir)
+	keep(t, writer, "1")
+	adopter := open(t, dir)
+	if got := adopter.take(); len(got) != 1 || got[0].ID != "1" {
+		t.Fatalf("adopted %v", got)
+	}
+	keep(t, writer, "2")
+	if err := adopter.done(1); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, writer, "3")
+	var ids []idempotency.ID
+	for _, e := range open(t, dir).take() {
+		ids = append(ids, e.ID)
+	}
+	if len(ids) < 2 || ids[len(ids)-2] != "2" && ids[0] != "2" {
+		t.Fatalf("the next process finds %v, want 2 and 3", ids)
+	}
+}
+
+// A process that is done removes its own files, not those of others.
+func TestSpoolRemovesOnlyItsOwnFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := open(t, dir), open(t, dir)
+	keep(t, one, "1")
+	keep(t, two, "2")
+	if err := one.done(1); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, dir).take(); len(got) != 1 || got[0].ID != "2" {
+		t.Fatalf("left: %v", got)
+	}
+}
+
+// After a failed write nothing is appended to what may be half a line.
+func TestSpoolWritesElsewhereAfterAnError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	keep(t, s, "1")
+	if _, err := s.file.WriteString(`{"id":"to`); err != nil { // the disk was full
+		t.Fatal(err)
+	}
+	broken, err := os.Open(s.file.Name()) // a file that cannot be written
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.file = broken
+	keep(t, s, "2")
+	got := open(t, dir).take()
+	if len(got) != 2 {
+		t.Fatalf("the next process finds %v", got)
+	}
+}
+
+// What a recovery suspected is found: it counts, and no cap forbids it.
+func TestCountersForbidOnlyIntents(t *testing.T) {
+	t.Parallel()
+	c := &Client{settings: settings{caps: []Cap{{Vendor: "alpha", Pieces: 1}}}}
+	free := func(string) int64 { return 0 }
+	sub := idempotency.Submission{Generation: 1, Ref: "R", Vendor: "alpha", Join: postproof.Unknown}
+	before := &idempotency.Record{State: idempotency.Unknown, Generation: 1, Submissions: []idempotency.Submission{sub}}
+	if got := c.counters(nil, nil, before, free); len(got) != 0 {
+		t.Errorf("a suspicion counts: %+v", got)
+	}
+	sub.Join = postproof.Accepted
+	after := &idempotency.Record{State: idempotency.Accepted, Generation: 1, Submissions: []idempotency.Submission{sub}}
+	if got := c.counters(nil, before, after, free); len(got) != 1 || got[0].Add != 1 || got[0].Limit != 0 {
+		t.Errorf("a piece that is found: %+v, want one, without a limit", got)
+	}
+	sub.Join, sub.FirstAt = 0, time.Now()
+	intent := &idempotency.Record{State: idempotency.Sending, Generation: 1, Submissions: []idempotency.Submission{sub}}
+	if got := c.counters(nil, nil, intent, free); len(got) != 1 || got[0].Add != 1 || got[0].Limit != 1 {
+		t.Errorf("an intent: %+v, want one, limited to 1", got)
+	}
+}
