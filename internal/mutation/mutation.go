@@ -98,7 +98,7 @@ func verdict(out string, err error) error {
 
 // test runs go test and returns what it printed.
 func (r runner) test(ctx context.Context, pkg, run string, flags ...string) (string, error) {
-	args := append([]string{"test", "-count=1", "-vet=off", "-ldflags=-s -w", "-timeout=" + r.limit.String(), "-run=" + run}, flags...)
+	args := append([]string{"test", "-count=1", "-vet=off", "-ldflags=-s -w", "-failfast", "-timeout=" + r.limit.String(), "-run=" + run}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...) //nolint:gosec // the list is in this package
 	cmd.Dir = r.root
 	out, err := cmd.CombinedOutput()
