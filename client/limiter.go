@@ -134,7 +134,8 @@ func resetOf(h http.Header, now time.Time) time.Time {
 		return time.Time{}
 	}
 	wait := time.Duration(min(reset, 300)+1) * time.Second // it may be rounded down
-	if reset > 1_000_000_000 {                             // an absolute time, by the vendor's clock
+	// Years: an absolute time, by the vendor's clock.
+	if reset > 100_000_000 {
 		reference := now
 		if date, err := http.ParseTime(h.Get("Date")); err == nil {
 			reference = date
