@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/postproof/postproof/breaker"
@@ -96,12 +95,6 @@ func wantPhase(t *testing.T, set *breaker.Set, want breaker.Phase, reason breake
 	if got.Phase != want || got.Reason != reason {
 		t.Fatalf("phase %s (%s), want %s (%s); state %+v", got.Phase, got.Reason, want, reason, got)
 	}
-}
-
-// bubble runs a test in virtual time.
-func bubble(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, test)
 }
 
 func failure() breaker.Outcome { return breaker.Outcome{Kind: breaker.Failure} }

@@ -72,7 +72,7 @@ func TestGroupsAreSeparate(t *testing.T) {
 		}
 		done(success())
 	}
-	wantRefused(t, set)
+	_ = wantRefused(t, set)
 }
 
 // openTime fails the closed or half-open breaker and returns how long it
@@ -84,7 +84,7 @@ func openTime(t *testing.T, set *breaker.Set, clock *manualClock, o breaker.Outc
 	}
 	d := set.State("lob", "submit").Until.Sub(clock.Now())
 	clock.move(d - 1)
-	wantRefused(t, set)
+	_ = wantRefused(t, set)
 	clock.move(1)
 	wantPhase(t, set, breaker.HalfOpen, breaker.ReasonOpenTimeOver)
 	return d
@@ -141,7 +141,7 @@ func TestOpenTimeHasJitterAndHonoursRetryAfter(t *testing.T) {
 
 func TestEventsInOrderAndOutsideTheCall(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var got []string
 		set := newSet(t, breaker.Config{OpenFor: time.Minute, Rand: noJitter, OnChange: func(c breaker.Change) {
@@ -170,7 +170,7 @@ func TestEventsInOrderAndOutsideTheCall(t *testing.T) {
 
 func TestStalledReceiverIsToldWhatItMissed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var seen, dropped uint64
 		set := newSet(t, breaker.Config{OnChange: func(c breaker.Change) {
@@ -235,7 +235,7 @@ func TestClockJumpsBack(t *testing.T) {
 	set := newSet(t, breaker.Config{OpenFor: time.Minute, Clock: clock, Rand: noJitter})
 	report(t, set, 5, failure())
 	clock.move(-24 * time.Hour)
-	wantRefused(t, set)
+	_ = wantRefused(t, set)
 	clock.move(time.Minute)
 	report(t, set, 1, success())
 	wantPhase(t, set, breaker.Closed, breaker.ReasonProbesSucceeded)
@@ -245,7 +245,7 @@ func TestClockJumpsBack(t *testing.T) {
 // while the clock of the set jumps.
 func TestClockOfItsOwnInABubble(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		clock := newManualClock()
 		set := newSet(t, breaker.Config{OpenFor: time.Minute, Clock: clock})
 		report(t, set, 5, failure())
@@ -258,7 +258,7 @@ func TestClockOfItsOwnInABubble(t *testing.T) {
 // An hour of an outage, 200 times as fast. A bubble makes it exact.
 func TestScaledClock(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		clock := scaledClock{start: time.Now(), scale: 200}
 		set := newSet(t, breaker.Config{OpenFor: time.Minute, Clock: clock, Rand: noJitter})
 		for range 10 { // 20 failures a minute of the clock would be 10 in its window
@@ -267,7 +267,7 @@ func TestScaledClock(t *testing.T) {
 		}
 		report(t, set, 5, failure())
 		<-clock.After(59 * time.Second)
-		wantRefused(t, set)
+		_ = wantRefused(t, set)
 		<-clock.After(time.Second)
 		report(t, set, 1, success())
 		wantPhase(t, set, breaker.Closed, breaker.ReasonProbesSucceeded)

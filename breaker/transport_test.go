@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,27 +42,30 @@ func TestJudgeHTTPStatus(t *testing.T) {
 	t.Parallel()
 	const date = "Sun, 01 Mar 2026 09:00:00 GMT"
 	for name, tc := range map[string]struct {
-		resp *http.Response
-		want breaker.Outcome
+		status int
+		header []string
+		want   breaker.Outcome
 	}{
-		"200":             {answer(200), breaker.Outcome{Kind: breaker.Success}},
-		"302":             {answer(302), breaker.Outcome{Kind: breaker.Success}},
-		"404":             {answer(404), breaker.Outcome{Kind: breaker.Success}},
-		"401":             {answer(401), breaker.Outcome{}},
-		"422":             {answer(422), breaker.Outcome{}},
-		"429":             {answer(429, "Retry-After", "60"), breaker.Outcome{}},
-		"408":             {answer(408), breaker.Outcome{Kind: breaker.Failure}},
-		"500":             {answer(500), breaker.Outcome{Kind: breaker.Failure}},
-		"503, seconds":    {answer(503, "Retry-After", "60"), breaker.Outcome{Kind: breaker.Failure, RetryAfter: time.Minute}},
-		"503, date":       {answer(503, "Retry-After", "Sun, 01 Mar 2026 09:02:00 GMT", "Date", date), breaker.Outcome{Kind: breaker.Failure, RetryAfter: 2 * time.Minute}},
-		"503, past date":  {answer(503, "Retry-After", "Sun, 01 Mar 2026 08:00:00 GMT", "Date", date), breaker.Outcome{Kind: breaker.Failure}},
-		"503, overflow":   {answer(503, "Retry-After", "99999999999999999999"), breaker.Outcome{Kind: breaker.Failure, RetryAfter: 1 << 31 * time.Second}},
-		"503, large":      {answer(503, "Retry-After", "9223372036854775807"), breaker.Outcome{Kind: breaker.Failure, RetryAfter: 1 << 31 * time.Second}},
-		"503, not a time": {answer(503, "Retry-After", "-1"), breaker.Outcome{Kind: breaker.Failure}},
+		"200":             {200, nil, breaker.Outcome{Kind: breaker.Success}},
+		"302":             {302, nil, breaker.Outcome{Kind: breaker.Success}},
+		"404":             {404, nil, breaker.Outcome{Kind: breaker.Success}},
+		"401":             {401, nil, breaker.Outcome{}},
+		"422":             {422, nil, breaker.Outcome{}},
+		"429":             {429, []string{"Retry-After", "60"}, breaker.Outcome{}},
+		"408":             {408, nil, breaker.Outcome{Kind: breaker.Failure}},
+		"500":             {500, nil, breaker.Outcome{Kind: breaker.Failure}},
+		"503, seconds":    {503, []string{"Retry-After", "60"}, breaker.Outcome{Kind: breaker.Failure, RetryAfter: time.Minute}},
+		"503, date":       {503, []string{"Retry-After", "Sun, 01 Mar 2026 09:02:00 GMT", "Date", date}, breaker.Outcome{Kind: breaker.Failure, RetryAfter: 2 * time.Minute}},
+		"503, past date":  {503, []string{"Retry-After", "Sun, 01 Mar 2026 08:00:00 GMT", "Date", date}, breaker.Outcome{Kind: breaker.Failure}},
+		"503, overflow":   {503, []string{"Retry-After", "99999999999999999999"}, breaker.Outcome{Kind: breaker.Failure, RetryAfter: 1 << 31 * time.Second}},
+		"503, large":      {503, []string{"Retry-After", "9223372036854775807"}, breaker.Outcome{Kind: breaker.Failure, RetryAfter: 1 << 31 * time.Second}},
+		"503, not a time": {503, []string{"Retry-After", "-1"}, breaker.Outcome{Kind: breaker.Failure}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := breaker.JudgeHTTP(newRequest(t.Context(), t), tc.resp, nil)
+			resp := answer(tc.status, tc.header...)
+			t.Cleanup(func() { _ = resp.Body.Close() })
+			got := breaker.JudgeHTTP(newRequest(t.Context(), t), resp, nil)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Fatalf("outcome (-want +got):\n%s", diff)
 			}
@@ -130,7 +134,7 @@ func TestTransportCountsAnswersAndReturnsThem(t *testing.T) {
 	}))
 	for range 5 {
 		resp, err := rt.RoundTrip(newRequest(t.Context(), t))
-		if err != nil || resp.StatusCode != 503 {
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
 			t.Fatalf("answer %v, error %v, want the 503", resp, err)
 		}
 		_ = resp.Body.Close()
@@ -162,7 +166,7 @@ func (c *closeCounter) Close() error {
 
 func TestTransportExcludesTheCallersEnd(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		set := newSet(t, breaker.Config{})
 		rt := set.Transport("lob", nil, roundTrip(func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
@@ -190,7 +194,7 @@ func TestTransportExcludesTheCallersEnd(t *testing.T) {
 
 func TestTransportMeasuresUntilTheHeader(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		set := newSet(t, breaker.Config{Window: time.Hour})
 		rt := set.Transport("lob", nil, roundTrip(func(*http.Request) (*http.Response, error) {
 			time.Sleep(15 * time.Second)
@@ -209,7 +213,7 @@ func TestTransportMeasuresUntilTheHeader(t *testing.T) {
 
 func TestPanicBelowTheTransport(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		set := newSet(t, breaker.Config{})
 		report(t, set, 5, failure())
 		time.Sleep(time.Minute)
@@ -261,7 +265,7 @@ func TestMethodGroup(t *testing.T) {
 
 func TestTransportAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the whole process
 	set := newSet(t, breaker.Config{})
-	resp := answer(200)
+	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
 	rt := set.Transport("lob", nil, roundTrip(func(*http.Request) (*http.Response, error) { return resp, nil }))
 	req := newRequest(t.Context(), t)
 	got := testing.AllocsPerRun(1000, func() {
@@ -279,7 +283,7 @@ func BenchmarkTransport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	resp := answer(200)
+	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
 	rt := set.Transport("lob", nil, roundTrip(func(*http.Request) (*http.Response, error) { return resp, nil }))
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "https://vendor.test/", http.NoBody)
 	if err != nil {

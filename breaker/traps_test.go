@@ -13,7 +13,7 @@ import (
 
 func TestLostProbeDoesNotWedge(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		set := newSet(t, breaker.Config{OpenFor: time.Minute, HalfOpenFor: 2 * time.Minute, Rand: noJitter})
 		report(t, set, 5, failure())
 		time.Sleep(time.Minute)
@@ -38,7 +38,7 @@ func TestLostProbeDoesNotWedge(t *testing.T) {
 
 func TestGoexitInProbe(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		set := newSet(t, breaker.Config{OpenFor: time.Minute})
 		report(t, set, 5, failure())
 		time.Sleep(time.Minute)
@@ -89,7 +89,7 @@ func TestLateResultIsCountedNotApplied(t *testing.T) {
 
 func TestCallbackMayCallTheSet(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		var set *breaker.Set
 		var seen []breaker.Phase
 		set = newSet(t, breaker.Config{OnChange: func(c breaker.Change) {
