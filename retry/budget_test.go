@@ -147,7 +147,7 @@ func TestBudgetWindow(t *testing.T) {
 		clock.jump(step.jump)
 		before := v.count()
 		resp, err := s.Do(t.Context(), get())
-		failed(t, resp, err)
+		_, _ = failed(t, resp, err)
 		if got := v.count() - before; got != step.seen {
 			t.Errorf("step %d, jump %v: %d requests, want %d", i, step.jump, got, step.seen)
 		}

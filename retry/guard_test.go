@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -154,7 +154,7 @@ func TestHeaderIsCloned(t *testing.T) {
 		}})
 		r := post(postproof.RepeatKeyed)
 		resp, err := s.Do(t.Context(), r)
-		failed(t, resp, err)
+		_, _ = failed(t, resp, err)
 		if v.count() != 3 || len(r.Header) != 2 {
 			t.Errorf("%d sends, caller's header %v", v.count(), r.Header)
 		}
@@ -213,7 +213,7 @@ func TestInnerTraceProvesNothing(t *testing.T) {
 		inner := newSenderOn(t, retry.Config{Transport: refuse})
 		s := newSenderOn(t, retry.Config{Transport: &wrapper{f: func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
 			resp, err := inner.Do(req.Context(), get())
-			failed(t, resp, err)
+			_, _ = failed(t, resp, err)
 			return nil, errors.New("and then something unseen broke")
 		}}})
 		resp, err := s.Do(t.Context(), post(postproof.RepeatNever))
@@ -227,7 +227,7 @@ func TestInnerTraceProvesNothing(t *testing.T) {
 func TestBadCertificateIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	r := get()

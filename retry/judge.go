@@ -32,7 +32,7 @@ func (c *call) judge(resp *http.Response, record *Attempt) {
 	}
 	e := postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.DeliveryOf(err), Err: err}
 	if judged, ok := errors.AsType[*postproof.Error](err); ok {
-		if error(judged) == err {
+		if error(judged) == err { //nolint:errorlint // only the outermost may go: what wraps it is kept
 			e.Err = judged.Err
 		}
 		e.VendorCode = judged.VendorCode

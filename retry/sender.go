@@ -95,7 +95,7 @@ func (s *Sender) Do(ctx context.Context, r *Request) (*Response, error) {
 		return nil, c.fail()
 	}
 	request := http.Request{Method: r.Method, URL: target, Host: target.Host, Header: r.Header}
-	c.loop.Request = request.WithContext(c)
+	c.loop.Request = request.WithContext(c) //nolint:contextcheck // c is the caller's context, extended
 	resp, err := s.client.Do(&c.loop)
 	if resp != nil && resp.Body != nil {
 		// The body was read and closed inside the attempt; this is a no-op
@@ -115,8 +115,9 @@ func (s *Sender) Do(ctx context.Context, r *Request) (*Response, error) {
 // attempt of the call that it finds in the context.
 type attempts struct{}
 
+// RoundTrip implements [http.RoundTripper].
 func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
-	return callOf(req.Context()).attempt(req)
+	return callOf(req.Context()).attempt(req) //nolint:contextcheck // the call is that context
 }
 
 func checkRetry(ctx context.Context, _ *http.Response, _ error) (bool, error) {

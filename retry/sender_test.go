@@ -286,11 +286,13 @@ func TestWaits(t *testing.T) {
 			retry.StopAttempts, 4 * time.Second,
 		},
 		"hint above the limit": {
-			always(429, "", "Retry-After: 3600"), 0, []time.Duration{0},
+			always(429, "", "Retry-After: 3600"), 0,
+			[]time.Duration{0},
 			retry.StopHint, time.Hour + 500*time.Millisecond,
 		},
 		"hint that overflows": {
-			always(429, "", "Retry-After: 9223372036854775807"), 0, []time.Duration{0},
+			always(429, "", "Retry-After: 9223372036854775807"), 0,
+			[]time.Duration{0},
 			retry.StopHint, retry.MaxRetryAfter + 500*time.Millisecond,
 		},
 	} {

@@ -7,7 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -183,7 +183,7 @@ func TestFirstByteDecides(t *testing.T) {
 			t.Run(scheme+"/"+want.String(), func(t *testing.T) {
 				t.Parallel()
 				srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-				srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+				srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 				if scheme == "https" {
 					srv.StartTLS()
 				} else {
@@ -210,7 +210,7 @@ func TestFirstByteDecides(t *testing.T) {
 						conn.left = bytesTaken
 						if scheme == "https" && bytesTaken > 0 {
 							conn.left = 1 << 20
-							time.AfterFunc(0, func() { _ = conn.Conn.Close() })
+							time.AfterFunc(0, func() { _ = conn.Close() })
 						}
 					},
 				})
@@ -224,7 +224,7 @@ func TestFirstByteDecides(t *testing.T) {
 				if e.Delivery != want {
 					t.Errorf("after %d bytes: %v, want %v: %v", bytesTaken, e.Delivery, want, err)
 				}
-				if wantSends := int(min(bytesTaken, 1)); detail.Sends != wantSends {
+				if wantSends := min(bytesTaken, 1); detail.Sends != wantSends {
 					t.Errorf("after %d bytes: %d sends, want %d", bytesTaken, detail.Sends, wantSends)
 				}
 			})
@@ -453,7 +453,7 @@ func TestNoGrowth(t *testing.T) {
 		s := newSender(t, v, retry.Config{})
 		for range 100 {
 			resp, err := s.Do(t.Context(), get())
-			failed(t, resp, err)
+			_, _ = failed(t, resp, err)
 		}
 		synctest.Wait()
 		dials, open := v.conns()
