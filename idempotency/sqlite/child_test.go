@@ -55,7 +55,7 @@ func runChild(job string) error {
 				return err
 			}
 		}
-		fmt.Println("ready")
+		fmt.Fprintln(os.Stdout, "ready")
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func runChild(job string) error {
 				return err
 			}
 		}
-		fmt.Println("written")
+		fmt.Fprintln(os.Stdout, "written")
 		_, err = io.Copy(io.Discard, os.Stdin) // until it is killed
 		return err
 	case "jobs":
@@ -85,7 +85,7 @@ func childJobs(ctx context.Context, s *sqlite.Store) error {
 	say := func(text string) {
 		out.Lock()
 		defer out.Unlock()
-		fmt.Println(text)
+		fmt.Fprintln(os.Stdout, text)
 	}
 	pid := os.Getpid()
 	var wg sync.WaitGroup
@@ -132,7 +132,7 @@ func startChild(t *testing.T, path, what string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self) //nolint:noctx // it is killed, by the test or at its end
+	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), childEnv+"="+what+" "+path)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

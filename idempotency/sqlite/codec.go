@@ -170,13 +170,3 @@ func linksOf(r *idempotency.Record) string {
 	}
 	return b.String()
 }
-
-func parseLinks(text string) []link {
-	var links []link
-	for part := range strings.SplitSeq(text, linkStart) {
-		if fields := strings.Split(part, linkPart); len(fields) >= 3 {
-			links = append(links, link{fields[0], fields[1], fields[2]})
-		}
-	}
-	return links
-}

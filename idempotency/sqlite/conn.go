@@ -51,7 +51,7 @@ func (c *conn) stmt(ctx context.Context, text string, times int) (*sql.Stmt, err
 
 // exec runs a statement and returns how many rows it changed.
 func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	s, err := c.stmt(ctx, text, 1)
+	s, err := c.stmt(ctx, text, 1) //nolint:sqlclosecheck // kept until the connection is closed
 	if err != nil {
 		return 0, err
 	}
@@ -67,7 +67,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 func (c *conn) execMany(ctx context.Context, text string, width int, args []any) error {
 	for _, step := range steps() {
 		for len(args) >= step*width {
-			s, err := c.stmt(ctx, text, step)
+			s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
 			if err != nil {
 				return err
 			}
@@ -110,7 +110,7 @@ func (c *conn) queryIn(ctx context.Context, scan func(*sql.Rows) error, text str
 }
 
 func (c *conn) queryTimes(ctx context.Context, scan func(*sql.Rows) error, text string, times int, args []any) error {
-	s, err := c.stmt(ctx, text, times)
+	s, err := c.stmt(ctx, text, times) //nolint:sqlclosecheck // kept until the connection is closed
 	if err != nil {
 		return err
 	}

@@ -104,6 +104,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 		note    string
 	}{
 		"an older copy over the file": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			copyInto(t, db+".bak", db)
@@ -112,6 +113,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "older than its marker"},
 		"an older copy in its place": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			copyInto(t, db+".bak", db)
@@ -120,6 +122,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "another file"},
 		"a copy of the last state in its place": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			copyInto(t, db+".bak", db)
@@ -127,6 +130,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "another file"},
 		"a backup of the same session, one write old": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) {
 				write(t, s, 3)
@@ -137,6 +141,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "older than its marker"},
 		"a backup of the same session, before a kill": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			child := startChild(t, db, "write-then-wait")
 			child.waitFor(t, "ready")
@@ -149,6 +154,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "older than its marker"},
 		"a copy somewhere else": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			other := filepath.Join(t.TempDir(), "ledger.db")
@@ -156,6 +162,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return other
 		}, "missing"},
 		"a copy of the folder": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			other := filepath.Join(t.TempDir(), "ledger.db")
@@ -164,12 +171,14 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return other
 		}, "another file"},
 		"the marker is gone": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			remove(t, db+"-epoch")
 			return db
 		}, "missing"},
 		"the marker cannot be read": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 3) })
 			if err := os.WriteFile(db+"-epoch", bytes.Repeat([]byte("x"), 1024), 0o600); err != nil {
@@ -178,6 +187,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 			return db
 		}, "missing"},
 		"another ledger over the file": {func(t *testing.T, dir string) string {
+			t.Helper()
 			db := filepath.Join(dir, "ledger.db")
 			once(t, db, func(s *sqlite.Store) { write(t, s, 1) })
 			other := filepath.Join(dir, "other.db")
@@ -234,8 +244,8 @@ func TestNoFalseAlarm(t *testing.T) {
 		t.Helper()
 		once(t, path, func(s *sqlite.Store) {
 			if id := identity(t, s); id.EpochChanged() {
-				for e := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"epoch_changed"}}) {
-					t.Errorf("false alarm: %s", e.Note)
+				for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"epoch_changed"}}) {
+					t.Errorf("false alarm: %s, %v", e.Note, err)
 				}
 			}
 		})
@@ -328,9 +338,9 @@ func TestLostDatabaseIsNotMadeAnew(t *testing.T) {
 func TestReplacedWhileOpen(t *testing.T) {
 	t.Parallel()
 	for name, replace := range map[string]func(t *testing.T, db string){
-		"moved over":  func(t *testing.T, db string) { move(t, db, db+".bak") },
-		"removed":     func(t *testing.T, db string) { remove(t, db) },
-		"moved aside": func(t *testing.T, db string) { move(t, db+".old", db) },
+		"moved over":  func(t *testing.T, db string) { t.Helper(); move(t, db, db+".bak") },
+		"removed":     func(t *testing.T, db string) { t.Helper(); remove(t, db) },
+		"moved aside": func(t *testing.T, db string) { t.Helper(); move(t, db+".old", db) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,10 +8,10 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// ErrReadOnly: the store was opened with [WithReadOnly].
+// ErrReadOnly says that the store was opened with [WithReadOnly].
 var ErrReadOnly = errors.New("sqlite: store is open for reading only")
 
-// ErrReplaced: the path leads to another file than the one that is open. What
+// ErrReplaced says that the path leads to another file than the one that is open. What
 // would be written now would be lost, so nothing is: close the store and open
 // it again.
 var ErrReplaced = errors.New("sqlite: the database file was replaced while it was open: open the store again")

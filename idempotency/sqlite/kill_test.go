@@ -103,7 +103,10 @@ func lookForAll(t *testing.T, s *sqlite.Store, acknowledged map[idempotency.ID]u
 			continue
 		}
 		n := 0
-		for range s.Entries(t.Context(), idempotency.EntryQuery{ID: id}) {
+		for _, err := range s.Entries(t.Context(), idempotency.EntryQuery{ID: id}) {
+			if err != nil {
+				t.Error(err)
+			}
 			n++
 		}
 		if r.Fence < fence || n != int(r.Fence) {

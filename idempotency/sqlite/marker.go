@@ -48,7 +48,7 @@ const (
 // readMarker returns what the marker beside the database says; found is false
 // when there is none, or none that can be read.
 func readMarker(database string) (m mark, found bool, err error) {
-	raw, err := os.ReadFile(database + markerSuffix)
+	raw, err := os.ReadFile(database + markerSuffix) //nolint:gosec // the caller names the file
 	if errors.Is(err, fs.ErrNotExist) {
 		return mark{}, false, nil
 	}
@@ -94,7 +94,7 @@ func openMarker(database string) (*marker, error) {
 	path := database + markerSuffix
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (m *marker) note(commits int64, alone bool) error {
 func (m *marker) close() error { return m.file.Close() }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the caller names the folder
 	if err != nil {
 		return err
 	}

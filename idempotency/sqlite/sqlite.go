@@ -295,7 +295,7 @@ func (s *Store) shut() error {
 		errs = append(errs, (<-s.readers).close())
 	}
 	if s.writer != nil {
-		errs = append(errs, s.writer.conn.close())
+		errs = append(errs, s.writer.close())
 	}
 	if s.marker != nil {
 		errs = append(errs, s.marker.close())

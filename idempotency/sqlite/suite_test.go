@@ -43,7 +43,7 @@ func TestStoreIsAStore(t *testing.T) {
 }
 
 // openStore opens a ledger of mode test and closes it at the end.
-func openStore(t testing.TB, path string, opts ...sqlite.Option) *sqlite.Store {
+func openStore(t *testing.T, path string, opts ...sqlite.Option) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path, append([]sqlite.Option{sqlite.WithMode(postproof.ModeTest)}, opts...)...)
 	if err != nil {
@@ -58,7 +58,7 @@ func openStore(t testing.TB, path string, opts ...sqlite.Option) *sqlite.Store {
 }
 
 // raw opens the file past the store.
-func raw(t testing.TB, path string) *sql.DB {
+func raw(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
@@ -99,9 +99,11 @@ func plant(ctx context.Context, path string, r *idempotency.Record) error {
 		args []any
 	}{
 		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
-		{`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
+		{
+			`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
 			SELECT last_record, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, 0, '', ?, ? FROM ledger`,
-			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)}},
+			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)},
+		},
 		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {

@@ -74,7 +74,7 @@ func (w *writer) start() {
 // again.
 func (w *writer) run(ops []operation) {
 	ctx := context.Background()
-	err, unknown := w.transact(ctx, ops)
+	unknown, err := w.transact(ctx, ops)
 	if err == nil || unknown || len(ops) == 1 {
 		for _, op := range ops {
 			op.settle(err)
@@ -82,35 +82,33 @@ func (w *writer) run(ops []operation) {
 		return
 	}
 	for _, op := range ops {
-		err, _ := w.transact(ctx, []operation{op})
+		_, err := w.transact(ctx, []operation{op})
 		op.settle(err)
 	}
 }
 
 // transact reports with unknown that the transaction may have been made
 // although there is an error.
-//
-//nolint:revive // the error comes first: unknown qualifies it
-func (w *writer) transact(ctx context.Context, ops []operation) (err error, unknown bool) { //nolint:staticcheck // as above
+func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, err error) {
 	if err := w.stillThere(); err != nil {
-		return err, false
+		return false, err
 	}
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err, false
+		return false, err
 	}
 	b := w.batch
 	if err := w.work(ctx, b, ops); err != nil {
 		b.forget()
 		_, rollback := w.exec(ctx, "ROLLBACK")
-		return errors.Join(err, rollback), false
+		return false, errors.Join(err, rollback)
 	}
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		// An engine that could not commit may still be inside the transaction.
 		_, _ = w.exec(ctx, "ROLLBACK")
-		return fmt.Errorf("commit: %w", err), true
+		return true, fmt.Errorf("commit: %w", err)
 	}
 	if !b.dirty {
-		return nil, false
+		return false, nil
 	}
 	alone := b.head.commits == w.head.commits+1
 	w.head = b.head
@@ -118,9 +116,9 @@ func (w *writer) transact(ctx context.Context, ops []operation) (err error, unkn
 	if err := w.marker.note(b.head.commits, alone); err != nil {
 		// The transaction is durable, but a backup restored from now on might
 		// not be noticed: say so to the callers, who read what is there.
-		return fmt.Errorf("marker: %w", err), true
+		return true, fmt.Errorf("marker: %w", err)
 	}
-	return nil, false
+	return false, nil
 }
 
 func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
@@ -213,7 +211,7 @@ func (w *writer) locked(ctx context.Context, commit bool, fn func(*conn) error) 
 
 // do runs an operation and returns its error.
 func (s *Store) do(ctx context.Context, doing string, op operation, result *outcome) error {
-	if s.settings.readOnly {
+	if s.readOnly {
 		return ErrReadOnly
 	}
 	ok, err := s.writer.combiner.Do(ctx, op)

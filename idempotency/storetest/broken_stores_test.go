@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -316,7 +317,10 @@ func claimPieces() map[string]broken {
 			claim := f.claim
 			f.claim = func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 				rs, err := claim(ctx, req)
-				for r := range f.Engine.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}}) {
+				for r, err := range f.Engine.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}}) {
+					if err != nil {
+						return nil, err
+					}
 					rs = append(rs, r)
 				}
 				return rs, err
@@ -496,7 +500,7 @@ func besidePieces() map[string]broken {
 				for i := range cs {
 					cs[i].Settings = slices.Clone(cs[i].Settings)
 					for j := range cs[i].Settings {
-						s, _ := f.Engine.Setting(ctx, cs[i].Settings[j].Name)
+						s, _ := f.Setting(ctx, cs[i].Settings[j].Name)
 						cs[i].Settings[j].Expect = s.Version
 					}
 				}
@@ -559,10 +563,10 @@ func besidePieces() map[string]broken {
 			open := f.open
 			f.open = func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
 				r, err := open(ctx, b)
-				if err != nil {
-					return io.NopCloser(bytes.NewReader(nil)), nil
+				if errors.Is(err, idempotency.ErrNotFound) {
+					r, err = io.NopCloser(bytes.NewReader(nil)), nil
 				}
-				return r, nil
+				return r, err
 			}
 		}, []string{"blobs/what is not there is not found"}},
 		"broken uploads are kept": {func(f *fake) {
@@ -592,9 +596,7 @@ func besidePieces() map[string]broken {
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
 	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), readPieces(), inboxPieces(), besidePieces()} {
-		for name, b := range some {
-			all[name] = b
-		}
+		maps.Copy(all, some)
 	}
 	return all
 }

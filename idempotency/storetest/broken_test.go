@@ -121,7 +121,7 @@ type fake struct {
 
 	brk     func(f *fake)
 	mu      sync.Mutex
-	journal []func(e idempotency.Engine)
+	journal []func(ctx context.Context, e idempotency.Engine)
 	planted map[idempotency.ID]*idempotency.Record
 	spoiled map[string]bool
 	lose    int // journal entries that a reopen loses
@@ -205,6 +205,7 @@ func newFake(brk func(f *fake)) *fake {
 
 func (f *fake) harness() Harness {
 	return Harness{
+		small:  true,
 		Engine: f,
 		Second: func() (idempotency.Engine, error) { return f.second() },
 		Reopen: func() (idempotency.Engine, error) {
@@ -212,7 +213,7 @@ func (f *fake) harness() Harness {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			for _, do := range f.journal[:max(0, len(f.journal)-f.lose)] {
-				do(again)
+				do(context.Background(), again)
 			}
 			return again, nil
 		},
@@ -222,14 +223,16 @@ func (f *fake) harness() Harness {
 }
 
 // log keeps what is to be done again, in the order in which it was done.
-func (f *fake) log(do func(e idempotency.Engine)) { f.journal = append(f.journal, do) }
+func (f *fake) log(do func(ctx context.Context, e idempotency.Engine)) {
+	f.journal = append(f.journal, do)
+}
 
 func (f *fake) Commit(ctx context.Context, cs []idempotency.Change) ([]error, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	errs, err := f.commit(ctx, cs)
 	if err == nil {
-		f.log(func(e idempotency.Engine) { _, _ = e.Commit(context.Background(), cs) })
+		f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Commit(ctx, cs) })
 	}
 	return errs, err
 }
@@ -237,7 +240,7 @@ func (f *fake) Commit(ctx context.Context, cs []idempotency.Change) ([]error, er
 func (f *fake) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log(func(e idempotency.Engine) { _, _ = e.Claim(context.Background(), req) })
+	f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Claim(ctx, req) })
 	return f.claim(ctx, req)
 }
 
@@ -278,7 +281,7 @@ func (f *fake) Put(ctx context.Context, r io.Reader) (postproof.Blob, error) {
 	if err == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.log(func(e idempotency.Engine) { _, _ = e.Put(context.Background(), &sliceReader{content}) })
+		f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Put(ctx, &sliceReader{content}) })
 	}
 	return b, err
 }
@@ -317,7 +320,7 @@ func (i fakeInbox) Put(ctx context.Context, m *idempotency.Message) (bool, error
 	again.Body, again.Header = slices.Clone(m.Body), maps.Clone(m.Header)
 	fresh, err := i.f.put(ctx, m)
 	if err == nil {
-		i.f.log(func(e idempotency.Engine) { _, _ = e.Inbox().Put(context.Background(), &again) })
+		i.f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Inbox().Put(ctx, &again) })
 	}
 	return fresh, err
 }
@@ -325,7 +328,7 @@ func (i fakeInbox) Put(ctx context.Context, m *idempotency.Message) (bool, error
 func (i fakeInbox) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Message, error) {
 	i.f.mu.Lock()
 	defer i.f.mu.Unlock()
-	i.f.log(func(e idempotency.Engine) { _, _ = e.Inbox().Claim(context.Background(), req) })
+	i.f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Inbox().Claim(ctx, req) })
 	return i.f.claimMsg(ctx, req)
 }
 

@@ -177,7 +177,7 @@ func workableOnly(t reporter, h Harness) {
 // going back for more.
 func neverShare(t reporter, h Harness) {
 	n, workers := 10_000, 4
-	if testing.Short() {
+	if h.small || testing.Short() {
 		n = 2000
 	}
 	changes := make([]idempotency.Change, n)

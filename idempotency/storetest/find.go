@@ -166,10 +166,16 @@ func leftEarly(t reporter, h Harness) {
 	}
 	must(t, h.Engine, changes...)
 	for range 50 { // whatever is held while reading is given back
-		for range h.Engine.Find(t.Context(), idempotency.Query{}) {
+		for _, err := range h.Engine.Find(t.Context(), idempotency.Query{}) {
+			if err != nil {
+				t.Fatalf("Find: %v", err)
+			}
 			break
 		}
-		for range h.Engine.Entries(t.Context(), idempotency.EntryQuery{}) {
+		for _, err := range h.Engine.Entries(t.Context(), idempotency.EntryQuery{}) {
+			if err != nil {
+				t.Fatalf("Entries: %v", err)
+			}
 			break
 		}
 	}

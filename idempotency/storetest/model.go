@@ -19,7 +19,7 @@ func modelChecks() []check {
 // [idempotency.Memory], and compares every answer.
 func sameAsModel(t reporter, h Harness) {
 	rounds := 6
-	if testing.Short() {
+	if h.small || testing.Short() {
 		rounds = 2
 	}
 	model := idempotency.NewMemory(postproof.ModeTest)

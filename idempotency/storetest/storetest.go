@@ -40,6 +40,9 @@ type Harness struct {
 	Plant func(ctx context.Context, r *idempotency.Record) error
 	// Spoil damages the stored content of a blob. Nil if there is no way to.
 	Spoil func(b postproof.Blob) error
+
+	// small asks for less work, as -short does.
+	small bool
 }
 
 // Run runs all checks, each on a harness of its own.
