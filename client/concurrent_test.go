@@ -76,9 +76,10 @@ func TestStopCutsOffAfterTheGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		slow := true
+		var slow atomic.Bool
+		slow.Store(true)
 		p.fault = func(string, string, int) string {
-			if slow {
+			if slow.Load() {
 				time.Sleep(25 * time.Second)
 			}
 			return ""
@@ -99,7 +100,7 @@ func TestStopCutsOffAfterTheGrace(t *testing.T) {
 		if d, _ := c.Depth(t.Context(), ""); d[idempotency.Unknown] != 2 || d[idempotency.Planned] != 3 {
 			t.Errorf("left: %v", d)
 		}
-		slow = false
+		slow.Store(false)
 		if d := drain(t, c); d[idempotency.Accepted] != 5 || p.alive() != 5 {
 			t.Errorf("after Drain: %v, printed %d", d, p.alive())
 		}
