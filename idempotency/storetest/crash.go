@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/postproof/postproof"
@@ -100,10 +102,13 @@ func reopenedUnderLoad(t reporter, h Harness) {
 		})
 	}
 	ready.Wait()
+	mu.Lock() // a crash does not acknowledge anything afterwards
+	known, arrived := maps.Clone(acknowledged), slices.Clone(received)
+	mu.Unlock()
 	e := reopen(t, h)
 	cancel()
 	wg.Wait()
-	for id, fence := range acknowledged {
+	for id, fence := range known {
 		r, err := e.Get(t.Context(), id)
 		if err != nil {
 			t.Errorf("acknowledged record: %v", err)
@@ -120,7 +125,7 @@ func reopenedUnderLoad(t reporter, h Harness) {
 	for _, m := range messages(t, e, idempotency.MessageQuery{}) {
 		there[m.ID] = true
 	}
-	for _, id := range received {
+	for _, id := range arrived {
 		if !there[id] {
 			t.Errorf("acknowledged message %d is not there", id)
 		}
