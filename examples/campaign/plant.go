@@ -136,17 +136,17 @@ func (p *localPlant) stats(context.Context) (vendorsim.Stats, error) { return p.
 
 func (p *localPlant) close() error { return errors.Join(p.server.Close(), p.sim.Close()) }
 
-// adapterFor returns the adapter for a simulated vendor, with its test
+// adapterFor returns the adapter for a simulated vendor, with its live
 // credentials.
 func adapterFor(v vendorsim.VendorInfo, clock postproof.Clock) (vendors.Adapter, error) {
 	for _, c := range v.Credentials {
 		switch {
-		case c.Mode != postproof.ModeTest:
+		case c.Mode != postproof.ModeLive:
 		case v.API == "lob":
 			return lob.New(c.Key, lob.WithBaseURL(v.URL+"/v1"), lob.WithUseType(lob.Marketing))
 		case v.API == "pcm":
 			return pcm.New(c.Key, c.Secret, c.Mode, pcm.WithBaseURL(v.URL), pcm.WithClock(clock))
 		}
 	}
-	return nil, fmt.Errorf("vendor %s: no test credentials for the API %q", v.Name, v.API)
+	return nil, fmt.Errorf("vendor %s: no live credentials for the API %q", v.Name, v.API)
 }
