@@ -212,10 +212,10 @@ func (x *explorer) stepVendors(w *world, emit func(move, world)) {
 		if o.fate != uint8(alive) {
 			next = *w
 			next.left.calls--
-			real := next.orders[i].fate
+			is := next.orders[i].fate
 			next.orders[i].fate = uint8(alive)
 			x.tell(&next, i)
-			next.orders[i].fate = real
+			next.orders[i].fate = is
 			if w.now < o.made+printsAfter {
 				emit(mv("an old callback, from before the piece died"), next)
 			}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,8 +113,8 @@ func (x *explorer) history(at int32) string {
 		lines = append(lines, line)
 	}
 	var b strings.Builder
-	for i := len(lines) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, "%3d. %s\n", len(lines)-i, lines[i])
+	for i, line := range slices.Backward(lines) {
+		fmt.Fprintf(&b, "%3d. %s\n", len(lines)-i, line)
 	}
 	return b.String()
 }
@@ -130,11 +131,9 @@ func (x *explorer) check(w *world) string {
 	if n := w.alive(); n > 1 {
 		return fmt.Sprintf("%d pieces exist: %s", n, describe(w))
 	}
-	switch r.State {
-	case idempotency.Planned, idempotency.Refused, idempotency.Cancelled:
-		if w.alive() > 0 {
-			return fmt.Sprintf("the job is %s, and a vendor has its piece: %s", r.State, describe(w))
-		}
+	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Cancelled
+	if nowhere && w.alive() > 0 {
+		return fmt.Sprintf("the job is %s, and a vendor has its piece: %s", r.State, describe(w))
 	}
 	return ""
 }
@@ -432,6 +431,7 @@ func (x *explorer) answer(w *world, a reply) idempotency.Answer {
 		ans.Code, ans.Sends = postproof.CodeUnavailable, 0
 	case postproof.Unknown:
 		ans.Code = postproof.CodeDeadlineExceeded
+	case postproof.Refused, postproof.Accepted:
 	}
 	return ans
 }
@@ -463,6 +463,18 @@ func (x *explorer) cancelNow(w *world, v, g uint8, id string) {
 	x.must(w, ev)
 }
 
+// affordable leaves a smaller world to explore where each step costs ten times
+// as much. The machine is pure: there are no races to be found in it.
+func affordable(b budget) budget {
+	if raceDetector || testing.Short() {
+		b.faults = max(1, b.faults-1)
+		if b.restores > 0 {
+			b.faults = 0
+		}
+	}
+	return b
+}
+
 func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -483,7 +495,7 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 		t.Run(strings.Join(tc.vendors, "+")+fmt.Sprint(tc.left), func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
-			newExplorer(true, tc.vendors...).run(t, tc.left)
+			newExplorer(true, tc.vendors...).run(t, affordable(tc.left))
 			t.Log(time.Since(start).Round(time.Millisecond))
 		})
 	}
@@ -505,7 +517,7 @@ func TestExploreNoticesWhatArrivesTooLate(t *testing.T) {
 	} {
 		t.Run(strings.Join(tc.vendors, "+")+fmt.Sprint(tc.left), func(t *testing.T) {
 			t.Parallel()
-			newExplorer(false, tc.vendors...).run(t, tc.left)
+			newExplorer(false, tc.vendors...).run(t, affordable(tc.left))
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -74,12 +75,7 @@ func (l *life) next(want idempotency.Do) idempotency.Action {
 }
 
 func (l *life) told(kind string) bool {
-	for _, k := range l.kinds {
-		if k == kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.kinds, kind)
 }
 
 func (l *life) intent(vendor string) idempotency.Intend {

@@ -83,7 +83,7 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 	}
 	c := t.m.caps(s.Vendor)
 	if c == nil || s.FirstAt.IsZero() || !c.Idempotency.Open(s.FirstAt, t.now) {
-		return t.no(3, "the vendor's key window is closed, or it honours no key")
+		return t.no(3, "the vendor's key window is closed, or it honors no key")
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func TestRule09NeverForEver(t *testing.T) {
 				l.do(idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), TooLate: true})
 			case idempotency.DoPoll:
 				l.do(idempotency.Observe{Vendor: "key", Ref: exampleRef(1), Failed: true})
+			default: // it waits
 			}
 			l.wait(1)
 		}

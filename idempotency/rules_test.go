@@ -114,7 +114,7 @@ func TestRule03SameVendorSameKeySameBytes(t *testing.T) {
 	l.lease()
 	l.refused(3, l.intent("key"))
 
-	l = newLife(t, "list") // honours no key
+	l = newLife(t, "list") // honors no key
 	l.lose("list")
 	l.wait(1)
 	l.next(idempotency.DoLookUp)
@@ -354,7 +354,7 @@ func TestRule08RealSendsAreCounted(t *testing.T) {
 		t.Errorf("%d sends counted, want 2", got)
 	}
 	// One of them became a piece that failed. The other may have become one,
-	// too, at a vendor that honours no key: it is watched.
+	// too, at a vendor that honors no key: it is watched.
 	l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: see("id", postproof.StageFailed)})
 	l.state(idempotency.Planned)
 	if l.r.Submissions[0].NextWatch.IsZero() {

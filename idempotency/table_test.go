@@ -68,10 +68,23 @@ func TestTableInDocIsWhatTheMachineDoes(t *testing.T) {
 func eventNames() []string {
 	var names []string
 	for _, ev := range []idempotency.Event{
-		idempotency.Intend{}, idempotency.Answer{}, idempotency.Expire{}, idempotency.LookedUp{}, idempotency.Observe{},
-		idempotency.Replan{}, idempotency.NoRoute{}, idempotency.Postpone{}, idempotency.CannotBuild{}, idempotency.Finish{},
-		idempotency.PutOnHold{}, idempotency.Release{}, idempotency.Decide{}, idempotency.Amend{}, idempotency.WishCancel{},
-		idempotency.CancelAnswer{}, idempotency.Suspect{},
+		idempotency.Intend{},
+		idempotency.Answer{},
+		idempotency.Expire{},
+		idempotency.LookedUp{},
+		idempotency.Observe{},
+		idempotency.Replan{},
+		idempotency.NoRoute{},
+		idempotency.Postpone{},
+		idempotency.CannotBuild{},
+		idempotency.Finish{},
+		idempotency.PutOnHold{},
+		idempotency.Release{},
+		idempotency.Decide{},
+		idempotency.Amend{},
+		idempotency.WishCancel{},
+		idempotency.CancelAnswer{},
+		idempotency.Suspect{},
 	} {
 		names = append(names, ev.Name())
 	}
@@ -201,10 +214,17 @@ func shape(r *idempotency.Record) string {
 func (x *explorer) everyEvent(w *world) []idempotency.Event {
 	in := func(d time.Duration) time.Time { return w.time().Add(d) }
 	all := []idempotency.Event{
-		idempotency.Expire{}, idempotency.Replan{}, idempotency.NoRoute{Code: postproof.CodeUnsupported},
-		idempotency.Postpone{Until: in(time.Hour)}, idempotency.Postpone{Until: in(200 * time.Hour), Note: "send date"},
-		idempotency.CannotBuild{}, idempotency.Finish{}, idempotency.WishCancel{By: "ann"}, idempotency.Release{By: "ann"},
-		idempotency.PutOnHold{Reason: idempotency.HoldDeadline}, idempotency.PutOnHold{Reason: idempotency.HoldOperator},
+		idempotency.Expire{},
+		idempotency.Replan{},
+		idempotency.NoRoute{Code: postproof.CodeUnsupported},
+		idempotency.Postpone{Until: in(time.Hour)},
+		idempotency.Postpone{Until: in(200 * time.Hour), Note: "send date"},
+		idempotency.CannotBuild{},
+		idempotency.Finish{},
+		idempotency.WishCancel{By: "ann"},
+		idempotency.Release{By: "ann"},
+		idempotency.PutOnHold{Reason: idempotency.HoldDeadline},
+		idempotency.PutOnHold{Reason: idempotency.HoldOperator},
 		idempotency.Amend{Job: []byte(`{"v":3}`), Fingerprint: "v1:3", By: "ann"},
 		idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "seen"},
 		idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "not there"},
