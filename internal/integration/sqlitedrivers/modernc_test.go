@@ -1,0 +1,122 @@
+// Package sqlitedrivers runs the store's suite on SQLite drivers other than
+// the default one: the store must depend on SQLite, not on a driver.
+package sqlitedrivers
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	_ "modernc.org/sqlite" // registers "sqlite"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/sqlite"
+	"github.com/postproof/postproof/idempotency/storetest"
+)
+
+func TestModernc(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		open := func() (idempotency.Engine, error) { return openStore(t, path), nil }
+		return storetest.Harness{
+			Engine: openStore(t, path), Reopen: open, Second: open,
+			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, openDB(t, path), r) },
+		}
+	})
+}
+
+// TestOneDriverAfterTheOther: the file belongs to neither. At the same time in
+// one process they cannot work on it: one locks by process, the other by file.
+func TestOneDriverAfterTheOther(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		db := openDB(t, path)
+		first, err := sqlite.New(t.Context(), db, sqlite.WithMode(postproof.ModeTest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAtEnd(t, first.Close)
+		return storetest.Harness{
+			Engine: first,
+			Reopen: func() (idempotency.Engine, error) {
+				if err := errors.Join(first.Close(), db.Close()); err != nil {
+					return nil, err
+				}
+				s, err := sqlite.Open(t.Context(), path)
+				if err != nil {
+					return nil, err
+				}
+				closeAtEnd(t, s.Close)
+				return s, nil
+			},
+			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, db, r) },
+		}
+	})
+}
+
+func closeAtEnd(t *testing.T, end func() error) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func openDB(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAtEnd(t, db.Close)
+	return db
+}
+
+func openStore(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.New(t.Context(), openDB(t, path), sqlite.WithMode(postproof.ModeTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAtEnd(t, s.Close)
+	return s
+}
+
+// plant writes a row as a newer version of the library would.
+func plant(ctx context.Context, db *sql.DB, r *idempotency.Record) error {
+	bare := *r
+	bare.Job = nil
+	data, err := json.Marshal(bare)
+	if err != nil {
+		return err
+	}
+	id, err := hex.DecodeString(string(r.ID))
+	if err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		text string
+		args []any
+	}{
+		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
+		{`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
+			SELECT last_record, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, 0, '', ?, ? FROM ledger`,
+			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)}},
+		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
+	} {
+		if _, err := db.ExecContext(ctx, step.text, step.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
