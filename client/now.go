@@ -10,8 +10,9 @@ import (
 )
 
 // maxSkew is how far ahead of the ledger's time a vendor's clock may be to be
-// believed. A vendor that is off by more than a day says nothing about time.
-const maxSkew = 24 * time.Hour
+// believed. It is below the margin that is taken off every key window, so that
+// a window measured from a time that ran ahead still closes before the vendor's.
+const maxSkew = 10 * time.Minute
 
 // ledgerTime is the time of the ledger: it never runs back (rule 11). Where a
 // later time was seen than the clock shows, it goes on from there at half

@@ -21,14 +21,11 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 			if e := postproof.Sleep(ctx, w.c.clock, time.Duration(try*try)*20*time.Millisecond); e != nil {
 				break
 			}
-			rec, e := w.c.store.Get(ctx, w.rec.ID)
-			if e != nil {
-				err = e
+			if err = w.freshen(ctx); err != nil {
 				continue
 			}
-			w.rec = rec
 		}
-		if err = w.apply(ctx, w.answered(ans)...); err == nil {
+		if err = w.recordAnswer(ctx, ans); err == nil {
 			return nil
 		}
 		if forbidden(err) {
@@ -51,6 +48,27 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 	return &postproof.Error{
 		Code: postproof.CodeUnavailable, Delivery: ans.Delivery, Op: "submit", Vendor: ans.Vendor, Err: fmt.Errorf("%s: %w", text, err),
 	}
+}
+
+// settleTimeout bounds each try to write an answer: a ledger that hangs is as
+// good as away, and the answer must reach the spool before the process ends.
+const settleTimeout = 5 * time.Second
+
+func (w *work) recordAnswer(ctx context.Context, ans idempotency.Answer) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	return w.apply(ctx, w.answered(ans)...)
+}
+
+// freshen reads the record as it is now.
+func (w *work) freshen(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	rec, err := w.c.store.Get(ctx, w.rec.ID)
+	if err == nil {
+		w.rec = rec
+	}
+	return err
 }
 
 // forbidden reports whether the ledger's rules are against a change for good.

@@ -93,6 +93,9 @@ func (s *spool) adopt(name string) error {
 		return fmt.Errorf("spool: %w", pathless(err))
 	}
 	f, err := os.Open(mine) //nolint:gosec // our own folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a process that starts at the same time took it over from us
+	}
 	if err != nil {
 		return fmt.Errorf("spool: %w", pathless(err))
 	}

@@ -129,14 +129,21 @@ func (c *Client) refresh(ctx context.Context) error {
 		}
 	}
 	c.see(id.Newest)
-	old := c.identity.Swap(&id)
+	old := c.id()
 	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
+		c.identity.Store(&id)
 		return nil
 	}
 	if id.EpochChanged() {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
 	}
-	return c.readDoubt(ctx)
+	// A history that was mended elsewhere counts only with its doubts.
+	if err := c.readDoubt(ctx); err != nil {
+		c.checkedAt.Store(0)
+		return err
+	}
+	c.identity.Store(&id)
+	return nil
 }
 
 func (c *Client) epochError(op string) error {

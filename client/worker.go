@@ -169,23 +169,63 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if c.id().EpochChanged() {
 		return 0, c.epochError("work")
 	}
+	skip := c.waitingCampaigns(ctx)
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: c.waitingCampaigns(ctx),
+		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip,
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}
 	for _, rec := range recs {
-		p.slots <- struct{}{}
-		p.busy.Go(func() {
-			defer func() {
-				<-p.slots
-				c.wakeUp()
-			}()
-			c.workOn(p.ctx, rec)
-		})
+		p.start(rec)
 	}
-	return len(recs), nil
+	n := len(recs)
+	for _, campaign := range skip {
+		tended, err := p.tend(ctx, campaign)
+		if n += tended; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// start works on a record that is held, in a slot of its own.
+func (p *pool) start(rec *idempotency.Record) {
+	p.slots <- struct{}{}
+	p.busy.Go(func() {
+		defer func() {
+			<-p.slots
+			p.c.wakeUp()
+		}()
+		p.c.workOn(p.ctx, rec)
+	})
+}
+
+// tend works on what a waiting campaign has sent already: its canary is
+// settled, followed and cancelled like any other piece, only nothing new is
+// sent. A canary is small, so reading it is cheap.
+func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
+	c, n := p.c, 0
+	q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Sending, idempotency.Unknown, idempotency.Accepted}}
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			return n, c.storeError("find", err)
+		}
+		now := c.now()
+		if at, ok := rec.VisibleAt(); !ok || now.Before(at) {
+			continue
+		}
+		leased, err := c.takeLease(ctx, rec, now)
+		if errors.Is(err, idempotency.ErrStale) {
+			continue // another worker was quicker
+		}
+		if err != nil {
+			return n, c.storeError("lease", err)
+		}
+		p.start(leased)
+		n++
+	}
+	return n, nil
 }
 
 // workOn carries a claimed record on, and never lets a failure out: the ledger

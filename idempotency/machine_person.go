@@ -227,8 +227,10 @@ func (t *transition) suspect(ev Suspect) error {
 	for i := range t.r.Submissions {
 		// What this history believed to be dead by its own sends may have been
 		// sent again by the lost one.
-		if s := &t.r.Submissions[i]; s.Join < postproof.Unknown && s.Fate == "" {
+		// And what it had found out about an unknown one is as old as itself.
+		if s := &t.r.Submissions[i]; s.Join <= postproof.Unknown && s.Fate == "" {
 			s.Join, s.LastAt, s.NoResend = postproof.Unknown, t.now, true
+			s.Misses, s.LastMiss = 0, time.Time{}
 		}
 	}
 	t.note("suspected", "the ledger's history was broken")
