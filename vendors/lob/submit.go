@@ -1,6 +1,7 @@
 package lob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -24,26 +25,60 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 	}
 	header := a.header(p.kind)
 	header.Set("Idempotency-Key", s.VendorKey)
+	answer := orderReader{product: p, caps: a.caps}
 	req := &vendors.Request{
 		Op: postproof.OpSubmit, Class: postproof.RepeatKeyed,
 		Method: http.MethodPost, URL: a.base + "/" + p.path, Route: "/v1/" + p.path, Header: header,
-		Judge: judge(postproof.OpSubmit, func(raw []byte) error {
-			_, err := parseOrder(p, raw, a.caps)
-			return err
-		}),
+		Judge: judge(postproof.OpSubmit, answer.check),
 	}
 	req.SetBody(body)
 	resp, err := do.Do(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	order, err := parseOrder(p, resp.Body, a.caps)
+	order, err := answer.of(resp)
 	if err != nil {
 		return nil, unreadable(postproof.OpSubmit, resp, err)
 	}
 	order.Status.Source = postproof.SourceResponse
 	order.Replayed = replayed(order, resp)
 	return order, nil
+}
+
+// orderReader reads the answers to one request for a piece. It keeps what it
+// read when an answer was judged, so that the answer that counts is not parsed
+// again.
+type orderReader struct {
+	product product
+	caps    *postproof.Capabilities
+	id      string // that the piece must have; empty for any
+	read    *vendors.Order
+}
+
+// check reads an answer. It forgets the one before: an order must never
+// outlive the attempt that it came from.
+func (r *orderReader) check(raw []byte) error {
+	r.read = nil
+	order, err := parseOrder(r.product, raw, r.caps)
+	if err != nil {
+		return err
+	}
+	if r.id != "" && order.Receipt.VendorID != r.id {
+		return errAnswer
+	}
+	r.read = order
+	return nil
+}
+
+// of returns the order in the answer that the call ended with. An answer other
+// than the one judged last is read afresh.
+func (r *orderReader) of(resp *vendors.Response) (*vendors.Order, error) {
+	if r.read == nil || !bytes.Equal(r.read.Raw, resp.Body) {
+		if err := r.check(resp.Body); err != nil {
+			return nil, err
+		}
+	}
+	return r.read, nil
 }
 
 // replayAge is longer than a submission takes, the fetching of artwork
@@ -64,18 +99,12 @@ func (a *Adapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors
 	if err != nil {
 		return nil, err
 	}
-	check := func(raw []byte) error {
-		order, err := parseOrder(p, raw, a.caps)
-		if err == nil && order.Receipt.VendorID != id {
-			return errAnswer
-		}
-		return err
-	}
-	resp, err := do.Do(ctx, a.read(postproof.OpGet, p, "/"+id, "/{id}", check))
+	answer := orderReader{product: p, caps: a.caps, id: id}
+	resp, err := do.Do(ctx, a.read(postproof.OpGet, p, "/"+id, "/{id}", answer.check))
 	if err != nil {
 		return nil, err
 	}
-	order, err := parseOrder(p, resp.Body, a.caps)
+	order, err := answer.of(resp)
 	if err != nil {
 		return nil, unreadable(postproof.OpGet, resp, err)
 	}
