@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +50,9 @@ func open(ctx context.Context, f flags, p plant) (*day, error) {
 	if d.snaps, err = snapshot.OpenFolder(filepath.Join(f.dir, "snapshots")); err != nil {
 		return nil, errors.Join(err, d.store.Close())
 	}
+	if err := d.whole(ctx, f.dir); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
 	logger := slog.New(slog.DiscardHandler)
 	if f.verbose {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -70,6 +72,17 @@ func open(ctx context.Context, f flags, p plant) (*day, error) {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	return d, nil
+}
+
+// whole refuses a ledger that is a copy or an older version of itself: what was
+// sent since, nobody here knows.
+func (d *day) whole(ctx context.Context, dir string) error {
+	id, err := d.store.Identity(ctx)
+	if err != nil || !id.EpochChanged() {
+		return err
+	}
+	return fmt.Errorf("%w: go on with the original folder, or move ledger.db back together with its ledger.db-epoch file; "+
+		"a program of your own calls Client.Recover (nothing was sent from %s)", client.ErrEpochChanged, dir)
 }
 
 func (d *day) close() error { return errors.Join(d.client.Close(), d.store.Close()) }
@@ -103,110 +116,4 @@ func (d *day) prepare(ctx context.Context, list string) error {
 	d.jobs = out.New + out.Known
 	d.bar.line("enqueued %d jobs, %d were there already", out.New, out.Known)
 	return nil
-}
-
-// send works the jobs off, while the first vendor is down for a fifth of them.
-func (d *day) send(ctx context.Context, faults string) error {
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.watch(watching, faults)
-	}()
-	_, err := d.client.Drain(ctx)
-	stop()
-	<-ended
-	if err == nil && ctx.Err() != nil {
-		err = errors.New("interrupted: start it again with the same -dir to go on")
-	}
-	return err
-}
-
-// watch moves the progress bar, and the outage with it.
-func (d *day) watch(ctx context.Context, faults string) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	var out string
-	for {
-		depth, err := d.client.Depth(ctx, campaign)
-		if err == nil {
-			done := d.jobs - int(depth.Open())
-			d.bar.show("sending", done, d.jobs, fmt.Sprintf("%d unknown", depth[idempotency.Unknown]))
-			want := ""
-			if faults != "none" {
-				want = outageAt(float64(int64(d.jobs)-depth[idempotency.Planned])/float64(max(d.jobs, 1)), faults)
-			}
-			if want != out {
-				d.outage(ctx, out, false)
-				d.outage(ctx, want, true)
-				out = want
-			}
-		}
-		select {
-		case <-ctx.Done():
-			d.outage(context.WithoutCancel(ctx), out, false)
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (d *day) outage(ctx context.Context, kind string, on bool) {
-	if kind == "" {
-		return
-	}
-	if err := d.plant.setOutage(ctx, d.caps[0].Vendor, kind, on); err != nil {
-		d.bar.line("outage: %v", err)
-	}
-}
-
-// outageAt says how the first vendor is down at a point of the campaign: for
-// the fifth of it from 40 % to 60 %, in one way or in several.
-func outageAt(share float64, faults string) string {
-	kinds := []string{"error"}
-	if faults == "chaos" {
-		kinds = []string{"partial", "hang", "empty", "refuse", "error"}
-	}
-	if share < 0.4 || share >= 0.6 {
-		return ""
-	}
-	return kinds[min(int((share-0.4)/0.2*float64(len(kinds))), len(kinds)-1)]
-}
-
-// track follows the accepted pieces until each is past the point at which its
-// vendor could still find that it cannot be printed; those that fail so late
-// are sent anew. Vendors print in daily batches, so the clock is moved along:
-// each time to when the status of half of the pieces is due.
-func (d *day) track(ctx context.Context) error {
-	for range 500 {
-		var due []time.Time
-		q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
-		for rec, err := range d.store.Find(ctx, q) {
-			if err != nil {
-				return err
-			}
-			if rec.Status.Stage.Rank() < postproof.StageRendered.Rank() {
-				due = append(due, rec.Due)
-			}
-		}
-		d.bar.show("printing", d.jobs-len(due), d.jobs, "")
-		if len(due) == 0 {
-			d.bar.done()
-			return nil
-		}
-		slices.SortFunc(due, time.Time.Compare)
-		if wait := due[len(due)/2].Sub(d.plant.clock().Now()); wait > 0 {
-			if err := d.plant.advance(ctx, wait); err != nil {
-				return err
-			}
-		}
-		if _, err := d.client.Drain(ctx); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return errors.New("interrupted: start it again with the same -dir to go on")
-		}
-	}
-	return errors.New("some pieces are not printed after many days")
 }

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -26,6 +28,8 @@ type plant interface {
 	adapters() ([]vendors.Adapter, error)
 	clock() postproof.Clock
 	advance(ctx context.Context, d time.Duration) error
+	// follow keeps the campaign's clock and the vendors' together.
+	follow(ctx context.Context) error
 	setOutage(ctx context.Context, vendor, kind string, on bool) error
 	prints(ctx context.Context) (io.Reader, error)
 	stats(ctx context.Context) (vendorsim.Stats, error)
@@ -58,6 +62,9 @@ func startPlant(f flags) (plant, error) {
 	p.sim, err = vendorsim.New(vendorsim.Config{
 		Dir: filepath.Join(f.dir, "vendors"), Clock: p.time, Seed: f.seed, Faults: plan, Lob: vendorsim.LobConfig{TestTracking: true},
 	})
+	if errors.Is(err, syscall.EAGAIN) { // what a taken lock is
+		err = fmt.Errorf("another campaign is at work in %s: wait for its end, or name another -dir (%w)", f.dir, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,17 +84,20 @@ func (p *localPlant) startClock() error {
 	if err == nil {
 		var a vendorsim.Anchor
 		if err := json.Unmarshal(b, &a); err != nil {
-			return fmt.Errorf("%s: %w", p.anchor, err)
+			return fmt.Errorf("%s does not hold the clock of an earlier run (%w): put it back, or name another -dir", p.anchor, err)
 		}
 		p.time = vendorsim.NewClockAt(a)
 		return nil
 	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	p.time = vendorsim.NewClock(theDay(), scale)
-	return p.saveClock()
+	return p.saveClock(p.time.Anchor())
 }
 
-func (p *localPlant) saveClock() error {
-	b, err := json.Marshal(p.time.Anchor())
+func (p *localPlant) saveClock(a vendorsim.Anchor) error {
+	b, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
@@ -112,10 +122,19 @@ func (p *localPlant) adapters() ([]vendors.Adapter, error) {
 
 func (p *localPlant) clock() postproof.Clock { return p.time }
 
+// advance saves the clock before it is moved: after a kill in between, the
+// vendors' time must not run back, or they would forget keys too early.
 func (p *localPlant) advance(_ context.Context, d time.Duration) error {
+	a := p.time.Anchor()
+	a.Now = a.Now.Add(d)
+	if err := p.saveClock(a); err != nil {
+		return err
+	}
 	p.time.Advance(d)
-	return p.saveClock()
+	return nil
 }
+
+func (p *localPlant) follow(context.Context) error { return nil } // there is one clock
 
 func (p *localPlant) setOutage(_ context.Context, vendor, kind string, on bool) error {
 	return p.sim.SetOutage(vendor, vendorsim.Outage(kind), on)

@@ -28,30 +28,41 @@ type remotePlant struct {
 // joinPlant finds the vendors at the URLs. The simulators' clocks are the
 // campaign's: they are set going at its speed, together.
 func joinPlant(ctx context.Context, urls []string) (plant, error) {
-	p := &remotePlant{http: &http.Client{Timeout: 30 * time.Second}}
+	p := &remotePlant{http: &http.Client{Timeout: 30 * time.Second}, time: vendorsim.NewClock(theDay(), scale)}
 	for _, u := range urls {
 		u = strings.TrimRight(strings.TrimSpace(u), "/")
 		var info vendorsim.Info
-		if err := p.call(ctx, http.MethodGet, u+"/_sim/info", nil, &info); err != nil {
-			return nil, fmt.Errorf("-vendors: %w: start one with: go run ./vendors/vendorsim/cmd/vendorsim", err)
+		if err := p.once(ctx, http.MethodGet, u+"/_sim/info", nil, &info); err != nil {
+			return nil, fmt.Errorf("-vendors %s: no simulator answers there; start one with: go run ./vendors/vendorsim/cmd/vendorsim (%w)", u, err)
 		}
 		p.urls, p.info = append(p.urls, u), append(p.info, info)
 	}
-	anchor := vendorsim.NewClock(theDay(), scale).Anchor()
-	if a := p.info[0].Clock.Anchor; a != nil && a.Scale >= scale { // set going by an earlier run
-		anchor = *a
-	}
-	p.time = vendorsim.NewClockAt(anchor)
-	return p, p.setClocks(ctx)
+	return p, p.follow(ctx)
 }
 
-func (p *remotePlant) setClocks(ctx context.Context) error {
+// follow goes on with a simulator's clock that an earlier run set going, or
+// another one is moving, and sets going those that were started anew.
+func (p *remotePlant) follow(ctx context.Context) error {
 	for _, u := range p.urls {
-		if err := p.call(ctx, http.MethodPost, u+"/_sim/clock", map[string]any{"now": p.time.Now(), "scale": scale}, nil); err != nil {
+		var c vendorsim.ClockInfo
+		if err := p.once(ctx, http.MethodGet, u+"/_sim/clock", nil, &c); err != nil {
 			return err
+		}
+		ahead := c.Now.Sub(p.time.Now())
+		switch {
+		case c.Scale == scale && ahead > 0:
+			p.time.Advance(ahead)
+		case c.Scale != scale || ahead < -time.Minute: // half a second of ours
+			if err := p.setClock(ctx, u); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (p *remotePlant) setClock(ctx context.Context, url string) error {
+	return p.call(ctx, http.MethodPost, url+"/_sim/clock", map[string]any{"now": p.time.Now(), "scale": scale}, nil)
 }
 
 func (p *remotePlant) adapters() ([]vendors.Adapter, error) {
@@ -72,7 +83,12 @@ func (p *remotePlant) clock() postproof.Clock { return p.time }
 
 func (p *remotePlant) advance(ctx context.Context, d time.Duration) error {
 	p.time.Advance(d)
-	return p.setClocks(ctx)
+	for _, u := range p.urls {
+		if err := p.setClock(ctx, u); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *remotePlant) setOutage(ctx context.Context, vendor, kind string, on bool) error {
@@ -115,8 +131,23 @@ func (p *remotePlant) close() error {
 	return nil
 }
 
-// call makes one request to a control plane.
-func (p *remotePlant) call(ctx context.Context, method, url string, in, out any) (err error) {
+// call makes a request to a control plane, and waits for a simulator that is
+// being restarted.
+func (p *remotePlant) call(ctx context.Context, method, url string, in, out any) error {
+	for began := time.Now(); ; {
+		err := p.once(ctx, method, url, in, out)
+		if err == nil || ctx.Err() != nil || time.Since(began) > 15*time.Second {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// once makes one request.
+func (p *remotePlant) once(ctx context.Context, method, url string, in, out any) (err error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -141,7 +172,10 @@ func (p *remotePlant) call(ctx context.Context, method, url string, in, out any)
 	case nil:
 		return nil
 	case *bytes.Buffer:
-		_, err = out.ReadFrom(resp.Body)
+		b, err := io.ReadAll(resp.Body)
+		if err == nil { // a repeated call must not add to a torn answer
+			_, err = out.Write(b)
+		}
 		return err
 	default:
 		return json.NewDecoder(resp.Body).Decode(out)
