@@ -29,7 +29,7 @@ var (
 	errURL            = errors.New("retry: Request.URL is not an absolute http or https URL")
 	errRepeat         = errors.New("retry: repeated send of an unrepeatable request prevented")
 	errOver           = errors.New("retry: write after the end of the attempt prevented")
-	errAttemptTimeout = errors.New("retry: attempt timed out")
+	errAttemptTimeout = attemptTimeout{}
 	errUnreadable     = errors.New("retry: answer could not be read to its end")
 	errTooLarge       = errors.New("retry: answer is larger than MaxResponseBytes")
 	errRedirect       = errors.New("retry: redirects are not followed")
@@ -184,3 +184,11 @@ func isHopeless(err error) bool {
 	_, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok
 }
+
+// attemptTimeout is the cause of an attempt's own end. That it calls itself a
+// timeout tells a breaker between sender and transport that the vendor was too
+// slow, and not that the caller gave up.
+type attemptTimeout struct{}
+
+func (attemptTimeout) Error() string { return "retry: attempt timed out" }
+func (attemptTimeout) Timeout() bool { return true }
