@@ -69,7 +69,8 @@ func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.R
 			}
 		}
 	}
-	if first == nil {
+	if first == nil || (first.Dead && !found.Complete) {
+		// None is proof of nothing, and neither is a dead one in half a list.
 		return nil, &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.Unknown, Vendor: Name, Op: string(postproof.OpSubmit),
 			HTTPStatus: http.StatusConflict, RetryAfter: postproof.RetryAfterOf(err), Err: &vendors.DuplicateError{Ref: ref, Err: err},

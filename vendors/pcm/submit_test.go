@@ -130,6 +130,21 @@ func TestDuplicatePrefersTheLiving(t *testing.T) {
 	}
 }
 
+// A dead order in half a list does not say that no live one is in the other.
+func TestDuplicateInHalfAListIsUnknown(t *testing.T) {
+	t.Parallel()
+	dead := strings.NewReplacer("Processing", "Canceled", "222", "221").Replace(order)
+	s := &server{answers: map[string][]answer{
+		"POST /order/postcard": {{409, dup}},
+		"GET /order":           {{200, `{"results":[` + dead + `],"pagination":{"page":1,"totalPages":1,"totalResults":2}}`}},
+		"GET /batch/111":       {{200, mailing}}, "GET /order/221/recipients": {{200, ours}},
+	}}
+	_, err := submit(t, newAdapter(t), s.doer())
+	if _, ok := errors.AsType[*vendors.DuplicateError](err); !ok || postproof.DeliveryOf(err) != postproof.Unknown {
+		t.Errorf("%v, want a duplicate (unknown)", err)
+	}
+}
+
 func TestLoginFailuresSendNothing(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
