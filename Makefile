@@ -43,6 +43,10 @@ test: ## run all tests, with the race detector where there is a C compiler
 		(cd "$$m" && GOWORK=off go test $$race $(TESTFLAGS) ./...); \
 	done
 
+.PHONY: mutation
+mutation: ## break each rule in turn and require that a test notices
+	GOWORK=off go run ./internal/mutation
+
 .PHONY: lint
 lint: ## run the linters and the format check on every module
 	@set -e; for m in $(MODULES); do \
