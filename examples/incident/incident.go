@@ -32,7 +32,7 @@ const (
 	takesOrders = time.Minute
 	// attempt is when a request has timed out: half a real second at the
 	// default scale, which a busy machine may need.
-	attempt = 2 * time.Minute
+	attempt = time.Minute
 )
 
 // incident is the client, its ledger and its vendors.

@@ -1,17 +1,17 @@
 // Incident is an outage, from the first timeout to the proof: 2,400 postcards
 // are queued when the first vendor's endpoint stops answering. It goes on taking
-// orders for a minute, which is the worst kind of outage, then does nothing for
-// half an hour. The client opens the vendor's breaker and sends through a second
-// vendor, whose contract allows 50 orders a minute. Time runs 240 times as fast.
+// orders for a minute, which is the worst kind of outage, then does nothing until
+// minute 20. The client opens the vendor's breaker and sends through a second
+// vendor, whose contract allows 80 orders a minute. Time runs 120 times as fast.
 //
 //	go run ./examples/incident
-//	go run ./examples/incident -jobs 600 -outage 10m
+//	go run ./examples/incident -outage 45m -rate 40
 //
 // What to look for:
 //
 //   - what an operator sees while it lasts: the breakers, and the queue by state.
 //     The unknown jobs are those that the first vendor may have. They wait for
-//     it, and go nowhere else, although the second vendor has room.
+//     it, while the second vendor takes those that were never sent.
 //   - the recovery timeline against the targets: 60 % within an hour, all within
 //     a day. Its times are those of the ledger's history.
 //   - the first vendor's repeats recognized: pieces that it had taken without
@@ -49,9 +49,9 @@ type scenario struct {
 func main() {
 	var s scenario
 	flag.IntVar(&s.jobs, "jobs", 2400, "how many jobs are queued")
-	flag.DurationVar(&s.outage, "outage", 30*time.Minute, "how long the first vendor is out")
-	flag.IntVar(&s.perMinute, "rate", 50, "how many orders a minute the second vendor takes")
-	flag.Float64Var(&s.scale, "scale", 240, "how many seconds of the incident pass in a real one")
+	flag.DurationVar(&s.outage, "outage", 20*time.Minute, "how long the first vendor is out")
+	flag.IntVar(&s.perMinute, "rate", 80, "how many orders a minute the second vendor takes")
+	flag.Float64Var(&s.scale, "scale", 120, "how many seconds of the incident pass in a real one")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -16,9 +16,9 @@ import (
 
 func TestIncident(t *testing.T) {
 	t.Parallel()
-	const jobs = 240
+	const jobs, perMinute = 240, 10
 	var out bytes.Buffer
-	r, err := run(t.Context(), scenario{jobs: jobs, outage: 8 * time.Minute, perMinute: 10, scale: 120}, &out)
+	r, err := run(t.Context(), scenario{jobs: jobs, outage: 8 * time.Minute, perMinute: perMinute, scale: 120}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestIncident(t *testing.T) {
 		t.Errorf("verdict: %v\n%s", err, out.String())
 	}
 	if r.paper.Printed != jobs || r.paper.PrintedTwice != 0 || r.paper.Lost != 0 || r.paper.Voided != 0 {
-		t.Errorf("on paper: %+v, want %d pieces, each once", r.paper, jobs)
+		t.Errorf("printed %d, twice %d, lost %d, voided %d; want %d, each once", r.paper.Printed, r.paper.PrintedTwice, r.paper.Lost, r.paper.Voided, jobs)
 	}
 	if r.replayed != jobs || r.replayedNew != 0 || r.replaySent != 0 {
 		t.Errorf("replay: %d jobs, %d new, %d sent; want %d, 0, 0", r.replayed, r.replayedNew, r.replaySent, jobs)
@@ -45,6 +45,9 @@ func TestIncident(t *testing.T) {
 	}
 	if l.detected < attempt || l.opened < l.detected || l.failover < l.opened || l.back < 8*time.Minute {
 		t.Errorf("detected %s, opened %s, failover %s, back %s: out of order", l.detected, l.opened, l.failover, l.back)
+	}
+	if all, ok := l.recovered(100); !ok || float64(second) > 1+perMinute*(all-l.failover).Minutes() {
+		t.Errorf("pcm took %d orders from %s to %s: more than %d a minute", second, l.failover, all, perMinute)
 	}
 	for _, want := range []string{"unknown ", "its breaker is open", "60 % recovered, target +1:00:00: met", "240 of 240, printed twice 0, lost 0"} {
 		if !strings.Contains(out.String(), want) {
