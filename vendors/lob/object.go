@@ -10,48 +10,27 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
-// object is a piece as Lob shows it. Only id and object must be there: a new
-// form of any other field must not turn an acceptance into a doubt, so each
-// is read by itself and skipped when it is not understood.
-type object map[string]json.RawMessage
-
-func parseObject(raw []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
-		return nil, errAnswer
-	}
-	return o, nil
-}
-
-func value[T any](o object, name string) T {
-	var v, zero T
-	if json.Unmarshal(o[name], &v) != nil {
-		return zero
-	}
-	return v
-}
-
 // parseOrder reads a piece of the product wanted.
 func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
 	o, err := parseObject(raw)
 	if err != nil {
 		return nil, err
 	}
-	id := value[string](o, "id")
-	if p, ok := productOf(id); !ok || p != want || value[string](o, "object") != want.object {
+	id := o.text("id")
+	if p, ok := productOf(id); !ok || p != want || o.text("object") != want.object {
 		return nil, errAnswer
 	}
-	meta := value[map[string]string](o, "metadata")
+	meta := o.texts("metadata")
 	order := &vendors.Order{
 		Receipt: postproof.Receipt{
 			Vendor: Name, VendorID: id,
 			Ref:              refOf(meta),
-			TrackingID:       token(value[string](o, "tracking_number")),
-			ExpectedDelivery: parseTime(value[string](o, "expected_delivery_date")),
-			ProofURL:         value[string](o, "url"),
-			AcceptedAt:       parseTime(value[string](o, "date_created")),
+			TrackingID:       token(o.text("tracking_number")),
+			ExpectedDelivery: parseTime(o.text("expected_delivery_date")),
+			ProofURL:         o.text("url"),
+			AcceptedAt:       parseTime(o.text("date_created")),
 		},
-		Mode:  modeField(value[string](o, "mode")),
+		Mode:  modeField(o.text("mode")),
 		Facts: factsOf(want, o, meta, caps),
 		Raw:   raw,
 	}
@@ -59,8 +38,8 @@ func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendor
 	return order, nil
 }
 
-func refOf(meta map[string]string) postproof.Ref {
-	if ref := postproof.Ref(meta[metaRef]); ref.Valid() {
+func refOf(meta object) postproof.Ref {
+	if ref := postproof.Ref(meta.text(metaRef)); ref.Valid() {
 		return ref
 	}
 	return ""
@@ -77,23 +56,23 @@ func modeField(s string) postproof.Mode {
 // factsOf reads what the piece is. Lob corrects addresses, ZIP codes included,
 // so the postal code says something only where our own digest, which covers
 // the whole address, is missing.
-func factsOf(p product, o object, meta map[string]string, caps *postproof.Capabilities) vendors.Facts {
-	f := vendors.Facts{Kind: p.kind, Content: token(meta[metaContent])}
-	if size, ok := sizeOf(caps, p.kind, value[string](o, "size")); ok {
+func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Facts {
+	f := vendors.Facts{Kind: p.kind, Content: token(meta.text(metaContent))}
+	if size, ok := sizeOf(caps, p.kind, o.text("size")); ok {
 		f.Size = vendors.SizeFact(size)
 	}
-	switch value[string](o, "mail_type") {
+	switch o.text("mail_type") {
 	case "usps_first_class":
 		f.Class = postproof.FirstClass
 	case "usps_standard":
 		f.Class = postproof.Marketing
 	}
-	if extra := value[string](o, "extra_service"); extra != "" {
+	if extra := o.text("extra_service"); extra != "" {
 		f.Class = postproof.MailClass(extra)
 	}
-	to := value[object](o, "to")
-	if f.Content == "" && !value[bool](to, "recipient_moved") {
-		f.PostalCode = vendors.PostalFact(value[string](to, "address_zip"))
+	to := o.object("to")
+	if f.Content == "" && !to.flag("recipient_moved") {
+		f.PostalCode = vendors.PostalFact(to.text("address_zip"))
 	}
 	return f
 }
@@ -113,7 +92,7 @@ func parseDeletion(id string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if value[string](o, "id") != id || !value[bool](o, "deleted") {
+	if o.text("id") != id || !o.flag("deleted") {
 		return errAnswer
 	}
 	return nil
@@ -136,10 +115,10 @@ func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, e
 		return nil, err
 	}
 	data := value[[]json.RawMessage](o, "data")
-	if value[string](o, "object") != "list" || data == nil {
+	if o.text("object") != "list" || data == nil {
 		return nil, errAnswer
 	}
-	if _, stated := o["count"]; stated {
+	if o.raw("count") != nil {
 		if n := value[*int](o, "count"); n == nil || *n != len(data) {
 			return nil, errAnswer
 		}
@@ -153,11 +132,11 @@ func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, e
 		p.orders = append(p.orders, order)
 	}
 	// null, absent and "" mean the last page; anything else must be understood.
-	next := o["next_url"]
+	next := o.raw("next_url")
 	if s := strings.TrimSpace(string(next)); s == "" || s == "null" || s == `""` {
 		return p, nil
 	}
-	if p.next = cursor(value[string](o, "next_url")); p.next == "" {
+	if p.next = cursor(o.text("next_url")); p.next == "" {
 		return nil, errCursor
 	}
 	return p, nil

@@ -55,7 +55,7 @@ func TestPostalCodeCountsOnlyWithoutADigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := factsOf(postcardProduct(), o, value[map[string]string](o, "metadata"), capabilities()).PostalCode; got != want {
+		if got := factsOf(postcardProduct(), o, o.texts("metadata"), capabilities()).PostalCode; got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}

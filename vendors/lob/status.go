@@ -29,9 +29,9 @@ type trackingEvent struct {
 // The latest scan rules; without scans the render status, which says nothing
 // about the mail.
 func statusOf(o object) (status postproof.Status, dead bool) {
-	created := parseTime(value[string](o, "date_created"))
-	modified := parseTime(value[string](o, "date_modified"))
-	if value[bool](o, "deleted") {
+	created := parseTime(o.text("date_created"))
+	modified := parseTime(o.text("date_modified"))
+	if o.flag("deleted") {
 		return postproof.Status{
 			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: modified,
 		}, true
@@ -41,7 +41,7 @@ func statusOf(o object) (status postproof.Status, dead bool) {
 		status.VendorTime = at
 		return status, false
 	}
-	status = postproof.Status{Confidence: postproof.Reported, Raw: token(value[string](o, "status"))}
+	status = postproof.Status{Confidence: postproof.Reported, Raw: token(o.text("status"))}
 	switch status.Raw {
 	case statusFailed:
 		status.Stage, status.VendorTime, status.Reason = postproof.StageFailed, modified, failureReason(o)
