@@ -177,6 +177,17 @@ func TestRule04ExpiryWakesAReconcilerNeverASender(t *testing.T) {
 	l.next(idempotency.DoLookUp)
 	l.lease()
 	l.refused(2, l.intent("ref"))
+
+	l = newLife(t, "list")
+	l.send("list")
+	l.do(l.answered("list", postproof.NotSent, postproof.CodeUnavailable))
+	l.send("list") // what the first send came to says nothing about this one
+	l.wait(leaseFor)
+	l.do(idempotency.Expire{})
+	l.state(idempotency.Unknown)
+	if got := l.r.Submissions[0].Join; got != postproof.Unknown {
+		t.Errorf("join %s, want unknown", got)
+	}
 }
 
 func TestRule05CompareAndSet(t *testing.T) {
@@ -427,6 +438,18 @@ func TestRule12AChangedEpochStopsSubmissions(t *testing.T) {
 	l.refused(12, idempotency.Observe{Vendor: "key", Ref: exampleRef(9), Sighting: see("id", postproof.StageMailed)})
 	l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(2), Sighting: see("id", postproof.StageMailed)})
 	l.state(idempotency.Accepted)
+}
+
+func TestRule12WhatWasFoundOutBeforeIsDoubted(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "list")
+	l.lose("list")
+	l.wait(settleFor)
+	l.do(l.missed("list", 1))
+	l.do(idempotency.Suspect{})
+	l.wait(settleFor)
+	l.do(l.missed("list", 1)) // the first that counts
+	l.state(idempotency.Unknown)
 }
 
 func TestRule13CancelIsADurableWish(t *testing.T) {
