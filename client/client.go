@@ -44,8 +44,9 @@ type Client struct {
 	spooled  *spool
 	spooling sync.Mutex // held while spooled answers are applied
 	wake     chan struct{}
-	// congested: a job was put off because its vendor takes none for now.
-	congested atomic.Bool
+	// congested counts jobs that were put off because their vendor takes none
+	// for now, since the last pause.
+	congested atomic.Int64
 	checked   settingsCache
 	closing   sync.Once
 }

@@ -181,7 +181,7 @@ func (w *work) passable(v *vendor, now time.Time) fit {
 		}
 		return fit{as: later, reason: "its breaker is open: " + string(b.Reason), until: until}
 	case b.Phase == breaker.HalfOpen && b.Probes > 0:
-		return fit{as: later, reason: "its breaker is being probed", until: now.Add(time.Second)}
+		return fit{as: later, reason: "its breaker is being probed", until: now.Add(15 * time.Second)}
 	}
 	return fit{}
 }

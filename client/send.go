@@ -61,7 +61,7 @@ func (w *work) noVendor(ctx context.Context, r routing) error {
 // waitFor puts a job off until a vendor may be tried. The history tells why
 // only once: an outage of a day must not fill the ledger.
 func (w *work) waitFor(ctx context.Context, r routing) error {
-	w.c.congested.Store(true)
+	w.c.congested.Add(1)
 	until := r.waitsFor.staggered(r.until)
 	if w.rec.State == idempotency.Planned && w.rec.Due.After(until) && w.rec.Lease == (idempotency.Lease{}) {
 		return nil // it waits for longer than that already
@@ -200,7 +200,7 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
-		w.c.congested.Store(true)
+		w.c.congested.Add(1)
 		return w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
 	}
 	s, body, err := w.submission(ctx, v, sub.Generation)

@@ -138,8 +138,9 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			c.idle(ctx)
 		default:
 			failures = 0
-			if c.congested.Swap(false) {
+			if c.congested.Load() >= int64(c.concurrency) {
 				// Jobs are put off as fast as they are claimed: no reason to hurry.
+				c.congested.Store(0)
 				c.pause(ctx, min(c.poll, 50*time.Millisecond))
 			}
 		}
