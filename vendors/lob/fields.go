@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -34,25 +35,37 @@ func appendJSON(dst []byte, fields []field) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		name, err := marshal(f.name)
-		if err != nil {
+		var err error
+		if dst, err = appendValue(dst, f.name); err != nil {
 			return nil, err
 		}
-		dst = append(append(dst, name...), ':')
+		dst = append(dst, ':')
 		if inner, ok := f.value.([]field); ok {
 			if dst, err = appendJSON(dst, inner); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		value, err := marshal(f.value)
-		if err != nil {
+		if dst, err = appendValue(dst, f.value); err != nil {
 			return nil, fmt.Errorf("field %s: %w", f.name, err)
 		}
-		dst = append(dst, value...)
 	}
 	return append(dst, '}'), nil
 }
+
+// appendValue appends the bytes of marshal, which most strings do not need:
+// they stand for themselves.
+func appendValue(dst []byte, v any) ([]byte, error) {
+	if s, ok := v.(string); ok && !strings.ContainsFunc(s, mustEscape) {
+		return append(append(append(dst, '"'), s...), '"'), nil
+	}
+	raw, err := marshal(v)
+	return append(dst, raw...), err
+}
+
+// mustEscape reports more than JSON asks for: all but printable ASCII is left
+// to encoding/json.
+func mustEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
 // marshal leaves markup readable: json.Marshal escapes < and >.
 func marshal(v any) ([]byte, error) {
