@@ -29,7 +29,7 @@ var (
 	errURL            = errors.New("retry: Request.URL is not an absolute http or https URL")
 	errRepeat         = errors.New("retry: repeated send of an unrepeatable request prevented")
 	errOver           = errors.New("retry: write after the end of the attempt prevented")
-	errAttemptTimeout = attemptTimeout{}
+	errAttemptTimeout = attemptTimeoutError{}
 	errUnreadable     = errors.New("retry: answer could not be read to its end")
 	errTooLarge       = errors.New("retry: answer is larger than MaxResponseBytes")
 	errRedirect       = errors.New("retry: redirects are not followed")
@@ -185,10 +185,13 @@ func isHopeless(err error) bool {
 	return ok
 }
 
-// attemptTimeout is the cause of an attempt's own end. That it calls itself a
-// timeout tells a breaker between sender and transport that the vendor was too
-// slow, and not that the caller gave up.
-type attemptTimeout struct{}
+// attemptTimeoutError is the cause of an attempt's own end. That it calls
+// itself a timeout tells a breaker between sender and transport that the
+// vendor was too slow, and not that the caller gave up.
+type attemptTimeoutError struct{}
 
-func (attemptTimeout) Error() string { return "retry: attempt timed out" }
-func (attemptTimeout) Timeout() bool { return true }
+// Error implements error.
+func (attemptTimeoutError) Error() string { return "retry: attempt timed out" }
+
+// Timeout reports that it is a timeout, as [net.Error] does.
+func (attemptTimeoutError) Timeout() bool { return true }

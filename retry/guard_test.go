@@ -239,3 +239,55 @@ func TestBadCertificateIsNotRepeated(t *testing.T) {
 		t.Errorf("got %v, stop %v after %d attempts: %v", e.Delivery, detail.Stop, len(detail.Attempts), err)
 	}
 }
+
+// ownClock is the bubble's time, by way of a clock that is not the system's.
+type ownClock struct{ postproof.Clock }
+
+// A breaker between sender and transport sees the request's context only: the
+// end of an attempt has to look like a timeout there, the caller's must not.
+func TestAttemptEndsAsATimeout(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		clock    postproof.Clock
+		deadline time.Duration // the caller's
+		timeout  bool
+		elapsed  time.Duration
+	}{
+		"attempt, system clock": {postproof.SystemClock(), time.Hour, true, time.Minute},
+		"attempt, another one":  {ownClock{postproof.SystemClock()}, time.Hour, true, time.Minute},
+		"caller, system clock":  {postproof.SystemClock(), time.Second, false, time.Second},
+		"caller, another one":   {ownClock{postproof.SystemClock()}, time.Second, false, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var cause error
+				s := newSenderOn(t, retry.Config{
+					Clock: tt.clock, AttemptTimeout: time.Minute,
+					Transport: &wrapper{f: func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+						<-req.Context().Done()
+						cause = context.Cause(req.Context())
+						return nil, req.Context().Err()
+					}},
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
+				defer cancel()
+				start := time.Now()
+				resp, err := s.Do(ctx, post(postproof.RepeatNever))
+				if e, _ := failed(t, resp, err); e.Code != postproof.CodeDeadlineExceeded || time.Since(start) != tt.elapsed {
+					t.Errorf("got %v after %v, want deadline_exceeded after %v", e.Code, time.Since(start), tt.elapsed)
+				}
+				// The plain error of the context is a timeout, too; what counts is
+				// that it is told from the attempt's.
+				end, ok := errors.AsType[interface {
+					error
+					Timeout() bool
+				}](cause)
+				own := ok && end.Timeout() && !errors.Is(cause, context.DeadlineExceeded)
+				if own != tt.timeout {
+					t.Errorf("the context's cause is %v: the attempt's timeout %t, want %t", cause, own, tt.timeout)
+				}
+			})
+		})
+	}
+}

@@ -79,6 +79,10 @@ func TestHiddenResend(t *testing.T) {
 					if e.Delivery != postproof.Unknown || detail.Sends != 1 {
 						t.Errorf("got %v, %d sends; want unknown, 1", e.Delivery, detail.Sends)
 					}
+					// The gate would stop it; net/http should not even try.
+					if dials, _ := v.conns(); dials != 1 {
+						t.Errorf("%d connections made, want 1: net/http tried again", dials)
+					}
 					return
 				}
 				if err != nil {
