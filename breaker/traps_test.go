@@ -144,6 +144,18 @@ func TestConsecutiveKnowsNoWindow(t *testing.T) {
 	wantPhase(t, set, breaker.Open, breaker.ReasonConsecutive)
 }
 
+// One success in between shows a vendor that works.
+func TestSuccessEndsTheRow(t *testing.T) {
+	t.Parallel()
+	set := newSet(t, breaker.Config{Clock: newManualClock(), MinCalls: 100})
+	report(t, set, 4, failure())
+	report(t, set, 1, success())
+	report(t, set, 4, failure())
+	wantPhase(t, set, breaker.Closed, "")
+	report(t, set, 1, failure())
+	wantPhase(t, set, breaker.Open, breaker.ReasonConsecutive)
+}
+
 // A slow answer opens the breaker although gobreaker asks its rule on
 // failures only.
 func TestSlowSuccessesOpen(t *testing.T) {
