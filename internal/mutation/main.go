@@ -29,7 +29,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger())
+	return slices.Concat(ledger(), sender(), circuits())
 }
 
 func main() {
