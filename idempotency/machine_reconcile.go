@@ -44,40 +44,6 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 	return nil
 }
 
-// twin deals with a second order under one reference: while the first one is
-// alive the second is an incident, and its end is not the end of the first.
-// It reports whether there is nothing more to do.
-func (t *transition) twin(s *Submission, o Sighting) bool {
-	id := o.Receipt.VendorID
-	if id == "" || s.VendorID == "" || id == s.VendorID {
-		return false
-	}
-	if s.Join != postproof.Accepted || s.Fate != "" {
-		if o.Alive { // the first is dead, or was never seen alive
-			s.VendorID = id
-		}
-		return false
-	}
-	switch {
-	case o.Alive && s.Twin != id:
-		s.Twin = id
-		t.noteSub("twice_at_vendor", s, "two pieces are alive under one reference").VendorID = id
-	case !o.Alive && s.Twin == id:
-		s.Twin = ""
-		t.noteSub("twin_dead", s, string(o.Status.Stage)).VendorID = id
-	}
-	return true
-}
-
-// outdated reports whether a sighting is a callback from before the death that
-// the vendor itself told of: callbacks come in any order. Production of a piece
-// that is dead, though, is news, and so is another piece.
-func outdated(s *Submission, o Sighting) bool {
-	another := o.Receipt.VendorID != "" && s.VendorID != "" && o.Receipt.VendorID != s.VendorID
-	return (s.Fate == FateFailed || s.Fate == FateCancelled) && !another && o.Status.Source == postproof.SourceCallback &&
-		o.Status.Stage.Rank() < postproof.StageInProduction.Rank()
-}
-
 // counts reports whether the receipt is of the submission.
 func (t *transition) counts(s *Submission) bool {
 	return t.r.Receipt.Vendor == s.Vendor && t.r.Receipt.Ref == s.Ref
@@ -217,35 +183,6 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 	}
 }
 
-// noPaper reports whether a stage says that nothing will be mailed.
-func noPaper(s postproof.Stage) bool {
-	return s == postproof.StageFailed || s == postproof.StageCancelled
-}
-
-// surviving goes on with the other of two pieces under one reference, after the
-// first one died.
-func (t *transition) surviving(s *Submission) {
-	t.noteSub("dead", s, "its twin is alive").Delivery = 0
-	s.VendorID, s.Twin = s.Twin, ""
-	if t.counts(s) {
-		t.r.Receipt.VendorID = s.VendorID
-		t.r.Status = postproof.Status{}
-		t.status(postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourcePoll, Confidence: postproof.Reported})
-	}
-}
-
-// contradiction keeps a vendor's word that there is no paper, after it said
-// that the piece was mailed, from starting another one.
-func (t *transition) contradiction(s *Submission, o Sighting) {
-	if t.r.State == Held && t.r.Hold.Reason == HoldContradiction {
-		return
-	}
-	t.noteSub("contradiction", s, string(o.Status.Stage)+" after "+string(t.r.Status.Stage))
-	if t.r.State != Done {
-		t.hold(HoldContradiction, s.Vendor+" says that there is no paper, after it said that the piece was mailed")
-	}
-}
-
 // afterDeath goes on after a submission was proven dead: to a piece that
 // another vendor turned out to have, to what is still unknown, to cancelled,
 // or to the next generation.
@@ -292,31 +229,6 @@ func (t *transition) nextGeneration() {
 	t.r.Generation++
 	t.ready()
 	t.note("next_generation", "")
-}
-
-// late records that a piece turned up where it was thought absent while
-// another vendor has, or may have, the job.
-func (t *transition) late(s *Submission) {
-	if s.Late == LatePrinted || s.Late == LateSeen {
-		return
-	}
-	s.Late = LateSeen
-	if t.r.State == Done {
-		t.enter(Accepted)
-	}
-	if t.r.State == Accepted {
-		t.settle()
-	}
-	t.noteSub("late_arrival", s, "")
-}
-
-// watch follows a vendor for a late arrival: by look-ups where it can be asked,
-// else by its callbacks alone.
-func (t *transition) watch(s *Submission) {
-	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
-	if c := t.m.caps(s.Vendor); c != nil && c.Lookup.ByRef {
-		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
-	}
 }
 
 // lookedUp applies the answer to a look-up by reference. Absence takes two
