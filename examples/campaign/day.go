@@ -81,8 +81,8 @@ func (d *day) whole(ctx context.Context, dir string) error {
 	if err != nil || !id.EpochChanged() {
 		return err
 	}
-	return fmt.Errorf("%w: go on with the original folder, or move ledger.db back together with its ledger.db-epoch file; "+
-		"a program of your own calls Client.Recover (nothing was sent from %s)", client.ErrEpochChanged, dir)
+	return fmt.Errorf("%s holds a copy or an older version of a ledger, and nothing was sent from it: go on with the original folder, "+
+		"or put ledger.db back together with its ledger.db-epoch; a program of your own calls Client.Recover (%w)", dir, client.ErrEpochChanged)
 }
 
 func (d *day) close() error { return errors.Join(d.client.Close(), d.store.Close()) }
@@ -90,11 +90,21 @@ func (d *day) close() error { return errors.Join(d.client.Close(), d.store.Close
 // prepare freezes the list and enqueues its jobs. Both may have been done by a
 // run that was killed: doing them again changes nothing.
 func (d *day) prepare(ctx context.Context, list string) error {
-	var err error
-	d.snap, err = snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{
-		Campaign: campaign, Source: "addresses-us.csv", DefaultName: "Current Resident", Vendors: d.caps, Store: d.snaps, Clock: d.plant.clock(),
-	})
+	// In memory first: a folder keeps the one list that it was begun with.
+	draft, err := d.take(ctx, list, snapshot.NewMemory())
 	if err != nil {
+		return err
+	}
+	for id, err := range d.snaps.List(ctx) {
+		if err != nil {
+			return err
+		}
+		if id != draft.ID() {
+			return fmt.Errorf("the folder belongs to a campaign with another list (snapshot %.12s, not %.12s): "+
+				"give the list that it was begun with, or name another -dir", id, draft.ID())
+		}
+	}
+	if d.snap, err = d.take(ctx, list, d.snaps); err != nil {
 		return err
 	}
 	n := d.snap.Counts()
@@ -116,4 +126,10 @@ func (d *day) prepare(ctx context.Context, list string) error {
 	d.jobs = out.New + out.Known
 	d.bar.line("enqueued %d jobs, %d were there already", out.New, out.Known)
 	return nil
+}
+
+func (d *day) take(ctx context.Context, list string, store snapshot.Store) (*snapshot.Snapshot, error) {
+	return snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{
+		Campaign: campaign, Source: "addresses-us.csv", DefaultName: "Current Resident", Vendors: d.caps, Store: store, Clock: d.plant.clock(),
+	})
 }

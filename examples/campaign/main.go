@@ -15,6 +15,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -25,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/postproof/postproof/internal/verify"
 )
 
 //go:embed addresses-us.csv
@@ -71,13 +74,12 @@ func run(ctx context.Context, f flags) (ok bool, err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(f.dir)) }()
 	}
-	list := addresses
-	if f.csv != "" {
-		b, err := os.ReadFile(f.csv)
-		if err != nil {
-			return false, err
-		}
-		list = string(b)
+	if err := os.MkdirAll(f.dir, 0o750); err != nil {
+		return false, fmt.Errorf("-dir: want a folder that can be written: %w", err)
+	}
+	list, err := readList(f.csv)
+	if err != nil {
+		return false, err
 	}
 	var p plant
 	if f.vendors == "" {
@@ -114,6 +116,23 @@ func run(ctx context.Context, f flags) (ok bool, err error) {
 		report.printJSON(os.Stdout)
 	}
 	return report.kept(), nil
+}
+
+// readList returns the list of contacts. One that the vendors' print logs could
+// not be compared with at the end is refused before anything is sent.
+func readList(path string) (string, error) {
+	if path == "" {
+		return addresses, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("-csv: %w", err)
+	}
+	if _, err := verify.Campaign(bytes.NewReader(b), strings.NewReader("")); err != nil {
+		return "", fmt.Errorf("-csv %s: want a header with contact_id, address_line1, address_line2, city, state and postal_code, "+
+			"and as many fields in each row: %w", path, err)
+	}
+	return string(b), nil
 }
 
 // scale is how many seconds of the campaign pass in a real one.

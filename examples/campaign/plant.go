@@ -24,7 +24,7 @@ import (
 
 // plant is where the mail is printed: simulators in this process, or in
 // another.
-type plant interface {
+type plant interface { //nolint:interfacebloat // two implementations, both here
 	adapters() ([]vendors.Adapter, error)
 	clock() postproof.Clock
 	advance(ctx context.Context, d time.Duration) error
@@ -48,9 +48,6 @@ type localPlant struct {
 
 func startPlant(f flags) (plant, error) {
 	p := &localPlant{anchor: filepath.Join(f.dir, "clock.json")}
-	if err := os.MkdirAll(f.dir, 0o750); err != nil {
-		return nil, err
-	}
 	if err := p.startClock(); err != nil {
 		return nil, err
 	}

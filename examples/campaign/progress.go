@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -27,8 +28,8 @@ func (p *progress) line(format string, args ...any) {
 func (p *progress) show(what string, done, total int, extra string) {
 	percent := 100 * done / max(total, 1)
 	if !p.terminal {
-		if step := percent / 20; what+fmt.Sprint(step) != p.shown {
-			p.shown = what + fmt.Sprint(step)
+		if step := what + strconv.Itoa(percent/20); step != p.shown {
+			p.shown = step
 			fmt.Fprintf(p.out, "%s: %d of %d\n", what, done, total)
 		}
 		return

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -23,20 +24,26 @@ type remotePlant struct {
 	urls []string
 	info []vendorsim.Info
 	time *vendorsim.Clock
+	// patience is how long a simulator may be away: one that is restarted comes
+	// back.
+	patience time.Duration
 }
 
 // joinPlant finds the vendors at the URLs. The simulators' clocks are the
 // campaign's: they are set going at its speed, together.
 func joinPlant(ctx context.Context, urls []string) (plant, error) {
-	p := &remotePlant{http: &http.Client{Timeout: 30 * time.Second}, time: vendorsim.NewClock(theDay(), scale)}
+	p := &remotePlant{
+		http: &http.Client{Timeout: 30 * time.Second}, time: vendorsim.NewClock(theDay(), scale), patience: 2 * time.Second,
+	}
 	for _, u := range urls {
 		u = strings.TrimRight(strings.TrimSpace(u), "/")
 		var info vendorsim.Info
-		if err := p.once(ctx, http.MethodGet, u+"/_sim/info", nil, &info); err != nil {
+		if err := p.call(ctx, http.MethodGet, u+"/_sim/info", nil, &info); err != nil {
 			return nil, fmt.Errorf("-vendors %s: no simulator answers there; start one with: go run ./vendors/vendorsim/cmd/vendorsim (%w)", u, err)
 		}
 		p.urls, p.info = append(p.urls, u), append(p.info, info)
 	}
+	p.patience = 15 * time.Second
 	return p, p.follow(ctx)
 }
 
@@ -45,7 +52,7 @@ func joinPlant(ctx context.Context, urls []string) (plant, error) {
 func (p *remotePlant) follow(ctx context.Context) error {
 	for _, u := range p.urls {
 		var c vendorsim.ClockInfo
-		if err := p.once(ctx, http.MethodGet, u+"/_sim/clock", nil, &c); err != nil {
+		if err := p.call(ctx, http.MethodGet, u+"/_sim/clock", nil, &c); err != nil {
 			return err
 		}
 		ahead := c.Now.Sub(p.time.Now())
@@ -119,9 +126,7 @@ func (p *remotePlant) stats(ctx context.Context) (vendorsim.Stats, error) {
 		if err := p.call(ctx, http.MethodGet, u+"/_sim/stats", nil, &s); err != nil {
 			return out, err
 		}
-		for name, v := range s.Vendors {
-			out.Vendors[name] = v
-		}
+		maps.Copy(out.Vendors, s.Vendors)
 	}
 	return out, nil
 }
@@ -131,12 +136,11 @@ func (p *remotePlant) close() error {
 	return nil
 }
 
-// call makes a request to a control plane, and waits for a simulator that is
-// being restarted.
+// call makes a request to a control plane, as long as patience lasts.
 func (p *remotePlant) call(ctx context.Context, method, url string, in, out any) error {
 	for began := time.Now(); ; {
 		err := p.once(ctx, method, url, in, out)
-		if err == nil || ctx.Err() != nil || time.Since(began) > 15*time.Second {
+		if err == nil || ctx.Err() != nil || time.Since(began) > p.patience {
 			return err
 		}
 		select {

@@ -10,13 +10,20 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
 // errInterrupted is what a run ends with that was told to stop.
-var errInterrupted = errors.New("interrupted: start it again with the same -dir to go on") //nolint:gochecknoglobals // a sentinel
+var errInterrupted = errors.New("interrupted: start it again with the same -dir to go on")
 
 // send works the jobs off, while the first vendor is down for a fifth of them.
 func (d *day) send(ctx context.Context, faults string) error {
+	// A run that was killed may have left its outage to simulators that go on.
+	for _, kind := range vendorsim.Outages() {
+		if err := d.plant.setOutage(ctx, d.caps[0].Vendor, string(kind), false); err != nil {
+			return err
+		}
+	}
 	w := &watch{day: d, faults: faults}
 	defer w.end(ctx)
 	return w.drain(ctx, "sending")
