@@ -28,6 +28,8 @@ type batch struct {
 	depth    map[group]int64
 
 	newRefs, newPieces, newEntries, args []any
+	ids                                  []idempotency.ID
+	wanted                               []string
 }
 
 // head is the changing part of the ledger's row.
@@ -35,13 +37,12 @@ type head struct{ commits, base, newest, lastRecord, lastEntry int64 }
 
 // place is a record's place in the database, and what it will be.
 type place struct {
-	num      int64 // 0 when there is no such record
-	inserted bool  // by this batch, and not stored yet
-	fence    uint64
-	newer    bool
-	group    group
-	links    string
-	row      *row // not stored yet; nil when nothing changed
+	num   int64 // 0 when there is no such record
+	fence uint64
+	newer bool
+	group group
+	links string
+	row   *row // not stored yet; nil when nothing changed
 }
 
 type group struct {
@@ -97,6 +98,25 @@ func (b *batch) forget() {
 
 // saw keeps the newest time of the ledger.
 func (b *batch) saw(t time.Time) { b.head.newest = max(b.head.newest, nanos(t)) }
+
+// load looks up at once what all changes need.
+func (b *batch) load(ctx context.Context, ops []operation) error {
+	b.ids, b.wanted = b.ids[:0], b.wanted[:0]
+	for _, op := range ops {
+		if c, ok := op.(*commitOp); ok {
+			b.ids = c.ids(b.ids)
+		}
+	}
+	if err := b.loadPlaces(ctx, b.ids); err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if c, ok := op.(*commitOp); ok {
+			b.wanted = c.newRefs(b, b.wanted)
+		}
+	}
+	return b.loadRefs(ctx, b.wanted)
+}
 
 // loadPlaces loads the places of the ids that are not loaded yet.
 func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {

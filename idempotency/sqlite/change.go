@@ -10,7 +10,7 @@ import (
 
 // maxChanges is how many changes go into one transaction; a longer list is
 // committed in parts, and other callers come in between.
-const maxChanges = 512
+const maxChanges = 1024
 
 // commitOp is a caller's changes, encoded by the caller: the writer has little
 // time.
@@ -64,9 +64,8 @@ func (o *commitOp) encode(i int) (err error) {
 
 func (o *commitOp) weight() int { return len(o.changes) }
 
-// load looks up at once what all changes of the operation need.
-func (o *commitOp) load(ctx context.Context, b *batch) error {
-	var ids []idempotency.ID
+// ids appends the records that the changes look at.
+func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 	for i := range o.changes {
 		c := &o.changes[i]
 		if c.Record != nil {
@@ -78,12 +77,12 @@ func (o *commitOp) load(ctx context.Context, b *batch) error {
 			}
 		}
 	}
-	return b.loadPlaces(ctx, ids)
+	return ids
 }
 
-// loadMore looks up the references that are new.
-func (o *commitOp) loadMore(ctx context.Context, b *batch) error {
-	var refs []string
+// newRefs appends the references of records that gain some. It knows from the
+// places which do.
+func (o *commitOp) newRefs(b *batch, refs []string) []string {
 	for i, r := range o.rows {
 		if r == nil || r.links == b.places[o.changes[i].Record.ID].links {
 			continue
@@ -94,7 +93,7 @@ func (o *commitOp) loadMore(ctx context.Context, b *batch) error {
 			}
 		}
 	}
-	return b.loadRefs(ctx, refs)
+	return refs
 }
 
 func (o *commitOp) apply(ctx context.Context, b *batch) error {
@@ -261,7 +260,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *row) {
 	switch {
 	case p.num == 0:
 		b.head.lastRecord++
-		p.num, p.inserted = b.head.lastRecord, true
+		p.num = b.head.lastRecord
 		b.depth[now]++
 	case p.group != now:
 		b.depth[p.group]--

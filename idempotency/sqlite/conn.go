@@ -22,9 +22,9 @@ type stmtKey struct {
 	times int
 }
 
-// steps are the sizes in which repeated parts are run: few statements to
-// prepare, and few rounds for many rows.
-func steps() [3]int { return [3]int{32, 8, 1} }
+// maxTimes is how often a part is repeated at most. Only powers of two are
+// used: few statements to prepare, and few rounds for many rows.
+const maxTimes = 64
 
 // expand repeats the part of the text in braces, with commas.
 func expand(text string, times int) string {
@@ -65,7 +65,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 // execMany runs a statement for many rows, each of them width arguments that
 // belong to the part in braces.
 func (c *conn) execMany(ctx context.Context, text string, width int, args []any) error {
-	for _, step := range steps() {
+	for step := maxTimes; step > 0; step /= 2 {
 		for len(args) >= step*width {
 			s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
 			if err != nil {
@@ -88,14 +88,11 @@ func (c *conn) query(ctx context.Context, scan func(*sql.Rows) error, text strin
 // queryIn runs a query for many keys, which belong to the part in braces.
 func (c *conn) queryIn(ctx context.Context, scan func(*sql.Rows) error, text string, keys []any) error {
 	for len(keys) > 0 {
+		n := min(maxTimes, len(keys))
 		step := 1
-		for _, s := range steps() {
-			if len(keys) > s/4 {
-				step = s
-				break
-			}
+		for step < n {
+			step *= 2
 		}
-		n := min(step, len(keys))
 		args := append(c.args[:0], keys[:n]...)
 		for len(args) < step {
 			args = append(args, nil) // is equal to nothing

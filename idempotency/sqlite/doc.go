@@ -1,2 +1,94 @@
-// Package sqlite keeps the ledger in one SQLite file.
+// Package sqlite keeps the ledger in one SQLite file: no server, no cgo, and
+// several processes at a time.
+//
+//	store, err := sqlite.Open(ctx, "/var/lib/mail/ledger.db", sqlite.WithMode(postproof.ModeLive))
+//	if err != nil {
+//		return err
+//	}
+//	defer store.Close()
+//
+// [Open] brings its own driver, github.com/ncruces/go-sqlite3. [New] takes a
+// *sql.DB of any other SQLite driver. Two drivers must not work on one file in
+// the same process at the same time: they lock in different ways.
+//
+// # Durability
+//
+// What a method reports as done is synced: journal_mode is WAL, synchronous is
+// FULL, whatever the data source says, and a store that cannot have both does
+// not open. The file must be on a local disk: the locks and the shared memory
+// of SQLite do not work over a network.
+//
+// One goroutine writes. It takes what callers have queued, as one transaction,
+// and answers all of them after one sync; it never waits for more to come, so
+// that a lone caller pays for one sync and no delay. A change that may not be
+// made does not fail its neighbors. Readers run beside the writer and do not
+// wait for it.
+//
+// The history keeps its numbers inside the same transactions, so whoever
+// follows [Store.Entries] by Seq misses nothing, whichever process writes.
+//
+// # Files
+//
+//	ledger.db          the database
+//	ledger.db-wal      its log, and
+//	ledger.db-shm      its index, while it is open or after a crash
+//	ledger.db-epoch    the marker of its history, see below
+//	ledger.db-blobs/   artwork, one file for each content
+//
+// # Backups
+//
+// Copy a ledger at work with VACUUM INTO, or the backup command of SQLite's
+// shell, never with cp alone: what is in the log would be missing. Do not back
+// up the marker. To restore, stop all processes, remove the -wal, -shm and
+// -epoch files, put the database in its place, and start again. The epoch will
+// have changed, and nothing is submitted until the client has recovered: it
+// looks up every job that the backup believes to be on its way.
+//
+// # Epochs
+//
+// A ledger that is older than the truth would print again what it has
+// forgotten. So a marker beside the file remembers which history it belongs to,
+// which file it was (inode, and within one run of the system the device), how
+// often it was opened, and the number of the last commit. The last is noted
+// with every commit, before its callers are answered. Each open compares, and
+// begins a new epoch when database and marker do not fit; the reason is an
+// entry of kind "epoch_changed" in the history.
+//
+// Noticed are:
+//   - an older copy written over the file, or moved into its place, also one
+//     of the same session, and also after a kill;
+//   - a copy of the latest state moved into its place;
+//   - a copy anywhere else, with or without its marker;
+//   - a marker that is missing or damaged;
+//   - another ledger's file in this one's place;
+//   - a database that is gone while its marker is there: that is an error;
+//   - a file replaced while it is open: the next write returns [ErrReplaced];
+//   - a database put back beside the log of a newer one, if it is older than
+//     the last time that the log was moved into it: [Open] returns
+//     [idempotency.ErrCorrupt].
+//
+// Not an alarm are: a process killed at any moment, a power cut, several
+// processes that open the file at the same time, VACUUM, and renaming the
+// folder.
+//
+// Not noticed are:
+//   - database and marker both overwritten in place by older ones that fit
+//     together, and the disk or virtual machine as a whole set back to a
+//     snapshot: then call AcceptEpoch only after Recover, or remove the marker
+//     before the first start;
+//   - after a power cut, a backup from the last seconds before it: the number
+//     of the last commit may not have reached the disk;
+//   - where the system has no inodes, a copy of the very latest state.
+//
+// # Errors
+//
+// [idempotency.ErrNewer] for a database of a later version,
+// [idempotency.ErrCorrupt] for a damaged one. A full disk, a file that cannot
+// be written and a lock that another process holds for too long are errors that
+// say so; nothing was written then, and work goes on when the reason is gone.
+//
+// # Concurrency
+//
+// A [Store] is safe for concurrent use. Several may have the same file open, in
+// one process or many; each write waits for the others up to the busy timeout.
 package sqlite

@@ -145,7 +145,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			if err != nil {
 				return 0, err
 			}
-			if err := b.update(ctx, nums[i], buried); err != nil {
+			if err := b.c.execMany(ctx, storeRecord, recordWidth, buried.appendTo(nil, nums[i])); err != nil {
 				return 0, err
 			}
 			if _, err := b.c.exec(ctx, "DELETE FROM entries WHERE num = ?", nums[i]); err != nil {

@@ -64,40 +64,34 @@ func (b *batch) flush(ctx context.Context) error {
 	return nil
 }
 
-const insertRecords = `INSERT INTO records
+// storeRecord both inserts and updates: num says which.
+const storeRecord = `INSERT INTO records
 	(num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
-	VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`
-
-const updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, campaign = ?, priority = ?, due = ?, visible = ?,
-	lease_owner = ?, lease_until = ?, prune_at = ?, links = ?, data = ?, job = ? WHERE num = ?`
+	VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
+	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
+		priority = excluded.priority, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner,
+		lease_until = excluded.lease_until, prune_at = excluded.prune_at, links = excluded.links, data = excluded.data, job = excluded.job`
 
 func (b *batch) storeRecords(ctx context.Context) error {
-	inserts := b.args[:0]
+	args := b.args[:0]
 	for _, p := range b.changed {
 		r := p.row
 		p.row = nil
-		if p.inserted {
-			p.inserted = false
-			inserts = append(inserts, p.num, r.id, int64(r.fence), r.version, r.state, r.campaign, r.priority, r.due, r.visible,
-				r.leaseOwner, r.leaseUntil, r.pruneAt, r.links, r.data, r.job)
-			continue
-		}
-		if err := b.update(ctx, p.num, r); err != nil {
-			return err
-		}
+		args = r.appendTo(args, p.num)
 	}
 	clear(b.changed)
 	b.changed = b.changed[:0]
-	err := b.c.execMany(ctx, insertRecords, 15, inserts)
-	clear(inserts)
-	b.args = inserts
+	err := b.c.execMany(ctx, storeRecord, recordWidth, args)
+	clear(args)
+	b.args = args
 	return err
 }
 
-func (b *batch) update(ctx context.Context, num int64, r *row) error {
-	_, err := b.c.exec(ctx, updateRecord, int64(r.fence), r.version, r.state, r.campaign, r.priority, r.due, r.visible,
-		r.leaseOwner, r.leaseUntil, r.pruneAt, r.links, r.data, r.job, num)
-	return err
+const recordWidth = 15
+
+func (r *row) appendTo(args []any, num int64) []any {
+	return append(args, num, r.id, int64(r.fence), int64(r.version), r.state, r.campaign, int64(r.priority), r.due, r.visible,
+		r.leaseOwner, r.leaseUntil, r.pruneAt, r.links, r.data, r.job)
 }
 
 func (b *batch) storeDepth(ctx context.Context) error {

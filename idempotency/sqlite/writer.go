@@ -128,19 +128,8 @@ func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
 	if b.head.commits < w.head.commits {
 		return ErrReplaced // by an older one, in place
 	}
-	for _, op := range ops {
-		if c, ok := op.(*commitOp); ok {
-			if err := c.load(ctx, b); err != nil {
-				return err
-			}
-		}
-	}
-	for _, op := range ops {
-		if c, ok := op.(*commitOp); ok {
-			if err := c.loadMore(ctx, b); err != nil {
-				return err
-			}
-		}
+	if err := b.load(ctx, ops); err != nil {
+		return err
 	}
 	// Changes come first, so that what was loaded for them stays true.
 	for _, changes := range []bool{true, false} {
