@@ -112,14 +112,10 @@ func newerError(have int64) error {
 // a database that is not ours.
 func (c *conn) schemaOf(ctx context.Context) (int64, error) {
 	var version, app, tables int64
-	for text, dest := range map[string]*int64{
-		"PRAGMA user_version":                &version,
-		"PRAGMA application_id":              &app,
-		"SELECT count(*) FROM sqlite_schema": &tables,
-	} {
-		if err := c.c.QueryRowContext(ctx, text).Scan(dest); err != nil {
-			return 0, err
-		}
+	// One statement sees one state: another process may be making the ledger.
+	if err := c.c.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
+		(SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)`).Scan(&version, &app, &tables); err != nil {
+		return 0, err
 	}
 	switch {
 	case tables == 0 && app == 0 && version == 0:
