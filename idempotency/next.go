@@ -99,7 +99,7 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 		return Action{Do: DoLookUp, Submission: *look}
 	case r.Policy == PreferDuplicate && len(live) > 0:
 		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
-	case len(live) > 0 && live[0].NoResend:
+	case len(live) > 0 && live[0].NoResend && reason == HoldCannotAsk && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
 		return Action{Do: DoHold, Reason: HoldCannotBuild}
 	default:
 		return Action{Do: DoHold, Reason: reason}
