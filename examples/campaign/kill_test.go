@@ -19,8 +19,8 @@ import (
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
-// POSTPROOF_TEST_FULL=1 kills runs of the whole list, twenty times each. It
-// takes minutes: go test -timeout 60m -run Killed -v ./examples/campaign
+// fullEnv, when it is not empty, has runs of the whole list killed, twenty times
+// each, which takes minutes.
 const fullEnv = "POSTPROOF_TEST_FULL"
 
 // trial is how long and how often the program is killed.
@@ -34,7 +34,7 @@ type trial struct {
 func newTrial(t *testing.T) trial {
 	t.Helper()
 	if os.Getenv(fullEnv) != "" {
-		return trial{kills: 20, within: 3 * time.Second}
+		return trial{kills: 20, within: 6 * time.Second}
 	}
 	return trial{kills: 5, within: 1200 * time.Millisecond, args: []string{"-csv", contacts(t, 300)}}
 }
@@ -59,6 +59,25 @@ func TestKilledApart(t *testing.T) {
 			v.restart(t)
 		}
 	})
+}
+
+// TestOutageLeft finds simulators in an outage that a killed run switched on,
+// and ends it.
+func TestOutageLeft(t *testing.T) {
+	t.Parallel()
+	v := startVendors(t, "127.0.0.1:0", "-faults", "none")
+	body := strings.NewReader(`{"vendor":"lob","kind":"error","on":true}`)
+	res, err := http.Post(v.url+"/_sim/outage", "application/json", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusNoContent {
+		t.Fatalf("outage: %s %v", res.Status, err)
+	}
+	got := keptPromise(t, runProgram(t, "-faults", "none", "-json", "-csv", contacts(t, 20), "-dir", t.TempDir(), "-vendors", v.url))
+	if got.Failovers != 0 || got.Sends != got.Jobs {
+		t.Errorf("%d sends of %d jobs, %d to another vendor: the outage went on", got.Sends, got.Jobs, got.Failovers)
+	}
 }
 
 // run kills the program again and again, does something else, and lets the

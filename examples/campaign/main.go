@@ -75,7 +75,7 @@ func run(ctx context.Context, f flags) (ok bool, err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(f.dir)) }()
 	}
 	if err := os.MkdirAll(f.dir, 0o750); err != nil {
-		return false, fmt.Errorf("-dir: want a folder that can be written: %w", err)
+		return false, fmt.Errorf("-dir: no folder that can be used: %w", err)
 	}
 	list, err := readList(f.csv)
 	if err != nil {
@@ -124,7 +124,7 @@ func readList(path string) (string, error) {
 	if path == "" {
 		return addresses, nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return "", fmt.Errorf("-csv: %w", err)
 	}

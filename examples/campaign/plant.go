@@ -90,7 +90,10 @@ func (p *localPlant) startClock() error {
 		return err
 	}
 	p.time = vendorsim.NewClock(theDay(), scale)
-	return p.saveClock(p.time.Anchor())
+	if err := p.saveClock(p.time.Anchor()); err != nil {
+		return fmt.Errorf("-dir: it cannot be written: %w", err)
+	}
+	return nil
 }
 
 func (p *localPlant) saveClock(a vendorsim.Anchor) error {
