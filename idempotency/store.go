@@ -50,7 +50,7 @@ type Store interface {
 	// means that nothing is known about any of them: read again.
 	//
 	// Stores group the changes of concurrent callers into one transaction; one
-	// bad change never fails its neighbours.
+	// bad change never fails its neighbors.
 	Commit(ctx context.Context, changes []Change) (errs []error, err error)
 
 	// Claim leases up to Limit records that a worker may work on and that are

@@ -126,7 +126,7 @@ func TestGoodDay(t *testing.T) {
 // TestBadDay has every kind of fault, on few contacts.
 func TestBadDay(t *testing.T) {
 	t.Parallel()
-	for _, faults := range []string{"outage", "chaos"} {
+	for _, faults := range []string{"chaos"} {
 		t.Run(faults, func(t *testing.T) {
 			t.Parallel()
 			got := keptPromise(t, runProgram(t, "-faults", faults, "-json", "-csv", contacts(t, 300)))

@@ -101,7 +101,7 @@ func (p *localPlant) saveClock(a vendorsim.Anchor) error {
 	if err != nil {
 		return err
 	}
-	tmp := p.anchor + ".new"
+	tmp := fmt.Sprintf("%s.%d.new", p.anchor, os.Getpid())
 	if err := os.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
