@@ -11,12 +11,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	_ "modernc.org/sqlite" // registers "sqlite"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/sqlite"
 	"github.com/postproof/postproof/idempotency/storetest"
+	_ "modernc.org/sqlite" // registers "sqlite"
 )
 
 func TestModernc(t *testing.T) {
@@ -109,9 +108,11 @@ func plant(ctx context.Context, db *sql.DB, r *idempotency.Record) error {
 		args []any
 	}{
 		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
-		{`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
+		{
+			`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
 			SELECT last_record, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, 0, '', ?, ? FROM ledger`,
-			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)}},
+			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)},
+		},
 		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
 	} {
 		if _, err := db.ExecContext(ctx, step.text, step.args...); err != nil {
