@@ -15,9 +15,10 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/failsafehttp"
 	"github.com/hashicorp/go-retryablehttp"
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
-	"github.com/sony/gobreaker/v2"
 )
 
 // peer is one way to submit a job.

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
 // openPostproof is the whole library on a ledger in memory: two transitions a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"

@@ -11,11 +11,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	_ "modernc.org/sqlite" // registers "sqlite"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/sqlite"
 	"github.com/postproof/postproof/idempotency/storetest"
-	_ "modernc.org/sqlite" // registers "sqlite"
 )
 
 func TestModernc(t *testing.T) {
