@@ -81,6 +81,9 @@ func (j Job) validateMetadata(v *violations) {
 	if len(j.Metadata) > 10 {
 		v.add("metadata", "%d pairs, at most 10 are allowed", len(j.Metadata))
 	}
+	if len(j.Metadata) == 0 {
+		return
+	}
 	for _, k := range slices.Sorted(maps.Keys(j.Metadata)) { // the same text each time
 		value := j.Metadata[k]
 		if k == "" || len(k) > 40 || strings.Trim(k, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
@@ -102,18 +105,18 @@ func (a Address) Validate() error {
 	return v.err("validate")
 }
 
-func (a Address) validate(v *violations, path string) {
+// validate puts paths together only for what is wrong: nearly all addresses
+// are right.
+func (a *Address) validate(v *violations, path string) {
 	if strings.TrimSpace(a.Name) == "" && strings.TrimSpace(a.Company) == "" {
 		v.add(path+".name", "missing: a name or a company is required; \"Current Resident\" will do")
 	}
-	required := func(field, value string) {
-		if strings.TrimSpace(value) == "" {
-			v.add(path+"."+field, "missing")
+	for _, f := range [...]struct{ name, value string }{{"line1", a.Line1}, {"city", a.City}} {
+		if strings.TrimSpace(f.value) == "" {
+			v.add(path+"."+f.name, "missing")
 		}
 	}
-	required("line1", a.Line1)
-	required("city", a.City)
-	for _, f := range []struct{ name, value string }{
+	for _, f := range [...]struct{ name, value string }{
 		{"name", a.Name},
 		{"company", a.Company},
 		{"line1", a.Line1},
@@ -122,6 +125,9 @@ func (a Address) validate(v *violations, path string) {
 		{"region", a.Region},
 		{"postal_code", a.PostalCode},
 	} {
+		if textOK(f.value, 200) {
+			continue
+		}
 		validateText(v, path+"."+f.name, f.value, 200)
 	}
 	c := a.CountryCode()
@@ -205,14 +211,14 @@ func validatePiece(v *violations, p Piece) {
 }
 
 func validateSide(v *violations, side string, inline bool, blob Blob, required bool) {
-	path := "piece.artwork." + side
+	const path = "piece.artwork."
 	switch {
 	case inline && !blob.IsZero():
-		v.add(path, "is given twice, as markup and as a blob")
+		v.add(path+side, "is given twice, as markup and as a blob")
 	case !blob.IsZero() && !blob.valid():
-		v.add(path, "names no blob: want a SHA-256 in lower-case hexadecimal and a size")
+		v.add(path+side, "names no blob: want a SHA-256 in lower-case hexadecimal and a size")
 	case !inline && blob.IsZero() && required:
-		v.add(path, "missing")
+		v.add(path+side, "missing")
 	}
 }
 
@@ -231,8 +237,22 @@ func validateFile(v *violations, side string, f File, required bool) {
 	}
 }
 
+// textOK reports that a text is short and printable ASCII, as nearly all are.
+func textOK(s string, longest int) bool {
+	if len(s) > longest {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 func validateText(v *violations, path, s string, longest int) {
 	switch {
+	case textOK(s, longest):
 	case !utf8.ValidString(s):
 		v.add(path, "is not UTF-8")
 	case hasControl(s):

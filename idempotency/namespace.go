@@ -1,12 +1,9 @@
 package idempotency
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
-	"io"
 	"strconv"
 
 	"github.com/postproof/postproof"
@@ -29,9 +26,8 @@ func NewNamespace() Namespace {
 // subset of [0-9A-Z].
 func (n Namespace) Ref(mode postproof.Mode, key postproof.Key, generation int) postproof.Ref {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var sum [sha256.Size]byte
-	mac := n.mac("ref", string(mode), string(key), strconv.Itoa(generation))
-	mac.Sum(sum[:0])
+	var scratch scratch
+	sum := n.mac(scratch.mac("ref", string(mode), string(key)).number(generation))
 	var out [postproof.RefLength]byte
 	bits, have, next := uint32(0), 0, 0
 	for i := range out {
@@ -47,20 +43,61 @@ func (n Namespace) Ref(mode postproof.Mode, key postproof.Key, generation int) p
 // VendorKey returns the idempotency key sent to a vendor for one generation of
 // a job: 32 characters of [0-9a-f], derived like the reference, never random.
 func (n Namespace) VendorKey(mode postproof.Mode, vendor, account string, key postproof.Key, generation int) string {
-	var sum [sha256.Size]byte
-	n.mac("vendor key", string(mode), vendor, account, string(key), strconv.Itoa(generation)).Sum(sum[:0])
-	return hex.EncodeToString(sum[:16])
+	var scratch scratch
+	sum := n.mac(scratch.mac("vendor key", string(mode), vendor, account, string(key)).number(generation))
+	var out [32]byte
+	hex.Encode(out[:], sum[:16])
+	return string(out[:])
 }
 
-// mac hashes the parts with their lengths, so that no two lists of parts are
-// the same input.
-func (n Namespace) mac(parts ...string) hash.Hash {
-	h := hmac.New(sha256.New, []byte(n))
+// scratch is where the input of a MAC is put together. References are made for
+// every send and look-up, so they must not cost memory; a key that is longer
+// than it leaves room for costs one allocation.
+type scratch [512]byte
+
+// macInput is the inner block of an HMAC, and behind it the text.
+type macInput []byte
+
+// mac begins the input with the parts and their lengths, so that no two lists
+// of parts are the same input.
+func (s *scratch) mac(parts ...string) macInput {
+	in := macInput(s[:sha256.BlockSize])
 	for _, p := range parts {
-		// A hash takes every write.
-		_, _ = io.WriteString(h, strconv.Itoa(len(p)))
-		_, _ = io.WriteString(h, ":")
-		_, _ = io.WriteString(h, p)
+		in = in.part(len(p))
+		in = append(in, p...)
 	}
-	return h
+	return in
+}
+
+func (in macInput) part(length int) macInput {
+	return append(strconv.AppendInt(in, int64(length), 10), ':')
+}
+
+// number appends a number as a last part.
+func (in macInput) number(n int) macInput {
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], int64(n), 10)
+	return append(in.part(len(text)), text...)
+}
+
+// mac is HMAC-SHA256 (RFC 2104) of the input under the namespace. The hashes
+// of crypto/hmac live on the heap; a namespace is shorter than a block, so the
+// whole of it is two calls of SHA-256.
+func (n Namespace) mac(in macInput) [sha256.Size]byte {
+	key := []byte(n)
+	if len(key) > sha256.BlockSize {
+		sum := sha256.Sum256(key)
+		key = sum[:]
+	}
+	var outer [sha256.BlockSize + sha256.Size]byte
+	for i := range sha256.BlockSize {
+		in[i], outer[i] = 0x36, 0x5c
+	}
+	for i, b := range key {
+		in[i] ^= b
+		outer[i] ^= b
+	}
+	sum := sha256.Sum256(in)
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }

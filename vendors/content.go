@@ -27,7 +27,7 @@ const (
 // the vendor named count. What changes when the piece is mailed (send date,
 // priority) or how it is filed (campaign, metadata) does not count.
 func ContentDigest(vendor string, job *postproof.Job) string {
-	c := canonical{make([]byte, 0, 768)}
+	c := canonical{make([]byte, 0, canonicalSize(job))}
 	c.address(job.To)
 	c.address(job.From)
 	c.text(string(job.Class))
@@ -40,7 +40,21 @@ func ContentDigest(vendor string, job *postproof.Job) string {
 		c.artwork(vendor, job.Piece.Art())
 	}
 	sum := sha256.Sum256(c.bytes)
-	return string(hex.AppendEncode([]byte(contentVersion), sum[:])[:contentLength])
+	var out [len(contentVersion) + 2*sha256.Size]byte
+	copy(out[:], contentVersion)
+	hex.Encode(out[len(contentVersion):], sum[:])
+	return string(out[:contentLength])
+}
+
+// canonicalSize is room for everything but an unusual number of variables.
+func canonicalSize(job *postproof.Job) int {
+	n := 768
+	if job.Piece != nil {
+		if html, ok := job.Piece.Art().(postproof.HTML); ok {
+			n += max(len(html.Front), len(html.Back))
+		}
+	}
+	return n
 }
 
 // canonical collects values so that no two sequences of them give the same
@@ -100,7 +114,9 @@ func (c *canonical) markup(inline string, blob postproof.Blob) {
 		c.text(blob.Digest)
 		return
 	}
-	sum := sha256.Sum256([]byte(inline))
+	// Hashed in place: a conversion to bytes would be one more copy.
+	n := len(c.bytes)
+	sum := sha256.Sum256(append(c.bytes, inline...)[n:])
 	c.bytes = append(strconv.AppendInt(c.bytes, 2*sha256.Size, 10), ':')
 	c.bytes = hex.AppendEncode(c.bytes, sum[:])
 }

@@ -27,21 +27,17 @@ func (a *Adapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.B
 	if err := a.check(&s.Job); err != nil {
 		return nil, err
 	}
-	fields, err := a.fields(ctx, s)
+	fields, err := a.fields(ctx, s, make(fieldList, 0, usualFields))
 	if err != nil {
 		return nil, err
 	}
 	content := vendors.ContentDigest(Name, &s.Job)
-	fields = append(fields, field{"metadata", metadata(&s.Job, s.Ref, content)})
+	fields.metadata(&s.Job, s.Ref, content)
 	var body *vendors.Body
-	if hasFile(fields) {
+	if fields.hasFile() {
 		body = multipartBody(a.encoder(), boundary(s.Ref, content), fields, s.Open)
 	} else {
-		document, err := appendJSON(nil, fields)
-		if err != nil {
-			return nil, encodeError(postproof.CodeInternal, err)
-		}
-		body = vendors.JSONBody(a.encoder(), document)
+		body = vendors.JSONBody(a.encoder(), fields.json())
 	}
 	body.Content = content
 	return body, nil
@@ -107,44 +103,44 @@ func (a *Adapter) check(job *postproof.Job) error {
 	return nil
 }
 
-// fields returns the request's fields in their fixed order.
-func (a *Adapter) fields(ctx context.Context, s *vendors.Submission) ([]field, error) {
+// fields appends the request's fields in their fixed order.
+func (a *Adapter) fields(ctx context.Context, s *vendors.Submission, f fieldList) (fieldList, error) {
 	job := &s.Job
-	f := []field{{"to", addressFields(job.To)}}
+	f.address("to", &job.To)
 	if !job.From.IsZero() {
-		f = append(f, field{"from", addressFields(job.From)})
+		f.address("from", &job.From)
 	}
-	art, variables, err := artFields(ctx, s)
+	kind := job.Piece.Kind()
+	front, back := sides(kind)
+	f, err := artFields(ctx, s, f, front, back)
 	if err != nil {
 		return nil, err
 	}
-	f = append(f, art...)
-	kind := job.Piece.Kind()
 	if kind != postproof.KindLetter || a.sizedLetters() {
-		f = append(f, field{"size", sizeKey(a.caps, kind, job.Piece.Sheet())})
+		f.text("size", sizeKey(a.caps, kind, job.Piece.Sheet()))
 	}
 	if l, ok := job.Piece.(postproof.Letter); ok {
 		placement := "top_first_page"
 		if l.AddressPage {
 			placement = "insert_blank_page"
 		}
-		f = append(f, field{"color", l.Color}, field{"double_sided", l.DoubleSided}, field{"address_placement", placement})
+		f.flag("color", l.Color)
+		f.flag("double_sided", l.DoubleSided)
+		f.text("address_placement", placement)
 	}
 	mailType, extra := classFields(job.Class)
-	f = append(f, field{"mail_type", mailType})
-	if extra != "" {
-		f = append(f, field{"extra_service", extra})
-	}
+	f.text("mail_type", mailType)
+	f.textIfAny("extra_service", extra)
 	if a.useType != "" {
-		f = append(f, field{"use_type", string(a.useType)})
+		f.text("use_type", string(a.useType))
 	} else {
-		f = append(f, field{"use_type", nil}) // the account's default
+		f.literal("use_type", null) // the account's default
 	}
 	if !job.SendDate.IsZero() {
-		f = append(f, field{"send_date", job.SendDate.UTC().Format("2006-01-02T15:04:05.000Z")})
+		f.text("send_date", job.SendDate.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
-	if len(variables) > 0 {
-		f = append(f, field{"merge_variables", variables})
+	if t, ok := job.Piece.Art().(postproof.Template); ok && len(t.Variables) > 0 {
+		return variableFields(f, t.Variables)
 	}
 	return f, nil
 }
@@ -161,34 +157,31 @@ func classFields(c postproof.MailClass) (mailType, extra string) {
 	}
 }
 
-func addressFields(a postproof.Address) []field {
-	var f []field
-	add := func(name, value string) {
-		if value != "" {
-			f = append(f, field{name, value})
-		}
-	}
-	add("name", a.Name)
-	add("company", a.Company)
-	add("address_line1", a.Line1)
-	add("address_line2", a.Line2)
-	add("address_city", a.City)
-	add("address_state", a.Region)
-	add("address_zip", a.PostalCode)
-	add("address_country", a.CountryCode())
-	return f
+func (l *fieldList) address(name string, a *postproof.Address) {
+	l.open(name)
+	l.textIfAny("name", a.Name)
+	l.textIfAny("company", a.Company)
+	l.textIfAny("address_line1", a.Line1)
+	l.textIfAny("address_line2", a.Line2)
+	l.textIfAny("address_city", a.City)
+	l.textIfAny("address_state", a.Region)
+	l.textIfAny("address_zip", a.PostalCode)
+	l.textIfAny("address_country", a.CountryCode())
+	l.end()
 }
 
-// metadata returns the caller's pairs in the order of their keys, then ours,
+// metadata appends the caller's pairs in the order of their keys, then ours,
 // which win.
-func metadata(job *postproof.Job, ref postproof.Ref, content string) []field {
-	var f []field
+func (l *fieldList) metadata(job *postproof.Job, ref postproof.Ref, content string) {
+	l.open("metadata")
 	for _, k := range sortedKeys(job.Metadata) {
 		if k != metaRef && k != metaContent {
-			f = append(f, field{k, job.Metadata[k]})
+			l.text(k, job.Metadata[k])
 		}
 	}
-	return append(f, field{metaRef, string(ref)}, field{metaContent, content})
+	l.text(metaRef, string(ref))
+	l.text(metaContent, content)
+	l.end()
 }
 
 // sides returns the names of the artwork's fields; a letter has one.
@@ -203,39 +196,57 @@ func sides(kind postproof.PieceKind) (front, back string) {
 	}
 }
 
-func artFields(ctx context.Context, s *vendors.Submission) (art, variables []field, err error) {
-	front, back := sides(s.Job.Piece.Kind())
-	var values [2]any
+// artFields appends the sides of the artwork; back is empty where there is
+// none.
+func artFields(ctx context.Context, s *vendors.Submission, f fieldList, front, back string) (fieldList, error) {
+	names := [...]string{front, back}
+	for i, side := range [...]string{"front", "back"} {
+		if names[i] == "" {
+			continue
+		}
+		value, err := sideField(ctx, s, side)
+		if err != nil {
+			return nil, err
+		}
+		value.name = names[i]
+		f = append(f, value)
+	}
+	return f, nil
+}
+
+// sideField returns the artwork of one side, without the field's name.
+func sideField(ctx context.Context, s *vendors.Submission, side string) (field, error) {
+	of := func(front, back string) string {
+		if side == "front" {
+			return front
+		}
+		return back
+	}
+	file := func(front, back postproof.File) postproof.File {
+		if side == "front" {
+			return front
+		}
+		return back
+	}
 	switch a := s.Job.Piece.Art().(type) {
 	case postproof.HTML:
-		if values[0], err = markup(ctx, s, "front", a.Front, a.FrontBlob); err == nil && back != "" {
-			values[1], err = markup(ctx, s, "back", a.Back, a.BackBlob)
+		blob := a.FrontBlob
+		if side == "back" {
+			blob = a.BackBlob
 		}
+		text, err := markup(ctx, s, side, of(a.Front, a.Back), blob)
+		return field{kind: textField, text: text}, err
 	case postproof.PDF:
-		if values[0], err = fileValue(ctx, s, "front", a.Front, true); err == nil && back != "" {
-			values[1], err = fileValue(ctx, s, "back", a.Back, true)
-		}
+		return fileValue(ctx, s, side, file(a.Front, a.Back), true)
 	case postproof.Images:
-		if values[0], err = fileValue(ctx, s, "front", a.Front, false); err == nil && back != "" {
-			values[1], err = fileValue(ctx, s, "back", a.Back, false)
-		}
+		return fileValue(ctx, s, side, file(a.Front, a.Back), false)
 	case postproof.Template:
 		ids := a.IDs[Name]
-		if values[0], err = templateID("front", ids.Front); err == nil && back != "" {
-			values[1], err = templateID("back", ids.Back)
-		}
-		if err == nil {
-			variables, err = variableFields(a.Variables)
-		}
+		text, err := templateID(side, of(ids.Front, ids.Back))
+		return field{kind: textField, text: text}, err
+	default:
+		return field{}, unsupportedField("piece.artwork", "lob prints no such artwork")
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	art = []field{{front, values[0]}}
-	if back != "" {
-		art = append(art, field{back, values[1]})
-	}
-	return art, variables, nil
 }
 
 // markup returns a side's HTML. Lob tells markup from template ids and URLs
@@ -262,18 +273,20 @@ func templateID(side, id string) (string, error) {
 	return id, nil
 }
 
-func variableFields(variables map[string]string) ([]field, error) {
-	f := make([]field, 0, len(variables))
+func variableFields(f fieldList, variables map[string]string) (fieldList, error) {
+	f.open("merge_variables")
+	first := len(f)
 	for _, k := range sortedKeys(variables) {
 		// docs: codes merge_variable_whitespace, special_characters_restricted.
 		if k == "" || strings.ContainsAny(k, " \t\r\n\v\f!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
 			return nil, wrongField("piece.artwork.variables", "a name is empty or holds whitespace or a special character")
 		}
-		f = append(f, field{k, variables[k]})
+		f.text(k, variables[k])
 	}
-	if document, err := appendJSON(nil, f); err != nil || len(document) > 25000 {
+	if len(f[first:].json()) > 25000 {
 		return nil, wrongField("piece.artwork.variables", "are longer than 25,000 characters as JSON")
 	}
+	f.end()
 	return f, nil
 }
 
@@ -284,29 +297,33 @@ type upload struct {
 	contentType string
 }
 
-func fileValue(ctx context.Context, s *vendors.Submission, side string, f postproof.File, pdf bool) (any, error) {
+func fileValue(ctx context.Context, s *vendors.Submission, side string, f postproof.File, pdf bool) (field, error) {
 	path := "piece.artwork." + side
 	switch {
 	case f.URL != "":
 		if !strings.HasPrefix(f.URL, "https://") {
-			return nil, unsupportedField(path, "lob fetches artwork from https URLs only")
+			return field{}, unsupportedField(path, "lob fetches artwork from https URLs only")
 		}
-		return f.URL, nil
+		return field{kind: textField, text: f.URL}, nil
 	case f.Blob.IsZero():
-		return nil, wrongField(path, "missing")
+		return field{}, wrongField(path, "missing")
 	case pdf:
-		return upload{f.Blob, "pdf", "application/pdf"}, nil
+		return fileOf(f.Blob, "pdf", "application/pdf"), nil
 	}
 	head, err := readBlob(ctx, s, f.Blob, 8)
 	switch {
 	case err != nil:
-		return nil, err
+		return field{}, err
 	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
-		return upload{f.Blob, "png", "image/png"}, nil
+		return fileOf(f.Blob, "png", "image/png"), nil
 	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
-		return upload{f.Blob, "jpg", "image/jpeg"}, nil
+		return fileOf(f.Blob, "jpg", "image/jpeg"), nil
 	}
-	return nil, wrongField(path, "is neither a PNG nor a JPEG")
+	return field{}, wrongField(path, "is neither a PNG nor a JPEG")
+}
+
+func fileOf(blob postproof.Blob, extension, contentType string) field {
+	return field{kind: fileField, file: &upload{blob, extension, contentType}}
 }
 
 // readBlob returns the first n bytes of a blob.

@@ -8,81 +8,145 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 )
 
-// field is a name and its value: string, bool, nil, []field or upload. A
-// list of fields has an order, which a map has not: the same submission must
-// give the same bytes for ever.
+// fieldList is a request as a flat list, in its fixed order: the same
+// submission must give the same bytes for ever. An object is what stands
+// between its open field and its end. A list without pointers to values costs
+// one allocation, or none, where a tree costs one a value.
+type fieldList []field
+
 type field struct {
-	name  string
-	value any
+	kind fieldKind
+	name string
+	// text is a string's value, or the literal true, false or null.
+	text string
+	file *upload
 }
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+type fieldKind uint8
 
-func hasFile(fields []field) bool {
-	return slices.ContainsFunc(fields, func(f field) bool { _, ok := f.value.(upload); return ok })
+const (
+	textField fieldKind = iota
+	literalField
+	fileField
+	openField
+	endField
+)
+
+const null = "null"
+
+// usualFields is more than the number of fields of a piece without variables.
+const usualFields = 48
+
+func (l *fieldList) text(name, value string) {
+	*l = append(*l, field{kind: textField, name: name, text: value})
 }
 
-// appendJSON appends the fields as an object.
-func appendJSON(dst []byte, fields []field) ([]byte, error) {
-	dst = append(dst, '{')
-	for i, f := range fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = appendValue(dst, f.name); err != nil {
-			return nil, err
-		}
-		dst = append(dst, ':')
-		if inner, ok := f.value.([]field); ok {
-			if dst, err = appendJSON(dst, inner); err != nil {
-				return nil, err
-			}
+// textIfAny leaves out an empty value.
+func (l *fieldList) textIfAny(name, value string) {
+	if value != "" {
+		l.text(name, value)
+	}
+}
+
+func (l *fieldList) flag(name string, value bool) { l.literal(name, strconv.FormatBool(value)) }
+
+func (l *fieldList) literal(name, value string) {
+	*l = append(*l, field{kind: literalField, name: name, text: value})
+}
+
+
+func (l *fieldList) open(name string) { *l = append(*l, field{kind: openField, name: name}) }
+func (l *fieldList) end()             { *l = append(*l, field{kind: endField}) }
+
+func (l fieldList) hasFile() bool {
+	return slices.ContainsFunc(l, func(f field) bool { return f.kind == fileField })
+}
+
+func sortedKeys(m map[string]string) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+// json returns the fields as an object. Files have no place in it.
+func (l fieldList) json() []byte {
+	size := 2
+	for i := range l {
+		size += len(l[i].name) + len(l[i].text) + len(`"":"",`)
+	}
+	dst := append(make([]byte, 0, size+size/8), '{') // an eighth for escapes
+	first := true
+	for i := range l {
+		f := &l[i]
+		if f.kind == endField {
+			dst, first = append(dst, '}'), false
 			continue
 		}
-		if dst, err = appendValue(dst, f.value); err != nil {
-			return nil, fmt.Errorf("field %s: %w", f.name, err)
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(appendText(dst, f.name), ':')
+		switch f.kind {
+		case openField:
+			dst, first = append(dst, '{'), true
+		case literalField:
+			dst = append(dst, f.text...)
+		default:
+			dst = appendText(dst, f.text)
 		}
 	}
-	return append(dst, '}'), nil
+	return append(dst, '}')
 }
 
-// appendValue appends the bytes of marshal, which most strings do not need:
-// they stand for themselves.
-func appendValue(dst []byte, v any) ([]byte, error) {
-	if s, ok := v.(string); ok && !strings.ContainsFunc(s, mustEscape) {
-		return append(append(append(dst, '"'), s...), '"'), nil
+// appendText appends a string as encoding/json writes it, but with < and > as
+// they are. Of what must be escaped only the usual is done here; a string with
+// anything beyond printable ASCII is left to that package.
+func appendText(dst []byte, s string) []byte {
+	before, start := len(dst), 0
+	dst = append(dst, '"')
+	for i := range len(s) {
+		escape := s[i]
+		switch {
+		case escape == '"' || escape == '\\':
+		case escape == '\n':
+			escape = 'n'
+		case escape == '\r':
+			escape = 'r'
+		case escape == '\t':
+			escape = 't'
+		case escape < ' ' || escape > '~':
+			return append(dst[:before], marshal(s)...)
+		default:
+			continue
+		}
+		dst = append(append(dst, s[start:i]...), '\\', escape)
+		start = i + 1
 	}
-	raw, err := marshal(v)
-	return append(dst, raw...), err
+	return append(append(dst, s[start:]...), '"')
 }
-
-// mustEscape reports more than JSON asks for: all but printable ASCII is left
-// to encoding/json.
-func mustEscape(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
 // marshal leaves markup readable: json.Marshal escapes < and >.
-func marshal(v any) ([]byte, error) {
+func marshal(s string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	_ = e.Encode(s) // a string cannot fail, nor can the buffer
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // multipartBody writes the fields as a form, nested ones as name[inner] and
-// without those that are nil. Files are streamed from the blob store.
-func multipartBody(encoder, delimiter string, fields []field, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *vendors.Body {
+// without those that are null. Files are streamed from the blob store.
+func multipartBody(encoder, delimiter string, fields fieldList, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *vendors.Body {
 	w := formWriter{delimiter: delimiter}
-	w.fields("", fields)
+	w.fields(fields)
 	fmt.Fprintf(&w.fixed, "--%s--\r\n", delimiter)
 	w.flush()
 	return w.body.Build(encoder, "multipart/form-data; boundary="+delimiter, open)
@@ -94,24 +158,31 @@ type formWriter struct {
 	body      vendors.BodyBuilder
 }
 
-func (w *formWriter) fields(outer string, fields []field) {
-	for _, f := range fields {
+func (w *formWriter) fields(fields fieldList) {
+	outer := "" // nothing of Lob's is nested twice
+	for i := range fields {
+		f := &fields[i]
 		name := f.name
 		if outer != "" {
 			name = outer + "[" + name + "]"
 		}
-		switch v := f.value.(type) {
-		case nil:
-		case []field:
-			w.fields(name, v)
-		case upload:
-			w.head(name, fmt.Sprintf("; filename=\"%s.%s\"\r\nContent-Type: %s", f.name, v.extension, v.contentType))
+		switch f.kind {
+		case openField:
+			outer = f.name
+		case endField:
+			outer = ""
+		case fileField:
+			w.head(name, fmt.Sprintf("; filename=\"%s.%s\"\r\nContent-Type: %s", f.name, f.file.extension, f.file.contentType))
 			w.flush()
-			w.body.Blob(v.blob)
+			w.body.Blob(f.file.blob)
 			w.fixed.WriteString("\r\n")
-		default:
+		case literalField, textField:
+			if f.kind == literalField && f.text == null {
+				continue
+			}
 			w.head(name, "")
-			fmt.Fprintf(&w.fixed, "%v\r\n", v)
+			w.fixed.WriteString(f.text)
+			w.fixed.WriteString("\r\n")
 		}
 	}
 }

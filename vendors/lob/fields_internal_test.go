@@ -2,20 +2,17 @@ package lob
 
 import "testing"
 
-// TestValuesAreTheBytesOfMarshal: the bytes of a submission are for ever.
-func TestValuesAreTheBytesOfMarshal(t *testing.T) {
+// TestTextIsTheBytesOfMarshal: the bytes of a submission are for ever.
+func TestTextIsTheBytesOfMarshal(t *testing.T) {
 	t.Parallel()
-	values := []any{nil, true, false, "", "a plain one", "<b>&amp;</b>", "Zoë", "\u2028", "\xff", "\u007f"}
+	values := []string{"", "a plain one", "<b class=\"x\">&amp;\\</b>\n\t\r\n", "Zoë", "\u2028", "\xff", "\u007f"}
 	for b := range 256 {
-		values = append(values, "x"+string(rune(b))+"y", "x"+string([]byte{byte(b)})+"y")
+		values = append(values, "x"+string(rune(b))+"y", "x"+string([]byte{byte(b)})+"y", string([]byte{byte(b)}), "\""+string([]byte{byte(b)})+"\"")
 	}
 	for _, v := range values {
-		want, err := marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := appendValue(nil, v); err != nil || string(got) != string(want) {
-			t.Errorf("%q: %s, %v; want %s", v, got, err, want)
+		want := "before" + string(marshal(v))
+		if got := string(appendText([]byte("before"), v)); got != want {
+			t.Errorf("%q: %s; want %s", v, got, want)
 		}
 	}
 }

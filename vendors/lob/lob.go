@@ -212,27 +212,30 @@ func (a *Adapter) versionFor(kind postproof.PieceKind) string {
 // the field is an error.
 func (a *Adapter) sizedLetters() bool { return a.versionFor(postproof.KindLetter) >= letterVersion }
 
-func (a *Adapter) header(kind postproof.PieceKind) http.Header {
-	return http.Header{
-		"Authorization": {a.auth},
-		"Accept":        {"application/json"},
-		"Lob-Version":   {a.versionFor(kind)},
+// header returns the fields of a request; a key makes it a keyed one.
+func (a *Adapter) header(kind postproof.PieceKind, key string) http.Header {
+	values := [...]string{a.auth, "application/json", a.versionFor(kind), key} // one allocation for all
+	h := http.Header{"Authorization": values[0:1:1], "Accept": values[1:2:2], "Lob-Version": values[2:3:3]}
+	if key != "" {
+		h["Idempotency-Key"] = values[3:4:4]
 	}
+	return h
 }
 
 // product is how Lob spells a kind of piece.
 type product struct {
 	kind   postproof.PieceKind
 	path   string
+	route  string // for spans and metrics
 	prefix string // of ids
 	object string
 }
 
 func products() []product {
 	return []product{
-		{postproof.KindPostcard, "postcards", "psc_", "postcard"},
-		{postproof.KindLetter, "letters", "ltr_", "letter"},
-		{postproof.KindSelfMailer, "self_mailers", "sfm_", "self_mailer"},
+		{postproof.KindPostcard, "postcards", "/v1/postcards", "psc_", "postcard"},
+		{postproof.KindLetter, "letters", "/v1/letters", "ltr_", "letter"},
+		{postproof.KindSelfMailer, "self_mailers", "/v1/self_mailers", "sfm_", "self_mailer"},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -65,6 +66,20 @@ func (o object) text(name string) string {
 		return string(unquote(raw))
 	}
 	return ""
+}
+
+// is reports whether the value is this string.
+func (o object) is(name, want string) bool {
+	raw := o.raw(name)
+	return isString(raw) && string(unquote(raw)) == want
+}
+
+// time returns a time, zero when the value is none.
+func (o object) time(name string) time.Time {
+	if raw := o.raw(name); isString(raw) {
+		return parseTime(unquote(raw))
+	}
+	return time.Time{}
 }
 
 // flag reports whether the value is true.

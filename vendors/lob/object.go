@@ -17,24 +17,25 @@ func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendor
 		return nil, err
 	}
 	id := o.text("id")
-	if p, ok := productOf(id); !ok || p != want || o.text("object") != want.object {
+	if p, ok := productOf(id); !ok || p != want || !o.is("object", want.object) {
 		return nil, errAnswer
 	}
 	meta := o.texts("metadata")
+	created := o.time("date_created")
 	order := &vendors.Order{
 		Receipt: postproof.Receipt{
 			Vendor: Name, VendorID: id,
 			Ref:              refOf(meta),
 			TrackingID:       token(o.text("tracking_number")),
-			ExpectedDelivery: parseTime(o.text("expected_delivery_date")),
+			ExpectedDelivery: o.time("expected_delivery_date"),
 			ProofURL:         o.text("url"),
-			AcceptedAt:       parseTime(o.text("date_created")),
+			AcceptedAt:       created,
 		},
 		Mode:  modeField(o.text("mode")),
 		Facts: factsOf(want, o, meta, caps),
 		Raw:   raw,
 	}
-	order.Status, order.Dead = statusOf(o)
+	order.Status, order.Dead = statusOf(o, created)
 	return order, nil
 }
 
@@ -47,10 +48,12 @@ func refOf(meta object) postproof.Ref {
 
 // modeField reads a field that Lob documents for other resources only.
 func modeField(s string) postproof.Mode {
-	if m := postproof.Mode(s); m.Validate() == nil {
+	switch m := postproof.Mode(s); m {
+	case postproof.ModeTest, postproof.ModeLive:
 		return m
+	default:
+		return ""
 	}
-	return ""
 }
 
 // factsOf reads what the piece is. Lob corrects addresses, ZIP codes included,
@@ -61,29 +64,38 @@ func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Fa
 	if size, ok := sizeOf(caps, p.kind, o.text("size")); ok {
 		f.Size = vendors.SizeFact(size)
 	}
-	switch o.text("mail_type") {
-	case "usps_first_class":
+	switch {
+	case o.is("mail_type", "usps_first_class"):
 		f.Class = postproof.FirstClass
-	case "usps_standard":
+	case o.is("mail_type", "usps_standard"):
 		f.Class = postproof.Marketing
 	}
 	if extra := o.text("extra_service"); extra != "" {
 		f.Class = postproof.MailClass(extra)
 	}
-	to := o.object("to")
-	if f.Content == "" && !to.flag("recipient_moved") {
+	if f.Content != "" {
+		return f
+	}
+	if to := o.object("to"); !to.flag("recipient_moved") {
 		f.PostalCode = vendors.PostalFact(to.text("address_zip"))
 	}
 	return f
 }
 
-func parseTime(s string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
+// parseTime reads a time or a date; anything else is none.
+func parseTime(s []byte) time.Time {
+	if len(s) == len(time.DateOnly) {
+		t, err := time.Parse(time.DateOnly, string(s))
+		if err != nil {
+			return time.Time{}
 		}
+		return t
 	}
-	return time.Time{}
+	var t time.Time
+	if len(s) == 0 || t.UnmarshalText(s) != nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // parseDeletion reads the answer to a cancellation.
@@ -92,7 +104,7 @@ func parseDeletion(id string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if o.text("id") != id || !o.flag("deleted") {
+	if !o.is("id", id) || !o.flag("deleted") {
 		return errAnswer
 	}
 	return nil
@@ -115,7 +127,7 @@ func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, e
 		return nil, err
 	}
 	data := value[[]json.RawMessage](o, "data")
-	if o.text("object") != "list" || data == nil {
+	if !o.is("object", "list") || data == nil {
 		return nil, errAnswer
 	}
 	if o.raw("count") != nil {

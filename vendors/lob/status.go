@@ -28,18 +28,19 @@ type trackingEvent struct {
 // statusOf returns where the piece is, and whether it will never be printed.
 // The latest scan rules; without scans the render status, which says nothing
 // about the mail.
-func statusOf(o object) (status postproof.Status, dead bool) {
-	created := parseTime(o.text("date_created"))
-	modified := parseTime(o.text("date_modified"))
+func statusOf(o object, created time.Time) (status postproof.Status, dead bool) {
+	modified := o.time("date_modified")
 	if o.flag("deleted") {
 		return postproof.Status{
 			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: modified,
 		}, true
 	}
-	if latest, at, ok := latestEvent(value[[]trackingEvent](o, "tracking_events")); ok {
-		status = statusOfEvent(latest)
-		status.VendorTime = at
-		return status, false
+	if len(o.raw("tracking_events")) > len("[]") {
+		if latest, at, ok := latestEvent(value[[]trackingEvent](o, "tracking_events")); ok {
+			status = statusOfEvent(latest)
+			status.VendorTime = at
+			return status, false
+		}
 	}
 	status = postproof.Status{Confidence: postproof.Reported, Raw: token(o.text("status"))}
 	switch status.Raw {
@@ -63,7 +64,7 @@ func latestEvent(events []trackingEvent) (latest trackingEvent, at time.Time, ok
 		if e.Name == "" {
 			continue
 		}
-		if t := parseTime(e.Time); !ok || !t.Before(at) {
+		if t := parseTime([]byte(e.Time)); !ok || !t.Before(at) {
 			latest, at, ok = e, t, true
 		}
 	}

@@ -96,7 +96,7 @@ func TestStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, dead := statusOf(o)
+		got, dead := statusOf(o, o.time("date_created"))
 		if diff := cmp.Diff(test.want, got); diff != "" || dead != test.dead {
 			t.Errorf("%s: dead %v, want %v (-want +got)\n%s", test.name, dead, test.dead, diff)
 		}

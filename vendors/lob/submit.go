@@ -23,12 +23,10 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 	if s.VendorKey == "" {
 		return nil, encodeError(postproof.CodeInternal, errors.New("the submission has no idempotency key"))
 	}
-	header := a.header(p.kind)
-	header.Set("Idempotency-Key", s.VendorKey)
 	answer := orderReader{product: p, caps: a.caps}
 	req := &vendors.Request{
 		Op: postproof.OpSubmit, Class: postproof.RepeatKeyed,
-		Method: http.MethodPost, URL: a.base + "/" + p.path, Route: "/v1/" + p.path, Header: header,
+		Method: http.MethodPost, URL: a.base + "/" + p.path, Route: p.route, Header: a.header(p.kind, s.VendorKey),
 		Judge: judge(postproof.OpSubmit, answer.check),
 	}
 	req.SetBody(body)
@@ -131,8 +129,8 @@ func (a *Adapter) Cancel(ctx context.Context, do vendors.Doer, id string) error 
 func (a *Adapter) read(op postproof.Op, p product, suffix, route string, check func([]byte) error) *vendors.Request {
 	return &vendors.Request{
 		Op: op, Class: postproof.RepeatSafe,
-		Method: http.MethodGet, URL: a.base + "/" + p.path + suffix, Route: "/v1/" + p.path + route,
-		Header: a.header(p.kind), Judge: judge(op, check),
+		Method: http.MethodGet, URL: a.base + "/" + p.path + suffix, Route: p.route + route,
+		Header: a.header(p.kind, ""), Judge: judge(op, check),
 	}
 }
 
