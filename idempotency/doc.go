@@ -65,7 +65,7 @@
 //	observe        PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AHC        AD
 //	replan         –        –        –        P        –         –     –          –
 //	no_route       R        –        –        –        –         –     –          –
-//	postpone       P        –        U        –        A         –     –          –
+//	postpone       P        –        U        R        A         H     C          D
 //	cannot_build   P        –        U        –        –         –     –          –
 //	finish         –        –        –        –        D         –     –          –
 //	hold           H        –        H        –        H         –     –          –
@@ -86,8 +86,11 @@
 // accepted after our last send, both begun after the settle time, and a settle
 // time apart. A vendor that once called our reference a duplicate is never
 // believed again not to have it. After the proof the vendor is watched for a
-// late arrival, which is cancelled at once; one that cannot be is told as an
-// incident, as are two pieces under one reference.
+// late arrival, by further look-ups, whatever state the job is in meanwhile:
+// also when it was cancelled or refused. Where another piece counts, or the job
+// is to be cancelled, what arrives late is cancelled at once; one that cannot be
+// is told as an incident, as are two pieces under one reference. Where nothing
+// took its place, it is the piece that counts.
 //
 // # Policies
 //

@@ -123,7 +123,8 @@ type NoRoute struct {
 	Note string
 }
 
-// Postpone gives the lease back and waits.
+// Postpone gives the lease back and waits. It never makes a wait shorter. A
+// job at rest that was claimed to be watched only gives the lease back.
 type Postpone struct {
 	Until time.Time
 	// Note says why, for people.

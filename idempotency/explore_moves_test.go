@@ -1,6 +1,8 @@
 package idempotency_test
 
 import (
+	"time"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -30,8 +32,8 @@ func (x *explorer) stepWorker(w *world, emit func(move, world)) {
 	if w.rec.State == idempotency.Refused {
 		if next := *w; x.replan(&next) {
 			emit(move{do: "planned for another vendor"}, next)
+			return
 		}
-		return
 	}
 	held := *w
 	if !held.claim() {
@@ -155,6 +157,9 @@ func (x *explorer) lookUps(w world, s *idempotency.Submission, v, g uint8, emit 
 	x.must(&next, ev)
 	emit(move{"looked up", v, g}, next)
 	if w.spend() {
+		for i := range w.orders[:w.nOrder] {
+			w.orders[i].watched = false // a look may fail, and be the last one
+		}
 		next = w
 		ev.Control, ev.Orders = false, nil
 		x.must(&next, ev)
@@ -172,7 +177,14 @@ func (x *explorer) stepNetwork(w *world, emit func(move, world)) {
 			next := *w
 			next.nLimbo--
 			next.limbo[i] = next.limbo[next.nLimbo]
-			_, _, _ = next.arrive(x.caps[p.vendor].Idempotency.Kind, p.vendor, p.gen, lag)
+			if _, i, _ := next.arrive(x.caps[p.vendor].Idempotency.Kind, p.vendor, p.gen, lag); i >= 0 {
+				o := &next.orders[i]
+				for _, s := range next.rec.Submissions {
+					if s.Vendor == x.vendors[o.vendor] && s.Ref == exampleRef(int(o.gen)) && s.NextWatch.After(exampleStart().Add(time.Duration(o.shown)*tick)) {
+						o.watched = true
+					}
+				}
+			}
 			emit(move{"bytes arrive late", p.vendor, p.gen}, next)
 		}
 	}
@@ -278,6 +290,9 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 // since then is forgotten, but not undone.
 func (x *explorer) restore(w *world) {
 	w.rec = newRecord()
+	for i := range w.orders[:w.nOrder] {
+		w.orders[i].watched = false
+	}
 	x.must(w, x.suspicion(1, 2, 3, 4))
 }
 

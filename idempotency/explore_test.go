@@ -216,7 +216,7 @@ func (x *explorer) settles(w world) string {
 		}
 		passed = append(passed, d)
 		if w.rec.State.Final() || w.rec.State == idempotency.Held {
-			if !x.replan(&w) {
+			if _, watched := w.rec.Watched(); !watched && !x.replan(&w) {
 				if news := x.tellAll(&w); news {
 					continue
 				}
@@ -254,7 +254,7 @@ func (x *explorer) tellAll(w *world) bool {
 	before := w.rec.State
 	for i := range int8(w.nOrder) {
 		o := w.orders[i]
-		if x.caps[o.vendor].Lookup.ByRef && x.strict {
+		if (x.caps[o.vendor].Lookup.ByRef && x.strict) || o.watched {
 			continue
 		}
 		x.tell(w, i)

@@ -113,6 +113,9 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	t.ev = "change"
 	t.renew()
 	t.bound()
+	if !next.State.Workable() {
+		next.Lease = Lease{} // at rest it is held by nobody; a watch is one step
+	}
 	next.Fence = t.fence
 	next.UpdatedAt = t.now
 	for i := range t.entries {

@@ -31,11 +31,17 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		t.status(o.Status)
 		return nil
 	}
+	thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided
 	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal
 	switch {
 	case t.r.State == Accepted, t.r.State == Done, t.r.State == Sending && t.r.Current() != s,
 		t.r.State == Held && !t.r.Receipt.IsZero() && !t.counts(s):
 		t.late(s)
+		return nil
+	case thoughtGone: // nothing took its place yet, but somebody may have been told so
+		t.noteSub("late_arrival", s, "it was thought not to be there")
+	}
+	switch {
 	case s.Differs: // rule 7: unequal means held
 		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
 	default:
@@ -318,19 +324,19 @@ func (t *transition) misses(s *Submission, ev LookedUp) bool {
 // lookAgain plans the next look-up of a submission: of one in doubt, when a
 // miss would count; of one that is watched, when the watch says.
 func (t *transition) lookAgain(s *Submission, after time.Duration) {
-	if s.Dead() || t.r.State == Accepted {
+	if s.Dead() || t.r.State != Unknown {
 		if !s.NextWatch.IsZero() {
 			s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))
 			if s.NextWatch.After(s.WatchUntil) {
 				s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
 			}
 		}
-		if t.r.State == Accepted {
+		switch {
+		case t.r.State == Accepted:
 			t.settle()
+		case t.r.State != Sending && t.r.Due.After(t.now): // only the watch was due
+			t.r.Lease = Lease{}
 		}
-		return
-	}
-	if t.r.State != Unknown {
 		return
 	}
 	t.wait(after)

@@ -322,8 +322,13 @@ func (t *transition) noRoute(ev NoRoute) error {
 }
 
 func (t *transition) postpone(ev Postpone) error {
-	if !t.r.State.Workable() || t.r.State == Sending {
+	switch {
+	case t.r.State == Sending, !t.r.State.Workable() && t.r.Lease == (Lease{}):
 		return t.no(0, "there is nothing to put off")
+	case !t.r.State.Workable(): // it was watched: only the lease is given back
+		return nil
+	case t.now.Before(t.r.Due): // what is waited for already is waited for to its end
+		ev.Until = later(ev.Until, t.r.Due)
 	}
 	t.r.Due = later(ev.Until, t.now)
 	t.r.Lease = Lease{}

@@ -40,7 +40,8 @@ type Memory struct {
 // memoryRecord is a record's place; the record itself is replaced as a whole.
 type memoryRecord struct {
 	*Record
-	visible time.Time
+	// work is when there is something to do, visible when it may be claimed.
+	work, visible time.Time
 	// queue is the heap the record is in, nil for none, and index its place.
 	queue *recordHeap
 	index int

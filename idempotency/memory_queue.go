@@ -27,7 +27,7 @@ func claimedFirst(a, b *memoryRecord) bool {
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
 	}
-	if c := a.Due.Compare(b.Due); c != 0 {
+	if c := a.work.Compare(b.work); c != 0 {
 		return c < 0
 	}
 	return a.ID < b.ID
@@ -37,6 +37,7 @@ func claimedFirst(a, b *memoryRecord) bool {
 func (q *workQueue) add(slot *memoryRecord) {
 	var ever bool
 	if slot.visible, ever = slot.VisibleAt(); ever {
+		slot.work, _ = slot.WorkAt()
 		q.waiting.push(slot)
 	}
 }

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -11,11 +12,11 @@ type Do string
 
 // The actions.
 const (
-	DoNothing   Do = "nothing"   // the state is final, held, or of a newer version
+	DoNothing   Do = "nothing"   // the job is at rest and no vendor is watched, or the record is of a newer version
 	DoWait      Do = "wait"      // until At
 	DoSend      Do = "send"      // route and send
 	DoResend    Do = "resend"    // same vendor, same key, same bytes
-	DoLookUp    Do = "look_up"   // by reference
+	DoLookUp    Do = "look_up"   // by reference: to settle an outcome, or to find a late arrival
 	DoPoll      Do = "poll"      // the status
 	DoCancel    Do = "cancel"    // at the vendor, then read back
 	DoTooLate   Do = "too_late"  // the cancel window is closed: record it
@@ -28,7 +29,7 @@ const (
 // Action is the next thing to do for a record.
 type Action struct {
 	Do Do
-	// At is when a wait ends.
+	// At is when a wait ends: then ask [Machine.Next] again.
 	At time.Time
 	// Submission is the one in question: a copy.
 	Submission Submission
@@ -39,17 +40,23 @@ type Action struct {
 // Next returns what a worker that holds the record does now. It is pure.
 func (m *Machine) Next(r *Record, now time.Time) Action {
 	now = r.Now(now)
-	if r.Version > RecordVersion || r.Tombstone || !r.State.Workable() {
+	if r.Version > RecordVersion || r.Tombstone || !r.State.Known() {
 		return Action{Do: DoNothing}
 	}
 	if r.State == Sending {
 		return m.nextSending(r, now)
 	}
-	if !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {
+	if r.State.Workable() && !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {
 		return Action{Do: DoHold, Reason: HoldDeadline}
 	}
-	if now.Before(r.Due) {
-		return Action{Do: DoWait, At: r.Due}
+	if s := r.toWatch(now); s != nil {
+		return Action{Do: DoLookUp, Submission: *s}
+	}
+	switch at, ever := r.WorkAt(); {
+	case !ever:
+		return Action{Do: DoNothing}
+	case now.Before(at):
+		return Action{Do: DoWait, At: at}
 	}
 	switch r.State {
 	case Planned:
@@ -62,6 +69,21 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 	default:
 		return m.nextAccepted(r, now)
 	}
+}
+
+// toWatch returns a submission whose vendor is to be looked at for a late
+// arrival now. What turned up already comes first: the window to cancel it is
+// short.
+func (r *Record) toWatch(now time.Time) *Submission {
+	if r.State == Accepted && slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Late == LateSeen }) {
+		return nil
+	}
+	for i := range r.Submissions {
+		if s := &r.Submissions[i]; r.watches(s) && !now.Before(s.NextWatch) {
+			return s
+		}
+	}
+	return nil
 }
 
 func (m *Machine) nextSending(r *Record, now time.Time) Action {
@@ -117,9 +139,6 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 		s := r.Submissions[i]
 		if s.Late == LateSeen {
 			return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, Action{Do: DoTooLate, Submission: s})
-		}
-		if !s.NextWatch.IsZero() && !now.Before(s.NextWatch) {
-			return Action{Do: DoLookUp, Submission: s}
 		}
 	}
 	holder := m.holder(r)

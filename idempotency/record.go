@@ -264,15 +264,51 @@ func (r *Record) Live() []*Submission {
 // the present intent.
 func (r *Record) inFlight(s *Submission) bool { return r.State == Sending && r.Current() == s }
 
-// VisibleAt returns when a worker may claim the record; false when never.
-func (r *Record) VisibleAt() (time.Time, bool) {
-	if !r.State.Workable() || r.Version > RecordVersion || r.Tombstone {
+// watches reports whether the vendor of the submission is to be looked at for a
+// late arrival, whatever else is done with the record. Not while bytes are on
+// their way, and not where the look-ups of an unknown outcome do it anyway.
+func (r *Record) watches(s *Submission) bool {
+	return !s.NextWatch.IsZero() && r.State != Sending && (r.State != Unknown || s.Dead())
+}
+
+// Watched returns when a vendor is next looked at for a late arrival; false
+// when none is watched. A watch goes on in every state, also in those that are
+// final: where absence was taken as proven, nothing else would find the piece
+// but a callback.
+func (r *Record) Watched() (at time.Time, ok bool) {
+	for i := range r.Submissions {
+		if s := &r.Submissions[i]; r.watches(s) && (!ok || s.NextWatch.Before(at)) {
+			at, ok = s.NextWatch, true
+		}
+	}
+	return at, ok
+}
+
+// WorkAt returns when there is next something to do for the record, whoever
+// holds it: when it is due, or a vendor is to be looked at for a late arrival.
+// False when never.
+func (r *Record) WorkAt() (time.Time, bool) {
+	if r.Version > RecordVersion || r.Tombstone {
 		return time.Time{}, false
 	}
-	if r.Lease.Until.After(r.Due) {
-		return r.Lease.Until, true
+	at, watched := r.Watched()
+	if !r.State.Workable() {
+		return at, watched && r.State.Known()
+	}
+	if watched && at.Before(r.Due) {
+		return at, true
 	}
 	return r.Due, true
+}
+
+// VisibleAt returns when a worker may claim the record: when there is something
+// to do and nobody holds it. False when never.
+func (r *Record) VisibleAt() (time.Time, bool) {
+	at, ever := r.WorkAt()
+	if ever && r.Lease.Until.After(at) {
+		return r.Lease.Until, true
+	}
+	return at, ever
 }
 
 // Bury returns the tombstone of a record: what must never be forgotten, and

@@ -40,9 +40,11 @@ func (id ID) isOf(key postproof.Key) bool {
 // is read, and never claimed, changed or pruned.
 func (r *Record) Newer() bool { return r.Version > RecordVersion || !r.State.Known() }
 
-// Prunable reports whether [Store.Prune] buries the record.
+// Prunable reports whether [Store.Prune] buries the record: never while a
+// vendor is watched for a late arrival.
 func (r *Record) Prunable(before time.Time) bool {
-	return r.State.Final() && !r.Tombstone && !r.Newer() && r.UpdatedAt.Before(before)
+	_, watched := r.Watched()
+	return r.State.Final() && !watched && !r.Tombstone && !r.Newer() && r.UpdatedAt.Before(before)
 }
 
 // Sum returns the counter's value after the addition: never below zero, and

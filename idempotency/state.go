@@ -44,7 +44,9 @@ func (s State) Known() bool {
 	}
 }
 
-// Workable reports whether a worker may claim a record in this state.
+// Workable reports whether a worker may claim a record in this state whenever
+// it is due. In the others it may while a vendor is watched for a late arrival
+// ([Record.WorkAt]).
 func (s State) Workable() bool {
 	switch s {
 	case Planned, Sending, Unknown, Accepted:

@@ -54,7 +54,9 @@ type Store interface {
 	Commit(ctx context.Context, changes []Change) (errs []error, err error)
 
 	// Claim leases up to Limit records that a worker may work on and that are
-	// visible at Now: by priority (higher first), due time, then id. The
+	// visible at Now ([Record.VisibleAt]): by priority (higher first), the time
+	// since when there is something to do ([Record.WorkAt]), then id. They are
+	// in states with work, or watched for a late arrival in any other. The
 	// records returned carry the lease and a fence that has grown by one.
 	// Records in unknown states or of a newer version are never claimed.
 	Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)

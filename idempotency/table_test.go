@@ -151,7 +151,7 @@ func tableInDoc(t *testing.T) []string {
 func (x *explorer) tryEverything(t *testing.T) {
 	t.Helper()
 	tried := map[string]bool{}
-	for todo := []world{{rec: newRecord()}, x.lateAndDifferent()}; len(todo) > 0; todo = todo[1:] {
+	for todo := []world{{rec: newRecord()}, x.lateAndDifferent(), x.watchedAtTheEnd()}; len(todo) > 0; todo = todo[1:] {
 		w := todo[0]
 		for _, later := range []int16{0, settleFor + 1, 40} {
 			claimed := w
@@ -196,6 +196,28 @@ func (x *explorer) lateAndDifferent() world {
 	send(2)
 	other.Receipt.VendorID = "another"
 	x.must(&w, idempotency.Observe{Vendor: x.vendors[0], Ref: exampleRef(1), Sighting: other})
+	return w
+}
+
+// watchedAtTheEnd is a job that is done when the answer of its first generation
+// comes, so that its vendor is watched again.
+func (x *explorer) watchedAtTheEnd() world {
+	w := world{rec: newRecord()}
+	r := *w.rec
+	r.State, r.Generation, r.Deadline = idempotency.Done, 2, time.Time{}
+	r.Receipt = postproof.Receipt{Vendor: x.vendors[0], VendorID: "seen", Ref: exampleRef(2), AcceptedAt: w.time()}
+	r.Status = postproof.Status{Stage: postproof.StageDelivered, Source: postproof.SourcePoll}
+	r.Submissions = []idempotency.Submission{
+		{
+			Generation: 1, Vendor: x.vendors[0], Ref: exampleRef(1), Account: "acct", FirstAt: w.time(), LastAt: w.time(), Sends: 1,
+			Join: postproof.Unknown, Fate: idempotency.FateAbsent, WatchUntil: w.time().Add(6 * tick), NextWatch: w.time(),
+		},
+		{
+			Generation: 2, Vendor: x.vendors[0], Ref: exampleRef(2), Account: "acct", FirstAt: w.time(), LastAt: w.time(), Sends: 1,
+			Join: postproof.Accepted, VendorID: "seen",
+		},
+	}
+	w.rec = &r
 	return w
 }
 

@@ -109,6 +109,9 @@ const (
 type order struct {
 	vendor, gen, fate uint8
 	made, shown       int16 // when it was made, and is shown by look-ups
+	// watched: it arrived while the ledger was still to look, so that no
+	// callback is needed to find it.
+	watched bool
 }
 
 // packet is a request whose bytes have left and have not arrived.
@@ -279,7 +282,7 @@ func (w *world) key(b []byte) []byte {
 		rel(s.AcceptedAt, cancelFor)
 	}
 	for _, o := range w.orders[:w.nOrder] {
-		b = append(b, o.vendor, o.gen, o.fate, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
+		b = append(b, o.vendor, o.gen, o.fate|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
 	}
 	b = append(b, 0xfe)
 	for _, p := range w.limbo[:w.nLimbo] {

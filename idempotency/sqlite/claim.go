@@ -30,8 +30,15 @@ func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs 
 	return errs, nil
 }
 
-// workable is the states of [idempotency.State.Workable], for a query.
-const workable = "('planned', 'sending', 'unknown', 'accepted')"
+// workable is the states of [idempotency.State.Workable], resting the others:
+// there a record is claimed only while a vendor is watched for a late arrival,
+// which few are, so that they have an index of their own. A state of a newer
+// version is in neither.
+const (
+	workable = "('planned', 'sending', 'unknown', 'accepted')"
+	resting  = "('refused', 'held', 'cancelled', 'done')"
+	known    = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
+)
 
 // candidate is a record that may be claimed.
 type candidate struct {
@@ -89,7 +96,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 // candidates returns the records to claim, in order: one priority after the
 // other, until there are enough.
 func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (all []candidate, err error) {
-	groups, err := b.workGroups(ctx)
+	groups, err := b.workGroups(ctx, nanos(req.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -109,16 +116,19 @@ func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (a
 }
 
 // workGroups returns the campaigns and priorities that may have work, the
-// highest priority first.
-func (b *batch) workGroups(ctx context.Context) (groups []group, err error) {
+// highest priority first. Campaigns that have come to rest are only among them
+// when one of their records is watched and visible: there is no end to them.
+func (b *batch) workGroups(ctx context.Context, now int64) (groups []group, err error) {
 	err = b.c.query(ctx, func(rows *sql.Rows) error {
 		var g group
 		err := rows.Scan(&g.campaign, &g.priority)
 		groups = append(groups, g)
 		return err
-	}, "SELECT DISTINCT campaign, priority FROM depth WHERE n > 0 AND state IN "+workable+" ORDER BY priority DESC")
+	}, "SELECT campaign, priority FROM depth WHERE n > 0 AND state IN "+workable+" UNION "+watchedGroups+" ORDER BY priority DESC", now)
 	return groups, err
 }
+
+const watchedGroups = "SELECT campaign, priority FROM records WHERE visible <= ? AND visible IS NOT NULL AND state IN " + resting
 
 // candidatesOf looks into each campaign of one priority. So a paused campaign
 // of a million pieces is left out at no cost; each campaign with open work
@@ -135,7 +145,7 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			all = append(all, one)
 			return err
 		}, "SELECT "+candidateColumns+` FROM records WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
-			AND version <= ? AND state IN `+workable+" ORDER BY due, id LIMIT ?",
+			AND version <= ? AND state IN `+known+" ORDER BY due, id LIMIT ?",
 			g.campaign, g.priority, now, now, idempotency.RecordVersion, limit)
 		if err != nil {
 			return nil, err

@@ -94,8 +94,10 @@ func encode(r *idempotency.Record) (*row, error) {
 	}
 	if at, ever := r.VisibleAt(); ever {
 		out.visible = nanos(at)
+		work, _ := r.WorkAt()
+		out.due = nanos(work)
 	}
-	if r.State.Final() && !r.Tombstone && !r.Newer() {
+	if r.Prunable(r.UpdatedAt.Add(1)) {
 		out.pruneAt = nanos(r.UpdatedAt)
 	}
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,6 +192,7 @@ func TestIndexes(t *testing.T) {
 	s := openTest(t)
 	for what, text := range map[string]string{
 		"claim":           "SELECT num FROM records WHERE campaign = 'a' AND priority = 0 AND due <= 1 AND visible <= 1 ORDER BY due, id LIMIT 1",
+		"watched":         strings.Replace(watchedGroups, "?", "1", 1),
 		"rare state":      "SELECT id FROM records WHERE state = 'held' AND state NOT IN " + frequentStates,
 		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",
 		"prune":           "SELECT num FROM records WHERE prune_at < 1 ORDER BY prune_at LIMIT 1",

@@ -45,11 +45,11 @@ CREATE TABLE records (
   state       TEXT    NOT NULL,
   campaign    TEXT    NOT NULL,
   priority    INTEGER NOT NULL,
-  due         INTEGER NOT NULL,
+  due         INTEGER NOT NULL, -- when there is something to do
   visible     INTEGER,          -- when it may be claimed; NULL: never
   lease_owner TEXT    NOT NULL,
   lease_until INTEGER NOT NULL,
-  prune_at    INTEGER,          -- last update of a final record that is no tombstone
+  prune_at    INTEGER,          -- last update of a final record that is neither watched nor a tombstone
   links       TEXT    NOT NULL, -- vendors, references, vendor ids
   data        TEXT    NOT NULL, -- the record as JSON, without job, fence and lease
   job         BLOB
@@ -57,6 +57,8 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_id ON records (id);
 -- What is changed with every step of a job is this one index only.
 CREATE INDEX records_queue ON records (campaign, priority, due, id, visible) WHERE visible IS NOT NULL;
+-- At rest, and watched for a late arrival: few.
+CREATE INDEX records_watched ON records (visible) WHERE visible IS NOT NULL AND state IN ('refused', 'held', 'cancelled', 'done');
 CREATE INDEX records_campaign ON records (campaign);
 CREATE INDEX records_rare ON records (state) WHERE state NOT IN ('planned', 'sending', 'accepted', 'done');
 CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;

@@ -326,6 +326,20 @@ func claimPieces() map[string]broken {
 				return rs, err
 			}
 		}, []string{"claim/only states with work are offered"}},
+		"only states with work are claimed": {func(f *fake) {
+			claim := f.claim
+			f.claim = func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+				rs, err := claim(ctx, req)
+				return slices.DeleteFunc(rs, func(r *idempotency.Record) bool { return !r.State.Workable() }), err
+			}
+		}, []string{"claim/what is watched for a late arrival is offered in every state"}},
+		"a watch is not looked at before the record is due": {func(f *fake) {
+			claim := f.claim
+			f.claim = func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+				rs, err := claim(ctx, req)
+				return slices.DeleteFunc(rs, func(r *idempotency.Record) bool { return r.Due.After(req.Now) }), err
+			}
+		}, []string{"claim/what is watched for a late arrival is offered in every state"}},
 		"now and then work is offered twice": {func(f *fake) {
 			var last *idempotency.Record
 			n := 0
@@ -401,6 +415,12 @@ func readPieces() map[string]broken {
 				return prune(ctx, before.Add(time.Minute), limit)
 			}
 		}, []string{"prune/pruning keeps what is younger or not final"}},
+		"what is watched is pruned": {editRecord(func(r *idempotency.Record) {
+			r.Submissions = slices.Clone(r.Submissions)
+			for i := range r.Submissions {
+				r.Submissions[i].NextWatch = time.Time{}
+			}
+		}), []string{"prune/what is watched for a late arrival is not pruned", "claim/what is watched for a late arrival is offered in every state"}},
 		"pruning knows no limit": {func(f *fake) {
 			prune := f.prune
 			f.prune = func(ctx context.Context, before time.Time, _ int) (int, error) { return prune(ctx, before, 0) }

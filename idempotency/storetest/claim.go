@@ -18,6 +18,7 @@ func claimChecks() []check {
 		{name: "a claim tells what it did", run: claimResult},
 		{name: "skipped campaigns are left alone", run: skipping},
 		{name: "only states with work are offered", run: workableOnly},
+		{name: "what is watched for a late arrival is offered in every state", run: watchedOffered},
 		{name: "two claimers never share", run: neverShare},
 		{name: "a clock that runs back is offered nothing early", run: clockBack},
 	}
@@ -171,6 +172,45 @@ func workableOnly(t reporter, h Harness) {
 		got[r.ID] = true
 	}
 	same(t, "states with work", want, got)
+}
+
+// watchedOffered: after absence was taken as proven, whatever became of the
+// job, a worker has to look for a late piece when its time has come.
+func watchedOffered(t reporter, h Harness) {
+	var changes []idempotency.Change
+	var all []int
+	for i, state := range idempotency.States() {
+		if state == idempotency.Sending {
+			continue // bytes are on their way: nothing else is done with it
+		}
+		r := watched(i, state, epoch().Add(time.Hour))
+		r.Due = epoch().Add(100 * time.Hour)
+		if !state.Workable() {
+			r.Due = epoch().Add(-time.Hour) // since then it has been at rest
+		}
+		r.Campaign = string(state)
+		all, changes = append(all, i), append(changes, create(r))
+	}
+	must(t, h.Engine, changes...)
+	same(t, "before", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour-1), 20)))
+	same(t, "a campaign skipped", 1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "done")))
+	// The lease of the first ends after a minute; the order is that of the ids.
+	claimed := claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)
+	same(t, "in time", sorted(all...), idsOf(claimed))
+	same(t, "leased", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)))
+	for _, r := range claimed { // looked at, and nothing is to be watched any more
+		must(t, h.Engine, step(r, func(r *idempotency.Record) { r.Lease, r.Submissions[0].NextWatch = idempotency.Lease{}, time.Time{} }))
+	}
+	same(t, "after the watch", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(99*time.Hour), 20)))
+	if n := len(claim(t, h.Engine, epoch().Add(100*time.Hour), 20)); n != 3 {
+		t.Errorf("%d of the 3 records with work are offered when due", n)
+	}
+	// The time since when there is something to do is that of the watch.
+	old, young := watched(20, idempotency.Held, epoch().Add(-2*time.Minute)), planned(21)
+	young.Due = epoch().Add(-time.Minute)
+	old.Due = epoch()
+	must(t, h.Engine, create(young), create(old))
+	same(t, "order", []idempotency.ID{idOf(20), idOf(21)}, idsOf(claim(t, h.Engine, epoch(), 20)))
 }
 
 // neverShare lets several workers empty a queue, each claiming, working and

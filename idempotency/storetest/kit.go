@@ -43,6 +43,14 @@ func sent(i int, vendor string) *idempotency.Record {
 	return r
 }
 
+// watched returns the i-th record at rest, its vendor thought not to have it
+// and watched for a late arrival from the time given on.
+func watched(i int, state idempotency.State, next time.Time) *idempotency.Record {
+	r := sent(i, "lob")
+	r.State, r.Submissions[0].Fate, r.Submissions[0].NextWatch = state, idempotency.FateAbsent, next
+	return r
+}
+
 // create is the change that makes the record, with one entry.
 func create(r *idempotency.Record) idempotency.Change {
 	return idempotency.Change{Record: r, Entries: []idempotency.Entry{{ID: r.ID, At: r.UpdatedAt, Kind: "created", To: r.State, Fence: 1}}}

@@ -174,6 +174,11 @@ func (w *walk) edit(n int) func(r *idempotency.Record) {
 			}
 		case 2:
 			r.Priority = w.random.IntN(3)
+		case 3:
+			if len(r.Submissions) > 0 {
+				s := &r.Submissions[0]
+				s.Fate, s.NextWatch = idempotency.FateAbsent, w.now.Add(time.Duration(w.random.IntN(90))*time.Second)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ func pruneChecks() []check {
 	return []check{
 		{name: "pruning keeps what is younger or not final", run: prunesOnlyOld},
 		{name: "a tombstone keeps the key, and nothing of the person", run: tombstones},
+		{name: "what is watched for a late arrival is not pruned", run: keepsWatched},
 		{name: "pruning takes bites and comes to an end", run: bites},
 	}
 }
@@ -59,6 +60,7 @@ func prunesOnlyOld(t reporter, h Harness) {
 func tombstones(t reporter, h Harness) {
 	r := fullRecord()
 	r.State, r.Lease = idempotency.Done, idempotency.Lease{}
+	r.Submissions[0].NextWatch = time.Time{}
 	must(t, h.Engine, create(r))
 	if n, err := h.Engine.Prune(t.Context(), r.UpdatedAt.Add(1), 10); n != 1 || err != nil {
 		t.Fatalf("Prune = %d, %v", n, err)
@@ -81,6 +83,19 @@ func tombstones(t reporter, h Harness) {
 		t.Errorf("erased record is %+v", got)
 	}
 	refuse(t, h.Engine, idempotency.ErrExists, create(planned(2)))
+}
+
+func keepsWatched(t reporter, h Harness) {
+	r := watched(1, idempotency.Cancelled, epoch())
+	must(t, h.Engine, create(r), create(watched(2, idempotency.Cancelled, time.Time{})))
+	if n, err := h.Engine.Prune(t.Context(), epoch().AddDate(1, 0, 0), 10); n != 1 || err != nil {
+		t.Errorf("Prune = %d, %v, want the one that is not watched", n, err)
+	}
+	same(t, "record that is watched", r, get(t, h.Engine, r.ID))
+	must(t, h.Engine, step(r, func(r *idempotency.Record) { r.Submissions[0].NextWatch = time.Time{} }))
+	if n, err := h.Engine.Prune(t.Context(), epoch().AddDate(1, 0, 0), 10); n != 1 || err != nil {
+		t.Errorf("Prune after the watch = %d, %v", n, err)
+	}
 }
 
 func bites(t reporter, h Harness) {
