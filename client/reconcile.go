@@ -17,7 +17,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref, At: w.c.now()}
 	finder, ok := w.finder(v, sub)
 	switch {
-	case !ok && w.rec.State == idempotency.Unknown && v != nil && v.account.Fingerprint != sub.Account:
+	case !ok && w.rec.State == idempotency.Unknown && !sub.Dead() && v != nil && v.account.Fingerprint != sub.Account:
 		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
 	case !ok:
 		ev.Failed = true
@@ -44,7 +44,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		ev.Orders = append(ev.Orders, see(o, want, sub.Ref, w.rec.Mode))
 	}
 	ev.Complete = found.Complete
-	if len(ev.Orders) == 0 && ev.Complete && w.rec.State == idempotency.Unknown {
+	if len(ev.Orders) == 0 && ev.Complete && !sub.Dead() && w.rec.State != idempotency.Accepted {
 		ev.Control = w.control(ctx, v, finder, sub)
 	}
 	return w.apply(ctx, ev)

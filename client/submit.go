@@ -181,7 +181,7 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 		}
 	}
 	now := c.now()
-	if at, ok := rec.VisibleAt(); ok && rec.State != idempotency.Accepted && !now.Before(at) {
+	if at, ok := rec.VisibleAt(); ok && rec.State.Workable() && rec.State != idempotency.Accepted && !now.Before(at) {
 		// Nobody is at it: carry it on now, as asked.
 		if leased, err := c.takeLease(ctx, rec, now); err == nil {
 			w := c.work(leased, nil)

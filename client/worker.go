@@ -79,7 +79,7 @@ func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	p := pool{c: c, slots: make(chan struct{}, c.concurrency)}
+	p := pool{c: c, slots: make(chan struct{}, c.concurrency), tended: map[string]time.Time{}}
 	// Sends outlive the context by the grace, and no longer.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -112,7 +112,13 @@ type pool struct {
 	ctx   context.Context //nolint:containedctx // the work's own, longer than the loop's
 	slots chan struct{}
 	busy  sync.WaitGroup
+	// tended is when a waiting campaign's cancelled jobs were last read.
+	tended map[string]time.Time
 }
+
+// tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
+// read for one whose vendor is to be looked at for a late arrival.
+const tendCancelledEvery = 10 * time.Minute
 
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
 	c := p.c
@@ -203,11 +209,18 @@ func (p *pool) start(rec *idempotency.Record) {
 }
 
 // tend works on what a waiting campaign has sent already: its canary is
-// settled, followed and cancelled like any other piece, only nothing new is
-// sent. A canary is small, so reading it is cheap.
+// settled, followed, watched and cancelled like any other piece, only nothing
+// new is sent. A canary is small, so reading it is cheap; a campaign that was
+// given up may have been cancelled as a whole, and is only read now and then.
 func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 	c, n := p.c, 0
-	q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Sending, idempotency.Unknown, idempotency.Accepted}}
+	q := idempotency.Query{Campaign: campaign, States: []idempotency.State{
+		idempotency.Sending, idempotency.Unknown, idempotency.Accepted, idempotency.Refused, idempotency.Held, idempotency.Done,
+	}}
+	if now := c.clock.Now(); now.Sub(p.tended[campaign]) >= tendCancelledEvery {
+		p.tended[campaign] = now
+		q.States = append(q.States, idempotency.Cancelled)
+	}
 	for rec, err := range c.store.Find(ctx, q) {
 		if err != nil {
 			return n, c.storeError("find", err)
