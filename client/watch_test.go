@@ -46,22 +46,29 @@ func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client,
 // piece turns up: nobody but the watch would ever look for it.
 func TestLateArrivalOfACancelledJobIsFoundByTheWatch(t *testing.T) {
 	t.Parallel()
-	for name, late := range map[string]time.Duration{"cancelled at the vendor": 0, "too late, and told": 2 * time.Hour} {
+	for name, tc := range map[string]struct {
+		late time.Duration
+		opts []client.Option
+	}{
+		"cancelled at the vendor":                {},
+		"too late, and told":                     {late: 2 * time.Hour},
+		"while its campaign waits for an answer": {opts: []client.Option{client.WithCanary("spring", 2)}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newPress(t, "alpha", postproof.IdempotencyNone)
-				c, lost := lostAtAlpha(t, a)
+				c, lost := lostAtAlpha(t, a, tc.opts...)
 				if rec, err := c.Cancel(t.Context(), "a", "ann"); err != nil || rec.State != idempotency.Cancelled {
 					t.Fatalf("Cancel = %v, %v", rec, err)
 				}
-				at := time.Now().Add(6 * time.Hour).Add(-late)
+				at := time.Now().Add(6 * time.Hour).Add(-tc.late)
 				a.mu.Lock()
 				a.orders = append(a.orders, &pressOrder{ID: "ghost", Ref: lost, Zip: "62701", Status: "accepted", At: at})
 				a.mu.Unlock()
 				runFor(t, c, 24*time.Hour)
 				rec, told := status(t, c, "a"), kinds(t, c, "a")
-				if late == 0 {
+				if tc.late == 0 {
 					if rec.State != idempotency.Cancelled || a.alive() != 1 || !slices.Contains(told, "late_arrival") {
 						t.Fatalf("%v, %d pieces, history %v", rec, a.alive(), told)
 					}
