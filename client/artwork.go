@@ -42,20 +42,19 @@ func artworkError(op string, err error) error {
 type artworks struct {
 	store idempotency.Blobs
 
-	mu     sync.Mutex
-	stored map[[sha256.Size]byte]string // digests known to be durable, in hexadecimal
-	cache  map[string]string            // markup by digest
-	bytes  int
+	mu      sync.Mutex
+	digests map[string]string // of markup known to be durable, in hexadecimal
+	markup  map[string]string // by digest
+	bytes   int               // of all markup; both maps hold the same strings
 }
 
 const (
 	maxMarkup     = 1 << 20 // of one side
 	maxCacheBytes = 8 << 20
-	maxStored     = 1 << 12
 )
 
 func newArtworks(store idempotency.Blobs) *artworks {
-	return &artworks{store: store, stored: map[[sha256.Size]byte]string{}, cache: map[string]string{}}
+	return &artworks{store: store, digests: map[string]string{}, markup: map[string]string{}}
 }
 
 // stow returns the job with its inline markup in the blob store.
@@ -84,25 +83,19 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if len(markup) > maxMarkup {
 		return blob, fmt.Errorf("%w: %d bytes, at most %d are allowed; give a PDF instead", errTooLarge, len(markup), maxMarkup)
 	}
-	sum := sha256.Sum256([]byte(markup))
 	b := postproof.Blob{Size: int64(len(markup))}
 	a.mu.Lock()
-	b.Digest = a.stored[sum]
+	b.Digest = a.digests[markup]
 	a.mu.Unlock()
 	if b.Digest != "" {
 		return b, nil
 	}
+	sum := sha256.Sum256([]byte(markup))
 	b.Digest = hex.EncodeToString(sum[:])
 	if _, err := a.store.Put(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
-	a.mu.Lock()
-	if len(a.stored) >= maxStored {
-		clear(a.stored)
-	}
-	a.stored[sum] = b.Digest
-	a.mu.Unlock()
-	a.remember(b.Digest, markup)
+	a.remember(b.Digest, markup, true)
 	return b, nil
 }
 
@@ -130,7 +123,7 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 		return inline, nil
 	}
 	a.mu.Lock()
-	markup, ok := a.cache[b.Digest]
+	markup, ok := a.markup[b.Digest]
 	a.mu.Unlock()
 	if ok {
 		return markup, nil
@@ -147,19 +140,27 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 	if err = errors.Join(err, rc.Close()); err != nil {
 		return "", fmt.Errorf("read the artwork: %w", err)
 	}
-	a.remember(b.Digest, buf.String())
-	return buf.String(), nil
+	markup = buf.String()
+	a.remember(b.Digest, markup, false)
+	return markup, nil
 }
 
-func (a *artworks) remember(digest, markup string) {
+// remember keeps markup; durable says that this client has stored it.
+func (a *artworks) remember(digest, markup string, durable bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.bytes+len(markup) > maxCacheBytes {
-		clear(a.cache)
+		clear(a.markup)
+		clear(a.digests)
 		a.bytes = 0
 	}
-	if _, ok := a.cache[digest]; !ok {
-		a.cache[digest] = markup
+	if have, ok := a.markup[digest]; ok {
+		markup = have
+	} else {
+		a.markup[digest] = markup
 		a.bytes += len(markup)
+	}
+	if durable {
+		a.digests[markup] = digest
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"time"
 
@@ -28,6 +27,9 @@ type call struct {
 	date  time.Time
 	// req is the request under way; a call makes one after the other.
 	req retry.Request
+	// first is the answer to the first request, which most calls end with.
+	first vendors.Response
+	asked bool
 }
 
 // Do implements [vendors.Doer].
@@ -58,7 +60,11 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	if err := k.throttle(ctx, group, req.Op); err != nil {
 		return nil, err
 	}
-	last := &vendors.Response{}
+	last := &k.first
+	if k.asked {
+		last = new(vendors.Response) // the adapter may still look at the others
+	}
+	k.asked = true
 	k.request(ctx, req, last)
 	resp, err := k.v.sender.Do(ctx, &k.req)
 	sends, attempts := 0, 0
@@ -81,15 +87,9 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 
 // request makes the adapter's request one that the retries below take.
 func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) {
-	header := req.Header // shared with the adapter, and cloned below
-	if req.ContentType != "" {
-		header = make(http.Header, len(req.Header)+1)
-		maps.Copy(header, req.Header)
-		header["Content-Type"] = []string{req.ContentType}
-	}
 	k.req = retry.Request{
-		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL, Header: header,
-		ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter),
+		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL,
+		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter),
 	}
 	if req.Open != nil {
 		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }

@@ -31,6 +31,10 @@ type work struct {
 	tried, capped, unfit map[string]string
 	// cause is the latest error of a vendor or its adapter.
 	cause error
+	// one has room for the change of a commit, until a commit ended without an
+	// outcome: the store may still be reading it.
+	one  [1]idempotency.Change
+	busy bool
 }
 
 func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
@@ -127,11 +131,13 @@ func (w *work) apply(ctx context.Context, events ...idempotency.Event) error {
 }
 
 func (w *work) applyWith(ctx context.Context, extra []idempotency.Entry, events ...idempotency.Event) error {
-	step := w.c.machine.Apply
+	var ch idempotency.Change
+	var err error
 	if w.fresh {
-		step = w.c.machine.Create
+		ch, err = w.c.machine.Create(w.rec, w.c.now(), events...)
+	} else {
+		ch, err = w.c.machine.Apply(w.rec, w.c.now(), events...)
 	}
-	ch, err := step(w.rec, w.c.now(), events...)
 	if err != nil {
 		return err
 	}
@@ -145,9 +151,15 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 		before = nil
 	}
 	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
-	errs, err := w.c.store.Commit(ctx, []idempotency.Change{ch})
+	changes := w.one[:]
+	if w.busy {
+		changes = make([]idempotency.Change, 1)
+	}
+	changes[0] = ch
+	errs, err := w.c.store.Commit(ctx, changes)
 	switch {
 	case err != nil:
+		w.busy = true
 		if err := w.c.reread(ctx, ch.Record, err); err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ func (a *attempt) request(outer *http.Request) (*http.Request, error) {
 	a.trace.GetConn = a.onGetConn
 	a.trace.GotConn = a.onGotConn
 	req := outer.WithContext(httptrace.WithClientTrace(a, &a.trace))
-	req.Header = outer.Header.Clone()
+	req.Header = c.req.header()
 	if c.class == postproof.RepeatNever {
 		// net/http takes a request with one of these fields for repeatable. It
 		// looks for the canonical spelling only, and vendors for any.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -27,6 +28,8 @@ type Request struct {
 	URL string
 	// Header holds the header fields. Each attempt sends its own copy.
 	Header http.Header
+	// ContentType, if set, is sent in place of the header field.
+	ContentType string
 	// Body opens the body from its start. It is called once for each attempt,
 	// and again when net/http repeats a send by itself. It may be nil when
 	// ContentLength is 0.
@@ -108,6 +111,19 @@ func (r *Request) validate() (*url.URL, error) {
 		return nil, errURL
 	}
 	return target, nil
+}
+
+// header returns the fields for one attempt. The values are shared: whoever
+// adds one gets a slice of its own.
+func (r *Request) header() http.Header {
+	h := make(http.Header, len(r.Header)+1)
+	for name, values := range r.Header {
+		h[name] = slices.Clip(values)
+	}
+	if r.ContentType != "" {
+		h["Content-Type"] = []string{r.ContentType}
+	}
+	return h
 }
 
 // effectiveClass is the class with an unknown key window counted as closed.

@@ -27,6 +27,7 @@ type Body struct {
 	Content string
 
 	segments []segment
+	first    [1]segment // of a body that is one document
 	open     func(context.Context, postproof.Blob) (io.ReadCloser, error)
 	length   int64
 	digest   string
@@ -61,10 +62,16 @@ func (b *BodyBuilder) Blob(blob postproof.Blob) *BodyBuilder {
 func (b *BodyBuilder) Build(encoder, contentType string, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *Body {
 	body := b.body
 	body.Encoder, body.ContentType, body.open = encoder, contentType, open
+	body.seal()
+	return &body
+}
+
+// seal computes the digest.
+func (b *Body) seal() {
 	h := sha256.New()
 	var line [160]byte // room for everything but the longest content types
-	head := append(append(append(append(line[:0], encoder...), '\n'), contentType...), '\n')
-	for _, s := range body.segments {
+	head := append(append(append(append(line[:0], b.Encoder...), '\n'), b.ContentType...), '\n')
+	for _, s := range b.segments {
 		if s.blob.IsZero() {
 			head = append(strconv.AppendInt(append(head, "bytes "...), int64(len(s.fixed)), 10), '\n')
 			h.Write(head)
@@ -78,14 +85,18 @@ func (b *BodyBuilder) Build(encoder, contentType string, open func(context.Conte
 	}
 	h.Write(head) // when there are no segments
 	var sum [sha256.Size]byte
-	body.digest = hex.EncodeToString(h.Sum(sum[:0]))
-	return &body
+	var digest [2 * sha256.Size]byte
+	hex.Encode(digest[:], h.Sum(sum[:0]))
+	b.digest = string(digest[:])
 }
 
 // JSONBody returns a body of one JSON document.
 func JSONBody(encoder string, document []byte) *Body {
-	var b BodyBuilder
-	return b.Bytes(document).Build(encoder, "application/json", nil)
+	b := &Body{Encoder: encoder, ContentType: "application/json", length: int64(len(document))}
+	b.first[0].fixed = document
+	b.segments = b.first[:]
+	b.seal()
+	return b
 }
 
 // Len returns the length in bytes.

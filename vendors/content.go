@@ -33,7 +33,7 @@ func ContentDigest(vendor string, job *postproof.Job) string {
 	c.text(string(job.Class))
 	if job.Piece != nil {
 		c.text(string(job.Piece.Kind()))
-		c.text(SizeFact(job.Piece.Sheet()))
+		c.sheet(job.Piece.Sheet())
 		if l, ok := job.Piece.(postproof.Letter); ok {
 			c.flags(l.Color, l.DoubleSided, l.AddressPage)
 		}
@@ -65,6 +65,15 @@ type canonical struct{ bytes []byte }
 func (c *canonical) text(s string) {
 	c.bytes = strconv.AppendInt(c.bytes, int64(len(s)), 10)
 	c.bytes = append(append(c.bytes, ':'), s...)
+}
+
+// sheet is both edges in micrometers, as in 101600x152400.
+func (c *canonical) sheet(size postproof.Size) {
+	var text [24]byte
+	edges := append(strconv.AppendInt(text[:0], int64(size.Short), 10), 'x')
+	edges = strconv.AppendInt(edges, int64(size.Long), 10)
+	c.bytes = append(strconv.AppendInt(c.bytes, int64(len(edges)), 10), ':')
+	c.bytes = append(c.bytes, edges...)
 }
 
 func (c *canonical) flags(flags ...bool) {

@@ -1,7 +1,6 @@
 package vendors
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -12,7 +11,7 @@ import (
 // back standardized, so only their robust parts are compared.
 type Facts struct {
 	Kind  postproof.PieceKind
-	Size  string // canonical, see SizeFact
+	Size  postproof.Size // its edges; zero when not known
 	Class postproof.MailClass
 	// PostalCode is the first five characters of the recipient's code.
 	PostalCode string
@@ -24,9 +23,13 @@ type Facts struct {
 // Equal reports whether no fact that both sides know differs.
 func (f Facts) Equal(other Facts) bool {
 	same := func(a, b string) bool { return a == "" || b == "" || a == b }
-	return same(string(f.Kind), string(other.Kind)) && same(f.Size, other.Size) &&
+	return same(string(f.Kind), string(other.Kind)) && sameSheet(f.Size, other.Size) &&
 		same(string(f.Class), string(other.Class)) && same(f.PostalCode, other.PostalCode) &&
 		sameContent(f.Content, other.Content)
+}
+
+func sameSheet(a, b postproof.Size) bool {
+	return a.Same(postproof.Size{}) || b.Same(postproof.Size{}) || a.Same(b)
 }
 
 // sameContent compares digests of one version only: an upgrade of this module
@@ -42,7 +45,7 @@ func sameContent(a, b string) bool {
 // FactsOf returns the facts of a submission with its encoded body.
 func FactsOf(job *postproof.Job, body *Body) Facts {
 	f := Facts{
-		Kind: job.Piece.Kind(), Size: SizeFact(job.Piece.Sheet()), Class: job.Class,
+		Kind: job.Piece.Kind(), Size: job.Piece.Sheet(), Class: job.Class,
 		PostalCode: PostalFact(job.To.PostalCode),
 	}
 	if body != nil {
@@ -55,10 +58,4 @@ func FactsOf(job *postproof.Job, body *Body) Facts {
 func PostalFact(code string) string {
 	code = strings.ToUpper(strings.ReplaceAll(code, " ", ""))
 	return code[:min(5, len(code))]
-}
-
-// SizeFact returns a canonical form of a size: both edges in micrometers.
-func SizeFact(s postproof.Size) string {
-	var b [48]byte
-	return string(strconv.AppendInt(append(strconv.AppendInt(b[:0], int64(s.Short), 10), 'x'), int64(s.Long), 10))
 }

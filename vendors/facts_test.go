@@ -27,7 +27,7 @@ func TestFactsOf(t *testing.T) {
 	t.Parallel()
 	job := postcard()
 	got := vendors.FactsOf(&job, &vendors.Body{Content: "c"})
-	want := vendors.Facts{Kind: "postcard", Size: "152400x228600", Class: "marketing", PostalCode: "62701", Content: "c"}
+	want := vendors.Facts{Kind: "postcard", Size: postproof.Size{Short: 152400, Long: 228600}, Class: "marketing", PostalCode: "62701", Content: "c"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -39,7 +39,7 @@ func TestFactsOf(t *testing.T) {
 func TestFactsEqual(t *testing.T) {
 	t.Parallel()
 	digest := func(version string) string { return version + strings.Repeat("a", 23) }
-	base := vendors.Facts{Kind: "postcard", Size: "1x2", Class: "marketing", PostalCode: "62701", Content: digest("1")}
+	base := vendors.Facts{Kind: "postcard", Size: postproof.Size{Short: 1, Long: 2}, Class: "marketing", PostalCode: "62701", Content: digest("1")}
 	for _, test := range []struct {
 		name   string
 		change func(*vendors.Facts)
@@ -47,7 +47,7 @@ func TestFactsEqual(t *testing.T) {
 	}{
 		{"nothing", func(*vendors.Facts) {}, true},
 		{"kind", func(f *vendors.Facts) { f.Kind = "letter" }, false},
-		{"size", func(f *vendors.Facts) { f.Size = "1x3" }, false},
+		{"size", func(f *vendors.Facts) { f.Size.Long = 3 }, false},
 		{"class", func(f *vendors.Facts) { f.Class = "first_class" }, false},
 		{"postal code", func(f *vendors.Facts) { f.PostalCode = "62702" }, false},
 		{"content", func(f *vendors.Facts) { f.Content = "1" + strings.Repeat("b", 23) }, false},

@@ -194,7 +194,7 @@ func decode(resp *http.Response) (*vendors.Order, error) {
 		Status: postproof.Status{Stage: postproof.StageAccepted, Raw: o.Status, VendorTime: created},
 		Dead:   o.Deleted,
 		Facts: vendors.Facts{
-			Kind: postproof.KindPostcard, Size: o.Size, Class: postproof.FirstClass,
+			Kind: postproof.KindPostcard, Size: sizeNamed(o.Size), Class: postproof.FirstClass,
 			PostalCode: o.To.Zip, Content: o.Metadata.Content,
 		},
 		Raw: raw,
@@ -325,4 +325,12 @@ func submitRetryable(v *vendor, top http.RoundTripper, transport *http.Transport
 		},
 		close: func() error { transport.CloseIdleConnections(); return nil },
 	}
+}
+
+// sizeNamed returns the one size that is sent here.
+func sizeNamed(name string) postproof.Size {
+	if size := postproof.Size4x6(); size.Name == name {
+		return size
+	}
+	return postproof.Size{}
 }

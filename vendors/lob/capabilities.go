@@ -107,16 +107,17 @@ func sizeKey(caps *postproof.Capabilities, kind postproof.PieceKind, size postpr
 	return ""
 }
 
-// sizeOf is the reverse: the size that Lob calls by a name.
-func sizeOf(caps *postproof.Capabilities, kind postproof.PieceKind, key string) (postproof.Size, bool) {
+// sizeOf is the reverse: the size that Lob calls by the name in a piece, zero
+// when it is not one of ours.
+func sizeOf(caps *postproof.Capabilities, kind postproof.PieceKind, o object) postproof.Size {
 	for _, p := range caps.Pieces {
 		for _, s := range p.Sizes {
-			if p.Kind == kind && s.Name == key {
-				return s, true
+			if p.Kind == kind && o.is("size", s.Name) {
+				return s
 			}
 		}
 	}
-	return postproof.Size{}, false
+	return postproof.Size{}
 }
 
 // countriesAbroad is the schema country_extended.

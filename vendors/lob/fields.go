@@ -60,7 +60,6 @@ func (l *fieldList) literal(name, value string) {
 	*l = append(*l, field{kind: literalField, name: name, text: value})
 }
 
-
 func (l *fieldList) open(name string) { *l = append(*l, field{kind: openField, name: name}) }
 func (l *fieldList) end()             { *l = append(*l, field{kind: endField}) }
 

@@ -27,15 +27,17 @@ type apiError struct {
 // judge returns a judgement that takes 2xx for good when check finds nothing
 // wrong with the body, and sorts out the rest by status and code.
 func judge(op postproof.Op, check func(body []byte) error) func(*vendors.Response) error {
-	return func(r *vendors.Response) error {
-		if r.Status < 200 || r.Status > 299 {
-			return refusal(op, r)
-		}
-		if err := check(r.Body); err != nil {
-			return unreadable(op, r, err)
-		}
-		return nil
+	return func(r *vendors.Response) error { return judgeWith(op, r, check) }
+}
+
+func judgeWith(op postproof.Op, r *vendors.Response, check func(body []byte) error) error {
+	if r.Status < 200 || r.Status > 299 {
+		return refusal(op, r)
 	}
+	if err := check(r.Body); err != nil {
+		return unreadable(op, r, err)
+	}
+	return nil
 }
 
 func unreadable(op postproof.Op, r *vendors.Response, err error) error {

@@ -22,8 +22,8 @@ type member struct {
 	value []byte
 }
 
-// usualMembers is about the number of fields of a piece.
-const usualMembers = 32
+// mostMembers is about the number of fields of a piece.
+const mostMembers = 32
 
 func parseObject(raw []byte) (object, error) {
 	// What follows relies on it: nothing below runs past the end of a valid
@@ -35,7 +35,7 @@ func parseObject(raw []byte) (object, error) {
 	if rest[0] != '{' {
 		return nil, errAnswer
 	}
-	o := make(object, 0, usualMembers)
+	o := make(object, 0, min(mostMembers, 1+bytes.Count(rest, []byte{','})))
 	for rest = skipSpace(rest[1:]); rest[0] != '}'; {
 		var m member
 		m.name, rest = cutValue(rest)

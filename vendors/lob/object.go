@@ -61,9 +61,7 @@ func modeField(s string) postproof.Mode {
 // the whole address, is missing.
 func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Facts {
 	f := vendors.Facts{Kind: p.kind, Content: token(meta.text(metaContent))}
-	if size, ok := sizeOf(caps, p.kind, o.text("size")); ok {
-		f.Size = vendors.SizeFact(size)
-	}
+	f.Size = sizeOf(caps, p.kind, o)
 	switch {
 	case o.is("mail_type", "usps_first_class"):
 		f.Class = postproof.FirstClass

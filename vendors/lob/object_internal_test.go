@@ -35,7 +35,7 @@ func TestParseOrder(t *testing.T) {
 			ProofURL: "https://lob-assets.com/postcards/psc_208e45e48d271294.pdf?expires=1",
 		},
 		Status: postproof.Status{Stage: "rendered", Raw: "rendered", Confidence: "reported", VendorTime: time.Date(2026, 3, 2, 15, 0, 30, 0, time.UTC)},
-		Facts:  vendors.Facts{Kind: "postcard", Size: "152400x228600", Class: "marketing", Content: "1aaaaaaaaaaaaaaaaaaaaaaa"},
+		Facts:  vendors.Facts{Kind: "postcard", Size: postproof.Size{Short: 152400, Long: 228600}, Class: "marketing", Content: "1aaaaaaaaaaaaaaaaaaaaaaa"},
 		Raw:    []byte(theirs),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

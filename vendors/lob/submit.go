@@ -23,14 +23,14 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 	if s.VendorKey == "" {
 		return nil, encodeError(postproof.CodeInternal, errors.New("the submission has no idempotency key"))
 	}
-	answer := orderReader{product: p, caps: a.caps}
-	req := &vendors.Request{
+	answer := &orderReader{op: postproof.OpSubmit, product: p, caps: a.caps}
+	answer.req = vendors.Request{
 		Op: postproof.OpSubmit, Class: postproof.RepeatKeyed,
 		Method: http.MethodPost, URL: a.base + "/" + p.path, Route: p.route, Header: a.header(p.kind, s.VendorKey),
-		Judge: judge(postproof.OpSubmit, answer.check),
+		Judge: answer.judge,
 	}
-	req.SetBody(body)
-	resp, err := do.Do(ctx, req)
+	answer.req.SetBody(body)
+	resp, err := do.Do(ctx, &answer.req)
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +47,15 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 // read when an answer was judged, so that the answer that counts is not parsed
 // again.
 type orderReader struct {
+	op      postproof.Op
+	req     vendors.Request // of a submission
 	product product
 	caps    *postproof.Capabilities
 	id      string // that the piece must have; empty for any
 	read    *vendors.Order
 }
+
+func (r *orderReader) judge(resp *vendors.Response) error { return judgeWith(r.op, resp, r.check) }
 
 // check reads an answer. It forgets the one before: an order must never
 // outlive the attempt that it came from.
@@ -97,7 +101,7 @@ func (a *Adapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors
 	if err != nil {
 		return nil, err
 	}
-	answer := orderReader{product: p, caps: a.caps, id: id}
+	answer := orderReader{op: postproof.OpGet, product: p, caps: a.caps, id: id}
 	resp, err := do.Do(ctx, a.read(postproof.OpGet, p, "/"+id, "/{id}", answer.check))
 	if err != nil {
 		return nil, err

@@ -222,7 +222,7 @@ func submitBreakages() []breakage {
 			b.submit = func(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
 				o, err := b.full.Submit(ctx, do, s, body)
 				if err == nil {
-					o.Facts.Size = "1x1"
+					o.Facts.Size = postproof.Size{Short: 1, Long: 1}
 				}
 				return o, err
 			}
