@@ -57,6 +57,9 @@ const settleTimeout = 5 * time.Second
 func (w *work) recordAnswer(ctx context.Context, ans idempotency.Answer) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	if ans.Delivery >= postproof.Unknown {
+		return w.apply(ctx, ans)
+	}
 	return w.apply(ctx, w.answered(ans)...)
 }
 
@@ -82,9 +85,6 @@ func forbidden(err error) bool {
 // refused that another vendor could print.
 func (w *work) answered(ans idempotency.Answer) []idempotency.Event {
 	events := []idempotency.Event{ans}
-	if ans.Delivery >= postproof.Unknown {
-		return events
-	}
 	now := w.c.now()
 	ch, err := w.c.machine.Apply(w.rec, now, ans)
 	if err != nil || ch.Record.State != idempotency.Refused {
