@@ -48,7 +48,8 @@ type Answer struct {
 	Ref    postproof.Ref
 	// Intent is the [Submission.Intent] of the intent that was carried out.
 	// Required in sending, except for Accepted: the answer of a holder that was
-	// given up must not end the send of the present one.
+	// given up must not end the send of the present one. An intent is answered
+	// once; its answer applied again changes nothing.
 	Intent uint64
 	// Delivery is the join over what this send did.
 	Delivery postproof.Delivery

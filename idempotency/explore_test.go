@@ -166,6 +166,7 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 		return err
 	}
 	w.rec = ch.Record
+	x.twice(w, events)
 	for _, e := range ch.Entries {
 		for i := range int8(w.nOrder) {
 			if e.Kind == "twice_at_vendor" && e.VendorID == vendorID(i) {
@@ -174,6 +175,25 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 		}
 	}
 	return nil
+}
+
+// twice applies an answer once more, as after a crash before the spool was
+// emptied: nothing may come of it.
+func (x *explorer) twice(w *world, events []idempotency.Event) {
+	a, ok := events[0].(idempotency.Answer)
+	if !ok || a.Intent == 0 || len(events) > 1 {
+		return
+	}
+	ch, err := x.m.Apply(w.rec, w.time(), a)
+	if err != nil {
+		w.broken = "an answer that was applied is refused when it comes again: " + err.Error()
+		return
+	}
+	again := *w
+	again.rec = ch.Record
+	if x.digest(w) != x.digest(&again) || len(ch.Entries) > 0 {
+		w.broken = fmt.Sprintf("an answer of delivery %s does something more when it comes again: %s\nbefore: %s", a.Delivery, describe(&again), describe(w))
+	}
 }
 
 // must is apply for what the machine asked for, or has to take.

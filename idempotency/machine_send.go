@@ -51,6 +51,7 @@ func (t *transition) intend(ev Intend) error {
 		return t.no(3, "no time is left to send in")
 	}
 	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
+	s.Unanswered = append(slices.Clip(s.Unanswered), t.fence)
 	s = t.last(s)
 	if r.State == Planned { // a resend does not start the deadline anew
 		r.State = Sending
@@ -122,6 +123,12 @@ func (t *transition) answer(ev Answer) error {
 	if ev.Delivery == postproof.Accepted && ev.Order == nil {
 		return t.no(0, "an acceptance without the order")
 	}
+	if t.heard(s, ev.Intent) { // rule 14: applied twice it means nothing more
+		if ev.Delivery == postproof.Accepted && ev.Order.Alive && s.Join != postproof.Accepted {
+			return t.sighted(s, *ev.Order) // another answer, and news of paper
+		}
+		return nil
+	}
 	s.Sends += ev.Sends
 	if ev.Duplicate {
 		s.Veto = true
@@ -168,6 +175,31 @@ func (t *transition) answer(ev Answer) error {
 	default:
 		return t.refuse(s, ev)
 	}
+}
+
+// heard reports whether the answer to the intent was applied before, and
+// remembers that it is applied now. Lists are shared between records: they are
+// never changed in place.
+func (t *transition) heard(s *Submission, intent uint64) bool {
+	if intent == 0 {
+		return false // it does not say which send it is about
+	}
+	if intent > s.Intent { // this history knows of no such intent
+		if slices.Contains(s.Strays, intent) {
+			return true
+		}
+		s.Strays = append(slices.Clip(s.Strays), intent)
+		return false
+	}
+	at := slices.Index(s.Unanswered, intent)
+	if at < 0 {
+		return true
+	}
+	s.Unanswered = slices.Delete(slices.Clone(s.Unanswered), at, at+1)
+	if len(s.Unanswered) == 0 {
+		s.Unanswered = nil
+	}
+	return false
 }
 
 // lateAnswer applies the answer of a holder whose lease had run out. It lowers

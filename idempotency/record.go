@@ -184,6 +184,12 @@ type Submission struct {
 	// [Answer] names it, so that the answer of a holder that was given up is
 	// never taken for that of the present one.
 	Intent uint64 `json:"intent,omitempty"`
+	// Unanswered are the intents whose answer has not come; Strays are intents
+	// of a history that was lost whose answer came all the same. An answer that
+	// is applied a second time, from the spool or after a crash, is known by
+	// them and changes nothing.
+	Unanswered []uint64 `json:"open,omitempty"`
+	Strays     []uint64 `json:"strays,omitempty"`
 	// Sends counts real sends, hidden ones included.
 	Sends int `json:"sends,omitempty"`
 	// Join is the join over all sends; 0 while the first is on its way.

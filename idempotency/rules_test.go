@@ -261,7 +261,20 @@ func TestRule06LateBytesVoidEarlierLookUps(t *testing.T) {
 	l.wait(settleFor)
 	l.do(l.missed("list", 1))
 	l.state(idempotency.Planned)
-	l.do(frozen) // even later: the proof is void, and nothing newer was sent
+	l.do(frozen) // told already: the proof stands
+	l.state(idempotency.Planned)
+}
+
+func TestRule06LateBytesVoidAProof(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "list")
+	l.send("list")
+	frozen := l.answered("list", postproof.Unknown, postproof.CodeDeadlineExceeded)
+	l.wait(leaseFor)
+	l.do(idempotency.Expire{})
+	l.absent("list")
+	l.state(idempotency.Planned)
+	l.do(frozen) // bytes went out until now, and nothing newer was sent
 	l.state(idempotency.Unknown)
 }
 

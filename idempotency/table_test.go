@@ -278,11 +278,13 @@ func (x *explorer) everyWord(w *world, v uint8, ref postproof.Ref) []idempotency
 			Status: postproof.Status{Stage: stage, Source: postproof.SourcePoll},
 		}
 	}
+	const lost = 1 << 20 // an intent of a history that was lost
 	words := []idempotency.Event{
 		idempotency.Answer{Vendor: name, Ref: ref, Intent: intent, Delivery: postproof.NotSent},
 		idempotency.Answer{Vendor: name, Ref: ref, Intent: intent, Delivery: postproof.Refused, Code: postproof.CodeRateLimited},
 		idempotency.Answer{Vendor: name, Ref: ref, Intent: intent, Delivery: postproof.Refused, Code: postproof.CodeInvalidArgument},
 		idempotency.Answer{Vendor: name, Ref: ref, Intent: intent, Delivery: postproof.Unknown, Duplicate: true},
+		idempotency.Answer{Vendor: name, Ref: ref, Intent: lost, Delivery: postproof.Unknown},
 		idempotency.LookedUp{Vendor: name, Ref: ref, Failed: true},
 		idempotency.LookedUp{Vendor: name, Ref: ref, Complete: true, Control: true},
 		idempotency.Observe{Vendor: name, Ref: ref, Missing: true},
