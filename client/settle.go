@@ -87,8 +87,8 @@ func (w *work) answered(ans idempotency.Answer) []idempotency.Event {
 	events := []idempotency.Event{ans}
 	now := w.c.now()
 	ch, err := w.c.machine.Apply(w.rec, now, ans)
-	if err != nil || ch.Record.State != idempotency.Refused {
-		return events
+	if err != nil || ch.Record.State != idempotency.Refused || w.rec.State == idempotency.Refused {
+		return events // it is not this answer that refuses the job
 	}
 	then := *w
 	then.rec = ch.Record

@@ -86,6 +86,39 @@ func TestSpooledAnswerIsIdempotent(t *testing.T) {
 		if k := kinds(t, second, "a"); slices.Contains(k, "late_answer") || slices.Contains(k, "twice_at_vendor") {
 			t.Fatalf("history: %v", k)
 		}
+		if n := status(t, second, "a").Submissions[0].Sends; n != 1 {
+			t.Errorf("%d sends are counted, there was one", n)
+		}
+	})
+}
+
+// A refusal that is applied twice is one refusal: a vendor that was added
+// meanwhile does not get the job by it.
+func TestSpooledRefusalIsIdempotent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone)
+		s, dir := newShaky(), t.TempDir()
+		a.fault = func(op, _ string, _ int) string {
+			s.dead.Store(op == "/order")
+			return "422"
+		}
+		first := newClient(t, s, []*press{a}, client.WithSpool(dir))
+		if _, err := first.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Refused {
+			t.Fatalf("Submit = %v", err)
+		}
+		s.dead.Store(false)
+		second := newClient(t, s, []*press{a, b}, client.WithSpool(dir))
+		drain(t, first)
+		before := status(t, first, "a")
+		drain(t, second)
+		rec := status(t, second, "a")
+		if before.State != idempotency.Refused || rec.State != idempotency.Refused || rec.Submissions[0].Sends != 1 || b.alive() != 0 {
+			t.Fatalf("%v, then %v with %+v", before, rec, rec.Submissions)
+		}
+		if k := kinds(t, second, "a"); slices.Contains(k, "late_answer") || slices.Contains(k, "replanned") {
+			t.Fatalf("history: %v", k)
+		}
 	})
 }
 
