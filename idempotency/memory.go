@@ -20,6 +20,7 @@ type Memory struct {
 	mu       sync.Mutex
 	clock    postproof.Clock
 	identity Identity
+	broken   int // how often the history was
 	records  map[ID]*memoryRecord
 	ids      []ID // of all records; the first sorted of them are in order
 	sorted   int
@@ -67,7 +68,8 @@ func MemoryNamespace(ns Namespace) MemoryOption {
 	return memoryOption(func(m *Memory) { m.identity.Namespace = ns })
 }
 
-// memoryEpoch never changes: nothing restores a process.
+// memoryEpoch is that of a new ledger. Nothing restores a process: it only
+// changes by BreakHistory.
 const memoryEpoch = "memory"
 
 // NewMemory returns an empty ledger of the mode.
@@ -122,6 +124,9 @@ func (m *Memory) Commit(ctx context.Context, changes []Change) ([]error, error) 
 func (m *Memory) commit(c *Change) error {
 	if err := c.Check(); err != nil {
 		return err
+	}
+	if c.Epoch != "" && c.Epoch != m.identity.Epoch {
+		return ErrEpoch
 	}
 	if err := m.checkRecord(c); err != nil {
 		return err

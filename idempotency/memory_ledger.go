@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +30,16 @@ func (m *Memory) AcceptEpoch(ctx context.Context, epoch string, ns Namespace) er
 		m.identity.Namespace = ns
 	}
 	return nil
+}
+
+// BreakHistory begins a new epoch, as a restored backup does: for tests of what
+// runs on a ledger. It returns the epoch.
+func (m *Memory) BreakHistory() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken++
+	m.identity.Epoch = memoryEpoch + "-" + strconv.Itoa(m.broken)
+	return m.identity.Epoch
 }
 
 // Depth implements [Ledger].

@@ -18,8 +18,9 @@ func TestMemoryIsAStore(t *testing.T) {
 		same := func() (idempotency.Engine, error) { return m, nil }
 		return storetest.Harness{
 			Engine: m, Reopen: same, Second: same,
-			Plant: func(_ context.Context, r *idempotency.Record) error { m.Plant(r); return nil },
-			Spoil: func(b postproof.Blob) error { m.Spoil(b.Digest); return nil },
+			Plant:        func(_ context.Context, r *idempotency.Record) error { m.Plant(r); return nil },
+			BreakHistory: func(context.Context) (string, error) { return m.BreakHistory(), nil },
+			Spoil:        func(b postproof.Blob) error { m.Spoil(b.Digest); return nil },
 		}
 	})
 }

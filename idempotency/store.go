@@ -22,6 +22,9 @@ var (
 	ErrRefTaken = errors.New("idempotency: reference belongs to another record")
 	// ErrLimit: a counter would pass its limit; the change was not made.
 	ErrLimit = errors.New("idempotency: limit reached")
+	// ErrEpoch: the ledger's history was broken since the writer last read who
+	// the ledger is; the change was not made.
+	ErrEpoch = errors.New("idempotency: the ledger's history was broken: read its identity again")
 	// ErrKeyReused: the key was used for another piece of paper.
 	ErrKeyReused = errors.New("idempotency: key was used with another fingerprint")
 	// ErrInProgress: another holder is at work on the record.
@@ -46,7 +49,7 @@ var (
 type Store interface {
 	// Commit makes the changes, each atomically, independent of each other and
 	// in order: errs has the outcome of each ([ErrStale], [ErrExists],
-	// [ErrRefTaken], [ErrLimit] or nil) and is nil when all were made. An err
+	// [ErrRefTaken], [ErrLimit], [ErrEpoch] or nil) and is nil when all were made. An err
 	// means that nothing is known about any of them: read again.
 	//
 	// Stores group the changes of concurrent callers into one transaction; one
@@ -141,6 +144,12 @@ type Change struct {
 	Record *Record
 	// Expect is the fence that was read; 0 creates the record.
 	Expect uint64
+	// Epoch is the [Identity.Epoch] that the writer believes to be the present
+	// one, else [ErrEpoch]: between its last look at the identity and this
+	// commit a backup may have been restored. Intents and new records need it,
+	// since what they lead to may have happened in the lost history. Empty means
+	// that the change holds in any epoch, as news of paper does.
+	Epoch string
 	// Entries are appended to the history.
 	Entries []Entry
 	// Counters are added to; a limit that would be passed undoes the change.

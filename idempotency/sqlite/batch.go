@@ -33,7 +33,12 @@ type batch struct {
 }
 
 // head is the changing part of the ledger's row.
-type head struct{ commits, base, newest, lastRecord, lastEntry int64 }
+type head struct {
+	commits, base, newest, lastRecord, lastEntry int64
+	// epoch is read with the write lock held: no new one can begin before the
+	// transaction ends.
+	epoch string
+}
 
 // place is a record's place in the database, and what it will be.
 type place struct {
@@ -78,8 +83,8 @@ func newBatch(c *conn) *batch {
 func (b *batch) begin(ctx context.Context) error {
 	b.dirty = false
 	b.forget()
-	_, err := b.c.queryRow(ctx, []any{&b.head.commits, &b.head.base, &b.head.newest, &b.head.lastRecord, &b.head.lastEntry},
-		"SELECT commits, base, newest, last_record, last_entry FROM ledger")
+	_, err := b.c.queryRow(ctx, []any{&b.head.commits, &b.head.base, &b.head.newest, &b.head.lastRecord, &b.head.lastEntry, &b.head.epoch},
+		"SELECT commits, base, newest, last_record, last_entry, epoch FROM ledger")
 	return err
 }
 

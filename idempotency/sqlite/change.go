@@ -129,6 +129,9 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 
 // judge returns why the change may not be made; nil when it may.
 func (b *batch) judge(ctx context.Context, c *idempotency.Change, r *row) (refused, err error) {
+	if c.Epoch != "" && c.Epoch != b.head.epoch {
+		return idempotency.ErrEpoch, nil
+	}
 	if r != nil {
 		if refused, err = b.judgeRecord(ctx, c, r); refused != nil || err != nil {
 			return refused, err

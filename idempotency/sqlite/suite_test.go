@@ -26,9 +26,10 @@ func TestStoreIsAStore(t *testing.T) {
 			Engine: first,
 			// A second handle while the first one is still at work is the worst
 			// that a crash leaves behind; the crash itself is in kill_test.go.
-			Reopen: open,
-			Second: open,
-			Plant:  func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, path, r) },
+			Reopen:       open,
+			Second:       open,
+			Plant:        func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, path, r) },
+			BreakHistory: func(ctx context.Context) (string, error) { return breakHistory(ctx, path) },
 			Spoil: func(b postproof.Blob) error {
 				file := filepath.Join(path+"-blobs", b.Digest[:2], b.Digest)
 				content, err := os.ReadFile(file)
@@ -70,6 +71,19 @@ func raw(t *testing.T, path string) *sql.DB {
 		}
 	})
 	return db
+}
+
+// breakHistory begins a new epoch while the ledger is open, as another process
+// does that finds the file restored.
+func breakHistory(ctx context.Context, path string) (string, error) {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	const epoch = "00112233445566778899aabbccddeeff"
+	_, err = db.ExecContext(ctx, "UPDATE ledger SET epoch = ?, commits = commits + 1", epoch)
+	return epoch, err
 }
 
 // plant writes a row as a newer version would, which may claim it and prune it.

@@ -543,6 +543,15 @@ func besidePieces() map[string]broken {
 			accept := f.accept
 			f.accept = func(ctx context.Context, _ string, ns idempotency.Namespace) error { return accept(ctx, "memory", ns) }
 		}, []string{"ledger/a new ledger has nothing to recover from"}},
+		"an epoch is not looked at": {eachChange(func(c *idempotency.Change) { c.Epoch = "" }), []string{"ledger/a change of another epoch is not made"}},
+		"an epoch is compared with that of the open": {func(f *fake) {
+			opened, _ := f.identity(context.Background())
+			eachChange(func(c *idempotency.Change) {
+				if c.Epoch == opened.Epoch {
+					c.Epoch = ""
+				}
+			})(f)
+		}, []string{"ledger/a change of another epoch is not made"}},
 		"the newest time is that of the last write": {func(f *fake) {
 			var last time.Time
 			commit := f.commit

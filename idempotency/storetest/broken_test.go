@@ -134,6 +134,9 @@ type fake struct {
 	putBlob  func(ctx context.Context, r io.Reader) (postproof.Blob, error)
 	open     func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
 	second   func() (idempotency.Engine, error)
+
+	breakHistory func() string
+
 	put      func(ctx context.Context, m *idempotency.Message) (bool, error)
 	claimMsg func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Message, error)
 	list     func(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error]
@@ -147,6 +150,7 @@ func (stoppedClock) Now() time.Time { return epoch() }
 func newFake(brk func(f *fake)) *fake {
 	m := idempotency.NewMemory(postproof.ModeTest, idempotency.MemoryNamespace("00112233445566778899aabbccddeeff"), idempotency.MemoryClock(stoppedClock{}))
 	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, spoiled: map[string]bool{}, lose: func(int, int) bool { return false }}
+	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
 	f.putBlob = m.Put
@@ -214,8 +218,9 @@ func (f *fake) harness() Harness {
 			}
 			return again, nil
 		},
-		Plant: func(_ context.Context, r *idempotency.Record) error { f.planted[r.ID] = r; return nil },
-		Spoil: func(b postproof.Blob) error { f.spoiled[b.Digest] = true; return nil },
+		Plant:        func(_ context.Context, r *idempotency.Record) error { f.planted[r.ID] = r; return nil },
+		BreakHistory: func(context.Context) (string, error) { return f.breakHistory(), nil },
+		Spoil:        func(b postproof.Blob) error { f.spoiled[b.Digest] = true; return nil },
 	}
 }
 

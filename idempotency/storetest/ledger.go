@@ -12,6 +12,7 @@ func ledgerChecks() []check {
 	return []check{
 		{name: "a ledger knows who it is", run: identity},
 		{name: "a new ledger has nothing to recover from", run: freshEpoch},
+		{name: "a change of another epoch is not made", run: otherEpoch},
 		{name: "the newest time never runs back", run: newest},
 		{name: "depth counts every record in its place", run: depth},
 	}
@@ -53,6 +54,46 @@ func freshEpoch(t reporter, h Harness) {
 	}
 	id.Namespace = ns
 	same(t, "identity with a namespace of its own", id, identify(t, h.Engine))
+}
+
+// otherEpoch: a writer that read the identity before a backup was restored must
+// not send by what it read, however short the time between.
+func otherEpoch(t reporter, h Harness) {
+	in := func(epoch string, c idempotency.Change) idempotency.Change {
+		c.Epoch = epoch
+		return c
+	}
+	first := identify(t, h.Engine).Epoch
+	one := planned(1)
+	must(t, h.Engine, in(first, create(one)), create(planned(2)))
+	refuse(t, h.Engine, idempotency.ErrEpoch, in("another epoch", create(planned(3))))
+	if h.BreakHistory == nil {
+		return
+	}
+	second, err := h.BreakHistory(t.Context())
+	if err != nil {
+		t.Fatalf("BreakHistory: %v", err)
+	}
+	if id := identify(t, h.Engine); second == first || id.Epoch != second || !id.EpochChanged() {
+		t.Fatalf("after BreakHistory: %+v, epochs %q and %q", id, first, second)
+	}
+	intent := step(one, func(r *idempotency.Record) { r.State = idempotency.Sending })
+	intent.Counters = []idempotency.CounterAdd{{Name: "pieces", Add: 1}}
+	before := readAll(t, h.Engine, "pieces")
+	refuse(t, h.Engine, idempotency.ErrEpoch, in(first, intent))
+	refuse(t, h.Engine, idempotency.ErrEpoch, in(first, create(planned(3))))
+	same(t, "the ledger after writers of the old epoch", before, readAll(t, h.Engine, "pieces"))
+	// Before and after the recovery the present epoch is good, and so is none;
+	// the old one stays bad. A neighbor is not touched by it.
+	must(t, h.Engine, in(second, create(planned(4))), step(planned(2), func(*idempotency.Record) {}))
+	if err := h.Engine.AcceptEpoch(t.Context(), second, ""); err != nil {
+		t.Fatalf("AcceptEpoch: %v", err)
+	}
+	errs, err := h.Engine.Commit(t.Context(), []idempotency.Change{in(first, create(planned(5))), in(second, create(planned(6)))})
+	if err != nil || errs == nil || !errors.Is(errs[0], idempotency.ErrEpoch) || errs[1] != nil {
+		t.Errorf("Commit = %v, %v, want the first one refused", errs, err)
+	}
+	must(t, h.Engine, in(second, intent))
 }
 
 func newest(t reporter, h Harness) {

@@ -38,6 +38,9 @@ type Harness struct {
 	// Plant stores a record past all checks, as a newer version of the library
 	// would have written it.
 	Plant func(ctx context.Context, r *idempotency.Record) error
+	// BreakHistory begins a new epoch under the open ledger, as a restored
+	// backup does, and returns it. Nil if there is no way to.
+	BreakHistory func(ctx context.Context) (epoch string, err error)
 	// Spoil damages the stored content of a blob. Nil if there is no way to.
 	Spoil func(b postproof.Blob) error
 
