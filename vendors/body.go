@@ -111,15 +111,14 @@ func (b *Body) Digest() string { return b.digest }
 // closes the reader.
 func (b *Body) Open(ctx context.Context) (io.ReadCloser, error) {
 	if len(b.segments) == 1 && b.segments[0].blob.IsZero() {
-		return fixedReader{bytes.NewReader(b.segments[0].fixed)}, nil
+		return inMemory(b.segments[0].fixed), nil
 	}
 	return &bodyReader{ctx: ctx, body: b}, nil
 }
 
-type fixedReader struct{ *bytes.Reader }
-
-// Close implements [io.Closer].
-func (fixedReader) Close() error { return nil }
+// inMemory returns a reader that net/http knows for one that cannot block: it
+// then sends header and body in one write, and the vendor is not woken twice.
+func inMemory(p []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(p)) }
 
 // bodyReader reads segment after segment and opens a blob only when its turn
 // comes.
@@ -168,7 +167,7 @@ func (r *bodyReader) advance() error {
 	s := r.body.segments[r.next]
 	r.next++
 	if s.blob.IsZero() {
-		r.cur, r.left = fixedReader{bytes.NewReader(s.fixed)}, int64(len(s.fixed))
+		r.cur, r.left = inMemory(s.fixed), int64(len(s.fixed))
 		return nil
 	}
 	if r.body.open == nil {
