@@ -2,7 +2,6 @@ package idempotency
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -95,10 +94,14 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	if r.Tombstone {
 		return Change{}, &RuleError{Rule: 10, State: r.State, Event: nameOf(events), Reason: "the job was pruned or erased; its key stays used"}
 	}
-	t := transition{m: m, now: r.Now(now), fence: expect + 1, entries: make([]Entry, 0, len(events)+1)}
-	next := *r
-	next.Submissions = slices.Clone(r.Submissions)
-	t.r = &next
+	// Nearly all changes are of one submission and fit one allocation.
+	room := &struct {
+		record Record
+		first  [1]Submission
+	}{record: *r}
+	next := &room.record
+	next.Submissions = append(room.first[:0], r.Submissions...)
+	t := transition{m: m, r: next, now: r.Now(now), fence: expect + 1, entries: make([]Entry, 0, len(events)+1)}
 	if expect == 0 {
 		t.deadline()
 		t.note("planned", "")
@@ -116,12 +119,15 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	if !next.State.Workable() {
 		next.Lease = Lease{} // at rest it is held by nobody; a watch is one step
 	}
+	if len(next.Submissions) == 0 {
+		next.Submissions = nil // as it was, not empty
+	}
 	next.Fence = t.fence
 	next.UpdatedAt = t.now
 	for i := range t.entries {
 		t.entries[i].Fence = next.Fence
 	}
-	return Change{Record: &next, Expect: expect, Entries: t.entries}, nil
+	return Change{Record: next, Expect: expect, Entries: t.entries}, nil
 }
 
 func nameOf(events []Event) string {

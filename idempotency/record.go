@@ -21,10 +21,15 @@ type ID string
 
 // IDOf returns the record's id for a key.
 func IDOf(key postproof.Key) ID {
-	sum := sha256.Sum256([]byte(key))
-	var out [2 * sha256.Size]byte
-	hex.Encode(out[:], sum[:])
-	return ID(out[:])
+	digest := digestOf(key)
+	return ID(digest[:])
+}
+
+func digestOf(key postproof.Key) (digest [2 * sha256.Size]byte) {
+	var room [256]byte // for the usual key
+	sum := sha256.Sum256(append(room[:0], key...))
+	hex.Encode(digest[:], sum[:])
+	return digest
 }
 
 // Record is a job's row in the ledger. A record is immutable: the machine

@@ -3,7 +3,6 @@ package idempotency
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
 	"math"
 	"slices"
 	"strings"
@@ -30,9 +29,7 @@ func (id ID) valid() bool {
 
 // isOf is id == IDOf(key) without making a string.
 func (id ID) isOf(key postproof.Key) bool {
-	sum := sha256.Sum256([]byte(key))
-	var digest [2 * sha256.Size]byte
-	hex.Encode(digest[:], sum[:])
+	digest := digestOf(key)
 	return string(id) == string(digest[:])
 }
 
