@@ -47,6 +47,7 @@ func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, erro
 type queued struct {
 	index int
 	rec   *idempotency.Record
+	epoch string // in which it was planned
 }
 
 func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
@@ -70,12 +71,16 @@ func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, erro
 			out.reject(index, job.Key, err)
 			continue
 		}
+		id := c.id() // before the doubts are looked at, which are read before it
+		if id.EpochChanged() {
+			return out, errors.Join(c.epochError("enqueue"), c.flush(ctx, &out, batch))
+		}
 		if c.doubts() {
 			if rec, err = c.doubt(rec); err != nil {
 				return out, errors.Join(err, c.flush(ctx, &out, batch))
 			}
 		}
-		if batch = append(batch, queued{index, rec}); len(batch) == enqueueBatch {
+		if batch = append(batch, queued{index, rec, id.Epoch}); len(batch) == enqueueBatch {
 			if err := c.flush(ctx, &out, batch); err != nil {
 				return out, err
 			}
@@ -111,6 +116,7 @@ func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error
 		if err != nil {
 			return c.storeError("enqueue", err)
 		}
+		ch.Epoch = q.epoch
 		changes[i] = ch
 	}
 	errs, err := c.store.Commit(ctx, changes)
@@ -136,6 +142,9 @@ func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error
 			}
 			out.Known++
 			c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
+		case errors.Is(err, idempotency.ErrEpoch):
+			c.checkedAt.Store(0)
+			return c.epochError("enqueue")
 		default:
 			out.reject(q.index, q.rec.Key, c.storeError("enqueue", err))
 		}

@@ -389,8 +389,6 @@ type shaky struct {
 	// before and after are asked around each commit: an error is returned, and
 	// with one from before nothing is written.
 	before, after func([]idempotency.Change) error
-	// epoch takes the place of the store's own.
-	epoch atomic.Pointer[string]
 }
 
 var errStore = fmt.Errorf("the disk is on fire")
@@ -433,19 +431,7 @@ func (s *shaky) Identity(ctx context.Context) (idempotency.Identity, error) {
 	if s.dead.Load() {
 		return idempotency.Identity{}, errStore
 	}
-	id, err := s.Memory.Identity(ctx)
-	if epoch := s.epoch.Load(); epoch != nil {
-		id.Epoch = *epoch
-	}
-	return id, err
-}
-
-func (s *shaky) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Namespace) error {
-	if now := s.epoch.Load(); now != nil && epoch == *now {
-		s.epoch.Store(nil)
-		epoch = "memory"
-	}
-	return s.Memory.AcceptEpoch(ctx, epoch, ns)
+	return s.Memory.Identity(ctx)
 }
 
 // kinds returns the kinds of the job's history.

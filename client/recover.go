@@ -58,8 +58,11 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		return out, c.storeError("recover", err)
 	}
 	if !id.EpochChanged() {
-		c.identity.Store(&id)
-		return out, c.readDoubt(ctx)
+		err := c.readDoubt(ctx)
+		if err == nil {
+			c.identity.Store(&id)
+		}
+		return out, err
 	}
 	open := []idempotency.State{
 		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
@@ -99,10 +102,10 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	if id, err = c.store.Identity(ctx); err != nil {
 		return out, c.storeError("recover", err)
 	}
-	c.identity.Store(&id)
 	if err := c.readDoubt(ctx); err != nil {
 		return out, err
 	}
+	c.identity.Store(&id) // not before the doubts are known
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int("doubted", out.Doubted))
 	c.wakeUp()
 	return out, nil

@@ -34,7 +34,7 @@ func backup(t *testing.T, s *idempotency.Memory) *shaky {
 }
 
 // restore breaks the ledger's history.
-func restore(s *shaky) { epoch := "restored"; s.epoch.Store(&epoch) }
+func restore(s *shaky) { s.BreakHistory() }
 
 func TestNothingIsSubmittedBeforeRecover(t *testing.T) {
 	t.Parallel()
@@ -65,6 +65,82 @@ func TestNothingIsSubmittedBeforeRecover(t *testing.T) {
 		if _, err := c.Recover(t.Context(), client.RecoverOptions{}); err == nil {
 			t.Error("a recovery without a name")
 		}
+	})
+}
+
+// Between the last look at the ledger's identity and the next one, too: the
+// intent's own commit, and that of a new job, say in which epoch they hold.
+func TestNothingIsSubmittedInTheMomentOfARestore(t *testing.T) {
+	t.Parallel()
+	t.Run("Submit", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+			c := newClient(t, s, []*press{p})
+			if _, err := c.Submit(t.Context(), job("before")); err != nil {
+				t.Fatal(err)
+			}
+			restore(s)
+			rec, err := c.Submit(t.Context(), job("a"))
+			if !errors.Is(err, client.ErrEpochChanged) || postproof.DeliveryOf(err) != postproof.NotSent || rec != nil || len(p.times) != 1 {
+				t.Errorf("Submit = %v, %v; %d requests", rec, err, len(p.times))
+			}
+		})
+	})
+	t.Run("Enqueue", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+			c := newClient(t, s, []*press{p})
+			if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil {
+				t.Fatal(err)
+			}
+			restore(s)
+			if out, err := c.Enqueue(t.Context(), jobs(3)); !errors.Is(err, client.ErrEpochChanged) || out.New != 0 {
+				t.Errorf("Enqueue = %+v, %v", out, err)
+			}
+		})
+	})
+	t.Run("a worker, between its claim and the intent", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+			c := newClient(t, s, []*press{p})
+			if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil {
+				t.Fatal(err)
+			}
+			s.before = func(changes []idempotency.Change) error {
+				if changes[0].Record != nil && changes[0].Record.State == idempotency.Sending {
+					s.before = nil
+					restore(s)
+				}
+				return nil
+			}
+			if err := c.Run(t.Context()); !errors.Is(err, client.ErrEpochChanged) || len(p.times) != 0 {
+				t.Errorf("Run = %v; %d requests", err, len(p.times))
+			}
+		})
+	})
+	t.Run("while another process has recovered", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+			c := newClient(t, s, []*press{p})
+			if _, err := c.Submit(t.Context(), job("before")); err != nil {
+				t.Fatal(err)
+			}
+			other := newClient(t, s, []*press{p})
+			restore(s)
+			if _, err := other.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Submit(t.Context(), job("a")); !errors.Is(err, client.ErrEpochChanged) {
+				t.Errorf("Submit without the doubts of the recovery = %v", err)
+			}
+			if rec, _ := c.Submit(t.Context(), job("a")); rec == nil || rec.State != idempotency.Unknown || len(p.times) != 1 {
+				t.Errorf("the next Submit = %v; %d requests", rec, len(p.times))
+			}
+		})
 	})
 }
 

@@ -26,6 +26,9 @@ type work struct {
 	job *postproof.Job
 	// fresh: the record is not in the ledger yet.
 	fresh bool
+	// epoch is the ledger's when the work began; empty while it has to be
+	// recovered. Nothing is sent, and no job begun, in another one.
+	epoch string
 	// tried, capped and unfit are the vendors that this work need not try
 	// again, and why.
 	tried, capped, unfit map[string]string
@@ -38,7 +41,11 @@ type work struct {
 }
 
 func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
-	return &work{c: c, rec: rec, job: job}
+	w := &work{c: c, rec: rec, job: job}
+	if id := c.id(); !id.EpochChanged() {
+		w.epoch = id.Epoch
+	}
+	return w
 }
 
 // stored returns the record, nil when it never reached the ledger.
@@ -155,6 +162,11 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 	if w.busy {
 		changes = make([]idempotency.Change, 1)
 	}
+	if before == nil || (ch.Record.State == idempotency.Sending && before.State != idempotency.Sending) {
+		if ch.Epoch = w.epoch; ch.Epoch == "" {
+			return w.c.epochError("commit")
+		}
+	}
 	changes[0] = ch
 	errs, err := w.c.store.Commit(ctx, changes)
 	switch {
@@ -163,6 +175,9 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 		if err := w.c.reread(ctx, ch.Record, err); err != nil {
 			return err
 		}
+	case len(errs) > 0 && errors.Is(errs[0], idempotency.ErrEpoch):
+		w.c.checkedAt.Store(0)
+		return w.c.epochError("commit")
 	case len(errs) > 0 && errs[0] != nil:
 		return w.c.storeError("commit", errs[0])
 	}

@@ -98,12 +98,16 @@ func (c *Client) ready(ctx context.Context) error {
 	if err != nil {
 		return c.storeError("identity", err)
 	}
-	c.identity.Store(&id)
 	c.see(id.Newest)
 	if id.EpochChanged() {
+		c.identity.Store(&id)
 		return c.epochError("work")
 	}
-	return c.readDoubt(ctx)
+	err = c.readDoubt(ctx) // first: a history that was mended counts only with its doubts
+	if err == nil {
+		c.identity.Store(&id)
+	}
+	return err
 }
 
 // pool works on claimed records, so many at a time.
