@@ -293,7 +293,11 @@ func (x *explorer) restore(w *world) {
 	for i := range w.orders[:w.nOrder] {
 		w.orders[i].watched = false
 	}
-	x.must(w, x.suspicion(1, 2, 3, 4))
+	var doubted []int
+	for g := 1; g <= x.m.Reachable(w.rec, w.time().Sub(exampleStart()), x.vendors...); g++ {
+		doubted = append(doubted, g)
+	}
+	x.must(w, x.suspicion(doubted...))
 }
 
 func (x *explorer) suspicion(generations ...int) idempotency.Suspect {

@@ -211,24 +211,12 @@ func (t *transition) afterDeath() error {
 	switch {
 	case t.cancelledIfWished():
 	case t.r.State == Held && t.r.Hold.Reason.deliberate(): // until somebody ends it
-	case t.spent() >= orDefault(t.m.MaxGenerations, 4):
+	case t.r.spent() >= orDefault(t.m.MaxGenerations, 4):
 		t.hold(HoldGenerations, "")
 	default:
 		t.nextGeneration()
 	}
 	return nil
-}
-
-// spent counts the generations that were sent and came to nothing.
-func (t *transition) spent() int {
-	n, last := 0, 0
-	for i := range t.r.Submissions {
-		s := &t.r.Submissions[i]
-		if s.Generation != last && !s.FirstAt.IsZero() && s.Fate != "" && s.Fate != FateDecided {
-			n, last = n+1, s.Generation
-		}
-	}
-	return n
 }
 
 func (t *transition) nextGeneration() {

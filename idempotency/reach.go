@@ -1,0 +1,63 @@
+package idempotency
+
+import (
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// Reachable returns the highest generation that a lost history can have come to
+// by itself, from the record as it is now and within the time given, at the
+// vendors named. What it can have sent are the generations from the record's to
+// this one ([Suspect]). A person may have begun more: each amendment and each
+// decision to send anew is one.
+//
+// A generation ends in two ways. It dies after it was sent: that happens until
+// MaxGenerations were spent. Or it was refused for so long that the window of
+// its key closed: that takes a window each time, and such a job stays planned at
+// most PlannedFor for each generation that died.
+func (m *Machine) Reachable(r *Record, within time.Duration, vendors ...string) int {
+	deaths := max(0, orDefault(m.MaxGenerations, 4)-1-r.spent())
+	renewals := m.renewals(within, deaths, vendors)
+	present := func(is func(*Submission) bool) bool {
+		return slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Generation == r.Generation && is(&s) })
+	}
+	if present(func(s *Submission) bool { return s.FirstAt.IsZero() && !s.Dead() }) {
+		deaths++ // doubted since an earlier recovery: its death counts for nothing
+	}
+	if within > 0 && present(func(s *Submission) bool { return s.Join == postproof.Refused }) {
+		renewals++ // its window may have been about to close
+	}
+	return r.Generation + deaths + renewals
+}
+
+// renewals is how often the shortest window of a key can have closed on a
+// refused send.
+func (m *Machine) renewals(within time.Duration, deaths int, vendors []string) int {
+	var window time.Duration
+	for _, v := range vendors {
+		if c := m.caps(v); c != nil && c.Idempotency.Kind != postproof.IdempotencyNone {
+			if w := c.Idempotency.Window - c.Idempotency.Margin; w > 0 && (window == 0 || w < window) {
+				window = w
+			}
+		}
+	}
+	if window == 0 || within <= 0 {
+		return 0
+	}
+	planned := time.Duration(deaths+1) * orDefault(m.PlannedFor, 30*24*time.Hour)
+	return int(min(within, planned) / window)
+}
+
+// spent counts the generations that were sent and came to nothing.
+func (r *Record) spent() int {
+	var dead []int
+	for i := range r.Submissions {
+		s := &r.Submissions[i]
+		if !s.FirstAt.IsZero() && s.Fate != "" && s.Fate != FateDecided && !slices.Contains(dead, s.Generation) {
+			dead = append(dead, s.Generation)
+		}
+	}
+	return len(dead)
+}
