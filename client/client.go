@@ -35,6 +35,8 @@ type Client struct {
 	checkedAt atomic.Int64
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
+	// doubtLost is how long a lost history may have worked on them.
+	doubtLost atomic.Int64
 
 	vendors  []*vendor
 	byName   map[string]*vendor

@@ -88,12 +88,9 @@ func (w *work) control(ctx context.Context, v *vendor, finder vendors.Finder, su
 }
 
 func (w *work) controlRef(ctx context.Context, v *vendor, sub *idempotency.Submission) (postproof.Ref, bool) {
+	// For one that a recovery doubts that is the recovery: a lost history may
+	// have sent until then, and a piece from before shows a list from before.
 	after := sub.LastAt
-	if sub.FirstAt.IsZero() {
-		// Doubted by a recovery: when it was sent, if ever, nobody knows, but
-		// the settle time runs from the recovery on. Any piece will do.
-		after = time.Time{}
-	}
 	if ref, ok := v.controls.since(after, sub.Ref); ok {
 		return ref, true
 	}

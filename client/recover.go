@@ -22,6 +22,12 @@ type RecoverOptions struct {
 	// person may cancel or release them. Only for a copy: a restored backup
 	// keeps its namespace, without which nothing of it could be found.
 	Copy bool
+	// BackupAt is when the restored backup was taken, if it is known. It tells
+	// under how many references a job may have been sent since
+	// ([idempotency.Machine.Reachable]). The zero value means that the history of
+	// each job was lost since its last change: a job that waited for long is then
+	// looked up under more references than it need be.
+	BackupAt time.Time
 	// DoubtNewFor is how long jobs with keys that are new to the ledger are
 	// looked up at every vendor before they are sent: the lost part of the
 	// history may have sent them. Default 72 hours; negative for not at all.
@@ -41,13 +47,29 @@ type Recovered struct {
 
 const doubtSetting = "recover/doubt"
 
+// doubt is what the ledger keeps of its last recovery for keys that are new to
+// it.
+type doubt struct {
+	// Until is how long they are looked up first.
+	Until time.Time `json:"until"`
+	// Lost is how long the lost part of the history may have been.
+	Lost time.Duration `json:"lost"`
+}
+
 // Recover accepts that the ledger's history was broken: by a restored backup, a
 // copied file or a promoted replica. What the lost part of the history did
 // nobody here knows, so every job that is not final is put in doubt: it is
-// looked up at every vendor, under its present and its next reference, and
-// goes on only when the answers prove where it is. Submissions are allowed
-// again when it returns. It may be called again after an interruption, and does
-// nothing on a ledger whose history is whole.
+// looked up at every vendor, under every reference that the lost history can
+// have come to, and goes on only when the answers prove where it is. Submissions
+// are allowed again when it returns. It may be called again after an
+// interruption, and does nothing on a ledger whose history is whole.
+//
+// That a vendor does not have a piece is only believed beside a control piece
+// that it accepted after the recovery: a list that stood still since before
+// would show neither. As long as everything is in doubt nothing goes out that
+// could be one, so send each vendor a piece of your own with
+// [Client.SendControl]. Without it the jobs wait for the first that is not in
+// doubt, and are held at their deadline.
 func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	var out Recovered
 	if o.By == "" {
@@ -67,6 +89,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	open := []idempotency.State{
 		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
 	}
+	var newest time.Time // change that the backup has, about
 	for rec, err := range c.store.Find(ctx, idempotency.Query{States: open}) {
 		if err != nil {
 			return out, c.storeError("recover", err)
@@ -75,7 +98,10 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		if rec.Tombstone {
 			continue
 		}
-		events := []idempotency.Event{c.suspicion(rec)}
+		if rec.UpdatedAt.After(newest) {
+			newest = rec.UpdatedAt
+		}
+		events := []idempotency.Event{c.suspicion(rec, c.lost(rec, o.BackupAt))}
 		if o.Copy {
 			events = disown(rec)
 		}
@@ -89,7 +115,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			o.OnProgress(out.Doubted)
 		}
 	}
-	if err := c.startDoubt(ctx, o); err != nil {
+	if err := c.startDoubt(ctx, o, newest); err != nil {
 		return out, err
 	}
 	var ns idempotency.Namespace
@@ -124,27 +150,59 @@ func disown(rec *idempotency.Record) []idempotency.Event {
 	}
 }
 
-// suspicion names every reference that a lost history may have used for a job.
-func (c *Client) suspicion(rec *idempotency.Record) idempotency.Suspect {
-	var ev idempotency.Suspect
-	ns := c.id().Namespace
-	for _, v := range c.vendors {
-		refs := map[int]postproof.Ref{}
-		for gen := rec.Generation; gen <= rec.Generation+1; gen++ {
-			refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
+// lost returns how long the lost history can have worked on a job: since the
+// backup, or, if that is not known, the job's last change, but never before the
+// job was due. What only a person moves may not have changed for a year: there
+// it is nothing, beyond the generations that need no time.
+func (c *Client) lost(rec *idempotency.Record, backup time.Time) time.Duration {
+	since := backup
+	if since.IsZero() {
+		if !rec.State.Workable() {
+			return 0
 		}
+		since = rec.UpdatedAt
+	}
+	if rec.State == idempotency.Planned && rec.Due.After(since) {
+		since = rec.Due
+	}
+	return max(0, c.now().Sub(since))
+}
+
+// suspicion names every reference that a lost history of the given length may
+// have used for a job: those that the machine can have come to by itself, and
+// one more, for a person.
+func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration) idempotency.Suspect {
+	names := make([]string, 0, len(c.vendors))
+	for _, v := range c.vendors {
+		names = append(names, v.name)
+	}
+	last := c.machine.Reachable(rec, lost, names...) + 1
+	ns := c.id().Namespace
+	refs := map[int]postproof.Ref{}
+	for gen := rec.Generation; gen <= last; gen++ {
+		refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
+	}
+	var ev idempotency.Suspect
+	for _, v := range c.vendors {
 		ev.Vendors = append(ev.Vendors, idempotency.SuspectVendor{Vendor: v.name, Account: v.account.Fingerprint, Refs: refs})
 	}
 	return ev
 }
 
-func (c *Client) startDoubt(ctx context.Context, o RecoverOptions) error {
+func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time) error {
 	if o.DoubtNewFor < 0 || o.Copy {
 		o.DoubtNewFor = 0
 	} else if o.DoubtNewFor == 0 {
 		o.DoubtNewFor = 72 * time.Hour
 	}
-	value, err := json.Marshal(c.now().Add(o.DoubtNewFor))
+	if !o.BackupAt.IsZero() {
+		newest = o.BackupAt
+	}
+	var lost time.Duration
+	if !newest.IsZero() {
+		lost = max(0, c.now().Sub(newest))
+	}
+	value, err := json.Marshal(doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost})
 	if err != nil {
 		return err
 	}
@@ -176,11 +234,12 @@ func (c *Client) readDoubt(ctx context.Context) error {
 	if len(set.Value) == 0 {
 		return nil
 	}
-	var until time.Time
-	if err := json.Unmarshal(set.Value, &until); err != nil {
+	var d doubt
+	if err := json.Unmarshal(set.Value, &d); err != nil {
 		return c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
 	}
-	c.doubtUntil.Store(until.UnixNano())
+	c.doubtLost.Store(int64(d.Lost))
+	c.doubtUntil.Store(d.Until.UnixNano())
 	return nil
 }
 
@@ -189,7 +248,7 @@ func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load()
 
 // doubt makes a new record begin in doubt.
 func (c *Client) doubt(rec *idempotency.Record) (*idempotency.Record, error) {
-	ch, err := c.machine.Create(rec, rec.CreatedAt, c.suspicion(rec))
+	ch, err := c.machine.Create(rec, rec.CreatedAt, c.suspicion(rec, time.Duration(c.doubtLost.Load())))
 	if err != nil {
 		return nil, c.storeError("enqueue", err)
 	}

@@ -183,7 +183,11 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 		if rec, _ := c.Submit(t.Context(), job("new")); rec.State != idempotency.Unknown || len(p.times) != 3 {
 			t.Fatalf("a key that is new to the backup: %v", rec)
 		}
-		if left := drain(t, c); left[idempotency.Accepted] != 21 {
+		time.Sleep(time.Second)
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); err != nil {
+			t.Fatal(err)
+		}
+		if left := drain(t, c); left[idempotency.Accepted] != 22 {
 			t.Errorf("left %v", left)
 		}
 		for _, key := range []string{"contact-3", "contact-7", "new"} {
@@ -191,12 +195,111 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 				t.Errorf("%s was sent again: %v", key, rec)
 			}
 		}
-		if p.alive() != 21 {
+		if p.alive() != 22 {
 			t.Errorf("printed %d", p.alive())
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
 		if err != nil || audit.Matched != audit.Orders || len(audit.Findings) != 0 {
 			t.Errorf("Audit = %+v, %v", audit, err)
+		}
+	})
+}
+
+// An empty answer beside a piece from before the restore proves nothing: the
+// list may have stood still since. Only a piece that was accepted later does.
+func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		live := idempotency.NewMemory(postproof.ModeTest)
+		before := newClient(t, live, []*press{p})
+		if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := before.Submit(t.Context(), job("older")); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		restore(s)
+		c := newClient(t, s, []*press{p})
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); !errors.Is(err, client.ErrEpochChanged) {
+			t.Fatalf("a control piece before the recovery = %v", err)
+		}
+		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		runFor(t, c, 48*time.Hour)
+		if rec := status(t, c, "contact-0"); rec.State != idempotency.Unknown || len(p.times) != 1 {
+			t.Fatalf("%v, %d requests: the older piece is taken for proof", rec, len(p.times))
+		}
+		if _, err := c.SendControl(t.Context(), "beta", job("of ours")); postproof.CodeOf(err) != postproof.CodeNotFound {
+			t.Errorf("a control piece for nobody = %v", err)
+		}
+		first, err := c.SendControl(t.Context(), "alpha", job("of ours"))
+		second, err2 := c.SendControl(t.Context(), "alpha", job("of ours"))
+		if err != nil || err2 != nil || first.ID == second.ID || len(p.times) != 3 {
+			t.Fatalf("control pieces %v, %v, %v, %v", first, err, second, err2)
+		}
+		runFor(t, c, 48*time.Hour)
+		if rec := status(t, c, "contact-0"); rec.State != idempotency.Accepted || p.alive() != 4 {
+			t.Fatalf("%v, printed %d", rec, p.alive())
+		}
+	})
+}
+
+func TestControlPieceGoesToItsVendor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		c := newClient(t, newShaky(), []*press{a, b})
+		if rec, err := c.SendControl(t.Context(), "beta", job("of ours")); err != nil || rec.Receipt.Vendor != "beta" || a.alive() != 0 {
+			t.Fatalf("SendControl = %v, %v", rec, err)
+		}
+	})
+}
+
+// The lost history sent the first two generations, which failed late, and the
+// third, which did not: all of them are known to be possible.
+func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.poll = time.Hour
+		live := idempotency.NewMemory(postproof.ModeTest)
+		before := newClient(t, live, []*press{p})
+		if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		for n := range 3 { // the fourth generation is the last, and alive
+			runFor(t, before, 2*time.Hour)
+			p.mu.Lock()
+			if len(p.orders) != n+1 {
+				t.Errorf("%d orders, want %d", len(p.orders), n+1)
+			}
+			p.orders[n].Status = "failed"
+			p.mu.Unlock()
+		}
+		runFor(t, before, 24*time.Hour)
+		if rec := status(t, before, "contact-0"); rec.State != idempotency.Accepted || rec.Generation != 4 {
+			t.Fatalf("before: %v", rec)
+		}
+		last := status(t, before, "contact-0").Receipt.Ref
+		p.mu.Lock()
+		p.orders = p.orders[3:] // the vendor shows only what is alive
+		p.mu.Unlock()
+		restore(s)
+		c := newClient(t, s, []*press{p})
+		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); err != nil {
+			t.Fatal(err)
+		}
+		runFor(t, c, 72*time.Hour)
+		if rec := status(t, c, "contact-0"); rec.Receipt.Ref != last || p.alive() != 2 {
+			t.Fatalf("%v under %s, want the piece %s; %d alive", rec, rec.Receipt.Ref, last, p.alive())
 		}
 	})
 }
