@@ -287,6 +287,7 @@ func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
 		last := status(t, before, "contact-0").Receipt.Ref
 		p.mu.Lock()
 		p.orders = p.orders[3:] // the vendor shows only what is alive
+		clear(p.keys)           // and its keys have run out
 		p.mu.Unlock()
 		restore(s)
 		c := newClient(t, s, []*press{p})
