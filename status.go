@@ -38,7 +38,8 @@ const (
 
 // Rank orders the stages: 10 for accepted to 80 for delivered, in steps of
 // ten. Side stages share the rank of the main stage that they interrupt, and
-// the ends rank above all. A stage of a newer version ranks 0.
+// the ends rank above all. A stage of a newer version ranks 0, which says
+// nothing of where the piece is: see [Status.Supersedes].
 func (s Stage) Rank() int {
 	switch s {
 	case StageAccepted, StageOnHold:
@@ -63,6 +64,9 @@ func (s Stage) Rank() int {
 		return 0
 	}
 }
+
+// Known reports whether this version knows the stage.
+func (s Stage) Known() bool { return s.Rank() > 0 }
 
 // Terminal reports whether nothing more is expected. Delivered counts as
 // terminal although a return may still overrule it.
@@ -120,12 +124,19 @@ type Status struct {
 // re-route after a delivery reopens it, and a failure before mailing overrules
 // any earlier stage. The same rank replaces only with another stage, and not
 // with an earlier vendor time.
+//
+// A stage that a newer version of this library wrote may stand for anything,
+// mail that is on its way included. It stays, but for a delivery or a return; a
+// failure does not replace it, since it could not be believed of a piece that
+// was mailed.
 func (s Status) Supersedes(old Status) bool {
 	switch {
 	case old.Stage == "":
 		return true
 	case s.Stage == old.Stage:
 		return false
+	case !old.Stage.Known():
+		return s.Stage == StageDelivered || s.Stage == StageReturned
 	case s.Stage == StageReturned && old.Stage == StageDelivered:
 		return true
 	case s.Stage == StageReRouted && old.Stage == StageDelivered:

@@ -39,7 +39,7 @@ delivered       .  .  .  .  .  .  >  .  .  .  .  .  .  x  .  .  .
 returned        .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
 failed          .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
 cancelled       .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
-newer           x  x  x  x  x  x  x  x  x  x  x  x  x  x  x  x  .
+newer           .  .  .  .  .  .  .  .  .  .  .  .  x  x  .  .  .
 `
 
 func TestStatusSupersedes(t *testing.T) {
