@@ -72,13 +72,27 @@
 // folder.
 //
 // Not noticed are:
-//   - database and marker both overwritten in place by older ones that fit
-//     together, and the disk or virtual machine as a whole set back to a
-//     snapshot: then call AcceptEpoch only after Recover, or remove the marker
-//     before the first start;
+//   - database and marker both set back to an earlier moment that they share,
+//     see below;
 //   - after a power cut, a backup from the last seconds before it: the number
 //     of the last commit may not have reached the disk;
 //   - where the system has no inodes, a copy of the very latest state.
+//
+// # Snapshots of a volume or a virtual machine
+//
+// A volume, a virtual machine or a container's disk that is set back to a
+// snapshot takes the marker back together with the database, in the same files.
+// No epoch can tell: the two fit together, and what was sent since would be sent
+// again. The same holds for database and marker overwritten in place by older
+// ones. So whoever sets such a disk back does this before the first program
+// opens the ledger again:
+//
+//	rm ledger.db-epoch
+//
+// The next open finds the marker missing and begins a new epoch; then nothing
+// is submitted until the client's Recover has put every open job in doubt. Make
+// it part of the procedure, not of somebody's memory: a spare Recover costs some
+// look-ups, a missing one costs paper.
 //
 // # Errors
 //
