@@ -32,7 +32,7 @@ func sender() []Mutation {
 		m("an attempt that is over may still write", attempt,
 			"a.closed = true\n\tconn := a.conn", "conn := a.conn", "TestNoWriteAfterTheAttempt"),
 		m("attempts share one header", attempt,
-			`req.Header = outer.Header.Clone()`, `req.Header = outer.Header`, "TestHeaderIsCloned"),
+			`req.Header = c.req.header()`, `req.Header = outer.Header`, "TestHeaderIsCloned"),
 		m("net/http takes an unrepeatable request for repeatable", attempt,
 			"\t\tlower(req.Header, \"Idempotency-Key\", \"idempotency-key\")\n", "", "TestHiddenResend"),
 		m("a write that took nothing counts as a send", attempt,
