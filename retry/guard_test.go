@@ -148,14 +148,25 @@ func TestHeaderIsCloned(t *testing.T) {
 				if got := req.Header.Values("Traceparent"); len(got) != 0 {
 					t.Errorf("attempt starts with %v of the one before", got)
 				}
+				if got := req.Header.Get("Content-Type"); got != "application/pdf" {
+					t.Errorf("content type %q", got)
+				}
+				if got := req.Header.Values("Baggage"); len(got) != 1 {
+					t.Errorf("attempt starts with the baggage %v", got)
+				}
 				req.Header.Add("Traceparent", "x")
+				req.Header.Add("Baggage", "x")
 				return next.RoundTrip(req)
 			},
 		}})
 		r := post(postproof.RepeatKeyed)
+		r.ContentType = "application/pdf"
+		baggage := make([]string, 1, 4) // with room for what is added
+		r.Header["Baggage"] = baggage
+		fields := len(r.Header)
 		resp, err := s.Do(t.Context(), r)
 		_, _ = failed(t, resp, err)
-		if v.count() != 3 || len(r.Header) != 2 {
+		if v.count() != 3 || len(r.Header) != fields || baggage[:2][1] != "" {
 			t.Errorf("%d sends, caller's header %v", v.count(), r.Header)
 		}
 	})
