@@ -88,7 +88,7 @@ func ledger() []Mutation {
 		m(8, "rule 8: the second of two sends is not watched", reconcile,
 			`if c := t.m.caps(s.Vendor); s.Sends > 1 && c != nil`, `if c := t.m.caps(s.Vendor); s.Sends > 9 && c != nil`, "TestRule08"),
 		m(9, "rule 9: no deadline", next,
-			`if !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {`, `if false {`, "TestRule09"),
+			`if r.State.Workable() && !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {`, `if false {`, "TestRule09"),
 		m(9, "rule 9: the time to wait begins anew with each try", machine,
 			"since := later(t.r.PlannedAt, t.r.CreatedAt)\n", "since := t.now\n", "TestRule09"),
 		m(9, "rule 9: a wait outlasts the deadline", machine,

@@ -1,0 +1,86 @@
+package main
+
+// late breaks what finds pieces that arrive late, what recovers a lost history,
+// and what keeps an answer from counting twice.
+func late() []Mutation {
+	const (
+		send      = "idempotency/machine_send.go"
+		reconcile = "idempotency/machine_reconcile.go"
+		next      = "idempotency/next.go"
+		record    = "idempotency/record.go"
+		reach     = "idempotency/reach.go"
+	)
+	in := func(pkg string) func(rule int, name, file, old, replacement, run string) Mutation {
+		return func(rule int, name, file, old, replacement, run string) Mutation {
+			return Mutation{Name: name, Rule: rule, File: file, Old: old, New: replacement, Package: pkg, Run: run}
+		}
+	}
+	m, cl, lite := in("./idempotency"), in("./client"), in("./idempotency/sqlite")
+	return []Mutation{
+		m(0, "watch: a job at rest is not claimed", record,
+			`return at, watched && r.State.Known()`, `return at, false`, "TestWatch"),
+		m(0, "watch: a job at rest is not claimed, by the oracle", record,
+			`return at, watched && r.State.Known()`, `return at, false`, "TestExploreNotices"),
+		m(0, "watch: a job that waits is claimed when it is due", record,
+			`if watched && at.Before(r.Due) {`, `if false {`, "TestWatch"),
+		m(0, "watch: a job at rest has nothing to do", next,
+			`if s := r.toWatch(now); s != nil {`, `if s := r.toWatch(now); s != nil && r.State.Workable() {`, "TestWatch"),
+		m(0, "watch: a look takes a job at rest to itself", "idempotency/machine.go",
+			"next.Lease = Lease{} // at rest", "_ = next // at rest", "TestWatch"),
+		m(0, "watch: a look takes a job that waits to itself", reconcile,
+			`case t.r.State != Sending && t.r.Due.After(t.now):`, `case false:`, "TestWatch"),
+		m(0, "watch: a look in vain is the last one", reconcile,
+			"s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))", "s.NextWatch = time.Time{}", "TestWatch"),
+		m(0, "watch: looks without end", reconcile,
+			`if s.NextWatch.After(s.WatchUntil) {`, `if false {`, "TestWatch"),
+		m(0, "watch: what turns up is told to nobody", reconcile,
+			`thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided`, `thoughtGone := false`, "TestWatch"),
+		m(0, "watch: what is watched is pruned", "idempotency/rules.go",
+			`r.State.Final() && !watched &&`, `r.State.Final() && (true || watched) &&`, "TestWatch|TestMemory"),
+		m(0, "watch: it makes a wait shorter", send,
+			"ev.Until = later(ev.Until, t.r.Due)", "_ = ev", "TestPostpone"),
+		lite(0, "watch: campaigns at rest are not looked into", "idempotency/sqlite/claim.go",
+			`+" UNION "+watchedGroups+`, `+" AND ?1 IS NOT NULL"+`, "TestStoreIsAStore/claim"),
+		lite(0, "watch: states at rest are not claimed", "idempotency/sqlite/claim.go",
+			"AND version <= ? AND state IN `+known+", "AND version <= ? AND state IN `+workable+", "TestStoreIsAStore/claim"),
+		lite(0, "watch: the column says when the job is due", "idempotency/sqlite/codec.go",
+			"out.due = nanos(work)\n", "_ = work\n", "TestStoreIsAStore/claim"),
+		cl(0, "watch: a waiting campaign's cancelled jobs are forgotten", "client/worker.go",
+			"q.States = append(q.States, idempotency.Cancelled)", "_ = q", "TestLateArrivalOfACancelledJob"),
+
+		m(12, "rule 12: a commit of another epoch, in memory", "idempotency/memory.go",
+			`if c.Epoch != "" && c.Epoch != m.identity.Epoch {`, `if false {`, "TestMemoryIsAStore/ledger"),
+		lite(12, "rule 12: a commit of another epoch, in SQLite", "idempotency/sqlite/change.go",
+			`if c.Epoch != "" && c.Epoch != b.head.epoch {`, `if false {`, "TestStoreIsAStore/ledger"),
+		cl(12, "rule 12: an intent names no epoch", "client/work.go",
+			`if ch.Epoch = w.epoch; ch.Epoch == "" {`, `if w.epoch == "" {`, "TestNothingIsSubmittedInTheMoment"),
+		cl(12, "rule 12: a queued job names no epoch", "client/enqueue.go",
+			"\t\tch.Epoch = q.epoch\n", "", "TestNothingIsSubmittedInTheMoment"),
+		cl(12, "rule 12: only the next generation is doubted", "client/recover.go",
+			`gen <= last; gen++`, `gen <= min(last, rec.Generation+1); gen++`, "TestRecoverDoubts"),
+		cl(12, "rule 12: a control piece from before the restore", "client/reconcile.go",
+			"\tafter := sub.LastAt\n", "\tafter := sub.FirstAt\n", "TestDoubtNeeds"),
+		cl(12, "rule 12: a control piece for any vendor", "client/recover_control.go",
+			`if v.name != vendor {`, `if false {`, "TestControlPiece"),
+		m(12, "rule 12: deaths of a lost history", reach,
+			`return r.Generation + deaths + renewals`, `return r.Generation + renewals`, "TestReachable"),
+		m(12, "rule 12: windows that closed in a lost history", reach,
+			`return r.Generation + deaths + renewals`, `return r.Generation + deaths`, "TestReachable"),
+		m(12, "rule 12: what an earlier recovery doubted is spent", reach,
+			"\t\tdeaths++ // doubted", "\t\t_ = deaths // doubted", "TestReachable"),
+
+		m(14, "rule 14: an answer counts each time it is applied", send,
+			`if t.heard(s, ev.Intent) {`, `if false {`, "TestAnswer"),
+		m(14, "rule 14: an answer counts each time it is applied, by the oracle", send,
+			`if t.heard(s, ev.Intent) {`, `if false {`, "TestExploreFinds"),
+		m(14, "rule 14: an answer of a lost history counts for nothing", send,
+			`if intent > s.Intent { //`, `if false { //`, "TestAnswer"),
+		m(14, "rule 14: another answer under one intent is no news of paper", send,
+			`if ev.Delivery == postproof.Accepted && ev.Order.Alive && s.Join != postproof.Accepted {`, `if false {`, "TestRule06"),
+		cl(14, "rule 14: a refusal out of the spool opens a way", "client/settle.go",
+			` || w.rec.State == idempotency.Refused {`, ` {`, "TestSpooledRefusal"),
+
+		m(0, "newer: a stage of a newer version is turned back", "status.go",
+			`return s.Stage == StageDelivered || s.Stage == StageReturned`, `return true`, "TestNewerStage|TestFailureAfterANewerStage"),
+	}
+}
