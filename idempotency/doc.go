@@ -44,8 +44,10 @@
 //  10. A key is never forgotten: a tombstone remains, and refuses every event.
 //  11. Time never runs back: a record's time is never before the newest that it
 //     has seen. In doubt a key window is closed.
-//  12. A changed epoch stops submissions until the history that was lost is
-//     suspected ([Suspect]) and every vendor has been asked.
+//  12. A changed epoch stops submissions, in the very commit of the intent
+//     ([Change.Epoch]), until the history that was lost is suspected ([Suspect])
+//     in every generation that it can have come to ([Machine.Reachable]), and
+//     every vendor has been asked.
 //  13. Cancel is a durable wish: it forbids new sends at once, and is carried out
 //     whenever the piece turns up. Cancelled means that it was read back.
 //  14. An answer is not lost with the store: applied late, it means what it
