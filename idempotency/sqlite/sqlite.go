@@ -41,7 +41,8 @@ var _ idempotency.Engine = (*Store)(nil)
 
 // Open opens the ledger at the path, or makes one, which needs [WithMode]. The
 // folder must exist and be on a local disk. Beside the file there will be
-// those of SQLite (-wal, -shm), the marker (-epoch), and the artwork (-blobs).
+// those of SQLite (-wal, -shm), the marker (-epoch), the artwork (-blobs), and
+// the client's spool (-spool, see [Store.SpoolDir]).
 //
 // Errors: [idempotency.ErrNewer] for a database of a later version,
 // [idempotency.ErrCorrupt] for one that is damaged; others say what is wrong
