@@ -85,7 +85,13 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		return nil, invalid("new client", err)
 	}
 	c.breaker.Clock = c.clock
-	c.breaker.OnChange = c.breakerChanged
+	theirs := c.breaker.OnChange
+	c.breaker.OnChange = func(ch breaker.Change) {
+		c.breakerChanged(ch)
+		if theirs != nil {
+			theirs(ch)
+		}
+	}
 	if c.breakers, err = breaker.New(c.breaker); err != nil {
 		return nil, err
 	}

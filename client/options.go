@@ -105,7 +105,9 @@ func WithDeadlines(m idempotency.Machine) Option {
 	return optionFunc(func(s *settings) { s.machine = m })
 }
 
-// WithBreaker sets the circuit breakers. Its Clock is the client's.
+// WithBreaker sets the circuit breakers. Its Clock is the client's. Its
+// OnChange is called after the client has logged the change and woken its
+// workers.
 func WithBreaker(c breaker.Config) Option { return optionFunc(func(s *settings) { s.breaker = c }) }
 
 // WithVendor configures one vendor, by its name.

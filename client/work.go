@@ -275,7 +275,9 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 		case "late_arrival", "late_printed", "twice_at_vendor":
 			level = slog.LevelError
 			c.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", e.Vendor)))
-		case "late_answer", "missing", "cancel_too_late", "suspected":
+		case "contradiction":
+			level = slog.LevelError
+		case "late_answer", "missing", "cancel_too_late", "suspected", "doubted_again":
 			level = slog.LevelWarn
 		case "absent", "next_generation", "cancelled", "lease_expired", "cannot_rebuild":
 		default:

@@ -42,7 +42,10 @@ type Request struct {
 	Length      int64
 	Open        func(ctx context.Context) (io.ReadCloser, error)
 	// Judge turns an answer into nil (good) or an error with Code and
-	// Delivery. It must be quick and pure. A nil Judge is [JudgeStatus].
+	// Delivery. It must be quick and do nothing but read the answer and
+	// remember what it read: it is called once for each answer, by one
+	// goroutine at a time, and a later answer of the same request replaces an
+	// earlier one. A nil Judge is [JudgeStatus].
 	Judge func(r *Response) error
 }
 
