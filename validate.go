@@ -107,7 +107,7 @@ func (a Address) Validate() error {
 
 // validate puts paths together only for what is wrong: nearly all addresses
 // are right.
-func (a *Address) validate(v *violations, path string) {
+func (a Address) validate(v *violations, path string) {
 	if strings.TrimSpace(a.Name) == "" && strings.TrimSpace(a.Company) == "" {
 		v.add(path+".name", "missing: a name or a company is required; \"Current Resident\" will do")
 	}
