@@ -38,14 +38,15 @@ type Client struct {
 	// doubtLost is how long a lost history may have worked on them.
 	doubtLost atomic.Int64
 
-	vendors  []*vendor
-	byName   map[string]*vendor
-	breakers *breaker.Set
-	tel      *telemetry
-	art      *artworks
-	spooled  *spool
-	spooling sync.Mutex // held while spooled answers are applied
-	wake     chan struct{}
+	vendors   []*vendor
+	byName    map[string]*vendor
+	breakers  *breaker.Set
+	onBreaker func(breaker.Change) // the caller's, or nil
+	tel       *telemetry
+	art       *artworks
+	spooled   *spool
+	spooling  sync.Mutex // held while spooled answers are applied
+	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
 	congested atomic.Int64
@@ -85,13 +86,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		return nil, invalid("new client", err)
 	}
 	c.breaker.Clock = c.clock
-	theirs := c.breaker.OnChange
-	c.breaker.OnChange = func(ch breaker.Change) {
-		c.breakerChanged(ch)
-		if theirs != nil {
-			theirs(ch)
-		}
-	}
+	c.onBreaker, c.breaker.OnChange = c.breaker.OnChange, c.breakerChanged
 	if c.breakers, err = breaker.New(c.breaker); err != nil {
 		return nil, err
 	}

@@ -209,6 +209,9 @@ func (c *Client) breakerChanged(ch breaker.Change) {
 	if ch.To != breaker.Open {
 		c.wakeUp()
 	}
+	if c.onBreaker != nil {
+		c.onBreaker(ch)
+	}
 }
 
 // controls remembers the latest pieces that a vendor accepted, to prove that a

@@ -283,7 +283,7 @@ func variableFields(f fieldList, variables map[string]string) (fieldList, error)
 		}
 		f.text(k, variables[k])
 	}
-	if len(f[first:].json()) > 25000 {
+	if own := f[first:]; len(own.json()) > 25000 {
 		return nil, wrongField("piece.artwork.variables", "are longer than 25,000 characters as JSON")
 	}
 	f.end()

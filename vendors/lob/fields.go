@@ -63,8 +63,8 @@ func (l *fieldList) literal(name, value string) {
 func (l *fieldList) open(name string) { *l = append(*l, field{kind: openField, name: name}) }
 func (l *fieldList) end()             { *l = append(*l, field{kind: endField}) }
 
-func (l fieldList) hasFile() bool {
-	return slices.ContainsFunc(l, func(f field) bool { return f.kind == fileField })
+func (l *fieldList) hasFile() bool {
+	return slices.ContainsFunc(*l, func(f field) bool { return f.kind == fileField })
 }
 
 func sortedKeys(m map[string]string) []string {
@@ -75,15 +75,15 @@ func sortedKeys(m map[string]string) []string {
 }
 
 // json returns the fields as an object. Files have no place in it.
-func (l fieldList) json() []byte {
+func (l *fieldList) json() []byte {
 	size := 2
-	for i := range l {
-		size += len(l[i].name) + len(l[i].text) + len(`"":"",`)
+	for i := range *l {
+		size += len((*l)[i].name) + len((*l)[i].text) + len(`"":"",`)
 	}
 	dst := append(make([]byte, 0, size+size/8), '{') // an eighth for escapes
 	first := true
-	for i := range l {
-		f := &l[i]
+	for i := range *l {
+		f := &(*l)[i]
 		if f.kind == endField {
 			dst, first = append(dst, '}'), false
 			continue
