@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/breaker"
@@ -52,6 +53,7 @@ type Client struct {
 	congested atomic.Int64
 	checked   settingsCache
 	closing   sync.Once
+	watching  metric.Registration
 }
 
 // New returns a client that works on the store's ledger and sends through the
@@ -102,11 +104,15 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	c.machine.Caps = c.capabilities
 	c.art = newArtworks(store)
-	if c.spooled, err = openSpool(s.spool, store); err != nil {
+	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {
 		return nil, invalid("new client", err)
 	}
+	c.tellForeign(ctx)
 	if err := c.readDoubt(ctx); err != nil {
 		return nil, err
+	}
+	if c.watching, err = c.watch(); err != nil {
+		return nil, invalid("new client", err)
 	}
 	if id.EpochChanged() {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
@@ -169,7 +175,8 @@ func (s *settings) defaults() error {
 	return nil
 }
 
-// Close releases what the client itself holds: the spool. Stop Run and Drain
+// Close releases what the client itself holds: idle connections, the spool's
+// file, and the gauges, which report nothing more. Stop Run and Drain
 // first, by their contexts. The store stays open.
 func (c *Client) Close() error {
 	var err error
@@ -177,7 +184,7 @@ func (c *Client) Close() error {
 		for _, v := range c.vendors {
 			v.transport.CloseIdleConnections()
 		}
-		err = c.spooled.Close()
+		err = errors.Join(c.watching.Unregister(), c.spooled.Close())
 	})
 	return err
 }

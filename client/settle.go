@@ -28,22 +28,28 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 		if err = w.recordAnswer(ctx, ans); err == nil {
 			return nil
 		}
-		if forbidden(err) {
+		if noPlace(err) {
 			break
 		}
 	}
-	attrs := []slog.Attr{
-		slog.String("vendor", ans.Vendor), slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()),
-	}
+	id := w.c.id()
+	kept := spooled{ID: w.rec.ID, Ledger: id.Namespace, Epoch: id.Recovered, At: w.c.now(), Answer: ans}
 	text := "the vendor answered, the ledger could not be written"
-	if forbidden(err) {
-		w.c.logger.LogAttrs(ctx, slog.LevelError, "a vendor's answer has no place in the ledger", append(attrs, slog.String("error", err.Error()))...)
+	if noPlace(err) {
 		text = "the vendor answered, the answer has no place in the ledger"
 	} else {
-		if e := w.c.spooled.put(w.rec.ID, ans, w.c.now()); e != nil {
-			err = errors.Join(err, e)
-		}
-		w.c.logger.LogAttrs(ctx, slog.LevelError, "the ledger cannot be written: a vendor's answer is spooled and applied later", attrs...)
+		w.c.logger.LogAttrs(ctx, slog.LevelError, "the ledger cannot be written: a vendor's answer is spooled and applied later", slog.String("vendor", ans.Vendor),
+			slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()))
+	}
+	if e := w.c.spooled.put(kept); e != nil {
+		err = errors.Join(err, e)
+		w.c.logger.LogAttrs(ctx, slog.LevelError, "the spool cannot be written: a vendor's answer is kept in memory only", slog.String("vendor", ans.Vendor),
+			slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()), slog.String("error", e.Error()))
+	}
+	if noPlace(err) {
+		ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+		defer cancel()
+		w.c.applySpool(ctx) // it is told of, and parked
 	}
 	return &postproof.Error{
 		Code: postproof.CodeUnavailable, Delivery: ans.Delivery, Op: "submit", Vendor: ans.Vendor, Err: fmt.Errorf("%s: %w", text, err),
@@ -74,10 +80,13 @@ func (w *work) freshen(ctx context.Context) error {
 	return err
 }
 
-// forbidden reports whether the ledger's rules are against a change for good.
-func forbidden(err error) bool {
+// noPlace reports whether the ledger can be written, and yet not take the
+// answer: its record is unknown, buried, without the intent, or of a newer
+// version.
+func noPlace(err error) bool {
 	_, rule := errors.AsType[*idempotency.RuleError](err)
-	return rule || errors.Is(err, idempotency.ErrNewer)
+	return rule || errors.Is(err, errOtherLedger) ||
+		errors.Is(err, idempotency.ErrNewer) || errors.Is(err, idempotency.ErrNotFound) || errors.Is(err, idempotency.ErrCorrupt)
 }
 
 // answered is an answer and, where the job is refused but another vendor may

@@ -3,16 +3,15 @@ package client
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,26 +24,49 @@ import (
 // before put returns, until they are in the ledger. Without a folder it keeps
 // them in memory.
 //
+// An answer waits until the ledger can be written, or is parked: the ledger can
+// be written and has no place for it, because its record is of a newer version,
+// or unknown since a backup was restored. A parked answer is tried again now and
+// then, and by each process that starts.
+//
 // Each process writes a file of its own. One that starts takes over the files
 // that it finds, by renaming them: their writers may be dead, or alive and
 // unable to reach the ledger. A writer that is alive notices, because its file
 // has gone, and writes what it was writing to a new one. So every answer that
 // put reported as kept is in a file that somebody reads to its end, and is
-// applied once or twice, which is the same.
+// applied once or twice, which is the same. A file of another ledger is left
+// alone: its answers are for that one.
 type spool struct {
 	dir string
 
 	mu      sync.Mutex
-	file    *os.File // being written
-	files   []string // to remove when pending is empty
-	pending []spooled
+	file    *os.File              // being written
+	of      idempotency.Namespace // whose answers the file holds
+	files   []string              // to remove when nothing is kept any more
+	waiting []spooled
+	parked  []spooled
+	foreign []spooled // of other ledgers, in files that are not ours
+	retryAt time.Time // when parked answers are tried again
 	length  atomic.Int64
+	nparked atomic.Int64
 }
 
+// spooled is a line of a spool file. Lines of older versions have neither
+// Ledger nor Epoch.
 type spooled struct {
-	ID     idempotency.ID     `json:"id"`
+	ID     idempotency.ID        `json:"id"`
+	Ledger idempotency.Namespace `json:"ledger,omitempty"`
+	// Epoch is that of the history in which the intent was made: in another one
+	// the number of the intent may belong to another send.
+	Epoch  string             `json:"epoch,omitempty"`
 	At     time.Time          `json:"at"`
 	Answer idempotency.Answer `json:"answer"`
+	// Parked says why the ledger has no place for it.
+	Parked string `json:"parked,omitempty"`
+}
+
+func (e *spooled) same(o *spooled) bool {
+	return e.ID == o.ID && e.At.Equal(o.At) && e.Answer.Vendor == o.Answer.Vendor && e.Answer.Ref == o.Answer.Ref && e.Answer.Delivery == o.Answer.Delivery
 }
 
 // spooler is implemented by stores that have a place beside them.
@@ -52,7 +74,7 @@ type spooler interface{ SpoolDir() string }
 
 const spoolPattern = "answers-*.jsonl"
 
-func openSpool(dir string, store Store) (*spool, error) {
+func openSpool(dir string, store Store, ledger idempotency.Namespace) (*spool, error) {
 	if s, ok := store.(spooler); ok && dir == "" {
 		dir = s.SpoolDir()
 	}
@@ -71,10 +93,11 @@ func openSpool(dir string, store Store) (*spool, error) {
 		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
 			continue
 		}
-		if err := s.adopt(filepath.Join(dir, e.Name())); err != nil {
+		if err := s.adopt(filepath.Join(dir, e.Name()), ledger); err != nil {
 			return nil, err
 		}
 	}
+	s.length.Store(int64(len(s.waiting)))
 	return s, nil
 }
 
@@ -83,8 +106,19 @@ func (s *spool) name() string {
 	return filepath.Join(s.dir, strings.Replace(spoolPattern, "*", rand.Text(), 1))
 }
 
-// adopt takes over a file of another process.
-func (s *spool) adopt(name string) error {
+// adopt takes over a file of another process on the same ledger.
+func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
+	lines, err := readSpool(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process was quicker
+	}
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(lines, func(e spooled) bool { return e.Ledger != "" }); i >= 0 && lines[i].Ledger != ledger {
+		s.foreign = append(s.foreign, lines...)
+		return nil
+	}
 	mine := s.name()
 	if err := os.Rename(name, mine); err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -92,67 +126,97 @@ func (s *spool) adopt(name string) error {
 		}
 		return fmt.Errorf("spool: %w", pathless(err))
 	}
-	f, err := os.Open(mine) //nolint:gosec // our own folder
-	if errors.Is(err, fs.ErrNotExist) {
+	// Read again: it may have grown until it was renamed.
+	if lines, err = readSpool(mine); errors.Is(err, fs.ErrNotExist) {
 		return nil // a process that starts at the same time took it over from us
 	}
 	if err != nil {
-		return fmt.Errorf("spool: %w", pathless(err))
+		return err
+	}
+	s.files = append(s.files, mine)
+	for _, e := range lines {
+		if !slices.ContainsFunc(s.waiting, func(o spooled) bool { return o.same(&e) }) {
+			s.waiting = append(s.waiting, e)
+		}
+	}
+	return nil
+}
+
+// readSpool returns the lines of a file. What is torn was never reported as
+// kept, and is left out.
+func readSpool(name string) ([]spooled, error) {
+	f, err := os.Open(name) //nolint:gosec // our own folder
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", pathless(err))
 	}
 	defer f.Close()
-	s.files = append(s.files, mine)
+	var all []spooled
 	for lines := bufio.NewReader(f); ; {
 		line, err := lines.ReadBytes('\n')
 		var e spooled
-		// What is torn was never reported as kept.
 		if line = bytes.TrimSpace(line); len(line) > 0 && json.Unmarshal(line, &e) == nil && e.ID != "" { //nolint:musttag // the ledger's type is kept by its field names
-			s.pending = append(s.pending, e)
-			s.length.Add(1)
+			all = append(all, e)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return all, nil
 		case err != nil:
-			return fmt.Errorf("spool: %w", pathless(err))
+			return nil, fmt.Errorf("spool: %w", pathless(err))
 		}
 	}
 }
 
 // put keeps an answer. After an error it is kept in memory only.
-func (s *spool) put(id idempotency.ID, ans idempotency.Answer, at time.Time) error {
-	if ans.Order != nil {
-		order := *ans.Order
+func (s *spool) put(e spooled) error {
+	if e.Answer.Order != nil {
+		order := *e.Answer.Order
 		order.Receipt.ProofURL = "" // it shows the recipient
-		ans.Order = &order
+		e.Answer.Order = &order
 	}
-	e := spooled{ID: id, At: at, Answer: ans}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending = append(s.pending, e)
+	s.waiting = append(s.waiting, e)
 	s.length.Add(1)
 	if s.dir == "" {
 		return nil
 	}
-	line, err := json.Marshal(e) //nolint:musttag // the ledger's type is kept by its field names
-	if err != nil {
+	if err := s.append(e); err != nil {
 		return fmt.Errorf("spool: kept in memory only: %w", err)
 	}
-	line = append(line, '\n')
+	return nil
+}
+
+// append writes answers of one ledger to the file, durably.
+func (s *spool) append(all ...spooled) error {
+	var lines []byte
+	for _, e := range all {
+		line, err := json.Marshal(e) //nolint:musttag // the ledger's type is kept by its field names
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	var err error
+	if s.file != nil && s.of != all[0].Ledger { // the ledger was given a new namespace
+		err = s.close()
+	}
 	for range 3 {
-		if err = s.write(line); err == nil {
+		s.of = all[0].Ledger
+		e := s.write(lines)
+		if e == nil {
 			return nil
 		}
 		// Never behind what may be half a line, nor into a file that is not ours
 		// any more.
-		err = errors.Join(err, s.close())
+		err = errors.Join(err, e, s.close())
 	}
-	return fmt.Errorf("spool: kept in memory only: %w", err)
+	return err
 }
 
 var errAdopted = errors.New("another process has taken the file over")
 
-// write appends a line, durably.
-func (s *spool) write(line []byte) error {
+// write appends lines, durably.
+func (s *spool) write(lines []byte) error {
 	if s.file == nil {
 		name := s.name()
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
@@ -169,7 +233,7 @@ func (s *spool) write(line []byte) error {
 			return pathless(err)
 		}
 	}
-	if _, err := s.file.Write(line); err != nil {
+	if _, err := s.file.Write(lines); err != nil {
 		return pathless(err)
 	}
 	if err := s.file.Sync(); err != nil {
@@ -185,31 +249,68 @@ func (s *spool) write(line []byte) error {
 	return nil
 }
 
-// take returns what is kept.
-func (s *spool) take() []spooled {
+// take returns what waits, and what is parked when it is due again.
+func (s *spool) take(now time.Time) (waiting, parked []spooled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]spooled(nil), s.pending...)
+	if len(s.parked) > 0 && !now.Before(s.retryAt) {
+		s.retryAt = now.Add(parkedEvery)
+		parked = slices.Clone(s.parked)
+	}
+	return slices.Clone(s.waiting), parked
 }
 
-// done forgets the first n of what is kept, and removes the files once nothing
-// is left.
-func (s *spool) done(n int) error {
+// parkedEvery is how often an answer is tried again that had no place.
+const parkedEvery = 5 * time.Minute
+
+// done forgets the first n of what waits and keeps those of them that have no
+// place in the ledger. It removes the files once nothing is left to be kept.
+func (s *spool) done(n int, park []spooled, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending = s.pending[n:]
-	s.length.Store(int64(len(s.pending)))
-	if len(s.pending) > 0 {
+	s.waiting = s.waiting[n:]
+	if len(park) > 0 {
+		s.parked = append(s.parked, park...)
+		s.retryAt = now.Add(parkedEvery)
+	}
+	return s.tidy()
+}
+
+// placed forgets parked answers: they are in the ledger, or were given up.
+func (s *spool) placed(gone []spooled) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parked = slices.DeleteFunc(s.parked, func(e spooled) bool {
+		return slices.ContainsFunc(gone, func(o spooled) bool { return o.same(&e) })
+	})
+	return s.tidy()
+}
+
+// tidy brings the files up to date once nothing waits: what is parked moves to
+// a new one before the others are removed.
+func (s *spool) tidy() error {
+	s.length.Store(int64(len(s.waiting)))
+	s.nparked.Store(int64(len(s.parked)))
+	if len(s.waiting) > 0 {
 		return nil
 	}
-	s.pending = nil
+	s.waiting = nil
 	err := s.close()
-	for _, name := range s.files {
+	old := s.files
+	s.files = nil
+	for i, j := 0, 0; i < len(s.parked) && s.dir != ""; i = j {
+		for j = i; j < len(s.parked) && s.parked[j].Ledger == s.parked[i].Ledger; j++ {
+		}
+		if e := s.append(s.parked[i:j]...); e != nil {
+			s.files = append(old, s.files...) // twice is better than not at all
+			return errors.Join(err, e)
+		}
+	}
+	for _, name := range old {
 		if e := os.Remove(name); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, pathless(e))
 		}
 	}
-	s.files = nil
 	return err
 }
 
@@ -233,48 +334,34 @@ func (s *spool) Close() error {
 	return s.close()
 }
 
+// empty reports whether no answer waits for the ledger.
 func (s *spool) empty() bool { return s.length.Load() == 0 }
 
-// applySpool puts kept answers into the ledger, in order. It stops at the first
-// that the ledger cannot take now; one that it will never take is reported.
-func (c *Client) applySpool(ctx context.Context) {
-	if !c.spooling.TryLock() {
-		return // somebody is at it
-	}
-	defer c.spooling.Unlock()
-	all := c.spooled.take()
-	for i, e := range all {
-		err := c.applySpooled(ctx, e)
-		if err == nil {
-			continue
-		}
-		if !forbidden(err) && !errors.Is(err, idempotency.ErrNotFound) {
-			all = all[:i]
-			break
-		}
-		c.logger.LogAttrs(ctx, slog.LevelError, "a spooled answer has no place in the ledger", slog.String("vendor", e.Answer.Vendor),
-			slog.String("ref", string(e.Answer.Ref)), slog.String("delivery", e.Answer.Delivery.String()), slog.String("error", err.Error()))
-	}
-	if len(all) == 0 {
-		return
-	}
-	if err := c.spooled.done(len(all)); err != nil {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "spool files could not be removed: they are read again, which is harmless", slog.String("error", err.Error()))
-	}
+// all returns what is kept, and what is of other ledgers.
+func (s *spool) all() []spooled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Concat(s.waiting, s.parked, s.foreign)
 }
 
-func (c *Client) applySpooled(ctx context.Context, e spooled) error {
-	for range 8 {
-		rec, err := c.store.Get(ctx, e.ID)
-		if err != nil {
-			return err
-		}
-		w := c.work(rec, nil)
-		if err = w.apply(ctx, w.answered(e.Answer)...); !errors.Is(err, idempotency.ErrStale) {
-			return err
-		}
+// count returns how many answers wait, are parked, and are of other ledgers.
+func (s *spool) count() (waiting, parked, foreign int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting), len(s.parked), len(s.foreign)
+}
+
+// due reports whether there is an answer to be applied, or tried again.
+func (s *spool) due(now time.Time) bool {
+	if !s.empty() {
+		return true
 	}
-	return idempotency.ErrStale
+	if s.nparked.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !now.Before(s.retryAt)
 }
 
 // pathless drops the path from a file error: it may name a person's folder.

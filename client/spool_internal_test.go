@@ -11,7 +11,7 @@ import (
 
 func open(t *testing.T, dir string) *spool {
 	t.Helper()
-	s, err := openSpool(dir, idempotency.NewMemory(postproof.ModeTest))
+	s, err := openSpool(dir, idempotency.NewMemory(postproof.ModeTest), "here")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,8 @@ func open(t *testing.T, dir string) *spool {
 
 func keep(t *testing.T, s *spool, id idempotency.ID) {
 	t.Helper()
-	if err := s.put(id, idempotency.Answer{Vendor: "alpha", Delivery: postproof.Accepted}, time.Now()); err != nil {
+	e := spooled{ID: id, Ledger: "here", At: time.Now(), Answer: idempotency.Answer{Vendor: "alpha", Delivery: postproof.Accepted}}
+	if err := s.put(e); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -34,16 +35,16 @@ func TestAdoptedSpoolFileIsNotWrittenTo(t *testing.T) {
 	writer := open(t, dir)
 	keep(t, writer, "1")
 	adopter := open(t, dir)
-	if got := adopter.take(); len(got) != 1 || got[0].ID != "1" {
+	if got := adopter.all(); len(got) != 1 || got[0].ID != "1" {
 		t.Fatalf("adopted %v", got)
 	}
 	keep(t, writer, "2")
-	if err := adopter.done(1); err != nil {
+	if err := adopter.done(1, nil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	keep(t, writer, "3")
 	var ids []idempotency.ID
-	for _, e := range open(t, dir).take() {
+	for _, e := range open(t, dir).all() {
 		ids = append(ids, e.ID)
 	}
 	if len(ids) < 2 || ids[len(ids)-2] != "2" && ids[0] != "2" {
@@ -58,10 +59,10 @@ func TestSpoolRemovesOnlyItsOwnFiles(t *testing.T) {
 	one, two := open(t, dir), open(t, dir)
 	keep(t, one, "1")
 	keep(t, two, "2")
-	if err := one.done(1); err != nil {
+	if err := one.done(1, nil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if got := open(t, dir).take(); len(got) != 1 || got[0].ID != "2" {
+	if got := open(t, dir).all(); len(got) != 1 || got[0].ID != "2" {
 		t.Fatalf("left: %v", got)
 	}
 }
@@ -84,7 +85,7 @@ func TestSpoolWritesElsewhereAfterAnError(t *testing.T) {
 	}
 	s.file = broken
 	keep(t, s, "2")
-	got := open(t, dir).take()
+	got := open(t, dir).all()
 	if len(got) != 2 {
 		t.Fatalf("the next process finds %v", got)
 	}

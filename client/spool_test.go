@@ -56,8 +56,12 @@ func TestAnswerIsSpooledAndAppliedByTheNextProcess(t *testing.T) {
 		if rec := status(t, next, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
 			t.Fatalf("%v; printed %d", rec, p.alive())
 		}
-		if left := files(t, dir); len(left) != 0 {
-			t.Fatalf("left over: %v", left)
+		left := files(t, dir)
+		if len(left) != 1 {
+			t.Fatalf("left over: %v, want the answer for the job nobody knows", left)
+		}
+		if got := string(read(t, left[0])); strings.Count(got, "\n") != 1 || !strings.Contains(got, strings.Repeat("0", 64)) {
+			t.Fatalf("left over: %s, want the answer for the job nobody knows", got)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -63,21 +64,29 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
 	t.duration, err = histogram(m, err)
-	queue, e := m.Int64ObservableGauge("postproof.queue.depth", metric.WithUnit("{job}"), metric.WithDescription("Jobs by state."))
-	keep(e)
-	open, e := m.Int64ObservableGauge("postproof.breaker.state", metric.WithDescription("0 closed, 1 half-open, 2 open."))
-	keep(e)
-	if err == nil {
-		_, err = m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-			return c.observe(ctx, o, queue, open)
-		}, queue, open)
-	}
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
 	t.replayed = addOptions(attribute.String("mail.submission", "replay"))
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	return t, nil
+}
+
+// watch has states observed until the registration ends. The client must be
+// complete: a reader may ask at any moment.
+func (c *Client) watch() (metric.Registration, error) {
+	m := c.meters.Meter(scope)
+	queue, err1 := m.Int64ObservableGauge("postproof.queue.depth", metric.WithUnit("{job}"), metric.WithDescription("Jobs by state."))
+	open, err2 := m.Int64ObservableGauge("postproof.breaker.state", metric.WithDescription("0 closed, 1 half-open, 2 open."))
+	kept, err3 := m.Int64ObservableGauge("postproof.spool.answers", metric.WithUnit("{answer}"),
+		metric.WithDescription("Answers of vendors that are not in the ledger: waiting until it can be written, parked because it has no place for them, foreign to it."))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, fmt.Errorf("telemetry: %w", err)
+	}
+	return m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		c.observeSpool(o, kept)
+		return c.observe(ctx, o, queue, open)
+	}, queue, open, kept)
 }
 
 func histogram(m metric.Meter, err error) (metric.Float64Histogram, error) {
@@ -109,6 +118,10 @@ func (t *telemetry) vendorMarks(vendor string) vendorMarks {
 
 // observe reads what is a state, not an event.
 func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open metric.Int64Observable) error {
+	for _, b := range c.breakers.States() {
+		o.ObserveInt64(open, int64(b.Phase), metric.WithAttributes(
+			attribute.String("mail.vendor", b.Vendor), attribute.String("mail.group", b.Group)))
+	}
 	depths, err := c.store.Depth(ctx, "")
 	if err != nil {
 		return err
@@ -120,11 +133,15 @@ func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open met
 	for _, s := range idempotency.States() {
 		o.ObserveInt64(queue, sums[s], metric.WithAttributes(attribute.String("mail.state", string(s))))
 	}
-	for _, b := range c.breakers.States() {
-		o.ObserveInt64(open, int64(b.Phase), metric.WithAttributes(
-			attribute.String("mail.vendor", b.Vendor), attribute.String("mail.group", b.Group)))
-	}
 	return nil
+}
+
+// observeSpool needs no ledger: what is spooled matters most while it is away.
+func (c *Client) observeSpool(o metric.Observer, kept metric.Int64Observable) {
+	waiting, parked, foreign := c.spooled.count()
+	o.ObserveInt64(kept, int64(waiting), metric.WithAttributes(attribute.String("mail.spool", "waiting")))
+	o.ObserveInt64(kept, int64(parked), metric.WithAttributes(attribute.String("mail.spool", "parked")))
+	o.ObserveInt64(kept, int64(foreign), metric.WithAttributes(attribute.String("mail.spool", "foreign")))
 }
 
 // start begins the span of a call or of a piece of work. Work that goes on with

@@ -165,7 +165,7 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 // starts it.
 func (p *pool) round(ctx context.Context) (int, error) {
 	c := p.c
-	if !c.spooled.empty() {
+	if c.spooled.due(c.now()) {
 		c.applySpool(ctx)
 	}
 	select { // wait for a free slot

@@ -1,0 +1,195 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// errOtherLedger: an answer is for another ledger than this one.
+var errOtherLedger = errors.New("it is of another ledger, or of this one before it was made a copy of its own")
+
+// applySpool puts kept answers into the ledger, in order. It stops at the first
+// that the ledger cannot take now; one that it has no place for is parked, and
+// told of.
+func (c *Client) applySpool(ctx context.Context) {
+	if !c.spooling.TryLock() {
+		return // somebody is at it
+	}
+	defer c.spooling.Unlock()
+	now := c.now()
+	waiting, parked := c.spooled.take(now)
+	var park []spooled
+	n := 0
+	for ; n < len(waiting); n++ {
+		e := waiting[n]
+		err := c.applySpooled(ctx, e)
+		if err == nil {
+			continue
+		}
+		if !noPlace(err) {
+			parked = nil // the ledger is away
+			break
+		}
+		park = append(park, c.park(ctx, e, err))
+	}
+	var placed []spooled
+	for _, e := range parked {
+		err := c.applySpooled(ctx, e)
+		if err == nil {
+			placed = append(placed, e)
+		} else if !noPlace(err) {
+			break
+		}
+	}
+	var err error
+	if n > 0 {
+		err = c.spooled.done(n, park, now)
+	}
+	if len(placed) > 0 {
+		err = errors.Join(err, c.spooled.placed(placed))
+	}
+	if err != nil {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "spool files could not be brought up to date: they are read again, which is harmless", slog.String("error", err.Error()))
+	}
+}
+
+func (c *Client) applySpooled(ctx context.Context, e spooled) error {
+	id := c.id()
+	if e.Ledger != "" && e.Ledger != id.Namespace {
+		return errOtherLedger
+	}
+	if e.Epoch != "" && e.Epoch != id.Recovered {
+		// The number of its intent may be that of another send, after a backup
+		// was restored: it must not end that one.
+		e.Answer.Intent = 0
+	}
+	for range 8 {
+		rec, err := c.store.Get(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		w := c.work(rec, nil)
+		if err = w.apply(ctx, w.answered(e.Answer)...); !errors.Is(err, idempotency.ErrStale) {
+			return err
+		}
+	}
+	return idempotency.ErrStale
+}
+
+// park tells of an answer that has no place in the ledger, once: in the log
+// for each process, and in the ledger's history.
+func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
+	c.logger.LogAttrs(ctx, slog.LevelError, "a vendor's answer has no place in the ledger: it is kept in the spool and tried again", slog.String("vendor", e.Answer.Vendor),
+		slog.String("ref", string(e.Answer.Ref)), slog.String("delivery", e.Answer.Delivery.String()), slog.String("error", why.Error()))
+	if !errors.Is(why, idempotency.ErrNewer) {
+		// Should the job be handed in again, the number of its intent may be
+		// that of another send.
+		e.Answer.Intent = 0
+	}
+	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
+		entry := c.aboutSpooled(e, "answer_parked")
+		entry.Note = why.Error()
+		if err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Entries: []idempotency.Entry{entry}}); err != nil {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "the history could not be told of a parked answer", slog.String("error", err.Error()))
+		}
+	}
+	e.Parked = why.Error()
+	return e
+}
+
+func (c *Client) aboutSpooled(e spooled, kind string) idempotency.Entry {
+	entry := idempotency.Entry{
+		ID: e.ID, At: c.now(), Kind: kind, Vendor: e.Answer.Vendor, Ref: e.Answer.Ref, Delivery: e.Answer.Delivery, Code: e.Answer.Code,
+	}
+	if e.Answer.Order != nil {
+		entry.VendorID = e.Answer.Order.Receipt.VendorID
+	}
+	return entry
+}
+
+// SpooledAnswer is a vendor's answer that is not in the ledger.
+type SpooledAnswer struct {
+	// ID is the record that it is about; Vendor, Ref and VendorID say which
+	// piece. VendorID is empty when the vendor did not accept it.
+	ID       idempotency.ID
+	Vendor   string
+	Ref      postproof.Ref
+	VendorID string
+	// Delivery is what became of the submission.
+	Delivery postproof.Delivery
+	// At is when the vendor answered.
+	At time.Time
+	// Parked says why the ledger has no place for it, though it can be written:
+	// the record is of a newer version, or not known since a backup was
+	// restored. It is tried again every 5 minutes. Empty while the answer only
+	// waits for the ledger.
+	Parked string
+	// OtherLedger: it lies in the spool folder, and was given by a ledger with
+	// another namespace. It is left alone: give each ledger a folder of its own.
+	OtherLedger bool
+}
+
+// Spooled returns the answers of vendors that are not in the ledger, those of
+// this process and those that it took over: first what waits until the ledger
+// can be written, then what is parked, then what was found of another ledger.
+// None of them is lost; a parked one needs a person when it stays, see
+// [Client.DropSpooled].
+func (c *Client) Spooled() []SpooledAnswer {
+	ledger := c.id().Namespace
+	all := c.spooled.all()
+	out := make([]SpooledAnswer, len(all))
+	for i, e := range all {
+		about := c.aboutSpooled(e, "")
+		out[i] = SpooledAnswer{
+			ID: e.ID, Vendor: about.Vendor, Ref: about.Ref, VendorID: about.VendorID, Delivery: about.Delivery, At: e.At, Parked: e.Parked,
+			OtherLedger: e.Ledger != "" && e.Ledger != ledger,
+		}
+	}
+	return out
+}
+
+// DropSpooled gives up the parked answers with our reference, for good, by a
+// person's word: it is written to the history with the name and the reason. The
+// error has [postproof.CodeNotFound] when no answer of this ledger is parked
+// under the reference.
+func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why string) error {
+	if by == "" || why == "" {
+		return invalid("drop spooled", errors.New("giving an answer up names who does it (by) and why"))
+	}
+	c.spooling.Lock()
+	defer c.spooling.Unlock()
+	ledger := c.id().Namespace
+	gone := slices.DeleteFunc(c.spooled.all(), func(e spooled) bool {
+		return e.Parked == "" || e.Answer.Ref != ref || (e.Ledger != "" && e.Ledger != ledger)
+	})
+	if len(gone) == 0 {
+		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: idempotency.ErrNotFound}
+	}
+	var change idempotency.Change
+	for _, e := range gone {
+		entry := c.aboutSpooled(e, "answer_dropped")
+		entry.By, entry.Note = by, why
+		change.Entries = append(change.Entries, entry)
+	}
+	if err := idempotency.CommitOne(ctx, c.store, change); err != nil {
+		return c.storeError("drop spooled", err)
+	}
+	if err := c.spooled.placed(gone); err != nil {
+		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Op: "drop spooled", Err: err}
+	}
+	return nil
+}
+
+// tellForeign says at the start what lies in the spool folder of another ledger.
+func (c *Client) tellForeign(ctx context.Context) {
+	if _, _, n := c.spooled.count(); n > 0 {
+		c.logger.LogAttrs(ctx, slog.LevelError, "the spool folder holds answers of another ledger: they are left alone; give each ledger a folder of its own",
+			slog.Int("answers", n))
+	}
+}
