@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -68,85 +67,6 @@ func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission
 		return vendors.Facts{}
 	}
 	return vendors.FactsOf(&s.Job, body)
-}
-
-// control reports whether a piece that the vendor accepted after our last send
-// is found by the same kind of look-up. Without such a piece an empty answer
-// proves nothing.
-func (w *work) control(ctx context.Context, v *vendor, finder vendors.Finder, sub *idempotency.Submission) bool {
-	ref, ok := w.controlRef(ctx, v, sub)
-	if !ok {
-		return false
-	}
-	k := &call{c: w.c, v: v}
-	var found *vendors.Found
-	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = finder.Find(ctx, k, ref)
-		return err
-	})
-	return err == nil && found != nil && len(found.Orders) > 0
-}
-
-func (w *work) controlRef(ctx context.Context, v *vendor, sub *idempotency.Submission) (postproof.Ref, bool) {
-	// For one that a recovery doubts that is the recovery: a lost history may
-	// have sent until then, and a piece from before shows a list from before.
-	after := sub.LastAt
-	if ref, ok := v.controls.since(after, sub.Ref); ok {
-		return ref, true
-	}
-	// Nothing that this process saw: another one may have had a piece accepted.
-	if !v.mayScan(w.c.now()) {
-		return "", false
-	}
-	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
-	for rec, err := range w.c.store.Find(ctx, q) {
-		if err != nil {
-			v.scanAgain()
-			break
-		}
-		if at := acceptedAfter(rec, v.name); at.After(after) && rec.ID != w.rec.ID {
-			v.scanAgain()
-			v.controls.add(rec.Receipt.Ref, at)
-			return rec.Receipt.Ref, true
-		}
-	}
-	return "", false
-}
-
-// acceptedAfter returns a moment after which the vendor accepted the piece that
-// counts; zero when it is another vendor's.
-func acceptedAfter(rec *idempotency.Record, vendor string) time.Time {
-	for i := range rec.Submissions {
-		s := &rec.Submissions[i]
-		if rec.Receipt.Vendor != vendor || s.Vendor != vendor || s.Ref != rec.Receipt.Ref {
-			continue
-		}
-		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) || s.FirstAt.IsZero() {
-			return at
-		}
-		return s.FirstAt
-	}
-	return time.Time{}
-}
-
-// scanEvery is the least time between two searches of the whole ledger for a
-// control piece.
-const scanEvery = 10 * time.Minute
-
-func (v *vendor) mayScan(now time.Time) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if now.Before(v.scanned.Add(scanEvery)) {
-		return false
-	}
-	v.scanned = now
-	return true
-}
-
-func (v *vendor) scanAgain() {
-	v.mu.Lock()
-	v.scanned = time.Time{}
-	v.mu.Unlock()
 }
 
 // read returns an order as it is now: by its id, or by our reference.

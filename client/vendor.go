@@ -213,37 +213,3 @@ func (c *Client) breakerChanged(ch breaker.Change) {
 		c.onBreaker(ch)
 	}
 }
-
-// controls remembers the latest pieces that a vendor accepted, to prove that a
-// look-up finds what is there.
-type controls struct {
-	mu   sync.Mutex
-	ring [64]control
-	next int
-}
-
-type control struct {
-	ref postproof.Ref
-	at  time.Time
-}
-
-func (c *controls) add(ref postproof.Ref, at time.Time) {
-	c.mu.Lock()
-	c.ring[c.next%len(c.ring)] = control{ref, at}
-	c.next++
-	c.mu.Unlock()
-}
-
-// since returns the oldest remembered piece that was accepted after the time
-// given: the longer it is there, the surer it can be found.
-func (c *controls) since(at time.Time, not postproof.Ref) (postproof.Ref, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var best control
-	for _, k := range c.ring {
-		if k.ref != "" && k.ref != not && k.at.After(at) && (best.ref == "" || k.at.Before(best.at)) {
-			best = k
-		}
-	}
-	return best.ref, best.ref != ""
-}
