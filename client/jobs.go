@@ -32,10 +32,12 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 }
 
 // Incidents yields what a person should look at, oldest first: late arrivals,
-// pieces that could not be stopped, late answers that were dropped.
+// pieces that could not be stopped, vendors that contradict themselves, answers
+// that came late or that the ledger has no place for (see [Client.Spooled]).
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
 	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{
 		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "missing",
+		"contradiction", "doubted_again", "answer_parked", "answer_dropped",
 	}})
 }
 
