@@ -298,13 +298,15 @@ func (s *spool) tidy() error {
 	err := s.close()
 	old := s.files
 	s.files = nil
-	for i, j := 0, 0; i < len(s.parked) && s.dir != ""; i = j {
-		for j = i; j < len(s.parked) && s.parked[j].Ledger == s.parked[i].Ledger; j++ {
+	for i := 0; i < len(s.parked) && s.dir != ""; {
+		j := i
+		for ; j < len(s.parked) && s.parked[j].Ledger == s.parked[i].Ledger; j++ {
 		}
 		if e := s.append(s.parked[i:j]...); e != nil {
 			s.files = append(old, s.files...) // twice is better than not at all
 			return errors.Join(err, e)
 		}
+		i = j
 	}
 	for _, name := range old {
 		if e := os.Remove(name); e != nil && !errors.Is(e, fs.ErrNotExist) {

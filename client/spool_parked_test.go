@@ -35,7 +35,8 @@ func (s *veiled) Get(ctx context.Context, id idempotency.ID) (*idempotency.Recor
 }
 
 func (s *veiled) cover(f func(*idempotency.Record) (*idempotency.Record, error)) { s.veil.Store(&f) }
-func (s *veiled) uncover()                                                       { s.veil.Store(nil) }
+
+func (s *veiled) uncover() { s.veil.Store(nil) }
 
 // newer shows a record as a newer version left it.
 func newer(rec *idempotency.Record) (*idempotency.Record, error) {
