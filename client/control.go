@@ -111,15 +111,15 @@ func (c *controls) isLost(ref postproof.Ref) bool {
 // and the next one tried. One that is younger than the vendor's settle time may
 // just not be listed yet: then the answer proves nothing so far.
 func (w *work) control(ctx context.Context, v *vendor, finder vendors.Finder, sub *idempotency.Submission) bool {
-	scanned := false
+	after, scanned := sub.LastAt, false
 	for range controlTries {
-		k, ok := v.controls.since(sub.LastAt, sub.Ref)
+		k, ok := v.controls.since(after, sub.Ref)
 		if !ok && !scanned {
 			// Nothing that this process saw: another one may have had a piece
 			// accepted.
 			scanned = true
-			w.findControls(ctx, v, sub)
-			k, ok = v.controls.since(sub.LastAt, sub.Ref)
+			w.findControls(ctx, v, after)
+			k, ok = v.controls.since(after, sub.Ref)
 		}
 		if !ok {
 			return false
@@ -160,8 +160,8 @@ func (w *work) seesControl(ctx context.Context, v *vendor, finder vendors.Finder
 const enoughControls = 8
 
 // findControls searches the ledger for pieces that the vendor accepted after
-// the submission's last send, under the present account and mode.
-func (w *work) findControls(ctx context.Context, v *vendor, sub *idempotency.Submission) {
+// the time given, under the present account and mode.
+func (w *work) findControls(ctx context.Context, v *vendor, after time.Time) {
 	if !v.mayScan(w.c.now()) {
 		return
 	}
@@ -173,7 +173,7 @@ func (w *work) findControls(ctx context.Context, v *vendor, sub *idempotency.Sub
 			return
 		}
 		at := acceptedAfter(rec, v)
-		if !at.After(sub.LastAt) || rec.ID == w.rec.ID || v.controls.isLost(rec.Receipt.Ref) {
+		if !at.After(after) || rec.ID == w.rec.ID || v.controls.isLost(rec.Receipt.Ref) {
 			continue
 		}
 		v.controls.add(rec.Receipt.Ref, at)

@@ -59,7 +59,7 @@ func late() []Mutation {
 		cl(12, "rule 12: only the next generation is doubted", "client/recover.go",
 			`gen <= last; gen++`, `gen <= min(last, rec.Generation+1); gen++`, "TestRecoverDoubts"),
 		cl(12, "rule 12: a control piece from before the restore", "client/control.go",
-			`k, ok := v.controls.since(sub.LastAt`, `k, ok := v.controls.since(sub.FirstAt`, "TestDoubtNeeds"),
+			`after, scanned := sub.LastAt`, `after, scanned := sub.FirstAt`, "TestDoubtNeeds"),
 		cl(12, "rule 12: a control piece for any vendor", "client/recover_control.go",
 			`if v.name != vendor {`, `if false {`, "TestControlPiece"),
 		m(12, "rule 12: deaths of a lost history", reach,
