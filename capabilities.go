@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Capabilities is what a vendor can do, as data: the ledger, the router and
@@ -261,15 +262,16 @@ func (c *Capabilities) checkArtwork(v *violations, art Artwork) {
 	switch a := art.(type) {
 	case HTML:
 		// A blob's size is in bytes, at least as many as its characters.
-		for _, side := range []struct {
-			path string
-			n    int
+		for _, side := range [...]struct {
+			path   string
+			markup string
+			blob   int64
 		}{
-			{"piece.artwork.front", max(runes(a.Front), int(a.FrontBlob.Size))},
-			{"piece.artwork.back", max(runes(a.Back), int(a.BackBlob.Size))},
+			{"piece.artwork.front", a.Front, a.FrontBlob.Size},
+			{"piece.artwork.back", a.Back, a.BackBlob.Size},
 		} {
-			if c.Limits.HTML > 0 && side.n > c.Limits.HTML {
-				v.add(side.path, "%d characters of HTML, %s takes %d", side.n, c.Vendor, c.Limits.HTML)
+			if n := max(runesOver(side.markup, c.Limits.HTML), int(side.blob)); c.Limits.HTML > 0 && n > c.Limits.HTML {
+				v.add(side.path, "%d characters of HTML, %s takes %d", n, c.Vendor, c.Limits.HTML)
 			}
 		}
 	case Template:
@@ -304,12 +306,15 @@ func (c *Capabilities) checkAddress(v *violations, path string, a Address) {
 	}
 }
 
-func runes(s string) int {
-	n := 0
-	for range s {
-		n++
+func runes(s string) int { return utf8.RuneCountInString(s) }
+
+// runesOver counts only when it matters: markup is long, and has no more
+// characters than bytes.
+func runesOver(s string, limit int) int {
+	if len(s) <= limit {
+		return 0
 	}
-	return n
+	return runes(s)
 }
 
 func sizeNames(sizes []Size) string {

@@ -41,7 +41,7 @@ const (
 const null = "null"
 
 // usualFields is more than the number of fields of a piece without variables.
-const usualFields = 48
+const usualFields = 36
 
 func (l *fieldList) text(name, value string) {
 	*l = append(*l, field{kind: textField, name: name, text: value})

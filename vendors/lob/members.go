@@ -31,6 +31,11 @@ func parseObject(raw []byte) (object, error) {
 	if !json.Valid(raw) {
 		return nil, errAnswer
 	}
+	return cutObject(raw)
+}
+
+// cutObject is parseObject for what is known to be valid.
+func cutObject(raw []byte) (object, error) {
 	rest := skipSpace(raw)
 	if rest[0] != '{' {
 		return nil, errAnswer
@@ -87,7 +92,11 @@ func (o object) flag(name string) bool { return string(o.raw(name)) == "true" }
 
 // object returns an object, nil when the value is none.
 func (o object) object(name string) object {
-	inner, err := parseObject(o.raw(name))
+	raw := o.raw(name)
+	if len(raw) == 0 {
+		return nil
+	}
+	inner, err := cutObject(raw) // a part of a valid document
 	if err != nil {
 		return nil
 	}
@@ -144,8 +153,11 @@ func valueLen(rest []byte) int {
 		return stringLen(rest)
 	case '{', '[':
 	default:
-		if n := bytes.IndexAny(rest, ",]} \t\r\n"); n >= 0 {
-			return n
+		for i, b := range rest {
+			switch b {
+			case ',', ']', '}', ' ', '\t', '\r', '\n':
+				return i
+			}
 		}
 		return len(rest)
 	}
@@ -174,4 +186,13 @@ func stringLen(rest []byte) int {
 	return i + 1
 }
 
-func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
+func skipSpace(raw []byte) []byte {
+	for i, b := range raw {
+		switch b {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return raw[i:]
+		}
+	}
+	return nil
+}
