@@ -17,3 +17,16 @@ func LimitPages(ctx context.Context, t *testing.T, s *Store, pages int64) {
 		t.Fatal(err)
 	}
 }
+
+// CheckpointPages sets how long the log grows.
+func CheckpointPages(ctx context.Context, t *testing.T, s *Store, pages int64) {
+	t.Helper()
+	err := s.direct(ctx, "limit", func(ctx context.Context, b *batch) error {
+		var now int64
+		_, err := b.c.queryRow(ctx, []any{&now}, "PRAGMA wal_autocheckpoint = "+itoa(pages))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -43,8 +43,8 @@ func submission(name string) (intent, result idempotency.Change) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	rounds := 4
-	if n, err := strconv.Atoi(os.Getenv("POSTPROOF_KILL_ROUNDS")); err == nil {
-		rounds = n
+	if os.Getenv("POSTPROOF_TEST_FULL") != "" {
+		rounds = 200
 	}
 	db := filepath.Join(t.TempDir(), "ledger.db")
 	acknowledged := map[idempotency.ID]uint64{}
@@ -95,6 +95,7 @@ func TestKill(t *testing.T) {
 		once(t, db, func(s *sqlite.Store) { lookForAll(t, s, acknowledged, received) })
 	}
 	checkIntegrity(t, db)
+	t.Logf("%d kills, %d jobs and %d messages acknowledged", 2*rounds, len(acknowledged), len(received))
 }
 
 func lookForAll(t *testing.T, s *sqlite.Store, acknowledged map[idempotency.ID]uint64, received []string) {

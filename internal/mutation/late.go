@@ -39,6 +39,8 @@ func late() []Mutation {
 			`r.State.Final() && !watched &&`, `r.State.Final() && (true || watched) &&`, "TestWatch|TestMemory"),
 		m(0, "watch: it makes a wait shorter", send,
 			"ev.Until = later(ev.Until, t.r.Due)", "_ = ev", "TestPostpone"),
+		lite(0, "SQLite: a commit that failed is called made", "idempotency/sqlite/writer.go",
+			`return true, fmt.Errorf("commit: %w", err)`, `return false, nil`, "TestEveryChangeOfTheDisk"),
 		lite(0, "watch: campaigns at rest are not looked into", "idempotency/sqlite/claim.go",
 			`+" UNION "+watchedGroups+`, `+" AND ?1 IS NOT NULL"+`, "TestStoreIsAStore/claim"),
 		lite(0, "watch: states at rest are not claimed", "idempotency/sqlite/claim.go",
