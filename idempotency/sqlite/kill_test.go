@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bufio"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -39,7 +40,7 @@ func submission(name string) (intent, result idempotency.Change) {
 }
 
 // TestKill kills processes at work, again and again, and looks for everything
-// that they were told is durable. POSTPROOF_KILL_ROUNDS asks for more rounds.
+// that they were told is durable: a few times, or 200 with POSTPROOF_TEST_FULL.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	rounds := 4
@@ -47,22 +48,22 @@ func TestKill(t *testing.T) {
 		rounds = 200
 	}
 	db := filepath.Join(t.TempDir(), "ledger.db")
-	acknowledged := map[idempotency.ID]uint64{}
-	var received []string
+	all, allReceived := map[idempotency.ID]uint64{}, []string(nil)
 	for round := range rounds {
+		acknowledged, received := map[idempotency.ID]uint64{}, []string(nil)
 		workers := []*child{startChild(t, db, "jobs"), startChild(t, db, "jobs")}
 		said := make(chan []string, len(workers))
 		for _, w := range workers {
 			atWork := make(chan struct{})
 			go func() {
-				var all []string
+				var heard []string
 				lines := bufio.NewScanner(w.out)
 				for lines.Scan() { // until the pipe breaks with the process
-					if all = append(all, lines.Text()); len(all) == 40 {
+					if heard = append(heard, lines.Text()); len(heard) == 40 {
 						close(atWork)
 					}
 				}
-				said <- all
+				said <- heard
 			}()
 			select {
 			case <-atWork:
@@ -93,9 +94,12 @@ func TestKill(t *testing.T) {
 			w.kill(t)
 		}
 		once(t, db, func(s *sqlite.Store) { lookForAll(t, s, acknowledged, received) })
+		maps.Copy(all, acknowledged)
+		allReceived = append(allReceived, received...)
 	}
+	once(t, db, func(s *sqlite.Store) { lookForAll(t, s, all, allReceived) })
 	checkIntegrity(t, db)
-	t.Logf("%d kills, %d jobs and %d messages acknowledged", 2*rounds, len(acknowledged), len(received))
+	t.Logf("%d kills, %d jobs and %d messages acknowledged", 2*rounds, len(all), len(allReceived))
 }
 
 func lookForAll(t *testing.T, s *sqlite.Store, acknowledged map[idempotency.ID]uint64, received []string) {
