@@ -108,7 +108,9 @@ func TestEveryChangeOfTheDiskFails(t *testing.T) {
 			t.Parallel()
 			told := 0
 			for n := 1; n > 0; n += step() {
+				ran := false // with -failfast, nothing runs after a failure elsewhere
 				ok := t.Run(fmt.Sprint("change ", n), func(t *testing.T) {
+					ran = true
 					path := filepath.Join(t.TempDir(), "ledger.db")
 					s, files := faultyStore(t, path)
 					said, err := someWork(t, s, "before", 2)
@@ -122,7 +124,9 @@ func TestEveryChangeOfTheDiskFails(t *testing.T) {
 						told++
 					}
 					said = append(said, during...)
-					lookFor(t, s, said)
+					if lookFor(t, s, said); t.Failed() {
+						return
+					}
 					after, err := someWork(t, s, "after", 4)
 					if err != nil {
 						t.Errorf("work does not go on: %v", err)
@@ -138,7 +142,7 @@ func TestEveryChangeOfTheDiskFails(t *testing.T) {
 						n = last
 					}
 				})
-				if !ok {
+				if !ok || !ran {
 					break
 				}
 			}
@@ -159,7 +163,9 @@ func TestPowerFailure(t *testing.T) {
 			t.Parallel()
 			draw := rand.New(rand.NewPCG(seed, 0))
 			for n := 1 + int(seed); n > 0; n += step() {
+				ran := false // with -failfast, nothing runs after a failure elsewhere
 				ok := t.Run(fmt.Sprint("change ", n), func(t *testing.T) {
+					ran = true
 					path := filepath.Join(t.TempDir(), "ledger.db")
 					s, files := faultyStore(t, path)
 					said, err := someWork(t, s, "before", 2)
@@ -188,7 +194,7 @@ func TestPowerFailure(t *testing.T) {
 					})
 					checkIntegrity(t, path)
 				})
-				if !ok {
+				if !ok || !ran {
 					break
 				}
 			}
