@@ -30,14 +30,14 @@ help: ## print this list
 
 .PHONY: test
 test: ## run all tests, with the race detector where there is a C compiler
-	@set -e; race=; \
+	@set -e; race=; why='no C compiler, or CGO_ENABLED=0'; \
 	case '$(RACE)' in \
 	on)  race=-race ;; \
-	off) ;; \
+	off) why='RACE=off' ;; \
 	*)   if [ "$$(go env CGO_ENABLED)" = 1 ] && printf '#include <stdlib.h>\n' | $$(go env CC) -E - >/dev/null 2>&1; then race=-race; else export CGO_ENABLED=0; fi ;; \
 	esac; \
 	if [ -n "$$race" ]; then echo 'race detector: on'; export CGO_ENABLED=1; \
-	else echo 'race detector: off (RACE=$(RACE); it needs a C compiler)'; fi; \
+	else echo "race detector: off ($$why)"; fi; \
 	for m in $(MODULES); do \
 		echo "go test $$race $(TESTFLAGS) ./... (module in $$m)"; \
 		(cd "$$m" && GOWORK=off go test $$race $(TESTFLAGS) ./...); \

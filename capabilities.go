@@ -1,6 +1,8 @@
 package postproof
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -125,15 +127,41 @@ type CancelWindow struct {
 	// For is the window after acceptance; 0 when a daily cut-off rules.
 	For time.Duration
 	// Cutoff is the time of day at which the day's batch goes to press, in
-	// CutoffZone (an IANA name or "EST"); used when For is 0.
-	Cutoff     time.Duration
+	// CutoffZone; used when For is 0.
+	Cutoff time.Duration
+	// CutoffZone is an IANA name, or "EST" for the hour of New York's winter all
+	// year round, also when it is empty. A machine without a time zone database
+	// does not know the others: see [CancelWindow.Location].
 	CutoffZone string
 	// Margin is taken off the end of the window.
 	Margin time.Duration
 }
 
+// Location returns the time zone that Cutoff is in; nil when For or nothing
+// rules. It returns an error with [CodeInvalidArgument] when this machine does
+// not know the zone: the program then needs import _ "time/tzdata", or the
+// machine a time zone database. client.New checks it for every adapter.
+func (c CancelWindow) Location() (*time.Location, error) {
+	switch {
+	case !c.Supported || c.For > 0:
+		return nil, nil //nolint:nilnil // there is no zone, and nothing is wrong
+	case c.CutoffZone == "", c.CutoffZone == "EST":
+		return time.FixedZone("EST", -5*60*60), nil
+	case c.CutoffZone == "Local":
+		return nil, NewError(CodeInvalidArgument, NotSent, errors.New("the cancel cut-off is in the zone Local, which is another one on each machine: name the vendor's"))
+	}
+	zone, err := time.LoadLocation(c.CutoffZone)
+	if err != nil {
+		return nil, NewError(CodeInvalidArgument, NotSent, fmt.Errorf(
+			"the cancel cut-off is in the time zone %q, which this machine does not know: add import _ \"time/tzdata\" to the program, or install the machine's time zone database: %w", c.CutoffZone, err))
+	}
+	return zone, nil
+}
+
 // Until returns the last moment at which a cancellation should be sent for a
-// piece accepted at the time given; zero when the vendor cannot cancel.
+// piece accepted at the time given; zero when the vendor cannot cancel, and
+// when [CancelWindow.Location] fails: a window whose end nobody can tell is
+// closed.
 func (c CancelWindow) Until(accepted time.Time) time.Time {
 	switch {
 	case !c.Supported:
@@ -141,11 +169,9 @@ func (c CancelWindow) Until(accepted time.Time) time.Time {
 	case c.For > 0:
 		return accepted.Add(c.For - c.Margin)
 	}
-	zone := time.FixedZone("EST", -5*60*60)
-	if c.CutoffZone != "" && c.CutoffZone != "EST" {
-		if loaded, err := time.LoadLocation(c.CutoffZone); err == nil {
-			zone = loaded
-		}
+	zone, err := c.Location()
+	if err != nil {
+		return time.Time{}
 	}
 	// The cut-off is a time on the clock on the wall: on the day of a change to
 	// summer time it is not that long after midnight.

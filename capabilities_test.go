@@ -91,7 +91,7 @@ func TestCapabilitiesSupports(t *testing.T) {
 
 func TestCancelWindowUntil(t *testing.T) {
 	t.Parallel()
-	noon := 12 * time.Hour
+	const noon = 12 * time.Hour
 	est := postproof.CancelWindow{Supported: true, Cutoff: noon, CutoffZone: "EST", Margin: 10 * time.Minute}
 	ny := postproof.CancelWindow{Supported: true, Cutoff: noon, CutoffZone: "America/New_York", Margin: 10 * time.Minute}
 	tests := []struct {
@@ -112,6 +112,7 @@ func TestCancelWindowUntil(t *testing.T) {
 		{"summer time", ny, "2026-05-04T10:00:00Z", "2026-05-04T15:50:00Z"},
 		{"the day of 23 hours", ny, "2026-03-08T06:30:00Z", "2026-03-08T15:50:00Z"},
 		{"the day of 25 hours", ny, "2026-11-01T05:30:00Z", "2026-11-01T16:50:00Z"},
+		{"a zone that nobody knows", postproof.CancelWindow{Supported: true, Cutoff: noon, CutoffZone: "America/Atlantis"}, "2026-05-04T09:00:00Z", ""},
 		{"the evening before the day of 23 hours", ny, "2026-03-08T02:00:00Z", "2026-03-08T15:50:00Z"},
 	}
 	for _, tt := range tests {
@@ -200,6 +201,31 @@ func TestSupportsFilesByURLOnly(t *testing.T) {
 		job.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: tt.art}
 		if err := caps.Supports(&job); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// A zone that cannot be loaded is said, never taken for another one: the pieces
+// would be believed to be stoppable for hours after they went to press.
+func TestCancelWindowLocation(t *testing.T) {
+	t.Parallel()
+	cutoff := func(zone string) postproof.CancelWindow {
+		return postproof.CancelWindow{Supported: true, Cutoff: time.Hour, CutoffZone: zone}
+	}
+	for zone, want := range map[string]string{"": "EST", "EST": "EST", "UTC": "UTC", "America/New_York": "America/New_York"} {
+		if loc, err := cutoff(zone).Location(); err != nil || loc.String() != want {
+			t.Errorf("%q: %v, %v, want %s", zone, loc, err, want)
+		}
+	}
+	for zone, want := range map[string]string{"America/Atlantis": `import _ "time/tzdata"`, "Local": "name the vendor's"} {
+		loc, err := cutoff(zone).Location()
+		if loc != nil || postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), zone) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %v, want an invalid argument with %q", zone, loc, err, want)
+		}
+	}
+	for _, w := range []postproof.CancelWindow{{CutoffZone: "America/Atlantis"}, {Supported: true, For: time.Hour, CutoffZone: "America/Atlantis"}} {
+		if loc, err := w.Location(); loc != nil || err != nil {
+			t.Errorf("%+v has no cut-off: %v, %v", w, loc, err)
 		}
 	}
 }

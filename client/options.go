@@ -58,6 +58,12 @@ type VendorConfig struct {
 	// Retry are the short retries inside a call. Its Transport, Clock and hooks
 	// are the client's.
 	Retry retry.Config
+	// Rate is how many requests the account may make in a time, for each group
+	// of operations (submit, get, look up, …): what was agreed with the vendor,
+	// above or below what its adapter states. The zero value is the adapter's
+	// own, [postproof.Capabilities.Rate]. What the vendor's answers say of the
+	// limit counts beside it.
+	Rate postproof.Rate
 	// Price returns what a job costs at the vendor, in cents, for spend caps.
 	// The default is 0. It must be quick and safe for concurrent use.
 	Price func(*postproof.Job) int64

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,13 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
 	}
 	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor]}
-	v.limits.init(caps.Rate)
+	if _, err := caps.Cancel.Location(); err != nil {
+		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	if r := v.config.Rate; r != (postproof.Rate{}) && (r.Requests <= 0 || r.Per <= 0) {
+		return fmt.Errorf("WithVendor(%q): Rate is %d requests in %s: both must be above zero", v.name, r.Requests, r.Per)
+	}
+	v.limits.init(cmp.Or(v.config.Rate, caps.Rate))
 	v.marks = c.tel.vendorMarks(v.name)
 	var err error
 	if v.transport, err = retry.NewTransport(v.config.Transport); err != nil {

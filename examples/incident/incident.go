@@ -100,10 +100,14 @@ func (in *incident) connect(ctx context.Context) error {
 	}
 	// The timeouts of a machine that is as many times slower as time is faster.
 	calls := client.VendorConfig{Retry: retry.Config{AttemptTimeout: attempt}}
+	// PostcardMania publishes no rate: what the contract says is set here, and
+	// the client keeps to it.
+	contract := calls
+	contract.Rate = postproof.Rate{Requests: in.perMinute, Per: time.Minute}
 	in.client, err = client.New(
 		ctx, in.store, adapters, client.WithClock(in.clock), client.WithLogger(slog.New(slog.DiscardHandler)),
 		client.WithLease(5*attempt), client.WithPollInterval(10*time.Second),
-		client.WithVendor(lob.Name, calls), client.WithVendor(pcm.Name, calls),
+		client.WithVendor(lob.Name, calls), client.WithVendor(pcm.Name, contract),
 		client.WithBreaker(breaker.Config{SlowCall: attempt, HalfOpenFor: 2 * attempt, OpenMax: 5 * time.Minute}),
 		client.WithDeadlines(idempotency.Machine{RetryCap: 5 * time.Minute}),
 	)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -30,7 +29,7 @@ func (in *incident) adapters() ([]vendors.Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []vendors.Adapter{l, withRate(p, postproof.Rate{Requests: in.perMinute, Per: time.Minute})}, nil
+	return []vendors.Adapter{l, p}, nil
 }
 
 // live returns the live credentials of a simulated vendor.
@@ -42,23 +41,6 @@ func live(plant *vendorsim.Server, vendor string) (vendorsim.Credential, error) 
 	}
 	return vendorsim.Credential{}, fmt.Errorf("%s has no live credentials", vendor)
 }
-
-// contract is PCM with a rate: PCM states none, so what an account has agreed
-// on is said here, and the client keeps to it. Everything else is the adapter's.
-type contract struct {
-	*pcm.Adapter
-
-	caps *postproof.Capabilities
-}
-
-func withRate(a *pcm.Adapter, rate postproof.Rate) contract {
-	caps := *a.Capabilities()
-	caps.Rate = rate
-	return contract{Adapter: a, caps: &caps}
-}
-
-// Capabilities implements [vendors.Adapter].
-func (c contract) Capabilities() *postproof.Capabilities { return c.caps }
 
 // contacts returns a list of invented addresses, as CSV. Each is another one,
 // so that every piece can be told apart in the print logs.

@@ -16,6 +16,7 @@ func checkCapabilities(b *bench) {
 	_, canFind := r.Adapter.(vendors.Finder)
 	_, canCancel := r.Adapter.(vendors.Canceler)
 	id := c.Idempotency
+	_, zoneErr := c.Cancel.Location()
 	for problem, found := range map[string]bool{
 		"the vendor's name is not made of [a-z0-9]":                                 c.Vendor == "" || strings.Trim(c.Vendor, "abcdefghijklmnopqrstuvwxyz0123456789") != "",
 		"Lookup.ByRef does not agree with Finder":                                   c.Lookup.ByRef != canFind,
@@ -27,6 +28,7 @@ func checkCapabilities(b *bench) {
 		"a key window without a margin, or no longer than it":                       id.Window > 0 && (id.Margin <= 0 || id.Margin >= id.Window),
 		"the cancel window is no longer than its margin":                            c.Cancel.For > 0 && c.Cancel.Margin >= c.Cancel.For,
 		"a cancel window has neither a length nor a cut-off":                        c.Cancel.Supported && c.Cancel.For <= 0 && c.Cancel.Cutoff <= 0,
+		"the time zone of the cancel cut-off cannot be loaded":                      zoneErr != nil,
 		"the settle time is not positive":                                           c.Lookup.SettleTime() <= 0,
 		"no products":                                                               len(c.Pieces) == 0,
 		"no countries":                                                              len(c.Countries) == 0,

@@ -178,6 +178,11 @@ func submitBreakages() []breakage {
 		{"Capabilities", "a window without a margin", "", func(b *broken) {
 			b.caps = func(c *postproof.Capabilities) { c.Idempotency.Margin = 0 }
 		}},
+		{"Capabilities", "a cut-off in a zone that nobody knows", "", func(b *broken) {
+			b.caps = func(c *postproof.Capabilities) {
+				c.Cancel = postproof.CancelWindow{Supported: true, Cutoff: time.Hour, CutoffZone: "America/Atlantis"}
+			}
+		}},
 		{"Unsupported", "cancel works and is not declared", "", func(b *broken) {
 			b.caps = func(c *postproof.Capabilities) { c.Cancel.Supported = false }
 		}},
