@@ -33,7 +33,7 @@ const (
 	// list.
 	MissingThere FindingKind = "missing_there"
 	// Different: both have it, and differ on whether it will be printed, or on
-	// its id.
+	// its id; or it is alive beside the piece that counts for its job.
 	Different FindingKind = "different"
 )
 
@@ -91,6 +91,8 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		switch {
 		case s.VendorID != "" && s.VendorID != o.Receipt.VendorID && !o.Dead:
 			f.Note = "a second live piece under our reference"
+		case !o.Dead && another(rec, s):
+			f.Note = "alive at the vendor, beside the piece that counts: two pieces may be printed"
 		case s.Dead() && !o.Dead:
 			f.Note = "dead in the ledger, alive at the vendor"
 		case !s.Dead() && o.Dead:
@@ -106,6 +108,12 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 	}
 	a.Findings = append(a.Findings, f)
 	return nil
+}
+
+// another reports whether the submission is not the one whose acceptance counts,
+// while there is one that does.
+func another(rec *idempotency.Record, s *idempotency.Submission) bool {
+	return !rec.Receipt.IsZero() && (rec.Receipt.Vendor != s.Vendor || rec.Receipt.Ref != s.Ref)
 }
 
 // auditLedger looks for pieces that the vendor should have listed.

@@ -70,6 +70,12 @@ type doubt struct {
 // could be one, so send each vendor a piece of your own with
 // [Client.SendControl]. Without it the jobs wait for the first that is not in
 // doubt, and are held at their deadline.
+//
+// An accepted job is asked for its status first. While its vendor shows it alive
+// nothing else is asked: a lost history can have sent the job once more only
+// after that piece died, or because a person held it and decided so. Where no
+// status can be had it is looked up like the others, every six hours for three
+// days. What a person sent on purpose is told by [Client.Audit].
 func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	var out Recovered
 	if o.By == "" {

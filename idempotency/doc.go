@@ -92,7 +92,12 @@
 // also when it was cancelled or refused. Where another piece counts, or the job
 // is to be cancelled, what arrives late is cancelled at once; one that cannot be
 // is told as an incident, as are two pieces under one reference. Where nothing
-// took its place, it is the piece that counts.
+// took its place, it is the piece that counts. Where the job is held although it
+// has a receipt, nobody knows whether the piece of the receipt lives (its vendor
+// contradicts itself, or has been silent for too long): what arrives late may be
+// the only one. It is told as an incident and left alone until a person speaks:
+// [Release] keeps the receipt, and [Decide] with [VerdictAccepted] names the
+// piece that counts; the other one is then cancelled, if there is still time.
 //
 // # Policies
 //

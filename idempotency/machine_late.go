@@ -70,7 +70,11 @@ func (t *transition) contradiction(s *Submission, o Sighting) {
 }
 
 // late records that a piece turned up where it was thought absent while
-// another vendor has, or may have, the job.
+// another vendor has, or may have, the job. Where the job is accepted it is
+// cancelled at once. Where it is held with a receipt it is told, and waits with
+// the job: it is held because nobody knows whether the piece of the receipt
+// lives (its vendor contradicts itself, or has said nothing for months), so that
+// what turned up may be the only one, and cancelling it would lose the job.
 func (t *transition) late(s *Submission) {
 	if s.Late == LatePrinted || s.Late == LateSeen {
 		return
@@ -91,5 +95,16 @@ func (t *transition) watch(s *Submission) {
 	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
 	if c := t.m.caps(s.Vendor); c != nil && c.Lookup.ByRef {
 		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
+	}
+}
+
+// noHeirs ends the watch for what a lost history can have sent only after the
+// piece that counts had died: it is alive. Should it die later, they are looked
+// up like everything else that is in doubt.
+func (t *transition) noHeirs() {
+	for i := range t.r.Submissions {
+		if s := &t.r.Submissions[i]; s.Heir && !s.Dead() && s.Join != postproof.Accepted {
+			s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+		}
 	}
 }

@@ -130,12 +130,8 @@ func (t *transition) decide(ev Decide) error {
 		if len(live) == 0 {
 			return t.no(1, "nothing was sent that a vendor could have")
 		}
-		s := live[len(live)-1]
-		for _, o := range live {
-			if o.Join == postproof.Accepted || (ev.VendorID != "" && o.VendorID == ev.VendorID) {
-				s = o
-			}
-		}
+		s := meant(live, ev.VendorID)
+		s.Late = "" // it is the one that counts
 		if ev.VendorID != "" {
 			s.VendorID = ev.VendorID
 		}
@@ -164,6 +160,21 @@ func (t *transition) decide(ev Decide) error {
 	}
 	t.ready()
 	return nil
+}
+
+// meant returns the submission that a person speaks of: the one with the
+// vendor's id, else the last that is known to be accepted, else the last.
+func meant(live []*Submission, vendorID string) *Submission {
+	s := live[len(live)-1]
+	for _, o := range live {
+		switch {
+		case vendorID != "" && o.VendorID == vendorID:
+			return o
+		case o.Join == postproof.Accepted:
+			s = o
+		}
+	}
+	return s
 }
 
 // burnt reports whether a submission of the present generation is dead by
@@ -211,13 +222,16 @@ func (t *transition) suspect(ev Suspect) error {
 		return t.no(12, "the job has ended")
 	}
 	top := t.r.Generation
+	// From accepted only the death of the accepted piece leads on, or a person
+	// who held the job and sent it anew, on purpose.
+	heir := t.r.State == Accepted && t.m.holder(t.r).Ref != ""
 	for _, v := range ev.Vendors {
 		for gen, ref := range v.Refs {
 			if gen < t.r.Generation || t.find(v.Vendor, ref) != nil {
 				continue
 			}
 			t.r.Submissions = append(t.r.Submissions, Submission{
-				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now,
+				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now, Heir: heir,
 			})
 			top = max(top, gen)
 		}

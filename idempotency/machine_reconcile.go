@@ -28,6 +28,9 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		return nil
 	}
 	if t.holds(s) {
+		if o.Status.Source == postproof.SourcePoll { // not a callback, which may be older than the doubt
+			t.noHeirs()
+		}
 		t.status(o.Status)
 		return nil
 	}
@@ -79,7 +82,9 @@ func (t *transition) accept(s *Submission, o Sighting) {
 	}
 	t.enter(Accepted)
 	for i := range t.r.Submissions {
-		switch other := &t.r.Submissions[i]; {
+		other := &t.r.Submissions[i]
+		other.Heir = false // of another piece
+		switch {
 		case other == s || other.Dead():
 		case other.Join == postproof.Accepted:
 			t.late(other)

@@ -229,6 +229,10 @@ type Submission struct {
 	NextWatch  time.Time `json:"next_watch,omitzero"`
 	// Late is how far a late arrival has been dealt with.
 	Late Late `json:"late,omitempty"`
+	// Heir is set for what a lost history can have sent only after the piece
+	// that counts had died ([Suspect]). Once its vendor shows that one alive,
+	// nobody looks for the heir.
+	Heir bool `json:"heir,omitempty"`
 }
 
 // Late is how far a late arrival has been dealt with.

@@ -260,6 +260,48 @@ func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
 			t.Errorf("late %q", l.r.Submissions[0].Late)
 		}
 	})
+	// The job is held because its own piece may be none: what turned up may be the
+	// only one, and is not cancelled before a person says which one counts.
+	held := func(t *testing.T) *life {
+		t.Helper()
+		l := newLife(t, "list", "key")
+		l.lose("list")
+		l.absent("list")
+		l.accept("key", "id-b")
+		l.do(idempotency.Observe{Vendor: "key", Ref: exampleRef(2), Sighting: see("id-b", postproof.StageMailed)})
+		l.do(idempotency.Observe{Vendor: "key", Ref: exampleRef(2), Sighting: see("id-b", postproof.StageFailed)})
+		l.state(idempotency.Held)
+		ghost := see("id-a", postproof.StageAccepted)
+		ghost.Receipt.AcceptedAt = l.now
+		l.do(idempotency.LookedUp{Vendor: "list", Ref: exampleRef(1), Complete: true, Orders: []idempotency.Sighting{ghost}})
+		l.state(idempotency.Held)
+		if !l.told("late_arrival") || l.r.Receipt.VendorID != "id-b" {
+			t.Fatalf("receipt %+v", l.r.Receipt)
+		}
+		l.next(idempotency.DoNothing)
+		l.refused(13, idempotency.CancelAnswer{Vendor: "list", Ref: exampleRef(1), TooLate: true})
+		return l
+	}
+	t.Run("while the job is held, and its piece counts", func(t *testing.T) {
+		t.Parallel()
+		l := held(t)
+		l.do(idempotency.Release{By: "ann"})
+		if a := l.next(idempotency.DoCancel); a.Submission.VendorID != "id-a" {
+			t.Errorf("cancels %s", a.Submission.VendorID)
+		}
+	})
+	t.Run("while the job is held, and it counts", func(t *testing.T) {
+		t.Parallel()
+		l := held(t)
+		l.do(idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "printed there", VendorID: "id-a"})
+		l.state(idempotency.Accepted)
+		if l.r.Receipt.VendorID != "id-a" || l.r.Receipt.Vendor != "list" {
+			t.Fatalf("receipt %+v", l.r.Receipt)
+		}
+		if a := l.next(idempotency.DoCancel); a.Submission.VendorID != "id-b" {
+			t.Errorf("cancels %s", a.Submission.VendorID)
+		}
+	})
 	t.Run("while the newer generation is unknown", func(t *testing.T) {
 		t.Parallel()
 		l := newLife(t, "list", "key")

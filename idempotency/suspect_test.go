@@ -40,3 +40,49 @@ func TestSuspectForgetsOlderMisses(t *testing.T) {
 		}
 	}
 }
+
+// What can have followed an accepted piece is looked for until its vendor shows
+// it alive; a callback may be older than the doubt, and shows nothing. What can
+// have followed a held one is looked for in any case: a person may have sent it
+// anew.
+func TestSuspectLooksForHeirs(t *testing.T) {
+	t.Parallel()
+	suspect := idempotency.Suspect{Vendors: []idempotency.SuspectVendor{{Vendor: "list", Account: "acct", Refs: map[int]postproof.Ref{1: exampleRef(1), 2: exampleRef(2)}}}}
+	alive := func(source postproof.Source) idempotency.Observe {
+		s := see("id", postproof.StageAccepted)
+		s.Status.Source = source
+		return idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: s}
+	}
+	for name, tc := range map[string]struct {
+		before []idempotency.Event
+		after  []idempotency.Event
+		looks  bool
+	}{
+		"nothing was heard":             {looks: true},
+		"a callback says that it lives": {after: []idempotency.Event{alive(postproof.SourceCallback)}, looks: true},
+		"its vendor does not answer":    {after: []idempotency.Event{idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Failed: true}}, looks: true},
+		"its vendor does not know it":   {after: []idempotency.Event{idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Missing: true}}, looks: true},
+		"its vendor shows it alive":     {after: []idempotency.Event{alive(postproof.SourcePoll)}},
+		"it was held in between":        {after: []idempotency.Event{alive(postproof.SourcePoll), idempotency.PutOnHold{Reason: idempotency.HoldOperator}, idempotency.Release{By: "ann"}}},
+		"held before, and shown alive":  {before: []idempotency.Event{idempotency.PutOnHold{Reason: idempotency.HoldOperator}}, after: []idempotency.Event{idempotency.Release{By: "ann"}, alive(postproof.SourcePoll)}, looks: true},
+		"it dies after all":             {after: []idempotency.Event{alive(postproof.SourcePoll), dies()}, looks: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, "list")
+			l.accept("list", "id")
+			l.do(tc.before...)
+			l.do(suspect)
+			l.do(tc.after...)
+			heir := l.r.Submissions[1]
+			if looks := !heir.NextWatch.IsZero() || l.r.State == idempotency.Unknown; looks != tc.looks {
+				t.Errorf("%v: looks for generation %d %t (at %s), want %t", l.r, heir.Generation, looks, heir.NextWatch, tc.looks)
+			}
+		})
+	}
+}
+
+func dies() idempotency.Observe {
+	s := see("id", postproof.StageFailed)
+	return idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: s}
+}
