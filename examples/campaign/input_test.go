@@ -48,7 +48,8 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"empty list", []string{"-csv", file(t, "")}, []string{"contacts.csv", "header"}},
+		{"empty list", []string{"-csv", file(t, "")}, []string{"contacts.csv", "the file is empty"}},
+		{"no flag", []string{"chaos"}, []string{"chaos", "flags only"}},
 		{"no rows", []string{"-csv", file(t, header)}, []string{"no rows"}},
 		{"no header", []string{"-csv", file(t, row)}, []string{"contacts.csv", "header", "contact_id"}},
 		{"other header", []string{"-csv", file(t, strings.Replace(header, "city", "Ort", 1)+row)}, []string{"contacts.csv", "city"}},

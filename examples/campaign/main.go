@@ -38,6 +38,7 @@ type flags struct {
 	vendors          string
 	seed             uint64
 	json, verbose    bool
+	rest             []string
 }
 
 func main() {
@@ -49,7 +50,9 @@ func main() {
 	flag.StringVar(&f.vendors, "vendors", "", "URLs of running simulators, separated by commas (default: starts its own)")
 	flag.BoolVar(&f.json, "json", false, "print one JSON object as the last line")
 	flag.BoolVar(&f.verbose, "v", false, "log what the library logs")
+	flag.CommandLine.Init("campaign", flag.ExitOnError) // not the name of a temporary file
 	flag.Parse()
+	f.rest = flag.Args()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -65,7 +68,10 @@ func main() {
 
 func run(ctx context.Context, f flags) (ok bool, err error) {
 	began := time.Now()
-	if f.faults != "none" && f.faults != "outage" && f.faults != "chaos" {
+	switch {
+	case len(f.rest) > 0:
+		return false, fmt.Errorf("%q: want flags only, see -h", f.rest[0])
+	case f.faults != "none" && f.faults != "outage" && f.faults != "chaos":
 		return false, fmt.Errorf("-faults %q: want none, outage or chaos", f.faults)
 	}
 	if f.dir == "" {
@@ -127,6 +133,9 @@ func readList(path string) (string, error) {
 	b, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return "", fmt.Errorf("-csv: %w", err)
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return "", fmt.Errorf("-csv %s: the file is empty; want a header and rows", path)
 	}
 	if _, err := verify.Campaign(bytes.NewReader(b), strings.NewReader("")); err != nil {
 		return "", fmt.Errorf("-csv %s: want a header with contact_id, address_line1, address_line2, city, state and postal_code, "+

@@ -44,6 +44,8 @@ type scenario struct {
 	perMinute int
 	// scale is how many seconds of the incident pass in a real one.
 	scale float64
+	// rest are arguments that are no flags.
+	rest []string
 }
 
 func main() {
@@ -52,7 +54,9 @@ func main() {
 	flag.DurationVar(&s.outage, "outage", 20*time.Minute, "how long the first vendor is out")
 	flag.IntVar(&s.perMinute, "rate", 80, "how many orders a minute the second vendor takes")
 	flag.Float64Var(&s.scale, "scale", 120, "how many seconds of the incident pass in a real one")
+	flag.CommandLine.Init("incident", flag.ExitOnError) // not the name of a temporary file
 	flag.Parse()
+	s.rest = flag.Args()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -69,6 +73,9 @@ func main() {
 
 // run plays the incident, prints what is seen of it, and returns the result.
 func run(ctx context.Context, s scenario, out io.Writer) (r *result, err error) {
+	if len(s.rest) > 0 {
+		return nil, fmt.Errorf("%q: want flags only, see -h", s.rest[0])
+	}
 	if s.jobs < 1 || s.outage <= takesOrders || s.perMinute < 1 || s.scale <= 0 {
 		return nil, fmt.Errorf("want at least one job, one order a minute, a scale above 0 and an outage of more than %s", takesOrders)
 	}

@@ -155,6 +155,7 @@ func TestScenarioIsChecked(t *testing.T) {
 		"no jobs":     func(s *scenario) { s.jobs = 0 },
 		"no outage":   func(s *scenario) { s.outage = takesOrders },
 		"no rate":     func(s *scenario) { s.perMinute = 0 },
+		"no flag":     func(s *scenario) { s.rest = []string{"slow"} },
 		"time stands": func(s *scenario) { s.scale = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {

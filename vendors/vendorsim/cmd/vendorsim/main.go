@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,11 +26,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
-	if errors.Is(err, flag.ErrHelp) {
-		os.Exit(2)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "vendorsim:", err)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "vendorsim:", strings.TrimPrefix(err.Error(), "vendorsim: "))
 		os.Exit(1)
 	}
 }
@@ -46,6 +45,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	rate := flags.Int("lob-rate", 0, "Lob's requests in five seconds; 0 means 150, -1 no limit")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("%q: want flags only, see -h", flags.Arg(0))
+	case *scale < 0:
+		return fmt.Errorf("-scale %g: want 0 or more", *scale)
 	}
 	base := time.Now()
 	if *start != "" {
@@ -89,7 +94,7 @@ func serve(ctx context.Context, sim *vendorsim.Sim, addr string, out io.Writer) 
 			fmt.Fprintln(out)
 		}
 	}
-	fmt.Fprintf(out, "control: %s/_sim/info\nprint log: %s\n", base, sim.PrintLog())
+	fmt.Fprintf(out, "control: %s/_sim/info\nprint log: %s\n", base, cmp.Or(sim.PrintLog(), "in memory, read it at "+base+"/_sim/prints"))
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

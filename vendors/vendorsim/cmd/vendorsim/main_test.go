@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("end: %v", err)
 	}
-	for _, bad := range [][]string{{"-faults", "nonsense"}, {"-start", "today"}, {"-addr", "nowhere:-1"}} {
+	for _, bad := range [][]string{{"-faults", "nonsense"}, {"-start", "today"}, {"-addr", "nowhere:-1"}, {"-scale", "-1"}, {"chaos"}} {
 		if err := run(t.Context(), bad, io.Discard); err == nil {
 			t.Errorf("%v is accepted", bad)
 		}
