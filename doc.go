@@ -7,7 +7,18 @@
 // vendor that took it, the [Status] of where it is, and the [Error] with its two
 // questions. It imports the standard library only. The work is done by package
 // client, on a ledger of package idempotency, through adapters of package
-// vendors.
+// vendors:
+//
+//	mail, err := client.New(ctx, ledger, []vendors.Adapter{printer})
+//	...
+//	rec, err := mail.Submit(ctx, postproof.Job{
+//		Key:   "invoice-1042", // never used for another piece
+//		To:    postproof.Address{Name: "Alex Doe", Line1: "210 King St", City: "San Francisco", Region: "CA", PostalCode: "94107"},
+//		Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: front, Back: back}},
+//		Class: postproof.FirstClass,
+//	})
+//
+// A whole program is examples/quickstart.
 //
 // # Two questions about every error
 //

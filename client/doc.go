@@ -1,10 +1,28 @@
 // Package client sends mail: it carries jobs from the caller to the vendors so
 // that each is printed once, or held with a reason.
 //
-// A [Client] stands on a ledger (a [Store]) and on one or more vendors. Submit
-// sends one job now, Enqueue stores many, Run and Drain work them off. What may
-// happen to a job is decided by the pure machine of package idempotency; this
-// package carries its decisions out.
+// A [Client] stands on a ledger (a [Store]) and on one or more vendors, in the
+// order of failover:
+//
+//	ledger, err := sqlite.Open(ctx, "mail.db", sqlite.WithMode(postproof.ModeLive))
+//	...
+//	mail, err := client.New(ctx, ledger, []vendors.Adapter{lobAdapter, pcmAdapter})
+//	...
+//	defer mail.Close()
+//	rec, err := mail.Submit(ctx, job) // one job, now
+//
+// [Client.Submit] sends one job now, [Client.Enqueue] stores many, [Client.Run]
+// and [Client.Drain] work them off and follow them. An error of Submit beside a
+// record does not mean that the job is gone: it is in the ledger, and a worker
+// goes on with it. So a program that submits also runs Run somewhere.
+//
+// [Client.Status], [Client.History], [Client.Held], [Client.Incidents] and
+// [Client.Depth] say where everything is. [Client.Cancel], [Client.Release],
+// [Client.Decide], [Client.Amend], [Client.Approve], [Client.Recover] and
+// [Client.Audit] are for people.
+//
+// What may happen to a job is decided by the pure machine of package
+// idempotency; this package carries its decisions out.
 //
 // The order of a call is ledger(route(vendor: retry(breaker(telemetry(http))))).
 //

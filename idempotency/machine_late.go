@@ -74,7 +74,7 @@ func (t *transition) contradiction(s *Submission, o Sighting) {
 // cancelled at once. Where it is held with a receipt it is told, and waits with
 // the job: it is held because nobody knows whether the piece of the receipt
 // lives (its vendor contradicts itself, or has said nothing for months), so that
-// what turned up may be the only one, and cancelling it would lose the job.
+// what turned up may be the only one, and to cancel it would lose the job.
 func (t *transition) late(s *Submission) {
 	if s.Late == LatePrinted || s.Late == LateSeen {
 		return
