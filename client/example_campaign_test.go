@@ -46,6 +46,9 @@ c3,Kim Poe,5 Oak Ave,,Springfield,IL,62701
 		if err != nil {
 			log.Fatal(err)
 		}
+		for r, err := range snap.Rejects(ctx) { // what cannot be mailed, and why
+			fmt.Println(r.Findings, err)
+		}
 		queued, err := mail.Enqueue(ctx, client.Jobs(ctx, snap, client.Drop{Name: "card", Piece: card, Class: postproof.FirstClass}))
 		if err != nil {
 			log.Fatal(err)
@@ -57,6 +60,8 @@ c3,Kim Poe,5 Oak Ave,,Springfield,IL,62701
 		fmt.Println("new:", queued.New, "accepted:", left[idempotency.Accepted], "on paper:", len(sim.Prints()))
 	}
 	// Output:
+	// [row 3: error[missing] city: missing] <nil>
 	// new: 2 accepted: 2 on paper: 2
+	// [row 3: error[missing] city: missing] <nil>
 	// new: 0 accepted: 2 on paper: 2
 }

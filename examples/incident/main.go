@@ -54,7 +54,10 @@ func main() {
 	flag.DurationVar(&s.outage, "outage", 20*time.Minute, "how long the first vendor is out")
 	flag.IntVar(&s.perMinute, "rate", 80, "how many orders a minute the second vendor takes")
 	flag.Float64Var(&s.scale, "scale", 120, "how many seconds of the incident pass in a real one")
-	flag.CommandLine.Init("incident", flag.ExitOnError) // not the name of a temporary file
+	flag.CommandLine.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Incident plays an outage, from the first timeout to the proof.\n\n  go run ./examples/incident [flags]\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	s.rest = flag.Args()
 
