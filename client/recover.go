@@ -75,7 +75,7 @@ type doubt struct {
 // nothing else is asked: a lost history can have sent the job once more only
 // after that piece died, or because a person held it and decided so. Where no
 // status can be had it is looked up like the others, every six hours for three
-// days. What a person sent on purpose is told by [Client.Audit].
+// days, and what turns up is told and left alone until one is. What a person sent on purpose is told by [Client.Audit].
 func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	var out Recovered
 	if o.By == "" {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,6 +141,60 @@ func TestRecoverLooksForHeirsWithoutAStatus(t *testing.T) {
 			t.Errorf("%d look-ups after the status could be had again", more)
 		}
 	})
+}
+
+// The vendor forgot the piece that died, so that nobody can say how it is: the
+// one that followed may be the only one, and is not cancelled. It counts as soon
+// as the death is told.
+func TestRecoverKeepsAnHeirWithoutAStatus(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ dies, cancelled bool }{
+		"the first one died":  {dies: true},
+		"the first one lives": {},
+		"it is cancelled":     {cancelled: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newPress(t, "alpha", postproof.IdempotencyKey)
+				c := acceptedThenLost(t, []*press{a}, func(*client.Client) {})
+				a.mu.Lock()
+				first := a.orders[0]
+				a.orders = nil
+				for _, s := range status(t, c, "a").Submissions {
+					if s.Generation == 2 {
+						a.orders = append(a.orders, &pressOrder{ID: "heir", Ref: string(s.Ref), Zip: "62701", Status: "accepted", At: time.Now().Add(100 * time.Hour)})
+					}
+				}
+				a.mu.Unlock()
+				runFor(t, c, 24*time.Hour)
+				if told := kinds(t, c, "a"); a.alive() != 1 || !slices.Contains(told, "late_arrival") || !slices.Contains(told, "missing") {
+					t.Fatalf("%d alive, history %v", a.alive(), told)
+				}
+				if tc.cancelled {
+					if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+						t.Fatal(err)
+					}
+					runFor(t, c, time.Hour)
+					if a.alive() != 0 {
+						t.Errorf("%d alive after the cancellation", a.alive())
+					}
+					return
+				}
+				a.mu.Lock()
+				want := first.ID
+				if tc.dies {
+					first.Status, want = "failed", "heir"
+				}
+				a.orders = append(a.orders, first)
+				a.mu.Unlock()
+				runFor(t, c, 48*time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted || rec.Receipt.VendorID != want || a.alive() != 1 || len(a.times) != 1 {
+					t.Fatalf("%v, receipt %s, %d alive, %d sent", rec, rec.Receipt.VendorID, a.alive(), len(a.times))
+				}
+			})
+		})
+	}
 }
 
 // A person of the lost history held the accepted piece and sent another one on

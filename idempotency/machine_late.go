@@ -84,6 +84,9 @@ func (t *transition) late(s *Submission) {
 		t.enter(Accepted)
 	}
 	if t.r.State == Accepted {
+		if s.Heir { // is the other one dead?
+			t.r.PollAt = t.now
+		}
 		t.settle()
 	}
 	t.noteSub("late_arrival", s, "")
@@ -100,11 +103,14 @@ func (t *transition) watch(s *Submission) {
 
 // noHeirs ends the watch for what a lost history can have sent only after the
 // piece that counts had died: it is alive. Should it die later, they are looked
-// up like everything else that is in doubt.
+// up like everything else that is in doubt. An heir that turned up already is a
+// late arrival like any other.
 func (t *transition) noHeirs() {
 	for i := range t.r.Submissions {
-		if s := &t.r.Submissions[i]; s.Heir && !s.Dead() && s.Join != postproof.Accepted {
+		s := &t.r.Submissions[i]
+		if s.Heir && !s.Dead() && s.Join != postproof.Accepted {
 			s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
 		}
+		s.Heir = false
 	}
 }

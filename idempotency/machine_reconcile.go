@@ -144,7 +144,7 @@ func (t *transition) pollLater(after time.Duration) {
 // that is left to do.
 func (t *transition) settle() {
 	due := nextLook(t.r)
-	if slices.ContainsFunc(t.r.Submissions, func(s Submission) bool { return s.Late == LateSeen }) {
+	if t.r.toStop() != nil {
 		due = t.now
 	}
 	if due.IsZero() || (t.r.Cancel.Stands() && t.r.Cancel.Outcome == "") {

@@ -1,7 +1,6 @@
 package idempotency
 
 import (
-	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -75,11 +74,24 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 // arrival now. What turned up already comes first: the window to cancel it is
 // short.
 func (r *Record) toWatch(now time.Time) *Submission {
-	if r.State == Accepted && slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Late == LateSeen }) {
+	if r.State == Accepted && r.toStop() != nil {
 		return nil
 	}
 	for i := range r.Submissions {
 		if s := &r.Submissions[i]; r.watches(s) && !now.Before(s.NextWatch) {
+			return s
+		}
+	}
+	return nil
+}
+
+// toStop returns a late arrival of an accepted record that is to be cancelled.
+// Not an heir while the status of the piece that counts cannot be had: that an
+// heir is there says that the other one died, and it may be the only piece.
+// Where the job is to be cancelled, that does not matter.
+func (r *Record) toStop() *Submission {
+	for i := range r.Submissions {
+		if s := &r.Submissions[i]; s.Late == LateSeen && (!s.Heir || r.Status.Stage.Terminal() || r.Cancel.Stands()) {
 			return s
 		}
 	}
@@ -135,11 +147,9 @@ func (m *Machine) mayResend(r *Record, s *Submission, now time.Time) bool {
 }
 
 func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
-	for i := range r.Submissions {
-		s := r.Submissions[i]
-		if s.Late == LateSeen {
-			return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, Action{Do: DoTooLate, Submission: s})
-		}
+	if late := r.toStop(); late != nil {
+		s := *late
+		return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, Action{Do: DoTooLate, Submission: s})
 	}
 	holder := m.holder(r)
 	if r.Cancel.Stands() && r.Cancel.Outcome == "" {

@@ -230,8 +230,8 @@ type Submission struct {
 	// Late is how far a late arrival has been dealt with.
 	Late Late `json:"late,omitempty"`
 	// Heir is set for what a lost history can have sent only after the piece
-	// that counts had died ([Suspect]). Once its vendor shows that one alive,
-	// nobody looks for the heir.
+	// that counts had died ([Suspect]), until its vendor shows that one alive:
+	// then nobody looks for the heir any more.
 	Heir bool `json:"heir,omitempty"`
 }
 
