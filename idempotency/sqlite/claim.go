@@ -61,16 +61,16 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 		b.dirty = true
 		b.saw(req.Now)
 		until := nanos(req.Now.Add(req.Lease))
+		nums := b.args[:0]
 		for i := range found {
 			f := &found[i]
 			f.fence++
 			f.leaseOwner, f.leaseUntil = req.Owner, until
-			if _, err := b.c.exec(ctx, "UPDATE records SET fence = ?1, lease_owner = ?2, lease_until = ?3, visible = max(due, ?3) WHERE num = ?4",
-				f.fence, req.Owner, until, f.num); err != nil {
-				return err
-			}
+			nums = append(nums, f.num)
 		}
-		return nil
+		b.args = nums
+		return b.c.execIn(ctx, "UPDATE records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?) WHERE num IN ({?})",
+			[]any{req.Owner, until, until}, nums)
 	})
 	if err != nil {
 		return nil, err

@@ -106,6 +106,32 @@ func (c *conn) queryIn(ctx context.Context, scan func(*sql.Rows) error, text str
 	return nil
 }
 
+// execIn runs a statement for many keys, which belong to the part in braces
+// and come behind the other arguments.
+func (c *conn) execIn(ctx context.Context, text string, first, keys []any) error {
+	for len(keys) > 0 {
+		n := min(maxTimes, len(keys))
+		step := 1
+		for step < n {
+			step *= 2
+		}
+		args := append(append(c.args[:0], first...), keys[:n]...)
+		for len(args) < len(first)+step {
+			args = append(args, nil) // is equal to nothing
+		}
+		c.args = args
+		s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
+		if err != nil {
+			return err
+		}
+		if _, err := s.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
 func (c *conn) queryTimes(ctx context.Context, scan func(*sql.Rows) error, text string, times int, args []any) error {
 	s, err := c.stmt(ctx, text, times) //nolint:sqlclosecheck // kept until the connection is closed
 	if err != nil {

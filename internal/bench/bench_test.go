@@ -62,7 +62,7 @@ func BenchmarkDurable(b *testing.B) {
 //nolint:paralleltest // it measures
 func TestReportIsComplete(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"-json", "-rounds=1", "-calls=3", "-jobs=64", "-dir", t.TempDir()}, &out); err != nil {
+	if err := run(t.Context(), []string{"-json", "-rounds=1", "-calls=3", "-jobs=64", "-sizes=64,256", "-dir", t.TempDir()}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var r report
@@ -83,8 +83,16 @@ func TestReportIsComplete(t *testing.T) {
 	if r.Durable == nil || r.Durable.JobsPerSecond <= 0 || r.Durable.FsyncsPerSecond <= 0 || r.Durable.SyncsPerCommit < 0.5 {
 		t.Errorf("durable: %+v", r.Durable)
 	}
-	if len(r.Checks) != 8 {
-		t.Errorf("%d checks, want 8: %+v", len(r.Checks), r.Checks)
+	if len(r.Drain) != 2 {
+		t.Errorf("%d campaigns were drained, want 2", len(r.Drain))
+	}
+	for _, d := range r.Drain {
+		if d.DrainPerSecond <= 0 || d.FsyncsPerSecond <= 0 || d.Syncs <= 0 || d.Disk <= 0 || d.Memory <= 0 || d.Claim <= 0 || d.Relative <= 0 {
+			t.Errorf("drain: %+v", d)
+		}
+	}
+	if len(r.Checks) != 11 {
+		t.Errorf("%d checks, want 11: %+v", len(r.Checks), r.Checks)
 	}
 	var table bytes.Buffer
 	if err := r.writeTable(&table); err != nil || table.Len() == 0 {

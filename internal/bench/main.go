@@ -4,7 +4,8 @@
 //
 //	go run .                     everything, as a table
 //	go run . -json               the same for machines
-//	go run . -only submit        submit, blob or durable
+//	go run . -only submit        submit, blob, durable or drain
+//	go run . -only drain -sizes 10000,100000,1000000
 //	go run . -only submit -cpuprofile cpu.out    postproof alone, in memory
 //
 // The status is 1 when something could not be measured; a missed target is
@@ -21,12 +22,16 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 type options struct {
 	json, strict           bool
 	only, dir              string
 	rounds, calls, jobs    int
+	sizes                  string
 	cpuProfile, memProfile string
 }
 
@@ -49,11 +54,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.strict, "strict", false, "fail when a target is missed")
-	f.StringVar(&o.only, "only", "", "measure only submit, blob or durable")
+	f.StringVar(&o.only, "only", "", "measure only submit, blob, durable or drain")
 	f.StringVar(&o.dir, "dir", "", "folder on the disk to measure; default: the system's temporary one")
 	f.IntVar(&o.rounds, "rounds", 9, "interleaved rounds")
 	f.IntVar(&o.calls, "calls", 1500, "calls a round of the submit comparison")
 	f.IntVar(&o.jobs, "jobs", 4000, "jobs a round of the durable comparison")
+	f.StringVar(&o.sizes, "sizes", "10000,100000", "jobs of the campaigns that are drained, smallest first")
 	f.StringVar(&o.cpuProfile, "cpuprofile", "", "write a CPU profile of postproof alone to the file")
 	f.StringVar(&o.memProfile, "memprofile", "", "write an allocation profile of postproof alone to the file")
 	if err := f.Parse(args); err != nil {
@@ -64,13 +70,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case o.rounds < 1 || o.calls < 1 || o.jobs < 1:
 		return errors.New("rounds, calls and jobs: want at least 1")
-	case o.only != "" && o.only != "submit" && o.only != "blob" && o.only != "durable":
-		return fmt.Errorf("-only %q: want submit, blob or durable", o.only)
+	case o.only != "" && !slices.Contains([]string{"submit", "blob", "durable", "drain"}, o.only):
+		return fmt.Errorf("-only %q: want submit, blob, durable or drain", o.only)
+	}
+	sizes, err := parseSizes(o.sizes)
+	if err != nil {
+		return err
 	}
 	if o.cpuProfile != "" || o.memProfile != "" {
 		return o.profile(ctx)
 	}
-	r, err := o.measure(ctx)
+	r, err := o.measure(ctx, sizes)
 	if err != nil {
 		return err
 	}
@@ -89,7 +99,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-func (o *options) measure(ctx context.Context) (*report, error) {
+func parseSizes(list string) ([]int, error) {
+	var sizes []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-sizes %q: want numbers of jobs with commas between them", list)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+func (o *options) measure(ctx context.Context, sizes []int) (*report, error) {
 	r := newReport(o.rounds)
 	if o.only == "" || o.only == "submit" {
 		for _, n := range []network{inMemory, loopback} {
@@ -113,6 +135,13 @@ func (o *options) measure(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 		r.Durable = &d
+	}
+	if o.only == "" || o.only == "drain" {
+		rows, err := measureDrain(ctx, o.dir, sizes)
+		if err != nil {
+			return nil, err
+		}
+		r.Drain = rows
 	}
 	r.judge()
 	return r, nil
@@ -141,6 +170,8 @@ func (o *options) profile(ctx context.Context) (err error) {
 	ours := peer{postproofName, openPostproof}
 	for range o.rounds {
 		switch o.only {
+		case "drain":
+			_, err = drainRound(ctx, o.dir, o.jobs)
 		case "durable":
 			_, err = durableRound(ctx, v, o.dir, 0, o.jobs)
 		case "blob":

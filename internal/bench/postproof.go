@@ -51,6 +51,7 @@ func newClient(ctx context.Context, v *vendor, store client.Store) (*client.Clie
 		client.WithLogger(slog.New(slog.DiscardHandler)),
 		client.WithTracerProvider(tracenoop.NewTracerProvider()),
 		client.WithMeterProvider(metricnoop.NewMeterProvider()),
+		client.WithConcurrency(callers),
 		client.WithVendor(lob.Name, client.VendorConfig{
 			Transport: retry.TransportConfig{DialContext: v.dial, MaxIdleConnsPerHost: 64},
 		}),

@@ -16,6 +16,9 @@ const (
 	maxBodyBytes      = 4 << 10
 	minMultiple       = 4.0
 	maxSyncsPerCommit = 1.05
+	minDrain          = 4.0
+	maxGrowth         = 1.3
+	maxMemory         = 256 << 20
 )
 
 // report is everything that was measured.
@@ -28,6 +31,7 @@ type report struct {
 	Submit  []submitRow    `json:"submit,omitempty"`
 	Blob    *blobReport    `json:"blob,omitempty"`
 	Durable *durableReport `json:"durable,omitempty"`
+	Drain   []drainRow     `json:"drain,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -82,6 +86,18 @@ func (r *report) judge() {
 		r.atLeast("durable jobs: times append and fsync", r.Durable.Multiple, minMultiple)
 		r.atMost("lone transition: syncs", r.Durable.SyncsPerCommit, maxSyncsPerCommit)
 	}
+	r.judgeDrain()
+}
+
+// judgeDrain looks at the largest campaign, which has the most against it.
+func (r *report) judgeDrain() {
+	if len(r.Drain) == 0 {
+		return
+	}
+	last := r.Drain[len(r.Drain)-1]
+	r.atLeast("drain: times append and fsync", last.Multiple, minDrain)
+	r.atMost("drain: a job against one of the smallest campaign", last.Relative, maxGrowth)
+	r.atMost("drain: memory in MiB", last.Memory/(1<<20), maxMemory>>20)
 }
 
 func (r *report) writeJSON(w io.Writer) error {
@@ -114,6 +130,13 @@ func (r *report) writeTable(out io.Writer) error {
 		fmt.Fprintf(w, "the ledger's part of them alone\t%.2f\t%.0f\t%.0f\n", d.LedgerMultiple, d.LedgerMultiple*d.FsyncsPerSecond, d.LedgerCPU/1000)
 		fmt.Fprintf(w, "jobs, 1 caller\t%.2f\t%.0f\n", d.LoneMultiple, d.LoneJobsPerSecond)
 		fmt.Fprintf(w, "syncs a lone transition\t%.3f\n", d.SyncsPerCommit)
+	}
+	if len(r.Drain) > 0 {
+		fmt.Fprint(w, "\na campaign on SQLite\tfreeze/s\tenqueue/s\tdrain/s\ttimes fsync\tsyncs\tCPU µs\trelative\tMiB\tdisk B/job\tclaim ms\n")
+	}
+	for _, d := range r.Drain {
+		fmt.Fprintf(w, "%d jobs\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%.0f\t%.2f\t%.0f\t%.0f\t%.2f\n", d.Jobs, d.FreezePerSecond, d.EnqueuePerSecond,
+			d.DrainPerSecond, d.Multiple, d.Syncs, d.CPU/1000, d.Relative, d.Memory/(1<<20), d.Disk, d.Claim/1e6)
 	}
 	fmt.Fprint(w, "\ntarget\tgot\twant\t\n")
 	for _, c := range r.Checks {
