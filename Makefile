@@ -21,6 +21,8 @@ FUZZTIME ?= 10s
 # BENCH selects benchmarks; BENCHFLAGS are the flags they run with.
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
+# FIGURESIZES are the campaigns that make figures drains.
+FIGURESIZES ?= 10000,100000,1000000
 # EXAMPLETIME is the longest that one example may run, in seconds.
 EXAMPLETIME ?= 240
 
@@ -86,6 +88,11 @@ examples: ## build and run every examples/*/
 bench: ## run the comparison with the peers (internal/bench)
 	@test -f internal/bench/go.mod || { echo 'internal/bench: no such module' >&2; exit 1; }
 	cd internal/bench && GOWORK=off go test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) ./...
+
+.PHONY: figures
+figures: ## measure everything and write docs/figures.md (minutes, on a quiet machine)
+	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) > ../../docs/figures.md.new
+	mv docs/figures.md.new docs/figures.md
 
 .PHONY: bench-smoke
 bench-smoke: ## run every benchmark of every module once

@@ -4,6 +4,7 @@
 //
 //	go run .                     everything, as a table
 //	go run . -json               the same for machines
+//	go run . -markdown           the same as docs/figures.md has it (make figures)
 //	go run . -only submit        submit, blob, durable or drain
 //	go run . -only drain -sizes 10000,100000,1000000
 //	go run . -only submit -cpuprofile cpu.out    postproof alone, in memory
@@ -28,7 +29,8 @@ import (
 )
 
 type options struct {
-	json, strict           bool
+	args                   []string
+	json, strict, markdown bool
 	only, dir              string
 	rounds, calls, jobs    int
 	sizes                  string
@@ -50,9 +52,10 @@ func main() {
 var errMissed = errors.New("a target was missed")
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	var o options
+	o := options{args: args}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	f.BoolVar(&o.markdown, "markdown", false, "print a page of Markdown")
 	f.BoolVar(&o.strict, "strict", false, "fail when a target is missed")
 	f.StringVar(&o.only, "only", "", "measure only submit, blob, durable or drain")
 	f.StringVar(&o.dir, "dir", "", "folder on the disk to measure; default: the system's temporary one")
@@ -85,8 +88,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	write := r.writeTable
-	if o.json {
+	switch {
+	case o.json:
 		write = r.writeJSON
+	case o.markdown:
+		write = r.writeMarkdown
 	}
 	if err := write(out); err != nil || !o.strict {
 		return err
@@ -112,7 +118,7 @@ func parseSizes(list string) ([]int, error) {
 }
 
 func (o *options) measure(ctx context.Context, sizes []int) (*report, error) {
-	r := newReport(o.rounds)
+	r := newReport(o.rounds, o.args)
 	if o.only == "" || o.only == "submit" {
 		for _, n := range []network{inMemory, loopback} {
 			rows, err := compareSubmits(ctx, n, o.rounds, o.calls)

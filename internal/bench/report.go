@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -27,6 +30,10 @@ type report struct {
 	System string `json:"system"`
 	CPUs   int    `json:"cpus"`
 	Rounds int    `json:"rounds"`
+	// Processor and MemorySize are what the system says of the machine.
+	Processor  string `json:"processor"`
+	MemorySize string `json:"memory"`
+	Command    string `json:"command"`
 
 	Submit  []submitRow    `json:"submit,omitempty"`
 	Blob    *blobReport    `json:"blob,omitempty"`
@@ -44,8 +51,26 @@ type check struct {
 	Pass   bool    `json:"pass"`
 }
 
-func newReport(rounds int) *report {
-	return &report{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Rounds: rounds}
+func newReport(rounds int, args []string) *report {
+	return &report{
+		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Rounds: rounds,
+		Processor: machineFact("/proc/cpuinfo", "model name"), MemorySize: machineFact("/proc/meminfo", "MemTotal"),
+		Command: strings.TrimSpace("go run . " + strings.Join(args, " ")),
+	}
+}
+
+// machineFact reads a line of a file that Linux has.
+func machineFact(file, name string) string {
+	text, err := os.ReadFile(file) //nolint:gosec // one of two fixed names
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
 }
 
 func (r *report) atMost(name string, got, want float64) {
@@ -106,48 +131,90 @@ func (r *report) writeJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
-// writeTable writes the report for people. The buffered writer keeps the first
-// error, and Flush returns it.
-func (r *report) writeTable(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s %s, %d CPUs, medians of %d interleaved rounds\n", r.Go, r.System, r.CPUs, r.Rounds)
+// table is a part of the report: a title, the names of the columns, the rows.
+type table struct {
+	title   string
+	columns []string
+	rows    [][]string
+}
+
+func (t *table) add(format string, values ...any) {
+	t.rows = append(t.rows, strings.Split(fmt.Sprintf(format, values...), "\t"))
+}
+
+// tables are the report for people.
+func (r *report) tables() []table {
+	var all []table
 	if len(r.Submit) > 0 {
-		fmt.Fprint(w, "\none submission\ttimes net/http\tin CPU time\tµs\tallocs\tabove\tbytes\n")
-	}
-	for _, s := range r.Submit {
-		fmt.Fprintf(w, "%s: %s\t%.2f\t%.2f\t%.1f\t%.0f\t%+.0f\t%.0f\n", s.Network, s.Peer, s.Ratio, s.CPURatio, s.NS/1000, s.Allocs, s.AllocsAbove, s.Bytes)
+		t := table{"one submission", []string{"times net/http", "in CPU time", "µs", "allocs", "above", "bytes"}, nil}
+		for _, s := range r.Submit {
+			t.add("%s: %s\t%.2f\t%.2f\t%.1f\t%.0f\t%+.0f\t%.0f", s.Network, s.Peer, s.Ratio, s.CPURatio, s.NS/1000, s.Allocs, s.AllocsAbove, s.Bytes)
+		}
+		all = append(all, t)
 	}
 	if b := r.Blob; b != nil {
-		fmt.Fprintf(w, "\na file of %d MiB from disk\tbytes allocated\n", b.Size>>20)
-		fmt.Fprintf(w, "an attempt\t%.0f\n", b.Bytes)
-		fmt.Fprintf(w, "an attempt with a small file\t%.0f\n", b.Small)
-		fmt.Fprintf(w, "the body\t%.0f\t(%.1f ms)\n", b.Body, b.Milliseconds)
+		t := table{fmt.Sprintf("a file of %d MiB from disk", b.Size>>20), []string{"bytes allocated"}, nil}
+		t.add("an attempt\t%.0f", b.Bytes)
+		t.add("an attempt with a small file\t%.0f", b.Small)
+		t.add("the body\t%.0f", b.Body)
+		all = append(all, t)
 	}
 	if d := r.Durable; d != nil {
-		fmt.Fprint(w, "\ndurable on SQLite\ttimes fsync\ta second\tCPU µs\n")
-		fmt.Fprintf(w, "4 KiB append and fsync\t1\t%.0f\n", d.FsyncsPerSecond)
-		fmt.Fprintf(w, "jobs, %d callers\t%.2f\t%.0f\t%.0f\n", d.Callers, d.Multiple, d.JobsPerSecond, d.JobCPU/1000)
-		fmt.Fprintf(w, "the ledger's part of them alone\t%.2f\t%.0f\t%.0f\n", d.LedgerMultiple, d.LedgerMultiple*d.FsyncsPerSecond, d.LedgerCPU/1000)
-		fmt.Fprintf(w, "jobs, 1 caller\t%.2f\t%.0f\n", d.LoneMultiple, d.LoneJobsPerSecond)
-		fmt.Fprintf(w, "syncs a lone transition\t%.3f\n", d.SyncsPerCommit)
+		t := table{"durable on SQLite", []string{"times fsync", "a second", "CPU µs"}, nil}
+		t.add("4 KiB append and fsync\t1\t%.0f\t", d.FsyncsPerSecond)
+		t.add("jobs, %d callers\t%.2f\t%.0f\t%.0f", d.Callers, d.Multiple, d.JobsPerSecond, d.JobCPU/1000)
+		t.add("the ledger's part of them alone\t%.2f\t%.0f\t%.0f", d.LedgerMultiple, d.LedgerMultiple*d.FsyncsPerSecond, d.LedgerCPU/1000)
+		t.add("jobs, 1 caller\t%.2f\t%.0f\t", d.LoneMultiple, d.LoneJobsPerSecond)
+		t.add("syncs a lone transition\t%.3f\t\t", d.SyncsPerCommit)
+		all = append(all, t)
 	}
 	if len(r.Drain) > 0 {
-		fmt.Fprint(w, "\na campaign on SQLite\tfreeze/s\tenqueue/s\tdrain/s\ttimes fsync\tsyncs\tCPU µs\trelative\tMiB\tdisk B/job\tclaim ms\n")
+		t := table{"a campaign on SQLite", []string{"freeze/s", "enqueue/s", "drain/s", "times fsync", "syncs a job", "CPU µs", "relative", "MiB", "disk B/job", "claim ms"}, nil}
+		for _, d := range r.Drain {
+			t.add("%d jobs\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%.0f\t%.2f\t%.0f\t%.0f\t%.2f", d.Jobs, d.FreezePerSecond, d.EnqueuePerSecond,
+				d.DrainPerSecond, d.Multiple, d.Syncs, d.CPU/1000, d.Relative, d.Memory/(1<<20), d.Disk, d.Claim/1e6)
+		}
+		all = append(all, t)
 	}
-	for _, d := range r.Drain {
-		fmt.Fprintf(w, "%d jobs\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%.0f\t%.2f\t%.0f\t%.0f\t%.2f\n", d.Jobs, d.FreezePerSecond, d.EnqueuePerSecond,
-			d.DrainPerSecond, d.Multiple, d.Syncs, d.CPU/1000, d.Relative, d.Memory/(1<<20), d.Disk, d.Claim/1e6)
-	}
-	fmt.Fprint(w, "\ntarget\tgot\twant\t\n")
+	t := table{"target", []string{"got", "want", ""}, nil}
 	for _, c := range r.Checks {
-		sign, verdict := "≥", "FAIL"
+		sign, verdict := "≥", "missed"
 		if c.AtMost {
 			sign = "≤"
 		}
 		if c.Pass {
-			verdict = "pass"
+			verdict = "met"
 		}
-		fmt.Fprintf(w, "%s\t%.2f\t%s %.2f\t%s\n", c.Name, c.Got, sign, c.Want, verdict)
+		t.add("%s\t%.2f\t%s %.2f\t%s", c.Name, c.Got, sign, c.Want, verdict)
+	}
+	return append(all, t)
+}
+
+// writeTable writes the report for a terminal. The buffered writer keeps the
+// first error, and Flush returns it.
+func (r *report) writeTable(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s %s, %d CPUs, medians of %d interleaved rounds\n", r.Go, r.System, r.CPUs, r.Rounds)
+	for _, t := range r.tables() {
+		fmt.Fprintf(w, "\n%s\t%s\n", t.title, strings.Join(t.columns, "\t"))
+		for _, row := range t.rows {
+			fmt.Fprintf(w, "%s\n", strings.Join(row, "\t"))
+		}
+	}
+	return w.Flush()
+}
+
+// writeMarkdown writes the report as a page of the documentation.
+func (r *report) writeMarkdown(out io.Writer) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprintf(w, "<!-- Written by: %s. Do not edit. -->\n\n# Figures\n\n", r.Command)
+	fmt.Fprintf(w, "`%s`, %s, %s, %d processors (%s), %s of memory; medians of %d interleaved rounds.\n", r.Command, r.Go, r.System, r.CPUs, r.Processor, r.MemorySize, r.Rounds)
+	fmt.Fprint(w, "Ratios are to what stands beside them, measured in the same run: other machines have other times. A missed target is shown as such.\n")
+	for _, t := range r.tables() {
+		fmt.Fprintf(w, "\n| %s | %s |\n|---%s|\n", t.title, strings.Join(t.columns, " | "), strings.Repeat("|--:", len(t.columns)))
+		for _, row := range t.rows {
+			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+		}
 	}
 	return w.Flush()
 }
