@@ -12,16 +12,25 @@ func (x *explorer) step(w *world, emit func(move, world)) {
 	if w.broken != "" {
 		return
 	}
-	x.stepWorker(w, emit)
+	if x.workers {
+		x.stepWorkers(w, emit)
+	} else {
+		x.stepWorker(w, emit)
+	}
 	x.stepNetwork(w, emit)
 	x.stepVendors(w, emit)
-	x.stepPeople(w, emit)
+	if !w.recovering || x.flaw == flawNoStandstill {
+		x.stepPeople(w, emit)
+	}
+	if x.workers {
+		x.stepHistory(w, emit)
+	}
 	next := *w
-	if idle := *w; idle.claim() && !next.spend() {
+	if due, never := x.busy(w); never || (due && !next.spend()) {
 		return // somebody is always there to do what is due, but for a fault
 	}
-	next.pass()
-	if !next.rec.State.Final() || next.nLimbo > 0 || next.nLate > 0 {
+	x.pass(&next)
+	if !next.rec.State.Final() || next.nLimbo > 0 || next.nLate > 0 || next.working() {
 		emit(move{do: "time passes"}, next)
 	}
 }
@@ -192,15 +201,40 @@ func (x *explorer) stepNetwork(w *world, emit func(move, world)) {
 		next := *w
 		next.nLate--
 		next.late[i] = next.late[next.nLate]
-		ans := x.answer(&next, a)
-		if ans.Order != nil { // the vendor answered when the piece was new
-			ans.Order.Alive, ans.Order.Status.Stage = true, postproof.StageAccepted
-		}
-		if err := x.apply(&next, ans); err != nil && ruleOf(err) != 1 { // 1: its intent was lost with the backup
-			next.broken = "a late answer is refused: " + err.Error()
-		}
-		emit(move{"a frozen holder wakes and answers " + a.delivery.String(), a.vendor, a.gen}, next)
+		x.unspool(&next, a)
+		emit(move{"an answer that lay about is applied: " + a.delivery.String(), a.vendor, a.gen}, next)
 	}
+}
+
+// unspool applies an answer that lay about: in the spool, or with a holder that
+// froze. It names no intent of another history.
+func (x *explorer) unspool(w *world, a reply) {
+	intent := a.intent
+	if a.epoch != w.epoch {
+		intent = 0
+	}
+	x.hears(w, a, intent)
+}
+
+// hears applies an answer. Where a history was lost or the job was buried, it
+// may have no place in the ledger, and is kept as evidence.
+func (x *explorer) hears(w *world, a reply, intent uint64) {
+	a.intent = intent
+	err := x.apply(w, x.answerThen(w, a))
+	switch rule := ruleOf(err); {
+	case err == nil, rule == 10, w.epoch > 0 && (rule == 1 || rule == 5):
+	default:
+		w.broken = "refused: a late answer: " + err.Error()
+	}
+}
+
+// answerThen is an answer as the vendor gave it: when the piece was new.
+func (x *explorer) answerThen(w *world, a reply) idempotency.Answer {
+	ans := x.answer(w, a)
+	if ans.Order != nil && !a.dead {
+		ans.Order.Alive, ans.Order.Status.Stage = true, postproof.StageAccepted
+	}
+	return ans
 }
 
 // stepVendors lets orders fail, and callbacks come, in time or out of date.
@@ -242,6 +276,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		next := *w
 		next.left.wishes--
 		if x.apply(&next, idempotency.WishCancel{By: "ann"}) == nil {
+			next.wished = true
 			emit(move{do: "somebody wants it cancelled"}, next)
 		}
 	}
@@ -261,7 +296,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		verdicts := []idempotency.Verdict{idempotency.VerdictPlanned, idempotency.VerdictCancelled}
 		if w.alive() > 0 {
 			verdicts = []idempotency.Verdict{idempotency.VerdictAccepted}
-		} else if w.nLimbo > 0 {
+		} else if w.nLimbo > 0 || w.mayWrite() {
 			verdicts = nil
 		}
 		for _, v := range verdicts {
@@ -278,7 +313,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 			}
 		}
 	}
-	if w.left.restores > 0 {
+	if w.left.restores > 0 && !x.workers {
 		next := *w
 		next.left.restores--
 		x.restore(&next)
@@ -289,7 +324,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 // restore puts the record back to what it was when it was made. Everything
 // since then is forgotten, but not undone.
 func (x *explorer) restore(w *world) {
-	w.rec = newRecord()
+	w.rec, w.wished = newRecord(), false
 	for i := range w.orders[:w.nOrder] {
 		w.orders[i].watched = false
 	}

@@ -1,8 +1,8 @@
 package idempotency_test
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,14 +16,27 @@ import (
 // explorer visits every world that can be reached, breadth first, so that the
 // first broken one has the shortest history.
 type explorer struct {
-	m       *idempotency.Machine
+	m       rulebook
 	vendors []string
 	caps    []*postproof.Capabilities
 	// strict: bytes arrive, and look-ups show them, within the settle time.
 	// Otherwise a request may arrive at any later time, and the machine has to
 	// deal with two pieces.
 	strict bool
-	limit  int
+	// workers: two of them work on the job, each step of theirs is a move of its
+	// own, and any vendor that could take the job may be tried. Otherwise one
+	// worker does each action in one move, at the first such vendor.
+	workers bool
+	// lag is how long look-ups may not show what has arrived.
+	lag int16
+	// silent: vendors never answer again once the faults are over, and send no
+	// callback. Otherwise they answer fairly.
+	silent bool
+	// only: what is wrong counts only if it begins like this.
+	only string
+	// flaw is the rule that is removed; none where the machine is proven.
+	flaw  flaw
+	limit int
 	// seen is told of each event: what it led to, or that it was refused.
 	seen func(from idempotency.State, event string, to idempotency.State, err error)
 	// probe is shown every world.
@@ -34,6 +47,7 @@ type explorer struct {
 	parents  []int32
 	moves    []move
 	frontier []node
+	spare    []node
 	buf      []byte
 	ends     map[string]int
 }
@@ -51,12 +65,19 @@ type move struct {
 
 func newExplorer(strict bool, vendors ...string) *explorer {
 	x := &explorer{
-		m: exampleMachine(vendors...), vendors: vendors, strict: strict, limit: 300_000,
+		m: newRulebook(flawNone, vendors...), vendors: vendors, strict: strict, limit: 1_000_000, lag: settleFor,
 		known: map[[16]byte]bool{}, settled: map[[16]byte]bool{}, ends: map[string]int{},
 	}
 	for _, v := range vendors {
 		x.caps = append(x.caps, exampleVendor(v))
 	}
+	return x
+}
+
+// newWorkers returns an explorer of two workers, less a rule.
+func newWorkers(strict bool, without flaw, vendors ...string) *explorer {
+	x := newExplorer(strict, vendors...)
+	x.workers, x.flaw, x.m = true, without, newRulebook(without, vendors...)
 	return x
 }
 
@@ -70,25 +91,47 @@ func (x *explorer) digest(w *world) [16]byte {
 // of the first world that breaks a rule.
 func (x *explorer) run(t *testing.T, left budget) {
 	t.Helper()
-	x.push(world{rec: newRecord(), left: left}, -1, move{do: "a job is enqueued"})
-	for i := 0; i < len(x.frontier); i++ {
-		n := x.frontier[i]
-		x.frontier[i] = node{}
+	if why := x.explore(left); why != "" {
+		t.Fatalf("after %d worlds: %s", len(x.parents), why)
+	}
+	t.Logf("%s: %d worlds; ends %v", strings.Join(x.vendors, "+"), len(x.parents), x.ends)
+}
+
+// explore visits every world within the budget. It returns what is wrong with
+// the first that breaks a rule, and the shortest history of it in words; or
+// that there are more worlds than the limit: then nothing is proven.
+func (x *explorer) explore(left budget) string {
+	x.push(world{rec: newRecord(), left: left, blind: x.flaw == flawNoFence || x.flaw == flawLostFence}, -1, move{do: "a job is enqueued"})
+	for len(x.frontier) > 0 {
+		level := x.frontier
+		x.frontier, x.spare = x.spare[:0], level
+		if why := x.visit(level); why != "" {
+			return why
+		}
+		clear(level)
+	}
+	return ""
+}
+
+// visit goes on from all worlds that are equally far from the first.
+func (x *explorer) visit(level []node) string {
+	for i := range level {
+		n := &level[i]
 		if why := x.check(&n.w); why != "" {
-			t.Fatalf("after %d worlds: %s\n%s", len(x.parents), why, x.history(n.at))
+			return why + "\n" + x.history(n.at)
 		}
 		if why := x.settles(n.w); why != "" {
-			t.Fatalf("after %d worlds: %s\n%s\nthen, without any further fault, that", len(x.parents), why, x.history(n.at))
+			return why + "\n" + x.history(n.at) + "then, without any further fault, that"
 		}
 		x.step(&n.w, func(mv move, next world) { x.push(next, n.at, mv) })
 		if x.probe != nil {
 			x.probe(&n.w)
 		}
 		if len(x.parents) > x.limit {
-			t.Fatalf("more than %d worlds: the model has grown", x.limit)
+			return fmt.Sprintf("more than %d worlds: not all were visited", x.limit)
 		}
 	}
-	t.Logf("%s: %d worlds; ends %v", strings.Join(x.vendors, "+"), len(x.parents), x.ends)
+	return ""
 }
 
 func (x *explorer) push(w world, parent int32, mv move) {
@@ -102,6 +145,7 @@ func (x *explorer) push(w world, parent int32, mv move) {
 	x.frontier = append(x.frontier, node{w, int32(len(x.parents) - 1)})
 }
 
+// history tells in words how a world came about.
 func (x *explorer) history(at int32) string {
 	var lines []string
 	for ; at >= 0; at = x.parents[at] {
@@ -113,14 +157,32 @@ func (x *explorer) history(at int32) string {
 		lines = append(lines, line)
 	}
 	var b strings.Builder
+	n, ticks := 0, 0
 	for i, line := range slices.Backward(lines) {
-		fmt.Fprintf(&b, "%3d. %s\n", len(lines)-i, line)
+		if ticks++; line == "time passes" && i > 0 && lines[i-1] == line {
+			continue
+		}
+		if ticks > 1 {
+			line += fmt.Sprintf(", %d times", ticks)
+		}
+		n, ticks = n+1, 0
+		fmt.Fprintf(&b, "%3d. %s\n", n, line)
 	}
 	return b.String()
 }
 
 // check holds a world against what really happened.
-func (x *explorer) check(w *world) string {
+func (x *explorer) check(w *world) string { return x.counts(x.wrong(w)) }
+
+// counts drops what is wrong but is not looked for.
+func (x *explorer) counts(why string) string {
+	if !strings.HasPrefix(why, x.only) {
+		return ""
+	}
+	return why
+}
+
+func (x *explorer) wrong(w *world) string {
 	r := w.rec
 	if w.broken != "" {
 		return w.broken
@@ -128,12 +190,18 @@ func (x *explorer) check(w *world) string {
 	if !x.strict {
 		return ""
 	}
-	if n := w.alive(); n > 1 {
-		return fmt.Sprintf("%d pieces exist: %s", n, describe(w))
-	}
 	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Cancelled
-	if nowhere && w.alive() > 0 {
-		return fmt.Sprintf("the job is %s, and a vendor has its piece: %s", r.State, describe(w))
+	switch n := w.alive(); {
+	case w.printed() > 1:
+		return "printed twice: " + describe(w)
+	case x.only == printedTwice:
+		return ""
+	case n > 1:
+		return "two pieces exist: " + describe(w)
+	case x.possible(w) > 1:
+		return "two can print: " + describe(w)
+	case nowhere && n > 0 && !w.recovering:
+		return fmt.Sprintf("forgotten: the job is %s, and a vendor has its piece: %s", r.State, describe(w))
 	}
 	return ""
 }
@@ -165,7 +233,13 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 	if err != nil {
 		return err
 	}
+	if ch.Record.UpdatedAt.Before(w.rec.UpdatedAt) && w.broken == "" {
+		w.broken = "time runs back: " + describe(w)
+	}
 	w.rec = ch.Record
+	if _, sends := events[0].(idempotency.Intend); sends && w.wished {
+		w.broken = "sent after the wish to cancel: " + describe(w)
+	}
 	x.twice(w, events)
 	for _, e := range ch.Entries {
 		for i := range int8(w.nOrder) {
@@ -181,18 +255,18 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 // emptied: nothing may come of it.
 func (x *explorer) twice(w *world, events []idempotency.Event) {
 	a, ok := events[0].(idempotency.Answer)
-	if !ok || a.Intent == 0 || len(events) > 1 {
+	if !ok || a.Intent == 0 || len(events) > 1 || x.flaw == flawAnyIntent {
 		return
 	}
 	ch, err := x.m.Apply(w.rec, w.time(), a)
 	if err != nil {
-		w.broken = "an answer that was applied is refused when it comes again: " + err.Error()
+		w.broken = "an answer does more when it comes twice: it is refused: " + err.Error()
 		return
 	}
 	again := *w
 	again.rec = ch.Record
-	if x.digest(w) != x.digest(&again) || len(ch.Entries) > 0 {
-		w.broken = fmt.Sprintf("an answer of delivery %s does something more when it comes again: %s\nbefore: %s", a.Delivery, describe(&again), describe(w))
+	if !bytes.Equal(w.recordKey(nil, w.rec), w.recordKey(nil, ch.Record)) || len(ch.Entries) > 0 {
+		w.broken = fmt.Sprintf("an answer does more when it comes twice: delivery %s: %s\nbefore: %s", a.Delivery, describe(&again), describe(w))
 	}
 }
 
@@ -225,196 +299,6 @@ func (x *explorer) index(vendor string) uint8 {
 	return 0
 }
 
-// settles plays a world to its end with vendors that answer, and checks that
-// there is one, that it is told as it is, and that nothing turns in circles.
-func (x *explorer) settles(w world) string {
-	var passed [][16]byte
-	for range 400 {
-		d := x.digest(&w)
-		if x.settled[d] {
-			break
-		}
-		passed = append(passed, d)
-		if w.rec.State.Final() || w.rec.State == idempotency.Held {
-			if _, watched := w.rec.Watched(); !watched && !x.replan(&w) {
-				if news := x.tellAll(&w); news {
-					continue
-				}
-				x.ends[strings.TrimSuffix(string(w.rec.State)+": "+string(w.rec.Hold.Reason), ": ")]++
-				if why := x.verdict(&w); why != "" {
-					return why
-				}
-				break
-			}
-		}
-		busy := 0
-		for w.claim() {
-			if busy++; busy > 8+2*len(w.rec.Submissions) {
-				return "the worker turns in circles: " + describe(&w)
-			}
-			x.fair(&w)
-			if w.broken != "" {
-				return w.broken
-			}
-		}
-		w.pass()
-	}
-	if len(passed) == 400 {
-		return "no end in sight: " + describe(&w)
-	}
-	for _, d := range passed {
-		x.settled[d] = true
-	}
-	return ""
-}
-
-// tellAll lets every order that the ledger may not know of send a callback; it
-// reports whether that changed the state.
-func (x *explorer) tellAll(w *world) bool {
-	before := w.rec.State
-	for i := range int8(w.nOrder) {
-		o := w.orders[i]
-		if (x.caps[o.vendor].Lookup.ByRef && x.strict) || o.watched {
-			continue
-		}
-		x.tell(w, i)
-	}
-	return w.rec.State != before
-}
-
-func (x *explorer) tell(w *world, i int8) {
-	o := w.orders[i]
-	err := x.apply(w, idempotency.Observe{
-		Vendor: x.vendors[o.vendor], Ref: exampleRef(int(o.gen)), VendorID: vendorID(i), Sighting: w.sighting(i, postproof.SourceCallback),
-	})
-	if err != nil && ruleOf(err) != 12 { // 12: the ledger has lost what the callback speaks of
-		w.broken = "a callback is refused: " + err.Error()
-	}
-}
-
-// ruleOf returns the number of the rule that an error names, -1 for none.
-func ruleOf(err error) int {
-	if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
-		return rule.Rule
-	}
-	return -1
-}
-
-// verdict compares the end of a job with what was printed.
-func (x *explorer) verdict(w *world) string {
-	r := w.rec
-	if r.State == idempotency.Held && r.Hold.Reason == "" {
-		return "held without a reason: " + describe(w)
-	}
-	for i := range int8(w.nOrder) {
-		o := w.orders[i]
-		if o.fate != uint8(alive) || r.State == idempotency.Held {
-			continue
-		}
-		known := w.told&(1<<i) != 0
-		for _, s := range r.Submissions {
-			if s.Ref == exampleRef(int(o.gen)) && s.Vendor == x.vendors[o.vendor] {
-				counts := r.Receipt.Ref == s.Ref && r.Receipt.Vendor == s.Vendor && r.Receipt.VendorID == vendorID(i)
-				known = known || counts || s.Late == idempotency.LatePrinted
-			}
-		}
-		if !known {
-			return fmt.Sprintf("order id-%d is forgotten: %s", i, describe(w))
-		}
-	}
-	if r.State == idempotency.Done && (r.Receipt.IsZero() || w.alive() == 0) {
-		return "done without a piece: " + describe(w)
-	}
-	if r.State == idempotency.Refused && !r.Cancel.Stands() && r.Refusal == (idempotency.Refusal{}) {
-		return "refused without a reason: " + describe(w)
-	}
-	return ""
-}
-
-// fair does the machine's next action at vendors that answer at once.
-func (x *explorer) fair(w *world) {
-	a := x.m.Next(w.rec, w.time())
-	v, g := x.index(a.Submission.Vendor), genOf(a.Submission.Ref)
-	switch a.Do {
-	case idempotency.DoSend:
-		v, ok := x.route(w)
-		if !ok {
-			x.must(w, idempotency.NoRoute{Code: postproof.CodeUnsupported, Note: "none takes it"})
-			return
-		}
-		x.sendNow(w, v, uint8(w.rec.Generation))
-	case idempotency.DoResend:
-		x.sendNow(w, v, g)
-	case idempotency.DoCancel:
-		x.cancelNow(w, v, g, a.Submission.VendorID)
-	case idempotency.DoLookUp:
-		x.must(w, idempotency.LookedUp{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, Complete: true, Control: true, Orders: w.lookUp(v, g)})
-	default:
-		x.plain(w, a)
-	}
-}
-
-// plain does an action in which nothing is left to chance.
-func (x *explorer) plain(w *world, a idempotency.Action) {
-	switch a.Do {
-	case idempotency.DoWait:
-		if !a.At.After(w.time()) {
-			w.broken = "a wait that ends before it begins: " + describe(w)
-			return
-		}
-		if w.rec.State != idempotency.Sending {
-			x.must(w, idempotency.Postpone{Until: a.At})
-		}
-	case idempotency.DoPoll:
-		x.poll(w, &a.Submission)
-	case idempotency.DoTooLate:
-		x.must(w, idempotency.CancelAnswer{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, TooLate: true})
-	case idempotency.DoHold:
-		x.must(w, idempotency.PutOnHold{Reason: a.Reason})
-	case idempotency.DoExpire:
-		x.must(w, idempotency.Expire{})
-	case idempotency.DoFinish:
-		x.must(w, idempotency.Finish{})
-	case idempotency.DoDuplicate:
-		x.must(w, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk},
-			idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "policy", Why: "prefer_duplicate"})
-	default:
-		w.broken = fmt.Sprintf("a record that was claimed has nothing to do (%s): %s", a.Do, describe(w))
-	}
-}
-
-func (x *explorer) poll(w *world, s *idempotency.Submission) {
-	for i := range int8(w.nOrder) {
-		if o := &w.orders[i]; vendorID(i) == s.VendorID && x.vendors[o.vendor] == s.Vendor {
-			x.must(w, idempotency.Observe{Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Sighting: w.sighting(i, postproof.SourcePoll)})
-			return
-		}
-	}
-	w.broken = "a poll for a piece that does not exist: " + describe(w)
-}
-
-func genOf(ref postproof.Ref) uint8 {
-	n := 0
-	_, _ = fmt.Sscanf(string(ref), "REF%d", &n)
-	return uint8(n)
-}
-
-// route returns the first vendor that has not refused this generation.
-func (x *explorer) route(w *world) (uint8, bool) {
-	for v, name := range x.vendors {
-		refused := false
-		for _, s := range w.rec.Submissions {
-			if s.Vendor == name && s.Generation == w.rec.Generation && s.Join == postproof.Refused && s.Code == postproof.CodeInvalidArgument {
-				refused = true
-			}
-		}
-		if !refused {
-			return uint8(v), true
-		}
-	}
-	return 0, false
-}
-
 func (x *explorer) replan(w *world) bool {
 	if w.rec.State != idempotency.Refused || w.rec.Cancel.Stands() {
 		return false
@@ -426,11 +310,15 @@ func (x *explorer) replan(w *world) bool {
 	return true
 }
 
+func (x *explorer) intent(w *world, owner string, v, g uint8) idempotency.Intend {
+	return idempotency.Intend{
+		Owner: owner, Vendor: x.vendors[v], Account: "acct", Mode: postproof.ModeTest, Ref: exampleRef(int(g)),
+		VendorKey: "k", Encoder: "e1", Digest: "d" + digit(g) + string(w.rec.Fingerprint),
+	}
+}
+
 func (x *explorer) intend(w *world, v, g uint8) (uint64, bool) {
-	x.must(w, idempotency.Intend{
-		Owner: "worker", Vendor: x.vendors[v], Account: "acct", Mode: postproof.ModeTest, Ref: exampleRef(int(g)),
-		VendorKey: "k", Encoder: "e1", Digest: fmt.Sprintf("d%d%s", g, w.rec.Fingerprint),
-	})
+	x.must(w, x.intent(w, "worker", v, g))
 	if w.broken != "" {
 		return 0, false
 	}
@@ -446,12 +334,16 @@ func (x *explorer) answer(w *world, a reply) idempotency.Answer {
 		s := w.sighting(a.order, postproof.SourceResponse)
 		ans.Order = &s
 	}
-	switch a.delivery {
-	case postproof.NotSent:
+	if a.sends > 0 {
+		ans.Sends = int(a.sends)
+	}
+	switch {
+	case a.code != 0:
+		ans.Code = a.code
+	case a.delivery == postproof.NotSent:
 		ans.Code, ans.Sends = postproof.CodeUnavailable, 0
-	case postproof.Unknown:
+	case a.delivery == postproof.Unknown:
 		ans.Code = postproof.CodeDeadlineExceeded
-	case postproof.Refused, postproof.Accepted:
 	}
 	return ans
 }
@@ -466,6 +358,11 @@ func (x *explorer) sendNow(w *world, v, g uint8) {
 }
 
 func (x *explorer) cancelNow(w *world, v, g uint8, id string) {
+	x.must(w, x.cancelAt(w, v, g, id))
+}
+
+// cancelAt stops a piece at its vendor, if it can, and reads it back.
+func (x *explorer) cancelAt(w *world, v, g uint8, id string) idempotency.CancelAnswer {
 	ev := idempotency.CancelAnswer{Vendor: x.vendors[v], Ref: exampleRef(int(g)), TooLate: true}
 	for i := range int8(w.nOrder) {
 		o := &w.orders[i]
@@ -480,7 +377,7 @@ func (x *explorer) cancelNow(w *world, v, g uint8, id string) {
 			ev.TooLate, ev.ReadBack = false, &s
 		}
 	}
-	x.must(w, ev)
+	return ev
 }
 
 // affordable leaves a smaller world to explore where each step costs ten times
@@ -503,16 +400,15 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 	}{
 		{[]string{"key", "ref"}, budget{faults: 3}},
 		{[]string{"list", "key"}, budget{faults: 2, calls: 1}},
-		{[]string{"blind", "list"}, budget{faults: 2, calls: 1, people: 1}},
+		{[]string{"blind", "list"}, budget{faults: 2, people: 1}},
 		{[]string{"key", "list"}, budget{faults: 2, wishes: 1}},
 		{[]string{"keyonly", "ref"}, budget{faults: 2, wishes: 1, calls: 1}},
 		{[]string{"ref", "blind", "list"}, budget{faults: 1, wishes: 1, amends: 1, people: 1}},
-		{[]string{"key", "ref"}, budget{faults: 1, restores: 1}},
 		{[]string{"list"}, budget{faults: 1, restores: 1, wishes: 1}},
 		{[]string{"list", "blind"}, budget{faults: 1, restores: 1, people: 1}},
 		{[]string{"key"}, budget{faults: 1, restores: 1, calls: 1}},
 	} {
-		t.Run(strings.Join(tc.vendors, "+")+fmt.Sprint(tc.left), func(t *testing.T) {
+		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			newExplorer(true, tc.vendors...).run(t, affordable(tc.left))
@@ -535,7 +431,7 @@ func TestExploreNoticesWhatArrivesTooLate(t *testing.T) {
 		{[]string{"blind", "key"}, budget{faults: 2, people: 1}},
 		{[]string{"keyonly", "list"}, budget{faults: 2, calls: 1}},
 	} {
-		t.Run(strings.Join(tc.vendors, "+")+fmt.Sprint(tc.left), func(t *testing.T) {
+		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
 			t.Parallel()
 			newExplorer(false, tc.vendors...).run(t, affordable(tc.left))
 		})

@@ -146,9 +146,9 @@ type Change struct {
 	Expect uint64
 	// Epoch is the [Identity.Epoch] that the writer believes to be the present
 	// one, else [ErrEpoch]: between its last look at the identity and this
-	// commit a backup may have been restored. Intents and new records need it,
-	// since what they lead to may have happened in the lost history. Empty means
-	// that the change holds in any epoch, as news of paper does.
+	// commit a backup may have been restored. A change of a record needs the
+	// epoch in which its fence was read: a restored history comes to the same
+	// fences again. Empty means that the change holds in any epoch.
 	Epoch string
 	// Entries are appended to the history.
 	Entries []Entry

@@ -1,7 +1,7 @@
 package idempotency_test
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +21,13 @@ const tick = 30 * time.Minute
 const (
 	leaseFor    = 1
 	settleFor   = 2
+	longLag     = 10 // of an index that does not keep its promise
 	keyWindow   = 6
 	keyMargin   = 2
 	cancelFor   = 6
 	cancelClose = 2
+	lostAtMost  = 4 // from a backup to its restore
+	slowBy      = 1 // the clock of a replica that is behind
 	printsAfter = 6 // from then on a piece is delivered, and cannot be stopped
 )
 
@@ -32,8 +35,13 @@ const (
 func exampleStart() time.Time { return time.Date(2030, 3, 4, 5, 0, 0, 0, time.UTC) }
 
 func exampleRef(generation int) postproof.Ref {
-	return postproof.Ref(fmt.Sprintf("REF%013d", generation))
+	return postproof.Ref("REF000000000000" + digit(uint8(generation)))
 }
+
+// digits are small numbers in writing.
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+func digit(n uint8) string { return digits[n : n+1] }
 
 // exampleVendor returns the capabilities of a vendor by its name: "key",
 // "ref", "list" (a look-up and nothing else) or "blind" (neither).
@@ -112,6 +120,8 @@ type order struct {
 	// watched: it arrived while the ledger was still to look, so that no
 	// callback is needed to find it.
 	watched bool
+	// differs: it is another piece than the one that was sent.
+	differs bool
 }
 
 // packet is a request whose bytes have left and have not arrived.
@@ -123,14 +133,19 @@ type packet struct {
 // reply is the answer of a holder that nobody waits for any more.
 type reply struct {
 	vendor, gen uint8
+	epoch       uint8 // the history in which it was intended
 	delivery    postproof.Delivery
 	duplicate   bool
 	order       int8 // -1 for none
 	intent      uint64
+	code        postproof.Code
+	dead        bool // the order is of a piece that was dead by then
+	// sends is how often the bytes went out; 0 means once.
+	sends uint8
 }
 
 // budget is what may still go wrong, or be wished for, in a world.
-type budget struct{ faults, calls, wishes, amends, people, restores uint8 }
+type budget struct{ faults, calls, wishes, amends, people, restores, prunes, slow, garbled uint8 }
 
 // world is one state of everything: the ledger's record, the vendors, and what
 // is under way between them. It is a value: a copy is another world.
@@ -144,13 +159,32 @@ type world struct {
 	late   [2]reply
 	nLate  uint8
 	left   budget
+	// workers are those that are at work, where each step of theirs is a move.
+	workers [2]worker
+	// behind is how far the clock is behind of the worker that moves.
+	behind int16
+	// blind: a store that takes what it should not, so that what a worker read long
+	// ago matters.
+	blind bool
+	// backup is what a restore brings back, as of a tick; epoch counts the
+	// restores, and recovering says that the last one was not dealt with yet.
+	backup     *idempotency.Record
+	backupAt   int16
+	epoch      uint8
+	recovering bool
+	// wished: the ledger has acknowledged a wish to cancel.
+	wished bool
+	// given has a bit for each order whose acceptance reached a process that
+	// lived to write it down.
+	given uint8
 	// told has a bit for each order that the history calls an incident.
 	told uint8
 	// broken is the first rule of the oracle that does not hold.
 	broken string
 }
 
-func (w *world) time() time.Time { return exampleStart().Add(time.Duration(w.now) * tick) }
+// time is what the clock shows to whoever moves.
+func (w *world) time() time.Time { return exampleStart().Add(time.Duration(w.now-w.behind) * tick) }
 
 func (w *world) add(o order) int8 {
 	if int(w.nOrder) == len(w.orders) {
@@ -172,8 +206,28 @@ func (w *world) alive() int {
 	return n
 }
 
+func (w *world) differs(id string) bool {
+	for i := range int8(w.nOrder) {
+		if vendorID(i) == id {
+			return w.orders[i].differs
+		}
+	}
+	return false
+}
+
+// printed counts the pieces that cannot be stopped any more.
+func (w *world) printed() int {
+	n := 0
+	for _, o := range w.orders[:w.nOrder] {
+		if o.fate == uint8(alive) && w.now >= o.made+printsAfter {
+			n++
+		}
+	}
+	return n
+}
+
 // vendorID returns the vendor's id of an order.
-func vendorID(i int8) string { return fmt.Sprintf("id-%d", i) }
+func vendorID(i int8) string { return "id-" + digit(uint8(i)) }
 
 // sighting is an order as its vendor shows it now.
 func (w *world) sighting(i int8, source postproof.Source) idempotency.Sighting {
@@ -190,7 +244,7 @@ func (w *world) sighting(i int8, source postproof.Source) idempotency.Sighting {
 	return idempotency.Sighting{
 		Receipt: postproof.Receipt{VendorID: vendorID(i), AcceptedAt: exampleStart().Add(time.Duration(o.made) * tick)},
 		Status:  postproof.Status{Stage: stage, Source: source, Confidence: postproof.Reported},
-		Alive:   o.fate == uint8(alive), Equal: true,
+		Alive:   o.fate == uint8(alive), Equal: !o.differs,
 	}
 }
 
@@ -239,6 +293,40 @@ func (w *world) pass() {
 // and no farther back than anything looks.
 func (w *world) key(b []byte) []byte {
 	r := w.rec
+	b = w.recordKey(b, r)
+	for _, o := range w.orders[:w.nOrder] {
+		b = append(b, o.vendor, o.gen, o.fate|flag(o.differs)<<6|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
+	}
+	b = append(b, 0xfe)
+	for _, p := range w.limbo[:w.nLimbo] {
+		b = append(b, p.vendor, p.gen, byte(min(p.until-w.now, 32)))
+	}
+	b = append(b, 0xfd)
+	for _, a := range w.late[:w.nLate] {
+		b = append(b, a.vendor, a.gen, byte(a.delivery), byte(a.order), flag(a.duplicate)|flag(a.dead)<<1, byte(a.code), w.openIntent(a.vendor, a.gen, a.intent, a.epoch))
+	}
+	b = w.workersKey(append(b, 0xfc))
+	if w.backup != nil && w.now <= w.backupAt+lostAtMost {
+		b = w.recordKey(append(b, 0xfb, byte(max(w.backupAt-w.now, -64)), byte(w.rec.Fence-w.backup.Fence)), w.backup)
+	}
+	l := w.left
+	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.slow, l.garbled)
+}
+
+// openIntent is what the machine will make of the number of an intent.
+func (w *world) openIntent(_, gen uint8, intent uint64, epoch uint8) byte {
+	if epoch != w.epoch || intent == 0 {
+		return 4
+	}
+	for i := range w.rec.Submissions {
+		if s := &w.rec.Submissions[i]; slices.Contains(s.Unanswered, intent) {
+			return flag(s.Intent == intent) | 2
+		}
+	}
+	return 0
+}
+
+func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 	base := w.time()
 	rel := func(t time.Time, back int16) {
 		if t.IsZero() {
@@ -258,21 +346,21 @@ func (w *world) key(b []byte) []byte {
 	b = append(append(append(b, string(r.Cancel.Outcome)...), 0), string(r.Hold.Reason)...)
 	b = append(append(append(b, 0), r.Receipt.VendorID...), string(r.Receipt.Ref)...)
 	b = append(append(b, r.Receipt.Vendor...), string(r.Status.Stage)...)
-	b = append(b, byte(r.Refusal.Code))
-	if r.Cancel.Stands() {
-		b = append(b, 1)
-	}
+	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1, r.Fingerprint[len(r.Fingerprint)-1])
 	rel(r.Due, 0)
 	rel(r.Deadline, 0)
 	rel(r.PollAt, 0)
 	rel(r.Lease.Until, 0)
 	rel(r.PlannedAt, 48)
+	if w.left.slow > 0 || w.slowly() {
+		rel(r.UpdatedAt, slowBy)
+	}
 	for i := range r.Submissions {
 		s := &r.Submissions[i]
 		b = append(append(b, s.Vendor...), string(s.Ref[10:])...)
 		b = append(append(b, string(s.Fate)...), string(s.Late)...)
 		b = append(append(append(b, 0), s.VendorID...), s.Twin...)
-		b = append(b, byte(s.Join), byte(s.Misses), byte(min(s.LookUps, 3)), byte(min(s.Sends, 2)), flag(s.Veto)|flag(s.NoResend)<<1|flag(s.Differs)<<2)
+		b = append(b, byte(s.Join), byte(s.Misses), byte(min(s.LookUps, 3)), byte(min(s.Sends, 2)), byte(s.Code), flag(s.Veto)|flag(s.NoResend)<<1|flag(s.Differs)<<2)
 		rel(s.FirstAt, keyWindow)
 		rel(s.LastAt, settleFor)
 		rel(s.NotAfter, 0)
@@ -281,20 +369,7 @@ func (w *world) key(b []byte) []byte {
 		rel(s.NextWatch, 0)
 		rel(s.AcceptedAt, cancelFor)
 	}
-	for _, o := range w.orders[:w.nOrder] {
-		b = append(b, o.vendor, o.gen, o.fate|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
-	}
-	b = append(b, 0xfe)
-	for _, p := range w.limbo[:w.nLimbo] {
-		b = append(b, p.vendor, p.gen, byte(min(p.until-w.now, 32)))
-	}
-	b = append(b, 0xfd)
-	for _, a := range w.late[:w.nLate] {
-		current := r.Current() != nil && r.Current().Intent == a.intent
-		b = append(b, a.vendor, a.gen, byte(a.delivery), byte(a.order), flag(a.duplicate)|flag(current)<<1)
-	}
-	l := w.left
-	return append(b, w.told, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores)
+	return b
 }
 
 func flag(b bool) byte {
