@@ -133,6 +133,12 @@ func (c *Client) change(ctx context.Context, op string, key postproof.Key, event
 func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.Record, events ...idempotency.Event) (*idempotency.Record, error) {
 	for range 16 {
 		w := c.work(rec, nil)
+		if _, news := events[0].(idempotency.Observe); !w.recovered && !news && op != "recover" {
+			// The lost history may have done more than this record knows: a job
+			// that it sent would be cancelled without its piece, or amended
+			// into a generation that hides it.
+			return rec, c.epochError(op)
+		}
 		err := w.apply(ctx, events...)
 		if err == nil {
 			return w.rec, nil
@@ -140,7 +146,12 @@ func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.R
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
 			return rec, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
 		}
-		if !errors.Is(err, idempotency.ErrStale) {
+		switch {
+		case errors.Is(err, ErrEpochChanged):
+			if err := c.refresh(ctx); err != nil {
+				return rec, err
+			}
+		case !errors.Is(err, idempotency.ErrStale):
 			return rec, err
 		}
 		if rec, err = c.store.Get(ctx, rec.ID); err != nil {

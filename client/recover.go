@@ -92,6 +92,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		}
 		return out, err
 	}
+	c.identity.Store(&id) // the changes below are made in this history
 	open := []idempotency.State{
 		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
 	}

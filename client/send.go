@@ -170,7 +170,7 @@ func (w *work) lease(ctx context.Context) error {
 		w.rec.Lease = idempotency.Lease{Owner: w.c.owner, Until: now.Add(w.c.lease)}
 		return nil
 	}
-	leased, err := w.c.takeLease(ctx, w.rec, now)
+	leased, err := w.c.takeLease(ctx, w.rec, now, w.epoch)
 	if err != nil {
 		return w.c.storeError("lease", err)
 	}

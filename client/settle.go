@@ -16,6 +16,7 @@ import (
 func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 	ctx = context.WithoutCancel(ctx) // the vendor has answered; the caller's haste is over
 	var err error
+	began := w.epoch
 	for try := range 4 {
 		if try > 0 {
 			if e := postproof.Sleep(ctx, w.c.clock, time.Duration(try*try)*20*time.Millisecond); e != nil {
@@ -23,6 +24,11 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 			}
 			if err = w.freshen(ctx); err != nil {
 				continue
+			}
+			if w.epoch != began {
+				// A number of an intent of the lost history may be that of
+				// another send in this one.
+				ans.Intent = 0
 			}
 		}
 		if err = w.recordAnswer(ctx, ans); err == nil {
@@ -33,7 +39,7 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 		}
 	}
 	id := w.c.id()
-	kept := spooled{ID: w.rec.ID, Ledger: id.Namespace, Epoch: id.Recovered, At: w.c.now(), Answer: ans}
+	kept := spooled{ID: w.rec.ID, Ledger: id.Namespace, Epoch: began, At: w.c.now(), Answer: ans}
 	text := "the vendor answered, the ledger could not be written"
 	if noPlace(err) {
 		text = "the vendor answered, the answer has no place in the ledger"
@@ -69,13 +75,17 @@ func (w *work) recordAnswer(ctx context.Context, ans idempotency.Answer) error {
 	return w.apply(ctx, w.answered(ans)...)
 }
 
-// freshen reads the record as it is now.
+// freshen reads the record as it is now, in the ledger as it is now.
 func (w *work) freshen(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	id, err := w.c.store.Identity(ctx)
+	if err != nil {
+		return err
+	}
 	rec, err := w.c.store.Get(ctx, w.rec.ID)
 	if err == nil {
-		w.rec = rec
+		w.rec, w.epoch, w.recovered = rec, id.Epoch, !id.EpochChanged()
 	}
 	return err
 }

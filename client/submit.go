@@ -15,6 +15,8 @@ import (
 
 // ErrEpochChanged means that the ledger's history was broken: call
 // [Client.Recover] before anything is sent.
+// What people ask for is refused with it, too: the record may know less than
+// the lost history did.
 var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied or promoted: run Recover before anything is sent")
 
 // Submit sends one job now and returns its record. The job is durable before
@@ -183,7 +185,7 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	now := c.now()
 	if at, ok := rec.VisibleAt(); ok && rec.State.Workable() && rec.State != idempotency.Accepted && !now.Before(at) {
 		// Nobody is at it: carry it on now, as asked.
-		if leased, err := c.takeLease(ctx, rec, now); err == nil {
+		if leased, err := c.takeLease(ctx, rec, now, c.id().Epoch); err == nil {
 			w := c.work(leased, nil)
 			return c.outcome(ctx, w, w.run(ctx))
 		}
@@ -194,12 +196,17 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	return rec, c.standing(rec, nil)
 }
 
-// takeLease holds a record that was read, not claimed.
-func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now time.Time) (*idempotency.Record, error) {
+// takeLease holds a record that was read, not claimed, in the epoch given.
+func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now time.Time, epoch string) (*idempotency.Record, error) {
 	leased := *rec
 	leased.Fence++
 	leased.Lease = idempotency.Lease{Owner: c.owner, Until: now.Add(c.lease)}
-	return &leased, idempotency.CommitOne(ctx, c.store, idempotency.Change{Record: &leased, Expect: rec.Fence})
+	err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Record: &leased, Expect: rec.Fence, Epoch: epoch})
+	if errors.Is(err, idempotency.ErrEpoch) {
+		c.checkedAt.Store(0)
+		err = c.epochError("lease")
+	}
+	return &leased, err
 }
 
 // standing turns a record into the error that its state stands for, with its

@@ -26,9 +26,11 @@ type work struct {
 	job *postproof.Job
 	// fresh: the record is not in the ledger yet.
 	fresh bool
-	// epoch is the ledger's when the work began; empty while it has to be
-	// recovered. Nothing is sent, and no job begun, in another one.
-	epoch string
+	// epoch is the ledger's when the work began: the fence that was read means
+	// nothing in another one. Until it is recovered nothing is sent, and no job
+	// begun.
+	epoch     string
+	recovered bool
 	// tried, capped and unfit are the vendors that this work need not try
 	// again, and why.
 	tried, capped, unfit map[string]string
@@ -41,11 +43,8 @@ type work struct {
 }
 
 func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
-	w := &work{c: c, rec: rec, job: job}
-	if id := c.id(); !id.EpochChanged() {
-		w.epoch = id.Epoch
-	}
-	return w
+	id := c.id()
+	return &work{c: c, rec: rec, job: job, epoch: id.Epoch, recovered: !id.EpochChanged()}
 }
 
 // stored returns the record, nil when it never reached the ledger.
@@ -162,11 +161,10 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 	if w.busy {
 		changes = make([]idempotency.Change, 1)
 	}
-	if before == nil || (ch.Record.State == idempotency.Sending && before.State != idempotency.Sending) {
-		if ch.Epoch = w.epoch; ch.Epoch == "" {
-			return w.c.epochError("commit")
-		}
+	if begins := before == nil || (ch.Record.State == idempotency.Sending && before.State != idempotency.Sending); begins && !w.recovered {
+		return w.c.epochError("commit")
 	}
+	ch.Epoch = w.epoch // a restored ledger comes to the same fences again
 	changes[0] = ch
 	errs, err := w.c.store.Commit(ctx, changes)
 	switch {

@@ -233,7 +233,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if at, ok := rec.VisibleAt(); !ok || now.Before(at) {
 			continue
 		}
-		leased, err := c.takeLease(ctx, rec, now)
+		leased, err := c.takeLease(ctx, rec, now, c.id().Epoch)
 		if errors.Is(err, idempotency.ErrStale) {
 			continue // another worker was quicker
 		}
