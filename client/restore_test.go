@@ -1,9 +1,11 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -93,4 +95,78 @@ func TestPeopleWaitForTheRecovery(t *testing.T) {
 			t.Errorf("Cancel after the recovery = %v, %v", rec, err)
 		}
 	})
+}
+
+// What was claimed in the lost history is not worked on in the present one, even
+// when the client has heard of that between the claim and the work.
+func TestClaimAcrossARestoreSendsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, beta := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		s := &claimed{shaky: newShaky()}
+		c := newClient(t, s, []*press{alpha, beta})
+		if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil {
+			t.Fatal(err)
+		}
+		old := backup(t, s.Memory)
+		id := idempotency.IDOf(job("contact-0").Key)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		s.after = func(recs []*idempotency.Record) {
+			s.after = nil
+			restore(old)
+			other := newClient(t, old, []*press{alpha, beta})
+			if _, err := other.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+				t.Error(err)
+			}
+			for {
+				rec, err := old.Get(t.Context(), id)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if rec.Fence >= recs[0].Fence {
+					break
+				}
+				next := *rec
+				next.Fence++
+				if err := idempotency.CommitOne(t.Context(), old, idempotency.Change{Record: &next, Expect: rec.Fence}); err != nil {
+					t.Error(err)
+				}
+			}
+			s.Memory = old.Memory
+			time.Sleep(time.Minute)
+			// It hears of the new history, and puts the job in doubt like all others.
+			if rec, err := c.Submit(t.Context(), job("another")); err == nil || rec.State != idempotency.Unknown {
+				t.Errorf("Submit after the recovery = %v, %v", rec, err)
+			}
+			stop()
+		}
+		_ = c.Run(ctx)
+		if s.after != nil {
+			t.Fatal("nothing was claimed")
+		}
+		if n := alpha.alive() + beta.alive(); n != 0 {
+			t.Errorf("%d pieces, want none before the doubts are settled", n)
+		}
+		rec, err := old.Get(t.Context(), id)
+		if err != nil || rec.State != idempotency.Unknown || len(rec.Submissions) < 2 {
+			t.Errorf("%v, %v: want it in doubt at both vendors", rec, err)
+		}
+	})
+}
+
+// claimed is a store that does something after the first claim.
+type claimed struct {
+	*shaky
+
+	after func([]*idempotency.Record)
+}
+
+func (s *claimed) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	recs, err := s.shaky.Claim(ctx, req)
+	if s.after != nil && len(recs) > 0 {
+		s.after(recs)
+	}
+	return recs, err
 }

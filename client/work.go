@@ -43,7 +43,11 @@ type work struct {
 }
 
 func (c *Client) work(rec *idempotency.Record, job *postproof.Job) *work {
-	id := c.id()
+	return c.workIn(c.id(), rec, job)
+}
+
+// workIn is work on a record that was read in the ledger's history of id.
+func (c *Client) workIn(id *idempotency.Identity, rec *idempotency.Record, job *postproof.Job) *work {
 	return &work{c: c, rec: rec, job: job, epoch: id.Epoch, recovered: !id.EpochChanged()}
 }
 

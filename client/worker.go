@@ -181,6 +181,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 		return 0, c.epochError("work")
 	}
 	skip := c.waitingCampaigns(ctx)
+	id := c.id() // read before the records: what they say counts in this history
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
 		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip,
 	})
@@ -188,7 +189,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 		return 0, c.storeError("claim", err)
 	}
 	for _, rec := range recs {
-		p.start(rec)
+		p.start(rec, id)
 	}
 	n := len(recs)
 	for _, campaign := range skip {
@@ -201,14 +202,14 @@ func (p *pool) round(ctx context.Context) (int, error) {
 }
 
 // start works on a record that is held, in a slot of its own.
-func (p *pool) start(rec *idempotency.Record) {
+func (p *pool) start(rec *idempotency.Record, id *idempotency.Identity) {
 	p.slots <- struct{}{}
 	p.busy.Go(func() {
 		defer func() {
 			<-p.slots
 			p.c.wakeUp()
 		}()
-		p.c.workOn(p.ctx, rec)
+		p.c.workOn(p.ctx, rec, id)
 	})
 }
 
@@ -225,6 +226,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		p.tended[campaign] = now
 		q.States = append(q.States, idempotency.Cancelled)
 	}
+	id := c.id()
 	for rec, err := range c.store.Find(ctx, q) {
 		if err != nil {
 			return n, c.storeError("find", err)
@@ -233,14 +235,14 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if at, ok := rec.VisibleAt(); !ok || now.Before(at) {
 			continue
 		}
-		leased, err := c.takeLease(ctx, rec, now, c.id().Epoch)
+		leased, err := c.takeLease(ctx, rec, now, id.Epoch)
 		if errors.Is(err, idempotency.ErrStale) {
 			continue // another worker was quicker
 		}
 		if err != nil {
 			return n, c.storeError("lease", err)
 		}
-		p.start(leased)
+		p.start(leased, id)
 		n++
 	}
 	return n, nil
@@ -248,9 +250,9 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 
 // workOn carries a claimed record on, and never lets a failure out: the ledger
 // knows where the job stands, and it comes up again.
-func (c *Client) workOn(ctx context.Context, rec *idempotency.Record) {
+func (c *Client) workOn(ctx context.Context, rec *idempotency.Record, id *idempotency.Identity) {
 	ctx, span := c.tel.start(ctx, "postproof.work", rec.Trace)
-	w := c.work(rec, nil)
+	w := c.workIn(id, rec, nil)
 	err := w.run(ctx)
 	for range 3 {
 		if !errors.Is(err, idempotency.ErrStale) || !w.stillOurs(ctx) {

@@ -63,6 +63,8 @@ func late() []Mutation {
 			`if _, news := events[0].(idempotency.Observe); !w.recovered && news && op == "" {`, "TestPeopleWait"),
 		cl(12, "rule 12: a queued job names no epoch", "client/enqueue.go",
 			"\t\tch.Epoch = q.epoch\n", "", "TestNothingIsSubmittedInTheMoment"),
+		cl(12, "rule 12: a claim counts in the history that is heard of after it", "client/worker.go",
+			`w := c.workIn(id, rec, nil)`, `w := c.work(rec, nil)`, "TestClaimAcrossARestore"),
 		cl(12, "rule 12: only the next generation is doubted", "client/recover.go",
 			`gen <= last; gen++`, `gen <= min(last, rec.Generation+1); gen++`, "TestRecoverDoubts"),
 		cl(12, "rule 12: a control piece from before the restore", "client/control.go",
