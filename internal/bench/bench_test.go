@@ -87,7 +87,7 @@ func TestReportIsComplete(t *testing.T) {
 		t.Errorf("%d campaigns were drained, want 2", len(r.Drain))
 	}
 	for _, d := range r.Drain {
-		if d.DrainPerSecond <= 0 || d.FsyncsPerSecond <= 0 || d.Syncs <= 0 || d.Disk <= 0 || d.Memory <= 0 || d.Claim <= 0 || d.Relative <= 0 {
+		if d.DrainPerSecond <= 0 || d.FsyncsPerSecond <= 0 || d.Syncs <= 0 || d.Disk <= 0 || d.Memory < 0 || d.Claim <= 0 || d.Relative <= 0 {
 			t.Errorf("drain: %+v", d)
 		}
 	}
