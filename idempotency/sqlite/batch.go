@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // batch is one transaction of the writer. It works in three steps: load what
@@ -47,7 +48,7 @@ type place struct {
 	newer bool
 	group group
 	links string
-	row   *row // not stored yet; nil when nothing changed
+	row   *codec.Row // not stored yet; nil when nothing changed
 }
 
 type group struct {
@@ -102,7 +103,7 @@ func (b *batch) forget() {
 }
 
 // saw keeps the newest time of the ledger.
-func (b *batch) saw(t time.Time) { b.head.newest = max(b.head.newest, nanos(t)) }
+func (b *batch) saw(t time.Time) { b.head.newest = max(b.head.newest, codec.Nanos(t)) }
 
 // load looks up at once what all changes need.
 func (b *batch) load(ctx context.Context, ops []operation) error {
@@ -129,7 +130,7 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	for _, id := range ids {
 		if b.places[id] == nil {
 			b.places[id] = new(place)
-			keys = append(keys, idBytes(id))
+			keys = append(keys, codec.IDBytes(id))
 		}
 	}
 	b.args = keys
@@ -143,7 +144,7 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 		}
 		p.group.state = state
 		p.newer = version > idempotency.RecordVersion || !idempotency.State(state).Known()
-		b.places[idOf(id)] = &p
+		b.places[codec.IDOf(id)] = &p
 		return nil
 	}, "SELECT num, id, fence, version, state, campaign, priority, links FROM records WHERE id IN ({?})", keys)
 }

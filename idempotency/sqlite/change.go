@@ -2,10 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/judge"
 )
 
 // maxChanges is how many changes go into one transaction; a longer list is
@@ -17,14 +18,14 @@ const maxChanges = 1024
 type commitOp struct {
 	outcome
 	changes []idempotency.Change
-	rows    []*row
+	rows    []*codec.Row
 	entries []string // of all changes, one after the other
 	refused []error  // what was wrong before anything was looked at; nil if nothing
 	errs    []error  // nil when all were made
 }
 
 func newCommitOp(changes []idempotency.Change) *commitOp {
-	op := &commitOp{changes: changes, rows: make([]*row, len(changes))}
+	op := &commitOp{changes: changes, rows: make([]*codec.Row, len(changes))}
 	for i := range changes {
 		if err := op.encode(i); err != nil {
 			if op.refused == nil {
@@ -47,14 +48,14 @@ func (o *commitOp) encode(i int) (err error) {
 		return err
 	}
 	if c.Record != nil {
-		if o.rows[i], err = encode(c.Record); err != nil {
+		if o.rows[i], err = codec.Encode(c.Record); err != nil {
 			return err
 		}
 	}
 	texts := make([]string, len(c.Entries))
 	for j := range c.Entries {
 		e := &c.Entries[j]
-		if texts[j], err = marshalEntry(e, c.Record == nil || e.ID != c.Record.ID); err != nil {
+		if texts[j], err = codec.MarshalEntry(e, c.Record == nil || e.ID != c.Record.ID); err != nil {
 			return err
 		}
 	}
@@ -84,7 +85,7 @@ func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 // places which do.
 func (o *commitOp) newRefs(b *batch, refs []string) []string {
 	for i, r := range o.rows {
-		if r == nil || r.links == b.places[o.changes[i].Record.ID].links {
+		if r == nil || r.Links == b.places[o.changes[i].Record.ID].links {
 			continue
 		}
 		for _, s := range o.changes[i].Record.Submissions {
@@ -109,7 +110,7 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 		}
 		if refused == nil {
 			var err error
-			if refused, err = b.judge(ctx, c, o.rows[i]); err != nil {
+			if refused, err = judge.Change(ctx, view{b}, c, o.rows[i]); err != nil {
 				return err
 			}
 		}
@@ -127,98 +128,8 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// judge returns why the change may not be made; nil when it may.
-func (b *batch) judge(ctx context.Context, c *idempotency.Change, r *row) (refused, err error) {
-	if c.Epoch != "" && c.Epoch != b.head.epoch {
-		return idempotency.ErrEpoch, nil
-	}
-	if r != nil {
-		if refused, err = b.judgeRecord(ctx, c, r); refused != nil || err != nil {
-			return refused, err
-		}
-	}
-	for i := range c.Settings {
-		w := &c.Settings[i]
-		s, err := b.setting(ctx, w.Name)
-		if err != nil {
-			return nil, err
-		}
-		have := s.version
-		for j := range i { // the same setting twice: the second one builds on the first
-			if c.Settings[j].Name == w.Name {
-				have = c.Settings[j].Expect + 1
-			}
-		}
-		if have != w.Expect {
-			return idempotency.ErrStale, nil
-		}
-	}
-	for i, k := range c.Marks {
-		m, err := b.message(ctx, k.ID)
-		if err != nil {
-			return nil, err
-		}
-		again := slices.ContainsFunc(c.Marks[:i], func(o idempotency.Mark) bool { return o.ID == k.ID })
-		if again || m.fence == 0 || m.fence != k.Expect {
-			return idempotency.ErrStale, nil
-		}
-	}
-	for i := range c.Counters {
-		add := &c.Counters[i]
-		have, err := b.counter(ctx, add.Name)
-		if err != nil {
-			return nil, err
-		}
-		sum := have.value
-		for j := range i {
-			if c.Counters[j].Name == add.Name {
-				sum = c.Counters[j].Sum(sum)
-			}
-		}
-		if add.Exceeded(sum) {
-			return idempotency.ErrLimit, nil
-		}
-	}
-	return nil, nil
-}
-
-func (b *batch) judgeRecord(ctx context.Context, c *idempotency.Change, r *row) (refused, err error) {
-	p, err := b.place(ctx, c.Record.ID)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case c.Expect == 0 && p.num != 0:
-		return idempotency.ErrExists, nil
-	case c.Expect == 0:
-	case p.num == 0:
-		return idempotency.ErrStale, nil
-	case p.newer:
-		return idempotency.ErrNewer, nil
-	case p.fence != c.Expect:
-		return idempotency.ErrStale, nil
-	}
-	if p.num != 0 && p.links == r.links {
-		return nil, nil
-	}
-	for i := range c.Record.Submissions {
-		ref := string(c.Record.Submissions[i].Ref)
-		if ref == "" {
-			continue
-		}
-		owner, err := b.refOwner(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		if owner != 0 && owner != p.num {
-			return idempotency.ErrRefTaken, nil
-		}
-	}
-	return nil, nil
-}
-
 // make carries out a change that was judged.
-func (b *batch) make(ctx context.Context, c *idempotency.Change, r *row, texts []string) error {
+func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, texts []string) error {
 	b.dirty = true
 	if r != nil {
 		b.put(b.places[c.Record.ID], c.Record, r)
@@ -258,8 +169,8 @@ func (b *batch) make(ctx context.Context, c *idempotency.Change, r *row, texts [
 }
 
 // put makes r the record's next form.
-func (b *batch) put(p *place, record *idempotency.Record, r *row) {
-	now := group{r.campaign, r.state, r.priority}
+func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
+	now := group{r.Campaign, r.State, r.Priority}
 	switch {
 	case p.num == 0:
 		b.head.lastRecord++
@@ -269,23 +180,23 @@ func (b *batch) put(p *place, record *idempotency.Record, r *row) {
 		b.depth[p.group]--
 		b.depth[now]++
 	}
-	if r.links != p.links {
-		for _, l := range linksOfRecord(record) {
+	if r.Links != p.links {
+		for _, l := range codec.Links(record) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if l.ref != "" && b.refs[l.ref] == 0 {
-				b.refs[l.ref] = p.num
-				b.newRefs = append(b.newRefs, l.ref, p.num)
+			if l.Ref != "" && b.refs[l.Ref] == 0 {
+				b.refs[l.Ref] = p.num
+				b.newRefs = append(b.newRefs, l.Ref, p.num)
 			}
-			if l.vendorID != "" {
-				b.newPieces = append(b.newPieces, l.vendorID, l.vendor, p.num)
+			if l.VendorID != "" {
+				b.newPieces = append(b.newPieces, l.VendorID, l.Vendor, p.num)
 			}
 		}
 	}
 	if p.row == nil {
 		b.changed = append(b.changed, p)
 	}
-	p.fence, p.group, p.links, p.row = r.fence, now, r.links, r
+	p.fence, p.group, p.links, p.row = r.Fence, now, r.Links, r
 	b.saw(record.UpdatedAt)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // Commit implements [idempotency.Store]. A long list is committed in parts of
@@ -42,11 +43,11 @@ const (
 
 // candidate is a record that may be claimed.
 type candidate struct {
-	stored
+	codec.Stored
 	due int64
 }
 
-const candidateColumns = storedColumns + ", due"
+const candidateColumns = codec.Columns + ", due"
 
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
@@ -60,13 +61,13 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 		}
 		b.dirty = true
 		b.saw(req.Now)
-		until := nanos(req.Now.Add(req.Lease))
+		until := codec.Nanos(req.Now.Add(req.Lease))
 		nums := b.args[:0]
 		for i := range found {
 			f := &found[i]
-			f.fence++
-			f.leaseOwner, f.leaseUntil = req.Owner, until
-			nums = append(nums, f.num)
+			f.Fence++
+			f.LeaseOwner, f.LeaseUntil = req.Owner, until
+			nums = append(nums, f.Num)
 		}
 		b.args = nums
 		return b.c.execIn(ctx, "UPDATE records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?) WHERE num IN ({?})",
@@ -78,7 +79,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	var errs []error
 	claimed := make([]*idempotency.Record, 0, len(found))
 	for i := range found {
-		r, err := found[i].record()
+		r, err := found[i].Record()
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -96,7 +97,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 // candidates returns the records to claim, in order: one priority after the
 // other, until there are enough.
 func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (all []candidate, err error) {
-	groups, err := b.workGroups(ctx, nanos(req.Now))
+	groups, err := b.workGroups(ctx, codec.Nanos(req.Now))
 	if err != nil {
 		return nil, err
 	}
@@ -134,14 +135,14 @@ const watchedGroups = "SELECT campaign, priority FROM records WHERE visible <= ?
 // of a million pieces is left out at no cost; each campaign with open work
 // costs some microseconds.
 func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []group) (all []candidate, err error) {
-	now := nanos(req.Now)
+	now := codec.Nanos(req.Now)
 	for _, g := range groups {
 		if slices.Contains(req.Skip, g.campaign) {
 			continue
 		}
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
 			var one candidate
-			err := rows.Scan(append(one.dest(), &one.due)...)
+			err := rows.Scan(append(one.Dest(), &one.due)...)
 			all = append(all, one)
 			return err
 		}, "SELECT "+candidateColumns+` FROM records WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
@@ -151,6 +152,6 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			return nil, err
 		}
 	}
-	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.due, b.due), bytes.Compare(a.id, b.id)) })
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.due, b.due), bytes.Compare(a.ID, b.ID)) })
 	return all[:min(limit, len(all))], nil
 }

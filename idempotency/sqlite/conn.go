@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -227,3 +228,5 @@ const (
 	// the system's cache as well.
 	readerCacheKiB = 2 << 10
 )
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

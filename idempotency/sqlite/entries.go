@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // Entries implements [idempotency.Store].
@@ -48,7 +49,7 @@ func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) (pag
 		// Entries under num 0 may be the record's from before it was there.
 		text = `SELECT e.seq, e.data, r.id FROM entries AS e LEFT JOIN records AS r ON r.num = e.num
 			WHERE e.num IN (0, (SELECT num FROM records WHERE id = ?)) AND e.seq > ? ORDER BY e.seq LIMIT ?`
-		args = []any{idBytes(q.ID), int64(q.After), pageSize}
+		args = []any{codec.IDBytes(q.ID), int64(q.After), pageSize}
 	}
 	err = s.read(ctx, "entries", func(c *conn) error {
 		return c.query(ctx, func(rows *sql.Rows) error {
@@ -63,7 +64,7 @@ func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) (pag
 			}
 			e.Seq = uint64(seq)
 			if e.ID == "" && id != nil {
-				e.ID = idOf(id)
+				e.ID = codec.IDOf(id)
 			}
 			page = append(page, e)
 			return nil

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // history is how far a database says that it has come.
@@ -59,7 +59,7 @@ func (c *conn) breakHistory(ctx context.Context, reason string, now time.Time) e
 		return err
 	}
 	entry := idempotency.Entry{At: now, Kind: entryEpochChanged, Note: reason}
-	text, err := marshalEntry(&entry, true)
+	text, err := codec.MarshalEntry(&entry, true)
 	if err != nil {
 		return err
 	}
@@ -181,14 +181,3 @@ func (s *Store) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Na
 // everything again that the lost one knows.
 var errOrphan = errors.New("there is no ledger, but the marker of one: put the database back, or, if it was removed on purpose, remove its " +
 	markerSuffix + " file, too")
-
-// marshalEntry encodes an entry without what has a column of its own.
-func marshalEntry(e *idempotency.Entry, withID bool) (string, error) {
-	bare := *e
-	bare.Seq = 0
-	if !withID {
-		bare.ID = ""
-	}
-	data, err := json.Marshal(&bare)
-	return string(data), err
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // pageSize is how many rows an iterator reads at once.
@@ -17,10 +18,10 @@ const pageSize = 128
 // Get implements [idempotency.Store].
 func (s *Store) Get(ctx context.Context, id idempotency.ID) (r *idempotency.Record, err error) {
 	err = s.read(ctx, "get", func(c *conn) error {
-		var raw stored
-		found, err := c.queryRow(ctx, raw.dest(), "SELECT "+storedColumns+" FROM records WHERE id = ?", idBytes(id))
+		var raw codec.Stored
+		found, err := c.queryRow(ctx, raw.Dest(), "SELECT "+codec.Columns+" FROM records WHERE id = ?", codec.IDBytes(id))
 		if err == nil && found {
-			r, err = raw.record()
+			r, err = raw.Record()
 		}
 		return err
 	})
@@ -82,11 +83,11 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 		slices.SortFunc(ids, bytes.Compare)
 		ids = slices.CompactFunc(ids, bytes.Equal)
 	default:
-		after := idBytes(q.After)
+		after := codec.IDBytes(q.After)
 		return func(left int) (page []*idempotency.Record, more bool, err error) {
 			page, err = s.pageAfter(ctx, q, after, left)
 			if len(page) > 0 {
-				after = idBytes(page[len(page)-1].ID)
+				after = codec.IDBytes(page[len(page)-1].ID)
 			}
 			return page, len(page) > 0, err
 		}, nil
@@ -108,7 +109,7 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte
 		n = min(n, left)
 	}
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.query(ctx, collect(&page), "SELECT "+storedColumns+` FROM records WHERE id > ?1
+		return c.query(ctx, collect(&page), "SELECT "+codec.Columns+` FROM records WHERE id > ?1
 			AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
 			AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY id LIMIT ?4`, after, q.Vendor, stateList(q.States), n)
 	})
@@ -118,11 +119,11 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte
 // collect returns a scan that appends records.
 func collect(to *[]*idempotency.Record) func(*sql.Rows) error {
 	return func(rows *sql.Rows) error {
-		var raw stored
-		if err := rows.Scan(raw.dest()...); err != nil {
+		var raw codec.Stored
+		if err := rows.Scan(raw.Dest()...); err != nil {
 			return err
 		}
-		r, err := raw.record()
+		r, err := raw.Record()
 		*to = append(*to, r)
 		return err
 	}
@@ -147,7 +148,7 @@ func frequent(state idempotency.State) bool {
 
 // ids returns the distinct ids behind q.After, in order.
 func (s *Store) ids(ctx context.Context, q idempotency.Query, text string, args ...any) (ids [][]byte, err error) {
-	after := idBytes(q.After)
+	after := codec.IDBytes(q.After)
 	err = s.read(ctx, "find", func(c *conn) error {
 		return c.query(ctx, func(rows *sql.Rows) error {
 			var id []byte
@@ -169,8 +170,8 @@ func (s *Store) records(ctx context.Context, ids [][]byte) (page []*idempotency.
 		keys[i] = id
 	}
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.queryIn(ctx, collect(&page), "SELECT "+storedColumns+" FROM records WHERE id IN ({?})", keys)
+		return c.queryIn(ctx, collect(&page), "SELECT "+codec.Columns+" FROM records WHERE id IN ({?})", keys)
 	})
-	slices.SortFunc(page, func(a, b *idempotency.Record) int { return bytes.Compare(idBytes(a.ID), idBytes(b.ID)) })
+	slices.SortFunc(page, func(a, b *idempotency.Record) int { return bytes.Compare(codec.IDBytes(a.ID), codec.IDBytes(b.ID)) })
 	return page, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // Inbox implements [idempotency.Engine].
@@ -31,7 +32,7 @@ func scanMessage(rows *sql.Rows) (*idempotency.Message, error) {
 		return nil, err
 	}
 	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
-	m.ReceivedAt, m.Due, m.Lease.Until = fromNanos(received), fromNanos(due), fromNanos(until)
+	m.ReceivedAt, m.Due, m.Lease.Until = codec.FromNanos(received), codec.FromNanos(due), codec.FromNanos(until)
 	if header != nil {
 		if err := json.Unmarshal(header, &m.Header); err != nil {
 			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
@@ -55,13 +56,13 @@ func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err
 		}
 		header = string(text)
 	}
-	due := nanos(in.Due)
+	due := codec.Nanos(in.Due)
 	err = i.s.direct(ctx, "put message", func(ctx context.Context, b *batch) error {
 		n, err := b.c.exec(ctx, `INSERT INTO messages (vendor, account, mode, dedupe, received, state, fence, due, visible,
 			lease_owner, lease_until, tries, last_error, header, body)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			in.Vendor, in.Account, string(in.Mode), in.Dedupe, nanos(in.ReceivedAt), string(in.State), int64(in.Fence), due, due,
-			int64(never), in.Tries, in.LastError, header, nullable(in.Body))
+			in.Vendor, in.Account, string(in.Mode), in.Dedupe, codec.Nanos(in.ReceivedAt), string(in.State), int64(in.Fence), due, due,
+			int64(codec.Never), in.Tries, in.LastError, header, codec.Nullable(in.Body))
 		if err != nil {
 			return err
 		}
@@ -95,14 +96,14 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 			m, err := scanMessage(rows)
 			claimed = append(claimed, m)
 			return err
-		}, "SELECT "+messageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", nanos(req.Now), req.Limit); err != nil {
+		}, "SELECT "+messageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
-		until := nanos(req.Now.Add(req.Lease))
+		until := codec.Nanos(req.Now.Add(req.Lease))
 		for _, m := range claimed {
 			b.dirty = true
 			m.Fence++
-			m.Lease = idempotency.Lease{Owner: req.Owner, Until: fromNanos(until)}
+			m.Lease = idempotency.Lease{Owner: req.Owner, Until: codec.FromNanos(until)}
 			if _, err := b.c.exec(ctx, "UPDATE messages SET fence = ?1, lease_owner = ?2, lease_until = ?3, visible = max(due, ?3) WHERE id = ?4",
 				int64(m.Fence), req.Owner, until, int64(m.ID)); err != nil {
 				return err
@@ -157,7 +158,7 @@ func (i inbox) Purge(ctx context.Context, before time.Time, limit int) (int, err
 	return i.s.bites(ctx, "purge", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		n, err := b.c.exec(ctx, `UPDATE messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM messages
 			WHERE received < ? AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT ?)`,
-			nanos(before), most)
+			codec.Nanos(before), most)
 		return int(n), err
 	})
 }

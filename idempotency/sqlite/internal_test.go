@@ -13,6 +13,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 func openTest(t *testing.T) *Store {
@@ -175,12 +176,12 @@ func TestNanosSort(t *testing.T) {
 		time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	for i := 1; i < len(ordered); i++ {
-		if nanos(ordered[i-1]) >= nanos(ordered[i]) {
+		if codec.Nanos(ordered[i-1]) >= codec.Nanos(ordered[i]) {
 			t.Errorf("%v does not come before %v", ordered[i-1], ordered[i])
 		}
 	}
 	for _, at := range []time.Time{{}, time.Unix(0, 1), time.Date(2027, 3, 1, 9, 0, 0, 123456789, time.UTC)} {
-		if got := fromNanos(nanos(at)); !got.Equal(at) {
+		if got := codec.FromNanos(codec.Nanos(at)); !got.Equal(at) {
 			t.Errorf("%v came back as %v", at, got)
 		}
 	}

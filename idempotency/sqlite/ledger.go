@@ -8,6 +8,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // Identity implements [idempotency.Ledger].
@@ -20,7 +21,7 @@ func (s *Store) Identity(ctx context.Context) (id idempotency.Identity, err erro
 		return err
 	})
 	id.Namespace, id.Mode = idempotency.Namespace(ns), postproof.Mode(mode)
-	id.Newest, id.CreatedAt = fromNanos(newest), fromNanos(created)
+	id.Newest, id.CreatedAt = codec.FromNanos(newest), codec.FromNanos(created)
 	return id, err
 }
 
@@ -128,24 +129,24 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 		var found []*idempotency.Record
 		var nums []int64
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			var raw stored
-			if err := rows.Scan(raw.dest()...); err != nil {
+			var raw codec.Stored
+			if err := rows.Scan(raw.Dest()...); err != nil {
 				return err
 			}
-			r, err := raw.record()
-			found, nums = append(found, r), append(nums, raw.num)
+			r, err := raw.Record()
+			found, nums = append(found, r), append(nums, raw.Num)
 			return err
-		}, "SELECT "+storedColumns+` FROM records WHERE prune_at < ? AND version <= ? AND state IN ('cancelled', 'done', 'refused')
-			ORDER BY prune_at LIMIT ?`, nanos(before), idempotency.RecordVersion, most)
+		}, "SELECT "+codec.Columns+` FROM records WHERE prune_at < ? AND version <= ? AND state IN ('cancelled', 'done', 'refused')
+			ORDER BY prune_at LIMIT ?`, codec.Nanos(before), idempotency.RecordVersion, most)
 		if err != nil {
 			return 0, err
 		}
 		for i, r := range found {
-			buried, err := encode(r.Bury())
+			buried, err := codec.Encode(r.Bury())
 			if err != nil {
 				return 0, err
 			}
-			if err := b.c.execMany(ctx, storeRecord, recordWidth, buried.appendTo(nil, nums[i])); err != nil {
+			if err := b.c.execMany(ctx, storeRecord, recordWidth, columns(nil, buried, nums[i])); err != nil {
 				return 0, err
 			}
 			if _, err := b.c.exec(ctx, "DELETE FROM entries WHERE num = ?", nums[i]); err != nil {

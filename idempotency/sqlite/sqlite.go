@@ -16,6 +16,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // driverName is what the default engine calls itself.
@@ -261,7 +262,7 @@ func (s *Store) prepare(ctx context.Context, c *conn) error {
 	if have == 0 {
 		epoch := newEpoch()
 		if _, err := c.exec(ctx, `INSERT INTO ledger VALUES (1, ?, ?, ?, ?, ?, 0, 0, 0, ?, 0, 0)`,
-			string(idempotency.NewNamespace()), string(s.mode), now, epoch, epoch, int64(never)); err != nil {
+			string(idempotency.NewNamespace()), string(s.mode), now, epoch, epoch, int64(codec.Never)); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+
+	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
 // flush stores what the changes made of the records and all beside them.
@@ -42,7 +44,7 @@ func (b *batch) flush(ctx context.Context) error {
 		}
 		s.dirty = false
 		if _, err := b.c.exec(ctx, "INSERT INTO settings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version",
-			name, nullable(s.value), int64(s.version)); err != nil {
+			name, codec.Nullable(s.value), int64(s.version)); err != nil {
 			return err
 		}
 	}
@@ -50,13 +52,13 @@ func (b *batch) flush(ctx context.Context) error {
 		if m.mark == nil {
 			continue
 		}
-		due, failed := nanos(m.mark.Due), 0
+		due, failed := codec.Nanos(m.mark.Due), 0
 		if m.mark.Error != "" {
 			failed = 1
 		}
 		if _, err := b.c.exec(ctx, `UPDATE messages SET state = ?1, due = ?2, visible = ?2, fence = fence + 1, lease_owner = '', lease_until = ?3,
 			tries = tries + ?4, last_error = CASE WHEN ?4 THEN ?5 ELSE last_error END WHERE id = ?6`,
-			string(m.mark.State), due, int64(never), failed, m.mark.Error, int64(id)); err != nil {
+			string(m.mark.State), due, int64(codec.Never), failed, m.mark.Error, int64(id)); err != nil {
 			return err
 		}
 		m.mark = nil
@@ -77,7 +79,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	for _, p := range b.changed {
 		r := p.row
 		p.row = nil
-		args = r.appendTo(args, p.num)
+		args = columns(args, r, p.num)
 	}
 	clear(b.changed)
 	b.changed = b.changed[:0]
@@ -89,9 +91,10 @@ func (b *batch) storeRecords(ctx context.Context) error {
 
 const recordWidth = 15
 
-func (r *row) appendTo(args []any, num int64) []any {
-	return append(args, num, r.id, int64(r.fence), int64(r.version), r.state, r.campaign, int64(r.priority), r.due, r.visible,
-		r.leaseOwner, r.leaseUntil, r.pruneAt, r.links, r.data, r.job)
+// columns appends what storeRecord takes.
+func columns(args []any, r *codec.Row, num int64) []any {
+	return append(args, num, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority), r.Due, r.Visible,
+		r.LeaseOwner, r.LeaseUntil, r.PruneAt, r.Links, r.Data, codec.Nullable(r.Job))
 }
 
 func (b *batch) storeDepth(ctx context.Context) error {

@@ -1,0 +1,192 @@
+// Package codec turns records into columns and back, the same ones in every
+// store that keeps them in a database.
+package codec
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Never is the column of a zero time: before everything.
+const Never = math.MinInt64
+
+// Nanos returns the time as a column that sorts: nanoseconds since 1970. Times
+// beyond the years 1678 to 2262 are moved to the edge; the record itself keeps
+// the true one.
+func Nanos(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return Never
+	case t.Year() < 1678:
+		return Never + 1
+	case t.Year() > 2261:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// FromNanos returns the time of a column, in UTC.
+func FromNanos(n int64) time.Time {
+	if n == Never {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}
+
+// Nullable tells no bytes from none at all, which drivers do not.
+func Nullable(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// IDBytes is half as long as the id, in every index. It is nil, which is equal
+// to nothing, for what is no id.
+func IDBytes(id idempotency.ID) []byte {
+	b, err := hex.DecodeString(string(id))
+	if err != nil || IDOf(b) != id {
+		return nil // is equal to nothing
+	}
+	return b
+}
+
+// IDOf returns the id of its bytes.
+func IDOf(b []byte) idempotency.ID { return idempotency.ID(hex.EncodeToString(b)) }
+
+// Row is a record as columns.
+type Row struct {
+	ID         []byte
+	Fence      uint64
+	Version    int
+	State      string
+	Campaign   string
+	Priority   int
+	Due        int64
+	Visible    any // nil when it can never be claimed
+	LeaseOwner string
+	LeaseUntil int64
+	PruneAt    any // nil when it cannot be pruned
+	Links      string
+	Data       string
+	Job        []byte // nil when there is none
+}
+
+// Encode turns a record into columns. Fence and lease are only in columns, so
+// that a claim need not rewrite the record; the job is beside the record, so
+// that it keeps its bytes.
+func Encode(r *idempotency.Record) (*Row, error) {
+	bare := *r
+	bare.Job, bare.Lease = nil, idempotency.Lease{}
+	data, err := json.Marshal(&bare)
+	if err != nil {
+		return nil, fmt.Errorf("record %s: %w", r.ID, err)
+	}
+	out := &Row{
+		ID: IDBytes(r.ID), Fence: r.Fence, Version: r.Version, State: string(r.State),
+		Campaign: r.Campaign, Priority: r.Priority, Due: Nanos(r.Due),
+		LeaseOwner: r.Lease.Owner, LeaseUntil: Nanos(r.Lease.Until),
+		Links: linksOf(r), Data: string(data), Job: r.Job,
+	}
+	if at, ever := r.VisibleAt(); ever {
+		out.Visible = Nanos(at)
+		work, _ := r.WorkAt()
+		out.Due = Nanos(work)
+	}
+	if r.Prunable(r.UpdatedAt.Add(1)) {
+		out.PruneAt = Nanos(r.UpdatedAt)
+	}
+	return out, nil
+}
+
+// Stored is a record as it is read.
+type Stored struct {
+	Num        int64
+	ID         []byte
+	Fence      int64
+	LeaseOwner string
+	LeaseUntil int64
+	Data       []byte
+	Job        []byte
+}
+
+// Columns are the columns of [Stored], in the order of [Stored.Dest].
+const Columns = "num, id, fence, lease_owner, lease_until, data, job"
+
+// Dest returns where to scan the columns to.
+func (s *Stored) Dest() []any {
+	return []any{&s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job}
+}
+
+// Record decodes what was read. A record of a newer version gives what this
+// version understands of it.
+func (s *Stored) Record() (*idempotency.Record, error) {
+	r := new(idempotency.Record)
+	if err := json.Unmarshal(s.Data, r); err != nil {
+		return nil, fmt.Errorf("%w: record %x: %w", idempotency.ErrCorrupt, s.ID, err)
+	}
+	if id := IDOf(s.ID); r.ID != id {
+		return nil, fmt.Errorf("%w: record %s is stored as %s", idempotency.ErrCorrupt, r.ID, id)
+	}
+	r.Fence = uint64(s.Fence)
+	r.Lease = idempotency.Lease{Owner: s.LeaseOwner, Until: FromNanos(s.LeaseUntil)}
+	r.Job = s.Job
+	return r, nil
+}
+
+// The column links is one that says which references and pieces of paper a record
+// has: nothing else needs to be looked up while it stays the same, and an
+// unindexed search for a vendor need not read the record.
+const (
+	linkStart = "\x1e"
+	linkPart  = "\x1f"
+)
+
+// Link is a reference or a piece of paper at a vendor.
+type Link struct{ Vendor, Ref, VendorID string }
+
+// String returns the part of the column that stands for the link.
+func (l Link) String() string {
+	return linkStart + l.Vendor + linkPart + l.Ref + linkPart + l.VendorID + linkPart
+}
+
+// Links returns the links of a record.
+func Links(r *idempotency.Record) []Link {
+	links := make([]Link, 0, len(r.Submissions)+1)
+	known := r.Receipt.VendorID == ""
+	for i := range r.Submissions {
+		s := &r.Submissions[i]
+		links = append(links, Link{s.Vendor, string(s.Ref), s.VendorID})
+		known = known || (s.Vendor == r.Receipt.Vendor && s.VendorID == r.Receipt.VendorID)
+	}
+	if !known {
+		links = append(links, Link{r.Receipt.Vendor, "", r.Receipt.VendorID})
+	}
+	return links
+}
+
+func linksOf(r *idempotency.Record) string {
+	var b strings.Builder
+	for _, l := range Links(r) {
+		b.WriteString(l.String())
+	}
+	return b.String()
+}
+
+// MarshalEntry encodes an entry without what has a column of its own: the Seq,
+// and the record's id unless it is asked for.
+func MarshalEntry(e *idempotency.Entry, withID bool) (string, error) {
+	bare := *e
+	bare.Seq = 0
+	if !withID {
+		bare.ID = ""
+	}
+	data, err := json.Marshal(&bare)
+	return string(data), err
+}

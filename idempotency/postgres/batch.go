@@ -1,0 +1,364 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"strings"
+
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/judge"
+)
+
+// batch is one transaction of the writer. It works in three steps: load what
+// the changes look at, with one query; decide about each change in turn,
+// against what was loaded and what the changes before it made of that; store
+// the outcome, with one statement. A change that may not be made is seen in the
+// second step, and costs its neighbors nothing.
+type batch struct {
+	s     *Store
+	c     *session
+	dirty bool // there is something to commit
+	token int64
+	epoch string
+	// newest is the newest time that the transaction saw.
+	newest int64
+
+	places   map[idempotency.ID]*place
+	changed  []*place
+	refs     map[string]int64 // owner's num
+	counters map[string]*counter
+	settings map[string]*setting
+	messages map[uint64]*message
+	depth    map[group]int64
+	free     block
+
+	newRefs, newPieces []link
+	newEntries         []entry
+}
+
+// place is a record's place in the database, and what it will be.
+type place struct {
+	num   int64 // 0 when there is no such record
+	fence uint64
+	newer bool
+	group group
+	links string
+	row   *codec.Row // not stored yet; nil when nothing changed
+}
+
+type group struct{ campaign, state string }
+
+type counter struct {
+	value int64
+	dirty bool
+}
+
+type setting struct {
+	value   []byte
+	version uint64
+	dirty   bool
+}
+
+type message struct {
+	fence uint64
+	mark  *idempotency.Mark
+}
+
+type link struct {
+	codec.Link
+	num int64
+}
+
+type entry struct {
+	num  int64
+	id   []byte // if num is 0
+	text string
+}
+
+// block is a row of record numbers that are ours.
+type block struct{ next, end int64 }
+
+func newBatch(s *Store) *batch {
+	return &batch{
+		s: s, c: s.writer.session, places: make(map[idempotency.ID]*place), refs: make(map[string]int64),
+		counters: make(map[string]*counter), settings: make(map[string]*setting),
+		messages: make(map[uint64]*message), depth: make(map[group]int64),
+	}
+}
+
+// begin forgets everything of the transaction before.
+func (b *batch) begin() {
+	b.dirty, b.token, b.newest, b.epoch = false, newToken(), codec.Never, ""
+	b.forget()
+}
+
+// forget drops what was loaded and what was not stored.
+func (b *batch) forget() {
+	clear(b.places)
+	clear(b.refs)
+	clear(b.counters)
+	clear(b.settings)
+	clear(b.messages)
+	clear(b.depth)
+	clear(b.changed)
+	b.changed = b.changed[:0]
+	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+}
+
+// saw keeps the newest time of the ledger.
+func (b *batch) saw(nanos int64) { b.newest = max(b.newest, nanos) }
+
+// work does all of the transaction but its COMMIT.
+func (b *batch) work(ctx context.Context, ops []operation) error {
+	var wanted wanted
+	for _, op := range ops {
+		if c, ok := op.(*commitOp); ok {
+			wanted.add(c)
+		}
+	}
+	if err := b.load(ctx, &wanted); err != nil {
+		return err
+	}
+	// Changes come first, so that what was loaded for them stays true.
+	for _, changes := range []bool{true, false} {
+		for _, op := range ops {
+			if _, ok := op.(*commitOp); ok == changes {
+				if err := op.apply(ctx, b); err != nil {
+					return err
+				}
+			}
+		}
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if !b.dirty {
+		return nil
+	}
+	_, err := b.c.exec(ctx, b.s.text.commit, b.token, b.newest)
+	return err
+}
+
+// wanted is what changes look at.
+type wanted struct {
+	ids, refs, counters, settings, messages array
+	creates                                 int64
+}
+
+func (w *wanted) add(o *commitOp) {
+	for i := range o.changes {
+		c := &o.changes[i]
+		if o.refusal(i) != nil {
+			continue
+		}
+		if c.Record != nil {
+			w.ids.bytes(codec.IDBytes(c.Record.ID))
+			for j := range c.Record.Submissions {
+				if ref := c.Record.Submissions[j].Ref; ref != "" {
+					w.refs.text(string(ref))
+				}
+			}
+			if c.Expect == 0 {
+				w.creates++
+			}
+		}
+		for j := range c.Entries {
+			if id := c.Entries[j].ID; id != "" && (c.Record == nil || id != c.Record.ID) {
+				w.ids.bytes(codec.IDBytes(id))
+			}
+		}
+		for j := range c.Counters {
+			w.counters.text(c.Counters[j].Name)
+		}
+		for j := range c.Settings {
+			w.settings.text(c.Settings[j].Name)
+		}
+		for j := range c.Marks {
+			w.messages.int(int64(c.Marks[j].ID))
+		}
+	}
+}
+
+// The kinds of rows that loading returns.
+const (
+	loadedHead = iota
+	loadedPlace
+	loadedRef
+	loadedCounter
+	loadedSetting
+	loadedMessage
+)
+
+const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identityText + ` AND ` + ownText + ` THEN 1 ELSE 0 END AS num,
+	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, '' AS links FROM @ledger
+UNION ALL SELECT 1, encode(r.id, 'hex'), r.num, r.fence, r.version, r.state, r.campaign, r.links
+	FROM unnest($1::text::bytea[]) AS i(id) JOIN @records AS r ON r.id = i.id
+UNION ALL SELECT 2, r.ref, r.num, 0, 0, '', '', '' FROM unnest($2::text::text[]) AS i(ref) JOIN @refs AS r ON r.ref = i.ref COLLATE "C"
+UNION ALL SELECT 3, c.name, c.value, 0, 0, '', '', '' FROM unnest($3::text::text[]) AS i(name) JOIN @counters AS c ON c.name = i.name COLLATE "C"
+UNION ALL SELECT 4, s.name, 0, s.version, 0, '', '', '' FROM unnest($4::text::text[]) AS i(name) JOIN @settings AS s ON s.name = i.name COLLATE "C"
+UNION ALL SELECT 5, '', m.id, m.fence, 0, '', '', '' FROM unnest($5::text::bigint[]) AS i(id) JOIN @messages AS m ON m.id = i.id`
+
+func (b *batch) load(ctx context.Context, w *wanted) error {
+	same := false
+	err := b.c.query(ctx, func(rows *sql.Rows) error {
+		var kind int
+		var key, state, campaign, links string
+		var num, fence, version int64
+		if err := rows.Scan(&kind, &key, &num, &fence, &version, &state, &campaign, &links); err != nil {
+			return err
+		}
+		switch kind {
+		case loadedHead:
+			b.epoch, same = key, num == 1
+		case loadedPlace:
+			b.places[idempotency.ID(key)] = &place{
+				num: num, fence: uint64(fence), group: group{campaign, state}, links: links,
+				newer: version > idempotency.RecordVersion || !idempotency.State(state).Known(),
+			}
+		case loadedRef:
+			b.refs[key] = num
+		case loadedCounter:
+			b.counters[key] = &counter{value: num}
+		case loadedSetting:
+			b.settings[key] = &setting{version: uint64(fence)}
+		case loadedMessage:
+			b.messages[uint64(num)] = &message{fence: uint64(fence)}
+		}
+		return nil
+	}, b.s.text.load, w.ids.String(), w.refs.String(), w.counters.String(), w.settings.String(), w.messages.String())
+	if err != nil {
+		return err
+	}
+	if !same {
+		changed, err := b.s.checkHistory(ctx, b.c)
+		if err != nil {
+			return err
+		}
+		if changed != "" {
+			b.epoch, b.dirty = changed, true
+		}
+	}
+	return b.reserve(ctx, w.creates)
+}
+
+// blockSize is how many record numbers are taken at once: more than one
+// transaction can need.
+const blockSize = 4096
+
+// reserve makes sure that there are numbers for so many new records.
+func (b *batch) reserve(ctx context.Context, n int64) error {
+	if b.free.end-b.free.next >= n {
+		return nil
+	}
+	var first int64 // of so many blocks that no other has
+	if _, err := b.c.queryRow(ctx, []any{&first}, b.s.text.block); err != nil {
+		return err
+	}
+	b.free = block{first * blockSize, (first + 1) * blockSize}
+	return nil
+}
+
+func (b *batch) place(id idempotency.ID) *place {
+	p := b.places[id]
+	if p == nil {
+		p = new(place)
+		b.places[id] = p
+	}
+	return p
+}
+
+// Epoch implements [judge.View], as do the methods that follow. All that the
+// changes look at was loaded; what is not there does not exist.
+func (b *batch) Epoch() string { return b.epoch }
+
+// Place implements [judge.View].
+func (b *batch) Place(_ context.Context, id idempotency.ID) (judge.Place, error) {
+	p := b.place(id)
+	return judge.Place{Num: p.num, Fence: p.fence, Newer: p.newer, Links: p.links}, nil
+}
+
+// RefOwner implements [judge.View].
+func (b *batch) RefOwner(_ context.Context, ref string) (int64, error) { return b.refs[clean(ref)], nil }
+
+// Counter implements [judge.View].
+func (b *batch) Counter(_ context.Context, name string) (int64, error) {
+	return b.counter(name).value, nil
+}
+
+// Setting implements [judge.View].
+func (b *batch) Setting(_ context.Context, name string) (uint64, error) {
+	return b.setting(name).version, nil
+}
+
+// Message implements [judge.View].
+func (b *batch) Message(_ context.Context, id uint64) (uint64, error) {
+	if m := b.messages[id]; m != nil {
+		return m.fence, nil
+	}
+	return 0, nil
+}
+
+func (b *batch) counter(name string) *counter {
+	name = clean(name)
+	c := b.counters[name]
+	if c == nil {
+		c = new(counter)
+		b.counters[name] = c
+	}
+	return c
+}
+
+func (b *batch) setting(name string) *setting {
+	name = clean(name)
+	s := b.settings[name]
+	if s == nil {
+		s = new(setting)
+		b.settings[name] = s
+	}
+	return s
+}
+
+// put makes r the record's next form.
+func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
+	now := group{r.Campaign, r.State}
+	switch {
+	case p.num == 0:
+		p.num = b.free.next
+		b.free.next++
+		b.depth[now]++
+	case p.group != now:
+		b.depth[p.group]--
+		b.depth[now]++
+	}
+	if r.Links != p.links {
+		for _, l := range codec.Links(record) {
+			if strings.Contains(p.links, l.String()) {
+				continue
+			}
+			if l.Ref != "" && b.refs[clean(l.Ref)] == 0 {
+				b.refs[clean(l.Ref)] = p.num
+				b.newRefs = append(b.newRefs, link{l, p.num})
+			}
+			if l.VendorID != "" {
+				b.newPieces = append(b.newPieces, link{l, p.num})
+			}
+		}
+	}
+	if p.row == nil {
+		b.changed = append(b.changed, p)
+	}
+	p.fence, p.group, p.links, p.row = r.Fence, now, r.Links, r
+	b.saw(codec.Nanos(record.UpdatedAt))
+}
+
+// append adds an entry to the history.
+func (b *batch) append(e *idempotency.Entry, num int64, text string) {
+	one := entry{num: num, text: text}
+	if num == 0 && e.ID != "" {
+		one.id, _ = hex.DecodeString(string(e.ID))
+	}
+	b.newEntries = append(b.newEntries, one)
+	b.saw(codec.Nanos(e.At))
+}

@@ -1,0 +1,204 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+const (
+	// chunkSize is how much of an artwork is in one row, and on its way at a
+	// time.
+	chunkSize = 256 << 10
+	// inMemory is how much of an artwork waits in memory for its digest; a
+	// larger one does so in a temporary file.
+	inMemory = 4 << 20
+)
+
+// digestBytes checks the digest and returns its bytes.
+func digestBytes(digest string) ([]byte, bool) {
+	if len(digest) != 64 || strings.Trim(digest, "0123456789abcdef") != "" {
+		return nil, false
+	}
+	b, err := hex.DecodeString(digest)
+	return b, err == nil
+}
+
+// stash takes content until its digest is known.
+type stash struct {
+	memory bytes.Buffer
+	file   *os.File // nil while memory has all of it
+}
+
+// Write implements [io.Writer].
+func (s *stash) Write(p []byte) (int, error) {
+	if s.file == nil && s.memory.Len()+len(p) <= inMemory {
+		return s.memory.Write(p)
+	}
+	if s.file == nil {
+		f, err := os.CreateTemp("", "postproof-*")
+		if err != nil {
+			return 0, err
+		}
+		s.file = f
+	}
+	return s.file.Write(p)
+}
+
+// content returns a reader of all that was written.
+func (s *stash) content() (io.Reader, error) {
+	if s.file == nil {
+		return bytes.NewReader(s.memory.Bytes()), nil
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return io.MultiReader(bytes.NewReader(s.memory.Bytes()), s.file), nil
+}
+
+func (s *stash) remove() error {
+	if s.file == nil {
+		return nil
+	}
+	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+}
+
+// Put implements [idempotency.Blobs]. The content is stored in chunks, in one
+// transaction that begins when all of it has come.
+func (s *Store) Put(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
+	if err := s.usable(ctx); err != nil {
+		return postproof.Blob{}, err
+	}
+	var stash stash
+	defer func() { err = errors.Join(err, stash.remove()) }()
+	blob, err := idempotency.CopyBlob(&stash, content)
+	if err != nil {
+		return postproof.Blob{}, explain("put blob", err)
+	}
+	digest, _ := digestBytes(blob.Digest)
+	// A try whose COMMIT was not answered finds its own blob the next time.
+	err = s.patiently(ctx, func() error {
+		all, err := stash.content()
+		if err != nil {
+			return err
+		}
+		return s.putChunks(ctx, digest, blob.Size, all)
+	})
+	if err != nil {
+		return postproof.Blob{}, explain("put blob", cause(ctx, err))
+	}
+	return blob, nil
+}
+
+const (
+	hasBlobText  = `SELECT size FROM @blobs WHERE digest = $1`
+	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	addChunkText = `INSERT INTO @chunks (digest, place, data) VALUES ($1, $2, $3)`
+	chunkText    = `SELECT data FROM @chunks WHERE digest = $1 AND place = $2`
+)
+
+func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, content io.Reader) error {
+	have, err := read(ctx, s, "put blob", scanSize, s.text.hasBlob, digest)
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	result, err := tx.ExecContext(ctx, s.text.addBlob, digest, size)
+	if err != nil {
+		return err
+	}
+	// Whoever puts the same content at the same time comes first here, and is
+	// waited for.
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	chunk := make([]byte, chunkSize)
+	for place := 0; ; place++ {
+		n, err := io.ReadFull(content, chunk)
+		if n > 0 {
+			if _, err := tx.ExecContext(ctx, s.text.addChunk, digest, place, chunk[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return tx.Commit()
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func scanSize(rows *sql.Rows) (size int64, err error) { return size, rows.Scan(&size) }
+
+// Open implements [idempotency.Blobs]. The content is read chunk by chunk; the
+// context is that of all reads.
+func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+	digest, ok := digestBytes(b.Digest)
+	if !ok {
+		return nil, idempotency.ErrNotFound
+	}
+	have, err := read(ctx, s, "open blob", scanSize, s.text.hasBlob, digest)
+	if err != nil {
+		return nil, err
+	}
+	if len(have) == 0 {
+		return nil, idempotency.ErrNotFound
+	}
+	next := func(place int) ([]byte, error) {
+		chunks, err := read(ctx, s, "read blob", func(rows *sql.Rows) (p []byte, err error) {
+			return p, rows.Scan(&p)
+		}, s.text.chunk, digest, place)
+		if err != nil {
+			return nil, err
+		}
+		if len(chunks) == 0 {
+			return nil, io.EOF
+		}
+		return chunks[0], nil
+	}
+	return idempotency.VerifyBlob(&chunkReader{next: next}, b), nil
+}
+
+// chunkReader reads a blob.
+type chunkReader struct {
+	next  func(place int) ([]byte, error)
+	place int
+	rest  []byte
+	done  error
+}
+
+// Read implements [io.Reader].
+func (r *chunkReader) Read(p []byte) (int, error) {
+	for len(r.rest) == 0 {
+		if r.done != nil {
+			return 0, r.done
+		}
+		if r.rest, r.done = r.next(r.place); r.done != nil && !errors.Is(r.done, io.EOF) {
+			return 0, fmt.Errorf("chunk %d: %w", r.place, r.done)
+		}
+		r.place++
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// Close implements [io.Closer].
+func (r *chunkReader) Close() error {
+	r.rest, r.done = nil, os.ErrClosed
+	return nil
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+)
+
+// known is the states of [idempotency.States]. A record in another, or of a
+// newer version, is never claimed.
+const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
+
+// claimText claims in one statement. It steps through the priorities and
+// campaigns that have work, from index entry to index entry, so that a paused
+// campaign of a million pieces is left out at no cost, and looks at the first
+// few records of each; each campaign with open work costs some microseconds.
+// Of these it locks what no other claim has locked, up to the limit. Nothing is
+// locked that is not claimed, and nobody waits: $6 more records than are wanted
+// are looked at, for other claims at the same moment.
+const claimText = `WITH RECURSIVE groups AS (
+	(SELECT rank, campaign FROM @records WHERE due IS NOT NULL ORDER BY rank, campaign LIMIT 1)
+	UNION ALL
+	SELECT n.rank, n.campaign FROM groups AS g CROSS JOIN LATERAL (
+		SELECT rank, campaign FROM @records WHERE due IS NOT NULL AND (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
+	) AS n
+), candidates AS MATERIALIZED (
+	SELECT c.num, g.rank, c.due, c.id FROM groups AS g CROSS JOIN LATERAL (
+		SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
+			AND version <= $2 AND state IN ` + known + ` ORDER BY due, id LIMIT $3::bigint + $6::bigint
+	) AS c WHERE g.campaign <> ALL ($4::text::text[]) ORDER BY g.rank, c.due, c.id LIMIT $3::bigint + $6::bigint
+), picked AS MATERIALIZED (
+	SELECT r.num FROM candidates AS c JOIN @records AS r ON r.num = c.num
+	WHERE r.due IS NOT NULL AND r.due <= $1::bigint AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
+	ORDER BY c.rank, c.due, c.id LIMIT $3::bigint FOR UPDATE OF r SKIP LOCKED
+), claimed AS (
+	UPDATE @records AS r SET fence = r.fence + 1, lease_owner = $7, lease_until = $5::bigint, visible = greatest(r.due, $5::bigint)
+	FROM picked AS p WHERE r.num = p.num RETURNING r.*
+), noted AS (
+	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
+)
+SELECT ` + codec.Columns + `, rank FROM claimed ORDER BY rank, due, id`
+
+// reserve of candidates: so many other claims of the same size may take place
+// at the same moment.
+const otherClaims = 8
+
+// Claim implements [idempotency.Store].
+func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	if req.Limit <= 0 {
+		return nil, nil
+	}
+	var found []*codec.Stored
+	err := s.claiming(ctx, func(c *session) error {
+		found = found[:0]
+		return c.query(ctx, func(rows *sql.Rows) error {
+			var one codec.Stored
+			var rank int64
+			err := rows.Scan(append(one.Dest(), &rank)...)
+			found = append(found, &one)
+			return err
+		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
+			codec.Nanos(req.Now.Add(req.Lease)), otherClaims*req.Limit, clean(req.Owner))
+	})
+	if err != nil {
+		return nil, explain("claim", cause(ctx, err))
+	}
+	var errs []error
+	claimed := make([]*idempotency.Record, 0, len(found))
+	for _, one := range found {
+		r, err := one.Record()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		claimed = append(claimed, r)
+	}
+	if len(claimed) == 0 {
+		return nil, explain("claim", errors.Join(errs...))
+	}
+	// A damaged record does not keep the others from their worker; whoever
+	// reads it learns of it.
+	return claimed, nil
+}
+
+// claiming lends the connection of claims to fn. What fn does may be done
+// twice: a claim whose answer was lost holds its records until the lease ends.
+func (s *Store) claiming(ctx context.Context, fn func(*session) error) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	select {
+	case c := <-s.claims:
+		defer func() { s.claims <- c }()
+		return s.patiently(ctx, func() error {
+			if err := c.open(ctx); err != nil {
+				return err
+			}
+			err := fn(c)
+			if lost(err) || (err != nil && ctx.Err() != nil) {
+				c.drop()
+			}
+			return err
+		})
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.closed:
+		return idempotency.ErrClosed
+	}
+}

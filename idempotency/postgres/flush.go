@@ -1,0 +1,204 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+)
+
+// storeText stores records and what belongs to them, in one statement. The
+// numbers of entries are taken under the ledger's lock, so that they come in
+// commit order and without a gap that would be filled later. Entries of
+// transactions that enqueued by themselves go first: they are older.
+const storeText = `WITH r AS (
+	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
+	SELECT * FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
+		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
+		$13::text::text[], $14::text::text[], $15::text::text[], $16::text::bytea[])
+	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state,
+		campaign = excluded.campaign, rank = excluded.rank, due = excluded.due, visible = excluded.visible,
+		lease_owner = excluded.lease_owner, lease_until = excluded.lease_until, prune_at = excluded.prune_at,
+		rare = excluded.rare, links = excluded.links, data = excluded.data, job = excluded.job
+), f AS (
+	INSERT INTO @refs (ref, num) SELECT * FROM unnest($17::text::text[], $18::text::bigint[])
+), p AS (
+	INSERT INTO @pieces (vendor_id, vendor, num) SELECT * FROM unnest($19::text::text[], $20::text::text[], $21::text::bigint[]) ON CONFLICT DO NOTHING
+), w AS (
+	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL RETURNING seq
+), e AS (
+	INSERT INTO @entries (seq, num, id, data)
+	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::text[]) AS i
+)
+INSERT INTO @depth (campaign, state, n) SELECT * FROM unnest($25::text::text[], $26::text::text[], $27::text::bigint[])`
+
+// flush stores what the changes made of the records and all beside them.
+func (b *batch) flush(ctx context.Context) error {
+	if err := b.storeRecords(ctx); err != nil {
+		return err
+	}
+	if err := b.storeCounters(ctx); err != nil {
+		return err
+	}
+	if err := b.storeSettings(ctx); err != nil {
+		return err
+	}
+	return b.storeMarks(ctx)
+}
+
+// recordArrays are the columns of many records.
+type recordArrays struct {
+	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, links, data, job array
+}
+
+func (a *recordArrays) add(num int64, r *codec.Row) {
+	a.num.int(num)
+	a.id.bytes(r.ID)
+	a.fence.int(int64(r.Fence))
+	a.version.int(int64(r.Version))
+	a.state.text(r.State)
+	a.campaign.text(r.Campaign)
+	a.rank.int(rankOf(r.Priority))
+	if visible, ever := r.Visible.(int64); ever {
+		a.due.int(r.Due)
+		a.visible.int(visible)
+	} else {
+		a.due.null()
+		a.visible.int(codec.Never)
+	}
+	a.owner.text(r.LeaseOwner)
+	a.until.int(r.LeaseUntil)
+	a.prune.maybe(r.PruneAt)
+	if frequent(idempotency.State(r.State)) {
+		a.rare.null()
+	} else {
+		a.rare.text(r.State)
+	}
+	a.links.text(r.Links)
+	a.data.text(r.Data)
+	a.job.bytes(r.Job)
+}
+
+func (a *recordArrays) args(args []any) []any {
+	return append(
+		args, a.num.String(), a.id.String(), a.fence.String(), a.version.String(), a.state.String(), a.campaign.String(), a.rank.String(), a.due.String(),
+		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.links.String(), a.data.String(), a.job.String(),
+	)
+}
+
+// rankOf sorts the highest priority first, and every priority has one.
+func rankOf(priority int) int64 { return ^int64(priority) }
+
+// frequent states have no index: a query for one of them reads through all
+// records.
+func frequent(state idempotency.State) bool {
+	switch state {
+	case idempotency.Planned, idempotency.Sending, idempotency.Accepted, idempotency.Done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b *batch) storeRecords(ctx context.Context) error {
+	if len(b.changed)+len(b.newEntries) == 0 {
+		return nil
+	}
+	var records recordArrays
+	for _, p := range b.changed {
+		records.add(p.num, p.row)
+		p.row = nil
+	}
+	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, text, campaign, state, n array
+	for _, l := range b.newRefs {
+		ref.text(l.Ref)
+		refNum.int(l.num)
+	}
+	for _, l := range b.newPieces {
+		vendorID.text(l.VendorID)
+		vendor.text(l.Vendor)
+		pieceNum.int(l.num)
+	}
+	for _, e := range b.newEntries {
+		entryNum.int(e.num)
+		entryID.bytes(e.id)
+		text.text(e.text)
+	}
+	for g, count := range b.depth {
+		if count != 0 {
+			campaign.text(g.campaign)
+			state.text(g.state)
+			n.int(count)
+		}
+	}
+	clear(b.changed)
+	clear(b.depth)
+	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+	_, err := b.c.exec(ctx, b.s.text.store, append(
+		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
+		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
+	)...)
+	return err
+}
+
+const countersText = `INSERT INTO @counters SELECT * FROM unnest($1::text::text[], $2::text::bigint[])
+	ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
+func (b *batch) storeCounters(ctx context.Context) error {
+	var names, values array
+	for name, c := range b.counters {
+		if c.dirty {
+			c.dirty = false
+			names.text(name)
+			values.int(c.value)
+		}
+	}
+	if names.b.Len() == 0 {
+		return nil
+	}
+	_, err := b.c.exec(ctx, b.s.text.counters, names.String(), values.String())
+	return err
+}
+
+const settingsWriteText = `INSERT INTO @settings SELECT * FROM unnest($1::text::text[], $2::text::bytea[], $3::text::bigint[])
+	ON CONFLICT (name) DO UPDATE SET value = excluded.value, version = excluded.version`
+
+func (b *batch) storeSettings(ctx context.Context) error {
+	var names, values, versions array
+	for name, s := range b.settings {
+		if s.dirty {
+			s.dirty = false
+			names.text(name)
+			values.bytes(s.value)
+			versions.int(int64(s.version))
+		}
+	}
+	if names.b.Len() == 0 {
+		return nil
+	}
+	_, err := b.c.exec(ctx, b.s.text.settings, names.String(), values.String(), versions.String())
+	return err
+}
+
+const marksText = `UPDATE @messages AS m SET state = i.state, due = i.due, visible = i.due, fence = m.fence + 1, lease_owner = '', lease_until = $5,
+	tries = m.tries + CASE WHEN i.error = '' THEN 0 ELSE 1 END, last_error = CASE WHEN i.error = '' THEN m.last_error ELSE i.error END
+	FROM unnest($1::text::bigint[], $2::text::text[], $3::text::bigint[], $4::text::text[]) AS i(id, state, due, error) WHERE m.id = i.id`
+
+func (b *batch) storeMarks(ctx context.Context) error {
+	var ids, states, dues, errs array
+	for id, m := range b.messages {
+		if m.mark == nil {
+			continue
+		}
+		ids.int(int64(id))
+		states.text(string(m.mark.State))
+		dues.int(codec.Nanos(m.mark.Due))
+		errs.text(m.mark.Error)
+		m.mark = nil
+	}
+	if ids.b.Len() == 0 {
+		return nil
+	}
+	_, err := b.c.exec(ctx, b.s.text.marks, ids.String(), states.String(), dues.String(), errs.String(), int64(codec.Never))
+	return err
+}

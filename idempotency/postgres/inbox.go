@@ -1,0 +1,169 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+)
+
+// Inbox implements [idempotency.Engine].
+func (s *Store) Inbox() idempotency.Inbox { return inbox{s} }
+
+// inbox has the methods whose names the store needs for records.
+type inbox struct{ s *Store }
+
+const messageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
+
+func scanMessage(rows *sql.Rows) (*idempotency.Message, error) {
+	var m idempotency.Message
+	var mode, state string
+	var received, due, until int64
+	var header []byte
+	if err := rows.Scan(&m.ID, &m.Vendor, &m.Account, &mode, &m.Dedupe, &received, &state, &m.Fence, &due,
+		&m.Lease.Owner, &until, &m.Tries, &m.LastError, &header, &m.Body); err != nil {
+		return nil, err
+	}
+	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
+	m.ReceivedAt, m.Due, m.Lease.Until = codec.FromNanos(received), codec.FromNanos(due), codec.FromNanos(until)
+	if header != nil {
+		if err := json.Unmarshal(header, &m.Header); err != nil {
+			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
+		}
+	}
+	return &m, nil
+}
+
+// putOp stores one message; those of a batch go together.
+type putOp struct {
+	outcome
+	message idempotency.Message
+	header  []byte
+	fresh   bool
+}
+
+func (o *putOp) weight() int { return 1 }
+
+// The id is taken under the ledger's lock: ids come in the order in which the
+// messages can be seen.
+const putText = `WITH i AS (
+	INSERT INTO @messages (id, vendor, account, mode, dedupe, received, state, fence, due, visible, lease_owner, lease_until, tries, last_error, header, body)
+	SELECT nextval('@receipts'), $1, $2, $3, $4, $5, $6, $7, $8, $8, '', $9, $10, $11, $12, $13
+	WHERE NOT EXISTS (SELECT FROM @messages WHERE vendor = $1 AND account = $2 AND dedupe = $4)
+	RETURNING id
+)
+SELECT id, true FROM i UNION ALL SELECT id, false FROM @messages WHERE vendor = $1 AND account = $2 AND dedupe = $4`
+
+func (o *putOp) apply(ctx context.Context, b *batch) error {
+	m := &o.message
+	found, err := b.c.queryRow(ctx, []any{&m.ID, &o.fresh}, b.s.text.put, clean(m.Vendor), clean(m.Account), clean(string(m.Mode)), clean(m.Dedupe),
+		codec.Nanos(m.ReceivedAt), clean(string(m.State)), int64(m.Fence), codec.Nanos(m.Due), int64(codec.Never),
+		m.Tries, clean(m.LastError), codec.Nullable(o.header), codec.Nullable(m.Body))
+	if err == nil && !found {
+		err = fmt.Errorf("%w: a message was neither stored nor there", idempotency.ErrCorrupt)
+	}
+	if o.fresh {
+		b.dirty = true
+		b.saw(codec.Nanos(m.ReceivedAt))
+	}
+	return err
+}
+
+// Put implements [idempotency.Inbox].
+func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err error) {
+	op := &putOp{message: *m}
+	op.message.Prepare(i.s.clock)
+	if m.Header != nil {
+		if op.header, err = json.Marshal(m.Header); err != nil {
+			return false, err
+		}
+	}
+	if err := i.s.do(ctx, "put message", op, &op.outcome); err != nil {
+		return false, err
+	}
+	if op.fresh {
+		*m = op.message
+	} else {
+		m.ID = op.message.ID
+	}
+	return op.fresh, nil
+}
+
+const claimMessagesText = `WITH picked AS MATERIALIZED (
+	SELECT id FROM @messages WHERE state = 'waiting' AND visible <= $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+), claimed AS (
+	UPDATE @messages AS m SET fence = m.fence + 1, lease_owner = $3, lease_until = $4, visible = greatest(m.due, $4::bigint)
+	FROM picked AS p WHERE m.id = p.id RETURNING m.*
+), noted AS (
+	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
+)
+SELECT ` + messageColumns + ` FROM claimed ORDER BY id`
+
+// Claim implements [idempotency.Inbox].
+func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed []*idempotency.Message, err error) {
+	if req.Limit <= 0 {
+		return nil, nil
+	}
+	err = i.s.claiming(ctx, func(c *session) error {
+		claimed = nil
+		return c.query(ctx, func(rows *sql.Rows) error {
+			m, err := scanMessage(rows)
+			claimed = append(claimed, m)
+			return err
+		}, i.s.text.claimMessages, codec.Nanos(req.Now), req.Limit, clean(req.Owner), codec.Nanos(req.Now.Add(req.Lease)))
+	})
+	if err != nil {
+		return nil, explain("claim message", cause(ctx, err))
+	}
+	return claimed, nil
+}
+
+// List implements [idempotency.Inbox].
+func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	return func(yield func(*idempotency.Message, error) bool) {
+		left := q.Limit
+		for {
+			page, err := read(ctx, i.s, "list messages", scanMessage, i.s.text.messages, int64(q.After), clean(q.Vendor), pageSize)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, m := range page {
+				q.After = m.ID
+				if len(q.States) > 0 && !slices.Contains(q.States, m.State) {
+					continue
+				}
+				if !yield(m, nil) {
+					return
+				}
+				if left--; left == 0 {
+					return
+				}
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+const (
+	messagesText = `SELECT ` + messageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
+	purgeText    = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
+	WHERE received < $1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT $2)`
+)
+
+// Purge implements [idempotency.Inbox].
+func (i inbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	return i.s.bites(ctx, "purge", limit, func(ctx context.Context, b *batch, most int) (int, error) {
+		n, err := b.c.exec(ctx, i.s.text.purge, codec.Nanos(before), most)
+		return int(n), err
+	})
+}

@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/combine"
+)
+
+// Store is a ledger in a PostgreSQL database. It implements
+// [idempotency.Engine]: make one with [Open], and [Store.Close] it. It is safe
+// for concurrent use, and any number of processes may work on one ledger.
+type Store struct {
+	settings
+	db     *sql.DB
+	text   statements
+	lock   int64
+	writer *writer
+	// claims has a connection of its own, so that claims do not wait for
+	// commits. Whoever takes it from the channel uses it alone.
+	claims chan *session
+	closed chan struct{}
+	close  func() error
+}
+
+var _ idempotency.Engine = (*Store)(nil)
+
+// minConns is how many connections of the pool a store needs: one each for
+// commits and claims that it keeps, and some for what only reads.
+const minConns = 3
+
+// Open opens the ledger in the database, or makes one, which needs [WithMode],
+// and brings its schema up to date. The store keeps two connections of db, with
+// settings of its own, until [Store.Close]; it leaves db open.
+//
+// Errors: [ErrUnsafe] for a server that may lose what it acknowledges,
+// [idempotency.ErrNewer] for a schema of a later version; others say what is
+// wrong and what to do.
+func Open(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	if most := db.Stats().MaxOpenConnections; most > 0 && most < minConns {
+		return nil, fmt.Errorf("postgres: open: the pool has at most %d connections: allow %d or more (SetMaxOpenConns)", most, minConns)
+	}
+	s := &Store{settings: set, db: db, text: newStatements(&set), lock: lockOf(set.schema), closed: make(chan struct{}), claims: make(chan *session, 1)}
+	s.writer = &writer{store: s, session: &session{db: db}}
+	s.writer.batch = newBatch(s)
+	s.claims <- &session{db: db}
+	s.close = sync.OnceValue(s.shut)
+	if err := s.prepare(ctx); err != nil {
+		s.writer.drop()
+		return nil, explain("open", cause(ctx, err))
+	}
+	s.writer.combiner = combine.New(combine.Config[operation]{
+		Run: s.writer.run, Idle: s.writer.tidy, Weight: operation.weight, MaxWeight: maxBatch,
+	})
+	return s, nil
+}
+
+// prepare makes the ledger, or brings it up to date, and looks whether the
+// server is still the one that its history is of.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	w := s.writer.session
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	var identity string
+	if _, err := w.queryRow(ctx, []any{&identity}, "SELECT "+identityText); err != nil {
+		if stateOf(err) == "42501" {
+			err = fmt.Errorf("who the server is cannot be read; let an administrator say GRANT EXECUTE ON FUNCTION pg_control_system(), "+
+				"pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn() TO the role: %w", err)
+		}
+		return err
+	}
+	if err := w.begin(ctx, s.lock); err != nil {
+		return err
+	}
+	have, err := s.migrate(ctx, w)
+	if err == nil && have == 0 {
+		err = s.create(ctx, w)
+	}
+	if err == nil {
+		err = s.checkMode(ctx, w)
+	}
+	if err == nil {
+		_, err = s.checkHistory(ctx, w)
+	}
+	if err != nil {
+		_ = w.script(context.WithoutCancel(ctx), "ROLLBACK") // the connection is closed next
+		return err
+	}
+	return w.script(ctx, "COMMIT")
+}
+
+func newEpoch() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b[:])
+}
+
+func (s *Store) create(ctx context.Context, c *session) error {
+	epoch := newEpoch()
+	_, err := c.exec(ctx, s.in(`INSERT INTO @ledger (one, namespace, mode, created, epoch, recovered, newest, server, touched)
+		SELECT 1, $1, $2, $3, $4, $4, $5, `+identityText+`, `+touchText),
+		string(idempotency.NewNamespace()), string(s.mode), s.clock.Now().UnixNano(), epoch, int64(codec.Never))
+	return err
+}
+
+func (s *Store) checkMode(ctx context.Context, c *session) error {
+	var mode string
+	found, err := c.queryRow(ctx, []any{&mode}, s.in("SELECT mode FROM @ledger"))
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return errNoRow
+	case s.mode != "" && string(s.mode) != mode:
+		return fmt.Errorf("the ledger's mode is %q and stays so, not %q: use another schema for the other mode (WithSchema)", mode, string(s.mode))
+	}
+	return nil
+}
+
+// Close waits for the operations under way and gives the connections back;
+// operations that come later return [idempotency.ErrClosed]. It may be called
+// more than once.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	close(s.closed)
+	s.writer.combiner.Close()
+	s.writer.drop()
+	(<-s.claims).drop()
+	return nil
+}
+
+// usable returns an error when the store is closed or the context over.
+func (s *Store) usable(ctx context.Context) error {
+	select {
+	case <-s.closed:
+		return idempotency.ErrClosed
+	default:
+		return context.Cause(ctx)
+	}
+}
+
+// read runs a query on some connection of the pool, again if the connection
+// was lost, and returns what scan makes of each row.
+func read[T any](ctx context.Context, s *Store, doing string, scan func(*sql.Rows) (T, error), text string, args ...any) (all []T, err error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	err = s.patiently(ctx, func() error {
+		all = all[:0]
+		rows, err := s.db.QueryContext(ctx, text, args...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func(rows *sql.Rows) error {
+			one, err := scan(rows)
+			all = append(all, one)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, explain(doing, cause(ctx, err))
+	}
+	return all, nil
+}

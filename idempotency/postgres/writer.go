@@ -1,0 +1,208 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/combine"
+)
+
+// maxBatch is how many changes one transaction has at most; an operation that
+// is taken is not divided.
+const maxBatch = 512
+
+// operation is what a caller asks of the writer. Its steps may be run more
+// than once, when the transaction of its batch failed.
+type operation interface {
+	// weight is how many changes it makes, about.
+	weight() int
+	// apply does the work inside the transaction. An error undoes the
+	// transaction: that a change may not be made is no error.
+	apply(ctx context.Context, b *batch) error
+	// settle keeps the error for the caller; nil when all is durable.
+	settle(err error)
+}
+
+// outcome is an operation's error.
+type outcome struct{ err error }
+
+func (o *outcome) settle(err error) { o.err = err }
+
+// directOp works on the database itself, after the changes of its batch.
+type directOp struct {
+	outcome
+	do func(ctx context.Context, b *batch) error
+}
+
+func (o *directOp) weight() int { return 16 }
+
+func (o *directOp) apply(ctx context.Context, b *batch) error { return o.do(ctx, b) }
+
+// writer commits: one connection, and one goroutine that takes what callers
+// have queued.
+type writer struct {
+	*session
+	store    *Store
+	combiner *combine.Combiner[operation]
+	batch    *batch
+	// untidy counts transactions since the last tidying.
+	untidy int
+}
+
+// run carries out the operations in one transaction. If it fails for another
+// reason than a lost connection or a collision, which no change should be able
+// to cause, each gets a transaction of its own.
+func (w *writer) run(ops []operation) {
+	err := w.transact(ops)
+	if err == nil || len(ops) == 1 || passing(err) || errors.Is(err, ErrInDoubt) {
+		for _, op := range ops {
+			op.settle(err)
+		}
+		return
+	}
+	for _, op := range ops {
+		op.settle(w.transact([]operation{op}))
+	}
+}
+
+// transact carries out the operations in one transaction, again if it was
+// proven that it was not made.
+func (w *writer) transact(ops []operation) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	return w.store.patiently(ctx, func() error { return w.try(ctx, ops) })
+}
+
+// try is one try of a transaction. After a passing error it was not made.
+func (w *writer) try(ctx context.Context, ops []operation) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	if err := w.begin(ctx, w.store.lock); err != nil {
+		w.abort(ctx, err)
+		return err
+	}
+	b := w.batch
+	b.begin()
+	if err := b.work(ctx, ops); err != nil {
+		w.abort(ctx, err)
+		return err
+	}
+	if !b.dirty {
+		w.abort(ctx, nil)
+		return nil
+	}
+	back := w.back
+	if err := w.script(ctx, "COMMIT"); err != nil {
+		w.drop()
+		return w.settleDoubt(ctx, back, b.token, err)
+	}
+	w.untidy++
+	return nil
+}
+
+// abort ends the transaction, or the connection if that cannot be done. Without
+// a COMMIT nothing was made.
+func (w *writer) abort(ctx context.Context, err error) {
+	if lost(err) || w.script(ctx, "ROLLBACK") != nil {
+		w.drop()
+	}
+}
+
+// settleDoubt finds out whether a transaction was made whose COMMIT was not
+// answered: it makes sure that the server's process has come to its end, and
+// then looks for the row that the transaction added. It returns nil if it was
+// made, the error if it was not, and [ErrInDoubt] if nobody can say.
+func (w *writer) settleDoubt(ctx context.Context, back backend, token int64, broken error) error {
+	made := false
+	err := w.store.patiently(ctx, func() error {
+		if err := w.open(ctx); err != nil {
+			return err
+		}
+		err := w.ask(ctx, back, token, &made)
+		w.abort(ctx, err)
+		return err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w: %w", ErrInDoubt, err, broken)
+	case made:
+		return nil
+	case passing(broken):
+		return broken
+	}
+	return fmt.Errorf("%w: %w", errUndone, broken)
+}
+
+// errUndone makes what ended a transaction without trace worth another try.
+var errUndone = fmt.Errorf("the transaction was not made: %w", errStandby)
+
+// endText ends the server's process, if it still waits on the connection that
+// was lost: it would keep its locks until the server notices.
+const endText = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE pid = $1 AND backend_start = $2::text::timestamptz AND pid <> pg_backend_pid()`
+
+func (w *writer) ask(ctx context.Context, back backend, token int64, made *bool) error {
+	var ended int64
+	if _, err := w.queryRow(ctx, []any{&ended}, endText, back.pid, back.started); err != nil {
+		return err
+	}
+	// The transaction held the ledger's lock. Who has it now comes after it.
+	if err := w.begin(ctx, w.store.lock); err != nil {
+		return err
+	}
+	_, err := w.queryRow(ctx, []any{made}, w.store.text.made, token)
+	return err
+}
+
+// patiently runs a try until it goes well, fails for good, or patience is at
+// its end.
+func (s *Store) patiently(ctx context.Context, try func() error) error {
+	wait := 2 * time.Millisecond
+	for start := time.Now(); ; {
+		err := try()
+		if err == nil || !passing(err) || time.Since(start) > s.patience || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-s.closed: // one try is enough then
+			return err
+		default:
+		}
+		if postproof.Sleep(ctx, postproof.SystemClock(), wait) != nil {
+			return err
+		}
+		wait = min(2*wait, 500*time.Millisecond)
+	}
+}
+
+// newToken names a transaction.
+func newToken() int64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return int64(binary.BigEndian.Uint64(b[:]))
+}
+
+// do runs an operation and returns its error.
+func (s *Store) do(ctx context.Context, doing string, op operation, result *outcome) error {
+	ok, err := s.writer.combiner.Do(ctx, op)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return idempotency.ErrClosed
+	}
+	return explain(doing, result.err)
+}
+
+// direct runs fn inside a transaction of the writer.
+func (s *Store) direct(ctx context.Context, doing string, fn func(context.Context, *batch) error) error {
+	op := &directOp{do: fn}
+	return s.do(ctx, doing, op, &op.outcome)
+}

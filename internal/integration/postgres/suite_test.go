@@ -1,0 +1,144 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	_ "github.com/lib/pq"              // registers "postgres"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/postgres"
+	"github.com/postproof/postproof/idempotency/storetest"
+	"github.com/postproof/postproof/internal/integration/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func TestStoreIsAStore(t *testing.T) {
+	t.Parallel()
+	for _, driver := range []string{"pgx", "postgres"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			if driver == "postgres" && testing.Short() {
+				t.Skip("the other driver has run it")
+			}
+			storetest.Run(t, func(t *testing.T) storetest.Harness { return harness(t, driver) })
+		})
+	}
+}
+
+func harness(t *testing.T, driver string) storetest.Harness {
+	t.Helper()
+	db, schema := openDB(t, driver, pgtest.Shared(t)), newSchema(t)
+	open := func() (idempotency.Engine, error) { return openStore(t, openDB(t, driver, pgtest.Shared(t)), schema), nil }
+	return storetest.Harness{
+		Engine: openStore(t, db, schema),
+		// A second handle while the first one is still at work is the worst that
+		// a crash of a process leaves behind; that of the server is in
+		// crash_test.go.
+		Reopen: open,
+		Second: open,
+		Plant:  func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, db, schema, r) },
+		BreakHistory: func(ctx context.Context) (string, error) {
+			const epoch = "00112233445566778899aabbccddeeff"
+			_, err := db.ExecContext(ctx, `UPDATE `+schema+`.ledger SET epoch = $1, touched = pg_current_xact_id()::text::bigint & 4294967295`, epoch)
+			return epoch, err
+		},
+		Spoil: func(b postproof.Blob) error {
+			digest, err := hex.DecodeString(b.Digest)
+			if err != nil {
+				return err
+			}
+			_, err = db.ExecContext(t.Context(), `UPDATE `+schema+`.chunks SET data = set_byte(data, 0, get_byte(data, 0) # 1) WHERE digest = $1 AND place = 0`, digest)
+			return err
+		},
+	}
+}
+
+// schemas counts the schemas of this binary.
+var schemas atomic.Int64
+
+// newSchema returns a name that no ledger has, and removes what is there at the
+// end.
+func newSchema(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("postproof_%d_%d_%d", os.Getpid(), time.Now().UnixNano()%1e6, schemas.Add(1))
+	if os.Getenv(pgtest.EnvServer) != "" {
+		dsn := pgtest.Shared(t)
+		t.Cleanup(func() {
+			db, err := sql.Open("pgx", dsn)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return name
+}
+
+func openDB(t testing.TB, driver, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(4)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// openStore opens a ledger of mode test and closes it at the end.
+func openStore(t testing.TB, db *sql.DB, schema string, opts ...postgres.Option) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), db, append([]postgres.Option{postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// plant writes a row as a newer version would, which may claim it and prune it.
+func plant(ctx context.Context, db *sql.DB, schema string, r *idempotency.Record) error {
+	bare := *r
+	bare.Job = nil
+	data, err := json.Marshal(bare)
+	if err != nil {
+		return err
+	}
+	id, err := hex.DecodeString(string(r.ID))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.records
+		(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
+		VALUES (nextval('`+schema+`.blocks') * 4096, $1, $2, $3, $4, $5, 0, 0, 0, '', $6, 0, $4, '', $7, $8)`,
+		id, int64(r.Fence), r.Version, string(r.State), r.Campaign, int64(-1<<63), string(data), []byte(r.Job))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.depth VALUES ($1, $2, 1)`, r.Campaign, string(r.State))
+	return err
+}
