@@ -38,9 +38,34 @@ const enqueueBatch = 256
 // sends nothing twice.
 func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
-	out, err := c.enqueue(ctx, jobs)
+	out, err := c.enqueue(ctx, c.store, jobs)
 	end(span, err)
 	c.wakeUp()
+	return out, err
+}
+
+// Tx is a transaction of the caller's that a store can create records in, as
+// the Tx of package idempotency/postgres is.
+type Tx interface {
+	// Commit adds the changes to the transaction. See [idempotency.Store].
+	Commit(ctx context.Context, changes []idempotency.Change) (errs []error, err error)
+	// Get returns the record, as the transaction sees it.
+	Get(ctx context.Context, id idempotency.ID) (*idempotency.Record, error)
+}
+
+// EnqueueTx is [Client.Enqueue] inside a transaction of the caller's: the jobs
+// are in the ledger when, and only when, it commits, together with whatever
+// else it does. With the ledger in idempotency/postgres:
+//
+//	out, err := c.EnqueueTx(ctx, ledger.In(tx), jobs)
+//
+// The counts are what they will be once it has committed. Artwork is stored at
+// once, outside of it: what a transaction that was rolled back leaves of that
+// is found again by the next one. A worker finds the jobs at its next poll.
+func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
+	out, err := c.enqueue(ctx, tx, jobs)
+	end(span, err)
 	return out, err
 }
 
@@ -50,14 +75,14 @@ type queued struct {
 	epoch string // in which it was planned
 }
 
-func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
 	var out Enqueued
 	batch := make([]queued, 0, enqueueBatch)
 	index := -1
 	for job, err := range jobs {
 		index++
 		if err != nil {
-			return out, errors.Join(err, c.flush(ctx, &out, batch))
+			return out, errors.Join(err, c.flush(ctx, into, &out, batch))
 		}
 		err = job.Validate()
 		var rec *idempotency.Record
@@ -66,28 +91,28 @@ func (c *Client) enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, erro
 		}
 		switch {
 		case errors.Is(err, ErrEpochChanged), postproof.CodeOf(err) == postproof.CodeUnavailable:
-			return out, errors.Join(err, c.flush(ctx, &out, batch))
+			return out, errors.Join(err, c.flush(ctx, into, &out, batch))
 		case err != nil:
 			out.reject(index, job.Key, err)
 			continue
 		}
 		id := c.id() // before the doubts are looked at, which are read before it
 		if id.EpochChanged() {
-			return out, errors.Join(c.epochError("enqueue"), c.flush(ctx, &out, batch))
+			return out, errors.Join(c.epochError("enqueue"), c.flush(ctx, into, &out, batch))
 		}
 		if c.doubts() {
 			if rec, err = c.doubt(rec); err != nil {
-				return out, errors.Join(err, c.flush(ctx, &out, batch))
+				return out, errors.Join(err, c.flush(ctx, into, &out, batch))
 			}
 		}
 		if batch = append(batch, queued{index, rec, id.Epoch}); len(batch) == enqueueBatch {
-			if err := c.flush(ctx, &out, batch); err != nil {
+			if err := c.flush(ctx, into, &out, batch); err != nil {
 				return out, err
 			}
 			batch = batch[:0]
 		}
 	}
-	return out, c.flush(ctx, &out, batch)
+	return out, c.flush(ctx, into, &out, batch)
 }
 
 func (e *Enqueued) reject(index int, key postproof.Key, err error) {
@@ -98,7 +123,7 @@ func (e *Enqueued) reject(index int, key postproof.Key, err error) {
 }
 
 // flush commits a batch.
-func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error {
+func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queued) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -119,7 +144,7 @@ func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error
 		ch.Epoch = q.epoch
 		changes[i] = ch
 	}
-	errs, err := c.store.Commit(ctx, changes)
+	errs, err := into.Commit(ctx, changes)
 	if err != nil {
 		return c.storeError("enqueue", err)
 	}
@@ -133,7 +158,7 @@ func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error
 			out.New++
 			c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
 		case errors.Is(err, idempotency.ErrExists):
-			if err := c.compare(ctx, q.rec); err != nil {
+			if err := c.compare(ctx, into, q.rec); err != nil {
 				if !errors.Is(err, idempotency.ErrKeyReused) {
 					return err
 				}
@@ -153,8 +178,8 @@ func (c *Client) flush(ctx context.Context, out *Enqueued, batch []queued) error
 }
 
 // compare returns an error when the key stands for another piece.
-func (c *Client) compare(ctx context.Context, rec *idempotency.Record) error {
-	have, err := c.store.Get(ctx, rec.ID)
+func (c *Client) compare(ctx context.Context, in Tx, rec *idempotency.Record) error {
+	have, err := in.Get(ctx, rec.ID)
 	if err != nil {
 		return c.storeError("enqueue", err)
 	}

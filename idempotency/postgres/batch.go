@@ -280,7 +280,9 @@ func (b *batch) Place(_ context.Context, id idempotency.ID) (judge.Place, error)
 }
 
 // RefOwner implements [judge.View].
-func (b *batch) RefOwner(_ context.Context, ref string) (int64, error) { return b.refs[clean(ref)], nil }
+func (b *batch) RefOwner(_ context.Context, ref string) (int64, error) {
+	return b.refs[clean(ref)], nil
+}
 
 // Counter implements [judge.View].
 func (b *batch) Counter(_ context.Context, name string) (int64, error) {

@@ -48,9 +48,12 @@ func lost(err error) bool {
 // passing reports whether the same transaction may go well if it is tried
 // again: it met another, or the connection was lost.
 func passing(err error) bool {
+	if blocked := (*blockedError)(nil); errors.As(err, &blocked) {
+		return false
+	}
 	switch stateOf(err) {
 	case "40001", "40P01", // serialization failure, deadlock
-		"55P03",          // lock timeout
+		stateLockTimeout,
 		"53300", "57014": // too many connections, statement timeout
 		return true
 	}
@@ -80,3 +83,17 @@ func cause(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+const stateLockTimeout = "55P03"
+
+// blockedError says that a transaction of somebody else's has enqueued the same
+// key, and has not come to its end: whether the key is there is not known yet.
+type blockedError struct{ err error }
+
+// Error implements error.
+func (e *blockedError) Error() string {
+	return "a transaction that is still open works on the same record: try again when it has ended: " + e.err.Error()
+}
+
+// Unwrap returns [idempotency.ErrInProgress] and the server's error.
+func (e *blockedError) Unwrap() []error { return []error{idempotency.ErrInProgress, e.err} }

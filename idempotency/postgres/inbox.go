@@ -101,8 +101,6 @@ const claimMessagesText = `WITH picked AS MATERIALIZED (
 ), claimed AS (
 	UPDATE @messages AS m SET fence = m.fence + 1, lease_owner = $3, lease_until = $4, visible = greatest(m.due, $4::bigint)
 	FROM picked AS p WHERE m.id = p.id RETURNING m.*
-), noted AS (
-	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
 SELECT ` + messageColumns + ` FROM claimed ORDER BY id`
 

@@ -43,7 +43,11 @@ const settingsText = `SELECT
 	set_config('idle_in_transaction_session_timeout', $3, false)`
 
 const (
-	lockTimeout      = "5s"
+	// lockTimeout is how long the ledger's lock is waited for at a time.
+	lockTimeout = "5s"
+	// rowTimeout is how long who has it waits for others: a claim at work, or a
+	// caller's own transaction that has enqueued the same key.
+	rowTimeout       = "200ms"
 	statementTimeout = "60s"
 	// idleTimeout is how long a transaction of the store's may wait for its
 	// next statement: some round trips.
@@ -153,9 +157,10 @@ func (s *session) queryRow(ctx context.Context, dest []any, text string, args ..
 }
 
 // begin starts a transaction and takes the ledger's lock, in one round trip.
-// What is read after it is what all others have written before.
+// What is read after it is what all others have written before. From then on
+// it only waits for a short time: who has the lock holds up everybody.
 func (s *session) begin(ctx context.Context, lock int64) error {
-	return s.script(ctx, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lock))
+	return s.script(ctx, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = '%s'", lock, rowTimeout))
 }
 
 func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {

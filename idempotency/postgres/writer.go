@@ -51,6 +51,9 @@ type writer struct {
 	store    *Store
 	combiner *combine.Combiner[operation]
 	batch    *batch
+	// ghost is the server's process of a connection that was lost in the midst of
+	// a transaction: it may still hold the ledger's lock.
+	ghost backend
 	// untidy counts transactions since the last tidying.
 	untidy int
 }
@@ -81,7 +84,7 @@ func (w *writer) transact(ops []operation) error {
 
 // try is one try of a transaction. After a passing error it was not made.
 func (w *writer) try(ctx context.Context, ops []operation) error {
-	if err := w.open(ctx); err != nil {
+	if err := w.reopen(ctx); err != nil {
 		return err
 	}
 	if err := w.begin(ctx, w.store.lock); err != nil {
@@ -92,16 +95,18 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 	b.begin()
 	if err := b.work(ctx, ops); err != nil {
 		w.abort(ctx, err)
+		if stateOf(err) == stateLockTimeout {
+			return &blockedError{err}
+		}
 		return err
 	}
 	if !b.dirty {
 		w.abort(ctx, nil)
 		return nil
 	}
-	back := w.back
 	if err := w.script(ctx, "COMMIT"); err != nil {
-		w.drop()
-		return w.settleDoubt(ctx, back, b.token, err)
+		w.give()
+		return w.settleDoubt(ctx, b.token, err)
 	}
 	w.untidy++
 	return nil
@@ -111,21 +116,49 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 // a COMMIT nothing was made.
 func (w *writer) abort(ctx context.Context, err error) {
 	if lost(err) || w.script(ctx, "ROLLBACK") != nil {
-		w.drop()
+		w.give()
 	}
+}
+
+// give gives the connection up, but not its memory.
+func (w *writer) give() {
+	if w.c != nil {
+		w.ghost = w.back
+	}
+	w.drop()
+}
+
+// endText ends the server's process, if it still waits on the connection that
+// was lost: it would keep its locks until the server notices.
+const endText = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE pid = $1 AND backend_start = $2::text::timestamptz AND pid <> pg_backend_pid()`
+
+// reopen opens the connection if need be, and makes sure that the one before
+// holds nothing up.
+func (w *writer) reopen(ctx context.Context) error {
+	if err := w.open(ctx); err != nil || w.ghost.pid == 0 {
+		return err
+	}
+	var ended int64
+	if _, err := w.queryRow(ctx, []any{&ended}, endText, w.ghost.pid, w.ghost.started); err != nil {
+		w.drop()
+		return err
+	}
+	w.ghost = backend{}
+	return nil
 }
 
 // settleDoubt finds out whether a transaction was made whose COMMIT was not
 // answered: it makes sure that the server's process has come to its end, and
 // then looks for the row that the transaction added. It returns nil if it was
 // made, the error if it was not, and [ErrInDoubt] if nobody can say.
-func (w *writer) settleDoubt(ctx context.Context, back backend, token int64, broken error) error {
+func (w *writer) settleDoubt(ctx context.Context, token int64, broken error) error {
 	made := false
 	err := w.store.patiently(ctx, func() error {
-		if err := w.open(ctx); err != nil {
+		if err := w.reopen(ctx); err != nil {
 			return err
 		}
-		err := w.ask(ctx, back, token, &made)
+		err := w.ask(ctx, token, &made)
 		w.abort(ctx, err)
 		return err
 	})
@@ -143,16 +176,7 @@ func (w *writer) settleDoubt(ctx context.Context, back backend, token int64, bro
 // errUndone makes what ended a transaction without trace worth another try.
 var errUndone = fmt.Errorf("the transaction was not made: %w", errStandby)
 
-// endText ends the server's process, if it still waits on the connection that
-// was lost: it would keep its locks until the server notices.
-const endText = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-	WHERE pid = $1 AND backend_start = $2::text::timestamptz AND pid <> pg_backend_pid()`
-
-func (w *writer) ask(ctx context.Context, back backend, token int64, made *bool) error {
-	var ended int64
-	if _, err := w.queryRow(ctx, []any{&ended}, endText, back.pid, back.started); err != nil {
-		return err
-	}
+func (w *writer) ask(ctx context.Context, token int64, made *bool) error {
 	// The transaction held the ledger's lock. Who has it now comes after it.
 	if err := w.begin(ctx, w.store.lock); err != nil {
 		return err

@@ -1,0 +1,63 @@
+package postgres_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/postgres"
+)
+
+func start() time.Time { return time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC) }
+
+// record returns the i-th record, just planned.
+func record(i int) *idempotency.Record {
+	key := postproof.Key(fmt.Sprintf("spring/contact %d/postcard", i))
+	return &idempotency.Record{
+		Version: idempotency.RecordVersion, ID: idempotency.IDOf(key), Key: key, Job: []byte(`{"to": "somebody"}`),
+		Fingerprint: "v1:00112233445566778899aabbccddeeff", Mode: postproof.ModeTest, Campaign: "spring",
+		State: idempotency.Planned, Fence: 1, Generation: 1, Due: start(), CreatedAt: start(), UpdatedAt: start(),
+	}
+}
+
+// create is the change that makes the record.
+func create(r *idempotency.Record) idempotency.Change {
+	return idempotency.Change{Record: r, Entries: []idempotency.Entry{{ID: r.ID, At: r.UpdatedAt, Kind: "created", To: r.State, Fence: 1}}}
+}
+
+// step is the next change of a record: an intent, an acceptance, and so on.
+func step(old *idempotency.Record) idempotency.Change {
+	r := *old
+	r.Submissions = slices.Clone(old.Submissions)
+	r.Fence++
+	r.Lease = idempotency.Lease{}
+	if old.State == idempotency.Sending {
+		r.State = idempotency.Accepted
+		r.Submissions[len(r.Submissions)-1].VendorID = fmt.Sprintf("psc_%.12s_%d", r.ID, r.Fence)
+	} else {
+		r.State, r.Generation = idempotency.Sending, r.Generation+1
+		r.Submissions = append(r.Submissions, idempotency.Submission{
+			Generation: r.Generation, Vendor: "lob", FirstAt: start(), LastAt: start(), Sends: 1,
+			Ref: idempotency.Namespace("integration").Ref(postproof.ModeTest, r.Key, r.Generation),
+		})
+	}
+	return idempotency.Change{
+		Record: &r, Expect: old.Fence,
+		Entries: []idempotency.Entry{{ID: r.ID, At: r.UpdatedAt, Kind: "changed", From: old.State, To: r.State, Fence: r.Fence}},
+	}
+}
+
+func entriesOf(t testing.TB, s *postgres.Store, id idempotency.ID) int {
+	t.Helper()
+	n := 0
+	for _, err := range s.Entries(t.Context(), idempotency.EntryQuery{ID: id}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
