@@ -43,27 +43,20 @@ const claimText = `WITH RECURSIVE groups AS (
 )
 SELECT ` + codec.Columns + `, rank FROM claimed ORDER BY rank, due, id`
 
-// reserve of candidates: so many other claims of the same size may take place
-// at the same moment.
-const otherClaims = 8
+// otherClaims is how many other claims of the same size may take place at the
+// same moment before one looks further.
+const otherClaims = 1
 
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	if req.Limit <= 0 {
 		return nil, nil
 	}
-	var found []*codec.Stored
-	err := s.claiming(ctx, func(c *session) error {
-		found = found[:0]
-		return c.query(ctx, func(rows *sql.Rows) error {
-			var one codec.Stored
-			var rank int64
-			err := rows.Scan(append(one.Dest(), &rank)...)
-			found = append(found, &one)
-			return err
-		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
-			codec.Nanos(req.Now.Add(req.Lease)), otherClaims*req.Limit, clean(req.Owner))
-	})
+	found, err := s.claim(ctx, req, otherClaims)
+	if err == nil && len(found) == 0 {
+		// There is nothing due, or others were faster at all of it.
+		found, err = s.claim(ctx, req, 32*otherClaims)
+	}
 	if err != nil {
 		return nil, explain("claim", cause(ctx, err))
 	}
@@ -83,6 +76,22 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	// A damaged record does not keep the others from their worker; whoever
 	// reads it learns of it.
 	return claimed, nil
+}
+
+// claim claims from so many times more records than are wanted.
+func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []*codec.Stored, err error) {
+	err = s.claiming(ctx, func(c *session) error {
+		found = found[:0]
+		return c.query(ctx, func(rows *sql.Rows) error {
+			var one codec.Stored
+			var rank int64
+			err := rows.Scan(append(one.Dest(), &rank)...)
+			found = append(found, &one)
+			return err
+		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
+			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner))
+	})
+	return found, err
 }
 
 // claiming lends the connection of claims to fn. What fn does may be done

@@ -5,6 +5,7 @@ package pgtest
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -313,4 +314,36 @@ func Main(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+// Log returns the messages of the server's log, which the test has configured
+// as csvlog in Dir/logs/server.csv.
+func (c *Cluster) Log(t testing.TB) []string {
+	t.Helper()
+	f, err := os.Open(filepath.Join(c.Dir, "logs", "server.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const messageField = 13
+	r := csv.NewReader(f)
+	r.FieldsPerRecord = -1
+	var all []string
+	for {
+		fields, err := r.Read()
+		if errors.Is(err, io.EOF) || errors.Is(err, csv.ErrQuote) { // the last line may still be written
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(fields) > messageField {
+			all = append(all, fields[messageField])
+		}
+	}
+}
+
+// Reload lets the server read its configuration again.
+func (c *Cluster) Reload(ctx context.Context) error {
+	return c.run(ctx, "pg_ctl", "-D", c.data(), "reload")
 }

@@ -102,6 +102,7 @@ func under(t *testing.T, c *pgtest.Cluster, fail func(round int)) {
 	}
 	var changes, doubts atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	workers := make([]*worker, 16)
 	var wg sync.WaitGroup
 	for i := range workers {

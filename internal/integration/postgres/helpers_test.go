@@ -1,14 +1,18 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/postgres"
+	"github.com/postproof/postproof/internal/integration/pgtest"
 )
 
 func start() time.Time { return time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC) }
@@ -41,7 +45,7 @@ func step(old *idempotency.Record) idempotency.Change {
 		r.State, r.Generation = idempotency.Sending, r.Generation+1
 		r.Submissions = append(r.Submissions, idempotency.Submission{
 			Generation: r.Generation, Vendor: "lob", FirstAt: start(), LastAt: start(), Sends: 1,
-			Ref: idempotency.Namespace("integration").Ref(postproof.ModeTest, r.Key, r.Generation),
+			Ref: idempotency.Namespace("integration").Ref(postproof.ModeTest, postproof.Key(r.ID), r.Generation),
 		})
 	}
 	return idempotency.Change{
@@ -60,4 +64,37 @@ func entriesOf(t testing.TB, s *postgres.Store, id idempotency.ID) int {
 		n++
 	}
 	return n
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// configure changes a setting of the server, and waits until it is in force.
+func configure(t *testing.T, c *pgtest.Cluster, line string) {
+	t.Helper()
+	if err := c.Configure(line); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	name, want, _ := strings.Cut(line, " = ")
+	db := openDB(t, "pgx", c.DSN(""))
+	for range 200 {
+		var have string
+		if err := db.QueryRowContext(t.Context(), "SELECT current_setting($1)", name).Scan(&have); err != nil {
+			t.Fatal(err)
+		}
+		if have == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s is not in force", line)
+}
+
+func expectUnsafe(t *testing.T, err error, names string) {
+	t.Helper()
+	if !errors.Is(err, postgres.ErrUnsafe) || !strings.Contains(err.Error(), names) {
+		t.Errorf("Open = %v, want ErrUnsafe and the name of %s", err, names)
+	}
 }

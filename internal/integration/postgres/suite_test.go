@@ -39,7 +39,9 @@ func TestStoreIsAStore(t *testing.T) {
 func harness(t *testing.T, driver string) storetest.Harness {
 	t.Helper()
 	db, schema := openDB(t, driver, pgtest.Shared(t)), newSchema(t)
-	open := func() (idempotency.Engine, error) { return openStore(t, openDB(t, driver, pgtest.Shared(t)), schema), nil }
+	open := func() (idempotency.Engine, error) {
+		return openStore(t, openDB(t, driver, pgtest.Shared(t)), schema), nil
+	}
 	return storetest.Harness{
 		Engine: openStore(t, db, schema),
 		// A second handle while the first one is still at work is the worst that

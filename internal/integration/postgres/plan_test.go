@@ -1,0 +1,213 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/postgres"
+	"github.com/postproof/postproof/internal/integration/pgtest"
+)
+
+// planRows is how many records the plans are made for.
+func planRows() int {
+	if pgtest.Full() {
+		return 1_000_000
+	}
+	return 200_000
+}
+
+// TestPlans lets the server explain what the store does on a ledger of many
+// records: no statement of daily work may read through a table that grows.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	// The server itself says how it carried out each statement, in the session
+	// of the store: its settings and its prepared plans count.
+	c := pgtest.Private(t, "session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_analyze = on",
+		"auto_explain.log_timing = off", "auto_explain.log_format = json", "auto_explain.log_nested_statements = off", "log_min_messages = log",
+		"log_line_prefix = ''", "log_destination = 'csvlog'", "logging_collector = on", "log_directory = '../logs'", "log_filename = 'server'")
+	db, schema := openDB(t, "pgx", c.DSN("")), newSchema(t)
+	s := openStore(t, db, schema)
+	fillFast(t, db, schema, planRows())
+	pause := []string{"paused"}
+	claim := func(skip []string) {
+		rs, err := s.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 50, Lease: time.Minute, Now: start(), Skip: skip})
+		if err != nil || len(rs) != 50 {
+			t.Fatalf("claimed %d records, %v", len(rs), err)
+		}
+		for _, r := range rs {
+			if r.Campaign == "paused" && skip != nil {
+				t.Fatalf("a record of a paused campaign was claimed")
+			}
+			if err := idempotency.CommitOne(t.Context(), s, step(r)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	claim(nil)
+	claim(pause)
+	claim(pause)
+	r := record(1)
+	r.Campaign = "small"
+	if err := idempotency.CommitOne(t.Context(), s, create(r)); err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]idempotency.Query{
+		"held": {States: []idempotency.State{idempotency.Held}}, "ref": {Ref: step(r).Record.Submissions[0].Ref},
+		"piece": {Vendor: "lob", VendorID: "psc_1"}, "campaign": {Campaign: "small"},
+	} {
+		for _, err := range s.Find(t.Context(), q) {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	entriesOf(t, s, r.ID)
+	if _, err := s.Prune(t.Context(), start(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Inbox().Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 5, Lease: time.Minute, Now: start()}); err != nil {
+		t.Fatal(err)
+	}
+	plans := readPlans(t, c)
+	if len(plans) < 100 {
+		t.Fatalf("the server has explained %d statements: the test looks at the wrong thing", len(plans))
+	}
+	claims := 0
+	for _, p := range plans {
+		if strings.Contains(p.Text, "WITH RECURSIVE groups") {
+			claims++
+			if n := p.Plan.visited(); n > 2000 {
+				t.Errorf("a claim of 50 has looked at %d rows", n)
+			}
+		}
+		if !strings.Contains(p.Text, schema) || strings.Contains(p.Text, "ANALYZE") || strings.Contains(p.Text, "generate_series") || strings.Contains(p.Text, "CREATE ") {
+			continue
+		}
+		p.Plan.walk(func(n *node) {
+			if n.Type == "Seq Scan" && n.Relation != "ledger" && n.Relation != "depth" {
+				t.Errorf("a sequential scan of %s in:\n%s", n.Relation, p.Text)
+			}
+		})
+	}
+	if claims < 3 {
+		t.Errorf("%d claims were explained: the test looks at the wrong thing", claims)
+	}
+}
+
+// fillFast writes records as a campaign of that size has them, past the store:
+// half are done, most of the others wait in a campaign that is paused.
+func fillFast(t *testing.T, db *sql.DB, schema string, n int) {
+	t.Helper()
+	r := record(0)
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		fmt.Sprintf(`INSERT INTO %s.records SELECT -i, id, 1, 1, state, campaign, -1,
+			CASE WHEN state = 'planned' THEN %d + i END, 0, '', -9223372036854775808,
+			CASE WHEN state = 'done' THEN %d END, NULL, '', replace('%s', '%s', encode(id, 'hex')), 'job'
+		FROM (SELECT i, sha256(('spring/contact ' || i || '/fast')::bytea) AS id, CASE WHEN i %% 2 = 0 THEN 'done' ELSE 'planned' END AS state,
+			CASE WHEN i %% 10 = 1 THEN 'open' || i %% 7 ELSE 'paused' END AS campaign FROM generate_series(1, %d) AS i) AS i`,
+			schema, start().Add(-time.Hour).UnixNano(), start().Add(time.Hour).UnixNano(),
+			strings.Replace(string(data), `"key":"`+string(r.Key)+`",`, "", 1), r.ID, n),
+		fmt.Sprintf(`INSERT INTO %[1]s.depth SELECT campaign, state, count(*) FROM %[1]s.records GROUP BY 1, 2 /* generate_series */`, schema),
+		fmt.Sprintf(`INSERT INTO %s.entries SELECT -i, -i, NULL, '{"kind":"created"}' FROM generate_series(1, %d) AS i`, schema, n),
+		fmt.Sprintf(`INSERT INTO %[1]s.refs SELECT 'fast' || i, -i FROM generate_series(1, %[2]d) AS i`, schema, n),
+		fmt.Sprintf(`INSERT INTO %[1]s.pieces SELECT 'fast' || i, 'lob', -i FROM generate_series(1, %[2]d) AS i`, schema, n),
+		"ANALYZE",
+	} {
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type explained struct {
+	Text string `json:"Query Text"`
+	Plan node   `json:"Plan"`
+}
+
+type node struct {
+	Type     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Rows     float64 `json:"Actual Rows"`
+	Loops    float64 `json:"Actual Loops"`
+	Removed  float64 `json:"Rows Removed by Filter"`
+	Plans    []node  `json:"Plans"`
+}
+
+func (n *node) walk(visit func(*node)) {
+	visit(n)
+	for i := range n.Plans {
+		n.Plans[i].walk(visit)
+	}
+}
+
+// visited is how many rows of tables were looked at.
+func (n *node) visited() int {
+	total := 0.0
+	n.walk(func(n *node) {
+		if n.Relation != "" {
+			total += (n.Rows + n.Removed) * n.Loops
+		}
+	})
+	return int(total)
+}
+
+func readPlans(t *testing.T, c *pgtest.Cluster) []explained {
+	t.Helper()
+	var plans []explained
+	for _, message := range c.Log(t) {
+		_, text, ok := strings.Cut(message, "plan:\n")
+		if !ok {
+			continue
+		}
+		var p explained
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			t.Fatalf("plan: %v\n%s", err, text)
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+// TestSettingsThatLose: a server that forgets what it has acknowledged is no
+// place for a ledger.
+func TestSettingsThatLose(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Private(t)
+	open := func(ctx context.Context, dsn string) error {
+		s, err := postgres.Open(ctx, openDB(t, "pgx", dsn), postgres.WithMode(postproof.ModeTest), postgres.WithSchema("strict"))
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	if err := open(t.Context(), c.DSN("")); err != nil {
+		t.Fatalf("Open of a good server: %v", err)
+	}
+	for _, level := range []string{"local", "remote_write", "remote_apply"} {
+		if err := open(t.Context(), c.DSN("")+"&synchronous_commit="+level); err != nil {
+			t.Errorf("Open with synchronous_commit = %s: %v", level, err)
+		}
+	}
+	expectUnsafe(t, open(t.Context(), c.DSN("")+"&synchronous_commit=off"), "synchronous_commit")
+	for _, name := range []string{"fsync", "full_page_writes"} {
+		configure(t, c, name+" = off")
+		expectUnsafe(t, open(t.Context(), c.DSN("")), name)
+		configure(t, c, name+" = on")
+	}
+	db := openDB(t, "pgx", c.DSN(""))
+	db.SetMaxOpenConns(2)
+	if _, err := postgres.Open(t.Context(), db, postgres.WithMode(postproof.ModeTest)); err == nil || !strings.Contains(err.Error(), "SetMaxOpenConns") {
+		t.Errorf("Open with two connections = %v, want an error that says what to do", err)
+	}
+}
