@@ -35,7 +35,12 @@ func (s *Store) checkHistory(ctx context.Context, c *session) (changed string, e
 	default:
 		return "", nil
 	}
-	epoch := newEpoch()
+	return s.breakHistory(ctx, c, reason)
+}
+
+// breakHistory begins a new epoch, which it returns, and tells people why.
+func (s *Store) breakHistory(ctx context.Context, c *session, reason string) (epoch string, err error) {
+	epoch = newEpoch()
 	if _, err := c.exec(ctx, s.text.breakHistory, epoch); err != nil {
 		return "", err
 	}

@@ -2,9 +2,13 @@ package postgres
 
 import (
 	"context"
+	"time"
 )
 
 const (
+	// keepCommits is how long dropText keeps transactions.
+	keepCommits = 10 * time.Minute
+
 	// tidyEvery is how many transactions pass between two tidyings.
 	tidyEvery = 512
 

@@ -54,6 +54,13 @@ type writer struct {
 	// ghost is the server's process of a connection that was lost in the midst of
 	// a transaction: it may still hold the ledger's lock.
 	ghost backend
+	// last is the latest transaction that was made, and when that was.
+	last struct {
+		token int64
+		at    time.Time
+	}
+	// checked is the connection on which it was last seen.
+	checked backend
 	// untidy counts transactions since the last tidying.
 	untidy int
 }
@@ -93,7 +100,11 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 	}
 	b := w.batch
 	b.begin()
-	if err := b.work(ctx, ops); err != nil {
+	err := w.recall(ctx, b)
+	if err == nil {
+		err = b.work(ctx, ops)
+	}
+	if err != nil {
 		w.abort(ctx, err)
 		if stateOf(err) == stateLockTimeout {
 			return &blockedError{err}
@@ -101,14 +112,40 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 		return err
 	}
 	if !b.dirty {
+		w.checked = w.back
 		w.abort(ctx, nil)
 		return nil
 	}
 	if err := w.script(ctx, "COMMIT"); err != nil {
 		w.give()
-		return w.settleDoubt(ctx, b.token, err)
+		if err := w.settleDoubt(ctx, b.token, err); err != nil {
+			return err
+		}
 	}
+	w.checked, w.last.token, w.last.at = w.back, b.token, time.Now()
 	w.untidy++
+	return nil
+}
+
+// recall looks on a new connection whether the ledger still has the latest
+// transaction. It has not when the server's files were set back to an earlier
+// moment meanwhile, which nothing else tells.
+func (w *writer) recall(ctx context.Context, b *batch) error {
+	if w.checked == w.back {
+		return nil
+	}
+	if w.last.token != 0 && time.Since(w.last.at) < keepCommits/2 {
+		made := false
+		if _, err := w.queryRow(ctx, []any{&made}, w.store.text.made, w.last.token); err != nil {
+			return err
+		}
+		if !made {
+			b.dirty = true
+			if _, err := w.store.breakHistory(ctx, w.session, "the ledger lacks a transaction that it had acknowledged: it was set back to an earlier moment"); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -347,3 +347,38 @@ func (c *Cluster) Log(t testing.TB) []string {
 func (c *Cluster) Reload(ctx context.Context) error {
 	return c.run(ctx, "pg_ctl", "-D", c.data(), "reload")
 }
+
+// Snapshot stops the server, copies its files, and starts it again.
+func (c *Cluster) Snapshot(ctx context.Context) error {
+	if err := c.Stop(ctx, "fast"); err != nil {
+		return err
+	}
+	if err := c.copyFiles(ctx, "data", "snapshot"); err != nil {
+		return err
+	}
+	return c.Start(ctx)
+}
+
+// SetBack crashes the server and starts it on the files of the snapshot.
+func (c *Cluster) SetBack(ctx context.Context) error {
+	if err := c.Stop(ctx, "immediate"); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.data()); err != nil {
+		return err
+	}
+	if err := c.copyFiles(ctx, "snapshot", "data"); err != nil {
+		return err
+	}
+	return c.Start(ctx)
+}
+
+func (c *Cluster) copyFiles(ctx context.Context, from, to string) error {
+	cmd := exec.CommandContext(ctx, "cp", "-R", "-p", from, to)
+	c.user.runs(cmd)
+	cmd.Dir = c.Dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pgtest: cp: %w\n%s", err, out)
+	}
+	return nil
+}

@@ -53,7 +53,10 @@ func newProxy(t *testing.T, to string) *proxy {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", to)
+			p.mu.Lock()
+			now := p.to
+			p.mu.Unlock()
+			server, err := net.Dial("tcp", now)
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -75,6 +78,17 @@ func newProxy(t *testing.T, to string) *proxy {
 		wg.Wait()
 	})
 	return p
+}
+
+// lead leads to another server from now on, and ends all connections.
+func (p *proxy) lead(to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.to = to
+	for _, c := range p.open {
+		_ = c.Close()
+	}
+	p.open = nil
 }
 
 // on sets what is done with data from now on.
