@@ -1,3 +1,142 @@
-// Package postgres keeps the ledger in a PostgreSQL database, for any number of
-// replicas.
+// Package postgres keeps the ledger in a PostgreSQL database: any number of
+// replicas work on one ledger, and are started and stopped at will.
+//
+//	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL")) // with a driver of your choice
+//	if err != nil {
+//		return err
+//	}
+//	ledger, err := postgres.Open(ctx, db, postgres.WithMode(postproof.ModeLive))
+//	if err != nil {
+//		return err
+//	}
+//	defer ledger.Close()
+//
+// The package names no driver. It is tested with github.com/jackc/pgx/v5/stdlib
+// and github.com/lib/pq; another must report the server's errors with a method
+// SQLState() string, and run several statements in one Exec without arguments.
+// The server is PostgreSQL 13 or later, the database's encoding UTF8. Connect to
+// it directly, or through a pooler in session mode: a [Store] keeps two
+// connections with settings of its own, takes more of the pool for what only
+// reads, and needs at least three.
+//
+// # Durability
+//
+// What a method reports as done is in the log on the server's disk. [Open], and
+// each connection that writes, refuses a server with synchronous_commit, fsync
+// or full_page_writes off: [ErrUnsafe]. Any other level of synchronous_commit
+// will do on a server that stands alone.
+//
+// Where a standby may take over, the promise needs synchronous standbys:
+// synchronous_standby_names set, and synchronous_commit on or remote_apply.
+// Otherwise what was acknowledged last may be missing at the new primary. The
+// ledger notices every promotion, as a new epoch, and nothing is submitted until
+// the client's Recover has asked the vendors about every open job; but a piece
+// whose job is missing can only be found by a callback, an audit, or the
+// client's look-ups for new jobs after a recovery.
+//
+// One goroutine commits. It takes what callers have queued, as one transaction
+// of four round trips, and answers all of them after one sync; it never waits
+// for more to come. Replicas take turns with an advisory lock. A change that
+// may not be made does not fail its neighbors.
+//
+// A connection that is lost before a COMMIT has changed nothing, and the
+// transaction is tried again. One that is lost at the COMMIT leaves a doubt: the
+// store ends the server's process, if it is still there, and looks for the row
+// that each transaction adds. So a caller is told what is true, or, when the
+// server cannot be asked within [WithPatience], [ErrInDoubt].
+//
+// # Work
+//
+// A claim is one statement. It locks what it takes with SKIP LOCKED, waits for
+// nobody, and steps over the campaigns that are paused: its cost grows with the
+// number of campaigns that have work, not with that of records. Workers find
+// new work by asking again at the client's poll interval; database/sql has no
+// way to listen to the server.
+//
+// A claim whose answer was lost holds its records until the lease ends.
+//
+// [Store.In] enqueues in a transaction of the caller's own, together with what
+// the jobs are about.
+//
+// The history keeps commit order across replicas: whoever follows
+// [Store.Entries] by Seq misses nothing. An entry of a caller's own transaction
+// gets its Seq after that has been committed.
+//
+// # Schema and permissions
+//
+// All is in one schema, "postproof" unless [WithSchema] says otherwise, which
+// [Open] makes and brings up to date under a lock. A migration only adds what
+// older programs need not know, so replicas of the version before go on, and
+// may be started again; where one has to break with them, they are refused with
+// [idempotency.ErrNewer]. Records of a newer version, and states that this one
+// does not know, are read and never changed.
+//
+// The role needs, the first time, CREATE on the database, or a schema of that
+// name that it may create tables in; later, USAGE of the schema and SELECT,
+// INSERT, UPDATE and DELETE on its tables, and USAGE of its sequences. It also
+// needs to run pg_control_system(), pg_walfile_name(pg_lsn) and
+// pg_current_wal_insert_lsn(), which everybody may unless it was taken away:
+//
+//	GRANT EXECUTE ON FUNCTION pg_control_system(), pg_walfile_name(pg_lsn), pg_current_wal_insert_lsn() TO role
+//
+// # Epochs
+//
+// A ledger that is older than the truth would print again what it has
+// forgotten. With every transaction the ledger's row is compared with the
+// server: its system identifier, the timeline of its log, the database, and
+// whether the row is the one that the ledger wrote. Each difference begins a new
+// epoch, with an entry of kind "epoch_changed" that says why.
+//
+// Noticed are:
+//   - a standby that was promoted, also under a store at work;
+//   - a backup that was recovered to a point in time, or to the end of its
+//     archive;
+//   - a dump that was loaded, into another server or over the same database;
+//   - a database made from this one as its template;
+//   - pg_upgrade, which is no danger: recover once;
+//   - a ledger set back to an earlier moment while a store is at work on it that
+//     has committed in the five minutes before.
+//
+// Not an alarm are crashes and restarts of the server, VACUUM FULL, and a change
+// of its address.
+//
+// Not noticed is what sets the server's files back while no store is at work:
+// the snapshot of a volume or a virtual machine, and a base backup that is
+// started without recovery.signal. Nothing on the server tells the two moments
+// apart. So make this a step of the procedure, before any program opens the
+// ledger again:
+//
+//	UPDATE postproof.ledger SET server = ''
+//
+// The next open begins a new epoch. A spare Recover costs some look-ups, a
+// missing one costs paper.
+//
+// # Retention
+//
+// [Store.Prune] and the inbox's Purge take a hundred rows at a time. The server
+// frees the space by autovacuum. A transaction that is open for long, anywhere
+// on the server, keeps it from that, and claims become slower for as long: they
+// step over the dead. Nothing else does, since what changes with every commit is
+// added, not changed, and folded now and then.
+//
+// # Errors
+//
+// [ErrUnsafe], [ErrInDoubt], and those of package idempotency: ErrNewer for a
+// schema that has broken with this version, ErrCorrupt for damage,
+// ErrInProgress for a key that an open transaction of a caller's has enqueued.
+// Serialization failures and deadlocks are tried again, and so is what met a
+// server that restarts or fails over, as long as [WithPatience] says. Others say
+// what is wrong.
+//
+// # Concurrency
+//
+// A [Store] is safe for concurrent use, and so is the ledger by any number of
+// stores and processes. A process that is frozen in the midst of a transaction
+// loses it after ten seconds, and the others go on.
+//
+// # Non-portable behavior
+//
+// Texts that are searched by (campaigns, references, the vendors' ids, names of
+// counters and settings, and what identifies a message) lose NUL and bytes that
+// are not UTF-8: each becomes U+FFFD. Records keep theirs.
 package postgres

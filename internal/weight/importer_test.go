@@ -32,6 +32,11 @@ func TestImporter(t *testing.T) {
 			imports:   []string{"client", "vendors/lob"},
 			forbidden: []string{"database/sql", "github.com/ncruces/"},
 		},
+		{
+			name:      "client with the ledger of many replicas, before a driver is chosen",
+			imports:   []string{"client", "idempotency/postgres", "vendors/lob"},
+			forbidden: []string{"github.com/ncruces/", "github.com/jackc/", "github.com/lib/pq"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -112,6 +112,9 @@ func forbiddenDoor(from, to string) string {
 			return "only " + d.door + " may import it"
 		}
 	}
+	if within(to, "github.com/jackc") || within(to, "github.com/lib/pq") {
+		return "the PostgreSQL ledger takes the user's *sql.DB and names no driver"
+	}
 	if strings.Contains(strings.SplitN(to, "/", 2)[0], ".") && slices.Contains([]string{".", "./vendors/signature"}, from) {
 		return "this package uses the standard library only"
 	}
@@ -142,6 +145,10 @@ func TestForbiddenImport(t *testing.T) {
 		{"./retry", "./vendors", false},
 		{"./breaker", "./client", false},
 		{"./idempotency/sqlite", "./idempotency", true},
+		{"./idempotency/postgres", "./idempotency/internal/judge", true},
+		{"./idempotency/postgres", "github.com/jackc/pgx/v5/stdlib", false},
+		{"./idempotency/postgres", "github.com/lib/pq", false},
+		{"./internal/integration/postgres", "github.com/lib/pq", true},
 		{"./idempotency/storetest", "./idempotency", true},
 		{"./idempotency", "./vendors", false},
 		{"./snapshot", "./idempotency", false},

@@ -272,3 +272,46 @@ func TestServerSetBack(t *testing.T) {
 		t.Errorf("Identity = %+v: a commit that was acknowledged is gone", id)
 	}
 }
+
+// TestPermissions: a role that may do what the documentation lists can do all
+// there is to do, and one that may not is told what it lacks.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Private(t)
+	owner, schema := openDB(t, "pgx", c.DSN("")), newSchema(t)
+	openStore(t, owner, schema)
+	run := func(texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if _, err := owner.ExecContext(t.Context(), strings.ReplaceAll(text, "@", schema)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run("CREATE ROLE app LOGIN")
+	db := openDB(t, "pgx", strings.Replace(c.DSN(""), "postgres@", "app@", 1))
+	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "permission") {
+		t.Errorf("Open without permissions = %v, want an error that says so", err)
+	}
+	run("GRANT USAGE ON SCHEMA @ TO app", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA @ TO app", "GRANT USAGE ON ALL SEQUENCES IN SCHEMA @ TO app")
+	s := openStore(t, db, schema)
+	fill(t, s, 0, 600)
+	drain(t, s, 4)
+	if err := s.AcceptEpoch(t.Context(), identify(t, s).Epoch, ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Put(t.Context(), strings.NewReader("artwork")); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Prune(t.Context(), start(), 0); err != nil {
+		t.Error(err)
+	}
+	m := &idempotency.Message{Vendor: "lob", Dedupe: "1"}
+	if _, err := s.Inbox().Put(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+	run("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "GRANT EXECUTE") {
+		t.Errorf("Open without knowing the server = %v, want an error that says what to grant", err)
+	}
+}

@@ -25,7 +25,16 @@ func begin(t *testing.T, db *sql.DB) *sql.Tx {
 
 func TestEnqueueInTransaction(t *testing.T) {
 	t.Parallel()
-	db := openDB(t, "pgx", pgtest.Shared(t))
+	for _, driver := range []string{"pgx", "postgres"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			enqueueInTransaction(t, openDB(t, driver, pgtest.Shared(t)))
+		})
+	}
+}
+
+func enqueueInTransaction(t *testing.T, db *sql.DB) {
+	t.Helper()
 	s := openStore(t, db, newSchema(t))
 	id, err := s.Identity(t.Context())
 	if err != nil {
