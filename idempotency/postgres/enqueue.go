@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -163,12 +164,9 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 	if err != nil {
 		return err
 	}
-	for _, refused := range o.errs {
-		if refused != nil {
-			return nil
-		}
+	if !slices.ContainsFunc(o.errs, func(refused error) bool { return refused != nil }) {
+		o.errs = nil
 	}
-	o.errs = nil
 	return nil
 }
 

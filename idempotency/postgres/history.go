@@ -26,7 +26,7 @@ func (s *Store) checkHistory(ctx context.Context, c *session) (changed string, e
 	case !found:
 		return "", errNoRow
 	}
-	reason := ""
+	var reason string
 	switch {
 	case have != now && own:
 		reason = "the ledger is of another server, timeline or database: a standby was promoted, a backup restored, or the database copied"

@@ -11,8 +11,10 @@ import (
 // loads.
 type view struct{ b *batch }
 
+// Epoch implements [judge.View], as do the methods that follow.
 func (v view) Epoch() string { return v.b.head.epoch }
 
+// Place implements [judge.View].
 func (v view) Place(ctx context.Context, id idempotency.ID) (judge.Place, error) {
 	p, err := v.b.place(ctx, id)
 	if err != nil {
@@ -21,8 +23,10 @@ func (v view) Place(ctx context.Context, id idempotency.ID) (judge.Place, error)
 	return judge.Place{Num: p.num, Fence: p.fence, Newer: p.newer, Links: p.links}, nil
 }
 
+// RefOwner implements [judge.View].
 func (v view) RefOwner(ctx context.Context, ref string) (int64, error) { return v.b.refOwner(ctx, ref) }
 
+// Counter implements [judge.View].
 func (v view) Counter(ctx context.Context, name string) (int64, error) {
 	c, err := v.b.counter(ctx, name)
 	if err != nil {
@@ -31,6 +35,7 @@ func (v view) Counter(ctx context.Context, name string) (int64, error) {
 	return c.value, nil
 }
 
+// Setting implements [judge.View].
 func (v view) Setting(ctx context.Context, name string) (uint64, error) {
 	s, err := v.b.setting(ctx, name)
 	if err != nil {
@@ -39,6 +44,7 @@ func (v view) Setting(ctx context.Context, name string) (uint64, error) {
 	return s.version, nil
 }
 
+// Message implements [judge.View].
 func (v view) Message(ctx context.Context, id uint64) (uint64, error) {
 	m, err := v.b.message(ctx, id)
 	if err != nil {

@@ -203,6 +203,7 @@ func (c *Cluster) watch() error {
 
 type closer func() error
 
+// Close implements [io.Closer].
 func (c closer) Close() error { return c() }
 
 // programs returns the folder of the server's programs, the newest version
@@ -246,30 +247,30 @@ func freePort(ctx context.Context) (int, error) {
 func Full() bool { return os.Getenv(EnvFull) == "1" }
 
 // Skip skips the test, or fails it where a skip is not allowed.
-func Skip(t testing.TB, why error) {
-	t.Helper()
+func Skip(tb testing.TB, why error) {
+	tb.Helper()
 	if os.Getenv(EnvRequire) == "1" {
-		t.Fatal(why)
+		tb.Fatal(why)
 	}
-	t.Skip(why)
+	tb.Skip(why)
 }
 
 // Private starts a cluster for one test alone, to be stopped and started as it
 // likes.
-func Private(t testing.TB, settings ...string) *Cluster {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+func Private(tb testing.TB, settings ...string) *Cluster {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 2*time.Minute)
 	defer cancel()
 	c, err := Start(ctx, settings...)
 	if errors.Is(err, ErrNotInstalled) {
-		Skip(t, err)
+		Skip(tb, err)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return c
@@ -285,21 +286,21 @@ var shared struct {
 
 // Shared returns the data source of a server that all tests of the binary use,
 // each with a schema of its own. It ends with the binary, see [Main].
-func Shared(t testing.TB) string {
-	t.Helper()
+func Shared(tb testing.TB) string {
+	tb.Helper()
 	shared.once.Do(func() {
 		if shared.dsn = os.Getenv(EnvServer); shared.dsn != "" {
 			return
 		}
-		if shared.c, shared.err = Start(context.Background()); shared.err == nil {
+		if shared.c, shared.err = Start(context.WithoutCancel(tb.Context())); shared.err == nil {
 			shared.dsn = shared.c.DSN("")
 		}
 	})
 	if errors.Is(shared.err, ErrNotInstalled) {
-		Skip(t, shared.err)
+		Skip(tb, shared.err)
 	}
 	if shared.err != nil {
-		t.Fatal(shared.err)
+		tb.Fatal(shared.err)
 	}
 	return shared.dsn
 }
@@ -318,11 +319,11 @@ func Main(m *testing.M) int {
 
 // Log returns the messages of the server's log, which the test has configured
 // as csvlog in Dir/logs/server.csv.
-func (c *Cluster) Log(t testing.TB) []string {
-	t.Helper()
+func (c *Cluster) Log(tb testing.TB) []string {
+	tb.Helper()
 	f, err := os.Open(filepath.Join(c.Dir, "logs", "server.csv"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	const messageField = 13
@@ -335,7 +336,7 @@ func (c *Cluster) Log(t testing.TB) []string {
 			return all
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if len(fields) > messageField {
 			all = append(all, fields[messageField])

@@ -179,7 +179,7 @@ func under(t *testing.T, c *pgtest.Cluster, fail func(round int)) {
 }
 
 // waitFor waits, and reports whether the test is over.
-func waitFor(t *testing.T, ctx context.Context, d time.Duration) bool { //nolint:revive // the context is the workers', the test comes first
+func waitFor(t *testing.T, ctx context.Context, d time.Duration) bool {
 	t.Helper()
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -54,12 +54,12 @@ func step(old *idempotency.Record) idempotency.Change {
 	}
 }
 
-func entriesOf(t testing.TB, s *postgres.Store, id idempotency.ID) int {
-	t.Helper()
+func entriesOf(tb testing.TB, s *postgres.Store, id idempotency.ID) int {
+	tb.Helper()
 	n := 0
-	for _, err := range s.Entries(t.Context(), idempotency.EntryQuery{ID: id}) {
+	for _, err := range s.Entries(tb.Context(), idempotency.EntryQuery{ID: id}) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		n++
 	}

@@ -122,7 +122,7 @@ func TestHistory(t *testing.T) {
 		"a dump is loaded": {
 			exec("CREATE TABLE @dump AS TABLE @ledger; DELETE FROM @ledger; INSERT INTO @ledger TABLE @dump"), true,
 		},
-		"the row is changed by hand": {exec("UPDATE @ledger SET newest = newest"), true},
+		"the row is changed by hand":                                        {exec("UPDATE @ledger SET newest = newest"), true},
 		"what the documentation says to do after a file system is set back": {exec("UPDATE @ledger SET server = ''"), true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,10 @@ func TestStoreIsAStore(t *testing.T) {
 	for _, driver := range drivers {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) storetest.Harness { return harness(t, driver) })
+			storetest.Run(t, func(t *testing.T) storetest.Harness {
+				t.Helper()
+				return harness(t, driver)
+			})
 		})
 	}
 }
@@ -72,52 +75,52 @@ var schemas atomic.Int64
 
 // newSchema returns a name that no ledger has, and removes what is there at the
 // end.
-func newSchema(t testing.TB) string {
-	t.Helper()
+func newSchema(tb testing.TB) string {
+	tb.Helper()
 	name := fmt.Sprintf("postproof_%d_%d_%d", os.Getpid(), time.Now().UnixNano()%1e6, schemas.Add(1))
 	if os.Getenv(pgtest.EnvServer) != "" {
-		dsn := pgtest.Shared(t)
-		t.Cleanup(func() {
+		dsn := pgtest.Shared(tb)
+		tb.Cleanup(func() {
 			db, err := sql.Open("pgx", dsn)
 			if err != nil {
-				t.Error(err)
+				tb.Error(err)
 				return
 			}
 			defer db.Close()
-			if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
-				t.Error(err)
+			if _, err := db.ExecContext(context.WithoutCancel(tb.Context()), "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
+				tb.Error(err)
 			}
 		})
 	}
 	return name
 }
 
-func openDB(t testing.TB, driver, dsn string) *sql.DB {
-	t.Helper()
+func openDB(tb testing.TB, driver, dsn string) *sql.DB {
+	tb.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(4)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return db
 }
 
 // openStore opens a ledger of mode test and closes it at the end.
-func openStore(t testing.TB, db *sql.DB, schema string, opts ...postgres.Option) *postgres.Store {
-	t.Helper()
-	s, err := postgres.Open(t.Context(), db, append([]postgres.Option{postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema)}, opts...)...)
+func openStore(tb testing.TB, db *sql.DB, schema string, opts ...postgres.Option) *postgres.Store {
+	tb.Helper()
+	s, err := postgres.Open(tb.Context(), db, append([]postgres.Option{postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema)}, opts...)...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
