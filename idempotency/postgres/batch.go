@@ -134,11 +134,7 @@ func (b *batch) work(ctx context.Context, ops []operation) error {
 			return err
 		}
 	}
-	if !b.dirty {
-		return nil
-	}
-	_, err := b.c.exec(ctx, b.s.text.commit, b.token, b.newest)
-	return err
+	return nil
 }
 
 // wanted is what changes look at.

@@ -15,7 +15,7 @@ type statements struct {
 func newStatements(s *settings) statements {
 	t := statements{
 		load: loadText, block: `SELECT nextval('@blocks')`, store: storeText, counters: countersText, settings: settingsWriteText, marks: marksText,
-		commit: `INSERT INTO @commits (token, newest) VALUES ($1, $2)`, made: `SELECT EXISTS (SELECT FROM @commits WHERE token = $1)`,
+		commit: `INSERT INTO @commits (token, newest) VALUES (%d, %d); COMMIT`, made: `SELECT EXISTS (SELECT FROM @commits WHERE token = $1)`,
 		identity: identityRowText, history0: historyRowText, breakHistory: breakHistoryText, addEntry: addEntryText,
 		depth: depthText, counter: counterText, setting: settingText, prefix: prefixText,
 		get: getText, findRef: findRefText, findPiece: findPieceText, findCampaign: findCampaignText, findRare: findRareText, findAll: findAllText,

@@ -315,3 +315,35 @@ func TestPermissions(t *testing.T) {
 		t.Errorf("Open without knowing the server = %v, want an error that says what to grant", err)
 	}
 }
+
+// TestTidied: what is added with every commit is added up now and then, and the
+// sums stay.
+func TestTidied(t *testing.T) {
+	t.Parallel()
+	db, schema := openDB(t, "pgx", pgtest.Shared(t)), newSchema(t)
+	s := openStore(t, db, schema)
+	latest := start().Add(time.Hour)
+	const n = 1100
+	for i := range n {
+		r := record(i)
+		r.UpdatedAt = latest.Add(-time.Duration(i) * time.Second) // the first is the newest
+		if err := idempotency.CommitOne(t.Context(), s, create(r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+schema+".depth").Scan(&rows); err != nil || rows > n/2+10 {
+		t.Errorf("%d rows of depth after %d commits, %v", rows, n, err)
+	}
+	// As if ten minutes had passed.
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM "+schema+".commits"); err != nil {
+		t.Fatal(err)
+	}
+	depth, err := s.Depth(t.Context(), "")
+	if err != nil || len(depth) != 1 || depth[0].Count != n {
+		t.Errorf("depth = %v, %v, want %d planned", depth, err, n)
+	}
+	if id := identify(t, s); !id.Newest.Equal(latest) || id.EpochChanged() {
+		t.Errorf("Identity = %+v, want the newest time kept: %v", id, latest)
+	}
+}
