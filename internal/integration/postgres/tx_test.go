@@ -76,6 +76,9 @@ func enqueueInTransaction(t *testing.T, db *sql.DB) {
 	if err := idempotency.CommitOne(t.Context(), s, create(record(1))); !errors.Is(err, idempotency.ErrInProgress) {
 		t.Errorf("Commit of the same key = %v, want ErrInProgress: nobody knows yet", err)
 	}
+	if took := time.Since(before); took > 3*time.Second { // while it holds up everybody
+		t.Errorf("it took %s to say so", took)
+	}
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
