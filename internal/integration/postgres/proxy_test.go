@@ -136,7 +136,12 @@ func (p *proxy) copy(to, from net.Conn, fromClient bool) {
 		if err != nil {
 			if !fromClient { // the server has gone
 				_ = client.Close()
-			} else if p.decide == nil {
+				return
+			}
+			p.mu.Lock()
+			decided := p.decide != nil
+			p.mu.Unlock()
+			if !decided {
 				_ = server.Close()
 			}
 			return
