@@ -1,0 +1,35 @@
+// Command sim runs the whole library against simulated vendors while everything
+// fails that can, in virtual time, and holds the vendors' print log against what
+// was asked for: each piece once, or held with a reason only where nobody could
+// be asked.
+//
+//	go run ./internal/sim -n 1000000 -seed 1        # a million jobs
+//	go run ./internal/sim -seed 1 -world 17         # one world of that run, again
+//	go run ./internal/sim -n 100000 -break "rule 5" # must find a violation
+//	go run ./internal/sim -list                     # what can be broken
+//
+// It exits with 1 when it finds a violation, which it prints with the seed, the
+// world, and all that happened to the job, and with 2 when it was called in a
+// wrong way.
+//
+// # Worlds
+//
+// The jobs are run in many small worlds. A world has its vendors, its ledger,
+// and a few replicas of a process that works on it, each with a clock of its
+// own. It lives in a synctest bubble: nothing in it waits for real time. What
+// fails in it is its [profile], which its number and the seed decide.
+//
+// # Faults
+//
+// Whether something fails is a pure function of the seed, the reference it is
+// about, the boundary, and the how-manieth time that this reference comes to
+// that boundary ([dice]); never of the order in which goroutines run. Waits
+// differ by some microseconds for the same reason, so that few things happen at
+// the same instant and a world repeats itself.
+//
+// # Breaks
+//
+// A simulation that cannot find anything proves nothing. Each [Break] takes out
+// one rule: an edit of the library's source that reaches the compiler through an
+// overlay, so that the tree stays as it is and the library needs no switches.
+package main

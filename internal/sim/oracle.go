@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// oracle knows what was asked for and what was printed, and nothing of how the
+// library works. It takes the print log of the vendors as it is written.
+type oracle struct {
+	w *world
+
+	mu       sync.Mutex
+	pieces   []*piece
+	byDigest map[string]*piece
+	byRef    map[string]*piece // what was ever submitted
+	bodies   map[string]string // the digest of what went under a vendor's key
+	sends    map[string]int    // times bytes of a submission went out, by vendor and reference
+	answers  map[string]answer // acceptances that reached a process, by reference
+	ends     map[string]time.Time
+	frozen   map[string]bool // references that were caught in a freeze
+	faults   map[string]int
+	notes    map[string][]note
+	bad      *violation
+	found    chan struct{} // closed at the first violation
+	allSends int
+	events   func(vendorsim.PrintLine)
+}
+
+type answer struct {
+	process string
+	at      time.Time
+}
+
+// note is something that happened to a reference or record.
+type note struct {
+	at   time.Time
+	text string
+}
+
+// violation is a promise that was not kept.
+type violation struct {
+	kind  string
+	about *piece
+	text  string
+}
+
+func newOracle(w *world) *oracle {
+	return &oracle{
+		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, bodies: map[string]string{}, sends: map[string]int{},
+		answers: map[string]answer{}, ends: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
+		notes: map[string][]note{}, found: make(chan struct{}),
+	}
+}
+
+// expect registers a job.
+func (o *oracle) expect(p *piece) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pieces = append(o.pieces, p)
+	o.byDigest[p.digest] = p
+}
+
+// violate keeps the first violation and ends the world.
+func (o *oracle) violate(kind string, p *piece, text string) {
+	if o.bad == nil {
+		o.bad = &violation{kind, p, text}
+		close(o.found)
+	}
+}
+
+// Write implements [io.Writer] for the vendors' print log.
+func (o *oracle) Write(lines []byte) (int, error) {
+	for raw := range bytes.Lines(lines) {
+		var line vendorsim.PrintLine
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return 0, err
+		}
+		o.print(line)
+	}
+	return len(lines), nil
+}
+
+func (o *oracle) print(line vendorsim.PrintLine) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.byDigest[line.Recipient]
+	if p == nil {
+		o.violate("stray", nil, fmt.Sprintf("%s printed %s for somebody who was never asked for", line.Vendor, line.Ref))
+		return
+	}
+	name := line.Vendor + "/" + line.VendorID
+	o.byRef[line.Ref] = p
+	o.noteLocked(line.Ref, "print log: "+line.Event+" "+name+" "+line.Reason)
+	switch line.Event {
+	case vendorsim.Printed:
+		p.alive[name] = line
+		p.printed++
+	case vendorsim.Voided:
+		delete(p.alive, name)
+	}
+	if len(p.alive) > 1 {
+		p.twice = true
+		if !o.excusedLocked(p) {
+			o.violate("printed_twice", p, "two pieces of it are alive")
+		}
+	}
+	if o.events != nil {
+		o.events(line)
+	}
+}
+
+// excusedLocked reports whether a process stood still between its last check
+// and the write of one of the job's submissions: nothing prevents that.
+func (o *oracle) excusedLocked(p *piece) bool {
+	for ref := range o.frozen {
+		if o.byRef[ref] == p {
+			return true
+		}
+	}
+	return false
+}
+
+// asked notes what an adapter is told to send.
+func (w *world) asked(vendor string, s *vendors.Submission, body *vendors.Body, keyless bool) {
+	o := w.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	to := &s.Job.To
+	p := o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
+	o.byRef[string(s.Ref)] = p
+	if keyless {
+		return
+	}
+	key := vendor + "/" + s.VendorKey
+	if old := o.bodies[key]; old != "" && old != body.Digest() {
+		o.violate("other_bytes", p, "other bytes went to "+vendor+" under a key that was used")
+	}
+	o.bodies[key] = body.Digest()
+}
+
+// answered notes that an acceptance reached a process.
+func (w *world) answered(process, ref string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.answers[ref] = answer{process, time.Now()}
+}
+
+// ended notes the end of a process.
+func (w *world) ended(process string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.ends[process] = time.Now()
+}
+
+// froze notes a submission that was caught in a freeze.
+func (w *world) froze(ref string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.frozen[ref] = true
+}
+
+// wireSend counts a submission whose bytes go out.
+func (w *world) wireSend(p *process, vendor, ref string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.sends[vendor+"/"+ref]++
+	w.oracle.allSends++
+	w.oracle.noteLocked(ref, p.name+": bytes to "+vendor)
+}
+
+// struck counts a fault.
+func (w *world) struck(boundary string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.faults[boundary]++
+}
+
+// note remembers what happened to a reference.
+func (w *world) note(ref, text string) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.noteLocked(ref, text)
+}
+
+func (o *oracle) noteLocked(about, text string) {
+	o.notes[about] = append(o.notes[about], note{time.Now(), text})
+}
+
+// noteID remembers what happened to a record.
+func (w *world) noteID(id, text string) { w.note(id, text) }
+
+// verdict is what the oracle says of a job.
+type verdict int
+
+const (
+	fine     verdict = iota
+	heldFine         // held, and nobody could be asked
+	open             // not settled yet; if it stays so, it is lost
+	lateFine         // printed twice by a freeze, and told so
+)
+
+// judge compares a job with the ledger. It says why a job is open.
+func (o *oracle) judge(p *piece) (verdict, string) {
+	rec := p.shelf.get(p.id)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	alive := len(p.alive)
+	switch {
+	case rec == nil && p.optional && alive == 0:
+		return fine, ""
+	case rec == nil:
+		return open, "the ledger does not know it"
+	case alive > 1:
+		return o.judgeLate(p, rec)
+	case rec.Newer():
+		return open, "its record is of a newer version"
+	}
+	for i := range rec.Submissions {
+		if rec.Submissions[i].Late == idempotency.LateSeen {
+			return open, "a late arrival is not dealt with"
+		}
+	}
+	switch rec.State {
+	case idempotency.Accepted, idempotency.Done:
+		return o.judgeAccepted(p, rec)
+	case idempotency.Cancelled:
+		switch {
+		case alive > 0:
+			return open, "it is cancelled in the ledger, and printed"
+		case !p.wished:
+			return open, "it is cancelled, and nobody wished it"
+		}
+		return fine, ""
+	case idempotency.Held:
+		if why := o.heldInVain(p, rec); why != "" {
+			return open, why
+		}
+		return heldFine, ""
+	default:
+		return open, "it is " + string(rec.State)
+	}
+}
+
+func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, string) {
+	if len(p.alive) == 0 {
+		return open, "it is accepted in the ledger, and not printed"
+	}
+	for name, line := range p.alive {
+		if name != rec.Receipt.Vendor+"/"+rec.Receipt.VendorID {
+			return open, "the receipt is of another piece than the one printed, " + name
+		}
+		if line.Ref != string(rec.Receipt.Ref) {
+			return open, "the receipt names another reference than the piece printed"
+		}
+	}
+	if p.wished && rec.Cancel.Stands() && rec.Cancel.Outcome == "" {
+		return open, "it is still to be cancelled"
+	}
+	return fine, ""
+}
+
+// heldInVain says why a job should not be held; empty when nobody could be
+// asked.
+func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
+	if !slices.ContainsFunc(o.history(p), func(e idempotency.Entry) bool { return e.Kind == "held" }) {
+		return "it is held in silence"
+	}
+	switch rec.Hold.Reason {
+	case idempotency.HoldCannotAsk, idempotency.HoldDeadline:
+		if !slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return o.unanswerable(s) }) {
+			return "it is held (" + string(rec.Hold.Reason) + ") although its vendor can be asked"
+		}
+		return ""
+	case idempotency.HoldGenerations:
+		if p.printed >= 4 && len(p.alive) == 0 {
+			return ""
+		}
+	case idempotency.HoldOperator:
+		if p.shelf == o.w.main || strings.HasPrefix(rec.Hold.Note, "the ledger is a copy") {
+			return "" // a copy's
+		}
+	}
+	return "it is held: " + string(rec.Hold.Reason)
+}
+
+// unanswerable reports whether nobody can be asked about a submission: its
+// vendor has no look-up and no answer of it reached a process that lived on, or
+// the vendor is gone.
+func (o *oracle) unanswerable(s *idempotency.Submission) bool {
+	if o.w.profile.class == classGone && s.Vendor == "plain" {
+		return true
+	}
+	if s.Vendor != "mute" {
+		return false
+	}
+	a, ok := o.answers[string(s.Ref)]
+	if !ok {
+		return true
+	}
+	end, dead := o.ends[a.process]
+	return dead && end.Before(a.at.Add(time.Hour))
+}
+
+// judgeLate judges a job that two pieces of are alive: that must have been told.
+func (o *oracle) judgeLate(p *piece, rec *idempotency.Record) (verdict, string) {
+	told := func(e idempotency.Entry) bool {
+		return e.Kind == "late_arrival" || e.Kind == "late_printed" || e.Kind == "twice_at_vendor"
+	}
+	switch {
+	case !slices.ContainsFunc(o.history(p), told):
+		return open, "two pieces are alive, and nobody was told"
+	case slices.ContainsFunc(rec.Submissions, func(s idempotency.Submission) bool { return s.Late == idempotency.LateSeen }):
+		return open, "a late arrival is not dealt with"
+	}
+	return lateFine, ""
+}
+
+func (o *oracle) history(p *piece) []idempotency.Entry {
+	p.shelf.mu.RLock()
+	defer p.shelf.mu.RUnlock()
+	var all []idempotency.Entry
+	for e, err := range p.shelf.memory.Entries(o.w.ctx, idempotency.EntryQuery{ID: p.id}) {
+		if err != nil {
+			break
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// countSends compares the sends in the ledger with those on the wire; only where
+// no process and no answer was lost are they the same.
+func (o *oracle) countSends() {
+	for _, p := range o.pieces {
+		rec := p.shelf.get(p.id)
+		if rec == nil {
+			continue
+		}
+		for i := range rec.Submissions {
+			s := &rec.Submissions[i]
+			o.mu.Lock()
+			if n := o.sends[s.Vendor+"/"+string(s.Ref)]; n != s.Sends {
+				o.violate("sends", p, fmt.Sprintf("the ledger counts %d sends to %s, %d went out", s.Sends, s.Vendor, n))
+			}
+			o.mu.Unlock()
+		}
+	}
+}
+
+// stage is what the vendor would tell of a line in a callback.
+func stage(line vendorsim.PrintLine) postproof.Stage {
+	switch {
+	case line.Event == vendorsim.Printed:
+		return postproof.StageAccepted
+	case line.Reason == "canceled":
+		return postproof.StageCancelled
+	default:
+		return postproof.StageFailed
+	}
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"strconv"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// piece is a job as it was asked for, and what is known of it from outside the
+// library. The oracle's lock guards what changes.
+type piece struct {
+	job    postproof.Job
+	id     idempotency.ID
+	digest string // of the recipient: no other job has it
+	shelf  *shelf
+	// optional: nobody knows whether it was asked for (a control piece whose
+	// call failed).
+	optional bool
+
+	wished  bool // somebody wished to cancel it
+	alive   map[string]vendorsim.PrintLine
+	printed int // ever, with those that were voided
+	twice   bool
+}
+
+const artFront, artBack = "<b>front</b>", "<b>back</b>"
+
+// artworkTexts are the contents of every ledger's blob store.
+func artworkTexts() []string { return []string{artFront, artBack} }
+
+// newPiece returns the i-th job of a kind. Its address is its own.
+func newPiece(s *shelf, kind string, i int) *piece {
+	to := postproof.Address{
+		Name: "Current Resident", Line1: strconv.Itoa(i+1) + " " + kind + " Street", City: "Springfield", Region: "IL", PostalCode: "62701",
+	}
+	key := postproof.Key(kind + "-" + strconv.Itoa(i))
+	return &piece{
+		job: postproof.Job{
+			Key: key, Class: postproof.FirstClass, Campaign: "spring", Contact: strconv.Itoa(i), To: to,
+			Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: artFront, Back: artBack}},
+		},
+		id: idempotency.IDOf(key), digest: vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode),
+		shelf: s, alive: map[string]vendorsim.PrintLine{},
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// scenes are the faults of a whole ledger, one for each class that has one.
+func (w *world) scenes() {
+	switch w.profile.class {
+	case classRestore:
+		w.others.Go(w.restore)
+	case classCopy:
+		w.others.Go(w.fork)
+	case classUpgrade:
+		w.others.Go(w.roll)
+	}
+	if w.profile.prune {
+		w.others.Go(w.prune)
+	}
+}
+
+func (w *world) restoring() bool { return w.profile.class == classRestore }
+func (w *world) copying() bool   { return w.profile.class == classCopy }
+
+// restore takes a backup, and puts it in the place of the ledger later on.
+func (w *world) restore() {
+	d := w.dice
+	if !w.wait(d.between("restore.backup", "", 10*time.Minute, 80*time.Minute)) {
+		return
+	}
+	w.main.mu.Lock()
+	w.main.broken++
+	old, err := w.main.copied(nil)
+	w.main.broken--
+	w.main.mu.Unlock()
+	if err != nil {
+		w.fail("the backup", err)
+		return
+	}
+	w.mu.Lock()
+	w.backupAt = time.Now()
+	w.mu.Unlock()
+	if !w.wait(d.between("restore.after", "", 5*time.Minute, 100*time.Minute)) {
+		return
+	}
+	// A careful operator stops the replicas before; another one does not.
+	if d.next("restore.stop", "") < 0.5 {
+		w.mu.Lock()
+		all := w.all
+		w.mu.Unlock()
+		for _, p := range all {
+			p.kill()
+		}
+	}
+	w.struck("ledger.restored")
+	w.main.mu.Lock()
+	w.main.memory = old
+	w.main.broken++
+	w.main.mu.Unlock()
+}
+
+// recovery has a process recover the ledger whose history was broken.
+func (w *world) recovery(ctx context.Context, p *process) {
+	select {
+	case w.recovering <- struct{}{}:
+		defer func() { <-w.recovering }()
+	case <-ctx.Done():
+		return
+	}
+	o := client.RecoverOptions{By: "sim", Copy: p.shelf == w.copy}
+	if w.dice.next("restore.known", "") < 0.5 {
+		w.mu.Lock()
+		o.BackupAt = w.backupAt
+		w.mu.Unlock()
+	}
+	if _, err := p.client.Recover(ctx, o); err == nil {
+		w.struck("ledger.recovered")
+	}
+}
+
+// fork copies the ledger and works on in both places.
+func (w *world) fork() {
+	if !w.wait(w.dice.between("copy.at", "", 10*time.Minute, 100*time.Minute)) {
+		return
+	}
+	w.main.mu.Lock()
+	w.main.broken++
+	memory, err := w.main.copied(nil)
+	w.main.broken--
+	w.main.mu.Unlock()
+	if err != nil {
+		w.fail("the copy", err)
+		return
+	}
+	w.struck("ledger.copied")
+	w.mu.Lock()
+	w.copy = &shelf{memory: memory, broken: 1}
+	w.mu.Unlock()
+	own := make([]*piece, 0, 5)
+	for i := range 5 {
+		p := newPiece(w.copy, "copy", i)
+		w.oracle.expect(p)
+		own = append(own, p)
+	}
+	p, ctx := w.calmProcess(w.copy, "copy")
+	if p == nil {
+		return
+	}
+	w.processes.Go(func() { p.run(ctx) })
+	w.mu.Lock()
+	w.all = append(w.all, p)
+	w.mu.Unlock()
+	for w.ctx.Err() == nil && w.enqueueAt(p, own) != nil {
+		select {
+		case <-p.died:
+			return
+		default:
+		}
+		if !w.wait(5 * time.Second) {
+			return
+		}
+	}
+}
+
+// roll has one replica run a newer version, which also puts some records into a
+// state that the others do not know, and takes it back.
+func (w *world) roll() {
+	if !w.wait(w.dice.between("upgrade.at", "", 5*time.Minute, 60*time.Minute)) {
+		return
+	}
+	w.mu.Lock()
+	w.upgrade = time.Now()
+	w.mu.Unlock()
+	w.struck("upgrade.begun")
+	if !w.wait(w.dice.between("upgrade.write", "", 5*time.Minute, 40*time.Minute)) {
+		return
+	}
+	before, after := map[idempotency.ID]*idempotency.Record{}, map[idempotency.ID]*idempotency.Record{}
+	for _, p := range w.oracle.list() {
+		rec := p.shelf.get(p.id)
+		if rec == nil || w.dice.next("upgrade.record", string(rec.ID)) > 0.15 {
+			continue
+		}
+		newer := *rec
+		newer.Version, newer.State, newer.Fence = idempotency.RecordVersion+1, "sorting", rec.Fence+1
+		w.main.mu.RLock()
+		err := idempotency.CommitOne(w.ctx, w.main.memory, idempotency.Change{Record: &newer, Expect: rec.Fence})
+		w.main.mu.RUnlock()
+		if err == nil {
+			w.struck("upgrade.unknown_state")
+			w.noteID(string(rec.ID), "a newer version puts it into a state of its own")
+			before[rec.ID], after[rec.ID] = rec, &newer
+		}
+	}
+	if !w.wait(w.dice.between("upgrade.last", "", 10*time.Minute, 50*time.Minute)) {
+		return
+	}
+	w.main.mu.Lock()
+	defer w.main.mu.Unlock()
+	touched := false
+	memory, err := w.main.copied(func(rec *idempotency.Record) *idempotency.Record {
+		if after[rec.ID] == nil {
+			return rec
+		}
+		touched = touched || rec != after[rec.ID]
+		back := *rec
+		back.Version, back.State, back.Fence = before[rec.ID].Version, before[rec.ID].State, rec.Fence+1
+		return &back
+	})
+	if err != nil {
+		w.fail("the downgrade", err)
+		return
+	}
+	w.main.memory = memory
+	if touched {
+		w.oracle.mu.Lock()
+		w.oracle.violate("newer_touched", nil, "a record of a newer version was changed by an older one")
+		w.oracle.mu.Unlock()
+	}
+}
+
+// prune buries what is final, now and then.
+func (w *world) prune() {
+	for w.wait(30 * time.Minute) {
+		w.main.mu.RLock()
+		n, err := w.main.memory.Prune(w.ctx, time.Now().Add(-20*time.Minute), 0)
+		w.main.mu.RUnlock()
+		if err == nil && n > 0 {
+			w.struck("ledger.pruned")
+		}
+	}
+}
+
+// fail says that the simulation itself is broken.
+func (w *world) fail(what string, err error) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	w.oracle.violate("simulation", nil, what+": "+err.Error())
+}

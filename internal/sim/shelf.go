@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// shelf is where a ledger lies. The ledger on it can be replaced, as when a
+// backup is restored.
+type shelf struct {
+	mu     sync.RWMutex
+	memory *idempotency.Memory
+	broken int // how often the ledger's history was
+}
+
+// get returns the record, nil when there is none.
+func (s *shelf) get(id idempotency.ID) *idempotency.Record {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	rec, err := s.memory.Get(context.Background(), id)
+	if err != nil {
+		return nil
+	}
+	return rec
+}
+
+// copied returns a copy of the ledger. Change may put another record in the
+// place of one; nil leaves all as they are.
+func (s *shelf) copied(change func(*idempotency.Record) *idempotency.Record) (*idempotency.Memory, error) {
+	ctx := context.Background()
+	from := s.memory
+	id, err := from.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	to := idempotency.NewMemory(id.Mode, idempotency.MemoryNamespace(id.Namespace))
+	for range s.broken {
+		to.BreakHistory()
+	}
+	if !id.EpochChanged() {
+		if err := to.AcceptEpoch(ctx, id.Epoch, ""); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range artworkTexts() {
+		if _, err := to.Put(ctx, strings.NewReader(text)); err != nil {
+			return nil, err
+		}
+	}
+	for rec, err := range from.Find(ctx, idempotency.Query{}) {
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			rec = change(rec)
+		}
+		// A record comes into being with its first fence.
+		for fence := uint64(1); fence <= rec.Fence; fence++ {
+			step := *rec
+			step.Fence = fence
+			if fence < rec.Fence { // a newer version's record is not changed by this one
+				step.Version, step.State = idempotency.RecordVersion, idempotency.Planned
+			}
+			if err := idempotency.CommitOne(ctx, to, idempotency.Change{Record: &step, Expect: fence - 1}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var rest idempotency.Change
+	for e, err := range from.Entries(ctx, idempotency.EntryQuery{}) {
+		if err != nil {
+			return nil, err
+		}
+		rest.Entries = append(rest.Entries, e)
+	}
+	for set, err := range from.Settings(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		for version := uint64(0); version < set.Version; version++ {
+			rest.Settings = append(rest.Settings, idempotency.SettingWrite{Name: set.Name, Value: set.Value, Expect: version})
+		}
+	}
+	return to, idempotency.CommitOne(ctx, to, rest)
+}
+
+// newLedger returns an empty ledger whose references depend on the seed.
+func newLedger(ns idempotency.Namespace) *shelf {
+	return &shelf{memory: idempotency.NewMemory(postproof.ModeLive, idempotency.MemoryNamespace(ns))}
+}

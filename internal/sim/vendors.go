@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// vendor is a simulated vendor and the way to it.
+type vendor struct {
+	w       *world
+	name    string
+	api     string
+	network *network
+	account vendorsim.Credential
+
+	mu    sync.Mutex
+	asked map[string]int // look-ups by reference
+}
+
+// apiOf returns the API that a vendor of that name speaks: "plain" and "mute"
+// are Lob without keys, and "mute" cannot be asked for a reference, too.
+func apiOf(name string) string {
+	if name == "pcm" {
+		return "pcm"
+	}
+	return "lob"
+}
+
+// openVendors starts the world's vendors, each behind its own network.
+func (w *world) openVendors() error {
+	cfg := vendorsim.Config{
+		PrintWriter: w.oracle, Seed: w.seed, Faults: w.profile.plan,
+		Lob: vendorsim.LobConfig{TestTracking: true, RateLimit: -1},
+	}
+	for _, name := range w.profile.vendors {
+		cfg.Vendors = append(cfg.Vendors, vendorsim.Vendor{Name: name, API: apiOf(name)})
+	}
+	var err error
+	if w.sim, err = vendorsim.New(cfg); err != nil {
+		return err
+	}
+	for _, name := range w.profile.vendors {
+		v := &vendor{w: w, name: name, api: apiOf(name), asked: map[string]int{}}
+		for _, c := range w.sim.Credentials(name) {
+			if c.Mode == postproof.ModeLive {
+				v.account = c
+			}
+		}
+		v.network = newNetwork(w, name, v)
+		w.vendors = append(w.vendors, v)
+	}
+	return nil
+}
+
+// ServeHTTP implements [http.Handler]: the vendor, whose index lies once for
+// some references.
+func (v *vendor) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if ref := r.Header.Get(refField); r.Header.Get(opField) == "find" && ref != "" && v.lies(ref) {
+		v.w.struck("list.lies_once")
+		v.w.note(ref, v.name+": a look-up finds nothing although it should")
+		r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, ref, "0000000000000000")
+	}
+	v.w.sim.Vendor(v.name).ServeHTTP(rw, r)
+}
+
+// lies reports whether this look-up is the one that lies.
+func (v *vendor) lies(ref string) bool {
+	v.mu.Lock()
+	v.asked[ref]++
+	n := v.asked[ref]
+	v.mu.Unlock()
+	d := v.w.dice
+	return v.w.chaoticVendors() && d.at("list.lies", ref, 1) < v.w.profile.lies && n == 1+int(4*d.at("list.lies_when", ref, 1))
+}
+
+// adapter returns the vendor's adapter for one process.
+func (v *vendor) adapter(p *process) (vendors.Adapter, error) {
+	base := "http://127.0.0.1" // every vendor has a network of its own
+	s := shared{v: v, p: p}
+	if v.api == "pcm" {
+		a, err := pcm.New(v.account.Key, v.account.Secret, v.account.Mode, pcm.WithBaseURL(base), pcm.WithClock(p.clock))
+		return &pcmAdapter{a, s}, err
+	}
+	a, err := lob.New(v.account.Key, lob.WithBaseURL(base+"/v1"), lob.WithUseType(lob.Marketing))
+	if err != nil {
+		return nil, err
+	}
+	caps := *a.Capabilities()
+	caps.Vendor, caps.Rate = v.name, postproof.Rate{}
+	if v.name != "lob" {
+		caps.Idempotency = postproof.Idempotency{}
+		s.keyless = true
+	}
+	s.caps = &caps
+	l := &lobAdapter{a, s}
+	if v.name == "mute" {
+		caps.Lookup = postproof.Lookup{}
+		return struct {
+			vendors.Adapter
+			vendors.Getter
+			vendors.Canceler
+		}{l, l, l}, nil
+	}
+	return l, nil
+}
+
+// shared is what the adapters of all vendors have added.
+type shared struct {
+	v       *vendor
+	p       *process
+	caps    *postproof.Capabilities
+	keyless bool
+}
+
+// doer says what its requests are about.
+type doer struct {
+	vendors.Doer
+	ref, op string
+	keyless bool
+}
+
+// Do implements [vendors.Doer].
+func (d doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+	tagged := *req
+	tagged.Header = req.Header.Clone()
+	if tagged.Header == nil {
+		tagged.Header = http.Header{}
+	}
+	op := d.op
+	if req.Op == postproof.OpLogin {
+		op = "login"
+	}
+	tagged.Header[refField], tagged.Header[opField] = []string{d.ref}, []string{op}
+	if d.keyless && req.Op == postproof.OpSubmit {
+		tagged.Class = postproof.RepeatNever
+		tagged.Header.Del("Idempotency-Key")
+	}
+	return d.Doer.Do(ctx, &tagged)
+}
+
+func (s *shared) doer(do vendors.Doer, op, ref string) vendors.Doer {
+	return doer{Doer: do, ref: ref, op: op, keyless: s.keyless}
+}
+
+// encoded returns the body as the process encodes it: a newer version does it in
+// another way.
+func (s *shared) encoded(body *vendors.Body, err error) (*vendors.Body, error) {
+	if err != nil || !s.p.newer {
+		return body, err
+	}
+	open, err := body.Open(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(open)
+	if err != nil {
+		return nil, err
+	}
+	return vendors.JSONBody(body.Encoder+"+1", append(bytes.TrimSpace(content), '\n', '\n')), nil
+}
+
+// submitted tells the oracle what was asked for and what came of it.
+func (s *shared) submitted(sub *vendors.Submission, body *vendors.Body, submit func() (*vendors.Order, error)) (*vendors.Order, error) {
+	w := s.v.w
+	w.asked(s.v.name, sub, body, s.keyless)
+	o, err := submit()
+	if err == nil && o != nil {
+		w.answered(s.p.name, string(sub.Ref))
+	}
+	w.note(string(sub.Ref), fmt.Sprintf("%s: %s answers %s", s.p.name, s.v.name, outcome(o, err)))
+	return o, err
+}
+
+func outcome(o *vendors.Order, err error) string {
+	switch {
+	case err != nil:
+		return postproof.DeliveryOf(err).String() + " (" + postproof.CodeOf(err).String() + ")"
+	case o == nil:
+		return "nothing"
+	case o.Dead:
+		return "with a dead order"
+	default:
+		return "accepted, " + o.Receipt.VendorID
+	}
+}
+
+// lobAdapter is Lob, or a vendor that speaks its API with less to offer.
+type lobAdapter struct {
+	*lob.Adapter
+	shared
+}
+
+// Capabilities implements [vendors.Adapter].
+func (a *lobAdapter) Capabilities() *postproof.Capabilities { return a.caps }
+
+// Encode implements [vendors.Adapter].
+func (a *lobAdapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.Body, error) {
+	return a.encoded(a.Adapter.Encode(ctx, s))
+}
+
+// Submit implements [vendors.Adapter].
+func (a *lobAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	return a.submitted(s, body, func() (*vendors.Order, error) {
+		return a.Adapter.Submit(ctx, a.doer(do, "submit", string(s.Ref)), s, body)
+	})
+}
+
+// Find implements [vendors.Finder].
+func (a *lobAdapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	return a.Adapter.Find(ctx, a.doer(do, "find", string(ref)), ref)
+}
+
+// Get implements [vendors.Getter].
+func (a *lobAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+	return a.Adapter.Get(ctx, a.doer(do, "get", id), id)
+}
+
+// Cancel implements [vendors.Canceler].
+func (a *lobAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
+	return a.Adapter.Cancel(ctx, a.doer(do, "cancel", id), id)
+}
+
+// pcmAdapter is PCM.
+type pcmAdapter struct {
+	*pcm.Adapter
+	shared
+}
+
+// Encode implements [vendors.Adapter].
+func (a *pcmAdapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.Body, error) {
+	return a.encoded(a.Adapter.Encode(ctx, s))
+}
+
+// Submit implements [vendors.Adapter].
+func (a *pcmAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	return a.submitted(s, body, func() (*vendors.Order, error) {
+		return a.Adapter.Submit(ctx, a.doer(do, "submit", string(s.Ref)), s, body)
+	})
+}
+
+// Find implements [vendors.Finder].
+func (a *pcmAdapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	return a.Adapter.Find(ctx, a.doer(do, "find", string(ref)), ref)
+}
+
+// Get implements [vendors.Getter].
+func (a *pcmAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+	return a.Adapter.Get(ctx, a.doer(do, "get", id), id)
+}
+
+// Cancel implements [vendors.Canceler].
+func (a *pcmAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
+	return a.Adapter.Cancel(ctx, a.doer(do, "cancel", id), id)
+}
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
