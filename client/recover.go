@@ -18,7 +18,8 @@ type RecoverOptions struct {
 	By string
 	// Copy makes the ledger one of its own, with a new namespace, because its
 	// original is still in use elsewhere. The original goes on with the jobs
-	// that both have, so the copy holds those that have not been accepted; a
+	// that both have, so the copy holds those that are not final, accepted ones
+	// included: a piece that fails late is made anew by one of the two only. A
 	// person may cancel or release them. Only for a copy: a restored backup
 	// keeps its namespace, without which nothing of it could be found.
 	Copy bool
@@ -144,11 +145,12 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	return out, nil
 }
 
-// disown holds a job of a copied ledger: its original sends it.
+// disown holds a job of a copied ledger: its original sends it, and, should an
+// accepted piece fail late, sends it anew.
 func disown(rec *idempotency.Record) []idempotency.Event {
 	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: "the ledger is a copy: its original goes on with the job"}
 	switch rec.State {
-	case idempotency.Planned, idempotency.Unknown:
+	case idempotency.Planned, idempotency.Unknown, idempotency.Accepted:
 		return []idempotency.Event{hold}
 	case idempotency.Sending:
 		return []idempotency.Event{idempotency.Suspect{}, hold}

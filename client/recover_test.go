@@ -321,10 +321,10 @@ func TestRecoveredCopyHoldsWhatItsOriginalSends(t *testing.T) {
 		s := backup(t, live)
 		restore(s)
 		twin := newClient(t, s, []*press{p})
-		if out, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil || out.Doubted != 5 {
+		if out, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil || out.Doubted != 6 {
 			t.Fatalf("Recover = %+v, %v", out, err)
 		}
-		if d := drain(t, twin); d[idempotency.Held] != 5 || p.alive() != 1 {
+		if d := drain(t, twin); d[idempotency.Held] != 6 || p.alive() != 1 {
 			t.Fatalf("the copy: %v, printed %d", d, p.alive())
 		}
 		if d := drain(t, original); d[idempotency.Accepted] != 6 || p.alive() != 6 {
@@ -332,6 +332,36 @@ func TestRecoveredCopyHoldsWhatItsOriginalSends(t *testing.T) {
 		}
 		if _, err := twin.Submit(t.Context(), job("new")); err != nil {
 			t.Fatalf("a new job of the copy: %v", err)
+		}
+	})
+}
+
+// What both ledgers know as accepted fails late: one of them sends it anew.
+func TestRecoveredCopyLeavesALateFailureToItsOriginal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		live := idempotency.NewMemory(postproof.ModeTest)
+		original := newClient(t, live, []*press{p})
+		if _, err := original.Submit(t.Context(), job("a")); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		restore(s)
+		twin := newClient(t, s, []*press{p})
+		if _, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil {
+			t.Fatal(err)
+		}
+		p.mu.Lock()
+		p.orders[0].Status = "failed"
+		p.mu.Unlock()
+		runFor(t, twin, 48*time.Hour)
+		if p.alive() != 0 {
+			t.Errorf("the copy sent %d pieces anew", p.alive())
+		}
+		runFor(t, original, 48*time.Hour)
+		if p.alive() != 1 {
+			t.Errorf("%d are alive, want the one that the original sent anew", p.alive())
 		}
 	})
 }

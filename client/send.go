@@ -93,6 +93,9 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	if err := w.lease(ctx); err != nil {
 		return false, err
 	}
+	if w.encodedAnew(s, v, body) {
+		return true, w.apply(ctx, idempotency.CannotBuild{})
+	}
 	if err := w.applyWith(ctx, r.skipped, w.intent(v, s, body)); err != nil {
 		if errors.Is(err, idempotency.ErrLimit) {
 			return true, w.limited(ctx, v)
@@ -112,6 +115,19 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	}
 	mark(&w.tried, v, "tried just now")
 	return w.another(), nil
+}
+
+// encodedAnew reports whether the vendor refused other bytes under this very
+// reference, as happens when another version of the library takes over: what
+// goes out now needs a reference and a key of its own.
+func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body) bool {
+	for i := range w.rec.Submissions {
+		old := &w.rec.Submissions[i]
+		if old.Vendor == v.name && old.Ref == s.Ref && old.Join == postproof.Refused && old.Account == v.account.Fingerprint {
+			return old.Digest != body.Digest() || old.Encoder != body.Encoder
+		}
+	}
+	return false
 }
 
 // notEncoded goes on after the body could not be made.

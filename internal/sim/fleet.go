@@ -36,7 +36,7 @@ type fleet struct {
 
 	mu   sync.Mutex
 	next int
-	last int
+	left int // jobs
 	s    summary
 	told time.Time
 	from time.Time
@@ -44,10 +44,10 @@ type fleet struct {
 
 func runFleet(t *testing.T, f flags, log io.Writer) summary {
 	t.Helper()
-	fl := &fleet{f: f, log: log, last: (f.n + f.size - 1) / f.size, from: time.Now(), told: time.Now()}
+	fl := &fleet{f: f, log: log, left: f.n, from: time.Now(), told: time.Now()}
 	fl.s = summary{Seed: f.seed, Classes: map[class]int{}, Faults: map[string]int{}, Violations: []string{}}
 	if f.world >= 0 {
-		fl.next, fl.last = f.world, f.world+1
+		fl.next, fl.left = f.world, 1
 	}
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -58,14 +58,15 @@ func runFleet(t *testing.T, f flags, log io.Writer) summary {
 					return
 				}
 				var r *result
+				began := time.Now()
 				synctest.Test(t, func(t *testing.T) {
 					t.Helper()
 					var err error
-					if r, err = runWorld(f.seed, number, f.size); err != nil {
+					if r, err = runWorld(f.seed, number, sizeOf(number, f.size)); err != nil {
 						t.Errorf("world %d: %v", number, err)
 					}
 				})
-				fl.add(r)
+				fl.add(r, time.Since(began))
 			}
 		})
 	}
@@ -79,15 +80,16 @@ func runFleet(t *testing.T, f flags, log io.Writer) summary {
 func (fl *fleet) take() (int, bool) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
-	if fl.next >= fl.last || len(fl.s.Violations) > 0 {
+	if fl.left <= 0 || (len(fl.s.Violations) > 0 && !fl.f.keep) {
 		return 0, false
 	}
+	fl.left -= sizeOf(fl.next, fl.f.size)
 	fl.next++
 	return fl.next - 1, true
 }
 
 // add counts a world.
-func (fl *fleet) add(r *result) {
+func (fl *fleet) add(r *result, took time.Duration) {
 	if r == nil {
 		return
 	}
@@ -102,6 +104,9 @@ func (fl *fleet) add(r *result) {
 	s.LateArrivals += r.late
 	s.FrozenSends += r.frozen
 	s.Classes[r.class]++
+	if took > 2*time.Second {
+		fmt.Fprintf(fl.log, "slow: world %d (%s) %s, lasted %s, %d sends\n", r.number, r.class, took, r.lasted, r.sends)
+	}
 	for boundary, n := range r.faults {
 		s.Faults[boundary] += n
 	}

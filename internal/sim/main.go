@@ -27,6 +27,9 @@ func main() {
 	// The testing package is what bubbles come from. What it has to say of
 	// itself is no part of the answer.
 	os.Args = os.Args[:1]
+	if f.cpu != "" {
+		os.Args = append(os.Args, "-test.cpuprofile="+f.cpu)
+	}
 	os.Stdout = os.Stderr
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
 		Name: "sim",
@@ -46,6 +49,8 @@ type flags struct {
 	world  int
 	size   int
 	asJSON bool
+	keep   bool
+	cpu    string
 }
 
 func parse(args []string, diagnostics io.Writer) (flags, error) {
@@ -57,6 +62,8 @@ func parse(args []string, diagnostics io.Writer) (flags, error) {
 	set.IntVar(&f.world, "world", -1, "run this world only")
 	set.IntVar(&f.size, "size", 200, "jobs in a world")
 	set.BoolVar(&f.asJSON, "json", false, "print the result as a line of JSON")
+	set.BoolVar(&f.keep, "keep-going", false, "go on after a violation, with the other worlds")
+	set.StringVar(&f.cpu, "cpuprofile", "", "write a profile of the run to this `file`")
 	if err := set.Parse(args); err != nil {
 		return f, err
 	}

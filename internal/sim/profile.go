@@ -33,7 +33,8 @@ const (
 	// classFreeze has processes that stand still between the last check and the
 	// write, which no client can prevent.
 	classFreeze class = "freeze"
-	// classCalm has no faults: the ledger's counts must be exact.
+	// classCount loses no process and no answer: the ledger's counts of sends must
+	// be exact.
 	classCount class = "count"
 )
 
@@ -43,6 +44,22 @@ func classes() []class {
 		classStorm, classKeyless, classOutage, classLong, classRestore, classKeyless,
 		classCopy, classStorm, classMute, classUpgrade, classKeyless, classFreeze, classRestore, classGone, classCount, classLong,
 	}
+}
+
+// classOf returns the class of a world.
+func classOf(number int) class {
+	all := classes()
+	return all[number%len(all)]
+}
+
+// sizeOf returns how many jobs a world has, where most have size. After a
+// restore each is looked up at every vendor under several references, so those
+// worlds are small.
+func sizeOf(number, size int) int {
+	if classOf(number) == classRestore {
+		return max(1, size/8)
+	}
+	return size
 }
 
 // profile is what can happen in a world.
@@ -96,9 +113,8 @@ type storeRates struct {
 
 // newProfile draws the profile of a world.
 func newProfile(number int, d *dice, start time.Time) *profile {
-	all := classes()
 	p := &profile{
-		class: all[number%len(all)], replicas: 1 + int(3*d.next("profile.replicas", "")),
+		class: classOf(number), replicas: 1 + int(3*d.next("profile.replicas", "")),
 		chaos: 3 * time.Hour, limit: 12 * 24 * time.Hour,
 		net:   netRates{dial: 0.03, cut: 0.02, swallow: 0.01, late: 0.02},
 		store: storeRates{fail: 0.004, crash: 0.002, down: 40 * time.Second},

@@ -33,9 +33,7 @@ func (w *world) restore() {
 		return
 	}
 	w.main.mu.Lock()
-	w.main.broken++
-	old, err := w.main.copied(nil)
-	w.main.broken--
+	old, err := w.main.copied(true, nil)
 	w.main.mu.Unlock()
 	if err != nil {
 		w.fail("the backup", err)
@@ -88,9 +86,7 @@ func (w *world) fork() {
 		return
 	}
 	w.main.mu.Lock()
-	w.main.broken++
-	memory, err := w.main.copied(nil)
-	w.main.broken--
+	memory, err := w.main.copied(true, nil)
 	w.main.mu.Unlock()
 	if err != nil {
 		w.fail("the copy", err)
@@ -162,7 +158,7 @@ func (w *world) roll() {
 	w.main.mu.Lock()
 	defer w.main.mu.Unlock()
 	touched := false
-	memory, err := w.main.copied(func(rec *idempotency.Record) *idempotency.Record {
+	memory, err := w.main.copied(false, func(rec *idempotency.Record) *idempotency.Record {
 		if after[rec.ID] == nil {
 			return rec
 		}

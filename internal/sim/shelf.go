@@ -28,9 +28,10 @@ func (s *shelf) get(id idempotency.ID) *idempotency.Record {
 	return rec
 }
 
-// copied returns a copy of the ledger. Change may put another record in the
-// place of one; nil leaves all as they are.
-func (s *shelf) copied(change func(*idempotency.Record) *idempotency.Record) (*idempotency.Memory, error) {
+// copied returns a copy of the ledger, with the same history or a broken one.
+// Change may put another record in the place of one; nil leaves all as they
+// are. The caller holds the shelf.
+func (s *shelf) copied(broken bool, change func(*idempotency.Record) *idempotency.Record) (*idempotency.Memory, error) {
 	ctx := context.Background()
 	from := s.memory
 	id, err := from.Identity(ctx)
@@ -45,6 +46,9 @@ func (s *shelf) copied(change func(*idempotency.Record) *idempotency.Record) (*i
 		if err := to.AcceptEpoch(ctx, id.Epoch, ""); err != nil {
 			return nil, err
 		}
+	}
+	if broken {
+		to.BreakHistory()
 	}
 	for _, text := range artworkTexts() {
 		if _, err := to.Put(ctx, strings.NewReader(text)); err != nil {
