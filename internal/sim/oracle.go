@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -254,6 +255,9 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 
 func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, string) {
 	if len(p.alive) == 0 {
+		if rec.State == idempotency.Accepted && o.gone(rec.Receipt.Vendor) {
+			return fine, "" // nobody can learn of the failure
+		}
 		return open, "it is accepted in the ledger, and not printed"
 	}
 	for name, line := range p.alive {
@@ -287,8 +291,8 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 			return ""
 		}
 	case idempotency.HoldOperator:
-		if p.shelf == o.w.main || strings.HasPrefix(rec.Hold.Note, "the ledger is a copy") {
-			return "" // a copy's
+		if p.shelf != o.w.main && strings.HasPrefix(rec.Hold.Note, "the ledger is a copy") {
+			return ""
 		}
 	}
 	return "it is held: " + string(rec.Hold.Reason)
@@ -298,7 +302,7 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 // vendor has no look-up and no answer of it reached a process that lived on, or
 // the vendor is gone.
 func (o *oracle) unanswerable(s *idempotency.Submission) bool {
-	if o.w.profile.class == classGone && s.Vendor == "plain" {
+	if o.gone(s.Vendor) {
 		return true
 	}
 	if s.Vendor != "mute" {
@@ -311,6 +315,9 @@ func (o *oracle) unanswerable(s *idempotency.Submission) bool {
 	end, dead := o.ends[a.process]
 	return dead && end.Before(a.at.Add(time.Hour))
 }
+
+// gone reports whether the vendor went away for good.
+func (o *oracle) gone(vendor string) bool { return o.w.profile.class == classGone && vendor == "plain" }
 
 // judgeLate judges a job that two pieces of are alive: that must have been told.
 func (o *oracle) judgeLate(p *piece, rec *idempotency.Record) (verdict, string) {
@@ -330,7 +337,7 @@ func (o *oracle) history(p *piece) []idempotency.Entry {
 	p.shelf.mu.RLock()
 	defer p.shelf.mu.RUnlock()
 	var all []idempotency.Entry
-	for e, err := range p.shelf.memory.Entries(o.w.ctx, idempotency.EntryQuery{ID: p.id}) {
+	for e, err := range p.shelf.memory.Entries(context.Background(), idempotency.EntryQuery{ID: p.id}) {
 		if err != nil {
 			break
 		}

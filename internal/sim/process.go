@@ -158,8 +158,10 @@ func (p *process) freeze(d time.Duration) {
 // opened remembers a connection, which dies with the process.
 func (p *process) opened(c *wire) {
 	p.mu.Lock()
-	p.wires[c] = struct{}{}
 	dead := p.dead
+	if !dead {
+		p.wires[c] = struct{}{}
+	}
 	p.mu.Unlock()
 	if dead {
 		_ = c.Close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/postproof/postproof/client"
@@ -102,22 +103,24 @@ func (w *world) fork() {
 		w.oracle.expect(p)
 		own = append(own, p)
 	}
-	p, ctx := w.calmProcess(w.copy, "copy")
-	if p == nil {
-		return
-	}
-	w.processes.Go(func() { p.run(ctx) })
-	w.mu.Lock()
-	w.all = append(w.all, p)
-	w.mu.Unlock()
-	for w.ctx.Err() == nil && w.enqueueAt(p, own) != nil {
-		select {
-		case <-p.died:
+	for life := 1; w.ctx.Err() == nil; life++ {
+		p, ctx := w.calmProcess(w.copy, fmt.Sprintf("copy.%d", life))
+		if p == nil {
 			return
-		default:
 		}
-		if !w.wait(5 * time.Second) {
-			return
+		w.processes.Go(func() { p.run(ctx) })
+		for stored := false; ; {
+			if !stored {
+				stored = w.enqueueAt(p, own) == nil
+			}
+			select {
+			case <-w.ctx.Done():
+				return
+			case <-p.died:
+			case <-time.After(time.Minute):
+				continue
+			}
+			break
 		}
 	}
 }
@@ -141,15 +144,10 @@ func (w *world) roll() {
 		if rec == nil || w.dice.next("upgrade.record", string(rec.ID)) > 0.15 {
 			continue
 		}
-		newer := *rec
-		newer.Version, newer.State, newer.Fence = idempotency.RecordVersion+1, "sorting", rec.Fence+1
-		w.main.mu.RLock()
-		err := idempotency.CommitOne(w.ctx, w.main.memory, idempotency.Change{Record: &newer, Expect: rec.Fence})
-		w.main.mu.RUnlock()
-		if err == nil {
+		if newer := w.main.plant(rec); newer != nil {
 			w.struck("upgrade.unknown_state")
 			w.noteID(string(rec.ID), "a newer version puts it into a state of its own")
-			before[rec.ID], after[rec.ID] = rec, &newer
+			before[rec.ID], after[rec.ID] = rec, newer
 		}
 	}
 	if !w.wait(w.dice.between("upgrade.last", "", 10*time.Minute, 50*time.Minute)) {
@@ -163,8 +161,8 @@ func (w *world) roll() {
 			return rec
 		}
 		touched = touched || rec != after[rec.ID]
-		back := *rec
-		back.Version, back.State, back.Fence = before[rec.ID].Version, before[rec.ID].State, rec.Fence+1
+		back := *before[rec.ID]
+		back.Fence = rec.Fence + 1
 		return &back
 	})
 	if err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -67,7 +69,7 @@ func (s *shelf) copied(broken bool, change func(*idempotency.Record) *idempotenc
 			step := *rec
 			step.Fence = fence
 			if fence < rec.Fence { // a newer version's record is not changed by this one
-				step.Version, step.State = idempotency.RecordVersion, idempotency.Planned
+				step.Version, step.State = idempotency.RecordVersion, idempotency.Held
 			}
 			if err := idempotency.CommitOne(ctx, to, idempotency.Change{Record: &step, Expect: fence - 1}); err != nil {
 				return nil, err
@@ -90,6 +92,25 @@ func (s *shelf) copied(broken bool, change func(*idempotency.Record) *idempotenc
 		}
 	}
 	return to, idempotency.CommitOne(ctx, to, rest)
+}
+
+// plant puts a record into a state of a newer version, and returns it; nil when
+// the record has moved on. No store lets this version write such a record: it is
+// stored at rest, and changed behind the ledger's back.
+func (s *shelf) plant(rec *idempotency.Record) *idempotency.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	newer := *rec
+	newer.State, newer.Fence, newer.Lease = idempotency.Held, rec.Fence+1, idempotency.Lease{}
+	newer.Submissions = slices.Clone(rec.Submissions)
+	for i := range newer.Submissions {
+		newer.Submissions[i].NextWatch = time.Time{}
+	}
+	if idempotency.CommitOne(context.Background(), s.memory, idempotency.Change{Record: &newer, Expect: rec.Fence}) != nil {
+		return nil
+	}
+	newer.Version, newer.State = idempotency.RecordVersion+1, "sorting"
+	return &newer
 }
 
 // newLedger returns an empty ledger whose references depend on the seed.

@@ -138,13 +138,28 @@ func (v *view) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempot
 			yield(nil, err)
 			return
 		}
-		leave() // a reader does not hold the ledger still
-		for rec, err := range m.Find(ctx, q) {
-			if !yield(rec, err) {
+		found := collect(m.Find(ctx, q))
+		leave() // who reads on does not hold the ledger still
+		for _, f := range found {
+			if !yield(f.value, f.err) {
 				return
 			}
 		}
 	}
+}
+
+// found is one of a sequence.
+type found[T any] struct {
+	value T
+	err   error
+}
+
+func collect[T any](seq iter.Seq2[T, error]) []found[T] {
+	var all []found[T]
+	for value, err := range seq {
+		all = append(all, found[T]{value, err})
+	}
+	return all
 }
 
 // Entries implements [idempotency.Store].
@@ -155,9 +170,10 @@ func (v *view) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[
 			yield(idempotency.Entry{}, err)
 			return
 		}
+		found := collect(m.Entries(ctx, q))
 		leave()
-		for e, err := range m.Entries(ctx, q) {
-			if !yield(e, err) {
+		for _, f := range found {
+			if !yield(f.value, f.err) {
 				return
 			}
 		}
