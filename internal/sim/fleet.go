@@ -123,7 +123,11 @@ func (fl *fleet) add(r *result, took time.Duration) {
 			who = "job " + string(v.about.job.Key)
 		}
 		fmt.Fprintf(fl.log, "VIOLATION %s: seed %d, world %d (%s), %s: %s\n%s", v.kind, fl.f.seed, r.number, r.class, who, v.text, r.trace)
-		fmt.Fprintf(fl.log, "again: go run ./internal/sim -seed %d -size %d -world %d\n", fl.f.seed, fl.f.size, r.number)
+		again := fmt.Sprintf("go run ./internal/sim -seed %d -size %d -world %d", fl.f.seed, fl.f.size, r.number)
+		if fl.f.broken != "" {
+			again += " -break " + fl.f.broken
+		}
+		fmt.Fprintln(fl.log, "again:", again)
 	}
 	if time.Since(fl.told) > 10*time.Second {
 		fl.told = time.Now()

@@ -73,8 +73,12 @@ func (n *network) dialer(p *process) func(ctx context.Context, network, address 
 				return nil, &net.OpError{Op: "dial", Net: "memory", Err: syscall.ECONNREFUSED}
 			case 1:
 				w.struck("net.dial_hangs")
-				<-ctx.Done()
-				return nil, context.Cause(ctx)
+				select { // net/http dials on when the request is over
+				case <-ctx.Done():
+				case <-p.died:
+				case <-time.After(30 * time.Second):
+				}
+				return nil, &net.OpError{Op: "dial", Net: "memory", Err: syscall.ETIMEDOUT}
 			}
 		}
 		there, back := newStream(), newStream()
@@ -143,8 +147,13 @@ func (c *wire) Write(b []byte) (int, error) {
 		r := w.profile.net
 		fault = w.dice.pick("net."+c.op, c.ref, r.cut, r.cut, r.cut, r.swallow, r.swallow, r.late)
 	}
-	if submit && first && fault != cutBefore {
-		w.wireSend(c.p, c.n.vendor, c.ref)
+	if first && fault != cutBefore {
+		c.p.mu.Lock()
+		c.p.writes[c.n.vendor]++
+		c.p.mu.Unlock()
+		if submit {
+			w.wireSend(c.p, c.n.vendor, c.ref)
+		}
 	}
 	switch fault {
 	case cutBefore:

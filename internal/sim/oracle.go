@@ -29,7 +29,8 @@ type oracle struct {
 	sends    map[string]int    // times bytes of a submission went out, by vendor and reference
 	answers  map[string]answer // acceptances that reached a process, by reference
 	ends     map[string]time.Time
-	frozen   map[string]bool // references that were caught in a freeze
+	thaws    map[string]time.Time // until when a process stood still
+	frozen   map[string]bool      // references that were caught in a freeze
 	faults   map[string]int
 	notes    map[string][]note
 	bad      *violation
@@ -59,7 +60,7 @@ type violation struct {
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, bodies: map[string]string{}, sends: map[string]int{},
-		answers: map[string]answer{}, ends: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
+		answers: map[string]answer{}, ends: map[string]time.Time{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
 		notes: map[string][]note{}, found: make(chan struct{}),
 	}
 }
@@ -162,6 +163,15 @@ func (w *world) ended(process string) {
 	w.oracle.mu.Lock()
 	defer w.oracle.mu.Unlock()
 	w.oracle.ends[process] = time.Now()
+}
+
+// stands notes that a process stands still.
+func (w *world) stands(process string, until time.Time) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	if until.After(w.oracle.thaws[process]) {
+		w.oracle.thaws[process] = until
+	}
 }
 
 // froze notes a submission that was caught in a freeze.
@@ -313,7 +323,11 @@ func (o *oracle) unanswerable(s *idempotency.Submission) bool {
 		return true
 	}
 	end, dead := o.ends[a.process]
-	return dead && end.Before(a.at.Add(time.Hour))
+	awake := a.at
+	if thaw := o.thaws[a.process]; thaw.After(awake) {
+		awake = thaw
+	}
+	return dead && end.Before(awake.Add(10*time.Minute))
 }
 
 // gone reports whether the vendor went away for good.

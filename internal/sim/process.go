@@ -36,6 +36,7 @@ type process struct {
 	died   chan struct{}
 	until  time.Time // it stands still
 	wires  map[*wire]struct{}
+	writes map[string]uint64 // requests whose bytes went out, by vendor
 }
 
 // startProcess starts a replica on a ledger; poll is how often it looks for
@@ -43,7 +44,7 @@ type process struct {
 func (w *world) startProcess(ctx context.Context, s *shelf, name string, poll time.Duration) (*process, context.Context, error) {
 	p := &process{
 		w: w, name: name, shelf: s, newer: w.newer(name), clock: &skewedClock{}, died: make(chan struct{}),
-		wires: map[*wire]struct{}{}, budgets: map[string]*retry.Budget{},
+		wires: map[*wire]struct{}{}, writes: map[string]uint64{}, budgets: map[string]*retry.Budget{},
 	}
 	ctx, p.cancel = context.WithCancel(ctx)
 	if skew := w.profile.skew; skew > 0 {
@@ -148,9 +149,11 @@ func (p *process) pass() error {
 // freeze makes the process stand still: at its next step to the outside every
 // goroutine of it waits.
 func (p *process) freeze(d time.Duration) {
+	until := time.Now().Add(d)
+	p.w.stands(p.name, until)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if until := time.Now().Add(d); until.After(p.until) {
+	if until.After(p.until) {
 		p.until = until
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
-	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -207,8 +206,24 @@ func (w *world) newer(name string) bool {
 	return !w.upgrade.IsZero() && !time.Now().Before(w.upgrade) && strings.HasPrefix(name, "r0.")
 }
 
-// budgets checks that every send was a request or a retry that a budget knows.
+// budgets checks that every time bytes went out was a request, or a repeat that a
+// budget paid for.
 func (w *world) budgets() {
-	sent := map[*retry.Budget]uint64{}
-	_ = sent
+	w.mu.Lock()
+	all := w.all
+	w.mu.Unlock()
+	for _, p := range all {
+		for _, v := range w.vendors {
+			stats := p.budgets[v.name].Stats()
+			p.mu.Lock()
+			writes := p.writes[v.name]
+			p.mu.Unlock()
+			if writes > stats.Requests+stats.Retries {
+				w.oracle.mu.Lock()
+				w.oracle.violate("budget", nil, fmt.Sprintf("%s wrote %d requests to %s, of which %d were asked for and %d repeats paid for",
+					p.name, writes, v.name, stats.Requests, stats.Retries))
+				w.oracle.mu.Unlock()
+			}
+		}
+	}
 }
