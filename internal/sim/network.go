@@ -35,6 +35,9 @@ type network struct {
 func newNetwork(w *world, vendor string, handler http.Handler) *network {
 	n := &network{w: w, vendor: vendor, conns: make(chan net.Conn), done: make(chan struct{})}
 	n.server = http.Server{Handler: handler, ReadHeaderTimeout: time.Hour, IdleTimeout: 40 * time.Second, ErrorLog: discardLog()}
+	if w.profile.freeze > 0 { // what is written after hours finds the connection open
+		n.server.ReadHeaderTimeout, n.server.IdleTimeout = 24*time.Hour, 24*time.Hour
+	}
 	w.servers.Go(func() { _ = n.server.Serve(n) }) // it ends with Close
 	return n
 }
@@ -140,7 +143,9 @@ func (c *wire) Write(b []byte) (int, error) {
 	first := c.tagged(b)
 	submit := c.op == "submit"
 	if submit && first {
-		c.freeze()
+		if c.freeze() {
+			defer c.out.end(io.EOF, c.latency())
+		}
 	}
 	fault := -1
 	if w.chaotic() && first && c.ref != "" {
@@ -213,12 +218,13 @@ func (c *wire) strike(boundary string) {
 }
 
 // freeze stops the whole process between the last check of its time and the
-// write: no client can prevent what follows.
-func (c *wire) freeze() {
+// write: no client can prevent what follows. It reports whether the connection
+// was closed meanwhile: the bytes go out all the same, the write was under way.
+func (c *wire) freeze() (closed bool) {
 	w := c.n.w
 	rate := w.profile.freeze
 	if rate == 0 || !w.chaotic() || w.dice.next("freeze.write", c.ref) >= rate {
-		return
+		return false
 	}
 	d := w.dice.between("freeze.for", c.ref, time.Minute, 5*time.Hour)
 	c.strike("process.frozen_at_write")
@@ -232,11 +238,9 @@ func (c *wire) freeze() {
 	w.note(c.ref, c.p.name+": thawed")
 	c.mu.Lock()
 	c.frozen = false
-	closed := c.closed
+	closed = c.closed
 	c.mu.Unlock()
-	if closed { // the bytes go first all the same: the write was under way
-		defer c.out.end(io.EOF, c.latency())
-	}
+	return closed
 }
 
 // hangUp breaks the connection for both ends.

@@ -158,7 +158,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 	case classCopy, classUpgrade:
 	case classFreeze:
 		p.vendors = append([]string{"plain"}, order(d, "lob", "pcm")...)
-		p.replicas, p.freeze, p.kill = 3, 0.05, false
+		p.replicas, p.freeze, p.kill, p.chaos, p.stalls = 3, 0.015, false, 6*time.Hour, 0
 		p.plan = faults(0.01, calm)
 	case classCount:
 		p.kill, p.stalls, p.cancels = false, 0, 0
