@@ -86,18 +86,12 @@ func ruleBreaks() []Break {
 		{"rule-5-fence", 5, "the store does not check the fence", []Edit{{
 			memoryStore, "case old.Fence != c.Expect:", "case false:",
 		}}},
-		{"rule-5-intent", 5, "the answer of a holder that was given up ends the send of the present one", []Edit{{
-			machineSend, "case ev.Intent != s.Intent:", "case false:",
-		}, {
-			machineSend, "at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn true\n\t}", "at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn false\n\t}",
-		}}},
 		{"rule-6-not-after", 6, "a stalled sender sends after its lease", []Edit{{
 			"retry/call.go", "return !c.req.NotAfter.IsZero() && !now.Before(c.req.NotAfter)", "return now.IsZero() && c.req.NotAfter.Before(now)",
 		}}},
-		{"rule-7-reference", 7, "two generations have the same reference", []Edit{
-			{"idempotency/namespace.go", `scratch.mac("ref", string(mode), string(key)).number(generation)`, `scratch.mac("ref", string(mode), string(key)).number(1)`},
-			{machineSend, "if s.Generation != r.Generation && s.Ref == ev.Ref {", "if false {"},
-		}},
+		{"rule-7-reference", 7, "two generations have the same reference", []Edit{{
+			"idempotency/namespace.go", `scratch.mac("ref", string(mode), string(key)).number(generation)`, `scratch.mac("ref", string(mode), string(key)).number(1)`,
+		}}},
 		{"rule-7-vendor-key", 7, "two generations have the same key at a vendor", []Edit{{
 			"idempotency/namespace.go", `scratch.mac("vendor key", string(mode), vendor, account, string(key)).number(generation)`, `scratch.mac("vendor key", string(mode), vendor, account, string(key)).number(1)`,
 		}}},

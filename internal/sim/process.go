@@ -90,6 +90,16 @@ func (p *process) random(what string) func() float64 {
 // jumps lets the replica's clock jump now and then, and be set right again.
 func (p *process) jumps(ctx context.Context) {
 	w := p.w
+	if fast := w.profile.fast; fast > 0 && w.chaotic() {
+		p.clock.jump(fast)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(2 * time.Hour):
+			w.struck("clock.set_right")
+			p.clock.jump(-fast)
+		}
+	}
 	for w.profile.jumps && w.chaotic() {
 		wait := w.dice.between("clock.wait", p.name, 10*time.Minute, 4*time.Hour)
 		// Forward is safe by as much as may be: waits seem over. Back is not:

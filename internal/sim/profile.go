@@ -80,9 +80,10 @@ type profile struct {
 	kill   bool
 	stalls float64
 	freeze float64
-	// skew bounds the replicas' clocks; jumps lets them jump.
-	skew  time.Duration
-	jumps bool
+	// skew bounds the replicas' clocks; jumps lets them jump. Fast is how far
+	// all are ahead until they are set right.
+	skew, fast time.Duration
+	jumps      bool
 	// cancels is the share of jobs that somebody wishes to cancel.
 	cancels float64
 	// callbacks is the share of events that a vendor tells.
@@ -220,6 +221,11 @@ func (p *profile) long(d *dice, start time.Time) {
 		Vendor: "lob", Kind: kind, From: start.Add(20 * time.Minute),
 		Until: start.Add(d.between("profile.until", "", 22*time.Hour+30*time.Minute, 25*time.Hour+30*time.Minute)),
 	}}
+	if d.next("profile.fast", "") < 0.5 { // keys seem to live longer than they do
+		p.fast, p.jumps = 30*time.Minute, false
+		p.plan.Windows[0].Kind = vendorsim.OutageRefuse
+		p.plan.Windows[0].Until = start.Add(d.between("profile.until", "", 23*time.Hour+40*time.Minute, 24*time.Hour+30*time.Minute))
+	}
 	p.net = netRates{}
 	p.store = storeRates{}
 }

@@ -93,6 +93,9 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 	if err != nil {
 		return errs, err
 	}
+	if w.stall(v.p, "stall.stored", about); v.p.pass() != nil {
+		return nil, errKilled
+	}
 	switch fault {
 	case lostAcknowledgement:
 		strike("store.lost_acknowledgement")
