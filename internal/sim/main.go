@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"testing"
 )
@@ -37,18 +39,22 @@ func run(args []string, out, diagnostics *os.File) int {
 		return runBroken(f, out, diagnostics)
 	}
 	status := exitFine
+	debug.SetGCPercent(400) // worlds are small and many
 	// Bubbles come from package testing, which wants to be the main program: it
 	// reads the arguments, and says how it went. Neither is its affair here.
 	os.Args = os.Args[:1]
-	if f.cpu != "" {
-		os.Args = append(os.Args, "-test.cpuprofile="+f.cpu)
-	}
 	os.Stdout = diagnostics
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
 		Name: "sim",
 		F: func(t *testing.T) {
 			t.Helper()
-			if status = report(runFleet(t, f, diagnostics), f, out); status != exitFine {
+			stop, err := profileTo(f.cpu)
+			if err != nil {
+				t.Fatal(err)
+			}
+			summary := runFleet(t, f, diagnostics)
+			stop()
+			if status = report(summary, f, out); status != exitFine {
 				t.Fail()
 			}
 		},
@@ -77,7 +83,7 @@ func parse(args []string, diagnostics io.Writer) (flags, error) {
 	set.IntVar(&f.n, "n", 10000, "how many `jobs`")
 	set.Uint64Var(&f.seed, "seed", 1, "the seed of everything that is left to chance")
 	set.IntVar(&f.world, "world", -1, "run only the world of this `number`")
-	set.IntVar(&f.size, "size", 200, "how many `jobs` a world has; those after a restored backup have an eighth")
+	set.IntVar(&f.size, "size", 200, "how many `jobs` a world has; some kinds have fewer")
 	set.BoolVar(&f.asJSON, "json", false, "print the result as a line of JSON")
 	set.BoolVar(&f.list, "list", false, "print what can be broken")
 	set.StringVar(&f.breaking, "break", "", "take out this `rule`, by its name or number: a violation must be found")
@@ -131,6 +137,25 @@ func runBroken(f flags, out, diagnostics io.Writer) int {
 		return exitUsage
 	}
 	return status
+}
+
+// profileTo writes a profile of the processor to the file, until it is stopped;
+// an empty name is none.
+func profileTo(name string) (stop func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(name) //nolint:gosec // the caller names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close()
+	}, nil
 }
 
 // report prints the result and returns the exit status.

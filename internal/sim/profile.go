@@ -41,8 +41,9 @@ const (
 // classes returns the classes in the order in which worlds take turns.
 func classes() []class {
 	return []class{
-		classStorm, classKeyless, classOutage, classLong, classRestore, classKeyless,
-		classCopy, classStorm, classMute, classUpgrade, classKeyless, classFreeze, classRestore, classGone, classCount, classLong,
+		classStorm, classKeyless, classOutage, classLong, classMute, classRestore, classStorm, classCopy,
+		classKeyless, classUpgrade, classFreeze, classStorm, classGone, classOutage, classMute, classKeyless,
+		classStorm, classLong, classCount, classRestore, classUpgrade, classKeyless, classCopy, classStorm,
 	}
 }
 
@@ -53,13 +54,17 @@ func classOf(number int) class {
 }
 
 // sizeOf returns how many jobs a world has, where most have size. After a
-// restore each is looked up at every vendor under several references, so those
-// worlds are small.
+// restore each is looked up at every vendor under several references, and a
+// vendor that is gone is asked for days, so those worlds are small.
 func sizeOf(number, size int) int {
-	if classOf(number) == classRestore {
-		return max(1, size/8)
+	switch classOf(number) {
+	case classRestore:
+		return max(1, size/16)
+	case classGone:
+		return max(1, size/4)
+	default:
+		return size
 	}
-	return size
 }
 
 // profile is what can happen in a world.
@@ -148,7 +153,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		p.long(d, start)
 	case classGone:
 		p.vendors = append([]string{"plain"}, order(d, "lob", "pcm")...)
-		p.unknownFor = 48 * time.Hour
+		p.unknownFor, p.limit = 48*time.Hour, 4*24*time.Hour
 		p.plan.Windows = append(p.plan.Windows, vendorsim.Window{
 			Vendor: "plain", Kind: vendorsim.OutageHang, From: start.Add(d.between("profile.gone", "", time.Minute, time.Hour)), Until: start.AddDate(1, 0, 0),
 		})
