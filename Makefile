@@ -49,6 +49,15 @@ test: ## run all tests, with the race detector where there is a C compiler
 mutation: ## break each rule in turn and require that a test notices
 	GOWORK=off go run ./internal/mutation
 
+# PROVE is how many jobs `make prove` simulates; SEED is their seed.
+PROVE ?= 1000000
+SEED ?= 1
+
+.PHONY: prove
+prove: ## simulate a million jobs under faults, then find each break
+	GOWORK=off go run ./internal/sim -n $(PROVE) -seed $(SEED)
+	GOWORK=off POSTPROOF_TEST_FULL=1 go test -count=1 -timeout 40m -run '^TestEachBreakIsFound$$' -v ./internal/sim
+
 .PHONY: lint
 lint: ## run the linters and the format check on every module
 	@set -e; for m in $(MODULES); do \

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// full reports whether the tests run at their full size.
+func full() bool { return os.Getenv("POSTPROOF_TEST_FULL") == "1" }
+
+// Every class of worlds has its turn, and no promise is broken.
+func TestCleanRunKeepsEveryPromise(t *testing.T) {
+	t.Parallel()
+	f := flags{n: 24 * 25, size: 25, seed: 7, world: -1}
+	switch {
+	case full():
+		f.n, f.size = 100_000, 200
+	case testing.Short():
+		f.n = 12 * 25
+	}
+	var log bytes.Buffer
+	s := runFleet(t, f, &log)
+	if len(s.Violations) > 0 || s.PrintedTwice+s.Lost > 0 {
+		t.Fatalf("%+v\n%s", s, log.String())
+	}
+	if s.Jobs < f.n || s.Printed < s.Jobs/2 || s.Sends < s.Printed {
+		t.Errorf("%d jobs, %d printed, %d sends, want at least %d jobs and most of them printed", s.Jobs, s.Printed, s.Sends, f.n)
+	}
+	if testing.Short() {
+		return
+	}
+	// A fault that never strikes proves nothing.
+	for _, boundary := range []string{
+		"callback.told", "clock.jump", "ledger.copied", "ledger.restored", "ledger.recovered", "list.lies_once", "net.cut_after",
+		"net.cut_before", "net.cut_within", "net.late", "net.refused", "net.stale_connection", "net.swallowed", "process.killed",
+		"store.down", "store.lost_acknowledgement", "upgrade.unknown_state", "vendor.send.error_after", "vendor.send.lost",
+	} {
+		if s.Faults[boundary] == 0 {
+			t.Errorf("%s never struck", boundary)
+		}
+	}
+}
+
+// The same world fails in the same way.
+func TestAWorldRepeatsItself(t *testing.T) {
+	t.Parallel()
+	f := flags{n: 1, size: 40, seed: 3, world: 1}
+	var log bytes.Buffer
+	one, two := runFleet(t, f, &log), runFleet(t, f, &log)
+	if len(one.Violations)+len(two.Violations) > 0 {
+		t.Fatal(log.String())
+	}
+	if one.Jobs != two.Jobs || one.Printed != two.Printed {
+		t.Errorf("%d of %d jobs were printed, then %d of %d", one.Printed, one.Jobs, two.Printed, two.Jobs)
+	}
+}
+
+// Without a rule the oracle finds that a promise was broken.
+func TestEachBreakIsFound(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds the library several times")
+	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick := map[string]bool{"rule-2-one-holder": true, "rule-4-expiry": true, "rule-7-dead": true}
+	for _, b := range breaks() {
+		if !full() && !quick[b.Name] {
+			continue
+		}
+		t.Run(b.Name, func(t *testing.T) {
+			var out, log bytes.Buffer
+			status, err := b.run(t.Context(), root, []string{"-n", "100000", "-json"}, &out, &log)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, log.String())
+			}
+			var s summary
+			if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+				t.Fatalf("%v: %q\n%s", err, out.String(), log.String())
+			}
+			if status != exitViolation || len(s.Violations) == 0 {
+				t.Fatalf("%s, and nothing was found in %d jobs", b.What, s.Jobs)
+			}
+			t.Logf("%s: %v after %d jobs", b.What, s.Violations, s.Jobs)
+			for _, want := range []string{"VIOLATION", "-seed 1", "-world", "-break " + b.Name} {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("what was found does not say %q:\n%s", want, log.String())
+				}
+			}
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no jobs":       {[]string{"-n", "0"}, "at least one job"},
+		"an argument":   {[]string{"all"}, "no arguments"},
+		"an odd break":  {[]string{"-break", "gravity"}, "no such rule"},
+		"an odd flag":   {[]string{"-fast"}, "not defined"},
+		"a small world": {[]string{"-size", "-1"}, "at least one job"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var diagnostics bytes.Buffer
+			if _, err := parse(tc.args, &diagnostics); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("err = %v, want one about %q", err, tc.want)
+			}
+		})
+	}
+	if b, ok := breakNamed("5"); !ok || b.Rule != 5 {
+		t.Errorf("-break 5 is %q", b.Name)
+	}
+	var out bytes.Buffer
+	list(&out)
+	if n := strings.Count(out.String(), "\n"); n != len(breaks()) {
+		t.Errorf("-list has %d lines, want %d", n, len(breaks()))
+	}
+}
