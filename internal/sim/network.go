@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -34,7 +35,7 @@ type network struct {
 
 func newNetwork(w *world, vendor string, handler http.Handler) *network {
 	n := &network{w: w, vendor: vendor, conns: make(chan net.Conn), done: make(chan struct{})}
-	n.server = http.Server{Handler: handler, ReadHeaderTimeout: time.Hour, IdleTimeout: 40 * time.Second, ErrorLog: discardLog()}
+	n.server = http.Server{Handler: handler, ReadHeaderTimeout: time.Hour, IdleTimeout: 40 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	if w.profile.freeze > 0 { // what is written after hours finds the connection open
 		n.server.ReadHeaderTimeout, n.server.IdleTimeout = 24*time.Hour, 24*time.Hour
 	}
@@ -119,7 +120,6 @@ type wire struct {
 
 	mu      sync.Mutex
 	ref, op string
-	writes  int
 	frozen  bool // a write is under way in a process that stands still
 	closed  bool
 }

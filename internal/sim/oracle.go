@@ -304,6 +304,7 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 		if p.shelf != o.w.main && strings.HasPrefix(rec.Hold.Note, "the ledger is a copy") {
 			return ""
 		}
+	default: // nobody here gives a reason for the others
 	}
 	return "it is held: " + string(rec.Hold.Reason)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // errStale is an edit whose text does not stand in its file exactly once.
-var errStale = errors.New("the old text does not stand in the file exactly once") //nolint:gochecknoglobals // a sentinel
+var errStale = errors.New("the old text does not stand in the file exactly once")
 
 // overlay writes the broken sources into the folder and returns the file that
 // tells the compiler of them. Nothing in the tree is changed.

@@ -195,6 +195,7 @@ func faults(rate float64, until time.Time) vendorsim.Plan {
 			r.Rate, r.Delay = 0.15, vendorsim.Duration(25*time.Minute)
 		case vendorsim.SendLate:
 			r.Delay = vendorsim.Duration(2 * time.Minute)
+		default: // as the preset has it
 		}
 		p.Rules = append(p.Rules, r)
 	}

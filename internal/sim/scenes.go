@@ -18,6 +18,7 @@ func (w *world) scenes() {
 		w.others.Go(w.fork)
 	case classUpgrade:
 		w.others.Go(w.roll)
+	default: // nothing happens to the ledger as a whole
 	}
 	if w.profile.prune {
 		w.others.Go(w.prune)

@@ -66,8 +66,7 @@ func (w *world) lastChecks() {
 // result counts what became of the jobs.
 func (o *oracle) result() *result {
 	r := &result{number: o.w.number, class: o.w.profile.class, lasted: time.Since(o.w.start), faults: maps.Clone(o.faults), sends: o.allSends, frozen: len(o.frozen)}
-	for vendor, stats := range o.w.sim.Stats().Vendors {
-		_ = vendor
+	for _, stats := range o.w.sim.Stats().Vendors {
 		for boundary, n := range stats.Faults {
 			r.faults["vendor."+string(boundary)] += int(n)
 		}
@@ -146,18 +145,18 @@ func (o *oracle) trace(p *piece) string {
 }
 
 func entryText(e idempotency.Entry) string {
-	text := e.Kind
+	text := []string{e.Kind}
 	if e.From != e.To {
-		text += fmt.Sprintf(" %s>%s", e.From, e.To)
+		text = append(text, fmt.Sprintf("%s>%s", e.From, e.To))
 	}
-	text += fmt.Sprintf(" fence %d gen %d", e.Fence, e.Generation)
+	text = append(text, fmt.Sprintf("fence %d gen %d", e.Fence, e.Generation))
 	for _, s := range []string{e.Vendor, string(e.Ref), e.VendorID, e.Note, e.By} {
 		if s != "" {
-			text += " " + s
+			text = append(text, s)
 		}
 	}
 	if e.Delivery != 0 {
-		text += " " + e.Delivery.String()
+		text = append(text, e.Delivery.String())
 	}
-	return text
+	return strings.Join(text, " ")
 }

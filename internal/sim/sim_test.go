@@ -75,6 +75,7 @@ func TestEachBreakIsFound(t *testing.T) {
 			continue
 		}
 		t.Run(b.Name, func(t *testing.T) {
+			t.Parallel()
 			var out, log bytes.Buffer
 			status, err := b.run(t.Context(), root, []string{"-n", "100000", "-json"}, &out, &log)
 			if err != nil {

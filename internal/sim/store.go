@@ -14,8 +14,8 @@ import (
 
 // What a ledger's calls fail with.
 var (
-	errKilled = errors.New("sim: the process is dead") //nolint:gochecknoglobals // a sentinel
-	errLedger = errors.New("sim: the ledger fails")    //nolint:gochecknoglobals // a sentinel
+	errKilled = errors.New("sim: the process is dead")
+	errLedger = errors.New("sim: the ledger fails")
 )
 
 // view is the ledger as one process sees it, with everything that fails on the

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"strings"
 	"sync"
@@ -156,11 +155,11 @@ func (s *shared) doer(do vendors.Doer, op, ref string) vendors.Doer {
 
 // encoded returns the body as the process encodes it: a newer version does it in
 // another way.
-func (s *shared) encoded(body *vendors.Body, err error) (*vendors.Body, error) {
+func (s *shared) encoded(ctx context.Context, body *vendors.Body, err error) (*vendors.Body, error) {
 	if err != nil || !s.p.newer {
 		return body, err
 	}
-	open, err := body.Open(context.Background())
+	open, err := body.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +206,8 @@ func (a *lobAdapter) Capabilities() *postproof.Capabilities { return a.caps }
 
 // Encode implements [vendors.Adapter].
 func (a *lobAdapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.Body, error) {
-	return a.encoded(a.Adapter.Encode(ctx, s))
+	body, err := a.Adapter.Encode(ctx, s)
+	return a.encoded(ctx, body, err)
 }
 
 // Submit implements [vendors.Adapter].
@@ -240,7 +240,8 @@ type pcmAdapter struct {
 
 // Encode implements [vendors.Adapter].
 func (a *pcmAdapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.Body, error) {
-	return a.encoded(a.Adapter.Encode(ctx, s))
+	body, err := a.Adapter.Encode(ctx, s)
+	return a.encoded(ctx, body, err)
 }
 
 // Submit implements [vendors.Adapter].
@@ -264,5 +265,3 @@ func (a *pcmAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*vend
 func (a *pcmAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
 	return a.Adapter.Cancel(ctx, a.doer(do, "cancel", id), id)
 }
-
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
