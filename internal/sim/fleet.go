@@ -114,7 +114,7 @@ func (fl *fleet) add(r *result, took time.Duration) {
 		switch v.kind {
 		case "printed_twice":
 			s.PrintedTwice++
-		case "lost", "unsettled":
+		case "lost", "unsettled", "livelock":
 			s.Lost++
 		}
 		s.Violations = append(s.Violations, v.kind)

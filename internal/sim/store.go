@@ -65,6 +65,7 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 	if len(changes) > 0 && changes[0].Record != nil {
 		about = string(changes[0].Record.ID)
 	}
+	w.committing(about)
 	fault := -1
 	if w.chaotic() {
 		s := w.profile.store

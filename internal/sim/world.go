@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
@@ -39,6 +40,7 @@ type world struct {
 	mu       sync.Mutex
 	slots    map[int]*process
 	all      []*process
+	commits  atomic.Int64
 	latest   time.Time // when the last delayed byte arrives
 	backupAt time.Time
 	upgrade  time.Time // from when slot 0 is of a newer version
@@ -173,6 +175,23 @@ func (w *world) expectBytes(after time.Duration) {
 	if at := time.Now().Add(after); at.After(w.latest) {
 		w.latest = at
 	}
+}
+
+// committing counts a change of the ledger. Work without an end is a violation:
+// a healthy world needs a hundredth of the bound.
+func (w *world) committing(id string) {
+	if w.commits.Add(1) < int64(20_000+1000*w.size) {
+		return
+	}
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	var about *piece
+	for _, p := range w.oracle.pieces {
+		if string(p.id) == id {
+			about = p
+		}
+	}
+	w.oracle.violate("livelock", about, "the ledger is changed without an end")
 }
 
 // joined says which process is at work in a slot.
