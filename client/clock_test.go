@@ -70,3 +70,41 @@ func TestVendorsAbsurdClockIsIgnored(t *testing.T) {
 		}
 	})
 }
+
+// The vendor lists a piece after 25 minutes, within the settle time. A clock that
+// jumps ahead twice in that time must not make the settle time seem to be over.
+func TestAClockThatJumpsAheadProvesNoAbsence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, clock := newPress(t, "alpha", postproof.IdempotencyNone), &skewed{}
+		p.fault = func(op, ref string, n int) string {
+			if op == "/order" && n == 1 && len(p.orders) == 0 {
+				return "lose"
+			}
+			return ""
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithClock(clock))
+		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		p.lag = 25 * time.Minute
+		p.orders[0].At = time.Now()
+		ahead := []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour}
+		for i, by := range ahead {
+			time.Sleep(time.Minute)
+			// Something else was accepted and is listed: a control piece.
+			if _, err := c.Submit(t.Context(), job(string(rune('b'+i)))); err != nil {
+				t.Fatal(err)
+			}
+			p.mu.Lock()
+			p.orders[len(p.orders)-1].At = time.Now().Add(-time.Hour)
+			p.mu.Unlock()
+			clock.by.Store(int64(by))
+			runFor(t, c, 3*time.Minute)
+		}
+		drain(t, c)
+		if rec := status(t, c, "a"); rec.State != idempotency.Accepted || rec.Generation != 1 || p.alive() != 1+len(ahead) {
+			t.Errorf("%v, printed %d pieces, want %d", rec, p.alive(), 1+len(ahead))
+		}
+	})
+}

@@ -87,6 +87,8 @@ type press struct {
 	// key is the adapter's credential; tune changes its capabilities.
 	key  string
 	tune func(*postproof.Capabilities)
+	// lag hides orders from look-ups for a while.
+	lag time.Duration
 	// header adds to every answer.
 	header func(http.Header)
 	// down refuses connections.
@@ -206,7 +208,7 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 	case "/find":
 		found := []pressOrder{}
 		for _, o := range p.orders {
-			if o.Ref == r.URL.Query().Get("ref") {
+			if o.Ref == r.URL.Query().Get("ref") && (p.lag == 0 || time.Since(o.At) >= p.lag) {
 				found = append(found, *o)
 			}
 		}
@@ -310,14 +312,28 @@ func (a *pressAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*ve
 
 func (a *pressAdapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
 	var all []pressOrder
-	if err := a.do(ctx, do, &vendors.Request{Op: postproof.OpLookUp, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/find?ref=" + string(ref)}, &all); err != nil {
+	f := &vendors.Found{Complete: true}
+	if err := a.do(ctx, dated{do, &f.VendorTime}, &vendors.Request{Op: postproof.OpLookUp, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/find?ref=" + string(ref)}, &all); err != nil {
 		return nil, err
 	}
-	f := &vendors.Found{Complete: true}
 	for i := range all {
 		f.Orders = append(f.Orders, a.order(&all[i]))
 	}
 	return f, nil
+}
+
+// dated keeps the Date of an answer.
+type dated struct {
+	vendors.Doer
+	at *time.Time
+}
+
+func (d dated) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+	resp, err := d.Doer.Do(ctx, req)
+	if err == nil {
+		*d.at = resp.Time()
+	}
+	return resp, err
 }
 
 func (a *pressAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {

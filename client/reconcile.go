@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -38,6 +39,11 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, ev)
 	}
 	w.c.seeVendor(ctx, v, found.VendorTime)
+	if t := found.VendorTime.Add(dateSlack); !found.VendorTime.IsZero() && t.Before(ev.At) {
+		// The settle time is the vendor's, so it has to pass on the vendor's clock,
+		// too: replicas whose clocks jump ahead take the ledger's time along.
+		ev.At = t
+	}
 	want := w.facts(ctx, v, sub)
 	for _, o := range found.Orders {
 		ev.Orders = append(ev.Orders, see(o, want, sub.Ref, w.rec.Mode))
@@ -48,6 +54,10 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	}
 	return w.apply(ctx, ev)
 }
+
+// dateSlack is how far a vendor's clock may seem to be behind: a Date counts whole
+// seconds, and clocks that are kept right differ by some.
+const dateSlack = 5 * time.Second
 
 // finder returns how to look a submission up; false when the vendor is not
 // configured, cannot be asked, or not for this account.
