@@ -110,6 +110,11 @@ func (w *world) cancelLater(p *piece) {
 			p.wished = true // also when the call fails: it may have been heard
 			w.oracle.mu.Unlock()
 			_, err := at.client.Cancel(w.ctx, p.job.Key, "sim")
+			if err == nil {
+				w.oracle.mu.Lock()
+				p.heard = time.Now()
+				w.oracle.mu.Unlock()
+			}
 			if err == nil || postproof.CodeOf(err) == postproof.CodeConflict || postproof.CodeOf(err) == postproof.CodeNotFound {
 				return
 			}

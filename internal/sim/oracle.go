@@ -25,6 +25,7 @@ type oracle struct {
 	pieces   []*piece
 	byDigest map[string]*piece
 	byRef    map[string]*piece // what was ever submitted
+	asks     map[string]ask    // what a process is about to send, by process, vendor and reference
 	bodies   map[string]string // the digest of what went under a vendor's key
 	sends    map[string]int    // times bytes of a submission went out, by vendor and reference
 	answers  map[string]answer // acceptances that reached a process, by reference
@@ -38,6 +39,9 @@ type oracle struct {
 	allSends int
 	events   func(vendorsim.PrintLine)
 }
+
+// ask is what an adapter was told to send.
+type ask struct{ key, digest string }
 
 type answer struct {
 	process string
@@ -59,7 +63,7 @@ type violation struct {
 
 func newOracle(w *world) *oracle {
 	return &oracle{
-		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, bodies: map[string]string{}, sends: map[string]int{},
+		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, asks: map[string]ask{}, bodies: map[string]string{}, sends: map[string]int{},
 		answers: map[string]answer{}, ends: map[string]time.Time{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
 		notes: map[string][]note{}, found: make(chan struct{}),
 	}
@@ -133,22 +137,16 @@ func (o *oracle) excusedLocked(p *piece) bool {
 	return false
 }
 
-// asked notes what an adapter is told to send.
-func (w *world) asked(vendor string, s *vendors.Submission, body *vendors.Body, keyless bool) {
+// asked notes what the adapter of a process is told to send.
+func (w *world) asked(process, vendor string, s *vendors.Submission, body *vendors.Body, keyless bool) {
 	o := w.oracle
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	to := &s.Job.To
-	p := o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
-	o.byRef[string(s.Ref)] = p
-	if keyless {
-		return
+	o.byRef[string(s.Ref)] = o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
+	if !keyless {
+		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = ask{vendor + "/" + s.VendorKey, body.Digest()}
 	}
-	key := vendor + "/" + s.VendorKey
-	if old := o.bodies[key]; old != "" && old != body.Digest() {
-		o.violate("other_bytes", p, "other bytes went to "+vendor+" under a key that was used")
-	}
-	o.bodies[key] = body.Digest()
 }
 
 // answered notes that an acceptance reached a process.
@@ -181,13 +179,25 @@ func (w *world) froze(ref string) {
 	w.oracle.frozen[ref] = true
 }
 
-// wireSend counts a submission whose bytes go out.
+// wireSend counts a submission whose bytes go out, and looks at whether they may.
 func (w *world) wireSend(p *process, vendor, ref string) {
-	w.oracle.mu.Lock()
-	defer w.oracle.mu.Unlock()
-	w.oracle.sends[vendor+"/"+ref]++
-	w.oracle.allSends++
-	w.oracle.noteLocked(ref, p.name+": bytes to "+vendor)
+	o := w.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sends[vendor+"/"+ref]++
+	o.allSends++
+	o.noteLocked(ref, p.name+": bytes to "+vendor)
+	job := o.byRef[ref]
+	if a, ok := o.asks[p.name+"/"+vendor+"/"+ref]; ok {
+		if old := o.bodies[a.key]; old != "" && old != a.digest {
+			o.violate("other_bytes", job, "other bytes go to "+vendor+" under a key that was used")
+		}
+		o.bodies[a.key] = a.digest
+	}
+	// What was under way when the wish was heard has a lease to end.
+	if job != nil && !job.heard.IsZero() && time.Since(job.heard) > 10*time.Minute && !w.restoring() && !o.frozen[ref] {
+		o.violate("cancelled_sent", job, "it is sent although it was to be cancelled long before")
+	}
 }
 
 // struck counts a fault.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -19,7 +20,8 @@ type piece struct {
 	// call failed).
 	optional bool
 
-	wished  bool // somebody wished to cancel it
+	wished  bool      // somebody wished to cancel it
+	heard   time.Time // when the ledger took the wish; zero when that is not known
 	alive   map[string]vendorsim.PrintLine
 	printed int // ever, with those that were voided
 	twice   bool

@@ -35,6 +35,7 @@ type process struct {
 	dead   bool
 	died   chan struct{}
 	until  time.Time // it stands still
+	away   time.Time // it does not reach the ledger
 	wires  map[*wire]struct{}
 	writes map[string]uint64 // requests whose bytes went out, by vendor
 }
@@ -98,6 +99,17 @@ func (p *process) jumps(ctx context.Context) {
 		case <-time.After(2 * time.Hour):
 			w.struck("clock.set_right")
 			p.clock.jump(-fast)
+		}
+	}
+	if back := w.profile.back; !back.IsZero() && w.chaotic() {
+		for _, step := range []struct{ wait, jump time.Duration }{{time.Until(back), -5 * time.Hour}, {40 * time.Minute, 5 * time.Hour}} {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(step.wait):
+			}
+			w.struck("clock.set_back")
+			p.clock.jump(step.jump)
 		}
 	}
 	for w.profile.jumps && w.chaotic() {
@@ -166,6 +178,20 @@ func (p *process) freeze(d time.Duration) {
 	if until.After(p.until) {
 		p.until = until
 	}
+}
+
+// loseLedger cuts the process off from the ledger for a while.
+func (p *process) loseLedger(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = time.Now().Add(d)
+}
+
+// reaches reports whether the process reaches the ledger.
+func (p *process) reaches() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !time.Now().Before(p.away)
 }
 
 // opened remembers a connection, which dies with the process.

@@ -89,6 +89,8 @@ type profile struct {
 	// all are ahead until they are set right.
 	skew, fast time.Duration
 	jumps      bool
+	// back is when all clocks are set back for a while; zero for never.
+	back time.Time
 	// cancels is the share of jobs that somebody wishes to cancel.
 	cancels float64
 	// callbacks is the share of events that a vendor tells.
@@ -113,8 +115,10 @@ type storeRates struct {
 	// fail is how often a call fails, and how often only its acknowledgement is
 	// lost; crash how often the process dies before, and after, a write.
 	fail, crash float64
-	// down is how long the ledger is away, once an hour.
+	// down is how long the ledger is away, once an hour; away is how often a
+	// process is cut off from it when a vendor has just answered.
 	down time.Duration
+	away float64
 }
 
 // newProfile draws the profile of a world.
@@ -123,7 +127,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		class: classOf(number), replicas: 1 + int(3*d.next("profile.replicas", "")),
 		chaos: 3 * time.Hour, limit: 12 * 24 * time.Hour,
 		net:   netRates{dial: 0.03, cut: 0.02, swallow: 0.01, late: 0.02},
-		store: storeRates{fail: 0.004, crash: 0.002, down: 40 * time.Second},
+		store: storeRates{fail: 0.004, crash: 0.002, down: 40 * time.Second, away: 0.02},
 		kill:  true, stalls: 0.002, skew: 4 * time.Minute, jumps: d.next("profile.jumps", "") < 0.5,
 		cancels: 0.08, callbacks: 0.2, lies: 0.05, prune: d.next("profile.prune", "") < 0.5,
 		unknownFor: 7 * 24 * time.Hour,
@@ -231,6 +235,10 @@ func (p *profile) long(d *dice, start time.Time) {
 		p.fast, p.jumps = 30*time.Minute, false
 		p.plan.Windows[0].Kind = vendorsim.OutageRefuse
 		p.plan.Windows[0].Until = start.Add(d.between("profile.until", "", 23*time.Hour+40*time.Minute, 24*time.Hour+30*time.Minute))
+	} else if d.next("profile.back", "") < 0.6 { // and again when the keys have run out
+		p.jumps = false
+		until := start.Add(d.between("profile.until", "", 24*time.Hour+10*time.Minute, 25*time.Hour))
+		p.plan.Windows[0].Until, p.back = until, until.Add(-10*time.Minute)
 	}
 	p.net = netRates{}
 	p.store = storeRates{}

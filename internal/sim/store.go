@@ -39,7 +39,7 @@ func (v *view) enter(call, about string) (*idempotency.Memory, func(), error) {
 	if err := v.p.pass(); err != nil {
 		return nil, nil, err
 	}
-	if w.storeDown() {
+	if w.storeDown() || !v.p.reaches() {
 		w.struck("store.down")
 		return nil, nil, errLedger
 	}

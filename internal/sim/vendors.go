@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -173,10 +174,14 @@ func (s *shared) encoded(ctx context.Context, body *vendors.Body, err error) (*v
 // submitted tells the oracle what was asked for and what came of it.
 func (s *shared) submitted(sub *vendors.Submission, body *vendors.Body, submit func() (*vendors.Order, error)) (*vendors.Order, error) {
 	w := s.v.w
-	w.asked(s.v.name, sub, body, s.keyless)
+	w.asked(s.p.name, s.v.name, sub, body, s.keyless)
 	o, err := submit()
 	if err == nil && o != nil {
 		w.answered(s.p.name, string(sub.Ref))
+		if w.chaotic() && w.dice.next("store.away", string(sub.Ref)) < w.profile.store.away {
+			w.struck("store.away_at_the_answer")
+			s.p.loseLedger(time.Minute)
+		}
 	}
 	w.note(string(sub.Ref), fmt.Sprintf("%s: %s answers %s", s.p.name, s.v.name, outcome(o, err)))
 	return o, err
