@@ -139,6 +139,12 @@ func (c *wire) Write(b []byte) (int, error) {
 	if err := c.p.pass(); err != nil {
 		return 0, err
 	}
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed { // while the process stood still
+		return 0, net.ErrClosed
+	}
 	w := c.n.w
 	first := c.tagged(b)
 	submit := c.op == "submit"
