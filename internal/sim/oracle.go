@@ -30,6 +30,7 @@ type oracle struct {
 	sends    map[string]int    // times bytes of a submission went out, by vendor and reference
 	answers  map[string]answer // acceptances that reached a process, by reference
 	ends     map[string]time.Time
+	stamps   map[idempotency.ID]stamp
 	thaws    map[string]time.Time // until when a process stood still
 	frozen   map[string]bool      // references that were caught in a freeze
 	faults   map[string]int
@@ -64,7 +65,7 @@ type violation struct {
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, asks: map[string]ask{}, bodies: map[string]string{}, sends: map[string]int{},
-		answers: map[string]answer{}, ends: map[string]time.Time{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
+		answers: map[string]answer{}, ends: map[string]time.Time{}, stamps: map[idempotency.ID]stamp{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
 		notes: map[string][]note{}, found: make(chan struct{}),
 	}
 }
@@ -146,6 +147,31 @@ func (w *world) asked(process, vendor string, s *vendors.Submission, body *vendo
 	o.byRef[string(s.Ref)] = o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
 	if !keyless {
 		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = ask{vendor + "/" + s.VendorKey, body.Digest()}
+	}
+}
+
+// stamp is the newest change of a record in one ledger.
+type stamp struct {
+	ledger *idempotency.Memory
+	fence  uint64
+	at     time.Time
+}
+
+// committed checks that the times of a record are in the order of its changes.
+func (w *world) committed(m *idempotency.Memory, rec *idempotency.Record) {
+	o := w.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	old := o.stamps[rec.ID]
+	switch {
+	case old.ledger != m || old.fence < rec.Fence && !rec.UpdatedAt.Before(old.at):
+		o.stamps[rec.ID] = stamp{m, rec.Fence, rec.UpdatedAt}
+	case old.fence < rec.Fence:
+		for _, p := range o.pieces {
+			if p.id == rec.ID {
+				o.violate("time_ran_back", p, fmt.Sprintf("its change %d is %s older than its change %d", rec.Fence, old.at.Sub(rec.UpdatedAt), old.fence))
+			}
+		}
 	}
 }
 

@@ -97,6 +97,11 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 	if w.stall(v.p, "stall.stored", about); v.p.pass() != nil {
 		return nil, errKilled
 	}
+	for i := range changes {
+		if changes[i].Record != nil && (errs == nil || errs[i] == nil) {
+			w.committed(m, changes[i].Record)
+		}
+	}
 	switch fault {
 	case lostAcknowledgement:
 		strike("store.lost_acknowledgement")
