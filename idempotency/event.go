@@ -82,7 +82,9 @@ type LookedUp struct {
 	RetryAfter time.Duration
 	Orders     []Sighting
 	// At is when the look-up was begun; zero means now. An answer that lay
-	// about proves nothing about the time after it was asked for.
+	// about proves nothing about the time after it was asked for. Where the
+	// vendor's clock shows an earlier time, it is that: the settle time is the
+	// vendor's.
 	At time.Time
 }
 

@@ -100,6 +100,14 @@ func late() []Mutation {
 		m(12, "rule 12: what an earlier recovery doubted is spent", reach,
 			"\t\tdeaths++ // doubted", "\t\t_ = deaths // doubted", "TestReachable"),
 
+		cl(12, "rule 12: a copy goes on with accepted jobs", "client/recover.go",
+			`case idempotency.Planned, idempotency.Unknown, idempotency.Accepted:`, `case idempotency.Planned, idempotency.Unknown:`, "TestRecoveredCopy"),
+
+		cl(3, "rule 3: a refused job waits for the encoder that it was refused with", "client/send.go",
+			`if w.encodedAnew(s, v, body) {`, `if false {`, "TestRefusedJobGoesOn"),
+		cl(0, "absence: the settle time passes on our clock alone", "client/reconcile.go",
+			`!found.VendorTime.IsZero() && t.Before(ev.At)`, `t.IsZero()`, "TestAClockThatJumps"),
+
 		m(14, "rule 14: an answer counts each time it is applied", send,
 			`if t.heard(s, ev.Intent) {`, `if false {`, "TestAnswer"),
 		m(14, "rule 14: an answer counts each time it is applied, by the oracle", send,
