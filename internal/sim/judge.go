@@ -158,4 +158,3 @@ func (o *oracle) history(p *piece) []idempotency.Entry {
 	}
 	return all
 }
-
