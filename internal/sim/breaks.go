@@ -163,6 +163,9 @@ func fineBreaks() []Break {
 		{"no-control", 0, "absence is concluded without a control piece", []Edit{{
 			machineReconcile, "!ev.Complete || !ev.Control || s.Veto", "!ev.Complete || s.Veto",
 		}}},
+		{"dedupe", 0, "a job that is handed in again is a new one", []Edit{{
+			memoryStore, "case c.Expect == 0 && old != nil:", "case false:",
+		}}},
 		{"no-watch", 0, "nobody looks for late arrivals", []Edit{{
 			machineReconcile, "\ts.Fate = FateAbsent\n\tt.watch(s)\n", "\ts.Fate = FateAbsent\n",
 		}}},
