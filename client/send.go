@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -285,10 +287,27 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 	if k.join > postproof.NotSent {
 		ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)
 	}
+	if ans.Delivery == postproof.Refused && (ans.Code == postproof.CodeCanceled || ans.Code == postproof.CodeDeadlineExceeded) {
+		ans.Code = refusalCode(err)
+	}
 	if _, ok := errors.AsType[*vendors.DuplicateError](err); ok {
 		ans.Duplicate = true
 	}
 	return ans
+}
+
+// refusalCode is what the vendor complained of, where the call ended for a
+// reason of ours while it waited to be repeated: whether the job is refused for
+// ever is for the vendor to say.
+func refusalCode(err error) postproof.Code {
+	if a, ok := errors.AsType[*retry.AttemptsError](err); ok {
+		for _, x := range slices.Backward(a.Attempts) {
+			if x.Delivery == postproof.Refused {
+				return x.Code
+			}
+		}
+	}
+	return postproof.CodeUnavailable
 }
 
 // see turns a vendor's order into what the machine understands.

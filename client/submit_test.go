@@ -1,12 +1,14 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -132,5 +134,33 @@ func TestOutageFailsOver(t *testing.T) {
 			t.Fatalf("printed %d at alpha, %d at beta", a.alive(), b.alive())
 		}
 		t.Logf("alpha %d, beta %d, in %s", a.alive(), b.alive(), time.Since(start))
+	})
+}
+
+// The caller gives up while a throttled send waits to be repeated. The vendor has
+// not refused the job, only the moment.
+func TestSubmitCancelledWhileThrottledIsSentLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		p.fault = func(op, _ string, n int) string {
+			if op != "/order" || n > 1 {
+				return ""
+			}
+			time.AfterFunc(100*time.Millisecond, cancel)
+			return "429 bare"
+		}
+		config := vendorConfig(p, nil)
+		config.Retry.Rand = func() float64 { return 0.9 } // a wait that is longer than the caller's patience
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithVendor("alpha", config))
+		rec, err := c.Submit(ctx, job("a"))
+		if rec == nil || rec.State != idempotency.Planned || !errors.Is(err, context.Canceled) {
+			t.Fatalf("Submit = %v, %v", rec, err)
+		}
+		if left := drain(t, c); left[idempotency.Accepted] != 1 || p.alive() != 1 {
+			t.Errorf("left %v, printed %d", left, p.alive())
+		}
 	})
 }
