@@ -209,6 +209,7 @@ func (t *transition) afterDeath() error {
 	}
 	if live := t.r.Live(); len(live) > 0 { // rule 7: every one must be dead
 		if t.r.State != Sending && t.r.State != Held {
+			t.r.Status = postproof.Status{} // of the dead piece: an end that would take the deadline away
 			t.enter(Unknown)
 		}
 		return nil

@@ -459,3 +459,27 @@ func TestVendorThatIsNotConfiguredAnyMore(t *testing.T) {
 	l.state(idempotency.Unknown)
 	l.next(idempotency.DoLookUp)
 }
+
+// A piece died, and another submission is still in doubt: the last status of the
+// dead one must not take the deadline from the doubt.
+func TestRule09ADeathLeavesADeadlineToTheDoubt(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "key", "ref")
+	l.accept("key", "id")
+	l.do(idempotency.Observe{Vendor: "key", VendorID: "id", Sighting: see("id", postproof.StageFailed)})
+	l.state(idempotency.Planned)
+	l.lose("ref")
+	// An answer from before the death comes late; the vendor says again what it is.
+	l.do(idempotency.Observe{Vendor: "key", VendorID: "id", Sighting: see("id", postproof.StageAccepted)})
+	l.state(idempotency.Accepted)
+	l.wait(1)
+	l.do(idempotency.Observe{Vendor: "key", VendorID: "id", Sighting: see("id", postproof.StageFailed)})
+	l.state(idempotency.Unknown)
+	if l.r.Deadline.IsZero() {
+		t.Fatal("no deadline")
+	}
+	l.now = l.r.Deadline
+	if a := l.next(idempotency.DoHold); a.Reason != idempotency.HoldDeadline {
+		t.Errorf("held for %s, want its deadline", a.Reason)
+	}
+}

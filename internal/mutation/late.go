@@ -100,6 +100,8 @@ func late() []Mutation {
 		m(12, "rule 12: what an earlier recovery doubted is spent", reach,
 			"\t\tdeaths++ // doubted", "\t\t_ = deaths // doubted", "TestReachable"),
 
+		m(9, "rule 9: the end of a dead piece takes the deadline from the doubt", reconcile,
+			"\t\t\tt.r.Status = postproof.Status{} // of the dead", "\t\t\t// of the dead", "TestRule09"),
 		cl(12, "rule 12: a copy goes on with accepted jobs", "client/recover.go",
 			`case idempotency.Planned, idempotency.Unknown, idempotency.Accepted:`, `case idempotency.Planned, idempotency.Unknown:`, "TestRecoveredCopy"),
 

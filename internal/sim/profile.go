@@ -89,6 +89,8 @@ type profile struct {
 	// all are ahead until they are set right.
 	skew, fast time.Duration
 	jumps      bool
+	// backup is when the backup is taken that is restored.
+	backup time.Duration
 	// back is when all clocks are set back for a while; zero for never.
 	back time.Time
 	// cancels is the share of jobs that somebody wishes to cancel.
@@ -164,6 +166,10 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 	case classRestore:
 		if d.next("profile.restore", "") < 0.5 {
 			p.vendors = []string{"plain", "lob"}
+		}
+		p.backup = d.between("profile.backup", "", 10*time.Minute, 80*time.Minute)
+		if d.next("profile.waiting", "") < 0.7 { // in the backup the jobs still wait
+			p.plan.Windows = append(p.plan.Windows, vendorsim.Window{Kind: vendorsim.OutageRefuse, From: start, Until: start.Add(p.backup + time.Minute)})
 		}
 	case classCopy, classUpgrade:
 	case classFreeze:

@@ -31,7 +31,7 @@ func (w *world) copying() bool   { return w.profile.class == classCopy }
 // restore takes a backup, and puts it in the place of the ledger later on.
 func (w *world) restore() {
 	d := w.dice
-	if !w.wait(d.between("restore.backup", "", 10*time.Minute, 80*time.Minute)) {
+	if !w.wait(w.profile.backup) {
 		return
 	}
 	w.main.mu.Lock()

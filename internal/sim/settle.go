@@ -129,7 +129,7 @@ func (o *oracle) trace(p *piece) string {
 		fmt.Fprintf(&b, "  %12s  %s\n", l.at.Sub(o.w.start).Round(time.Millisecond), l.text)
 	}
 	if rec != nil {
-		fmt.Fprintf(&b, "  record: %s, due %s, %d submissions", rec, rec.Due.Sub(o.w.start).Round(time.Second), len(rec.Submissions))
+		fmt.Fprintf(&b, "  record: %s, due %s, deadline %s, %d submissions", rec, rec.Due.Sub(o.w.start).Round(time.Second), rec.Deadline.Sub(o.w.start).Round(time.Second), len(rec.Submissions))
 		if rec.Hold.Reason != "" {
 			fmt.Fprintf(&b, ", held: %s %s", rec.Hold.Reason, rec.Hold.Note)
 		}
