@@ -22,8 +22,8 @@ type oracle struct {
 	pieces   []*piece
 	byDigest map[string]*piece
 	byRef    map[string]*piece // what was ever submitted
-	asks     map[string]ask    // what a process is about to send, by process, vendor and reference
-	bodies   map[string]string // the digest of what went under a vendor's key
+	asks     map[string]*ask   // what a process is about to send, by process, vendor and reference
+	bodies   map[string]bodies // what a vendor may have got under a key
 	sends    map[string]int    // times bytes of a submission went out, by vendor and reference
 	answers  map[string]answer // acceptances that reached a process, by reference
 	ends     map[string]time.Time
@@ -39,7 +39,14 @@ type oracle struct {
 }
 
 // ask is what an adapter was told to send.
-type ask struct{ key, digest string }
+type ask struct {
+	key, digest string
+	wired       bool // bytes of it went out
+}
+
+// bodies counts the asks that a vendor may have taken, by the digest of their
+// bytes.
+type bodies map[string]int
 
 type answer struct {
 	process string
@@ -61,7 +68,7 @@ type violation struct {
 
 func newOracle(w *world) *oracle {
 	return &oracle{
-		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, asks: map[string]ask{}, bodies: map[string]string{}, sends: map[string]int{},
+		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, asks: map[string]*ask{}, bodies: map[string]bodies{}, sends: map[string]int{},
 		answers: map[string]answer{}, ends: map[string]time.Time{}, stamps: map[idempotency.ID]stamp{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
 		notes: map[string][]note{}, found: make(chan struct{}),
 	}
@@ -143,8 +150,23 @@ func (w *world) asked(process, vendor string, s *vendors.Submission, body *vendo
 	to := &s.Job.To
 	o.byRef[string(s.Ref)] = o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
 	if !keyless {
-		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = ask{vendor + "/" + s.VendorKey, body.Digest()}
+		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = &ask{key: vendor + "/" + s.VendorKey, digest: body.Digest()}
 	}
+}
+
+// refused takes back what a process that lives on knows to have come to nothing:
+// the key is as good as new, for other bytes, too.
+func (w *world) refused(process, vendor, ref string) {
+	o := w.oracle
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	name := process + "/" + vendor + "/" + ref
+	if a := o.asks[name]; a != nil && a.wired {
+		if o.bodies[a.key][a.digest]--; o.bodies[a.key][a.digest] == 0 {
+			delete(o.bodies[a.key], a.digest)
+		}
+	}
+	delete(o.asks, name)
 }
 
 // stamp is the newest change of a record in one ledger.
@@ -211,11 +233,15 @@ func (w *world) wireSend(p *process, vendor, ref string) {
 	o.allSends++
 	o.noteLocked(ref, p.name+": bytes to "+vendor)
 	job := o.byRef[ref]
-	if a, ok := o.asks[p.name+"/"+vendor+"/"+ref]; ok {
-		if old := o.bodies[a.key]; old != "" && old != a.digest {
+	if a := o.asks[p.name+"/"+vendor+"/"+ref]; a != nil && !a.wired {
+		a.wired = true
+		if o.bodies[a.key] == nil {
+			o.bodies[a.key] = bodies{}
+		}
+		o.bodies[a.key][a.digest]++
+		if len(o.bodies[a.key]) > 1 {
 			o.violate("other_bytes", job, "other bytes go to "+vendor+" under a key that was used")
 		}
-		o.bodies[a.key] = a.digest
 	}
 	// What was under way when the wish was heard has a lease to end.
 	if job != nil && !job.heard.IsZero() && time.Since(job.heard) > 10*time.Minute && !w.restoring() && !o.frozen[ref] {

@@ -226,6 +226,13 @@ func (p *process) kill() {
 	p.cancel()
 }
 
+// isDead reports whether the process was killed.
+func (p *process) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
+}
+
 // replica lives, dies and is replaced until the world is calm.
 func (w *world) replica(ctx context.Context, slot int) {
 	for life := 1; w.chaotic() && ctx.Err() == nil; life++ {

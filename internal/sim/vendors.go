@@ -183,6 +183,9 @@ func (s *shared) submitted(sub *vendors.Submission, body *vendors.Body, submit f
 			s.p.loseLedger(time.Minute)
 		}
 	}
+	if err != nil && !s.p.isDead() && !postproof.DeliveryOf(err).MayBeInTheMail() {
+		w.refused(s.p.name, s.v.name, string(sub.Ref))
+	}
 	w.note(string(sub.Ref), fmt.Sprintf("%s: %s answers %s", s.p.name, s.v.name, outcome(o, err)))
 	return o, err
 }
