@@ -132,7 +132,7 @@
 //
 // A [Store] is safe for concurrent use, and so is the ledger by any number of
 // stores and processes. A process that is frozen in the midst of a transaction
-// loses it after ten seconds, and the others go on.
+// loses it after a second, and the others go on.
 //
 // # Non-portable behavior
 //

@@ -51,7 +51,7 @@ const (
 	statementTimeout = "60s"
 	// idleTimeout is how long a transaction of the store's may wait for its
 	// next statement: some round trips.
-	idleTimeout = "10s"
+	idleTimeout = "1s"
 )
 
 // open opens the session if need be.
