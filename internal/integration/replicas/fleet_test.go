@@ -119,7 +119,7 @@ func (f *fleet) join(t *testing.T, slot int) {
 	if r.log, err = os.Create(filepath.Join(f.dir, r.name+".log")); err != nil {
 		t.Fatal(err)
 	}
-	r.cmd = exec.Command(os.Args[0]) //nolint:noctx // it is killed by the fleet
+	r.cmd = exec.Command(os.Args[0])
 	r.cmd.Env = append(os.Environ(), workerEnv+"="+string(encoded))
 	r.cmd.Stderr = r.log
 	out, err := r.cmd.StdoutPipe()
@@ -209,7 +209,7 @@ func (f *fleet) day(t *testing.T) {
 func (f *fleet) finish(t *testing.T, ctx context.Context) bool {
 	t.Helper()
 	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
-		d := f.depth(t)
+		d := f.depth(t) //nolint:contextcheck // the test's
 		if d[idempotency.Planned]+d[idempotency.Sending]+d[idempotency.Unknown] == 0 {
 			return true
 		}

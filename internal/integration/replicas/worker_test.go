@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -37,16 +36,20 @@ const (
 
 // assignment is what a worker has to know.
 type assignment struct {
-	Name, DSN, Schema, Vendors string
-	Clock                      vendorsim.Anchor
-	Lob, PCM                   vendorsim.Credential
+	Name    string               `json:"name"`
+	DSN     string               `json:"dsn"`
+	Schema  string               `json:"schema"`
+	Vendors string               `json:"vendors"`
+	Clock   vendorsim.Anchor     `json:"clock"`
+	Lob     vendorsim.Credential `json:"lob"`
+	PCM     vendorsim.Credential `json:"pcm"`
 }
 
 // activity is a line of a worker's output: how many jobs it claimed since the
 // last one.
 type activity struct {
-	At      time.Time
-	Claimed int
+	At      time.Time `json:"at"`
+	Claimed int       `json:"claimed"`
 }
 
 // work is the main function of a worker: what any service on this library does.
@@ -110,11 +113,7 @@ type counting struct{ *postgres.Store }
 func (c counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	found, err := c.Store.Claim(ctx, req)
 	if len(found) > 0 {
-		line, err := json.Marshal(activity{time.Now(), len(found)})
-		if err != nil {
-			return found, err
-		}
-		fmt.Println(string(line))
+		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(activity{time.Now(), len(found)}))
 	}
 	return found, err
 }
