@@ -118,6 +118,8 @@ type pool struct {
 	busy  sync.WaitGroup
 	// tended is when a waiting campaign's cancelled jobs were last read.
 	tended map[string]time.Time
+	// served is the campaign of the last record that was claimed.
+	served string
 }
 
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
@@ -183,12 +185,13 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	skip := c.waitingCampaigns(ctx)
 	id := c.id() // read before the records: what they say counts in this history
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip,
+		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}
 	for _, rec := range recs {
+		p.served = rec.Campaign
 		p.start(rec, id)
 	}
 	n := len(recs)

@@ -22,7 +22,7 @@ func newWorkQueue() workQueue {
 
 func soonerVisible(a, b *memoryRecord) bool { return a.visible.Before(b.visible) }
 
-// claimedFirst is the order of [Store.Claim].
+// claimedFirst is the order of [Store.Claim] in a campaign.
 func claimedFirst(a, b *memoryRecord) bool {
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
@@ -49,9 +49,38 @@ func (q *workQueue) remove(slot *memoryRecord) {
 	}
 }
 
+// turns is whose turn it is in a claim.
+type turns struct {
+	served   string
+	priority int            // of what was taken last
+	taken    map[string]int // from each campaign, of that priority
+}
+
+// before reports whether a, of one campaign, is claimed before b, of another.
+func (t *turns) before(a, b *memoryRecord) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	if a.Priority == t.priority && t.taken[a.Campaign] != t.taken[b.Campaign] {
+		return t.taken[a.Campaign] < t.taken[b.Campaign]
+	}
+	if behind := a.Campaign > t.served; behind != (b.Campaign > t.served) {
+		return behind
+	}
+	return a.Campaign < b.Campaign
+}
+
+func (t *turns) take(slot *memoryRecord) {
+	if slot.Priority != t.priority {
+		clear(t.taken)
+		t.priority = slot.Priority
+	}
+	t.taken[slot.Campaign]++
+}
+
 // next returns the first record to claim, nil when there is none. It leaves it
 // in the queue.
-func (q *workQueue) next(now time.Time, skip []string) *memoryRecord {
+func (q *workQueue) next(now time.Time, skip []string, turn *turns) *memoryRecord {
 	for {
 		top := q.waiting.top()
 		if top == nil || top.visible.After(now) {
@@ -77,7 +106,7 @@ func (q *workQueue) next(now time.Time, skip []string) *memoryRecord {
 		// Another worker's later clock may have called records ready.
 		for top := ready.top(); top != nil; top = ready.top() {
 			if !top.visible.After(now) {
-				if best == nil || claimedFirst(top, best) {
+				if best == nil || turn.before(top, best) {
 					best = top
 				}
 				break
@@ -97,11 +126,13 @@ func (m *Memory) Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var claimed []*Record
+	turn := turns{served: req.Served, taken: map[string]int{}}
 	for len(claimed) < req.Limit {
-		slot := m.work.next(req.Now, req.Skip)
+		slot := m.work.next(req.Now, req.Skip, &turn)
 		if slot == nil {
 			break
 		}
+		turn.take(slot)
 		r := *slot.Record
 		r.Fence++
 		r.Lease = Lease{Owner: req.Owner, Until: req.Now.Add(req.Lease)}

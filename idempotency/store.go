@@ -57,11 +57,14 @@ type Store interface {
 	Commit(ctx context.Context, changes []Change) (errs []error, err error)
 
 	// Claim leases up to Limit records that a worker may work on and that are
-	// visible at Now ([Record.VisibleAt]): by priority (higher first), the time
-	// since when there is something to do ([Record.WorkAt]), then id. They are
-	// in states with work, or watched for a late arrival in any other. The
-	// records returned carry the lease and a fence that has grown by one.
-	// Records in unknown states or of a newer version are never claimed.
+	// visible at Now ([Record.VisibleAt]): by priority (higher first), and of one
+	// priority in turns: a record of each campaign that has any, in the order of
+	// their names from behind Served on, then a second one of each, and so on. A
+	// campaign's records come by the time since when there is something to do
+	// ([Record.WorkAt]), then id. So a campaign of ten does not wait for one of a
+	// million. They are in states with work, or watched for a late arrival in any
+	// other. The records returned carry the lease and a fence that has grown by
+	// one. Records in unknown states or of a newer version are never claimed.
 	Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)
 
 	// Get returns the record or [ErrNotFound].
@@ -196,6 +199,9 @@ type ClaimRequest struct {
 	Now time.Time
 	// Skip lists campaigns that are left alone; the inbox has none.
 	Skip []string
+	// Served is the campaign that a claim has served last: turns go on behind
+	// it. It makes small claims fair; the inbox has none.
+	Served string
 }
 
 // Query selects records; the zero Query selects all. Fields are joined by and.

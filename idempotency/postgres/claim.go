@@ -17,7 +17,8 @@ const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 
 // campaigns that have work, from index entry to index entry, so that a paused
 // campaign of a million pieces is left out at no cost, and looks at the first
 // few records of each; each campaign with open work costs some microseconds.
-// Of these it locks what no other claim has locked, up to the limit. Nothing is
+// The campaigns of one priority take turns, those behind $8 first. Of these it
+// locks what no other claim has locked, up to the limit. Nothing is
 // locked that is not claimed, and nobody waits: $6 more records than are wanted
 // are looked at, for other claims at the same moment.
 const claimText = `WITH RECURSIVE groups AS (
@@ -27,21 +28,23 @@ const claimText = `WITH RECURSIVE groups AS (
 		SELECT rank, campaign FROM @records WHERE due IS NOT NULL AND (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
 	) AS n
 ), candidates AS MATERIALIZED (
-	SELECT c.num, g.rank, c.due, c.id FROM groups AS g CROSS JOIN LATERAL (
-		SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
-			AND version <= $2 AND state IN ` + known + ` ORDER BY due, id LIMIT $3::bigint + $6::bigint
-	) AS c WHERE g.campaign <> ALL ($4::text::text[]) ORDER BY g.rank, c.due, c.id LIMIT $3::bigint + $6::bigint
+	SELECT c.num, g.rank, c.turn, g.campaign FROM groups AS g CROSS JOIN LATERAL (
+		SELECT f.num, row_number() OVER (ORDER BY f.due, f.id) AS turn FROM (
+			SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
+				AND version <= $2 AND state IN ` + known + ` ORDER BY due, id LIMIT $3::bigint + $6::bigint
+		) AS f
+	) AS c WHERE g.campaign <> ALL ($4::text::text[]) ORDER BY g.rank, c.turn, g.campaign <= $8 COLLATE "C", g.campaign LIMIT $3::bigint + $6::bigint
 ), picked AS MATERIALIZED (
-	SELECT r.num FROM candidates AS c JOIN @records AS r ON r.num = c.num
+	SELECT r.num, c.turn, c.campaign FROM candidates AS c JOIN @records AS r ON r.num = c.num
 	WHERE r.due IS NOT NULL AND r.due <= $1::bigint AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
-	ORDER BY c.rank, c.due, c.id LIMIT $3::bigint FOR UPDATE OF r SKIP LOCKED
+	ORDER BY c.rank, c.turn, c.campaign <= $8 COLLATE "C", c.campaign LIMIT $3::bigint FOR UPDATE OF r SKIP LOCKED
 ), claimed AS (
 	UPDATE @records AS r SET fence = r.fence + 1, lease_owner = $7, lease_until = $5::bigint, visible = greatest(r.due, $5::bigint)
-	FROM picked AS p WHERE r.num = p.num RETURNING r.*
+	FROM picked AS p WHERE r.num = p.num RETURNING r.*, p.turn
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, rank FROM claimed ORDER BY rank, due, id`
+SELECT ` + codec.Columns + `, rank FROM claimed ORDER BY rank, turn, campaign <= $8 COLLATE "C", campaign`
 
 // otherClaims is how many other claims of the same size may take place at the
 // same moment before one looks further.
@@ -89,7 +92,7 @@ func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others 
 			found = append(found, &one)
 			return err
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
-			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner))
+			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served))
 	})
 	return found, err
 }

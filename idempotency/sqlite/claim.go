@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -44,7 +43,9 @@ const (
 // candidate is a record that may be claimed.
 type candidate struct {
 	codec.Stored
-	due int64
+	due      int64
+	campaign string
+	turn     int // its place among the candidates of the campaign
 }
 
 const candidateColumns = codec.Columns + ", due"
@@ -131,17 +132,19 @@ func (b *batch) workGroups(ctx context.Context, now int64) (groups []group, err 
 
 const watchedGroups = "SELECT campaign, priority FROM records WHERE visible <= ? AND visible IS NOT NULL AND state IN " + resting
 
-// candidatesOf looks into each campaign of one priority. So a paused campaign
+// candidatesOf looks into each campaign of one priority, and lets them take
+// turns. So a paused campaign
 // of a million pieces is left out at no cost; each campaign with open work
 // costs some microseconds.
 func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []group) (all []candidate, err error) {
 	now := codec.Nanos(req.Now)
 	for _, g := range groups {
+		before := len(all)
 		if slices.Contains(req.Skip, g.campaign) {
 			continue
 		}
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			var one candidate
+			one := candidate{campaign: g.campaign, turn: len(all) - before}
 			err := rows.Scan(append(one.Dest(), &one.due)...)
 			all = append(all, one)
 			return err
@@ -152,6 +155,17 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			return nil, err
 		}
 	}
-	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.due, b.due), bytes.Compare(a.ID, b.ID)) })
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.turn, b.turn), served(req, a)-served(req, b), cmp.Compare(a.campaign, b.campaign))
+	})
 	return all[:min(limit, len(all))], nil
+}
+
+// served returns 1 if the campaign had its turn before those behind the one that
+// was served last.
+func served(req idempotency.ClaimRequest, c candidate) int {
+	if c.campaign > req.Served {
+		return 0
+	}
+	return 1
 }

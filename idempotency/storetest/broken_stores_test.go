@@ -287,7 +287,8 @@ func claimPieces() map[string]broken {
 				slices.Reverse(rs)
 				return rs, err
 			}
-		}, []string{"claim/work comes by priority, due time and id"}},
+		}, []string{"claim/work comes by priority, in turns, by due time and id"}},
+		"turns begin anew with each claim": {editClaim(func(req *idempotency.ClaimRequest) { req.Served = "" }), []string{"claim/campaigns take turns in small claims, too"}},
 		"work is offered early": {editClaim(func(req *idempotency.ClaimRequest) { req.Now = req.Now.Add(time.Second) }), []string{
 			"claim/nothing is offered early", "claim/a lease holds until it ends, and no longer", "inbox/messages are claimed oldest first, when due",
 		}},

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -10,7 +11,8 @@ import (
 
 func claimChecks() []check {
 	return []check{
-		{name: "work comes by priority, due time and id", run: claimOrder},
+		{name: "work comes by priority, in turns, by due time and id", run: claimOrder},
+		{name: "campaigns take turns in small claims, too", run: claimTurns},
 		{name: "nothing is offered early", run: nothingEarly},
 		{name: "a lease holds until it ends, and no longer", run: leases},
 		{name: "an extended lease is not offered", run: extension},
@@ -36,25 +38,61 @@ func claimOrder(t reporter, h Harness) {
 	add(3, 5, -time.Nanosecond, "a")
 	add(4, -1, -time.Hour, "a")
 	add(5, 0, -2*time.Minute, "c")
-	ties := []int{6, 7, 8, 9, 10, 11}
-	for _, i := range ties { // the same priority and time, in several campaigns
-		add(i, 1, -time.Second, string(rune('a'+i%3)))
+	for i := range 8 { // of one campaign: the same priority and time by twos
+		add(6+i, 1, time.Duration(i/2)*time.Second-time.Minute, "a")
+	}
+	add(14, 1, -time.Second, "b")
+	add(15, 1, -2*time.Second, "b")
+	add(16, 1, -time.Second, "A")
+	must(t, h.Engine, changes...)
+	want := []idempotency.ID{idOf(3), idOf(2)}
+	ofA := slices.Concat(sorted(6, 7), sorted(8, 9), sorted(10, 11), sorted(12, 13))
+	want = append(want, idOf(16), ofA[0], idOf(15), ofA[1], idOf(14))
+	want = append(append(want, ofA[2:]...), idOf(1), idOf(5), idOf(4))
+	for _, limit := range []int{1, 20} { // less is the beginning of more
+		rs, err := h.Engine.Claim(t.Context(), idempotency.ClaimRequest{Owner: "worker", Limit: limit, Lease: time.Nanosecond, Now: epoch()})
+		if err != nil {
+			t.Fatalf("Claim: %v", err)
+		}
+		same(t, "order", want[:min(limit, len(want))], idsOf(rs))
+		for _, r := range rs { // given back
+			back := *r
+			back.Fence, back.Lease = r.Fence+1, idempotency.Lease{}
+			must(t, h.Engine, idempotency.Change{Record: &back, Expect: r.Fence})
+		}
+	}
+}
+
+// claimTurns: a small campaign does not wait for a large one, whatever the size
+// of the claims.
+func claimTurns(t reporter, h Harness) {
+	campaigns := map[idempotency.ID]string{}
+	var changes []idempotency.Change
+	for i := range 40 {
+		r := planned(i)
+		r.Campaign, r.Due = "large", epoch().Add(-time.Hour)
+		switch i {
+		case 7, 8:
+			r.Campaign, r.Due = "small", epoch()
+		case 9:
+			r.Campaign, r.Due = "another", epoch()
+		}
+		campaigns[r.ID] = r.Campaign
+		changes = append(changes, create(r))
 	}
 	must(t, h.Engine, changes...)
-	want := append([]idempotency.ID{idOf(3), idOf(2)}, sorted(ties...)...)
-	want = append(want, idOf(5), idOf(1), idOf(4))
-	got := []idempotency.ID{}
-	for range 20 {
-		rs := claim(t, h.Engine, epoch(), 3)
-		if len(rs) > 3 {
-			t.Errorf("%d records, at most 3 were asked for", len(rs))
+	served, got := "", []string{}
+	for _, limit := range []int{1, 1, 1, 1, 2, 1} {
+		rs, err := h.Engine.Claim(t.Context(), idempotency.ClaimRequest{Owner: "worker", Limit: limit, Lease: time.Minute, Now: epoch(), Served: served})
+		if err != nil || len(rs) != limit {
+			t.Fatalf("Claim = %d records, %v, want %d", len(rs), err, limit)
 		}
-		got = append(got, idsOf(rs)...)
-		if len(rs) == 0 {
-			break
+		for _, r := range rs {
+			served = campaigns[r.ID]
+			got = append(got, served)
 		}
 	}
-	same(t, "order", want, got)
+	same(t, "turns", []string{"another", "large", "small", "large", "small", "large", "large"}, got)
 }
 
 func nothingEarly(t reporter, h Harness) {
@@ -194,9 +232,11 @@ func watchedOffered(t reporter, h Harness) {
 	must(t, h.Engine, changes...)
 	same(t, "before", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour-1), 20)))
 	same(t, "a campaign skipped", 1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "done")))
-	// The lease of the first ends after a minute; the order is that of the ids.
+	// The lease of the first ends after a minute.
 	claimed := claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)
-	same(t, "in time", sorted(all...), idsOf(claimed))
+	inTime := idsOf(claimed)
+	slices.Sort(inTime)
+	same(t, "in time", sorted(all...), inTime)
 	same(t, "leased", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)))
 	for _, r := range claimed { // looked at, and nothing is to be watched any more
 		must(t, h.Engine, step(r, func(r *idempotency.Record) { r.Lease, r.Submissions[0].NextWatch = idempotency.Lease{}, time.Time{} }))
