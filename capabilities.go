@@ -22,6 +22,8 @@ type Capabilities struct {
 	// NoPaper are the raw statuses by which the vendor says, after it accepted
 	// a piece, that it will never print it.
 	NoPaper []string
+	// Callbacks describes how the vendor tells of its events by itself.
+	Callbacks Callbacks
 	// Poll is how often a piece's status is worth asking for; 0 means that
 	// callbacks tell.
 	Poll time.Duration
@@ -184,6 +186,46 @@ func (c CancelWindow) Until(accepted time.Time) time.Time {
 		cut = cutoff(local.Day() + 1)
 	}
 	return cut.Add(-c.Margin)
+}
+
+// CallbackAuth says how the sender of a callback proves who it is.
+type CallbackAuth string
+
+// The ways to prove it.
+const (
+	// CallbackNone: the vendor sends no callbacks. It has to be polled.
+	CallbackNone CallbackAuth = ""
+	// CallbackSigned: a secret signs every callback.
+	CallbackSigned CallbackAuth = "signed"
+	// CallbackUnsigned: nothing is signed. What a callback says is a hint to
+	// ask the vendor, never the truth.
+	CallbackUnsigned CallbackAuth = "unsigned"
+)
+
+// Callbacks describes a vendor's callbacks, as data.
+type Callbacks struct {
+	Auth CallbackAuth
+	// EventIDs is true when every event has an id that the signature covers.
+	EventIDs bool
+	// CarryRef is true when events about a piece show our reference; some kinds
+	// of event may lack it all the same.
+	CarryRef bool
+	// Batch is the most events in one callback; 0 means one.
+	Batch int
+	// AnswerStatus and AnswerBody are the only answer that the vendor takes for
+	// "received"; a status of 0 means that any 2xx will do.
+	AnswerStatus int
+	AnswerBody   string
+	// AnswerWithin is how long the vendor waits for the answer; 0 when it does
+	// not say.
+	AnswerWithin time.Duration
+	// RetryFor is how long the vendor goes on to repeat a callback that was not
+	// received; 0 when it does not say.
+	RetryFor time.Duration
+	// Patience is how long after a stage the next event about the piece is
+	// expected, at the latest: after that the piece is polled. A stage that is
+	// not a key has none to wait for.
+	Patience map[Stage]time.Duration
 }
 
 // PieceSupport is one product line of a vendor.
