@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -360,4 +361,20 @@ func TestCanceledOpen(t *testing.T) {
 	if _, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "ledger.db"), sqlite.WithMode(postproof.ModeTest)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Open = %v, want canceled", err)
 	}
+}
+
+// TestNoPlaceForTheFile: SQLite says "unable to open database file" for all of
+// these, which tells nobody what to do.
+func TestNoPlaceForTheFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	test := sqlite.WithMode(postproof.ModeTest)
+	notOpened(t, filepath.Join(dir, "none", "mail.db"), fs.ErrNotExist, "there is no folder "+filepath.Join(dir, "none"), test)
+	notOpened(t, filepath.Join(dir, "mail.db"), fs.ErrNotExist, "there is no ledger at", test, sqlite.WithReadOnly())
+	notOpened(t, dir, nil, "is a folder: give the path of a file in it", test)
+	notOpened(t, filepath.Join(file, "mail.db"), nil, file+" is a file", test)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -57,10 +58,8 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	if set.readOnly {
-		if _, err := os.Stat(full); err != nil {
-			return nil, fmt.Errorf("sqlite: open: %w", err)
-		}
+	if err := checkThere(full, set.readOnly); err != nil {
+		return nil, err
 	}
 	if err := checkLength(full); err != nil {
 		return nil, explain("open", err)
@@ -74,6 +73,27 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		return nil, explain("open", err)
 	}
 	return open(ctx, db, set, true)
+}
+
+// checkThere says what to do about a folder that is missing, which the engine
+// calls a file that it cannot open.
+func checkThere(path string, readOnly bool) error {
+	folder := filepath.Dir(path)
+	switch info, err := os.Stat(folder); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: open: there is no folder %s: make it first, or correct the path: %w", folder, fs.ErrNotExist)
+	case err != nil:
+		return fmt.Errorf("sqlite: open: the ledger's folder cannot be looked at: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("sqlite: open: %s is a file: the ledger needs a folder to be in", folder)
+	}
+	switch info, err := os.Stat(path); {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("sqlite: open: %s is a folder: give the path of a file in it", path)
+	case readOnly && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: open: there is no ledger at %s, and one that is only read is not made: %w", path, fs.ErrNotExist)
+	}
+	return nil
 }
 
 func dsn(path string, query url.Values) string {
