@@ -85,7 +85,7 @@ func (a *Adapter) check(job *postproof.Job) error {
 		return unsupportedField("piece.size", "this version of lob's API prints us_letter only")
 	}
 	for k := range job.Metadata {
-		if k == "" || strings.ContainsFunc(k, func(r rune) bool { return r != '-' && notKeyRune(r) }) {
+		if k == "" || !isWord(k, "-") {
 			return wrongField("metadata", "a key is not made of [A-Za-z0-9_-]")
 		}
 	}
@@ -267,7 +267,7 @@ func markup(ctx context.Context, s *vendors.Submission, side, inline string, blo
 
 func templateID(side, id string) (string, error) {
 	rest, ok := strings.CutPrefix(id, "tmpl_")
-	if !ok || rest == "" || strings.ContainsFunc(rest, notKeyRune) {
+	if !ok || rest == "" || !isWord(rest, "") {
 		return "", wrongField("piece.artwork.ids", "the "+side+" is not a template id of lob: want tmpl_…")
 	}
 	return id, nil
