@@ -1,7 +1,5 @@
 package lob
 
-import "encoding/binary"
-
 // Text is looked at eight bytes at a time, as a word: what is to be found in
 // it is rare. A mark is the high bit of a byte. The lowest mark is always
 // right; of those above it, one may stand at a byte that is next to what was
@@ -13,8 +11,13 @@ const (
 	highBits = 0x8080808080808080
 )
 
-// wordAt returns the eight bytes from i, the first of them lowest.
-func wordAt(s []byte, i int) uint64 { return binary.LittleEndian.Uint64(s[i:]) }
+// wordAt returns the eight bytes from i, the first of them lowest. The compiler
+// makes one load of it.
+func wordAt[T []byte | string](s T, i int) uint64 {
+	_ = s[i+wordSize-1]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
 
 // marked marks the bytes that are b, an ASCII character. The other bits of the
 // result mean nothing.
