@@ -14,6 +14,17 @@ func stowedJob() postproof.Job {
 	return job
 }
 
+//nolint:paralleltest // AllocsPerRun counts the allocations of other tests, too
+func TestJobAllocations(t *testing.T) {
+	job := stowedJob()
+	if got := testing.AllocsPerRun(100, func() { _, _ = job.MarshalJSON() }); got > 1 {
+		t.Errorf("writing a job: %v allocations, want the text only", got)
+	}
+	if got := testing.AllocsPerRun(100, func() { _ = job.Validate() }); got > 0 {
+		t.Errorf("checking a job: %v allocations, want none", got)
+	}
+}
+
 func BenchmarkMarshal(b *testing.B) {
 	job := stowedJob()
 	b.ReportAllocs()

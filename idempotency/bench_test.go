@@ -7,6 +7,20 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
+//nolint:paralleltest // AllocsPerRun counts the allocations of other tests, too
+func TestDerivedNamesAllocations(t *testing.T) {
+	ns, job := idempotency.NewNamespace(), exampleJob()
+	for name, derive := range map[string]func(){
+		"fingerprint": func() { idempotency.FingerprintOf(job) },
+		"reference":   func() { ns.Ref(postproof.ModeLive, "spring/1234/card", 1) },
+		"vendor key":  func() { ns.VendorKey(postproof.ModeLive, "lob", "0123456789abcdef", "spring/1234/card", 1) },
+	} {
+		if got := testing.AllocsPerRun(100, derive); got > 1 {
+			t.Errorf("%s: %v allocations, want the string only", name, got)
+		}
+	}
+}
+
 func BenchmarkFingerprint(b *testing.B) {
 	job := exampleJob()
 	b.ReportAllocs()

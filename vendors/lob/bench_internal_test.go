@@ -37,6 +37,45 @@ func benchJob() postproof.Job {
 	}
 }
 
+// benchSubmission is one of benchJob, and an adapter for it.
+func benchSubmission(tb testing.TB) (*Adapter, *vendors.Submission) {
+	tb.Helper()
+	a, err := New("test_0123456789")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a, &vendors.Submission{Job: benchJob(), Ref: "0123456789ABCDEF", VendorKey: "00112233445566778899aabbccddeeff"}
+}
+
+// TestAllocations: what a submission may cost in memory. Raise a number only
+// with a reason.
+//
+//nolint:paralleltest // AllocsPerRun counts the allocations of other tests, too
+func TestAllocations(t *testing.T) {
+	a, s := benchSubmission(t)
+	raw := []byte(answered)
+	for _, step := range []struct {
+		name string
+		most float64
+		do   func() error
+	}{
+		// The order, and its id, reference, content, URL and status.
+		{"parse", 6, func() error { _, err := parseOrder(postcardProduct(), raw, a.caps); return err }},
+		// The document, the body, its digest and the content's.
+		{"encode", 4, func() error { _, err := a.Encode(t.Context(), s); return err }},
+		{"check", 0, func() error { return a.check(&s.Job) }},
+	} {
+		got := testing.AllocsPerRun(100, func() {
+			if err := step.do(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got > step.most {
+			t.Errorf("%s: %v allocations, want at most %v", step.name, got, step.most)
+		}
+	}
+}
+
 func BenchmarkParseOrder(b *testing.B) {
 	raw, caps, p := []byte(answered), capabilities(), postcardProduct()
 	b.SetBytes(int64(len(raw)))
@@ -56,17 +95,17 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var o struct {
-			ID       string `json:"id"`
-			Object   string `json:"object"`
-			URL      string `json:"url"`
-			Tracking string `json:"tracking_number"`
-			Expected string `json:"expected_delivery_date"`
-			Created  string `json:"date_created"`
-			Modified string `json:"date_modified"`
-			Size     string `json:"size"`
-			MailType string `json:"mail_type"`
-			Status   string `json:"status"`
-			Metadata map[string]string
+			ID       string            `json:"id"`
+			Object   string            `json:"object"`
+			URL      string            `json:"url"`
+			Tracking string            `json:"tracking_number"`
+			Expected string            `json:"expected_delivery_date"`
+			Created  string            `json:"date_created"`
+			Modified string            `json:"date_modified"`
+			Size     string            `json:"size"`
+			MailType string            `json:"mail_type"`
+			Status   string            `json:"status"`
+			Metadata map[string]string `json:"metadata"`
 		}
 		if err := json.Unmarshal(raw, &o); err != nil {
 			b.Fatal(err)
@@ -75,26 +114,18 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	a, err := New("test_0123456789")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := vendors.Submission{Job: benchJob(), Ref: "0123456789ABCDEF", VendorKey: "00112233445566778899aabbccddeeff"}
+	a, s := benchSubmission(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Encode(b.Context(), &s); err != nil {
+		if _, err := a.Encode(b.Context(), s); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkJSON(b *testing.B) {
-	a, err := New("test_0123456789")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := vendors.Submission{Job: benchJob(), Ref: "0123456789ABCDEF", VendorKey: "00112233445566778899aabbccddeeff"}
-	fields, err := a.fields(b.Context(), &s, nil)
+	a, s := benchSubmission(b)
+	fields, err := a.fields(b.Context(), s, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -104,26 +135,11 @@ func BenchmarkJSON(b *testing.B) {
 	}
 }
 
-func BenchmarkHeader(b *testing.B) {
-	a, err := New("test_0123456789")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		a.header(postproof.KindPostcard, "00112233445566778899aabbccddeeff")
-	}
-}
-
 func BenchmarkCheck(b *testing.B) {
-	a, err := New("test_0123456789")
-	if err != nil {
-		b.Fatal(err)
-	}
-	job := benchJob()
+	a, s := benchSubmission(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := a.check(&job); err != nil {
+		if err := a.check(&s.Job); err != nil {
 			b.Fatal(err)
 		}
 	}

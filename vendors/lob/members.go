@@ -21,9 +21,12 @@ type member struct {
 	value []byte
 }
 
-// mostMembers is about the number of fields of a piece: room for them may be
-// kept on the stack.
-const mostMembers = 40
+// Room is kept on the stack for the usual number of fields of a piece, and of
+// pairs of its metadata.
+const (
+	mostMembers = 40
+	mostPairs   = 12
+)
 
 // parseObject appends the members of an object to room, which may be nil.
 func parseObject(raw []byte, room object) (object, error) {

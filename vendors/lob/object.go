@@ -12,7 +12,8 @@ import (
 
 // parseOrder reads a piece of the product wanted.
 func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
-	var room, metaRoom [mostMembers]member
+	var room [mostMembers]member
+	var metaRoom [mostPairs]member
 	o, err := parseObject(raw, room[:0])
 	if err != nil {
 		return nil, err
@@ -83,12 +84,9 @@ func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Fa
 
 // parseTime reads a time or a date; anything else is none.
 func parseTime(s []byte) time.Time {
+	var room [len("2006-01-02T00:00:00Z")]byte
 	if len(s) == len(time.DateOnly) {
-		t, err := time.Parse(time.DateOnly, string(s))
-		if err != nil {
-			return time.Time{}
-		}
-		return t
+		s = append(append(room[:0], s...), "T00:00:00Z"...)
 	}
 	var t time.Time
 	if len(s) == 0 || t.UnmarshalText(s) != nil {

@@ -12,16 +12,25 @@ func scans(doc []byte) bool {
 	return end >= 0 && skipSpace(doc, end) == len(doc)
 }
 
+// checkScan holds the scanner, and the members it finds, against encoding/json.
 func checkScan(t *testing.T, doc []byte) {
 	t.Helper()
 	want := json.Valid(doc)
 	if got := scans(doc); got != want {
 		t.Errorf("%.200q: %t, encoding/json says %t", doc, got, want)
 	}
-	_, err := parseObject(doc, nil)
-	var object map[string]json.RawMessage
-	if readable := json.Unmarshal(doc, &object) == nil && object != nil; (err == nil) != readable {
+	o, err := parseObject(doc, nil)
+	var members map[string]json.RawMessage
+	if readable := json.Unmarshal(doc, &members) == nil && members != nil; (err == nil) != readable {
 		t.Errorf("%.200q: object: %v, encoding/json reads it: %t", doc, err, readable)
+	}
+	for name, want := range members {
+		if got := o.raw(name); string(got) != string(want) {
+			t.Errorf("%.200q: %q is %s, want %s", doc, name, got, want)
+		}
+		if got, want := o.text(name), value[string](o, name); got != want {
+			t.Errorf("%.200q: text %q is %q, want %q", doc, name, got, want)
+		}
 	}
 }
 
@@ -84,18 +93,4 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(checkScan)
-}
-
-//nolint:paralleltest // AllocsPerRun counts the allocations of other tests, too
-func TestParseOrderAllocations(t *testing.T) {
-	raw, caps := []byte(answered), capabilities()
-	allocs := testing.AllocsPerRun(100, func() {
-		if _, err := parseOrder(postcardProduct(), raw, caps); err != nil {
-			t.Fatal(err)
-		}
-	})
-	// The order, and its id, reference, content, URL and status.
-	if allocs > 6 {
-		t.Errorf("%v allocations, want at most 6", allocs)
-	}
 }
