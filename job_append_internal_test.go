@@ -49,10 +49,22 @@ func arts(s string, n int64) []Artwork {
 	blob := Blob{Digest: s, Size: n}
 	file := File{URL: s, Blob: blob}
 	return []Artwork{
-		nil, HTML{}, HTML{Front: s}, HTML{Back: s, FrontBlob: blob}, HTML{BackBlob: blob}, HTML{BackBlob: Blob{Size: n}},
-		PDF{}, PDF{Front: file}, PDF{Back: file}, PDF{Front: File{URL: s}, Back: File{Blob: blob}},
-		Images{}, Images{Front: file, Back: file}, Images{Back: File{URL: s}},
-		Template{}, Template{IDs: map[string]TemplateIDs{}}, Template{Variables: map[string]string{}},
+		nil,
+		HTML{},
+		HTML{Front: s},
+		HTML{Back: s, FrontBlob: blob},
+		HTML{BackBlob: blob},
+		HTML{BackBlob: Blob{Size: n}},
+		PDF{},
+		PDF{Front: file},
+		PDF{Back: file},
+		PDF{Front: File{URL: s}, Back: File{Blob: blob}},
+		Images{},
+		Images{Front: file, Back: file},
+		Images{Back: File{URL: s}},
+		Template{},
+		Template{IDs: map[string]TemplateIDs{}},
+		Template{Variables: map[string]string{}},
 		Template{
 			IDs:       map[string]TemplateIDs{"lob": {Front: s}, s: {Front: "f", Back: s}, "": {}},
 			Variables: map[string]string{s: s, "b": "", "a": s, "": "x", "<": ">"},
@@ -78,7 +90,8 @@ func jobsOf(s string, n int64, flags uint8, at time.Time) []Job {
 	}
 	for _, art := range arts(s, n) {
 		for _, p := range []Piece{
-			Postcard{size, art}, SelfMailer{Size{}, art},
+			Postcard{size, art},
+			SelfMailer{Size{}, art},
 			Letter{Size: size, Artwork: art, Color: set(0), DoubleSided: set(1), AddressPage: set(2)},
 		} {
 			jobs = append(jobs, Job{Piece: p, Key: Key(s), SendDate: at})

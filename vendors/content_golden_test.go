@@ -36,7 +36,7 @@ func TestContentDigestGolden(t *testing.T) {
 		"template": func(j *postproof.Job) { j.Piece = j.Piece.WithArt(template("tmpl_1", "Zoë")) },
 		"many variables": func(j *postproof.Job) {
 			art := postproof.Template{IDs: map[string]postproof.TemplateIDs{"lob": {Front: "tmpl_1"}}, Variables: map[string]string{}}
-			for _, k := range strings.Fields("m z a q w e r t y u i o p") {
+			for k := range strings.FieldsSeq("m z a q w e r t y u i o p") {
 				art.Variables[k] = strings.Repeat(k, 200)
 			}
 			j.Piece = postproof.SelfMailer{Size: postproof.Size12x9Bifold(), Artwork: art}

@@ -52,7 +52,7 @@ func parseObject(raw []byte, room object) (object, error) {
 // raw returns the value of the name, nil when there is none. Of several the
 // last counts, as everywhere in encoding/json.
 func (o object) raw(name string) []byte {
-	for i := len(o) - 1; i >= 0; i-- {
+	for i := len(o) - 1; i >= 0; i-- { //nolint:modernize // slices.Backward is an eighth of the reading of an answer
 		if string(o[i].name) == name {
 			return o[i].value
 		}
