@@ -144,8 +144,8 @@ func modeOf(key string) (postproof.Mode, error) {
 	return postproof.Mode(mode), nil
 }
 
-// isWord reports whether s has letters, digits, underscores and the other
-// characters given only. An empty one is.
+// isWord reports whether s has only letters, digits, underscores and the other
+// characters given, or is empty.
 func isWord(s, others string) bool {
 	for i := range len(s) {
 		if b := s[i]; (b < '0' || b > '9') && (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && b != '_' && strings.IndexByte(others, b) < 0 {
