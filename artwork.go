@@ -1,9 +1,8 @@
 package postproof
 
 import (
-	"encoding/hex"
+	"crypto/sha256"
 	"log/slog"
-	"strings"
 )
 
 // ContentKind names the form in which artwork is given.
@@ -38,8 +37,12 @@ type Blob struct {
 func (b Blob) IsZero() bool { return b == Blob{} }
 
 func (b Blob) valid() bool {
-	raw, err := hex.DecodeString(b.Digest)
-	return err == nil && len(raw) == 32 && strings.ToLower(b.Digest) == b.Digest && b.Size > 0
+	for i := range len(b.Digest) {
+		if c := b.Digest[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(b.Digest) == 2*sha256.Size && b.Size > 0
 }
 
 // File is artwork that is not markup: a blob, or a URL that the vendor

@@ -1,6 +1,7 @@
 package postproof
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -82,30 +83,12 @@ type pieceJSON struct {
 // the personal data. A piece or artwork that [Job.Validate] refuses as not
 // given by value is an error.
 func (j Job) MarshalJSON() ([]byte, error) {
-	out := jobJSON{
-		Key: string(j.Key), To: j.To, From: j.From, Class: j.Class, SendDate: j.SendDate,
-		Campaign: j.Campaign, Contact: j.Contact, Priority: j.Priority, Metadata: j.Metadata,
+	if j.Piece != nil && (kindOf(j.Piece) == "" || (j.Piece.Art() != nil && contentOf(j.Piece.Art()) == "")) {
+		return nil, errors.New("postproof: job: piece or artwork is not given by value")
 	}
-	if j.Piece != nil {
-		if kindOf(j.Piece) == "" || (j.Piece.Art() != nil && contentOf(j.Piece.Art()) == "") {
-			return nil, errors.New("postproof: job: piece or artwork is not given by value")
-		}
-		out.Piece = pieceJSON{Kind: j.Piece.Kind(), Size: j.Piece.Sheet()}
-		switch a := j.Piece.Art().(type) {
-		case HTML:
-			out.Piece.HTML = &a
-		case PDF:
-			out.Piece.PDF = &a
-		case Images:
-			out.Piece.Images = &a
-		case Template:
-			out.Piece.Template = &a
-		}
-		if l, ok := j.Piece.(Letter); ok {
-			out.Piece.Color, out.Piece.DoubleSided, out.Piece.AddressPage = l.Color, l.DoubleSided, l.AddressPage
-		}
-	}
-	return json.Marshal(out)
+	var room [1024]byte
+	text, err := jsonText(room[:0]).job(&j)
+	return bytes.Clone(text), err
 }
 
 // UnmarshalJSON reads what [Job.MarshalJSON] wrote.

@@ -3,9 +3,7 @@ package postproof
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,7 +82,8 @@ func (j Job) validateMetadata(v *violations) {
 	if len(j.Metadata) == 0 {
 		return
 	}
-	for _, k := range slices.Sorted(maps.Keys(j.Metadata)) { // the same text each time
+	var room [usualKeys]string
+	for _, k := range sortedKeys(room[:0], j.Metadata) { // the same text each time
 		value := j.Metadata[k]
 		if k == "" || len(k) > 40 || strings.Trim(k, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
 			v.add("metadata", "a key is not 1 to 40 characters of [A-Za-z0-9_-]")

@@ -89,6 +89,7 @@ func TestJobValidate(t *testing.T) {
 		{"side given twice", letter(postproof.HTML{Front: "a", FrontBlob: blob}), []string{"piece.artwork.front"}},
 		{"file given twice", letter(postproof.PDF{Front: postproof.File{URL: good.URL, Blob: blob}}), []string{"piece.artwork.front"}},
 		{"digest in capitals", letter(postproof.HTML{FrontBlob: postproof.Blob{Digest: strings.ToUpper(digest), Size: 1}}), []string{"piece.artwork.front"}},
+		{"digest of another alphabet", letter(postproof.HTML{FrontBlob: postproof.Blob{Digest: strings.Repeat("0g", 32), Size: 1}}), []string{"piece.artwork.front"}},
 		{"short digest", letter(postproof.HTML{FrontBlob: postproof.Blob{Digest: "0a", Size: 1}}), []string{"piece.artwork.front"}},
 		{"empty blob", letter(postproof.HTML{FrontBlob: postproof.Blob{Digest: digest}}), []string{"piece.artwork.front"}},
 		{"no file", letter(postproof.PDF{}), []string{"piece.artwork.front"}},

@@ -21,91 +21,85 @@ type Fingerprint string
 // FingerprintOf returns the job's fingerprint. Inline markup and a blob of the
 // same bytes give the same fingerprint.
 func FingerprintOf(job *postproof.Job) Fingerprint {
-	var scratch [1024]byte
-	w := fieldWriter{buf: scratch[:0]}
-	for _, a := range [...]*postproof.Address{&job.To, &job.From} {
-		w.text(a.Name, a.Company, a.Line1, a.Line2, a.City, a.Region, a.PostalCode)
-		if a.IsZero() {
-			w.text("")
-		} else {
-			w.text(a.CountryCode())
-		}
-	}
-	w.text(string(job.Class))
+	var room [1024]byte
+	paper := paperText(room[:0]).address(&job.To).address(&job.From).text(string(job.Class))
 	if p := job.Piece; p != nil {
 		size := p.Sheet()
-		w.text(string(p.Kind()))
-		w.number(int64(size.Short))
-		w.number(int64(size.Long))
+		paper = paper.text(string(p.Kind())).number(int64(size.Short)).number(int64(size.Long))
 		if l, ok := p.(postproof.Letter); ok {
-			w.text(fmt.Sprintf("%t %t %t", l.Color, l.DoubleSided, l.AddressPage))
+			paper = paper.text(fmt.Sprintf("%t %t %t", l.Color, l.DoubleSided, l.AddressPage))
 		}
-		w.artwork(p.Art())
+		paper = paper.artwork(p.Art())
 	}
 	const version = "v1:"
-	sum := sha256.Sum256(w.buf)
+	sum := sha256.Sum256(paper)
 	var out [len(version) + 32]byte
 	copy(out[:], version)
 	hex.Encode(out[len(version):], sum[:16])
 	return Fingerprint(out[:])
 }
 
-// fieldWriter collects what is hashed at the end: a hash that is written to
-// costs more than all of its input.
-type fieldWriter struct{ buf []byte }
+// paperText collects what is hashed at the end: a hash that is written to costs
+// more than all of its input. The methods append and return, so that the text
+// needs no memory but its caller's stack.
+type paperText []byte
 
-// text writes each field with its length. Outer blanks do not change paper.
-func (w *fieldWriter) text(fields ...string) {
-	for _, f := range fields {
-		f = strings.TrimSpace(f)
-		w.buf = strconv.AppendInt(w.buf, int64(len(f)), 10)
-		w.buf = append(append(w.buf, ':'), f...)
-	}
+// text appends a field with its length. Outer blanks do not change paper.
+func (p paperText) text(field string) paperText {
+	field = strings.TrimSpace(field)
+	return append(p.length(len(field)), field...)
 }
 
-func (w *fieldWriter) number(n int64) {
+func (p paperText) length(n int) paperText {
+	return append(strconv.AppendInt(p, int64(n), 10), ':')
+}
+
+func (p paperText) number(n int64) paperText {
 	var digits [20]byte
-	w.bytes(strconv.AppendInt(digits[:0], n, 10))
+	text := strconv.AppendInt(digits[:0], n, 10)
+	return append(p.length(len(text)), text...)
 }
 
-func (w *fieldWriter) bytes(field []byte) {
-	w.buf = append(strconv.AppendInt(w.buf, int64(len(field)), 10), ':')
-	w.buf = append(w.buf, field...)
+func (p paperText) address(a *postproof.Address) paperText {
+	p = p.text(a.Name).text(a.Company).text(a.Line1).text(a.Line2).text(a.City).text(a.Region).text(a.PostalCode)
+	if a.IsZero() {
+		return p.text("")
+	}
+	return p.text(a.CountryCode())
 }
 
-func (w *fieldWriter) artwork(art postproof.Artwork) {
+func (p paperText) artwork(art postproof.Artwork) paperText {
 	switch a := art.(type) {
 	case postproof.HTML:
-		w.text("html")
-		w.markup(a.Front, a.FrontBlob)
-		w.markup(a.Back, a.BackBlob)
+		p = p.text("html").markup(a.Front, a.FrontBlob).markup(a.Back, a.BackBlob)
 	case postproof.PDF:
-		w.text("pdf", a.Front.URL, a.Front.Blob.Digest, a.Back.URL, a.Back.Blob.Digest)
+		p = p.text("pdf").file(a.Front).file(a.Back)
 	case postproof.Images:
-		w.text("images", a.Front.URL, a.Front.Blob.Digest, a.Back.URL, a.Back.Blob.Digest)
+		p = p.text("images").file(a.Front).file(a.Back)
 	case postproof.Template:
-		w.text("template")
+		p = p.text("template")
 		for _, vendor := range sortedKeys(a.IDs) {
-			w.text(vendor, a.IDs[vendor].Front, a.IDs[vendor].Back)
+			p = p.text(vendor).text(a.IDs[vendor].Front).text(a.IDs[vendor].Back)
 		}
-		w.text("variables")
+		p = p.text("variables")
 		for _, name := range sortedKeys(a.Variables) {
-			w.text(name, a.Variables[name])
+			p = p.text(name).text(a.Variables[name])
 		}
 	}
+	return p
 }
 
-func (w *fieldWriter) markup(inline string, blob postproof.Blob) {
+func (p paperText) file(f postproof.File) paperText { return p.text(f.URL).text(f.Blob.Digest) }
+
+func (p paperText) markup(inline string, blob postproof.Blob) paperText {
 	switch {
 	case !blob.IsZero():
-		w.text(blob.Digest)
+		return p.text(blob.Digest)
 	case inline != "":
 		sum := sha256.Sum256([]byte(inline))
-		var digest [2 * sha256.Size]byte
-		hex.Encode(digest[:], sum[:])
-		w.bytes(digest[:])
+		return hex.AppendEncode(p.length(2*sha256.Size), sum[:])
 	default:
-		w.text("")
+		return p.text("")
 	}
 }
 

@@ -27,110 +27,96 @@ const (
 // the vendor named count. What changes when the piece is mailed (send date,
 // priority) or how it is filed (campaign, metadata) does not count.
 func ContentDigest(vendor string, job *postproof.Job) string {
-	c := canonical{make([]byte, 0, canonicalSize(job))}
-	c.address(job.To)
-	c.address(job.From)
-	c.text(string(job.Class))
+	var room [1024]byte // for everything but an unusual number of variables
+	c := canonical(room[:0]).address(&job.To).address(&job.From).text(string(job.Class))
 	if job.Piece != nil {
-		c.text(string(job.Piece.Kind()))
-		c.sheet(job.Piece.Sheet())
+		c = c.text(string(job.Piece.Kind())).sheet(job.Piece.Sheet())
 		if l, ok := job.Piece.(postproof.Letter); ok {
-			c.flags(l.Color, l.DoubleSided, l.AddressPage)
+			c = c.flag(l.Color).flag(l.DoubleSided).flag(l.AddressPage)
 		}
-		c.artwork(vendor, job.Piece.Art())
+		c = c.artwork(vendor, job.Piece.Art())
 	}
-	sum := sha256.Sum256(c.bytes)
+	sum := sha256.Sum256(c)
 	var out [len(contentVersion) + 2*sha256.Size]byte
 	copy(out[:], contentVersion)
 	hex.Encode(out[len(contentVersion):], sum[:])
 	return string(out[:contentLength])
 }
 
-// canonicalSize is room for everything but an unusual number of variables.
-func canonicalSize(job *postproof.Job) int {
-	n := 768
-	if job.Piece != nil {
-		if html, ok := job.Piece.Art().(postproof.HTML); ok {
-			n += max(len(html.Front), len(html.Back))
-		}
-	}
-	return n
+// canonical collects values so that no two sequences of them give the same
+// bytes: each is preceded by its length. All of them are hashed at once: a hash
+// that is written to costs more than most of the values. The methods append
+// and return, so that the bytes need no memory but their caller's stack.
+type canonical []byte
+
+func (c canonical) text(s string) canonical {
+	return append(c.length(len(s)), s...)
 }
 
-// canonical collects values so that no two sequences of them give the same
-// bytes: each is preceded by its length. All of them are hashed at once, which
-// costs one allocation where a hash that is written to costs two a value.
-type canonical struct{ bytes []byte }
-
-func (c *canonical) text(s string) {
-	c.bytes = strconv.AppendInt(c.bytes, int64(len(s)), 10)
-	c.bytes = append(append(c.bytes, ':'), s...)
+func (c canonical) length(n int) canonical {
+	return append(strconv.AppendInt(c, int64(n), 10), ':')
 }
 
 // sheet is both edges in micrometers, as in 101600x152400.
-func (c *canonical) sheet(size postproof.Size) {
+func (c canonical) sheet(size postproof.Size) canonical {
 	var text [24]byte
 	edges := append(strconv.AppendInt(text[:0], int64(size.Short), 10), 'x')
 	edges = strconv.AppendInt(edges, int64(size.Long), 10)
-	c.bytes = append(strconv.AppendInt(c.bytes, int64(len(edges)), 10), ':')
-	c.bytes = append(c.bytes, edges...)
+	return append(c.length(len(edges)), edges...)
 }
 
-func (c *canonical) flags(flags ...bool) {
-	for _, f := range flags {
-		c.text(strconv.FormatBool(f))
-	}
-}
+func (c canonical) flag(f bool) canonical { return c.text(strconv.FormatBool(f)) }
 
-func (c *canonical) address(a postproof.Address) {
-	c.flags(!a.IsZero())
+func (c canonical) address(a *postproof.Address) canonical {
 	if a.IsZero() {
-		return
+		return c.flag(false)
 	}
-	for _, s := range [...]string{a.Name, a.Company, a.Line1, a.Line2, a.City, a.Region, a.PostalCode, a.CountryCode()} {
-		c.text(s)
-	}
+	return c.flag(true).text(a.Name).text(a.Company).text(a.Line1).text(a.Line2).
+		text(a.City).text(a.Region).text(a.PostalCode).text(a.CountryCode())
 }
 
-func (c *canonical) artwork(vendor string, art postproof.Artwork) {
+func (c canonical) artwork(vendor string, art postproof.Artwork) canonical {
 	if art == nil {
-		c.text("")
-		return
+		return c.text("")
 	}
-	c.text(string(art.ContentKind()))
+	c = c.text(string(art.ContentKind()))
 	switch a := art.(type) {
 	case postproof.HTML:
-		c.markup(a.Front, a.FrontBlob)
-		c.markup(a.Back, a.BackBlob)
+		c = c.markup(a.Front, a.FrontBlob).markup(a.Back, a.BackBlob)
 	case postproof.PDF:
-		c.file(a.Front)
-		c.file(a.Back)
+		c = c.file(a.Front).file(a.Back)
 	case postproof.Images:
-		c.file(a.Front)
-		c.file(a.Back)
+		c = c.file(a.Front).file(a.Back)
 	case postproof.Template:
-		c.text(a.IDs[vendor].Front)
-		c.text(a.IDs[vendor].Back)
+		c = c.text(a.IDs[vendor].Front).text(a.IDs[vendor].Back)
 		for _, k := range slices.Sorted(maps.Keys(a.Variables)) {
-			c.text(k)
-			c.text(a.Variables[k])
+			c = c.text(k).text(a.Variables[k])
 		}
 	}
+	return c
 }
 
-func (c *canonical) markup(inline string, blob postproof.Blob) {
+func (c canonical) markup(inline string, blob postproof.Blob) canonical {
 	if inline == "" {
-		c.text(blob.Digest)
-		return
+		return c.text(blob.Digest)
 	}
-	// Hashed in place: a conversion to bytes would be one more copy.
-	n := len(c.bytes)
-	sum := sha256.Sum256(append(c.bytes, inline...)[n:])
-	c.bytes = append(strconv.AppendInt(c.bytes, 2*sha256.Size, 10), ':')
-	c.bytes = hex.AppendEncode(c.bytes, sum[:])
+	sum := sumOf(inline)
+	return hex.AppendEncode(c.length(2*sha256.Size), sum[:])
 }
 
-func (c *canonical) file(f postproof.File) {
-	c.text(f.URL)
-	c.text(f.Blob.Digest)
+func (c canonical) file(f postproof.File) canonical {
+	return c.text(f.URL).text(f.Blob.Digest)
+}
+
+// sumOf hashes a text of any length without a copy of it on the heap.
+func sumOf(text string) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var chunk [1024]byte
+	for len(text) > 0 {
+		n := copy(chunk[:], text)
+		h.Write(chunk[:n])
+		text = text[n:]
+	}
+	h.Sum(sum[:0])
+	return sum
 }

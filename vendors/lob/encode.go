@@ -27,12 +27,13 @@ func (a *Adapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.B
 	if err := a.check(&s.Job); err != nil {
 		return nil, err
 	}
-	fields, err := a.fields(ctx, s, make(fieldList, 0, usualFields))
+	var room [usualFields]field
+	fields, err := a.fields(ctx, s, room[:0])
 	if err != nil {
 		return nil, err
 	}
 	content := vendors.ContentDigest(Name, &s.Job)
-	fields.metadata(&s.Job, s.Ref, content)
+	fields = fields.metadata(&s.Job, s.Ref, content)
 	var body *vendors.Body
 	if fields.hasFile() {
 		body = multipartBody(a.encoder(), boundary(s.Ref, content), fields, s.Open)
@@ -85,7 +86,7 @@ func (a *Adapter) check(job *postproof.Job) error {
 		return unsupportedField("piece.size", "this version of lob's API prints us_letter only")
 	}
 	for k := range job.Metadata {
-		if k == "" || strings.ContainsFunc(k, func(r rune) bool { return r != '-' && notKeyRune(r) }) {
+		if k == "" || !isWord(k, "-") {
 			return wrongField("metadata", "a key is not made of [A-Za-z0-9_-]")
 		}
 	}
@@ -106,9 +107,9 @@ func (a *Adapter) check(job *postproof.Job) error {
 // fields appends the request's fields in their fixed order.
 func (a *Adapter) fields(ctx context.Context, s *vendors.Submission, f fieldList) (fieldList, error) {
 	job := &s.Job
-	f.address("to", &job.To)
+	f = f.address("to", &job.To)
 	if !job.From.IsZero() {
-		f.address("from", &job.From)
+		f = f.address("from", &job.From)
 	}
 	kind := job.Piece.Kind()
 	front, back := sides(kind)
@@ -117,27 +118,24 @@ func (a *Adapter) fields(ctx context.Context, s *vendors.Submission, f fieldList
 		return nil, err
 	}
 	if kind != postproof.KindLetter || a.sizedLetters() {
-		f.text("size", sizeKey(a.caps, kind, job.Piece.Sheet()))
+		f = f.text("size", sizeKey(a.caps, kind, job.Piece.Sheet()))
 	}
 	if l, ok := job.Piece.(postproof.Letter); ok {
 		placement := "top_first_page"
 		if l.AddressPage {
 			placement = "insert_blank_page"
 		}
-		f.flag("color", l.Color)
-		f.flag("double_sided", l.DoubleSided)
-		f.text("address_placement", placement)
+		f = f.flag("color", l.Color).flag("double_sided", l.DoubleSided).text("address_placement", placement)
 	}
 	mailType, extra := classFields(job.Class)
-	f.text("mail_type", mailType)
-	f.textIfAny("extra_service", extra)
+	f = f.text("mail_type", mailType).textIfAny("extra_service", extra)
 	if a.useType != "" {
-		f.text("use_type", string(a.useType))
+		f = f.text("use_type", string(a.useType))
 	} else {
-		f.literal("use_type", null) // the account's default
+		f = f.literal("use_type", null) // the account's default
 	}
 	if !job.SendDate.IsZero() {
-		f.text("send_date", job.SendDate.UTC().Format("2006-01-02T15:04:05.000Z"))
+		f = f.text("send_date", job.SendDate.UTC().Format("2006-01-02T15:04:05.000Z"))
 	}
 	if t, ok := job.Piece.Art().(postproof.Template); ok && len(t.Variables) > 0 {
 		return variableFields(f, t.Variables)
@@ -157,31 +155,29 @@ func classFields(c postproof.MailClass) (mailType, extra string) {
 	}
 }
 
-func (l *fieldList) address(name string, a *postproof.Address) {
-	l.open(name)
-	l.textIfAny("name", a.Name)
-	l.textIfAny("company", a.Company)
-	l.textIfAny("address_line1", a.Line1)
-	l.textIfAny("address_line2", a.Line2)
-	l.textIfAny("address_city", a.City)
-	l.textIfAny("address_state", a.Region)
-	l.textIfAny("address_zip", a.PostalCode)
-	l.textIfAny("address_country", a.CountryCode())
-	l.end()
+func (l fieldList) address(name string, a *postproof.Address) fieldList {
+	return l.open(name).
+		textIfAny("name", a.Name).
+		textIfAny("company", a.Company).
+		textIfAny("address_line1", a.Line1).
+		textIfAny("address_line2", a.Line2).
+		textIfAny("address_city", a.City).
+		textIfAny("address_state", a.Region).
+		textIfAny("address_zip", a.PostalCode).
+		textIfAny("address_country", a.CountryCode()).
+		end()
 }
 
 // metadata appends the caller's pairs in the order of their keys, then ours,
 // which win.
-func (l *fieldList) metadata(job *postproof.Job, ref postproof.Ref, content string) {
-	l.open("metadata")
+func (l fieldList) metadata(job *postproof.Job, ref postproof.Ref, content string) fieldList {
+	l = l.open("metadata")
 	for _, k := range sortedKeys(job.Metadata) {
 		if k != metaRef && k != metaContent {
-			l.text(k, job.Metadata[k])
+			l = l.text(k, job.Metadata[k])
 		}
 	}
-	l.text(metaRef, string(ref))
-	l.text(metaContent, content)
-	l.end()
+	return l.text(metaRef, string(ref)).text(metaContent, content).end()
 }
 
 // sides returns the names of the artwork's fields; a letter has one.
@@ -267,27 +263,26 @@ func markup(ctx context.Context, s *vendors.Submission, side, inline string, blo
 
 func templateID(side, id string) (string, error) {
 	rest, ok := strings.CutPrefix(id, "tmpl_")
-	if !ok || rest == "" || strings.ContainsFunc(rest, notKeyRune) {
+	if !ok || rest == "" || !isWord(rest, "") {
 		return "", wrongField("piece.artwork.ids", "the "+side+" is not a template id of lob: want tmpl_…")
 	}
 	return id, nil
 }
 
 func variableFields(f fieldList, variables map[string]string) (fieldList, error) {
-	f.open("merge_variables")
+	f = f.open("merge_variables")
 	first := len(f)
 	for _, k := range sortedKeys(variables) {
 		// docs: codes merge_variable_whitespace, special_characters_restricted.
 		if k == "" || strings.ContainsAny(k, " \t\r\n\v\f!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
 			return nil, wrongField("piece.artwork.variables", "a name is empty or holds whitespace or a special character")
 		}
-		f.text(k, variables[k])
+		f = f.text(k, variables[k])
 	}
-	if own := f[first:]; len(own.json()) > 25000 {
+	if len(f[first:].json()) > 25000 {
 		return nil, wrongField("piece.artwork.variables", "are longer than 25,000 characters as JSON")
 	}
-	f.end()
-	return f, nil
+	return f.end(), nil
 }
 
 // upload is the value of a field that is a file.

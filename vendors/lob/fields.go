@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/bits"
 	"slices"
 	"strconv"
 
@@ -16,8 +17,9 @@ import (
 
 // fieldList is a request as a flat list, in its fixed order: the same
 // submission must give the same bytes for ever. An object is what stands
-// between its open field and its end. A list without pointers to values costs
-// one allocation, or none, where a tree costs one a value.
+// between its open field and its end. The methods append and return, so that the
+// list of a usual piece needs no memory but its caller's stack, where a tree
+// costs an allocation a value.
 type fieldList []field
 
 type field struct {
@@ -43,28 +45,34 @@ const null = "null"
 // usualFields is more than the number of fields of a piece without variables.
 const usualFields = 36
 
-func (l *fieldList) text(name, value string) {
-	*l = append(*l, field{kind: textField, name: name, text: value})
+func (l fieldList) text(name, value string) fieldList {
+	return append(l, field{kind: textField, name: name, text: value})
 }
 
 // textIfAny leaves out an empty value.
-func (l *fieldList) textIfAny(name, value string) {
-	if value != "" {
-		l.text(name, value)
+func (l fieldList) textIfAny(name, value string) fieldList {
+	if value == "" {
+		return l
 	}
+	return l.text(name, value)
 }
 
-func (l *fieldList) flag(name string, value bool) { l.literal(name, strconv.FormatBool(value)) }
-
-func (l *fieldList) literal(name, value string) {
-	*l = append(*l, field{kind: literalField, name: name, text: value})
+func (l fieldList) flag(name string, value bool) fieldList {
+	return l.literal(name, strconv.FormatBool(value))
 }
 
-func (l *fieldList) open(name string) { *l = append(*l, field{kind: openField, name: name}) }
-func (l *fieldList) end()             { *l = append(*l, field{kind: endField}) }
+func (l fieldList) literal(name, value string) fieldList {
+	return append(l, field{kind: literalField, name: name, text: value})
+}
 
-func (l *fieldList) hasFile() bool {
-	return slices.ContainsFunc(*l, func(f field) bool { return f.kind == fileField })
+func (l fieldList) open(name string) fieldList {
+	return append(l, field{kind: openField, name: name})
+}
+
+func (l fieldList) end() fieldList { return append(l, field{kind: endField}) }
+
+func (l fieldList) hasFile() bool {
+	return slices.ContainsFunc(l, func(f field) bool { return f.kind == fileField })
 }
 
 func sortedKeys(m map[string]string) []string {
@@ -75,15 +83,15 @@ func sortedKeys(m map[string]string) []string {
 }
 
 // json returns the fields as an object. Files have no place in it.
-func (l *fieldList) json() []byte {
+func (l fieldList) json() []byte {
 	size := 2
-	for i := range *l {
-		size += len((*l)[i].name) + len((*l)[i].text) + len(`"":"",`)
+	for i := range l {
+		size += len(l[i].name) + len(l[i].text) + len(`"":"",`)
 	}
 	dst := append(make([]byte, 0, size+size/8), '{') // an eighth for escapes
 	first := true
-	for i := range *l {
-		f := &(*l)[i]
+	for i := range l {
+		f := &l[i]
 		if f.kind == endField {
 			dst, first = append(dst, '}'), false
 			continue
@@ -107,29 +115,46 @@ func (l *fieldList) json() []byte {
 
 // appendText appends a string as encoding/json writes it, but with < and > as
 // they are. Of what must be escaped only the usual is done here; a string with
-// anything beyond printable ASCII is left to that package.
+// anything that is not ASCII is left to that package.
 func appendText(dst []byte, s string) []byte {
 	before, start := len(dst), 0
 	dst = append(dst, '"')
-	for i := range len(s) {
+	for i := 0; ; i++ {
+		if i = nextSpecial(s, i); i == len(s) {
+			return append(append(dst, s[start:]...), '"')
+		}
 		escape := s[i]
-		switch {
-		case escape == '"' || escape == '\\':
-		case escape == '\n':
+		switch escape {
+		case '"', '\\':
+		case '\n':
 			escape = 'n'
-		case escape == '\r':
+		case '\r':
 			escape = 'r'
-		case escape == '\t':
+		case '\t':
 			escape = 't'
-		case escape < ' ' || escape > '~':
-			return append(dst[:before], marshal(s)...)
 		default:
-			continue
+			return append(dst[:before], marshal(s)...)
 		}
 		dst = append(append(dst, s[start:i]...), '\\', escape)
 		start = i + 1
 	}
-	return append(append(dst, s[start:]...), '"')
+}
+
+// nextSpecial returns the index of the first quote, backslash, control
+// character or byte beyond ASCII from i on; the length when there is none.
+func nextSpecial(s string, i int) int {
+	for ; i+wordSize <= len(s); i += wordSize {
+		word := wordAt(s, i)
+		if special := specialBytes(word) | word&highBits; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if b := s[i]; b < ' ' || b > '\x7f' || b == '"' || b == '\\' {
+			return i
+		}
+	}
+	return i
 }
 
 // marshal leaves markup readable: json.Marshal escapes < and >.

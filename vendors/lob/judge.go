@@ -131,7 +131,7 @@ func requestID(h http.Header) string {
 // token returns s when it is a plain word, which cannot hold personal data in
 // any form worth the name; else nothing.
 func token(s string) string {
-	if len(s) > maxID || strings.ContainsFunc(s, func(r rune) bool { return r != '-' && r != '.' && notKeyRune(r) }) {
+	if len(s) > maxID || !isWord(s, "-.") {
 		return ""
 	}
 	return s

@@ -138,14 +138,21 @@ func modeOf(key string) (postproof.Mode, error) {
 		return "", errors.New("the API key begins with neither test_ nor live_: is it the key of another service?")
 	case strings.HasPrefix(rest, "pub"):
 		return "", errors.New("this is a publishable key, which can only verify addresses: use the secret key")
-	case rest == "" || strings.ContainsFunc(rest, notKeyRune):
+	case rest == "" || !isWord(rest, ""):
 		return "", errors.New("the API key is malformed: after test_ or live_ come letters and digits only, without spaces or line breaks")
 	}
 	return postproof.Mode(mode), nil
 }
 
-func notKeyRune(r rune) bool {
-	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
+// isWord reports whether s has only letters, digits, underscores and the other
+// characters given, or is empty.
+func isWord(s, others string) bool {
+	for i := range len(s) {
+		if b := s[i]; (b < '0' || b > '9') && (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && b != '_' && strings.IndexByte(others, b) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *settings) validate(mode postproof.Mode) error {
@@ -231,8 +238,8 @@ type product struct {
 	object string
 }
 
-func products() []product {
-	return []product{
+func products() [3]product {
+	return [...]product{
 		{postproof.KindPostcard, "postcards", "/v1/postcards", "psc_", "postcard"},
 		{postproof.KindLetter, "letters", "/v1/letters", "ltr_", "letter"},
 		{postproof.KindSelfMailer, "self_mailers", "/v1/self_mailers", "sfm_", "self_mailer"},
@@ -245,7 +252,7 @@ const maxID = 64
 // productOf returns the kind of piece that an id names.
 func productOf(id string) (product, bool) {
 	for _, p := range products() {
-		if rest, ok := strings.CutPrefix(id, p.prefix); ok && rest != "" && len(id) <= maxID && !strings.ContainsFunc(rest, notKeyRune) {
+		if rest, ok := strings.CutPrefix(id, p.prefix); ok && rest != "" && len(id) <= maxID && isWord(rest, "") {
 			return p, true
 		}
 	}

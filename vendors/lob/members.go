@@ -3,7 +3,6 @@ package lob
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -22,44 +21,40 @@ type member struct {
 	value []byte
 }
 
-// mostMembers is about the number of fields of a piece.
-const mostMembers = 32
+// Room is kept on the stack for the usual number of fields of a piece, and of
+// pairs of its metadata.
+const (
+	mostMembers = 40
+	mostPairs   = 12
+)
 
-func parseObject(raw []byte) (object, error) {
-	// What follows relies on it: nothing below runs past the end of a valid
-	// document.
-	if !json.Valid(raw) {
+// parseObject appends the members of an object to room, which may be nil.
+func parseObject(raw []byte, room object) (object, error) {
+	i := skipSpace(raw, 0)
+	if i == len(raw) || raw[i] != '{' {
 		return nil, errAnswer
 	}
-	return cutObject(raw)
-}
-
-// cutObject is parseObject for what is known to be valid.
-func cutObject(raw []byte) (object, error) {
-	rest := skipSpace(raw)
-	if rest[0] != '{' {
-		return nil, errAnswer
-	}
-	o := make(object, 0, min(mostMembers, 1+bytes.Count(rest, []byte{','})))
-	for rest = skipSpace(rest[1:]); rest[0] != '}'; {
-		var m member
-		m.name, rest = cutValue(rest)
-		m.name = unquote(m.name)
-		m.value, rest = cutValue(skipSpace(rest[1:])) // behind the colon
-		o = append(o, m)
-		if rest[0] == ',' {
-			rest = skipSpace(rest[1:])
+	i, more := scanOpening(raw, i, '}')
+	for more {
+		nameEnd, value, end := scanMember(raw, i, 1)
+		if end < 0 {
+			return nil, errAnswer
 		}
+		room = append(room, member{name: unquote(raw[i:nameEnd]), value: raw[value:end:end]})
+		i, more = scanComma(raw, end, '}')
 	}
-	return o, nil
+	if i < 0 || skipSpace(raw, i) != len(raw) {
+		return nil, errAnswer
+	}
+	return room, nil
 }
 
 // raw returns the value of the name, nil when there is none. Of several the
 // last counts, as everywhere in encoding/json.
 func (o object) raw(name string) []byte {
-	for _, m := range slices.Backward(o) {
-		if string(m.name) == name {
-			return m.value
+	for i := len(o) - 1; i >= 0; i-- { //nolint:modernize // slices.Backward is an eighth of the reading of an answer
+		if string(o[i].name) == name {
+			return o[i].value
 		}
 	}
 	return nil
@@ -90,13 +85,10 @@ func (o object) time(name string) time.Time {
 // flag reports whether the value is true.
 func (o object) flag(name string) bool { return string(o.raw(name)) == "true" }
 
-// object returns an object, nil when the value is none.
-func (o object) object(name string) object {
-	raw := o.raw(name)
-	if len(raw) == 0 {
-		return nil
-	}
-	inner, err := cutObject(raw) // a part of a valid document
+// object appends the members of an object to room and returns it, nil when
+// the value is none.
+func (o object) object(name string, room object) object {
+	inner, err := parseObject(o.raw(name), room)
 	if err != nil {
 		return nil
 	}
@@ -105,8 +97,8 @@ func (o object) object(name string) object {
 
 // texts returns an object of strings, nil when another value is among them:
 // what is understood by half is not understood.
-func (o object) texts(name string) object {
-	inner := o.object(name)
+func (o object) texts(name string, room object) object {
+	inner := o.object(name, room)
 	for _, m := range inner {
 		if !isString(m.value) && string(m.value) != "null" {
 			return nil
@@ -130,7 +122,7 @@ func isString(raw []byte) bool { return len(raw) > 0 && raw[0] == '"' }
 // unquote returns what a valid string stands for.
 func unquote(raw []byte) []byte {
 	inner := raw[1 : len(raw)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	if isPlain(inner) || (bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner)) {
 		return inner
 	}
 	var s string
@@ -138,61 +130,4 @@ func unquote(raw []byte) []byte {
 		return nil
 	}
 	return []byte(s)
-}
-
-// cutValue splits off the value that rest, a part of a valid document, begins
-// with, and the space behind it.
-func cutValue(rest []byte) (value, after []byte) {
-	n := valueLen(rest)
-	return rest[:n:n], skipSpace(rest[n:])
-}
-
-func valueLen(rest []byte) int {
-	switch rest[0] {
-	case '"':
-		return stringLen(rest)
-	case '{', '[':
-	default:
-		for i, b := range rest {
-			switch b {
-			case ',', ']', '}', ' ', '\t', '\r', '\n':
-				return i
-			}
-		}
-		return len(rest)
-	}
-	depth := 0
-	for i := 0; ; i++ {
-		switch rest[i] {
-		case '"':
-			i += stringLen(rest[i:]) - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-}
-
-func stringLen(rest []byte) int {
-	i := 1
-	for ; rest[i] != '"'; i++ {
-		if rest[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
-}
-
-func skipSpace(raw []byte) []byte {
-	for i, b := range raw {
-		switch b {
-		case ' ', '\t', '\r', '\n':
-		default:
-			return raw[i:]
-		}
-	}
-	return nil
 }

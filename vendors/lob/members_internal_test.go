@@ -39,11 +39,11 @@ func TestMetadataIsUnderstoodWholeOrNotAtAll(t *testing.T) {
 		`{"metadata":{"more":["x"],"postproof_ref":"0123456789ABCDEF"}}`: "",
 		`{"metadata":["postproof_ref"]}`:                                 "",
 	} {
-		o, err := parseObject([]byte(body))
+		o, err := parseObject([]byte(body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := refOf(o.texts("metadata")); string(got) != want {
+		if got := refOf(o.texts("metadata", nil)); string(got) != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}
@@ -61,7 +61,7 @@ func FuzzParseObject(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var want map[string]json.RawMessage
 		readable := json.Unmarshal(raw, &want) == nil && want != nil
-		o, err := parseObject(raw)
+		o, err := parseObject(raw, nil)
 		if (err == nil) != readable {
 			t.Fatalf("%q: %v, encoding/json reads it: %t", raw, err, readable)
 		}
@@ -79,7 +79,7 @@ func FuzzParseObject(f *testing.F) {
 			if got, want := o.flag(name), value[bool](o, name); got != want {
 				t.Errorf("flag %q: %t, want %t", name, got, want)
 			}
-			texts := o.texts(name)
+			texts := o.texts(name, nil)
 			for inner, want := range value[map[string]string](o, name) {
 				if got := texts.text(inner); got != want {
 					t.Errorf("texts %q: %q is %q, want %q", name, inner, got, want)

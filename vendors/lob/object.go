@@ -12,7 +12,9 @@ import (
 
 // parseOrder reads a piece of the product wanted.
 func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
-	o, err := parseObject(raw)
+	var room [mostMembers]member
+	var metaRoom [mostPairs]member
+	o, err := parseObject(raw, room[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +22,7 @@ func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendor
 	if p, ok := productOf(id); !ok || p != want || !o.is("object", want.object) {
 		return nil, errAnswer
 	}
-	meta := o.texts("metadata")
+	meta := o.texts("metadata", metaRoom[:0])
 	created := o.time("date_created")
 	order := &vendors.Order{
 		Receipt: postproof.Receipt{
@@ -74,7 +76,7 @@ func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Fa
 	if f.Content != "" {
 		return f
 	}
-	if to := o.object("to"); !to.flag("recipient_moved") {
+	if to := o.object("to", nil); !to.flag("recipient_moved") {
 		f.PostalCode = vendors.PostalFact(to.text("address_zip"))
 	}
 	return f
@@ -82,12 +84,9 @@ func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Fa
 
 // parseTime reads a time or a date; anything else is none.
 func parseTime(s []byte) time.Time {
+	var room [len("2006-01-02T00:00:00Z")]byte
 	if len(s) == len(time.DateOnly) {
-		t, err := time.Parse(time.DateOnly, string(s))
-		if err != nil {
-			return time.Time{}
-		}
-		return t
+		s = append(append(room[:0], s...), "T00:00:00Z"...)
 	}
 	var t time.Time
 	if len(s) == 0 || t.UnmarshalText(s) != nil {
@@ -98,7 +97,7 @@ func parseTime(s []byte) time.Time {
 
 // parseDeletion reads the answer to a cancellation.
 func parseDeletion(id string, raw []byte) error {
-	o, err := parseObject(raw)
+	o, err := parseObject(raw, nil)
 	if err != nil {
 		return err
 	}
@@ -120,7 +119,7 @@ var errCursor = errors.New("the list goes on without a cursor")
 // parsePage reads a list. What is not a proper list is an error, never an
 // empty page: an empty page is half of a proof that nothing was printed.
 func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, error) {
-	o, err := parseObject(raw)
+	o, err := parseObject(raw, nil)
 	if err != nil {
 		return nil, err
 	}

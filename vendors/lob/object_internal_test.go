@@ -51,11 +51,11 @@ func TestPostalCodeCountsOnlyWithoutADigest(t *testing.T) {
 		`{"metadata":{"postproof_content":"1aaaaaaaaaaaaaaaaaaaaaaa"},"to":{"address_zip":"94107"}}`: "",
 		`{"to":[]}`: "",
 	} {
-		o, err := parseObject([]byte(body))
+		o, err := parseObject([]byte(body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := factsOf(postcardProduct(), o, o.texts("metadata"), capabilities()).PostalCode; got != want {
+		if got := factsOf(postcardProduct(), o, o.texts("metadata", nil), capabilities()).PostalCode; got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}
@@ -63,7 +63,7 @@ func TestPostalCodeCountsOnlyWithoutADigest(t *testing.T) {
 
 func TestExtraServiceIsTheClass(t *testing.T) {
 	t.Parallel()
-	o, err := parseObject([]byte(`{"mail_type":"usps_first_class","extra_service":"certified"}`))
+	o, err := parseObject([]byte(`{"mail_type":"usps_first_class","extra_service":"certified"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,10 +29,9 @@ type trackingEvent struct {
 // The latest scan rules; without scans the render status, which says nothing
 // about the mail.
 func statusOf(o object, created time.Time) (status postproof.Status, dead bool) {
-	modified := o.time("date_modified")
 	if o.flag("deleted") {
 		return postproof.Status{
-			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: modified,
+			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: o.time("date_modified"),
 		}, true
 	}
 	if len(o.raw("tracking_events")) > len("[]") {
@@ -45,10 +44,10 @@ func statusOf(o object, created time.Time) (status postproof.Status, dead bool) 
 	status = postproof.Status{Confidence: postproof.Reported, Raw: token(o.text("status"))}
 	switch status.Raw {
 	case statusFailed:
-		status.Stage, status.VendorTime, status.Reason = postproof.StageFailed, modified, failureReason(o)
+		status.Stage, status.VendorTime, status.Reason = postproof.StageFailed, o.time("date_modified"), failureReason(o)
 		return status, true
 	case statusRendered:
-		status.Stage, status.VendorTime = postproof.StageRendered, modified
+		status.Stage, status.VendorTime = postproof.StageRendered, o.time("date_modified")
 	case statusProcessed:
 		status.Stage, status.VendorTime = postproof.StageAccepted, created
 	default: // absent, or a status of a newer version: it has the piece, no more

@@ -92,7 +92,7 @@ func TestStatus(t *testing.T) {
 			false,
 		},
 	} {
-		o, err := parseObject([]byte(test.body))
+		o, err := parseObject([]byte(test.body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
