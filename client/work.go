@@ -229,7 +229,7 @@ func (w *work) cents(vendor string) (cents int64) {
 func (w *work) decoded() (*postproof.Job, error) {
 	if w.job == nil {
 		var job postproof.Job
-		if err := json.Unmarshal(w.rec.Job, &job); err != nil {
+		if err := job.UnmarshalJSON(w.rec.Job); err != nil {
 			return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "read job", Err: errors.Join(idempotency.ErrCorrupt, err)}
 		}
 		w.job = &job
