@@ -2,7 +2,9 @@ package signature
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,12 +27,12 @@ type JWT struct {
 	Tolerance time.Duration
 }
 
-// maxJOSE is the longest first part of a token that is read before it has been
-// verified.
+// maxJOSE is the longest first part of a token, which is read before it has
+// been verified, in characters.
 const maxJOSE = 1 << 10
 
 // strictURL refuses bits that no encoder sets. Line breaks, which it ignores,
-// are refused by decode.
+// are refused by decodePart.
 var strictURL = base64.RawURLEncoding.Strict() //nolint:gochecknoglobals // a constant in all but name
 
 // NewVerifier returns a verifier with the secrets given, at least one, each
@@ -48,21 +50,25 @@ func (s JWT) NewVerifier(secrets ...string) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	length := rawURL.length(sha256.Size)
 	return newVerifier("JWT HS256 as the body", len(secrets),
 		func(_ http.Header, body []byte, receivedAt time.Time) error {
 			token, err := splitToken(body)
 			if err != nil {
 				return err
 			}
-			if err := token.checkJOSE(); err != nil {
+			room := token.room()
+			if err := token.checkJOSE(room); err != nil {
 				return err
 			}
 			var signatures list
-			signatures.add(string(token.signature))
+			if len(token.signature) == length {
+				signatures.add(string(token.signature))
+			}
 			if !ring.match(&message{body: token.signed}, &signatures) {
 				return refuse(ErrSignature, "the token")
 			}
-			return token.checkTimes(receivedAt, limit)
+			return token.checkTimes(room, receivedAt, limit)
 		}), nil
 }
 
@@ -74,7 +80,7 @@ func UnverifiedClaims(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.decodeClaims()
+	return decodePart(token.room(), token.claims, "second part")
 }
 
 // Sign returns the token that a vendor sends as the body. The claims are a
@@ -88,8 +94,8 @@ func (s JWT) Sign(claims []byte, secret string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := eachMember(claims, func(string, []byte) bool { return true }); err != nil {
-		return nil, invalid("the claims are no JSON object")
+	if _, err := parseTimes(claims); err != nil || !json.Valid(claims) {
+		return nil, invalid("the claims are no JSON object with at most one iat, exp and nbf, in seconds")
 	}
 	token := strictURL.AppendEncode(nil, []byte(`{"alg":"HS256","typ":"JWT"}`))
 	token = strictURL.AppendEncode(append(token, '.'), claims)
@@ -107,37 +113,44 @@ func splitToken(body []byte) (token, error) {
 	return token{jose: body[:first], claims: body[first+1 : last], signature: body[last+1:], signed: body[:last]}, nil
 }
 
-func decode(part []byte, name string) ([]byte, error) {
-	decoded, err := strictURL.AppendDecode(nil, part)
-	if err != nil || bytes.ContainsAny(part, "\r\n") {
+// decodePart decodes into dst, which has the room that it needs.
+func decodePart(dst, part []byte, name string) ([]byte, error) {
+	n, err := strictURL.Decode(dst, part)
+	if err != nil || bytes.IndexByte(part, '\n') >= 0 || bytes.IndexByte(part, '\r') >= 0 {
 		return nil, refuse(ErrMalformed, "the token's %s is no base64url", name)
 	}
-	return decoded, nil
+	return dst[:n], nil
+}
+
+// room is enough for each of the parts that are decoded, one after the other.
+func (t token) room() []byte {
+	return make([]byte, strictURL.DecodedLen(max(len(t.jose), len(t.claims))))
 }
 
 // checkJOSE pins the algorithm. It is the only part that is read before the
 // signature, and nothing is taken from it.
-func (t token) checkJOSE() error {
+func (t token) checkJOSE(room []byte) error {
 	if len(t.jose) > maxJOSE {
-		return refuse(ErrMalformed, "the token's header is longer than %d bytes", maxJOSE)
+		return refuse(ErrMalformed, "the token's header is longer than %d characters", maxJOSE)
 	}
-	header, err := decode(t.jose, "header")
+	header, err := decodePart(room, t.jose, "header")
 	if err != nil {
 		return err
 	}
-	pinned, extended := false, false
-	err = eachMember(header, func(name string, value []byte) bool {
-		switch name {
+	algorithms, pinned, extended := 0, false, false
+	m := members{rest: header}
+	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
+		switch string(name) {
 		case "alg":
+			algorithms++
 			pinned = string(value) == `"HS256"`
 		case "crit", "b64": // b64 changes what is signed
 			extended = true
 		}
-		return true
-	})
+	}
 	switch {
-	case err != nil:
-		return refuse(ErrMalformed, "the token's header: %v", err)
+	case m.bad || algorithms > 1:
+		return refuse(ErrMalformed, "the token's header is no JSON object, or names two algorithms")
 	case extended:
 		return refuse(ErrMalformed, "the token's header asks for an extension")
 	case !pinned:
@@ -146,42 +159,56 @@ func (t token) checkJOSE() error {
 	return nil
 }
 
-func (t token) decodeClaims() ([]byte, error) { return decode(t.claims, "claims") }
+// tokenTimes are the times of a token, zero where it has none.
+type tokenTimes struct{ iat, exp, nbf time.Time }
+
+func parseTimes(claims []byte) (times tokenTimes, err error) {
+	m := members{rest: claims}
+	for name, value, ok := m.next(); ok; name, value, ok = m.next() {
+		var at *time.Time
+		switch string(name) {
+		case "iat":
+			at = &times.iat
+		case "exp":
+			at = &times.exp
+		case "nbf":
+			at = &times.nbf
+		default:
+			continue
+		}
+		if !at.IsZero() {
+			return times, refuse(ErrMalformed, "a time stands twice in the token's claims")
+		}
+		if *at, ok = numericDate(value); !ok {
+			return times, refuse(ErrMalformed, "a time in the token's claims is none")
+		}
+	}
+	if m.bad {
+		return times, refuse(ErrMalformed, "the token's claims are no JSON object")
+	}
+	return times, nil
+}
 
 // checkTimes reads the claims, which are verified.
-func (t token) checkTimes(receivedAt time.Time, tolerance time.Duration) error {
-	claims, err := t.decodeClaims()
+func (t token) checkTimes(room []byte, receivedAt time.Time, tolerance time.Duration) error {
+	claims, err := decodePart(room, t.claims, "second part")
 	if err != nil {
 		return err
 	}
-	times, bad := map[string]time.Time{}, ""
-	err = eachMember(claims, func(name string, value []byte) bool {
-		if name != "iat" && name != "exp" && name != "nbf" {
-			return true
-		}
-		at, ok := numericDate(value)
-		if !ok {
-			bad = name
-		}
-		times[name] = at
-		return ok
-	})
-	switch {
-	case bad != "":
-		return refuse(ErrMalformed, "the claim %s is no time", bad)
-	case err != nil:
-		return refuse(ErrMalformed, "the token's claims: %v", err)
+	times, err := parseTimes(claims)
+	if err != nil {
+		return err
 	}
-	if iat, ok := times["iat"]; ok {
-		if err := near(iat, receivedAt, tolerance, "the claim iat"); err != nil {
+	if !times.iat.IsZero() {
+		if err := near(times.iat, receivedAt, tolerance, "the token's iat"); err != nil {
 			return err
 		}
 	}
-	if exp, ok := times["exp"]; ok && receivedAt.Sub(exp) > tolerance {
-		return refuse(ErrStale, "the claim exp is more than %v before the time of receipt", tolerance)
+	if !times.exp.IsZero() && receivedAt.Sub(times.exp) > tolerance {
+		return refuse(ErrStale, "the token's exp is more than %v before the time of receipt", tolerance)
 	}
-	if nbf, ok := times["nbf"]; ok && nbf.Sub(receivedAt) > tolerance {
-		return refuse(ErrFuture, "the claim nbf is more than %v after the time of receipt", tolerance)
+	if !times.nbf.IsZero() && times.nbf.Sub(receivedAt) > tolerance {
+		return refuse(ErrFuture, "the token's nbf is more than %v after the time of receipt", tolerance)
 	}
 	return nil
 }
@@ -189,9 +216,12 @@ func (t token) checkTimes(receivedAt time.Time, tolerance time.Duration) error {
 // numericDate reads seconds since 1970, which may have a fraction. A number
 // beyond the year 9999 is milliseconds by mistake, and no time.
 func numericDate(value []byte) (time.Time, bool) {
-	const year9999 = 253402300799
+	const year9999, longest = 253402300799, 32
+	if len(value) > longest || value[0] < '0' || value[0] > '9' || !json.Valid(value) {
+		return time.Time{}, false
+	}
 	seconds, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || seconds < 0 || seconds > year9999 {
+	if err != nil || seconds > year9999 {
 		return time.Time{}, false
 	}
 	whole := int64(seconds)
