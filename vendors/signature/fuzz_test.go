@@ -13,7 +13,7 @@ import (
 )
 
 // hexMAC is the signature by the shortest way there is.
-func hexMAC(secret string, signed string) string {
+func hexMAC(secret, signed string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(signed))
 	return hex.EncodeToString(mac.Sum(nil))

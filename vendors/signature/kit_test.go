@@ -48,9 +48,11 @@ func sameText(i int) (verify, sign string) {
 func schemes() []scheme {
 	plain := func(name string, s signature.HMAC) scheme {
 		return scheme{
-			name:     name,
-			keys:     sameText,
-			verifier: func(_ time.Duration, secrets ...string) (*signature.Verifier, error) { return s.NewVerifier(secrets...) },
+			name: name,
+			keys: sameText,
+			verifier: func(_ time.Duration, secrets ...string) (*signature.Verifier, error) {
+				return s.NewVerifier(secrets...)
+			},
 			sign: func(body []byte, _ time.Time, secret string) (http.Header, []byte, error) {
 				return keep(body)(s.Sign(body, secret))
 			},
@@ -146,38 +148,27 @@ func schemes() []scheme {
 	}
 }
 
-// eachScheme runs a test for every scheme.
-func eachScheme(t *testing.T, f func(t *testing.T, s scheme)) {
-	t.Helper()
-	for _, s := range schemes() {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			f(t, s)
-		})
-	}
-}
-
 // mustVerifier makes a verifier with the secrets of the numbers given.
-func (s scheme) mustVerifier(t testing.TB, numbers ...int) *signature.Verifier {
-	t.Helper()
+func (s scheme) mustVerifier(tb testing.TB, numbers ...int) *signature.Verifier {
+	tb.Helper()
 	secrets := make([]string, len(numbers))
 	for i, n := range numbers {
 		secrets[i], _ = s.keys(n)
 	}
 	v, err := s.verifier(0, secrets...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }
 
 // mustSign signs with the secret of the number given.
-func (s scheme) mustSign(t testing.TB, body []byte, at time.Time, number int) (http.Header, []byte) {
-	t.Helper()
+func (s scheme) mustSign(tb testing.TB, body []byte, at time.Time, number int) (http.Header, []byte) {
+	tb.Helper()
 	_, secret := s.keys(number)
 	h, signed, err := s.sign(body, at, secret)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return h, signed
 }

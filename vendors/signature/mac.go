@@ -129,9 +129,9 @@ type key struct{ macs sync.Pool }
 
 // mac is one MAC at work and the buffers that it needs.
 type mac struct {
-	hash        hash.Hash
-	head, text  []byte
-	sum         [sha256.Size]byte
+	hash       hash.Hash
+	head, text []byte
+	sum        [sha256.Size]byte
 }
 
 // maxPooledHead keeps a long header from staying in memory for ever.

@@ -94,11 +94,8 @@ func (s PackedHMAC) Sign(body []byte, at time.Time, secrets ...string) (http.Hea
 	if err != nil {
 		return nil, err
 	}
-	value := "t=" + timestamp
-	for _, signature := range ring.sign(&message{timestamp: timestamp, body: body}) {
-		value += ",v1=" + signature
-	}
-	return http.Header{s.Header: {value}}, nil
+	signatures := ring.sign(&message{timestamp: timestamp, body: body})
+	return http.Header{s.Header: {"t=" + timestamp + ",v1=" + strings.Join(signatures, ",v1=")}}, nil
 }
 
 // prepare checks the settings, returns them with defaults and the canonical

@@ -33,7 +33,7 @@ func spellings(secret string) []string {
 				b[i] ^= pad
 			}
 			b = b[:12] // a part of it is too much
-			all = append(all, string(b), strings.Trim(fmt.Sprint(b), "[]"), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b),
+			all = append(all, string(b), strings.Trim(fmt.Sprintf("%d", b), "[]"), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b),
 				base64.StdEncoding.EncodeToString(b), strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b), "[]byte{"), "}"))
 		}
 	}
@@ -52,54 +52,57 @@ type holder struct {
 // nor a printer that follows every pointer; the sender's public key aside.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
-	eachScheme(t, func(t *testing.T, s scheme) {
-		secret, _ := s.keys(1)
-		v := s.mustVerifier(t, 1)
-		h, body := s.mustSign(t, small(), signedAt(), 1)
-		want(t, "so that its pools are filled", v.Verify(h, body, signedAt()), nil)
-		check := func(what, text string) {
-			t.Helper()
-			for _, spelling := range spellings(secret) {
-				if strings.Contains(text, spelling) {
-					t.Errorf("%s holds the secret: %s", what, text)
-					return
+	for _, s := range schemes() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			secret, _ := s.keys(1)
+			v := s.mustVerifier(t, 1)
+			h, body := s.mustSign(t, small(), signedAt(), 1)
+			want(t, "so that its pools are filled", v.Verify(h, body, signedAt()), nil)
+			check := func(what, text string) {
+				t.Helper()
+				for _, spelling := range spellings(secret) {
+					if strings.Contains(text, spelling) {
+						t.Errorf("%s holds the secret: %s", what, text)
+						return
+					}
 				}
 			}
-		}
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p"} {
-			check(verb, fmt.Sprintf(verb, v))
-			check("holder "+verb, fmt.Sprintf(verb, holder{v, *v, v}))
-			check("pointer to holder "+verb, fmt.Sprintf(verb, &holder{v, *v, *v}))
-		}
-		for what, text := range map[string]string{"%v": fmt.Sprint(v), "%#v": fmt.Sprintf("%#v", v), "%+v": fmt.Sprintf("%+v", v)} {
-			if !strings.HasPrefix(text, "signature.Verifier(") || !strings.HasSuffix(text, "1 secret)") {
-				t.Errorf("%s: %s", what, text)
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p"} {
+				check(verb, fmt.Sprintf(verb, v))
+				check("holder "+verb, fmt.Sprintf(verb, holder{v, *v, v}))
+				check("pointer to holder "+verb, fmt.Sprintf(verb, &holder{v, *v, *v}))
 			}
-		}
-		var out bytes.Buffer
-		slog.New(slog.NewJSONHandler(&out, nil)).Info("made", "verifier", v, "holder", holder{v, *v, v})
-		slog.New(slog.NewTextHandler(&out, nil)).Info("made", "verifier", v, "holder", holder{v, *v, v})
-		if !strings.Contains(out.String(), "signature.Verifier(") {
-			t.Errorf("the log does not name the verifier: %s", out.String())
-		}
-		check("log/slog", out.String())
-		text, err := json.Marshal(v)
-		if err != nil {
-			t.Error(err)
-		}
-		check("JSON", string(text))
-		var deep strings.Builder
-		walk(&deep, reflect.ValueOf(holder{v, *v, v}), map[uintptr]bool{})
-		if !strings.Contains(deep.String(), "signature.Verifier(") {
-			t.Fatal("the walk found nothing")
-		}
-		check("a printer that follows pointers", deep.String())
-		for _, err := range []error{
-			s.mustVerifier(t, 2).Verify(h, body, signedAt()), v.Verify(h, body, signedAt().AddDate(1, 0, 0)), v.Verify(nil, nil, signedAt()),
-		} {
-			check("an error", fmt.Sprintf("%v %+v %#v", err, err, err))
-		}
-	})
+			for what, text := range map[string]string{"%v": fmt.Sprint(v), "%#v": fmt.Sprintf("%#v", v), "%+v": fmt.Sprintf("%+v", v)} {
+				if !strings.HasPrefix(text, "signature.Verifier(") || !strings.HasSuffix(text, "1 secret)") {
+					t.Errorf("%s: %s", what, text)
+				}
+			}
+			var out bytes.Buffer
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("made", "verifier", v, "holder", holder{v, *v, v})
+			slog.New(slog.NewTextHandler(&out, nil)).Info("made", "verifier", v, "holder", holder{v, *v, v})
+			if !strings.Contains(out.String(), "signature.Verifier(") {
+				t.Errorf("the log does not name the verifier: %s", out.String())
+			}
+			check("log/slog", out.String())
+			text, err := json.Marshal(map[string]any{"verifier": v})
+			if err != nil {
+				t.Error(err)
+			}
+			check("JSON", string(text))
+			var deep strings.Builder
+			walk(&deep, reflect.ValueOf(holder{v, *v, v}), map[uintptr]bool{})
+			if !strings.Contains(deep.String(), "signature.Verifier(") {
+				t.Fatal("the walk found nothing")
+			}
+			check("a printer that follows pointers", deep.String())
+			for _, err := range []error{
+				s.mustVerifier(t, 2).Verify(h, body, signedAt()), v.Verify(h, body, signedAt().AddDate(1, 0, 0)), v.Verify(nil, nil, signedAt()),
+			} {
+				check("an error", fmt.Sprintf("%v %+v %#v", err, err, err))
+			}
+		})
+	}
 }
 
 // TestTokensPrintDigestsAtMost: they are kept as such.

@@ -58,38 +58,44 @@ func (s StandardWebhooks) NewVerifier(secrets ...string) (*Verifier, error) {
 			case !ok || len(m.timestamp) != secondsDigits:
 				return refuse(ErrMalformed, "header %s is no Unix time of 10 digits", names.timestamp)
 			}
-			var v1, v1a list
-			if problem := splitVersions(value, &v1, &v1a); problem != "" {
+			var signatures list
+			problem := splitVersions(value, "v1", &signatures)
+			if problem != "" {
 				return refuse(ErrMalformed, "header %s %s", names.signature, problem)
 			}
-			matched := v1.n > 0 && ring.match(&m, &v1)
-			if !matched && (v1a.n == 0 || !public.match(&m, &v1a)) {
+			matched := ring.match(&m, &signatures)
+			if len(public) > 0 && !matched {
+				signatures.n = 0
+				splitVersions(value, "v1a", &signatures) // read before, and found good
+				matched = public.match(&m, &signatures)
+			}
+			if !matched {
 				return refuse(ErrSignature, "header %s", names.signature)
 			}
 			return near(at, receivedAt, limit, where)
 		}), nil
 }
 
-// splitVersions reads the signatures. It says what is wrong, if anything is.
-// Versions that we do not know are skipped, and counted.
-func splitVersions(value string, v1, v1a *list) (problem string) {
+// splitVersions reads the signatures of a version. It says what is wrong, if
+// anything is. Versions that we do not know are skipped, and counted.
+func splitVersions(value, version string, signatures *list) (problem string) {
+	known := false
 	for elements, more := 0, true; more; elements++ {
 		if elements == maxSignatures {
 			return "holds too many signatures"
 		}
 		var element string
 		element, value, more = strings.Cut(value, " ")
-		version, signature, ok := strings.Cut(element, ",")
-		switch {
-		case !ok:
+		name, signature, ok := strings.Cut(element, ",")
+		if !ok {
 			return "is no list of versions and signatures"
-		case version == "v1":
-			v1.add(signature)
-		case version == "v1a":
-			v1a.add(signature)
 		}
+		if name == version {
+			signatures.add(signature)
+		}
+		known = known || name == "v1" || name == "v1a"
 	}
-	if v1.n+v1a.n == 0 {
+	if !known {
 		return "holds no signature of version v1 or v1a"
 	}
 	return ""

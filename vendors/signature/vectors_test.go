@@ -17,47 +17,50 @@ import (
 
 // vector is a callback that somebody else signed.
 type vector struct {
-	Name   string
-	Source string
-	Scheme struct {
-		Kind            string
-		Header          string
-		TimestampHeader string `json:"timestamp_header"`
-		Prefix          string
-		SHA1, Base64    bool
-	}
-	Secrets      []string
-	SecretBase64 []string `json:"secret_base64"` // secrets that are no text
-	Private      []string // what signs, where it is another than what verifies
-	Header       http.Header
-	Body         string
-	BodyFile     string `json:"body_file"`
-	ReceivedAt   int64  `json:"received_at"`
+	Name         string       `json:"name"`
+	Source       string       `json:"source"`
+	Scheme       vectorScheme `json:"scheme"`
+	Secrets      []string     `json:"secrets"`
+	SecretBase64 []string     `json:"secret_base64"` // secrets that are no text
+	Private      []string     `json:"private"`       // what signs, where it is another than what verifies
+	Header       http.Header  `json:"header"`
+	Body         string       `json:"body"`
+	BodyFile     string       `json:"body_file"`
+	ReceivedAt   int64        `json:"received_at"`
 }
 
-func vectors(t testing.TB) []vector {
-	t.Helper()
+type vectorScheme struct {
+	Kind            string `json:"kind"`
+	Header          string `json:"header"`
+	TimestampHeader string `json:"timestamp_header"`
+	Prefix          string `json:"prefix"`
+	SHA1            bool   `json:"sha1"`
+	Base64          bool   `json:"base64"`
+}
+
+func vectors(tb testing.TB) []vector {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "vectors.json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []vector
 	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := range all {
 		v := &all[i]
 		if v.BodyFile != "" {
 			body, err := os.ReadFile(filepath.Join("testdata", v.BodyFile))
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			v.Body = string(body)
 		}
 		for _, s := range v.SecretBase64 {
 			secret, err := base64.StdEncoding.DecodeString(s)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			v.Secrets = append(v.Secrets, string(secret))
 		}
@@ -67,8 +70,8 @@ func vectors(t testing.TB) []vector {
 
 // scheme returns how to verify the vector and how to sign it again; sign is
 // nil where the sender did what Sign does not (other versions, other headers).
-func (v *vector) scheme(t testing.TB) (newVerifier func(...string) (*signature.Verifier, error), sign func(secret string) (http.Header, error)) {
-	t.Helper()
+func (v *vector) scheme(tb testing.TB) (newVerifier func(...string) (*signature.Verifier, error), sign func(secret string) (http.Header, error)) {
+	tb.Helper()
 	at, body, c := time.Unix(v.ReceivedAt, 0), []byte(v.Body), v.Scheme
 	encoding, algorithm := signature.Hex, signature.SHA256
 	if c.Base64 {
@@ -77,7 +80,6 @@ func (v *vector) scheme(t testing.TB) (newVerifier func(...string) (*signature.V
 	if c.SHA1 {
 		algorithm = signature.SHA1
 	}
-	unit := time.Second
 	switch c.Kind {
 	case "HMAC":
 		s := signature.HMAC{Header: c.Header, Algorithm: algorithm, Encoding: encoding}
@@ -85,7 +87,7 @@ func (v *vector) scheme(t testing.TB) (newVerifier func(...string) (*signature.V
 	case "TimestampedHMAC":
 		timestamp := v.Header.Get(c.TimestampHeader)
 		s := signature.TimestampedHMAC{Header: c.Header, TimestampHeader: c.TimestampHeader, Encoding: encoding}
-		at, s.Unit = parseTime(t, timestamp)
+		at, s.Unit = parseTime(tb, timestamp)
 		return s.NewVerifier, func(secret string) (http.Header, error) { return s.Sign(body, at, secret) }
 	case "PackedHMAC":
 		s := signature.PackedHMAC{Header: c.Header}
@@ -93,8 +95,7 @@ func (v *vector) scheme(t testing.TB) (newVerifier func(...string) (*signature.V
 		if strings.Count(rest, ",") > 0 {
 			return s.NewVerifier, nil
 		}
-		at, unit = parseTime(t, timestamp)
-		s.Unit = unit
+		at, s.Unit = parseTime(tb, timestamp)
 		return s.NewVerifier, func(secret string) (http.Header, error) { return s.Sign(body, at, secret) }
 	case "JWT":
 		return signature.JWT{}.NewVerifier, nil
@@ -110,15 +111,15 @@ func (v *vector) scheme(t testing.TB) (newVerifier func(...string) (*signature.V
 		s := signature.Token{Header: c.Header, Prefix: c.Prefix}
 		return s.NewVerifier, func(secret string) (http.Header, error) { return s.Sign(secret) }
 	}
-	t.Fatalf("%s: no scheme of kind %q", v.Name, c.Kind)
+	tb.Fatalf("%s: no scheme of kind %q", v.Name, c.Kind)
 	return nil, nil
 }
 
-func parseTime(t testing.TB, s string) (time.Time, time.Duration) {
-	t.Helper()
+func parseTime(tb testing.TB, s string) (time.Time, time.Duration) {
+	tb.Helper()
 	var n int64
 	if err := json.Unmarshal([]byte(s), &n); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(s) == 13 {
 		return time.UnixMilli(n), time.Millisecond
