@@ -152,28 +152,35 @@ const slice = 250
 func compareVerifiers(ctx context.Context, rounds, callbacks int) ([]verifyRow, error) {
 	var rows []verifyRow
 	for _, size := range verifySizes() {
-		all, err := callbackVerifiers(size, time.Now())
-		if err != nil {
-			return nil, err
-		}
-		costs := make([][]cost, len(all))
-		for range rounds * max(1, callbacks/slice) {
-			for i, v := range all {
-				if err := ctx.Err(); err != nil {
-					return nil, err
+		var names []string
+		costs := map[string][]cost{}
+		for range rounds {
+			all, err := callbackVerifiers(size, time.Now()) // none grows stale
+			if err != nil {
+				return nil, err
+			}
+			names = names[:0]
+			for _, v := range all {
+				names = append(names, v.name)
+			}
+			for range max(1, callbacks/slice) {
+				for _, v := range all {
+					if err := ctx.Err(); err != nil {
+						return nil, err
+					}
+					c, err := verifySlice(v, min(slice, callbacks))
+					if err != nil {
+						return nil, fmt.Errorf("%s: %w", v.name, err)
+					}
+					costs[v.name] = append(costs[v.name], c)
 				}
-				c, err := verifySlice(v, min(slice, callbacks))
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", v.name, err)
-				}
-				costs[i] = append(costs[i], c)
 			}
 		}
-		for i, v := range all {
+		for _, name := range names {
 			rows = append(rows, verifyRow{
-				Size: size, Peer: v.name, cost: medianCost(costs[i]),
-				Ratio:    medianRatio(costs[i], costs[0], func(c cost) float64 { return c.NS }),
-				CPURatio: medianRatio(costs[i], costs[0], func(c cost) float64 { return c.CPU }),
+				Size: size, Peer: name, cost: medianCost(costs[name]),
+				Ratio:    medianRatio(costs[name], costs[bareMACName], func(c cost) float64 { return c.NS }),
+				CPURatio: medianRatio(costs[name], costs[bareMACName], func(c cost) float64 { return c.CPU }),
 			})
 		}
 	}

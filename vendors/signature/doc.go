@@ -55,5 +55,6 @@
 // # Concurrency
 //
 // Verifiers are immutable and safe for concurrent use. The body is streamed
-// through pooled MAC states, not copied.
+// through pooled MACs, which have absorbed their secret already, and is not
+// copied; Ed25519 needs it in one piece, and a token is decoded.
 package signature

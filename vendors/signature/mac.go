@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is not broken as SHA-1 is, and a vendor signs with it
 	"crypto/sha256"
@@ -34,6 +35,9 @@ func (a Algorithm) String() string {
 func (a Algorithm) check() error {
 	if a != SHA256 && a != SHA1 {
 		return invalid("algorithm %d is none of those there are", int(a))
+	}
+	if a == SHA1 && fips140.Enforced() {
+		return invalid("HMAC-SHA1 is not approved by FIPS 140-3, which GODEBUG enforces") // crypto/hmac would panic
 	}
 	return nil
 }
