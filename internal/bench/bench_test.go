@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 )
 
 // BenchmarkSubmit is one submission through each peer.
@@ -57,12 +60,33 @@ func BenchmarkDurable(b *testing.B) {
 	b.ReportMetric(r.SyncsPerCommit, "syncs/commit")
 }
 
+// BenchmarkVerifyCallback is one callback through each peer.
+func BenchmarkVerifyCallback(b *testing.B) {
+	for _, size := range verifySizes() {
+		all, err := callbackVerifiers(size, time.Now())
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, v := range all {
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, v.name), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					if err := v.verify(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // Every figure of the report must come out of a run, however short.
 //
 //nolint:paralleltest // it measures
 func TestReportIsComplete(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"-json", "-rounds=1", "-calls=3", "-jobs=64", "-sizes=64,256", "-dir", t.TempDir()}, &out); err != nil {
+	if err := run(t.Context(), []string{"-json", "-rounds=1", "-calls=3", "-jobs=64", "-callbacks=20", "-sizes=64,256", "-dir", t.TempDir()}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var r report
@@ -91,11 +115,22 @@ func TestReportIsComplete(t *testing.T) {
 			t.Errorf("drain: %+v", d)
 		}
 	}
-	if len(r.Checks) != 11 {
-		t.Errorf("%d checks, want 11: %+v", len(r.Checks), r.Checks)
+	if want := 8 * len(verifySizes()); len(r.Verify) != want {
+		t.Errorf("%d rows of callbacks, want %d", len(r.Verify), want)
+	}
+	for _, row := range r.Verify {
+		if row.NS <= 0 || row.Ratio <= 0 || row.Size <= 0 || (row.Peer == svixName) != (row.Allocs > 18) {
+			t.Errorf("verify: %+v", row)
+		}
+	}
+	if len(r.Checks) != 19 {
+		t.Errorf("%d checks, want 19: %+v", len(r.Checks), r.Checks)
 	}
 	var table bytes.Buffer
 	if err := r.writeTable(&table); err != nil || table.Len() == 0 {
 		t.Errorf("table of %d bytes: %v", table.Len(), err)
+	}
+	if err := r.writeMarkdown(&table); err != nil || strings.Count(table.String(), "verifying a callback") != 2 {
+		t.Errorf("the table or the page lacks the callbacks: %v\n%s", err, table.String())
 	}
 }

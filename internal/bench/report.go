@@ -22,6 +22,9 @@ const (
 	minDrain          = 4.0
 	maxGrowth         = 1.3
 	maxMemory         = 256 << 20
+	maxVerifyRatio    = 1.3
+	maxVerifyAllocs   = 2
+	maxVerifyShare    = 1.0 / 3
 )
 
 // report is everything that was measured.
@@ -39,6 +42,7 @@ type report struct {
 	Blob    *blobReport    `json:"blob,omitempty"`
 	Durable *durableReport `json:"durable,omitempty"`
 	Drain   []drainRow     `json:"drain,omitempty"`
+	Verify  []verifyRow    `json:"verify,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -112,6 +116,7 @@ func (r *report) judge() {
 		r.atMost("lone transition: syncs", r.Durable.SyncsPerCommit, maxSyncsPerCommit)
 	}
 	r.judgeDrain()
+	r.judgeVerify()
 }
 
 // judgeDrain looks at the largest campaign, which has the most against it.
@@ -173,6 +178,13 @@ func (r *report) tables() []table {
 		for _, d := range r.Drain {
 			t.add("%d jobs\t%.0f\t%.0f\t%.0f\t%.2f\t%.3f\t%.0f\t%.2f\t%.0f\t%.0f\t%.2f", d.Jobs, d.FreezePerSecond, d.EnqueuePerSecond,
 				d.DrainPerSecond, d.Multiple, d.Syncs, d.CPU/1000, d.Relative, d.Memory/(1<<20), d.Disk, d.Claim/1e6)
+		}
+		all = append(all, t)
+	}
+	if len(r.Verify) > 0 {
+		t := table{"verifying a callback", []string{"times a reused HMAC", "in CPU time", "µs", "allocs", "bytes"}, nil}
+		for _, v := range r.Verify {
+			t.add("%d KiB: %s\t%.2f\t%.2f\t%.2f\t%.1f\t%.0f", v.Size>>10, v.Peer, v.Ratio, v.CPURatio, v.NS/1000, v.Allocs, v.Bytes)
 		}
 		all = append(all, t)
 	}
