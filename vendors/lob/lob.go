@@ -37,7 +37,8 @@ const (
 
 // Adapter mails through one Lob account and mode. Make one with [New]. It
 // implements [vendors.Adapter], [vendors.Getter], [vendors.Finder],
-// [vendors.Canceler] and [vendors.Lister], and is safe for concurrent use.
+// [vendors.Canceler], [vendors.Lister], [vendors.CallbackVerifier] and
+// [vendors.CallbackParser], and is safe for concurrent use.
 type Adapter struct {
 	base    string
 	auth    string
@@ -53,6 +54,8 @@ var (
 	_ vendors.Finder   = (*Adapter)(nil)
 	_ vendors.Canceler = (*Adapter)(nil)
 	_ vendors.Lister   = (*Adapter)(nil)
+
+	_ vendors.CallbackParser = (*Adapter)(nil)
 )
 
 // Option changes how [New] builds an adapter.
