@@ -9,6 +9,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // eventPrefix opens the id of an event.
@@ -18,6 +19,26 @@ var (
 	errCallback = errors.New("the body is no event of Lob's")
 	errOther    = errors.New("the event's type, reference and body are not about the same piece")
 )
+
+// NewVerifier implements [vendors.CallbackVerifier], with the secrets of one
+// webhook; each webhook of the dashboard has its own. A callback that is
+// refused gives one of the errors of package signature.
+func (a *Adapter) NewVerifier(secrets ...string) (vendors.Verifier, error) {
+	// Neither the names of the headers nor the formula are in the docs that can
+	// be read; all public code that verifies agrees on them. The time is in
+	// milliseconds there, and in seconds in some: the scheme takes both.
+	v, err := signature.TimestampedHMAC{
+		Header: "Lob-Signature", TimestampHeader: "Lob-Signature-Timestamp", Tolerance: a.tolerance,
+	}.NewVerifier(secrets...)
+	if err != nil {
+		return nil, refusedCallback(err)
+	}
+	return v, nil
+}
+
+func refusedCallback(err error) error {
+	return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "callback", Err: err}
+}
 
 // ParseCallback implements [vendors.CallbackParser]. A callback of Lob's holds
 // one event. Events about checks, addresses and bank accounts, none of which
@@ -30,9 +51,7 @@ var (
 func (a *Adapter) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error) {
 	n, err := parseEvent(bytes.Clone(body), a.caps) // the notice outlives the receiver's buffer
 	if err != nil {
-		return nil, &postproof.Error{
-			Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "callback", Err: err,
-		}
+		return nil, refusedCallback(err)
 	}
 	return []*vendors.Notice{n}, nil
 }
