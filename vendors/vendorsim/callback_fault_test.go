@@ -140,7 +140,15 @@ func TestCallbackTimeout(t *testing.T) {
 		if d := b.deliveries()[0]; d.State != vendorsim.StatePending || d.Attempts[0].Failure != "no answer in time" {
 			t.Errorf("%+v", d)
 		}
-		clock.Advance(time.Minute) // one is under way: Close must not wait for it
+		clock.Advance(time.Minute)
+		synctest.Wait() // one is under way: Close does not wait for its answer
+		begin = time.Now()
+		if err := b.sim.Close(); err != nil || time.Since(begin) != 0 {
+			t.Errorf("close took %v: %v", time.Since(begin), err)
+		}
+		if err := b.sim.WaitCallbacks(t.Context()); err == nil {
+			t.Error("nothing is sent any more, and nobody says so")
+		}
 	})
 }
 

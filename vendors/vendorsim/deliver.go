@@ -69,17 +69,15 @@ func newPoster(transport http.RoundTripper) *http.Client {
 	}
 }
 
-// startWorkers starts what is missing of the workers of a vendor's webhooks.
-// The caller holds the lock.
-func (s *Sim) startWorkers(in *instance) {
-	select {
-	case <-s.closing:
-		return
-	default:
-	}
-	for _, h := range in.hooks {
-		for ; h.workers < h.policy.Parallel; h.workers++ {
-			s.ticker.Go(func() { s.deliver(h) })
+// startWorkers starts what is missing of the workers of the webhooks. It is
+// called by the ticker only, which the simulator waits for when it closes; the
+// caller holds the lock.
+func (s *Sim) startWorkers() {
+	for _, in := range s.order {
+		for _, h := range in.hooks {
+			for ; h.workers < h.policy.Parallel; h.workers++ {
+				s.ticker.Go(func() { s.deliver(h) })
+			}
 		}
 	}
 }

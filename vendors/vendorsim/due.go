@@ -40,6 +40,7 @@ func (s *Sim) tick() {
 		s.mu.Lock()
 		now := s.advance()
 		wait := min(s.due.wait(now), s.news.wait(now))
+		s.startWorkers()
 		s.mu.Unlock()
 		select {
 		case <-s.closing:

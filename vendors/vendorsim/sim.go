@@ -116,7 +116,7 @@ func New(cfg Config) (*Sim, error) {
 	if err := s.open(&cfg); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
-	if err := s.startWebhooks(cfg.Webhooks); err != nil {
+	if err := s.setWebhooks(cfg.Webhooks); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.handler = s.routes()
@@ -269,9 +269,7 @@ func (s *Sim) SetOutage(vendor string, kind Outage, on bool) error {
 // the same.
 func (s *Sim) Close() error {
 	s.closed.Do(func() {
-		s.mu.Lock() // no worker is started from here on
 		close(s.closing)
-		s.mu.Unlock()
 		s.ticker.Wait()
 		s.poster.CloseIdleConnections()
 		s.ended = errors.Join(s.journal.close(), s.closeFiles())

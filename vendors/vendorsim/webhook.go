@@ -127,16 +127,11 @@ const mainHook = "main"
 // happens from then on.
 func (s *Sim) SetWebhook(w Webhook) error {
 	w.ID = cmp.Or(w.ID, mainHook)
-	in, err := s.webhookOf(w)
-	if err != nil {
+	if _, err := s.webhookOf(w); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	position, err := s.put(&record{Vendor: w.Vendor, Webhook: &w})
-	if err == nil {
-		s.startWorkers(in)
-		s.stir()
-	}
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -209,9 +204,9 @@ func (s *Sim) Webhooks() []WebhookState {
 	return out
 }
 
-// startWebhooks sets the webhooks of the configuration, where they are not
-// set already, and starts the workers of all.
-func (s *Sim) startWebhooks(configured []Webhook) error {
+// setWebhooks sets the webhooks of the configuration, where they are not set
+// already.
+func (s *Sim) setWebhooks(configured []Webhook) error {
 	for _, w := range configured {
 		w.ID = cmp.Or(w.ID, mainHook)
 		if slices.ContainsFunc(s.Webhooks(), func(old WebhookState) bool { return reflect.DeepEqual(old.Webhook, w) }) {
@@ -220,11 +215,6 @@ func (s *Sim) startWebhooks(configured []Webhook) error {
 		if err := s.SetWebhook(w); err != nil {
 			return err
 		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, in := range s.order {
-		s.startWorkers(in)
 	}
 	return nil
 }
@@ -250,7 +240,9 @@ func (h *hook) wants(e *event) bool {
 	return (h.Mode == "" || h.Mode == e.o.Mode) && (h.Types == nil || slices.Contains(h.Types, e.Type))
 }
 
-// applyWebhook sets a webhook up, or changes the one with its id.
+// applyWebhook sets a webhook up, or changes the one with its id. A wire whose
+// API makes webhooks calls it when it applies a change of its own state; what
+// it gives is complete and right. The caller holds the lock.
 func (in *instance) applyWebhook(w *Webhook, at time.Time) {
 	own, _ := in.notifier().sends()
 	i := slices.IndexFunc(in.hooks, func(h *hook) bool { return h.ID == w.ID })
@@ -276,6 +268,8 @@ func (in *instance) applyWebhook(w *Webhook, at time.Time) {
 		}
 	}
 	wakeUp(h.wake)
+	in.sim.poke() // a new one needs a worker
+	in.sim.stir()
 }
 
 // drop gives up what waits to be sent.
