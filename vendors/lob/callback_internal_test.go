@@ -3,6 +3,8 @@ package lob
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,9 +135,7 @@ func TestEveryEventType(t *testing.T) {
 			"informed_delivery.email_clicked_through", "beamed_up",
 		}
 		if p.kind == postproof.KindLetter {
-			for name, s := range certifiedStages() {
-				stages[name] = s
-			}
+			maps.Copy(stages, certifiedStages())
 			for _, name := range []string{
 				"created", "delivered", "in_transit", "in_local_area", "international_exit", "processed_for_delivery",
 				"re_routed", "re-routed", "returned_to_sender",
@@ -219,12 +219,7 @@ func TestFailedIsNoPaperOnlyWhenThePieceSaysSo(t *testing.T) {
 		if n.Event.Status.Stage != postproof.StageFailed {
 			t.Errorf("stage %s", n.Event.Status.Stage)
 		}
-		for _, raw := range capabilities().NoPaper {
-			if n.Event.Status.Raw == raw {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(capabilities().NoPaper, n.Event.Status.Raw)
 	}
 	if !noPaper(strings.Replace(pieceOf("postcard", "psc_1", ""), `"rendered"`, `"failed"`, 1)) {
 		t.Error("a failed rendering may have paper")

@@ -128,9 +128,11 @@ const (
 	opList   op = "list"
 	opLogin  op = "login"
 	opAuth   op = "auth"
-	// opCallback is no request to the vendor but one of its own.
-	opCallback op = "callback"
 )
+
+// opCallback opens the names of the boundaries of callbacks. It is no kind of
+// request that an API has to tell apart.
+const opCallback = "callback"
 
 func (b Boundary) op() op {
 	for i := range b {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,65 @@ func TestCallbackRestart(t *testing.T) {
 		t.Errorf("%d events are known, want 8: what is not told is still true", got)
 	}
 }
+
+// TestCallbackPauseRestart: a configuration that is as it was does not end a
+// pause.
+func TestCallbackPauseRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	clock := vendorsim.NewClock(start(), 0)
+	pausing := func(w *vendorsim.Webhook) { w.Policy = vendorsim.CallbackPolicy{PauseAfter: 1} }
+	b, r := listening(t, vendorsim.Config{Dir: dir, Clock: clock}, pausing)
+	r.answer = func(int, received) (int, string) { return 500, "" }
+	b.lob("POST", "/postcards", "", postcard("R"))
+	b.pass(time.Minute, time.Second)
+	if err := b.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, r = listening(t, vendorsim.Config{Dir: dir, Clock: clock}, pausing)
+	b.pass(48*time.Hour, time.Hour)
+	if w := b.sim.Webhooks(); len(w) != 1 || w[0].PausedAt.IsZero() || len(r.all()) != 0 {
+		t.Errorf("%+v, and %d callbacks", w, len(r.all()))
+	}
+	if err := b.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, r = listening(t, vendorsim.Config{Dir: dir, Clock: clock}, pausing, func(w *vendorsim.Webhook) { w.URL += "/2" })
+	b.pass(48*time.Hour, time.Hour)
+	if w := b.sim.Webhooks(); len(w) != 1 || !w[0].PausedAt.IsZero() || len(r.all()) == 0 {
+		t.Errorf("another one: %+v, and %d callbacks", w, len(r.all()))
+	}
+}
+
+// TestCallbackAfterTheDisk: nobody hears of an event that a crash could still
+// undo.
+func TestCallbackAfterTheDisk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := stuck{make(chan struct{})}
+		b, r := listening(t, vendorsim.Config{PrintWriter: log})
+		created := make(chan answer)
+		go func() { created <- b.lob("POST", "/postcards", "", postcard("R")) }()
+		synctest.Wait() // it is accepted, and the journal does not get on
+		b.clock.Advance(2 * time.Second)
+		synctest.Wait()
+		if n := len(r.all()); n != 0 {
+			t.Errorf("%d callbacks about what is not on disk", n)
+		}
+		close(log.free)
+		if a := <-created; a.status != 200 {
+			t.Errorf("create: %d", a.status)
+		}
+		if err := b.sim.WaitCallbacks(t.Context()); err != nil || len(r.all()) != 1 {
+			t.Errorf("%d callbacks: %v", len(r.all()), err)
+		}
+	})
+}
+
+// stuck is a print log that cannot be written until it is free.
+type stuck struct{ free chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) { <-s.free; return len(p), nil }
 
 // TestCallbackFirstWebhookLater: an account without a webhook has nothing to
 // tell; its first one hears what happens from then on, also after a restart.

@@ -167,7 +167,8 @@ func TestCallbackFaultsDoNotDependOnOrder(t *testing.T) {
 	var plan vendorsim.Plan
 	for _, boundary := range vendorsim.Boundaries() {
 		if strings.HasPrefix(string(boundary), "callback.") {
-			plan.Rules = append(plan.Rules, vendorsim.Rule{Boundary: boundary, Rate: 0.15})
+			// What counts is when something happened, not when it was noticed.
+			plan.Rules = append(plan.Rules, vendorsim.Rule{Boundary: boundary, Rate: 0.15, Until: start().Add(10 * time.Minute)})
 		}
 	}
 	run := func(seed uint64, backwards bool, step time.Duration) map[string]vendorsim.Boundary {

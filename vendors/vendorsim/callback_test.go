@@ -57,7 +57,8 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	if status == 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(text)), Header: http.Header{}, Request: req}, nil
+	header := http.Header{"Location": {"https://elsewhere.example/"}} // counts for a redirect only
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(text)), Header: header, Request: req}, nil
 }
 
 func (r *receiver) all() []received {
@@ -269,8 +270,11 @@ func TestRetries(t *testing.T) {
 	}{
 		{"any 2xx", vendorsim.CallbackPolicy{}, accept(204, ""), []time.Duration{0}, vendorsim.StateAcknowledged},
 		{
-			"never received", vendorsim.CallbackPolicy{}, accept(500, ""),
-			[]time.Duration{0, m, 6 * m, 21 * m, 81 * m, 261 * m, 621 * m, 1341 * m, 2781 * m}, vendorsim.StateGivenUp,
+			"never received",
+			vendorsim.CallbackPolicy{},
+			accept(500, ""),
+			[]time.Duration{0, m, 6 * m, 21 * m, 81 * m, 261 * m, 621 * m, 1341 * m, 2781 * m},
+			vendorsim.StateGivenUp,
 		},
 		{"a redirect is no receipt", vendorsim.CallbackPolicy{Retries: []vendorsim.Duration{}}, accept(307, ""), []time.Duration{0}, vendorsim.StateGivenUp},
 		{"a broken connection", vendorsim.CallbackPolicy{}, func(n int, _ received) (int, string) {
@@ -279,6 +283,9 @@ func TestRetries(t *testing.T) {
 			}
 			return 200, ""
 		}, []time.Duration{0, m, 6 * m}, vendorsim.StateAcknowledged},
+		{"failures too far apart for a pause", vendorsim.CallbackPolicy{
+			PauseAfter: 2, PauseWithin: vendorsim.Duration(h), Retries: []vendorsim.Duration{vendorsim.Duration(h), vendorsim.Duration(h)},
+		}, accept(500, ""), []time.Duration{0, h, 2 * h}, vendorsim.StateGivenUp},
 		{"exactly 200", vendorsim.PostGridCallbacks(), accept(202, ""), []time.Duration{0, h, 3 * h, 7 * h}, vendorsim.StateGivenUp},
 		{"exactly 200, and it is", vendorsim.PostGridCallbacks(), accept(200, "x"), []time.Duration{0}, vendorsim.StateAcknowledged},
 		{"half a minute", vendorsim.StannpCallbacks(), accept(500, ""), []time.Duration{0, m / 2, m, m * 3 / 2}, vendorsim.StateGivenUp},

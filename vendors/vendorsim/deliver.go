@@ -192,7 +192,7 @@ type callbackAnswer struct {
 }
 
 // judge returns why the answer does not mean "received"; empty when it does.
-func (p *CallbackPolicy) judge(a callbackAnswer) string {
+func (p CallbackPolicy) judge(a callbackAnswer) string {
 	switch {
 	case p.Status != 0 && a.status != p.Status:
 		return fmt.Sprintf("status %d, want %d", a.status, p.Status)

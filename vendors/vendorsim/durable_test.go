@@ -66,8 +66,8 @@ func TestMain(m *testing.M) {
 
 // childSetting makes a child send callbacks.
 type childSetting struct {
-	Webhook vendorsim.Webhook
-	Anchor  vendorsim.Anchor
+	Webhook vendorsim.Webhook `json:"webhook"`
+	Anchor  vendorsim.Anchor  `json:"anchor"`
 }
 
 // TestKill kills a simulator in the middle of its work, again and again, and

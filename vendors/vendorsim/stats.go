@@ -64,7 +64,7 @@ func (in *instance) count(rec *record) {
 		st.Lists++
 	case opLogin:
 		st.Logins++
-	case opAuth, opCallback:
+	case opAuth:
 	}
 	if rec.Order != nil {
 		st.Accepted++

@@ -292,8 +292,7 @@ func callbackBreakages() []breakage {
 			b.parse = func(header http.Header, body []byte) ([]*vendors.Notice, error) {
 				var e struct {
 					Body struct {
-						Events []struct{ Name string } `json:"tracking_events"`
-						ID     string                  `json:"id"`
+						ID string `json:"id"`
 					} `json:"body"`
 				}
 				if err := json.Unmarshal(body, &e); err == nil {

@@ -54,8 +54,16 @@ func TestRun(t *testing.T) {
 		t.Errorf("end: %v", err)
 	}
 	for _, bad := range [][]string{
-		{"-webhook", "lob"}, {"-webhook", "lob=http://x.example"}, {"-webhook", "pcm=http://x.example,s"}, {"-webhook", "lob=x,s"},
-		{"-webhook", "lob=http://x.example,s,xml"}, {"-faults", "nonsense"}, {"-start", "today"}, {"-addr", "nowhere:-1"}, {"-scale", "-1"}, {"chaos"},
+		{"-webhook", "lob"},
+		{"-webhook", "lob=http://x.example"},
+		{"-webhook", "pcm=http://x.example,s"},
+		{"-webhook", "lob=x,s"},
+		{"-webhook", "lob=http://x.example,s,xml"},
+		{"-faults", "nonsense"},
+		{"-start", "today"},
+		{"-addr", "nowhere:-1"},
+		{"-scale", "-1"},
+		{"chaos"},
 	} {
 		if err := run(t.Context(), bad, io.Discard); err == nil {
 			t.Errorf("%v is accepted", bad)
