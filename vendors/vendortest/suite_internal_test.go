@@ -38,6 +38,8 @@ type broken struct {
 	find   func(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error)
 	cancel func(ctx context.Context, do vendors.Doer, id string) error
 	list   func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Order, error]
+
+	calls // of callbacks
 }
 
 func (b *broken) Capabilities() *postproof.Capabilities {
@@ -136,7 +138,10 @@ func TestEveryCheckCanFail(t *testing.T) {
 				}
 				b := &broken{full: adapter}
 				test.breaking(b)
-				h.Adapter = b
+				h.Adapter = b.adapter()
+				if b.sim != nil {
+					h.Simulator = b.sim(h.Simulator)
+				}
 				return h
 			})
 			if len(found) == 0 {
@@ -158,7 +163,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return append(submitBreakages(), readBreakages()...)
+	return slices.Concat(submitBreakages(), readBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
@@ -446,7 +451,7 @@ func harness(t *testing.T, vendor string) Harness {
 	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
 	s, err := vendorsim.New(vendorsim.Config{
 		Clock: clock, Vendors: []vendorsim.Vendor{{Name: vendor}},
-		Lob: vendorsim.LobConfig{RateLimit: -1}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
+		Lob: vendorsim.LobConfig{RateLimit: -1, TestTracking: true}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -457,8 +462,10 @@ func harness(t *testing.T, vendor string) Harness {
 		}
 	})
 	pair := s.Credentials(vendor)[0]
-	h := Harness{Simulator: simulator{s, s.Vendor(vendor), clock}, Secrets: []string{pair.Key}}
+	sim := simulator{s, s.Vendor(vendor), clock}
+	h := Harness{Simulator: sim, Secrets: []string{pair.Key}}
 	if vendor == "lob" {
+		h.Simulator = calling{sim}
 		h.Adapter, err = lob.New(pair.Key, lob.WithUseType(lob.Marketing))
 	} else {
 		h.Adapter, err = pcm.New(pair.Key, pair.Secret, pair.Mode, pcm.WithClock(clock))
