@@ -57,11 +57,11 @@ func (a *Adapter) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, 
 }
 
 func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, error) {
-	o, err := parseObject(raw)
+	o, err := parseObject(raw, nil)
 	if err != nil {
 		return nil, errCallback
 	}
-	id, kind := o.text("id"), token(o.object("event_type").text("id"))
+	id, kind := o.text("id"), token(o.object("event_type", nil).text("id"))
 	resource, what, dotted := strings.Cut(kind, ".")
 	if !o.is("object", "event") || token(id) == "" || !strings.HasPrefix(id, eventPrefix) || !dotted || resource == "" || what == "" {
 		return nil, errCallback
@@ -79,7 +79,7 @@ func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, erro
 		return nil, errOther
 	}
 	n.Event.VendorID = ref
-	piece := o.object("body")
+	piece := o.object("body", nil)
 	if piece.is("id", ref) {
 		n.Order = orderOf(p, o.raw("body"), caps)
 	} else if piece.text("id") != "" && progress(what) {
