@@ -1,0 +1,2 @@
+// Package callback receives what vendors tell by themselves.
+package callback
