@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -19,9 +18,9 @@ import (
 type HTTPNotifier struct {
 	// URL is where alerts are posted.
 	URL string
-	// Sign returns the value of the webhook-signature header for a message id,
-	// its time and its body. Required.
-	Sign func(id string, at time.Time, body []byte) (string, error)
+	// Sign returns the headers of a message with the id, body and time given:
+	// Webhook-Id, Webhook-Timestamp and Webhook-Signature. Required.
+	Sign func(id string, body []byte, at time.Time) (http.Header, error)
 	// Client posts them. Default: one of its own, which follows no redirects.
 	Client *http.Client
 	// Clock is the time of the webhook-timestamp. Default: the machine's.
@@ -42,8 +41,7 @@ func (n *HTTPNotifier) Notify(ctx context.Context, a Alert) error {
 		clock = postproof.SystemClock()
 	}
 	at := clock.Now()
-	id := "msg_" + a.ID
-	signature, err := n.Sign(id, at, body)
+	signed, err := n.Sign("msg_"+a.ID, body, at)
 	if err != nil {
 		return fmt.Errorf("sign alert: %w", err)
 	}
@@ -51,10 +49,10 @@ func (n *HTTPNotifier) Notify(ctx context.Context, a Alert) error {
 	if err != nil {
 		return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Op: "notify", Err: errors.New("the URL of the HTTPNotifier is wrong")}
 	}
+	if signed != nil {
+		req.Header = signed.Clone()
+	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Webhook-Id", id)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	req.Header.Set("Webhook-Signature", signature)
 	c := n.Client
 	if c == nil {
 		c = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -24,6 +25,8 @@ type job struct {
 	rec *idempotency.Record
 	// tried: a commit was begun; the message may have moved since.
 	tried bool
+	// queued: it waited for an earlier one of the piece, which has changed.
+	queued bool
 	err   error
 }
 
@@ -54,11 +57,17 @@ func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message) *job {
 // try.
 func (r *Receiver) process(ctx context.Context, j *job, did *Drained) {
 	rt := r.routeOf(j)
+	if j.queued && j.err == nil {
+		if j.rec, j.err = r.in.Store.Get(ctx, j.rec.ID); j.err != nil {
+			r.later(ctx, j, j.err)
+			return
+		}
+	}
 	switch {
 	case j.o != nil && j.err == nil && len(j.o.notices) > 1:
 		r.split(ctx, j)
 	case j.err == nil && (len(j.o.notices) == 0 || j.rec == nil):
-		r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // about no piece
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // about no piece
 	case j.err == nil && j.o.a.route.unsigned:
 		r.hint(ctx, j, did)
 	case j.err == nil:
@@ -66,7 +75,7 @@ func (r *Receiver) process(ctx context.Context, j *job, did *Drained) {
 	case errors.Is(j.err, client.ErrNotOurs):
 		count(&did.Ignored)
 		r.tel.processed(ctx, rt, "ignored")
-		r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored})
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored}) // it logs
 	case j.rec == nil && postproof.CodeOf(j.err) == postproof.CodeNotFound && j.o != nil && j.o.notices != nil:
 		r.fail(ctx, j, failUnmatched, j.err, did)
 	case transient(j.err):
@@ -93,8 +102,18 @@ func (r *Receiver) later(ctx context.Context, j *job, err error) {
 		slog.Uint64("message", j.m.ID), slog.String("vendor", j.m.Vendor), slog.String("code", postproof.CodeOf(err).String()))
 }
 
+// hintPause is how long after the last change of a piece a hint makes its vendor
+// be asked, at the earliest: who can send hints must not make us ask as often as
+// they like.
+const hintPause = time.Minute
+
 // hint has the vendor asked because of a word that nobody has signed.
 func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
+	now := r.in.Now()
+	if soon := j.rec.UpdatedAt.Add(hintPause); now.Before(soon) && j.rec.PollAt.After(soon) {
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: soon}) // it logs
+		return
+	}
 	ctx, end := r.in.Trace(ctx, "postproof.callback", j.rec)
 	_, err := r.in.Tell(ctx, j.rec, client.News{Notice: j.o.notices[0], Hint: true, Beside: func(ctx context.Context, _ client.Told) (idempotency.Change, error) {
 		if err := r.stillOurs(ctx, j); err != nil {
@@ -108,9 +127,16 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 		count(&did.Hints)
 		r.tel.processed(ctx, j.o.a.route, "hint")
 	case errors.Is(err, errLost):
+	case ruled(err): // there is nothing to ask about
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // it logs
 	default:
 		r.untold(ctx, j, err, did)
 	}
+}
+
+func ruled(err error) bool {
+	_, ok := errors.AsType[*idempotency.RuleError](err)
+	return ok
 }
 
 // tell applies an event to the ledger, in one commit with its mark, and then
@@ -204,7 +230,7 @@ func (r *Receiver) untold(ctx context.Context, j *job, err error, did *Drained) 
 	case ok && rule.Rule == 10: // the job was pruned or erased: what is known of it stays as it is
 		count(&did.Ignored)
 		r.tel.processed(ctx, j.o.a.route, "ignored")
-		r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored, Error: textOf("ledger", err)})
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored, Error: textOf("ledger", err)}) // it logs
 	case ok || errors.Is(err, idempotency.ErrNewer):
 		r.fail(ctx, j, failRefused, err, did)
 	case postproof.CodeOf(err) == postproof.CodeConflict, transient(err):
