@@ -87,8 +87,9 @@ type News struct {
 
 // Told is what news comes to.
 type Told struct {
-	// Record is the piece's record after the news.
-	Record *idempotency.Record
+	// Record is the piece's record after the news, Before the one that it was
+	// applied to.
+	Record, Before *idempotency.Record
 	// Fresh is true when the news changed what is known; false when it was
 	// known, or older than what is known.
 	Fresh bool
@@ -127,7 +128,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 			}
 			return Told{Record: rec}, err
 		}
-		told := Told{Record: ch.Record, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != "outdated" })}
+		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != "outdated" })}
 		if err := beside(ctx, &ch, n, told); err != nil {
 			return Told{Record: rec}, err
 		}

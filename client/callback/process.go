@@ -25,8 +25,6 @@ type job struct {
 	rec *idempotency.Record
 	// tried: a commit was begun; the message may have moved since.
 	tried bool
-	// queued: it waited for an earlier one of the piece, which has changed.
-	queued bool
 	err   error
 }
 
@@ -57,12 +55,6 @@ func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message) *job {
 // try.
 func (r *Receiver) process(ctx context.Context, j *job, did *Drained) {
 	rt := r.routeOf(j)
-	if j.queued && j.err == nil {
-		if j.rec, j.err = r.in.Store.Get(ctx, j.rec.ID); j.err != nil {
-			r.later(ctx, j, j.err)
-			return
-		}
-	}
 	switch {
 	case j.o != nil && j.err == nil && len(j.o.notices) > 1:
 		r.split(ctx, j)
@@ -107,17 +99,18 @@ func (r *Receiver) later(ctx context.Context, j *job, err error) {
 // they like.
 const hintPause = time.Minute
 
+var errTooSoon = errors.New("callback: the vendor was asked just now")
+
 // hint has the vendor asked because of a word that nobody has signed.
 func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
-	now := r.in.Now()
-	if soon := j.rec.UpdatedAt.Add(hintPause); now.Before(soon) && j.rec.PollAt.After(soon) {
-		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: soon}) // it logs
-		return
-	}
+	var soon time.Time
 	ctx, end := r.in.Trace(ctx, "postproof.callback", j.rec)
-	_, err := r.in.Tell(ctx, j.rec, client.News{Notice: j.o.notices[0], Hint: true, Beside: func(ctx context.Context, _ client.Told) (idempotency.Change, error) {
+	_, err := r.in.Tell(ctx, j.rec, client.News{Notice: j.o.notices[0], Hint: true, Beside: func(ctx context.Context, told client.Told) (idempotency.Change, error) {
 		if err := r.stillOurs(ctx, j); err != nil {
 			return idempotency.Change{}, err
+		}
+		if soon = told.Before.UpdatedAt.Add(hintPause); r.in.Now().Before(soon) && told.Before.PollAt.After(soon) {
+			return idempotency.Change{}, errTooSoon
 		}
 		return idempotency.Change{Marks: []idempotency.Mark{{ID: j.m.ID, Expect: j.m.Fence, State: idempotency.MessageApplied}}}, nil
 	}})
@@ -127,6 +120,8 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 		count(&did.Hints)
 		r.tel.processed(ctx, j.o.a.route, "hint")
 	case errors.Is(err, errLost):
+	case errors.Is(err, errTooSoon):
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: soon}) // it logs
 	case ruled(err): // there is nothing to ask about
 		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // it logs
 	default:

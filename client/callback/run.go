@@ -147,7 +147,6 @@ func (p *pool) start(j *job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if queue, at := p.pieces[id]; at {
-		j.queued = true
 		p.pieces[id] = append(queue, j)
 		return
 	}
