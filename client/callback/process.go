@@ -99,7 +99,10 @@ func (r *Receiver) later(ctx context.Context, j *job, err error) {
 // they like.
 const hintPause = time.Minute
 
-var errTooSoon = errors.New("callback: the vendor was asked just now")
+var (
+	errTooSoon = errors.New("callback: the vendor was asked just now")
+	errAsked   = errors.New("callback: the vendor is being asked")
+)
 
 // hint has the vendor asked because of a word that nobody has signed.
 func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
@@ -109,23 +112,35 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 		if err := r.stillOurs(ctx, j); err != nil {
 			return idempotency.Change{}, err
 		}
-		if soon = told.Before.UpdatedAt.Add(hintPause); r.in.Now().Before(soon) && told.Before.PollAt.After(soon) {
+		before, now := told.Before, r.in.Now()
+		if before.State == idempotency.Accepted && !before.PollAt.After(now) {
+			return idempotency.Change{}, errAsked // to change the record would make the worker ask twice
+		}
+		if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {
 			return idempotency.Change{}, errTooSoon
 		}
 		return idempotency.Change{Marks: []idempotency.Mark{{ID: j.m.ID, Expect: j.m.Fence, State: idempotency.MessageApplied}}}, nil
 	}})
-	end(err)
+	hinted := err == nil
+	if errors.Is(err, errAsked) || errors.Is(err, errTooSoon) {
+		end(nil)
+	} else {
+		end(err)
+	}
 	switch {
-	case err == nil:
-		count(&did.Hints)
-		r.tel.processed(ctx, j.o.a.route, "hint")
-	case errors.Is(err, errLost):
+	case errors.Is(err, errAsked):
+		hinted = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) == nil
+	case err == nil, errors.Is(err, errLost):
 	case errors.Is(err, errTooSoon):
 		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: soon}) // it logs
 	case ruled(err): // there is nothing to ask about
 		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // it logs
 	default:
 		r.untold(ctx, j, err, did)
+	}
+	if hinted {
+		count(&did.Hints)
+		r.tel.processed(ctx, j.o.a.route, "hint")
 	}
 }
 
