@@ -550,3 +550,8 @@ func (i faultyInbox) Put(ctx context.Context, m *idempotency.Message) (bool, err
 	}
 	return i.Inbox.Put(ctx, m)
 }
+
+// logTo has the client log to a writer.
+func logTo(w io.Writer) client.Option {
+	return client.WithLogger(slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})))
+}

@@ -113,7 +113,7 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 			return idempotency.Change{}, err
 		}
 		before, now := told.Before, r.in.Now()
-		if before.State == idempotency.Accepted && !before.PollAt.After(now) {
+		if before.State == idempotency.Accepted && !before.PollAt.IsZero() && !before.PollAt.After(now) {
 			return idempotency.Change{}, errAsked // to change the record would make the worker ask twice
 		}
 		if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {
