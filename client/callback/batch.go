@@ -48,7 +48,7 @@ func (r *Receiver) split(ctx context.Context, j *job) {
 // batchWait is how long a batch waits before it is looked at whether all its
 // events are settled: mostly they are at once.
 func batchWait(fence uint64) time.Duration {
-	d := time.Second
+	d := 50 * time.Millisecond
 	for range min(fence/2, 20) {
 		d = min(4*d, 6*time.Hour)
 	}

@@ -144,7 +144,14 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 				defer cancel()
 				if at == "before the handler" {
 					// A lost answer to a commit is as good as a crash behind it.
-					store.committed = func([]idempotency.Change) error { dead = true; cancel(); return errKilled }
+					store.committed = func(changes []idempotency.Change) error {
+						if changes[0].Record == nil {
+							return nil
+						}
+						dead = true
+						cancel()
+						return errKilled
+					}
 				}
 				_ = w.rx.Run(ctx)
 				dead, store.commit, store.committed = false, nil, nil
