@@ -33,11 +33,12 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 
 // Incidents yields what a person should look at, oldest first: late arrivals,
 // pieces that could not be stopped, vendors that contradict themselves, answers
-// that came late or that the ledger has no place for (see [Client.Spooled]).
+// that came late or that the ledger has no place for (see [Client.Spooled]),
+// callbacks about pieces that the ledger does not know.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
 	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{
 		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "missing",
-		"contradiction", "doubted_again", "answer_parked", "answer_dropped",
+		"contradiction", "doubted_again", "answer_parked", "answer_dropped", "callback_unmatched",
 	}})
 }
 
@@ -86,39 +87,6 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 	rec, err = c.change(ctx, "amend", job.Key, idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by})
 	c.wakeUp()
 	return rec, err
-}
-
-// Observe applies what a vendor said about a piece by another way than the
-// client's own polls. The error has [postproof.CodeNotFound] when the ledger
-// knows no such piece; keep the event as evidence then.
-func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*idempotency.Record, error) {
-	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
-	if err != nil {
-		return nil, err
-	}
-	if v := c.byName[e.Vendor]; v != nil && ((e.Account != "" && e.Account != v.account.Fingerprint) || (e.Mode != "" && e.Mode != rec.Mode)) {
-		return rec, nil // another account's or mode's event says nothing about ours
-	}
-	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Sighting: idempotency.Sighting{
-		Receipt: postproof.Receipt{Vendor: e.Vendor, VendorID: e.VendorID, Ref: e.Ref}, Status: e.Status, Alive: alive, Equal: true,
-	}}
-	return c.changeRecord(ctx, "observe", rec, ev)
-}
-
-func (c *Client) recordOf(ctx context.Context, vendor, vendorID string, ref postproof.Ref) (*idempotency.Record, error) {
-	queries := []idempotency.Query{{Vendor: vendor, VendorID: vendorID, Limit: 1}, {Ref: ref, Limit: 1}}
-	for i, q := range queries {
-		if (i == 0 && vendorID == "") || (i == 1 && ref == "") {
-			continue
-		}
-		for rec, err := range c.store.Find(ctx, q) {
-			if err != nil {
-				return nil, c.storeError("find", err)
-			}
-			return rec, nil
-		}
-	}
-	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "find", Vendor: vendor, Err: idempotency.ErrNotFound}
 }
 
 // change applies events to a job by its key, again when it moved meanwhile.

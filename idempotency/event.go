@@ -100,6 +100,9 @@ type Observe struct {
 	// Failed: the poll itself failed; nothing was learned.
 	Failed     bool
 	RetryAfter time.Duration
+	// Hint: nobody knows who said it. It is a reason to ask the vendor soon, and
+	// nothing of the Sighting is believed.
+	Hint bool
 }
 
 // WishCancel is a person's wish that the piece be stopped.

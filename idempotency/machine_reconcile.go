@@ -358,6 +358,10 @@ func (t *transition) observe(ev Observe) error {
 	if s == nil {
 		return t.no(12, "the ledger knows of no such submission; keep it as evidence")
 	}
+	if ev.Hint {
+		t.hint(s)
+		return nil
+	}
 	if ev.Failed || ev.Missing {
 		if t.holds(s) && t.r.State == Accepted {
 			if ev.Missing {

@@ -1,0 +1,56 @@
+package callback
+
+import (
+	"context"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// split gives each event of a batch a message of its own, so that each is
+// applied, tried again and parked by itself. They name the batch and hold no
+// body: the batch waits, and so keeps its payload, until all of them are settled.
+// What is split again after a crash is known by its identity.
+func (r *Receiver) split(ctx context.Context, j *job) {
+	a := j.o.a
+	settled := true
+	for i, identity := range a.route.identities(j.o.notices) {
+		part := &idempotency.Message{
+			Vendor: j.m.Vendor, Account: j.m.Account, Mode: a.mode, Dedupe: identity, Header: partOf(j.m.ID, i), ReceivedAt: j.m.ReceivedAt,
+		}
+		r.about(part, j.o.notices[i])
+		fresh, err := r.in.Inbox.Put(ctx, part)
+		if err != nil {
+			r.later(ctx, j, storeError("split", err))
+			return
+		}
+		state := part.State
+		if !fresh {
+			known, err := r.message(ctx, part.ID)
+			if err != nil {
+				r.later(ctx, j, err)
+				return
+			}
+			state = known.State
+		}
+		settled = settled && (state == idempotency.MessageApplied || state == idempotency.MessageIgnored)
+	}
+	mark := idempotency.Mark{State: idempotency.MessageApplied}
+	if !settled {
+		mark.State, mark.Due = idempotency.MessageWaiting, r.in.Now().Add(batchWait(j.m.Fence))
+	}
+	if r.settle(ctx, j, mark) == nil {
+		r.tel.processed(ctx, a.route, "split")
+		r.wakeUp()
+	}
+}
+
+// batchWait is how long a batch waits before it is looked at whether all its
+// events are settled: mostly they are at once.
+func batchWait(fence uint64) time.Duration {
+	d := 50 * time.Millisecond
+	for range min(fence/2, 20) {
+		d = min(4*d, 6*time.Hour)
+	}
+	return d
+}

@@ -1,0 +1,146 @@
+package callback
+
+import (
+	"container/list"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// bodies bounds how many bodies are under way. A body that comes slowly must not
+// keep one from an honest sender, whose body comes in one piece: when all are
+// taken, the one that has been read for longest is cut off.
+type bodies struct {
+	free chan struct{}
+
+	mu sync.Mutex
+	// reading are those that may be cut off, the oldest first.
+	reading *list.List
+}
+
+// body is one that is under way.
+type body struct {
+	all *bodies
+	// cut makes the read fail; nil when that cannot be done.
+	cut func()
+	at  *list.Element
+	// evicted: it was cut off for another one.
+	evicted bool
+}
+
+func newBodies(n int) *bodies {
+	b := &bodies{free: make(chan struct{}, n), reading: list.New()}
+	for range n {
+		b.free <- struct{}{}
+	}
+	return b
+}
+
+// evictWait is how long a new body waits for the one that was cut off to go.
+const evictWait = time.Second
+
+// take returns nil when all bodies are being stored: none of them can be cut
+// off.
+func (b *bodies) take(cut func()) *body {
+	select {
+	case <-b.free:
+		return b.begin(cut)
+	default:
+	}
+	if !b.evict() {
+		return nil
+	}
+	timer := time.NewTimer(evictWait)
+	defer timer.Stop()
+	select {
+	case <-b.free:
+		return b.begin(cut)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (b *bodies) begin(cut func()) *body {
+	one := &body{all: b, cut: cut}
+	if cut != nil {
+		b.mu.Lock()
+		one.at = b.reading.PushBack(one)
+		b.mu.Unlock()
+	}
+	return one
+}
+
+func (b *bodies) evict() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	oldest := b.reading.Front()
+	if oldest == nil {
+		return false
+	}
+	one, ok := b.reading.Remove(oldest).(*body)
+	if !ok {
+		return false
+	}
+	one.at, one.evicted = nil, true
+	one.cut() // under the lock: after come returns the connection is another request's
+	return true
+}
+
+// came ends the time in which the body may be cut off. It reports whether it
+// was.
+func (o *body) came() (evicted bool) {
+	o.all.mu.Lock()
+	defer o.all.mu.Unlock()
+	if o.at != nil {
+		o.all.reading.Remove(o.at)
+		o.at = nil
+	}
+	return o.evicted
+}
+
+// release gives the place to another body.
+func (o *body) release() { o.all.free <- struct{}{} }
+
+// read returns the body, as it came.
+func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one *body) ([]byte, *refusal) {
+	rc := http.NewResponseController(w)
+	timed := rc.SetReadDeadline(time.Now().Add(min(r.readTimeout, rt.answerWithin()/2))) == nil
+	raw, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.maxBody))
+	evicted := one.came()
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case err == nil:
+		if timed && !evicted {
+			_ = rc.SetReadDeadline(time.Time{}) // it would end the request's context while the inbox writes
+		}
+		return raw, nil
+	case evicted:
+		return nil, refuse(reasonBusy)
+	case large:
+		return nil, refuse(reasonTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(reasonSlow)
+	default:
+		return nil, refuse(reasonCut)
+	}
+}
+
+// hangUp closes the connection behind the answer, without waiting for the rest of
+// a body that nobody wants.
+func hangUp(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // not every server can
+}
+
+// cutter returns what makes reading the request's body fail; nil when the server
+// cannot do that.
+func cutter(w http.ResponseWriter) func() {
+	rc := http.NewResponseController(w)
+	if rc.SetReadDeadline(time.Time{}) != nil {
+		return nil
+	}
+	return func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
+}

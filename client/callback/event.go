@@ -1,0 +1,110 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// errPurged means that the raw payload is gone, so that nothing can be read from
+// it any more.
+var errPurged = errors.New("the raw payload was purged")
+
+// opened is a message that was read.
+type opened struct {
+	a *account
+	// notices are the events of a callback; one, unless it is a batch.
+	notices []*vendors.Notice
+	header  http.Header
+	raw     []byte
+}
+
+// parsed keeps the last batch that was read: its events come one after the
+// other.
+type parsed struct {
+	mu sync.Mutex
+	id uint64
+	o  *opened
+}
+
+// open reads a stored message.
+func (r *Receiver) open(ctx context.Context, m *idempotency.Message) (*opened, error) {
+	if part, ok := m.Header[partHeader]; ok {
+		return r.openPart(ctx, m, part)
+	}
+	a := r.accounts[accountKey{m.Vendor, m.Account}]
+	if a == nil {
+		return nil, &postproof.Error{
+			Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor,
+			Err: errors.New("no endpoint is configured for this account: add it, then Replay"),
+		}
+	}
+	if m.Body == nil {
+		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor, Err: errPurged}
+	}
+	o := &opened{a: a, header: unflat(m.Header), raw: m.Body}
+	var err error
+	if o.notices, err = a.route.parse(o.header, o.raw); err != nil {
+		return o, err
+	}
+	for _, n := range o.notices {
+		n.Event.Account, n.Event.ReceivedAt = a.fingerprint, m.ReceivedAt
+		if n.Event.Mode == "" {
+			n.Event.Mode = a.mode
+		}
+	}
+	return o, nil
+}
+
+// openPart reads one event of a batch, from the batch.
+func (r *Receiver) openPart(ctx context.Context, m *idempotency.Message, part string) (*opened, error) {
+	left, right, _ := strings.Cut(part, "/")
+	id, err1 := strconv.ParseUint(left, 10, 64)
+	place, err2 := strconv.Atoi(right)
+	if err1 != nil || err2 != nil || id == 0 {
+		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor, Err: idempotency.ErrCorrupt}
+	}
+	whole, err := r.openBatch(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	identities := whole.a.route.identities(whole.notices)
+	for i, n := range whole.notices {
+		// By its identity first: a newer adapter may find more events in it.
+		if identities[i] == m.Dedupe {
+			return &opened{a: whole.a, notices: []*vendors.Notice{n}, header: whole.header, raw: whole.raw}, nil
+		}
+	}
+	if place < 0 || place >= len(whole.notices) {
+		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor, Err: errors.New("the batch has no such event")}
+	}
+	return &opened{a: whole.a, notices: whole.notices[place : place+1], header: whole.header, raw: whole.raw}, nil
+}
+
+func (r *Receiver) openBatch(ctx context.Context, id uint64) (*opened, error) {
+	r.opened.mu.Lock()
+	defer r.opened.mu.Unlock()
+	if r.opened.id == id {
+		return r.opened.o, nil
+	}
+	m, err := r.message(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := m.Header[partHeader]; ok {
+		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor, Err: idempotency.ErrCorrupt}
+	}
+	o, err := r.open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	r.opened.id, r.opened.o = id, o
+	return o, nil
+}

@@ -1,0 +1,135 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Delivery is one event, as the handler gets it.
+type Delivery struct {
+	// Message is the event's id in the inbox: the same at each attempt.
+	Message uint64
+	// Event is what the vendor said. Its Raw may hold personal data.
+	Event postproof.Event
+	// Record is the piece as the ledger knows it now, this event included. It is
+	// shared: do not change it.
+	Record *idempotency.Record
+	// Fresh is false when the event said nothing new: the ledger knew as much,
+	// or more, since vendors send their events in any order. Record.Status is
+	// where the piece is in any case.
+	Fresh bool
+	// Attempt counts the calls for this event that are known of, from 1.
+	Attempt int
+}
+
+// failure is why a message was not settled.
+type failure string
+
+const (
+	failHandler    failure = "handler"
+	failUnreadable failure = "unreadable"
+	failRefused    failure = "ledger"
+	failUnmatched  failure = "no record"
+)
+
+// deliver calls the handler, and settles the message by what it returned. The
+// piece is ours.
+func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained) error {
+	err := r.handle(ctx, Delivery{
+		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
+	})
+	if err != nil {
+		r.tel.handlerFailed(ctx, j.o.a.route)
+		r.fail(ctx, j, failHandler, err, did)
+		return err
+	}
+	return r.let(ctx, j, idempotency.Mark{State: idempotency.MessageApplied})
+}
+
+// handlerPanic is a panic of the handler. Its value may hold personal data, and
+// is not kept.
+type handlerPanic struct{ value string }
+
+func (p *handlerPanic) Error() string { return "panic with a value of type " + p.value }
+
+var errGoexit = errors.New("the handler ended its goroutine")
+
+// handle calls the handler in a goroutine of its own, which it may even end.
+func (r *Receiver) handle(ctx context.Context, d Delivery) error {
+	ctx, cancel := context.WithTimeout(ctx, r.handlerTimeout)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() {
+			if p := recover(); p != nil {
+				r.in.Logger.LogAttrs(ctx, slog.LevelError, "the callback handler panicked", slog.Uint64("message", d.Message),
+					slog.String("stack", string(debug.Stack())))
+				err = &handlerPanic{fmt.Sprintf("%T", p)}
+			}
+			answered <- err
+		}()
+		err = r.handler(ctx, d)
+	}()
+	return <-answered
+}
+
+// fail counts a failure of a message: it is tried again later, its owner told
+// after the third, and parked after the last.
+func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, did *Drained) {
+	count(&did.Failures)
+	round := (j.m.Tries + 1) % r.tries // a replayed message has as many tries again
+	if round == 0 {
+		round = r.tries
+	}
+	mark := idempotency.Mark{State: idempotency.MessageWaiting, Due: r.in.Now().Add(r.wait(j.m.ID, round)), Error: textOf(string(why), cause)}
+	var entries []idempotency.Entry
+	parked := round == r.tries
+	if parked {
+		mark.State, mark.Due = idempotency.MessageParked, r.in.Now()
+		if why == failUnmatched {
+			entries = append(entries, r.evidence(j))
+		}
+	}
+	var err error
+	if why == failHandler {
+		err = r.let(ctx, j, mark, entries...)
+	} else {
+		err = r.settle(ctx, j, mark, entries...)
+	}
+	if err != nil {
+		return
+	}
+	alert := Alert{Kind: AlertFailing, Vendor: j.m.Vendor, Message: j.m.ID, Tries: j.m.Tries + 1, Reason: mark.Error}
+	if j.rec != nil {
+		alert.Record = j.rec.ID
+	}
+	switch {
+	case parked:
+		count(&did.Parked)
+		outcome := "parked"
+		alert.Kind = AlertParked
+		if why == failUnmatched {
+			outcome, alert.Kind = "unmatched", AlertUnmatched
+		}
+		r.tel.processed(ctx, r.routeOf(j), outcome)
+		r.alarms.raise(ctx, alert)
+	case round == alertAfter && why != failUnmatched:
+		r.alarms.raise(ctx, alert)
+	}
+}
+
+// evidence is the line of the history about a callback whose piece the ledger
+// does not know: a lost history may have sent it.
+func (r *Receiver) evidence(j *job) idempotency.Entry {
+	e := &j.o.notices[0].Event
+	return idempotency.Entry{
+		At: r.in.Now(), Kind: entryUnmatched, Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, By: byMessage(j.m.ID), Note: string(e.Status.Stage),
+	}
+}

@@ -1,0 +1,199 @@
+package callback_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof/client/callback"
+)
+
+// ask sends a callback over a connection of its own.
+func ask(t *testing.T, lis *pipeListener, req *http.Request) *http.Response {
+	t.Helper()
+	conn, err := lis.dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	req.RequestURI = ""
+	go func() { _ = req.Write(conn) }()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp
+}
+
+// slow opens a callback whose body does not come.
+func slow(t *testing.T, lis *pipeListener, length int) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := lis.dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	go func() {
+		_, _ = fmt.Fprintf(conn, "POST /printer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n[", length)
+	}()
+	return conn, bufio.NewReader(conn)
+}
+
+func TestSlowBodyIsCutOffInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, memory(), newPrinter(t))
+		lis := serve(t, w.rx)
+		began := time.Now()
+		_, answer := slow(t, lis, 1000)
+		resp, err := http.ReadResponse(answer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if took := time.Since(began); resp.StatusCode != 408 || !resp.Close || took > 10*time.Second {
+			t.Errorf("status %d, close %v, after %s", resp.StatusCode, resp.Close, took)
+		}
+	})
+}
+
+// Slow senders, many more than bodies may be under way, do not keep an honest one
+// out: the one that has been read for longest is cut off.
+func TestSlowBodiesDoNotStarveHonestSenders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithBodies(4))
+		lis := serve(t, w.rx)
+		for i := range 40 {
+			slow(t, lis, 1000)
+			synctest.Wait()
+			began := time.Now()
+			resp := ask(t, lis, request(t, "/printer", secret, note{ID: fmt.Sprint(i), Piece: "x", Status: "mailed"}))
+			if resp.StatusCode != 200 || time.Since(began) > 0 {
+				t.Fatalf("an honest callback beside %d slow ones: status %d after %s", i+1, resp.StatusCode, time.Since(began))
+			}
+		}
+		if n := len(w.messages(t)); n != 40 {
+			t.Errorf("%d stored, want 40", n)
+		}
+	})
+}
+
+// Bodies that are being stored are not cut off: when they are all that there may
+// be, the next one is sent away at once.
+func TestTooManyBodiesBeingStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty()
+		hold := make(chan struct{})
+		store.put = func(context.Context) error { <-hold; return nil }
+		w := newWorld(t, store, newPrinter(t), callback.WithBodies(2))
+		lis := serve(t, w.rx)
+		var first sync.WaitGroup
+		for i := range 2 {
+			first.Go(func() {
+				if resp := ask(t, lis, request(t, "/printer", secret, note{ID: fmt.Sprint(i), Piece: "x", Status: "mailed"})); resp.StatusCode != 200 {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		resp := ask(t, lis, request(t, "/printer", secret, note{ID: "3", Piece: "x", Status: "mailed"}))
+		if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || time.Since(began) > 0 {
+			t.Errorf("status %d after %s, want 503 at once", resp.StatusCode, time.Since(began))
+		}
+		close(hold)
+		first.Wait()
+	})
+}
+
+// Ten thousand callbacks that nobody has signed do not reach the store, and the
+// log says so now and then.
+func TestBadSignaturesDoNotReachTheStore(t *testing.T) {
+	t.Parallel()
+	store := newFaulty()
+	var log counter
+	w := &world{store: store, p: newPrinter(t)}
+	w.mail = newClient(t, store, w.p, logTo(&log))
+	w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}})
+	body := []byte(`[{"id":"1","piece":"x","status":"delivered"}]`)
+	for range 10_000 {
+		if resp := post(w.rx, rawRequest("/printer", secret2, body)); resp.StatusCode != 401 {
+			t.Fatalf("status %d", resp.StatusCode)
+		}
+	}
+	if n := store.puts.Load(); n != 0 {
+		t.Errorf("%d reached the store", n)
+	}
+	if n := log.lines.Load(); n < 1 || n > 5 {
+		t.Errorf("%d log lines for 10000 bad signatures", n)
+	}
+}
+
+type counter struct {
+	lines atomic.Int64
+	mu    sync.Mutex
+	text  strings.Builder
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.lines.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.Write(p)
+}
+
+// Bodies that do not end cost no more memory than the limits allow.
+func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures the process
+	const bodies, limit = 8, 64 << 10
+	w := newWorld(t, memory(), newPrinter(t), callback.WithBodies(bodies), callback.WithMaxBody(limit))
+	lis := serve(t, w.rx)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var all sync.WaitGroup
+	var refused atomic.Int64
+	for range 200 {
+		all.Go(func() {
+			conn, err := lis.dial(t.Context(), "", "")
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			go func() {
+				_, _ = io.WriteString(conn, "POST /printer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+				chunk := fmt.Sprintf("%x\r\n%s\r\n", 4096, bytes.Repeat([]byte("x"), 4096))
+				for range 64 { // four times the limit
+					if _, err := io.WriteString(conn, chunk); err != nil {
+						return
+					}
+				}
+			}()
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err == nil && (resp.StatusCode == 413 || resp.StatusCode == 503) {
+				refused.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	runtime.ReadMemStats(&after)
+	if n := refused.Load(); n < 100 {
+		t.Errorf("%d of 200 were refused", n)
+	}
+	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 64<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
+}

@@ -1,0 +1,163 @@
+package callback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Query selects stored callbacks; the zero Query selects those that failed:
+// parked ones, and those that wait for another try. Fields are joined by and.
+type Query struct {
+	// IDs selects single messages, in any state.
+	IDs []uint64
+	// States selects states, [idempotency.MessageApplied] for example to run the
+	// handler once more for what it has seen.
+	States []idempotency.MessageState
+	// Unmatched selects those about a piece that the ledger did not know.
+	Unmatched bool
+	// Vendor selects one vendor's.
+	Vendor string
+	// Since and Until bound the time of receipt: from Since on, before Until.
+	Since, Until time.Time
+	// After continues behind a message's id; Limit bounds the number, 0 means
+	// all.
+	After uint64
+	Limit int
+}
+
+func (q *Query) matches(m *idempotency.Message) bool {
+	switch {
+	case len(q.IDs) > 0:
+		if !slices.Contains(q.IDs, m.ID) {
+			return false
+		}
+	case len(q.States) > 0:
+		if !slices.Contains(q.States, m.State) {
+			return false
+		}
+	case m.State != idempotency.MessageParked && (m.State != idempotency.MessageWaiting || m.Tries == 0):
+		return false
+	}
+	return (!q.Unmatched || strings.HasPrefix(m.LastError, string(failUnmatched)+":")) &&
+		(q.Since.IsZero() || !m.ReceivedAt.Before(q.Since)) && (q.Until.IsZero() || m.ReceivedAt.Before(q.Until))
+}
+
+// List yields stored callbacks in the order of receipt, one for each event.
+// Tries and LastError say what went wrong; Body is the payload, which may hold
+// personal data. After an error it yields no more.
+func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Message, error] {
+	return func(yield func(*idempotency.Message, error) bool) {
+		left := q.Limit
+		mq := idempotency.MessageQuery{Vendor: q.Vendor, After: q.After}
+		if len(q.IDs) > 0 {
+			mq.After = max(mq.After, slices.Min(q.IDs)-1)
+		}
+		for m, err := range r.in.Inbox.List(ctx, mq) {
+			if err != nil {
+				yield(nil, storeError("list", err))
+				return
+			}
+			if len(q.IDs) > 0 && m.ID > slices.Max(q.IDs) {
+				return
+			}
+			if !q.matches(m) {
+				continue
+			}
+			if !yield(m, nil) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// Replayed counts what [Receiver.Replay] did.
+type Replayed struct {
+	// Queued messages are worked on again, by Run or Drain.
+	Queued int
+	// Purged ones have no payload any more; Busy ones are worked on right now.
+	Purged, Busy int
+}
+
+// Replay has the callbacks that the query selects worked on again, at once, with
+// as many tries as a new one. What the ledger has already is not applied twice;
+// the handler is called again. So Replay(ctx, Query{}) is for the time after the
+// handler, or whatever failed, was mended.
+func (r *Receiver) Replay(ctx context.Context, q Query) (Replayed, error) {
+	var done Replayed
+	for m, err := range r.List(ctx, q) {
+		if err != nil {
+			return done, err
+		}
+		switch err := r.replay(ctx, m); {
+		case err == nil:
+			done.Queued++
+		case errors.Is(err, errPurged):
+			done.Purged++
+		case errors.Is(err, errLost):
+			done.Busy++
+		default:
+			return done, err
+		}
+	}
+	r.wakeUp()
+	return done, nil
+}
+
+func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
+	now := r.in.Now()
+	if m.State == idempotency.MessageWaiting && m.Lease.Until.After(now) {
+		return errLost
+	}
+	if m.Body == nil && m.Header[partHeader] == "" {
+		return errPurged
+	}
+	err := idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Marks: []idempotency.Mark{
+		{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now},
+	}})
+	if errors.Is(err, idempotency.ErrStale) {
+		return errLost
+	}
+	if err != nil {
+		return storeError("replay", err)
+	}
+	for low := r.low.Load(); low >= m.ID && !r.low.CompareAndSwap(low, m.ID-1); low = r.low.Load() {
+	}
+	return nil
+}
+
+// Verify verifies a stored callback again, with the active secrets, the headers
+// that it came with, and the time at which it was received. Nil means that the
+// vendor signed what is stored. The error has [postproof.CodeUnauthenticated]
+// when it did not, or not with a secret that is still active;
+// [postproof.CodeUnsupported] when the vendor signs nothing;
+// [postproof.CodeNotFound] when there is no such message, or its payload was
+// purged.
+func (r *Receiver) Verify(ctx context.Context, id uint64) error {
+	const op = "verify stored callback"
+	m, err := r.message(ctx, id)
+	if err != nil {
+		return err
+	}
+	o, err := r.open(ctx, m)
+	if o == nil {
+		return err
+	}
+	if o.a.route.unsigned {
+		return &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.Unknown, Op: op, Vendor: m.Vendor, Err: errors.New("the vendor signs nothing")}
+	}
+	if err := verify(o.a.keys.Load().verifier, o.header, o.raw, m.ReceivedAt); err != nil {
+		return &postproof.Error{Code: postproof.CodeUnauthenticated, Delivery: postproof.Unknown, Op: op, Vendor: m.Vendor, Err: fmt.Errorf("message %d: %w", id, err)}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package callback_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/callback"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// A stored callback verifies against the time at which it came, however long ago
+// that is, and not when a byte of it was changed.
+func TestStoredCallbackVerifiesAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory()
+		w := newWorld(t, store, newPrinter(t))
+		send(t, w.rx, 200, note{ID: "1", Piece: "x", Status: "mailed"})
+		m := w.messages(t)[0]
+		time.Sleep(20 * 24 * time.Hour)
+		if err := w.rx.Verify(t.Context(), m.ID); err != nil {
+			t.Errorf("twenty days later: %v", err)
+		}
+		forged := *m
+		forged.Dedupe, forged.Body = "forged", bytes.Replace(m.Body, []byte("mailed"), []byte("failed"), 1)
+		if fresh, err := store.Inbox().Put(t.Context(), &forged); err != nil || !fresh {
+			t.Fatal(err)
+		}
+		late := *m
+		late.Dedupe, late.ReceivedAt = "late", time.Now()
+		if fresh, err := store.Inbox().Put(t.Context(), &late); err != nil || !fresh {
+			t.Fatal(err)
+		}
+		for name, id := range map[string]uint64{"another body": forged.ID, "another time": late.ID} {
+			if err := w.rx.Verify(t.Context(), id); postproof.CodeOf(err) != postproof.CodeUnauthenticated {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := w.rx.Verify(t.Context(), 99); postproof.CodeOf(err) != postproof.CodeNotFound {
+			t.Errorf("no such message: %v", err)
+		}
+		if err := w.rx.SetSecrets("printer", "", secret2); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.rx.Verify(t.Context(), m.ID); postproof.CodeOf(err) != postproof.CodeUnauthenticated {
+			t.Errorf("with another secret: %v", err)
+		}
+	})
+}
+
+// Failed events are listed and replayed singly, by query, or all.
+func TestListAndReplay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		got := &calls{}
+		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
+			if down && d.Event.ID != "good" {
+				return errors.New("down")
+			}
+			return got.handle(ctx, d)
+		}))
+		began := time.Now()
+		for _, id := range []string{"good", "1", "2", "3", "4"} {
+			o := w.mailed(t, id)
+			send(t, w.rx, 200, note{ID: id, Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+			time.Sleep(time.Hour)
+		}
+		w.drain(t) // parked
+		o := w.mailed(t, "5")
+		send(t, w.rx, 200, note{ID: "5", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		run(t, w.rx, 10*time.Second) // failed once, waits
+		ids := func(q callback.Query) []uint64 {
+			out := []uint64{}
+			for _, m := range list(t, w.rx, q) {
+				out = append(out, m.ID)
+			}
+			return out
+		}
+		applied := []idempotency.MessageState{idempotency.MessageApplied}
+		for name, tc := range map[string]struct {
+			q    callback.Query
+			want []uint64
+		}{
+			"all that failed":    {callback.Query{}, []uint64{2, 3, 4, 5, 6}},
+			"one":                {callback.Query{IDs: []uint64{3}}, []uint64{3}},
+			"some, in any state": {callback.Query{IDs: []uint64{1, 3}}, []uint64{1, 3}},
+			"a state":            {callback.Query{States: applied}, []uint64{1}},
+			"a time":             {callback.Query{Since: began.Add(2 * time.Hour), Until: began.Add(4 * time.Hour)}, []uint64{3, 4}},
+			"a page":             {callback.Query{After: 3, Limit: 2}, []uint64{4, 5}},
+			"a vendor":           {callback.Query{Vendor: "another"}, []uint64{}},
+			"unmatched":          {callback.Query{Unmatched: true}, []uint64{}},
+		} {
+			if diff := cmp.Diff(tc.want, ids(tc.q)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		down = false
+		for _, step := range []struct {
+			q    callback.Query
+			want []string
+		}{
+			{callback.Query{IDs: []uint64{3}}, []string{"2"}},
+			{callback.Query{Since: began.Add(3 * time.Hour), Limit: 1}, []string{"3"}},
+			{callback.Query{}, []string{"1", "4", "5"}},
+			{callback.Query{States: applied, Limit: 1}, []string{"good"}},
+		} {
+			got.mu.Lock()
+			got.all = nil
+			got.mu.Unlock()
+			if _, err := w.rx.Replay(t.Context(), step.q); err != nil {
+				t.Fatal(err)
+			}
+			run(t, w.rx, time.Second)
+			seen := map[string]bool{}
+			for _, d := range got.all {
+				seen[d.Event.ID] = true
+			}
+			want := map[string]bool{}
+			for _, id := range step.want {
+				want[id] = true
+			}
+			if diff := cmp.Diff(want, seen); diff != "" {
+				t.Errorf("replay of %+v (-want +got):\n%s", step.q, diff)
+			}
+		}
+		for _, id := range []string{"1", "2", "3", "4", "5", "good"} {
+			if k := w.kinds(t, id); k["callback"] != 1 || k["callback_kept"] != 0 {
+				t.Errorf("job %s was applied more than once: %v", id, k)
+			}
+		}
+	})
+}
+
+// A replayed event has as many tries as a new one.
+func TestReplayedEventHasAllItsTries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		got := &calls{fail: func(callback.Delivery) error { return fmt.Errorf("down") }}
+		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(4, callback.Backoff{}), callback.WithHandler(got.handle))
+		o := w.mailed(t, "a")
+		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		w.drain(t)
+		first := got.count()
+		if _, err := w.rx.Replay(t.Context(), callback.Query{}); err != nil {
+			t.Fatal(err)
+		}
+		w.drain(t)
+		if first != 4 || got.count() != 8 {
+			t.Errorf("%d tries, then %d, want 4 and 4", first, got.count()-first)
+		}
+	})
+}

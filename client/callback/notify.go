@@ -1,0 +1,210 @@
+package callback
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// AlertKind says what an alert is about.
+type AlertKind string
+
+// The kinds of alert.
+const (
+	// AlertFailing: an event failed three times in a row; tries go on.
+	AlertFailing AlertKind = "callback_failing"
+	// AlertParked: an event failed too often, and waits for a person: see
+	// [Receiver.List] and [Receiver.Replay].
+	AlertParked AlertKind = "callback_parked"
+	// AlertUnmatched: a callback is about a piece that the ledger does not know.
+	// It is kept as evidence.
+	AlertUnmatched AlertKind = "callback_unmatched"
+	// AlertSilent: an endpoint says nothing, although pieces there wait for
+	// news.
+	AlertSilent AlertKind = "callback_silent"
+)
+
+// Alert is something that a person should know of. It holds no personal data.
+type Alert struct {
+	// ID is random, and the same each time that the alert is sent.
+	ID   string    `json:"id"`
+	At   time.Time `json:"at"`
+	Kind AlertKind `json:"kind"`
+	// Vendor and Endpoint say where; Endpoint is set for a silence.
+	Vendor   string `json:"vendor,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	// Message is the event's id in the inbox, Record its piece.
+	Message uint64         `json:"message,omitempty"`
+	Record  idempotency.ID `json:"record,omitempty"`
+	// Tries is how often it has failed, Reason the last failure.
+	Tries  int    `json:"tries,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Since is when the endpoint last said something.
+	Since time.Time `json:"since,omitzero"`
+	// More is how many alerts of this kind and vendor came since the last one
+	// that was sent, and are not sent themselves.
+	More int `json:"more,omitempty"`
+}
+
+// Notifier tells a person. It is called from one goroutine of a Run or Drain at
+// a time; an error is tried again for some minutes.
+type Notifier interface {
+	Notify(ctx context.Context, a Alert) error
+}
+
+// NotifierFunc makes a function a [Notifier].
+type NotifierFunc func(ctx context.Context, a Alert) error
+
+// Notify implements [Notifier].
+func (f NotifierFunc) Notify(ctx context.Context, a Alert) error { return f(ctx, a) }
+
+// slogNotifier is the default. The alarms log by themselves.
+type slogNotifier struct{ logger *slog.Logger }
+
+// Notify implements [Notifier].
+func (slogNotifier) Notify(context.Context, Alert) error { return nil }
+
+const (
+	// alertPause is how long alerts of one kind and vendor are gathered after
+	// one was sent: a handler that fails fails for all.
+	alertPause   = 10 * time.Minute
+	alertQueue   = 64
+	alertTimeout = 10 * time.Second
+	alertTries   = 5
+)
+
+// alarms hands alerts to the notifier, in a goroutine of their own: one that
+// hangs must not hold a worker up.
+type alarms struct {
+	r     *Receiver
+	queue chan Alert
+
+	mu   sync.Mutex
+	last map[alarmKey]*gathered
+}
+
+type alarmKey struct {
+	kind     AlertKind
+	vendor   string
+	endpoint string
+}
+
+type gathered struct {
+	at   time.Time
+	next *Alert // the latest of those that were not sent
+	more int
+}
+
+func newAlarms(r *Receiver) *alarms {
+	return &alarms{r: r, queue: make(chan Alert, alertQueue), last: map[alarmKey]*gathered{}}
+}
+
+// raise logs an alert, and hands it on unless one of the kind was sent lately.
+func (a *alarms) raise(ctx context.Context, alert Alert) {
+	now := a.r.in.Clock.Now()
+	alert.ID, alert.At = rand.Text(), now
+	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "callbacks need a person", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor),
+		slog.String("endpoint", alert.Endpoint), slog.Uint64("message", alert.Message), slog.Int("tries", alert.Tries), slog.String("reason", alert.Reason))
+	key := alarmKey{alert.Kind, alert.Vendor, alert.Endpoint}
+	a.mu.Lock()
+	g := a.last[key]
+	if g != nil && now.Sub(g.at) < alertPause {
+		g.next = &alert
+		g.more++
+		a.mu.Unlock()
+		return
+	}
+	a.last[key] = &gathered{at: now}
+	a.mu.Unlock()
+	a.send(ctx, alert)
+}
+
+func (a *alarms) send(ctx context.Context, alert Alert) {
+	select {
+	case a.queue <- alert:
+	default:
+		a.lost(ctx, alert)
+	}
+}
+
+func (a *alarms) lost(ctx context.Context, alert Alert) {
+	a.r.tel.alerted(ctx, alert.Kind, "lost")
+	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "an alert about callbacks could not be sent", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor))
+}
+
+// flush sends what was gathered, when its pause is over; all of it at the end.
+func (a *alarms) flush(ctx context.Context, all bool) {
+	now := a.r.in.Clock.Now()
+	var due []Alert
+	a.mu.Lock()
+	for key, g := range a.last {
+		if !all && now.Sub(g.at) < alertPause {
+			continue
+		}
+		if g.next == nil {
+			delete(a.last, key)
+			continue
+		}
+		alert := *g.next
+		alert.More = g.more - 1
+		due = append(due, alert)
+		a.last[key] = &gathered{at: now}
+	}
+	a.mu.Unlock()
+	for _, alert := range due {
+		a.send(ctx, alert)
+	}
+}
+
+// run sends what is queued, until the context ends; then what is left, once.
+func (a *alarms) run(ctx context.Context) {
+	for {
+		select {
+		case alert := <-a.queue:
+			a.deliver(ctx, alert)
+			continue
+		case <-ctx.Done():
+		}
+		last := context.WithoutCancel(ctx)
+		a.flush(last, true)
+		for {
+			select {
+			case alert := <-a.queue:
+				if a.notify(last, alert) != nil {
+					a.lost(last, alert)
+				}
+			default:
+				return
+			}
+		}
+	}
+}
+
+func (a *alarms) deliver(ctx context.Context, alert Alert) {
+	for try := range alertTries {
+		if try > 0 && postproof.Sleep(ctx, a.r.in.Clock, time.Duration(try*try)*10*time.Second) != nil {
+			break // what is left is tried once more
+		}
+		if a.notify(ctx, alert) == nil {
+			a.r.tel.alerted(ctx, alert.Kind, "sent")
+			return
+		}
+	}
+	a.lost(ctx, alert)
+}
+
+func (a *alarms) notify(ctx context.Context, alert Alert) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, alertTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = &handlerPanic{"the notifier's"}
+		}
+	}()
+	return a.r.notifier.Notify(ctx, alert)
+}

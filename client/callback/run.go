@@ -1,0 +1,223 @@
+package callback
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Run works the inbox until the context ends: it applies callbacks to the
+// ledger, calls the handler, purges what is old, and tells the owner of what
+// needs a person. Then it claims nothing more, lets handlers finish, and returns
+// nil. Any number of processes may run on one inbox. While the inbox is away it
+// waits.
+func (r *Receiver) Run(ctx context.Context) error {
+	_ = r.work(ctx, func(context.Context) (bool, error) { return false, nil }, &Drained{})
+	return nil
+}
+
+// Drained is what a Drain did.
+type Drained struct {
+	// Applied events came into the ledger; Kept ones too, but said nothing new.
+	Applied, Kept int64
+	// Hints made the vendor be asked.
+	Hints int64
+	// Ignored events were of another account or mode.
+	Ignored int64
+	// Failures counts tries that failed; Parked events failed too often.
+	Failures, Parked int64
+}
+
+// Drain works the inbox until no message waits: each was applied, ignored or
+// parked. It waits for those that are due later. The error is that of the
+// context when it ended first.
+func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
+	r.low.Store(0)
+	var did Drained
+	err := r.work(ctx, func(ctx context.Context) (bool, error) {
+		n, err := r.waiting(ctx, 1)
+		return n == 0, err
+	}, &did)
+	return did, err
+}
+
+// work claims and works until finished says so or the context ends.
+func (r *Receiver) work(ctx context.Context, finished func(context.Context) (bool, error), did *Drained) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	p := &pool{r: r, ctx: working, slots: make(chan struct{}, r.concurrency), did: did, pieces: map[idempotency.ID][]*job{}}
+	tending, stopTending := context.WithCancel(ctx)
+	var tended sync.WaitGroup
+	tended.Go(func() { r.tend(tending) })
+	tended.Go(func() { r.alarms.run(working) })
+	err := p.loop(ctx, finished)
+	stopTending()
+	p.finish(stop)
+	stop()
+	tended.Wait()
+	return err
+}
+
+// pool works on claimed messages, so many at a time, those of one piece one
+// after the other.
+type pool struct {
+	r     *Receiver
+	ctx   context.Context //nolint:containedctx // the work's own, longer than the loop's
+	slots chan struct{}
+	busy  sync.WaitGroup
+	did   *Drained
+
+	mu sync.Mutex
+	// pieces holds what waits for a piece that is worked on.
+	pieces map[idempotency.ID][]*job
+}
+
+func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
+	r := p.r
+	for failures := 0; ; {
+		n, err := p.round(ctx)
+		done := false
+		if err == nil && n == 0 && len(p.slots) == 0 {
+			done, err = finished(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			failures++
+			r.in.Logger.LogAttrs(ctx, slog.LevelWarn, "the inbox cannot be read: waiting",
+				slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))
+			_ = postproof.Sleep(ctx, r.in.Clock, min(time.Duration(failures)*r.poll, 30*time.Second)) // the loop looks at the context
+		case done:
+			return nil
+		default:
+			failures = 0
+			if n == 0 {
+				r.idle(ctx)
+			}
+		}
+	}
+}
+
+func (r *Receiver) idle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-r.wake:
+	case <-r.in.Clock.After(r.poll):
+	}
+}
+
+// round claims what free slots can work on, and starts it.
+func (p *pool) round(ctx context.Context) (int, error) {
+	r := p.r
+	select { // wait for a free slot
+	case p.slots <- struct{}{}:
+		<-p.slots
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	messages, err := r.in.Inbox.Claim(ctx, idempotency.ClaimRequest{
+		Owner: r.in.Owner, Limit: cap(p.slots) - len(p.slots), Lease: r.lease, Now: r.in.Now(),
+	})
+	if err != nil {
+		return 0, storeError("claim", err)
+	}
+	for _, m := range messages {
+		if _, there := r.busy.LoadOrStore(m.ID, true); there {
+			continue // its lease ran out while this process is at it; it comes up again
+		}
+		p.slots <- struct{}{}
+		p.start(p.r.prepare(p.ctx, m))
+	}
+	return len(messages), nil
+}
+
+// start works on a message, after what was claimed before for the same piece.
+func (p *pool) start(j *job) {
+	if j.rec == nil {
+		p.busy.Go(func() { p.one(j) })
+		return
+	}
+	id := j.rec.ID
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if queue, at := p.pieces[id]; at {
+		p.pieces[id] = append(queue, j)
+		return
+	}
+	p.pieces[id] = nil
+	p.busy.Go(func() {
+		for next := j; next != nil; next = p.next(id) {
+			p.one(next)
+		}
+	})
+}
+
+func (p *pool) next(id idempotency.ID) *job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	queue := p.pieces[id]
+	if len(queue) == 0 {
+		delete(p.pieces, id)
+		return nil
+	}
+	p.pieces[id] = queue[1:]
+	return queue[0]
+}
+
+// one works on one message, and never lets a failure out: the inbox knows how
+// far it has come.
+func (p *pool) one(j *job) {
+	defer func() {
+		p.r.busy.Delete(j.m.ID)
+		<-p.slots
+		p.r.wakeUp()
+	}()
+	if p.ctx.Err() == nil && p.r.in.Now().Add(p.r.handlerTimeout).Before(j.m.Lease.Until) {
+		p.r.process(p.ctx, j, p.did)
+	} // else it waited too long for its turn, and comes up again
+}
+
+// finish waits for the work under way; after the grace the contexts of handlers
+// end.
+func (p *pool) finish(stop context.CancelFunc) {
+	done := make(chan struct{})
+	go func() {
+		p.busy.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-p.r.in.Clock.After(p.r.grace):
+		stop()
+		<-done
+	}
+}
+
+func count(n *int64) { atomic.AddInt64(n, 1) }
+
+// waiting counts messages that wait, up to the most given; 0 for all. What lies
+// before the first of them is not read again.
+func (r *Receiver) waiting(ctx context.Context, most int) (int, error) {
+	n := 0
+	for m, err := range r.in.Inbox.List(ctx, idempotency.MessageQuery{After: r.low.Load()}) {
+		if err != nil {
+			return n, storeError("list", err)
+		}
+		if m.State != idempotency.MessageWaiting {
+			if n == 0 {
+				r.low.Store(m.ID)
+			}
+			continue
+		}
+		if n++; n == most {
+			break
+		}
+	}
+	return n, nil
+}

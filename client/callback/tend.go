@@ -1,0 +1,191 @@
+package callback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+const (
+	tendEvery = time.Minute
+	// A purge takes small bites with a rest behind each, and stops after a
+	// while: it goes on in the next round, and what comes in goes first.
+	purgeEvery = 10 * time.Minute
+	purgeBite  = 100
+	purgeFor   = 5 * time.Second
+	purgeRest  = 50 * time.Millisecond
+)
+
+// tend does what is due now and then, until the context ends.
+func (r *Receiver) tend(ctx context.Context) {
+	var purged, recounted time.Time
+	for {
+		now := r.in.Clock.Now()
+		if now.Sub(recounted) >= time.Hour { // another process may have replayed old ones
+			recounted = now
+			r.low.Store(0)
+		}
+		if n, err := r.waiting(ctx, 0); err == nil {
+			r.depth.Store(int64(n))
+		}
+		if now.Sub(purged) >= purgeEvery {
+			purged = now
+			r.purge(ctx)
+		}
+		r.listen(ctx)
+		r.alarms.flush(ctx, false)
+		if postproof.Sleep(ctx, r.in.Clock, tendEvery) != nil {
+			return
+		}
+	}
+}
+
+// purge deletes raw payloads that are older than the retention.
+func (r *Receiver) purge(ctx context.Context) {
+	began := r.in.Clock.Now()
+	before := began.Add(-r.retention)
+	for ctx.Err() == nil && r.in.Clock.Now().Sub(began) < purgeFor {
+		n, err := r.in.Inbox.Purge(ctx, before, purgeBite)
+		if err != nil && ctx.Err() == nil {
+			r.in.Logger.LogAttrs(ctx, slog.LevelWarn, "old callbacks could not be purged; it is tried again", slog.String("code", postproof.CodeOf(err).String()))
+		}
+		if err != nil || n < purgeBite || postproof.Sleep(ctx, r.in.Clock, purgeRest) != nil {
+			return
+		}
+	}
+}
+
+// heard is what the ledger remembers of an endpoint, for all processes.
+type heard struct {
+	// Seen is when its last callback was taken, Alarmed when the owner was last
+	// told of its silence.
+	Seen    time.Time `json:"seen"`
+	Alarmed time.Time `json:"alarmed,omitzero"`
+}
+
+// silenceAgain is how often the owner is told of a silence that goes on.
+const silenceAgain = 24 * time.Hour
+
+// listen notes which endpoints said something, and tells of those that do not.
+func (r *Receiver) listen(ctx context.Context) {
+	for key, a := range r.accounts {
+		if a.silence < 0 || a.mode != r.in.Mode() {
+			continue
+		}
+		if err := r.listenTo(ctx, key, a); err != nil && ctx.Err() == nil {
+			r.in.Logger.LogAttrs(ctx, slog.LevelWarn, "whether an endpoint is silent could not be looked at", slog.String("endpoint", a.route.name), slog.String("code", postproof.CodeOf(err).String()))
+		}
+	}
+}
+
+func (r *Receiver) listenTo(ctx context.Context, key accountKey, a *account) error {
+	name := "callback/heard/" + key.vendor + "/" + key.account
+	s, err := r.in.Store.Setting(ctx, name)
+	if err != nil {
+		return storeError("setting", err)
+	}
+	var h heard
+	if len(s.Value) > 0 {
+		if err := json.Unmarshal(s.Value, &h); err != nil {
+			h = heard{}
+		}
+	}
+	now := r.in.Clock.Now()
+	was := h
+	seen := time.Time{}
+	if n := a.seen.Load(); n != 0 {
+		seen = time.Unix(0, n).UTC()
+	}
+	switch {
+	case h.Seen.IsZero(): // nothing is known: it counts from now
+		h.Seen = r.started.UTC()
+		if seen.After(h.Seen) {
+			h.Seen = seen
+		}
+	case seen.Sub(h.Seen) >= silenceStep, seen.After(h.Seen) && !h.Alarmed.IsZero():
+		h.Seen, h.Alarmed = seen, time.Time{}
+	}
+	last := h.Seen
+	if seen.After(last) {
+		last = seen
+	}
+	silent := now.Sub(last) >= a.silence && now.Sub(h.Alarmed) >= silenceAgain
+	if silent {
+		if silent, err = r.awaits(ctx, a, now); err != nil {
+			return err
+		}
+	}
+	if silent {
+		h.Alarmed = now.UTC()
+	}
+	if h == was {
+		return nil
+	}
+	value, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	err = idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: name, Value: value, Expect: s.Version}}})
+	if errors.Is(err, idempotency.ErrStale) {
+		return nil // another process has just done it
+	}
+	if err != nil {
+		return storeError("setting", err)
+	}
+	if silent {
+		reason := "no callback came, and pieces wait for news: is the webhook still on at the vendor?"
+		if a.refusals.Load() > 0 {
+			reason = "no callback could be verified, and pieces wait for news: is the secret the one of the vendor's dashboard?"
+		}
+		r.alarms.raise(ctx, Alert{Kind: AlertSilent, Vendor: key.vendor, Endpoint: a.route.name, Since: last, Reason: reason})
+	}
+	return nil
+}
+
+// silenceStep is how exactly it is remembered when an endpoint spoke last.
+const silenceStep = 10 * time.Minute
+
+// awaitsMost bounds how many pieces are looked at for one that waits for news.
+const awaitsMost = 10_000
+
+// awaits reports whether a piece of the account waits for longer than its vendor
+// takes, or than the silence where nothing is known of that.
+func (r *Receiver) awaits(ctx context.Context, a *account, now time.Time) (bool, error) {
+	patience := a.route.caps.Callbacks.Patience
+	q := idempotency.Query{States: []idempotency.State{idempotency.Accepted}, Vendor: a.route.vendor, Limit: awaitsMost}
+	for rec, err := range r.in.Store.Find(ctx, q) {
+		if err != nil {
+			return false, storeError("find", err)
+		}
+		if rec.Receipt.Vendor != a.route.vendor || rec.Status.Stage.Terminal() || !at(rec, a.fingerprint) {
+			continue
+		}
+		since := rec.Receipt.AcceptedAt
+		if rec.Status.Source == postproof.SourceCallback && rec.Status.SeenAt.After(since) {
+			since = rec.Status.SeenAt
+		}
+		within, expected := patience[rec.Status.Stage]
+		if len(patience) == 0 {
+			within, expected = a.silence, true
+		}
+		if expected && now.Sub(since) >= within {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// at reports whether the piece that counts was submitted to the account.
+func at(rec *idempotency.Record, account string) bool {
+	for i := range rec.Submissions {
+		if s := &rec.Submissions[i]; s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref {
+			return s.Account == "" || s.Account == account
+		}
+	}
+	return false
+}

@@ -1,0 +1,298 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// ErrNotOurs means that news is about a piece of another account or mode than
+// the one that the ledger knows under its name: it says nothing about ours.
+var ErrNotOurs = errors.New("the piece is of another account or mode")
+
+// Intake is where news comes in that vendors send by themselves. Package
+// client/callback stands on it; whoever gets such news by another way, as from
+// a queue, may use it likewise. It is safe for concurrent use.
+type Intake struct {
+	// Store is the ledger, Inbox what belongs to it.
+	Store Store
+	Inbox idempotency.Inbox
+	// Clock, Logger, Tracers and Meters are the client's.
+	Clock   postproof.Clock
+	Logger  *slog.Logger
+	Tracers trace.TracerProvider
+	Meters  metric.MeterProvider
+	// Owner is the client's name in leases.
+	Owner string
+
+	c *Client
+}
+
+// Intake returns where news comes in. The error has
+// [postproof.CodeUnsupported] when the store has no inbox.
+func (c *Client) Intake() (*Intake, error) {
+	engine, ok := c.store.(interface{ Inbox() idempotency.Inbox })
+	if !ok {
+		return nil, &postproof.Error{
+			Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "intake",
+			Err: errors.New("the client's store has no inbox: give it a store with the method Inbox, as those of this module have"),
+		}
+	}
+	return &Intake{
+		Store: c.store, Inbox: engine.Inbox(), Clock: c.clock, Logger: c.logger, Tracers: c.tracers, Meters: c.meters, Owner: c.owner, c: c,
+	}, nil
+}
+
+// Now returns the ledger's time, which never runs back.
+func (i *Intake) Now() time.Time { return i.c.now() }
+
+// Mode returns the ledger's mode.
+func (i *Intake) Mode() postproof.Mode { return i.c.id().Mode }
+
+// Capabilities returns what a vendor of the client can do; nil for one that it
+// does not have.
+func (i *Intake) Capabilities(vendor string) *postproof.Capabilities { return i.c.capabilities(vendor) }
+
+// Trace begins a span that is linked to the call that brought the job. The
+// function ends it.
+func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
+	ctx, span := i.c.tel.start(ctx, name, rec.Trace)
+	return ctx, func(err error) { end(span, err) }
+}
+
+// News is what a vendor said about a piece.
+type News struct {
+	// Notice is what it said. The Event names vendor, account and mode, and the
+	// piece by our reference, by the vendor's id, or by both.
+	Notice *vendors.Notice
+	// Hint: nobody knows whether it was the vendor. It is asked soon, and
+	// nothing of what the notice says is believed.
+	Hint bool
+	// Beside returns what is committed in one step with the record: entries,
+	// settings and marks. It may be nil. When the record, or anything of what
+	// it returned, was changed by somebody else meanwhile it is called again, and
+	// must read again what it depends on; its error ends the attempt.
+	Beside func(ctx context.Context, told Told) (idempotency.Change, error)
+}
+
+// Told is what news comes to.
+type Told struct {
+	// Record is the piece's record after the news, Before the one that it was
+	// applied to.
+	Record, Before *idempotency.Record
+	// Fresh is true when the news changed what is known; false when it was
+	// known, or older than what is known.
+	Fresh bool
+}
+
+// Find returns the record of the piece that an event is about, by our
+// reference, else by the vendor's id. The error has [postproof.CodeNotFound]
+// when the ledger knows no such piece: keep the event as evidence then. It is
+// [ErrNotOurs] when the piece is known and the event is of another account or
+// mode.
+func (i *Intake) Find(ctx context.Context, e *postproof.Event) (*idempotency.Record, error) {
+	rec, err := i.c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if !i.c.ours(rec, e) {
+		return rec, ErrNotOurs
+	}
+	return rec, nil
+}
+
+// Tell applies news about the piece of a record that Find returned, in one
+// commit with what stands beside it. It begins again when somebody else was
+// quicker, so that nothing is lost and nothing counted twice. The error has
+// [postproof.CodeConflict] and wraps a [*idempotency.RuleError] when the ledger
+// has no place for the news.
+func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Told, error) {
+	c := i.c
+	for range 16 {
+		w := c.work(rec, nil)
+		before := rec
+		ch, err := c.machine.Apply(rec, c.now(), w.heard(ctx, n))
+		if err != nil {
+			if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
+				err = &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "observe", Err: rule}
+			}
+			return Told{Record: rec}, err
+		}
+		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != "outdated" })}
+		if err := beside(ctx, &ch, n, told); err != nil {
+			return Told{Record: rec}, err
+		}
+		err = w.commit(ctx, ch)
+		switch {
+		case err == nil:
+			if woken(before, ch.Record) {
+				c.wakeUp()
+			}
+			return told, nil
+		case errors.Is(err, ErrEpochChanged):
+			if err := c.refresh(ctx); err != nil {
+				return Told{Record: rec}, err
+			}
+		case !errors.Is(err, idempotency.ErrStale):
+			return Told{Record: rec}, err
+		}
+		if rec, err = c.store.Get(ctx, before.ID); err != nil {
+			return Told{Record: before}, c.storeError("observe", err)
+		}
+	}
+	return Told{Record: rec}, c.storeError("observe", fmt.Errorf("the job does not keep still: %w", idempotency.ErrStale))
+}
+
+func beside(ctx context.Context, ch *idempotency.Change, n News, told Told) error {
+	if n.Beside == nil {
+		return nil
+	}
+	more, err := n.Beside(ctx, told)
+	if err != nil {
+		return err
+	}
+	for _, e := range more.Entries {
+		e.ID, e.Fence, e.Generation = told.Record.ID, told.Record.Fence, told.Record.Generation
+		if e.At.IsZero() {
+			e.At = told.Record.UpdatedAt
+		}
+		ch.Entries = append(ch.Entries, e)
+	}
+	ch.Settings, ch.Marks = append(ch.Settings, more.Settings...), append(ch.Marks, more.Marks...)
+	return nil
+}
+
+// woken reports whether the news gave a worker something to do earlier than it
+// had.
+func woken(before, after *idempotency.Record) bool {
+	was, had := before.WorkAt()
+	is, has := after.WorkAt()
+	return has && (!had || is.Before(was))
+}
+
+// heard is the machine's event for news.
+func (w *work) heard(ctx context.Context, n News) idempotency.Observe {
+	e := &n.Notice.Event
+	sub := submissionOf(w.rec, e)
+	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Hint: n.Hint}
+	if sub == nil {
+		return ev // the machine says that there is none
+	}
+	ev.Ref = sub.Ref
+	ev.Sighting = idempotency.Sighting{
+		Receipt: postproof.Receipt{Vendor: e.Vendor, VendorID: e.VendorID, Ref: e.Ref}, Status: e.Status, Equal: true,
+		Alive: !w.c.saysDead(e),
+	}
+	if o := n.Notice.Order; o != nil {
+		var want vendors.Facts
+		if v := w.c.byName[e.Vendor]; v != nil && sub.Join != postproof.Accepted {
+			want = w.facts(ctx, v, sub) // it may be what settles the submission
+		}
+		seen := see(o, want, sub.Ref, w.rec.Mode)
+		if seen.Receipt.VendorID == "" {
+			seen.Receipt.VendorID = e.VendorID
+		}
+		if e.Status.Stage != "" {
+			seen.Status = e.Status
+		}
+		ev.Sighting = seen
+	}
+	ev.Sighting.Status.Source = postproof.SourceCallback
+	if !e.ReceivedAt.IsZero() {
+		ev.Sighting.Status.SeenAt = e.ReceivedAt
+	}
+	return ev
+}
+
+// saysDead reports whether an event that shows no order says that there will be
+// no paper: the piece was cancelled, or failed in a way that the vendor lists.
+func (c *Client) saysDead(e *postproof.Event) bool {
+	caps := c.capabilities(e.Vendor)
+	return e.Status.Stage == postproof.StageCancelled ||
+		(e.Status.Stage == postproof.StageFailed && caps != nil && slices.Contains(caps.NoPaper, e.Status.Raw))
+}
+
+// submissionOf returns the submission that an event is about; nil when the
+// record has none.
+func submissionOf(rec *idempotency.Record, e *postproof.Event) *idempotency.Submission {
+	var byID *idempotency.Submission
+	for i := len(rec.Submissions) - 1; i >= 0; i-- {
+		s := &rec.Submissions[i]
+		switch {
+		case s.Vendor != e.Vendor:
+		case e.Ref != "" && s.Ref == e.Ref:
+			return s
+		case byID == nil && e.VendorID != "" && (s.VendorID == e.VendorID || s.Twin == e.VendorID):
+			byID = s
+		}
+	}
+	return byID
+}
+
+// ours reports whether an event is of the account and mode that the piece was
+// submitted under. Credentials may have been replaced since: then it may also be
+// of the present ones.
+func (c *Client) ours(rec *idempotency.Record, e *postproof.Event) bool {
+	if e.Mode != "" && e.Mode != rec.Mode {
+		return false
+	}
+	if e.Account == "" {
+		return true
+	}
+	if v := c.byName[e.Vendor]; v != nil && v.account.Fingerprint == e.Account {
+		return true
+	}
+	s := submissionOf(rec, e)
+	return s == nil || s.Account == "" || s.Account == e.Account
+}
+
+// Observe applies what a vendor said about a piece by another way than the
+// client's own polls and callbacks; alive is false when it says that there will
+// be no paper. The error has [postproof.CodeNotFound] when the ledger knows no
+// such piece; keep the event as evidence then. What is of another account or
+// mode changes nothing.
+func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*idempotency.Record, error) {
+	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if !c.ours(rec, &e) {
+		return rec, nil
+	}
+	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Sighting: idempotency.Sighting{
+		Receipt: postproof.Receipt{Vendor: e.Vendor, VendorID: e.VendorID, Ref: e.Ref}, Status: e.Status, Alive: alive, Equal: true,
+	}}
+	return c.changeRecord(ctx, "observe", rec, ev)
+}
+
+// recordOf returns the record that had our reference at the vendor, else the one
+// of the vendor's id. A reference under which the vendor was never given anything
+// is not ours, whatever it looks like.
+func (c *Client) recordOf(ctx context.Context, vendor, vendorID string, ref postproof.Ref) (*idempotency.Record, error) {
+	e := postproof.Event{Vendor: vendor, VendorID: vendorID, Ref: ref}
+	queries := []idempotency.Query{{Ref: ref, Limit: 1}, {Vendor: vendor, VendorID: vendorID, Limit: 1}}
+	for i, q := range queries {
+		if (i == 0 && ref == "") || (i == 1 && vendorID == "") {
+			continue
+		}
+		for rec, err := range c.store.Find(ctx, q) {
+			if err != nil {
+				return nil, c.storeError("find", err)
+			}
+			if submissionOf(rec, &e) != nil {
+				return rec, nil
+			}
+		}
+	}
+	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "find", Vendor: vendor, Err: idempotency.ErrNotFound}
+}
