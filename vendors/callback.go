@@ -32,7 +32,8 @@ type CallbackVerifier interface {
 type CallbackParser interface {
 	// ParseCallback returns the events of a callback, in the order in which
 	// they stand. It is called for bytes that nobody has verified, too, and
-	// must not panic or believe them.
+	// must not panic or believe them. What a notice holds is its own: the caller
+	// may use the body's memory again.
 	//
 	// A notice about something that is no piece of mail has an Event with
 	// neither VendorID nor Ref: it is kept, and nothing else is done. A body

@@ -8,13 +8,15 @@ import (
 )
 
 // notifier is a wire whose vendor sends callbacks. All but compose run under
-// the simulator's lock; none changes anything.
+// the simulator's lock; none changes anything. Webhooks that the vendor's own
+// API makes are handed to [instance.applyWebhook].
 type notifier interface {
 	// sends returns how the vendor sends, and the names of its forms of a
 	// callback, the default first.
 	sends() (CallbackPolicy, []string)
 	// moments returns what happens to the order from its acceptance on if
-	// nothing stops it, oldest first. It never changes.
+	// nothing stops it, oldest first. Their past never changes; whoever changes
+	// what lies ahead calls [instance.replanned].
 	moments(o *order) []moment
 	// ending returns how the vendor tells that the order is void. Its time is
 	// filled in.
@@ -99,6 +101,13 @@ func (in *instance) natural(o *order) []moment {
 		o.natural = in.notifier().moments(o)
 	}
 	return o.natural
+}
+
+// replanned is called, with the lock, when something else lies ahead of an order
+// than did so before.
+func (in *instance) replanned(o *order) {
+	o.natural = nil
+	in.schedule(o)
 }
 
 // moments returns what happens to the order, its end included.

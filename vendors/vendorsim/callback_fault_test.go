@@ -168,7 +168,7 @@ func TestCallbackFaultsDoNotDependOnOrder(t *testing.T) {
 	for _, boundary := range vendorsim.Boundaries() {
 		if strings.HasPrefix(string(boundary), "callback.") {
 			// What counts is when something happened, not when it was noticed.
-			plan.Rules = append(plan.Rules, vendorsim.Rule{Boundary: boundary, Rate: 0.15, Until: start().Add(10 * time.Minute)})
+			plan.Rules = append(plan.Rules, vendorsim.Rule{Boundary: boundary, Rate: 0.15, Until: start().Add(90 * time.Minute)})
 		}
 	}
 	run := func(seed uint64, backwards bool, step time.Duration) map[string]vendorsim.Boundary {
@@ -188,7 +188,7 @@ func TestCallbackFaultsDoNotDependOnOrder(t *testing.T) {
 		}
 		return out
 	}
-	want := run(3, false, time.Hour)
+	want := run(3, false, time.Hour) // each step is a chance to notice
 	if diff := cmp.Diff(want, run(3, true, 48*time.Hour)); diff != "" {
 		t.Errorf("backwards and at once (-want +got)\n%s", diff)
 	}

@@ -165,3 +165,46 @@ func TestBatchFault(t *testing.T) {
 		t.Errorf("callbacks %v, want one of nine events", c.got)
 	}
 }
+
+// replanning is a vendor whose orders can be told to be done at once.
+type replanning struct {
+	batching
+
+	done map[string]time.Time
+}
+
+func (r replanning) moments(o *order) []moment {
+	all := r.batching.moments(o)[:2]
+	if at, ok := r.done[o.ID]; ok {
+		all = append(all[:1:1], moment{Type: "postcard.done", At: at})
+	}
+	return all
+}
+
+// TestReplanned: what lies ahead of an order may change, and is told of when it
+// comes.
+func TestReplanned(t *testing.T) {
+	t.Parallel()
+	s, in, c, clock := batcher(t, Config{})
+	b, ok := in.wire.(batching)
+	if !ok {
+		t.Fatal("no batching")
+	}
+	r := replanning{b, map[string]time.Time{}}
+	s.mu.Lock()
+	in.wire = r
+	s.mu.Unlock()
+	in.orderOf(t, "R")
+	in.orderOf(t, "S")
+	pass(t, s, clock, 5*time.Second)
+	s.mu.Lock()
+	o := in.orders[0]
+	r.done[o.ID] = s.now()
+	in.replanned(o)
+	s.mu.Unlock()
+	pass(t, s, clock, 2*time.Second)
+	pass(t, s, clock, time.Hour)
+	if got, want := fmt.Sprint(c.got), "[[R created S created] [R done] [S rendered_pdf]]"; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+}

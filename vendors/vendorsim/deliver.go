@@ -103,7 +103,8 @@ func (s *Sim) deliver(h *hook) {
 			s.mu.Unlock()
 			return
 		}
-		now := s.now()
+		// What has just happened may be due before what waits for its repetition.
+		now := s.advance()
 		c, sent, wait := h.take(now)
 		to := h.Webhook
 		timeout := time.Duration(h.policy.Timeout)

@@ -1,6 +1,7 @@
 package vendorsim
 
 import (
+	"cmp"
 	"container/heap"
 	"math"
 	"time"
@@ -88,9 +89,14 @@ func (h *dueHeap) next() dueOrder {
 	return d
 }
 
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h dueHeap) Len() int      { return len(h) }
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Less leaves no tie to chance: a run can be repeated.
+func (h dueHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.in.name, b.in.name), cmp.Compare(a.o.Num, b.o.Num)) < 0
+}
 
 // Push implements [heap.Interface].
 func (h *dueHeap) Push(x any) {
