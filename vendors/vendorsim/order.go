@@ -69,6 +69,8 @@ type record struct {
 	Replay bool     `json:"replay,omitempty"`
 	Order  *order   `json:"order,omitempty"`
 	Void   *void    `json:"void,omitempty"`
+	// Wire is a change of the wire's own state, see [stateful].
+	Wire json.RawMessage `json:"wire,omitempty"`
 	// Header is set on the first record only.
 	Header *header `json:"header,omitempty"`
 }
