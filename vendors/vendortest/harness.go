@@ -15,7 +15,8 @@ type Harness struct {
 	// Adapter is the adapter under test. It may have any base URL: only the
 	// path and the query of its requests reach the simulator.
 	Adapter vendors.Adapter
-	// Simulator is the vendor.
+	// Simulator is the vendor. Where the vendor keeps a log of events, every order
+	// that is accepted is in it at once.
 	Simulator Simulator
 	// Secrets are the credentials, none of which may show up in an error, a
 	// URL or a printed adapter.
