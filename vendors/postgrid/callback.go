@@ -2,12 +2,12 @@ package postgrid
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"net/http"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // ParseCallback implements [vendors.CallbackParser]: one event, as JSON or in
@@ -15,9 +15,9 @@ import (
 func (a *Adapter) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error) {
 	raw := body
 	if isToken(body) {
-		claims, err := claimsOf(body)
+		claims, err := signature.UnverifiedClaims(body)
 		if err != nil {
-			return nil, badCallback(err)
+			return nil, badCallback(errToken)
 		}
 		if raw, err = eventIn(claims); err != nil {
 			return nil, badCallback(err)
@@ -36,25 +36,11 @@ func badCallback(err error) error {
 	}
 }
 
-// isToken tells the two forms of a callback apart: JSON begins with a brace,
-// which no token has.
-func isToken(body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("ey")) && bytes.Count(body, []byte{'.'}) == 2
-}
+// isToken tells the two forms of a callback apart: a token begins with the
+// base64url of a brace, which no JSON does.
+func isToken(body []byte) bool { return bytes.HasPrefix(body, []byte("ey")) }
 
-var errToken = errors.New("the body is no JSON Web Token")
-
-// claimsOf returns the claims of a token, unverified: that is the business of
-// the verifier.
-func claimsOf(body []byte) ([]byte, error) {
-	_, rest, _ := bytes.Cut(bytes.TrimSpace(body), []byte{'.'})
-	payload, _, _ := bytes.Cut(rest, []byte{'.'})
-	claims, err := base64.RawURLEncoding.DecodeString(string(payload))
-	if err != nil {
-		return nil, errToken
-	}
-	return claims, nil
-}
+var errToken = errors.New("the body is no JSON Web Token of an object")
 
 // eventIn returns the event in the claims. Their names are not documented: they
 // are the event itself, with the token's own claims beside, or hold it.

@@ -30,6 +30,10 @@
 // an old state can come late. Its event log, see [Adapter.Events], has events
 // only from the time on at which a webhook listens for their type.
 //
+// Whether a repeated callback is signed anew is not said either: the signed time
+// may be as old as the repeats last. Replays within that time are recognized by
+// the event's id.
+//
 // # Errors
 //
 // What PostGrid refuses with 400, 401, 402, 403, 404, 413, 415, 422 or 429 is

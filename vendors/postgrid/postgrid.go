@@ -20,8 +20,9 @@ const DefaultBaseURL = "https://api.postgrid.com/print-mail/v1"
 
 // Adapter mails through one PostGrid account and mode. Make one with [New]. It
 // implements [vendors.Adapter], [vendors.Getter], [vendors.Finder],
-// [vendors.Canceler], [vendors.Lister], [vendors.EventLister] and
-// [vendors.CallbackParser], and is safe for concurrent use.
+// [vendors.Canceler], [vendors.Lister], [vendors.EventLister],
+// [vendors.CallbackParser] and [vendors.CallbackVerifier], and is safe for
+// concurrent use.
 type Adapter struct {
 	base    string
 	key     string
@@ -31,13 +32,14 @@ type Adapter struct {
 }
 
 var (
-	_ vendors.Adapter        = (*Adapter)(nil)
-	_ vendors.Getter         = (*Adapter)(nil)
-	_ vendors.Finder         = (*Adapter)(nil)
-	_ vendors.Canceler       = (*Adapter)(nil)
-	_ vendors.Lister         = (*Adapter)(nil)
-	_ vendors.EventLister    = (*Adapter)(nil)
-	_ vendors.CallbackParser = (*Adapter)(nil)
+	_ vendors.Adapter          = (*Adapter)(nil)
+	_ vendors.Getter           = (*Adapter)(nil)
+	_ vendors.Finder           = (*Adapter)(nil)
+	_ vendors.Canceler         = (*Adapter)(nil)
+	_ vendors.Lister           = (*Adapter)(nil)
+	_ vendors.EventLister      = (*Adapter)(nil)
+	_ vendors.CallbackParser   = (*Adapter)(nil)
+	_ vendors.CallbackVerifier = (*Adapter)(nil)
 )
 
 // Option changes how [New] builds an adapter.
