@@ -32,19 +32,7 @@ func (s pgSnapshot) ended() bool { return s.status == "completed" || s.status ==
 // changes returns all that happened, and will happen, to the order, oldest
 // first. The first is its creation.
 func (p *postgrid) changes(o *order, d *pgData) []pgChange {
-	out := []pgChange{{at: o.Created, status: "ready"}}
-	if o.Mode == postproof.ModeTest && !p.cfg.TestTracking {
-		steps := []string{"printing", "processed_for_delivery", "completed"}
-		done := p.progress[o.ID]
-		for i, at := range done[:min(len(done), len(steps))] {
-			out = append(out, pgChange{at: at, status: steps[i]})
-		}
-		if len(done) < len(steps) {
-			out = append(out, pgChange{at: d.PrintAt, status: "completed"})
-		}
-	} else {
-		out = append(out, p.journey(o, d)...)
-	}
+	out := p.natural(o, d)
 	if o.void == nil {
 		return out
 	}
@@ -55,6 +43,24 @@ func (p *postgrid) changes(o *order, d *pgData) []pgChange {
 		}
 	}
 	return append(out, pgChange{at: o.voidedAt, status: "cancelled"})
+}
+
+// natural is changes for an order that nothing stops. Of an order in test mode
+// it changes with every progression, but never in its past.
+func (p *postgrid) natural(o *order, d *pgData) []pgChange {
+	out := []pgChange{{at: o.Created, status: "ready"}}
+	if o.Mode == postproof.ModeLive || p.cfg.TestTracking {
+		return append(out, p.journey(o, d)...)
+	}
+	steps := []string{"printing", "processed_for_delivery", "completed"}
+	done := p.progress[o.ID]
+	for i, at := range done[:min(len(done), len(steps))] {
+		out = append(out, pgChange{at: at, status: steps[i]})
+	}
+	if len(done) < len(steps) {
+		out = append(out, pgChange{at: d.PrintAt, status: "completed"})
+	}
+	return out
 }
 
 // journey is what happens to a live order that is not stopped: nearly all are
@@ -79,8 +85,7 @@ func (p *postgrid) journey(o *order, d *pgData) []pgChange {
 	return out
 }
 
-// stateAt is the order's state at the time. The caller holds the lock, or has a
-// copy of the order and reads no progressions.
+// stateAt is the order's state at the time. The caller holds the lock.
 func (p *postgrid) stateAt(o *order, at time.Time) pgSnapshot {
 	var s pgSnapshot
 	for _, c := range p.changes(o, pgDataOf(o)) {
