@@ -42,6 +42,20 @@ func TestParseOrder(t *testing.T) {
 	}
 }
 
+// TestCorrectedAddress: our digest covers the address as we sent it, so that a
+// postal code which PostGrid corrected is no other piece.
+func TestCorrectedAddress(t *testing.T) {
+	t.Parallel()
+	const body = `{"id":"postcard_1","object":"postcard","to":{"postalOrZip":"02115"},"metadata":{"postproof_content":"1804580ab94b348821d807f0"}}`
+	o, err := parseOrder([]byte(body), capabilities(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Facts.PostalCode != "" || o.Facts.Content != "1804580ab94b348821d807f0" {
+		t.Errorf("facts %+v, want the digest alone", o.Facts)
+	}
+}
+
 // TestReferenceAndMode reads what decides whose order it is.
 func TestReferenceAndMode(t *testing.T) {
 	t.Parallel()

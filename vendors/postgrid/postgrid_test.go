@@ -3,6 +3,7 @@ package postgrid_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -164,6 +165,32 @@ func TestReplayIsMarkedByAge(t *testing.T) {
 		}
 		if order.Replayed != want || order.Mode != postproof.ModeLive {
 			t.Errorf("created %s: replayed %v in mode %q, want %v in the mode that the vendor says", created, order.Replayed, order.Mode, want)
+		}
+	}
+}
+
+// TestAnswersAboutAnotherOrder are not believed, nor is a yes that the order does
+// not show.
+func TestAnswersAboutAnotherOrder(t *testing.T) {
+	t.Parallel()
+	const (
+		ours   = `{"id":"postcard_1","object":"postcard","status":"cancelled"}`
+		theirs = `{"id":"postcard_2","object":"postcard","status":"cancelled"}`
+		alive  = `{"id":"postcard_1","object":"postcard","status":"ready"}`
+	)
+	a := newAdapter(t)
+	for body, want := range map[string][2]bool{ours: {true, true}, theirs: {false, false}, alive: {true, false}} {
+		do, _ := answers(body)
+		_, err := a.Get(t.Context(), do, "postcard_1")
+		if (err == nil) != want[0] || (err != nil && postproof.DeliveryOf(err) != postproof.Unknown) {
+			t.Errorf("get, %s: %v", body, err)
+		}
+		do, requests := answers(body)
+		if err := a.Cancel(t.Context(), do, "postcard_1"); (err == nil) != want[1] || (err != nil && postproof.DeliveryOf(err) != postproof.Unknown) {
+			t.Errorf("cancel, %s: %v", body, err)
+		}
+		if r := (*requests)[0]; r.Method != http.MethodDelete || r.URL.Path != "/print-mail/v1/postcards/postcard_1" {
+			t.Errorf("cancel is %s %s", r.Method, r.URL.Path)
 		}
 	}
 }
