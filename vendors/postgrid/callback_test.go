@@ -65,7 +65,7 @@ func TestParseCallback(t *testing.T) {
 func TestNoticesAboutNoPiece(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ kind, data string }{
-		{"cheque.updated", `{"id":"cheque_1","object":"cheque","live":true,"status":"printing","metadata":{"postproof_ref":"0123456789ABCDEF"}}`},
+		{"snap_pack.updated", `{"id":"snap_pack_1","object":"snap_pack","live":true,"status":"printing","metadata":{"postproof_ref":"0123456789ABCDEF"}}`},
 		{"campaign.created", `{"id":"campaign_1","object":"campaign"}`},
 		{"tracker.visited", `{"tracker":"tracker_1"}`},
 		{"letter.updated", `{"object":"letter"}`},

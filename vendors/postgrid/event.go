@@ -39,7 +39,7 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	}}}
 	order, err := parseOrder(o["data"], caps)
 	if err != nil {
-		return e, nil //nolint:nilerr // a contact, a campaign, a cheque: an event all the same
+		return e, nil //nolint:nilerr // a contact, a campaign, a box: an event all the same
 	}
 	order.Status.Source = source
 	e.notice.Order = order

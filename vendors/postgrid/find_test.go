@@ -138,18 +138,21 @@ func TestEventsStopsBehindTheTime(t *testing.T) {
 	}{
 		"newest first": {
 			[]string{list(6, logEntry("event_6", newest), logEntry("event_5", newer)), list(6, logEntry("event_4", old), logEntry("event_3", older)), list(6)},
-			[]string{"event_6", "event_5"}, 2,
+			[]string{"event_6", "event_5"},
+			2,
 		},
 		"newest first, all old": {
 			[]string{list(4, logEntry("event_4", old), logEntry("event_3", older)), list(4)}, nil, 1,
 		},
 		"oldest first": {
 			[]string{list(3, logEntry("event_1", older), logEntry("event_2", old)), list(3, logEntry("event_3", newer))},
-			[]string{"event_3"}, 2,
+			[]string{"event_3"},
+			2,
 		},
 		"no order at all": {
 			[]string{list(5, logEntry("event_1", newer), logEntry("event_2", newest)), list(5, logEntry("event_3", old), logEntry("event_4", older)), list(5, logEntry("event_5", newest))},
-			[]string{"event_1", "event_2", "event_5"}, 3,
+			[]string{"event_1", "event_2", "event_5"},
+			3,
 		},
 		"one time, which says nothing": {
 			[]string{list(2, logEntry("event_1", old)), list(2, logEntry("event_2", newer))}, []string{"event_2"}, 2,

@@ -67,20 +67,22 @@ func (p *postgrid) natural(o *order, d *pgData) []pgChange {
 // delivered; one in a hundred of those that are scanned comes back.
 func (p *postgrid) journey(o *order, d *pgData) []pgChange {
 	const day = 24 * time.Hour
-	pace := time.Duration(1)
-	if strings.Contains(d.Class, "standard") {
-		pace = 2
+	days := func(n float64) time.Duration {
+		if strings.Contains(d.Class, "standard") {
+			n *= 2
+		}
+		return time.Duration(n * float64(day))
 	}
 	mailed := d.PrintAt.Add(day + time.Duration(p.in.uniform(o, "press")*float64(day))).Truncate(time.Millisecond)
 	out := []pgChange{{at: d.PrintAt, status: "printing"}, {at: mailed, status: "processed_for_delivery"}}
-	completed := pgChange{at: mailed.Add(pace * 5 * day), status: "completed"}
+	completed := pgChange{at: mailed.Add(days(5)), status: "completed"}
 	if d.To.Country != "US" {
 		return append(out, completed)
 	}
-	out = append(out, pgChange{at: mailed.Add(pace * 12 * time.Hour), imb: "entered_mail_stream"},
-		pgChange{at: mailed.Add(pace * 3 * day), imb: "out_for_delivery"}, completed)
+	out = append(out, pgChange{at: mailed.Add(days(0.5)), imb: "entered_mail_stream"},
+		pgChange{at: mailed.Add(days(3)), imb: "out_for_delivery"}, completed)
 	if p.in.uniform(o, "fate") < 0.01 {
-		out = append(out, pgChange{at: mailed.Add(pace * 8 * day), imb: "returned_to_sender"})
+		out = append(out, pgChange{at: mailed.Add(days(8)), imb: "returned_to_sender"})
 	}
 	return out
 }

@@ -248,7 +248,7 @@ func TestPostGridAccess(t *testing.T) {
 	}
 	id := b.pg("POST", "/postcards", pgCard("R")).text(t, "id")
 	for path, want := range map[string]int{
-		"/postcards/" + id: 200, "/letters/" + id: 404, "/postcards/postcard_none": 404, "/cheques": 404,
+		"/postcards/" + id: 200, "/letters/" + id: 404, "/postcards/postcard_none": 404, "/boxes": 404,
 		"/postcards/" + id + "/x": 404, "/postcards/" + id + "/x/y": 404, "/events/x": 404,
 	} {
 		if a := b.pg("GET", path, nil); a.status != want {

@@ -182,13 +182,15 @@ func (c *pgCheck) contact(field string) *pgContact {
 
 // pgClasses are all mailing classes.
 func pgClasses() []string {
-	return strings.Fields(`first_class standard_class express certified certified_return_receipt registered
+	const names = `first_class standard_class express certified certified_return_receipt registered
 		usps_first_class usps_standard_class usps_eddm usps_express_2_day usps_express_3_day
 		usps_first_class_certified usps_first_class_certified_return_receipt usps_first_class_registered
 		usps_express_3_day_signature_confirmation usps_express_3_day_certified
 		usps_express_3_day_certified_return_receipt ca_post_lettermail ca_post_personalized
-		ca_post_neighbourhood_mail ups_express_overnight ups_express_2_day ups_express_3_day
-		royal_mail_first_class royal_mail_second_class au_post_second_class`)
+		ups_express_overnight ups_express_2_day ups_express_3_day royal_mail_first_class
+		royal_mail_second_class au_post_second_class
+		ca_post_neighbourhood_mail` //nolint:misspell // the vendor's word
+	return strings.Fields(names)
 }
 
 func (c *pgCheck) options() {

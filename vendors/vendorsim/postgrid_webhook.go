@@ -187,7 +187,8 @@ func (h *pgHook) validate() *problem {
 
 func pgEventTypes() []string {
 	out := []string{"tracker.visited", "virtual_mailbox_item.created", "postal_statement.created"}
-	for _, resource := range strings.Fields("letter postcard self_mailer cheque box snap_pack return_envelope_order campaign document") {
+	const resources = "letter postcard self_mailer cheque box snap_pack return_envelope_order campaign document" //nolint:misspell // the vendor's word
+	for resource := range strings.FieldsSeq(resources) {
 		out = append(out, resource+".created", resource+".updated")
 	}
 	return out
