@@ -31,7 +31,8 @@ func capabilities() *postproof.Capabilities {
 		Cancel: postproof.CancelWindow{Supported: true, For: 5 * time.Minute, Margin: 30 * time.Second},
 		// A failed rendering is the only failure with a status of its own; what
 		// was deleted does not print.
-		NoPaper: []string{statusFailed, rawDeleted},
+		NoPaper:   []string{statusFailed, rawDeleted},
+		Callbacks: callbacks(),
 		// Callbacks are set up by hand in Lob's dashboard, so a slow poll stands
 		// behind them.
 		Poll:        12 * time.Hour,
@@ -50,6 +51,32 @@ func capabilities() *postproof.Capabilities {
 			VariablesBytes: 25000,
 		},
 		Rate: postproof.Rate{Requests: 150, Per: 5 * time.Second},
+	}
+}
+
+// callbacks states what is documented of webhooks: an event has an id, and its
+// body is the piece, metadata included, but for "deleted", whose body is an id.
+// Any 2xx will do; how long Lob waits for it and goes on to try is not said.
+func callbacks() postproof.Callbacks {
+	const day = 24 * time.Hour
+	return postproof.Callbacks{
+		Auth: postproof.CallbackSigned, EventIDs: true, CarryRef: true,
+		// docs of "Processed for Delivery": in the mailbox within one business
+		// day, which a holiday after a weekend makes four. No other stage has a
+		// time; the rest are about twice what the mail takes, since to ask too
+		// early costs one request. A piece with a send date, or of test mode, is
+		// asked for in vain now and then.
+		Patience: map[postproof.Stage]time.Duration{
+			postproof.StageAccepted:        6 * time.Hour,
+			postproof.StageRendered:        7 * day,
+			postproof.StageMailed:          5 * day,
+			postproof.StageInTransit:       5 * day,
+			postproof.StageReRouted:        7 * day,
+			postproof.StageInLocalArea:     4 * day,
+			postproof.StageOutForDelivery:  4 * day,
+			postproof.StagePickupAvailable: 7 * day,
+			postproof.StageIssue:           7 * day,
+		},
 	}
 }
 

@@ -22,6 +22,14 @@
 // received. A vendor's message can quote an address, so errors carry its code
 // only.
 //
+// # Callbacks
+//
+// Webhooks are made by hand in Lob's dashboard, one for each mode, with a
+// secret each. An event has an id, and shows the piece with our reference, but
+// for the news that it was deleted, which shows its id. What tells of scans is
+// live only. Polling stands behind: nothing is documented of how often, and for
+// how long, Lob repeats what was not received.
+//
 // # Concurrency
 //
 // An [Adapter] is immutable and safe for concurrent use.

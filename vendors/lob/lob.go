@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -37,14 +38,18 @@ const (
 
 // Adapter mails through one Lob account and mode. Make one with [New]. It
 // implements [vendors.Adapter], [vendors.Getter], [vendors.Finder],
-// [vendors.Canceler] and [vendors.Lister], and is safe for concurrent use.
+// [vendors.Canceler], [vendors.Lister], [vendors.CallbackVerifier] and
+// [vendors.CallbackParser], and is safe for concurrent use.
 type Adapter struct {
 	base    string
 	auth    string
 	account vendors.Account
 	useType UseType
 	version string
-	caps    *postproof.Capabilities
+	// tolerance is between the time that a callback is signed with and that of
+	// its receipt.
+	tolerance time.Duration
+	caps      *postproof.Capabilities
 }
 
 var (
@@ -53,16 +58,20 @@ var (
 	_ vendors.Finder   = (*Adapter)(nil)
 	_ vendors.Canceler = (*Adapter)(nil)
 	_ vendors.Lister   = (*Adapter)(nil)
+
+	_ vendors.CallbackVerifier = (*Adapter)(nil)
+	_ vendors.CallbackParser   = (*Adapter)(nil)
 )
 
 // Option changes how [New] builds an adapter.
 type Option interface{ apply(*settings) }
 
 type settings struct {
-	base    string
-	useType UseType
-	version string
-	account string
+	base      string
+	useType   UseType
+	version   string
+	account   string
+	tolerance time.Duration
 }
 
 type optionFunc func(*settings)
@@ -96,6 +105,14 @@ func WithAccount(name string) Option {
 	return optionFunc(func(s *settings) { s.account = name })
 }
 
+// WithCallbackTolerance sets how far the time that Lob signed a callback with
+// may be from the time of its receipt, on either side. The default, and the
+// meaning of 0, is that of package signature: five minutes. Lob does not say
+// whether a callback is signed anew when it is repeated.
+func WithCallbackTolerance(d time.Duration) Option {
+	return optionFunc(func(s *settings) { s.tolerance = d })
+}
+
 // New returns an adapter for a secret API key; test_… or live_… decides the
 // mode. It talks to nobody. An error has [postproof.CodeInvalidArgument] and
 // does not quote the key.
@@ -121,7 +138,9 @@ func New(apiKey string, opts ...Option) (*Adapter, error) {
 		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity), Mode: mode},
 		useType: s.useType,
 		version: s.version,
-		caps:    capabilities(),
+
+		tolerance: s.tolerance,
+		caps:      capabilities(),
 	}, nil
 }
 
@@ -160,6 +179,9 @@ func (s *settings) validate(mode postproof.Mode) error {
 	case "", Marketing, Operational:
 	default:
 		return fmt.Errorf("use type: want %q or %q", Marketing, Operational)
+	}
+	if s.tolerance < 0 {
+		return errors.New("callback tolerance: want no less than 0")
 	}
 	if s.version != "" && !isDate(s.version) {
 		return errors.New("version: want a date such as 2024-01-01")

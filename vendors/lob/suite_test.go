@@ -40,7 +40,7 @@ func newSimulator(t *testing.T) simulator {
 	t.Helper()
 	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
 	sim, err := vendorsim.New(vendorsim.Config{
-		Clock: clock, Vendors: []vendorsim.Vendor{{Name: "lob"}}, Lob: vendorsim.LobConfig{RateLimit: -1},
+		Clock: clock, Vendors: []vendorsim.Vendor{{Name: "lob"}}, Lob: vendorsim.LobConfig{RateLimit: -1, TestTracking: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +56,15 @@ func newSimulator(t *testing.T) simulator {
 func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }
 func (s simulator) Orders(ref string) int   { return s.count(ref, vendorsim.Printed) }
 func (s simulator) Alive(ref string) int    { return s.Orders(ref) - s.count(ref, vendorsim.Voided) }
+
+// Callback signs by hand, not with package signature.
+func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
+	header, body, err := s.Sim.Callback(vendorsim.Webhook{Vendor: "lob", Secret: secret}, ref, at)
+	if err != nil {
+		panic(err)
+	}
+	return header, body
+}
 
 func (s simulator) count(ref, event string) int {
 	n := 0

@@ -36,7 +36,9 @@ func capabilities() *postproof.Capabilities {
 		// Failed is not listed: "Something went wrong on our end. We're looking
 		// into it".
 		NoPaper: []string{orderCanceled, orderUndeliverable},
-		// There are no callbacks, and batches go once a day.
+		// The only webhooks of the docs bring orders in; no status comes out.
+		Callbacks: postproof.Callbacks{Auth: postproof.CallbackNone},
+		// Batches go once a day.
 		Poll:      6 * time.Hour,
 		Pieces:    pieces(),
 		Countries: []string{"US"}, // there is no country field

@@ -1,7 +1,7 @@
 package vendorsim
 
-// Boundary is a point of a request at which a fault can strike. Its part
-// before the dot says which requests.
+// Boundary is a point of a request, or of a callback, at which a fault can
+// strike. Its part before the dot says which requests.
 type Boundary string
 
 // The boundaries of a submission.
@@ -84,6 +84,28 @@ const (
 	AuthExpired Boundary = "auth.expired"
 )
 
+// The boundaries of callbacks. A fault is drawn once for each event, under the
+// reference of its piece; the first event of a piece is its first occurrence.
+// Delays are on the simulator's clock.
+const (
+	// CallbackLost never sends the event: only who asks will know.
+	CallbackLost Boundary = "callback.lost"
+	// CallbackTwice sends it again, the rule's delay after it was acknowledged.
+	CallbackTwice Boundary = "callback.twice"
+	// CallbackLate sends it the rule's delay too late.
+	CallbackLate Boundary = "callback.late"
+	// CallbackDisorder sends it the rule's delay after the next event about the
+	// piece. It strikes events that have a next one.
+	CallbackDisorder Boundary = "callback.disorder"
+	// CallbackEarly sends the news of a piece's creation, and waits for the
+	// answer to it, before the creation is answered.
+	CallbackEarly Boundary = "callback.early"
+	// CallbackBatch holds the event until the next multiple of the rule's delay,
+	// so that it travels with others. It strikes where the vendor puts several
+	// events into one callback.
+	CallbackBatch Boundary = "callback.batch"
+)
+
 // Boundaries returns all boundaries.
 func Boundaries() []Boundary {
 	return []Boundary{
@@ -92,6 +114,7 @@ func Boundaries() []Boundary {
 		ReadRefuse, ReadError, ReadCut, ReadSlow, ReadThrottle,
 		ListRefuse, ListError, ListCut, ListSlow, ListThrottle, ListEmpty, ListLag, ListUnfiltered, ListOtherMode,
 		LoginRefuse, LoginError, AuthExpired,
+		CallbackLost, CallbackTwice, CallbackLate, CallbackDisorder, CallbackEarly, CallbackBatch,
 	}
 }
 
@@ -106,6 +129,10 @@ const (
 	opLogin  op = "login"
 	opAuth   op = "auth"
 )
+
+// opCallback opens the names of the boundaries of callbacks. It is no kind of
+// request that an API has to tell apart.
+const opCallback = "callback"
 
 func (b Boundary) op() op {
 	for i := range b {

@@ -45,6 +45,10 @@ func (s *Sim) routes() http.Handler {
 	mux.HandleFunc("POST /_sim/outage", s.serveOutage)
 	mux.HandleFunc("GET /_sim/clock", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.clockInfo()) })
 	mux.HandleFunc("POST /_sim/clock", s.serveClock)
+	mux.HandleFunc("GET /_sim/events", s.serveEvents)
+	mux.HandleFunc("GET /_sim/webhooks", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Webhooks()) })
+	mux.HandleFunc("POST /_sim/webhooks", s.serveSetWebhook)
+	mux.HandleFunc("POST /_sim/webhooks/pause", s.servePauseWebhook)
 	return mux
 }
 

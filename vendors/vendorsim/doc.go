@@ -31,6 +31,28 @@
 // is a digest that others can compute from their own list, see
 // [RecipientDigest].
 //
+// # Callbacks
+//
+// A vendor that sends callbacks does so to its webhooks: [Config.Webhooks],
+// [Sim.SetWebhook], or the vendor's own API where there is one. From the first
+// webhook on, whatever happens to an order becomes an event as the clock
+// reaches it, signed and repeated in the vendor's way ([CallbackPolicy]). Every
+// event is in the state file before it is sent, and every attempt after it was
+// answered: a simulator that is killed tells of each event at least once, under
+// the same id. [Sim.Events] is the truth of what happened and what was received;
+// [Sim.WaitCallbacks] lets a test that moves the clock wait for what that set
+// off; [Sim.Callback] shows a signed callback without sending it.
+//
+// One callback is under way at a time for each webhook, unless
+// [CallbackPolicy.Parallel] says otherwise, so that a run can be repeated.
+//
+// # Control plane
+//
+// Beside the vendors' own paths the handler has, under /_sim/: GET info, prints,
+// stats, events (?vendor=, ?ref=; one line of JSON for each [CallbackEvent]) and
+// webhooks; GET and POST clock; POST outage, webhooks (a [Webhook]) and
+// webhooks/pause ({"vendor", "id", "on"}).
+//
 // # Faults
 //
 // A [Plan] says how often each [Boundary] fails and when the vendor is out

@@ -45,7 +45,16 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	sim, err := vendorsim.New(vendorsim.Config{Dir: dir, Lob: vendorsim.LobConfig{RateLimit: -1}, Faults: rule(vendorsim.SendErrorAfter)})
+	cfg := vendorsim.Config{Dir: dir, Lob: vendorsim.LobConfig{RateLimit: -1}, Faults: rule(vendorsim.SendErrorAfter)}
+	if text := os.Getenv("VENDORSIM_CHILD_SETTING"); text != "" {
+		var s childSetting
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		cfg.Clock, cfg.Webhooks, cfg.Faults = vendorsim.NewClockAt(s.Anchor), []vendorsim.Webhook{s.Webhook}, vendorsim.NoFaults()
+	}
+	sim, err := vendorsim.New(cfg)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -53,6 +62,12 @@ func TestMain(m *testing.M) {
 	server := childServer(sim.Handler())
 	fmt.Fprintln(os.Stdout, server)
 	select {}
+}
+
+// childSetting makes a child send callbacks.
+type childSetting struct {
+	Webhook vendorsim.Webhook `json:"webhook"`
+	Anchor  vendorsim.Anchor  `json:"anchor"`
 }
 
 // TestKill kills a simulator in the middle of its work, again and again, and
@@ -155,10 +170,10 @@ func sendUntilAnswered(t *testing.T, client *http.Client, base, key string, ids 
 }
 
 // child starts this binary as a simulator and returns its URL.
-func child(t *testing.T, dir string) (base string, kill func()) {
+func child(t *testing.T, dir string, env ...string) (base string, kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "VENDORSIM_CHILD_DIR="+dir)
+	cmd.Env = append(append(os.Environ(), "VENDORSIM_CHILD_DIR="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -1,10 +1,8 @@
 package vendorsim
 
 import (
-	"container/heap"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -58,6 +56,10 @@ type instance struct {
 	counts  map[occurrence]int
 	outages map[Outage]bool
 	stats   VendorStats
+
+	hooks  []*hook
+	since  time.Time // when the first webhook was set; no order tells of anything before
+	events []*event  // in the order in which they were told
 }
 
 // occurrence names what a count of requests is kept for.
@@ -185,6 +187,9 @@ func (in *instance) accept(d *draft, dec *decision) (*order, outcome, error) {
 	if err := in.sim.journal.wait(position); err != nil {
 		return nil, created, err
 	}
+	if result == created {
+		in.sim.waitEarly(o)
+	}
 	return o, result, nil
 }
 
@@ -226,6 +231,9 @@ func (in *instance) acceptLocked(d *draft, dec *decision) (*order, outcome, uint
 	}
 	rec.Order = o
 	position, err := s.put(rec)
+	if err == nil && in.tells() {
+		s.advance() // tells of the order's creation
+	}
 	return o, created, position, err
 }
 
@@ -324,7 +332,9 @@ func (s *Sim) apply(rec *record, position uint64) {
 	if v := rec.Void; v != nil {
 		o := in.byID[v.ID]
 		o.void, o.voidedAt, o.position = v, rec.At, position
+		in.cutShort(o)
 	}
+	in.applyCallback(rec, position)
 }
 
 func (in *instance) add(o *order) {
@@ -341,85 +351,13 @@ func (in *instance) add(o *order) {
 	}
 	if !o.FailAt.IsZero() {
 		in.stats.Faults[SendLateFailure]++
-		heap.Push(&in.sim.due, dueOrder{in, o})
+		in.sim.due.add(dueOrder{in, o, o.FailAt})
 		in.sim.poke()
 	}
 	if !o.HiddenUntil.IsZero() {
 		in.stats.Faults[ListLag]++
 	}
-}
-
-// advance voids every piece whose late failure is due, and returns the time.
-// The caller holds the lock; a state that can be read is never ahead of it.
-func (s *Sim) advance() time.Time {
-	now := s.now()
-	for len(s.due) > 0 && !now.Before(s.due[0].o.FailAt) {
-		d, ok := heap.Pop(&s.due).(dueOrder)
-		if !ok || d.o.void != nil {
-			continue
-		}
-		if _, err := s.put(&record{At: now, Vendor: d.in.name, Void: &void{ID: d.o.ID, Reason: reasonLate}}); err != nil {
-			break
-		}
-	}
-	return now
-}
-
-// tick carries out late failures while nobody asks.
-func (s *Sim) tick() {
-	for {
-		s.mu.Lock()
-		now := s.advance()
-		wait := time.Duration(math.MaxInt64)
-		if len(s.due) > 0 {
-			wait = s.due[0].o.FailAt.Sub(now)
-		}
-		s.mu.Unlock()
-		var after <-chan time.Time
-		if wait < math.MaxInt64 {
-			after = s.clock.After(max(wait, time.Millisecond))
-		}
-		select {
-		case <-s.closing:
-			return
-		case <-s.wake:
-		case <-after:
-		}
-	}
-}
-
-func (s *Sim) poke() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// dueOrder is an order that will fail; dueHeap has the earliest first.
-type dueOrder struct {
-	in *instance
-	o  *order
-}
-
-type dueHeap []dueOrder //nolint:recvcheck // heap.Interface: only Push and Pop change the slice
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].o.FailAt.Before(h[j].o.FailAt) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-
-// Push implements [heap.Interface].
-func (h *dueHeap) Push(x any) {
-	if d, ok := x.(dueOrder); ok {
-		*h = append(*h, d)
-	}
-}
-
-// Pop implements [heap.Interface].
-func (h *dueHeap) Pop() any {
-	last := len(*h) - 1
-	d := (*h)[last]
-	*h = (*h)[:last]
-	return d
+	in.schedule(o)
 }
 
 // uniform returns a number in [0, 1) that belongs to the order for ever.

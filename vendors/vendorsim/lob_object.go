@@ -127,34 +127,50 @@ func lobDay(d *lobData) time.Duration {
 
 func (l *lob) expected(_ *order, d *lobData) time.Time { return d.SendDate.Add(5 * lobDay(d)) }
 
-// lobScan is a tracking event that will come after the send date.
+// lobScan is a tracking event that comes after the send date.
 type lobScan struct {
 	name string
 	days float64
+	at   time.Time
 }
 
 // scans returns the piece's fate: nearly all are delivered; one in a hundred
 // each is re-routed, or returned to its sender.
 func (l *lob) scans(o *order, d *lobData) []lobScan {
-	out := []lobScan{{"Mailed", 1}, {"In Transit", 2}}
+	out := l.fate(o, d)
+	for i := range out {
+		// Up to six hours of spread keep pieces of a batch apart.
+		spread := time.Duration(l.in.uniform(o, "spread"+strconv.Itoa(i)) * float64(6*time.Hour))
+		out[i].at = d.SendDate.Add(time.Duration(out[i].days*float64(lobDay(d))) + spread).Truncate(time.Millisecond)
+	}
+	return out
+}
+
+func (l *lob) fate(o *order, d *lobData) []lobScan {
+	out := []lobScan{{name: "Mailed", days: 1}, {name: "In Transit", days: 2}}
 	if d.To.Country != lobUnitedStates {
-		return append(out, lobScan{"International Exit", 4})
+		return append(out, lobScan{name: "International Exit", days: 4})
 	}
 	fate := l.in.uniform(o, "fate")
 	if fate < 0.01 {
-		out = append(out, lobScan{"Re-Routed", 2.5})
+		out = append(out, lobScan{name: "Re-Routed", days: 2.5})
 	}
-	out = append(out, lobScan{"In Local Area", 3}, lobScan{"Processed for Delivery", 4})
+	out = append(out, lobScan{name: "In Local Area", days: 3}, lobScan{name: "Processed for Delivery", days: 4})
 	if fate >= 0.99 {
-		return append(out, lobScan{"Returned to Sender", 8})
+		return append(out, lobScan{name: "Returned to Sender", days: 8})
 	}
-	return append(out, lobScan{"Delivered", 5})
+	return append(out, lobScan{name: "Delivered", days: 5})
+}
+
+// tracked reports whether the piece gets tracking events at all.
+func (l *lob) tracked(o *order, d *lobData) bool {
+	return (o.Mode == postproof.ModeLive || l.cfg.TestTracking) && d.ExtraService != "registered"
 }
 
 // events returns the tracking events until now, oldest first.
 func (l *lob) events(o *order, d *lobData, kind lobKind, now time.Time) []any {
 	out := []any{}
-	if o.void != nil || o.Mode != postproof.ModeLive && !l.cfg.TestTracking || d.ExtraService == "registered" {
+	if o.void != nil || !l.tracked(o, d) {
 		return out
 	}
 	class := "normal"
@@ -163,16 +179,13 @@ func (l *lob) events(o *order, d *lobData, kind lobKind, now time.Time) []any {
 		class = "certified"
 	}
 	for i, scan := range l.scans(o, d) {
-		// Up to six hours of spread keep pieces of a batch apart.
-		spread := time.Duration(l.in.uniform(o, "spread"+strconv.Itoa(i)) * float64(6*time.Hour))
-		at := d.SendDate.Add(time.Duration(scan.days*float64(lobDay(d))) + spread).Truncate(time.Millisecond)
-		if now.Before(at) {
+		if now.Before(scan.at) {
 			break
 		}
 		event := map[string]any{
 			"id": "evnt_" + l.in.hexID("event"+strconv.Itoa(i), o.Num), "object": "tracking_event", "type": class,
-			"name": scan.name, "time": lobTimestamp(at), "location": nil,
-			"date_created": lobTimestamp(at), "date_modified": lobTimestamp(at),
+			"name": scan.name, "time": lobTimestamp(scan.at), "location": nil,
+			"date_created": lobTimestamp(scan.at), "date_modified": lobTimestamp(scan.at),
 		}
 		if scan.name != "Mailed" {
 			event["location"] = cmp.Or(d.To.Zip, "00000")

@@ -34,6 +34,12 @@ type order struct {
 	void     *void
 	voidedAt time.Time
 	position uint64 // in the journal
+
+	natural []moment      // nil until somebody asks
+	told    int           // how many of its moments were told
+	cut     int           // how many came before its end
+	newsAt  time.Time     // when the next one is due
+	early   chan struct{} // closed when its first callback was tried; nil: nobody waits for that
 }
 
 // canceled reports whether the order was stopped by its sender.
@@ -71,6 +77,10 @@ type record struct {
 	Void   *void    `json:"void,omitempty"`
 	// Wire is a change of the wire's own state, see [stateful].
 	Wire json.RawMessage `json:"wire,omitempty"`
+	// Webhook, Event and Attempt are of callbacks.
+	Webhook *Webhook     `json:"webhook,omitempty"`
+	Event   *eventData   `json:"event,omitempty"`
+	Attempt *attemptData `json:"attempt,omitempty"`
 	// Header is set on the first record only.
 	Header *header `json:"header,omitempty"`
 }

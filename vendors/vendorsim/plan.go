@@ -27,8 +27,9 @@ type Rule struct {
 	// Rate is the share of the requests that are struck, 0 to 1. Where several
 	// rules strike the same request, the draw decides among them.
 	Rate float64 `json:"rate"`
-	// First limits the rule to the first so many requests for a reference; 0
-	// means no limit. Rate 1 with First 1 makes every first try fail.
+	// First limits the rule to the first so many requests for a reference, or
+	// events about its piece; 0 means no limit. Rate 1 with First 1 makes every
+	// first try fail.
 	First int `json:"first,omitempty"`
 	// From and Until limit the rule to a window on the simulator's clock; zero
 	// means open.
@@ -37,7 +38,8 @@ type Rule struct {
 	// Delay is how long late, slow and throttled answers take or ask for (real
 	// time; defaults 30 s, 200 ms and 2 s), or how long after its acceptance a
 	// piece fails or stays out of lists (simulator's clock; defaults 2 min
-	// and 10 min).
+	// and 10 min), or how much a callback is put off (simulator's clock; late
+	// 6 h, twice and disorder 1 s, batch 5 min).
 	Delay Duration `json:"delay,omitzero"`
 }
 
@@ -164,6 +166,12 @@ func (r *Rule) delay() time.Duration {
 		return 10 * time.Minute
 	case r.Boundary.kind() == "throttle":
 		return 2 * time.Second
+	case r.Boundary == CallbackLate:
+		return 6 * time.Hour
+	case r.Boundary == CallbackBatch:
+		return 5 * time.Minute
+	case r.Boundary.op() == opCallback:
+		return time.Second
 	default:
 		return 200 * time.Millisecond
 	}
@@ -175,11 +183,16 @@ func (b Boundary) kind() string { _, kind, _ := strings.Cut(string(b), "."); ret
 // nil. Rules that would strike compete by how far below their rate they drew,
 // so that each has the same share of the ties whatever their order.
 func (p Plan) pick(seed uint64, vendor string, o op, ref string, n int, now time.Time) *Rule {
+	return p.pickOf(func(b Boundary) bool { return b.op() == o && !b.ofOrder() }, seed, vendor, ref, n, now)
+}
+
+// pickOf picks among the rules of the boundaries that can strike.
+func (p Plan) pickOf(can func(Boundary) bool, seed uint64, vendor, ref string, n int, now time.Time) *Rule {
 	var best *Rule
 	bestDraw := math.Inf(1)
 	for i := range p.Rules {
 		r := &p.Rules[i]
-		if r.Boundary.op() != o || r.Boundary.ofOrder() || !r.applies(vendor, n, now) {
+		if !can(r.Boundary) || !r.applies(vendor, n, now) {
 			continue
 		}
 		if d := draw(seed, vendor, string(r.Boundary), ref, n); d < r.Rate && d/r.Rate < bestDraw {

@@ -162,7 +162,7 @@ func (p *postgrid) eventsOf(o *order, until time.Time) []pgEvent {
 // eventObject is the event as the log shows it, and as a webhook sends it.
 func (p *postgrid) eventObject(e pgEvent) map[string]any {
 	return map[string]any{
-		"id": "event_" + p.in.hexID("event"+strconv.Itoa(e.n), e.o.Num), "object": "event", "type": e.name,
+		"id": p.eventID(e.o, e.n), "object": "event", "type": e.name,
 		"live": e.o.Mode == postproof.ModeLive, "createdAt": lobTimestamp(e.at),
 		"data": p.objectIn(e.o, e.kind, e.state, e.at), "updatedFields": e.fields,
 	}
@@ -191,10 +191,11 @@ func (p *postgrid) listEvents(w http.ResponseWriter, r *http.Request, mode postp
 		return (o.Mode == mode || dec.is(ListOtherMode)) && !dec.is(ListEmpty)
 	}, func(found []*order) []*order {
 		var all []pgEvent
+		told := p.told()
 		for _, o := range found {
 			view := *o // what follows reads it without the lock
 			for _, e := range p.eventsOf(&view, now) {
-				listened := p.cfg.LogAllEvents || len(p.hooksFor(o.Mode, e.name, e.at)) > 0
+				listened := p.cfg.LogAllEvents || told[p.eventID(o, e.n)] || len(p.hooksFor(o.Mode, e.name, e.at)) > 0
 				if listened && (len(types) == 0 || slices.Contains(types, e.name)) {
 					all = append(all, e)
 				}

@@ -37,12 +37,12 @@ func (p *postgrid) changes(o *order, d *pgData) []pgChange {
 		return out
 	}
 	for i, c := range out {
-		if c.at.After(o.voidedAt) {
+		if c.at.After(o.endedAt()) {
 			out = out[:i]
 			break
 		}
 	}
-	return append(out, pgChange{at: o.voidedAt, status: "cancelled"})
+	return append(out, pgChange{at: o.endedAt(), status: "cancelled"})
 }
 
 // natural is changes for an order that nothing stops. Of an order in test mode

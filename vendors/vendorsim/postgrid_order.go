@@ -213,6 +213,10 @@ func (p *postgrid) applyState(at time.Time, raw json.RawMessage) {
 	}
 	if change.Progress != "" {
 		p.progress[change.Progress] = append(p.progress[change.Progress], at)
+		if o := p.in.byID[change.Progress]; o != nil {
+			o.natural = nil // it has another future
+			p.in.schedule(o)
+		}
 	}
 	if change.Hook != nil {
 		p.putHook(at, change.Hook)

@@ -40,6 +40,10 @@ func (p *postgrid) putHook(at time.Time, h *pgHook) {
 	}
 	h.from = at
 	p.hooks = append(p.hooks, h)
+	p.in.applyWebhook(&Webhook{
+		Vendor: p.in.name, ID: h.ID, URL: h.URL, Secret: h.Secret, Format: h.PayloadFormat, Mode: h.Mode,
+		Types: h.EnabledEvents, Disabled: h.Deleted || !h.Enabled,
+	}, at)
 }
 
 // hooksFor returns the webhooks that listened for a type of event at the time.

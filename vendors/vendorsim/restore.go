@@ -77,8 +77,33 @@ func (s *Sim) restoreLine(line []byte) error {
 			return fmt.Errorf("%w: it has a change that the API of vendor %q does not know", errState, rec.Vendor)
 		}
 	}
+	if !s.knows(&rec) {
+		return fmt.Errorf("%w: it has a callback of a vendor, an order or an event that is not there", errState)
+	}
 	s.apply(&rec, 0)
 	return nil
+}
+
+// knows reports whether what a record of callbacks is about is there.
+func (s *Sim) knows(rec *record) bool {
+	if rec.Webhook == nil && rec.Event == nil && rec.Attempt == nil {
+		return true
+	}
+	in := s.vendors[rec.Vendor]
+	if in == nil || in.notifier() == nil {
+		return false
+	}
+	if rec.Event != nil && (in.byID[rec.Event.Order] == nil || !in.tells()) {
+		return false
+	}
+	if rec.Attempt != nil {
+		for _, number := range rec.Attempt.Events {
+			if in.deliveryOf(number, rec.Attempt.Webhook) == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // completeLog appends to the print log what a crash kept from it. The log is a

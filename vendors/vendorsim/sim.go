@@ -41,6 +41,11 @@ type Config struct {
 	Lob      LobConfig
 	PCM      PCMConfig
 	PostGrid PostGridConfig
+	// Webhooks are where callbacks go, see [Sim.SetWebhook]: with a Dir, one
+	// that was set before stays until it is set anew.
+	Webhooks []Webhook
+	// CallbackTransport posts the callbacks; nil means a new [http.Transport].
+	CallbackTransport http.RoundTripper
 }
 
 // Vendor is a simulated vendor: a name of its own and the API it speaks. Two
@@ -76,11 +81,15 @@ type Sim struct {
 	ended   error
 	ticker  sync.WaitGroup
 	wake    chan struct{}
+	poster  *http.Client
 
 	mu     sync.Mutex // guards what follows and the instances' state
 	seq    uint64
-	due    dueHeap
+	due    dueHeap // late failures
+	news   dueHeap // what callbacks will tell of
 	prints []PrintLine
+	// changed is closed and replaced when a callback was answered.
+	changed chan struct{}
 }
 
 // New starts a simulator, or goes on with the one that Dir holds. Call
@@ -91,7 +100,8 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s := &Sim{
 		clock: cfg.Clock, seed: cfg.Seed, plan: cfg.Faults, vendors: map[string]*instance{},
-		closing: make(chan struct{}), wake: make(chan struct{}, 1),
+		closing: make(chan struct{}), wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		poster: newPoster(cfg.CallbackTransport),
 	}
 	if s.clock == nil {
 		s.clock = postproof.SystemClock()
@@ -106,6 +116,9 @@ func New(cfg Config) (*Sim, error) {
 	}
 	if err := s.open(&cfg); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
+	}
+	if err := s.setWebhooks(cfg.Webhooks); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	s.handler = s.routes()
 	s.ticker.Go(s.tick)
@@ -265,6 +278,7 @@ func (s *Sim) Close() error {
 	s.closed.Do(func() {
 		close(s.closing)
 		s.ticker.Wait()
+		s.poster.CloseIdleConnections()
 		s.ended = errors.Join(s.journal.close(), s.closeFiles())
 	})
 	return s.ended

@@ -7,8 +7,9 @@ type Stats struct {
 	Vendors map[string]VendorStats `json:"vendors"`
 }
 
-// VendorStats counts for one vendor. Sends, Accepted, Replays, Cancels, Voided
-// and Faults survive a restart; the rest counts from the start.
+// VendorStats counts for one vendor. Sends, Accepted, Replays, Cancels, Voided,
+// Faults and what is of callbacks survive a restart; the rest counts from the
+// start.
 type VendorStats struct {
 	// Sends are the submissions that came, struck ones included. Those that an
 	// outage turns away unread, or that fail authentication or validation, are
@@ -27,6 +28,11 @@ type VendorStats struct {
 	Logins  int64 `json:"logins"`
 	// Throttled are the requests over the vendor's own rate limit.
 	Throttled int64 `json:"throttled"`
+	// Events are those that callbacks tell of; Callbacks the requests made for
+	// them, and Acknowledged those that were answered as received.
+	Events       int64 `json:"events"`
+	Callbacks    int64 `json:"callbacks"`
+	Acknowledged int64 `json:"acknowledged"`
 	// Faults counts what was injected, by boundary; outages as "outage.<kind>".
 	Faults map[Boundary]int64 `json:"faults"`
 }

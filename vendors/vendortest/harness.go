@@ -15,8 +15,9 @@ type Harness struct {
 	// Adapter is the adapter under test. It may have any base URL: only the
 	// path and the query of its requests reach the simulator.
 	Adapter vendors.Adapter
-	// Simulator is the vendor. Where the vendor keeps a log of events, every order
-	// that is accepted is in it at once.
+	// Simulator is the vendor. It implements [Callbacks] where the vendor sends
+	// any. Where the vendor keeps a log of events, every order that is accepted is
+	// in it at once.
 	Simulator Simulator
 	// Secrets are the credentials, none of which may show up in an error, a
 	// URL or a printed adapter.
@@ -37,4 +38,12 @@ type Simulator interface {
 	Alive(ref string) int
 	// Advance moves the vendor's clock on.
 	Advance(d time.Duration)
+}
+
+// Callbacks is implemented by a [Simulator] whose vendor sends callbacks.
+type Callbacks interface {
+	// Callback returns the callback that the vendor sends about the newest event
+	// of the order with the reference, signed with the secret at the time given.
+	// An event has the same id each time.
+	Callback(ref, secret string, at time.Time) (http.Header, []byte)
 }

@@ -54,6 +54,12 @@ func checks() []check {
 		{"Events", "the log tells of every order, and a fault ends it with an error", checkEvents},
 		{"Requests", "requests state their operation and class, and hold no credentials or personal data where they would be logged", checkRequests},
 		{"Garbage", "no answer makes the adapter panic, or accept without an id", checkGarbage},
+		{"CallbackData", "what a vendor's callbacks are like is data, in agreement with the adapter's interfaces, both ways", checkCallbackData},
+		{"CallbackVerify", "what the vendor signed verifies, and what differs from it by one bit does not", checkCallbackVerify},
+		{"CallbackSecrets", "no secret, an empty or a short one is refused; during a rotation the old one and the new are good", checkCallbackSecrets},
+		{"CallbackTime", "a time that is signed fits the time of receipt, on either side", checkCallbackTime},
+		{"CallbackParse", "an event names its piece, its stage and itself, as a look at the order does", checkCallbackParse},
+		{"CallbackGarbage", "no callback makes the adapter panic or is believed without a form", checkCallbackGarbage},
 		{"Silence", "no error and no printed adapter holds credentials, keys or personal data", checkSilence},
 	}
 }

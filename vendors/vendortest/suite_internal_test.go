@@ -39,6 +39,7 @@ type broken struct {
 	find   func(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error)
 	cancel func(ctx context.Context, do vendors.Doer, id string) error
 	list   func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Order, error]
+	calls  // of callbacks
 	// events is set for a vendor with a log only: see brokenLog.
 	events func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Notice, error]
 }
@@ -146,9 +147,12 @@ func TestEveryCheckCanFail(t *testing.T) {
 				}
 				b := &broken{full: adapter}
 				test.breaking(b)
-				h.Adapter = b
+				h.Adapter = b.adapter()
 				if b.events != nil {
 					h.Adapter = brokenLog{b}
+				}
+				if b.sim != nil {
+					h.Simulator = b.sim(h.Simulator)
 				}
 				return h
 			})
@@ -171,7 +175,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages())
+	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
@@ -506,7 +510,7 @@ func harness(t *testing.T, vendor string) Harness {
 	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
 	s, err := vendorsim.New(vendorsim.Config{
 		Clock: clock, Vendors: []vendorsim.Vendor{{Name: vendor}},
-		Lob: vendorsim.LobConfig{RateLimit: -1}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
+		Lob: vendorsim.LobConfig{RateLimit: -1, TestTracking: true}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
 		PostGrid: vendorsim.PostGridConfig{LogAllEvents: true},
 	})
 	if err != nil {
@@ -518,9 +522,11 @@ func harness(t *testing.T, vendor string) Harness {
 		}
 	})
 	pair := s.Credentials(vendor)[0]
-	h := Harness{Simulator: simulator{s, s.Vendor(vendor), clock}, Secrets: []string{pair.Key}}
+	sim := simulator{s, s.Vendor(vendor), clock}
+	h := Harness{Simulator: sim, Secrets: []string{pair.Key}}
 	switch vendor {
 	case "lob":
+		h.Simulator = calling{sim}
 		h.Adapter, err = lob.New(pair.Key, lob.WithUseType(lob.Marketing))
 	case "postgrid":
 		h.Adapter, err = postgrid.New(pair.Key)

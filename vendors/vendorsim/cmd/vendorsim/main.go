@@ -2,6 +2,11 @@
 // stop (SIGINT, SIGTERM). State and print log survive a kill when -dir is set.
 //
 //	vendorsim -addr 127.0.0.1:8080 -dir ./state -faults chaos -scale 3600
+//
+// Callbacks go to the webhooks that are named, each as vendor=URL,secret and,
+// if need be, the vendor's format:
+//
+//	vendorsim -webhook lob=http://127.0.0.1:9090/callbacks/lob,whsec_0123456789abcdef
 package main
 
 import (
@@ -45,6 +50,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	start := flags.String("start", "", "time at the start, RFC 3339 (default: now)")
 	rate := flags.Int("lob-rate", 0, "Lob's requests in five seconds; 0 means 150, -1 no limit")
 	keys := flags.Bool("postgrid-keys", false, "PostGrid honors Idempotency-Key on orders")
+	var webhooks []vendorsim.Webhook
+	flags.Func("webhook", "vendor=URL,secret[,format]: where the vendor's callbacks go; may be repeated", func(text string) error {
+		w, err := parseWebhook(text, len(webhooks))
+		webhooks = append(webhooks, w)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -70,12 +81,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		Vendors:  []vendorsim.Vendor{{Name: "lob"}, {Name: "pcm"}, {Name: "postgrid"}},
 		Lob:      vendorsim.LobConfig{RateLimit: *rate},
 		PostGrid: vendorsim.PostGridConfig{IdempotencyKeys: *keys},
+		Webhooks: webhooks,
 	})
 	if err != nil {
 		return err
 	}
 	err = serve(ctx, sim, *addr, out)
 	return errors.Join(err, sim.Close())
+}
+
+// parseWebhook reads the n-th -webhook, from 0.
+func parseWebhook(text string, n int) (vendorsim.Webhook, error) {
+	vendor, rest, ok := strings.Cut(text, "=")
+	parts := strings.Split(rest, ",")
+	if !ok || vendor == "" || len(parts) < 2 || len(parts) > 3 {
+		return vendorsim.Webhook{}, errors.New("want vendor=URL,secret or vendor=URL,secret,format")
+	}
+	w := vendorsim.Webhook{Vendor: vendor, ID: fmt.Sprintf("flag%d", n+1), URL: parts[0], Secret: parts[1]}
+	if len(parts) == 3 {
+		w.Format = parts[2]
+	}
+	return w, nil
 }
 
 func serve(ctx context.Context, sim *vendorsim.Sim, addr string, out io.Writer) error {
@@ -97,6 +123,9 @@ func serve(ctx context.Context, sim *vendorsim.Sim, addr string, out io.Writer) 
 			}
 			fmt.Fprintln(out)
 		}
+	}
+	for _, w := range sim.Webhooks() {
+		fmt.Fprintf(out, "%s calls back %s (webhook %s)\n", w.Vendor, w.URL, w.ID)
 	}
 	fmt.Fprintf(out, "control: %s/_sim/info\nprint log: %s\n", base, cmp.Or(sim.PrintLog(), "in memory, read it at "+base+"/_sim/prints"))
 	select {
