@@ -30,7 +30,8 @@ type pgTold struct {
 func (g received) told(t *testing.T, secret string) pgTold {
 	t.Helper()
 	mac := hmac.New(sha256.New, []byte(secret))
-	raw, sum := g.body, []byte(nil)
+	raw := g.body
+	var sum []byte
 	if stamped := g.header.Get("PostGrid-Signature"); stamped != "" {
 		stamp, v1, _ := strings.Cut(strings.TrimPrefix(stamped, "t="), ",v1=")
 		mac.Write([]byte(stamp + "." + string(raw)))
