@@ -13,7 +13,7 @@ import (
 // ParseCallback implements [vendors.CallbackParser]: one event, as JSON or in
 // the claims of a JSON Web Token, by the form of the body.
 func (a *Adapter) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error) {
-	raw := body
+	raw := bytes.Clone(body) // the event outlives the receiver's buffer
 	if isToken(body) {
 		claims, err := signature.UnverifiedClaims(body)
 		if err != nil {

@@ -94,7 +94,7 @@ func (s simulator) count(ref, event string) int {
 // signature.
 func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodGet, "/print-mail/v1/events?limit=100", nil) //nolint:noctx // it is answered at once
+	r := httptest.NewRequest(http.MethodGet, "/print-mail/v1/events?limit=100", nil)
 	r.Header.Set("X-Api-Key", s.Credentials("postgrid")[0].Key)
 	s.ServeHTTP(w, r)
 	var log struct {
