@@ -79,6 +79,7 @@ func TestPostGridCallbacks(t *testing.T) {
 		b.pgAs(test, http.MethodPost, "/postcards/"+id+"/progressions", "", nil)
 		b.pass(time.Minute, time.Second)
 	}
+	b.pg(http.MethodPost, "/postcards", pgCard("LIVE")) // of the other mode: nobody listens
 	gone := b.pgAs(test, http.MethodPost, "/postcards", "", pgCard("B")).text(t, "id")
 	b.pass(time.Minute, time.Second)
 	b.pgAs(test, http.MethodDelete, "/postcards/"+gone, "", nil)
