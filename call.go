@@ -10,6 +10,7 @@ const (
 	OpLookUp Op = "look_up"
 	OpCancel Op = "cancel"
 	OpList   Op = "list"
+	OpEvents Op = "events"
 	OpLogin  Op = "login"
 )
 

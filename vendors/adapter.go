@@ -12,7 +12,7 @@ import (
 )
 
 // Adapter is a print vendor. The optional interfaces [Getter], [Finder],
-// [Canceler] and [Lister] say what else it can do.
+// [Canceler], [Lister] and [EventLister] say what else it can do.
 type Adapter interface {
 	// Capabilities returns what the vendor can do. The answer never changes
 	// during the life of the adapter, and callers do not modify it.
@@ -67,6 +67,17 @@ type Lister interface {
 	// List yields the orders created since the time given, in any order. After
 	// an error it yields no more.
 	List(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Order, error]
+}
+
+// EventLister is implemented by vendors that keep a log of their events: what
+// callbacks would have told, or have told.
+type EventLister interface {
+	// Events yields what happened since the time given, in any order, as
+	// [CallbackParser.ParseCallback] would have returned it; an event may come
+	// twice. After an error it yields no more. A log shows states as they were: it
+	// is to be applied like callbacks, and that it is silent about a piece proves
+	// nothing.
+	Events(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Notice, error]
 }
 
 // Account is whose credentials an adapter has.

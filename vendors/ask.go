@@ -12,7 +12,7 @@ import (
 
 // Get reads an order through the adapter's [Getter]. When the adapter has
 // none, the error wraps [errors.ErrUnsupported] and nothing was sent; so it is
-// for [Find], [Cancel] and [List].
+// for [Find], [Cancel], [List] and [Events].
 func Get(ctx context.Context, a Adapter, do Doer, id string) (*Order, error) {
 	g, ok := a.(Getter)
 	if !ok {
@@ -47,6 +47,16 @@ func List(ctx context.Context, a Adapter, do Doer, since time.Time) iter.Seq2[*O
 		return func(yield func(*Order, error) bool) { yield(nil, unsupported(a, postproof.OpList)) }
 	}
 	return l.List(ctx, do, since)
+}
+
+// Events yields what the vendor's log says through the adapter's [EventLister];
+// without one, the first pair holds the error.
+func Events(ctx context.Context, a Adapter, do Doer, since time.Time) iter.Seq2[*Notice, error] {
+	l, ok := a.(EventLister)
+	if !ok {
+		return func(yield func(*Notice, error) bool) { yield(nil, unsupported(a, postproof.OpEvents)) }
+	}
+	return l.Events(ctx, do, since)
 }
 
 func unsupported(a Adapter, op postproof.Op) error {

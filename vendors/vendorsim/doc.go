@@ -5,6 +5,13 @@
 // faults at every boundary of a request, a clock that can be sped up, and a
 // log of what was printed that survives a kill.
 //
+// # Vendors
+//
+// There are Lob, PCM and PostGrid. They differ in what matters to a sender: Lob
+// remembers an idempotency key, PCM refuses a reference that it has, and
+// PostGrid, unless [PostGridConfig] says otherwise, makes a piece of every
+// submission and has to be searched.
+//
 // # Durability
 //
 // When [Config.Dir] is set, every order with its idempotency key and printed

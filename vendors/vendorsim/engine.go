@@ -305,6 +305,9 @@ func (s *Sim) apply(rec *record, position uint64) {
 	if rec.Fault != "" {
 		in.stats.Faults[rec.Fault]++
 	}
+	if w, ok := in.wire.(stateful); ok && rec.Wire != nil {
+		w.applyState(rec.At, rec.Wire)
+	}
 	if o := rec.Order; o != nil {
 		o.position = position
 		in.add(o)

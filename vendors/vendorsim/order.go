@@ -75,6 +75,8 @@ type record struct {
 	Replay bool     `json:"replay,omitempty"`
 	Order  *order   `json:"order,omitempty"`
 	Void   *void    `json:"void,omitempty"`
+	// Wire is a change of the wire's own state, see [stateful].
+	Wire json.RawMessage `json:"wire,omitempty"`
 	// Webhook, Event and Attempt are of callbacks.
 	Webhook *Webhook     `json:"webhook,omitempty"`
 	Event   *eventData   `json:"event,omitempty"`

@@ -20,7 +20,8 @@ const (
 // PrintLine is a line of the print log.
 type PrintLine struct {
 	// Ref is the sender's reference: Lob's metadata value under
-	// [LobConfig.RefKeys], PCM's extRefNbr. Empty when the order had none.
+	// [LobConfig.RefKeys], PCM's extRefNbr, PostGrid's metadata value under
+	// [PostGridConfig.RefKeys] or its description. Empty when the order had none.
 	Ref string `json:"ref"`
 	// Vendor is the name of the simulated vendor, VendorID its id of the order.
 	Vendor   string `json:"vendor"`

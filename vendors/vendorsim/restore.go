@@ -68,6 +68,15 @@ func (s *Sim) restoreLine(line []byte) error {
 	if rec.Void != nil && s.vendors[rec.Vendor].byID[rec.Void.ID] == nil {
 		return fmt.Errorf("%w: it voids an order that is not there", errState)
 	}
+	if rec.Wire != nil {
+		in := s.vendors[rec.Vendor]
+		if in == nil {
+			return fmt.Errorf("%w: it has a change of no vendor", errState)
+		}
+		if _, ok := in.wire.(stateful); !ok {
+			return fmt.Errorf("%w: it has a change that the API of vendor %q does not know", errState, rec.Vendor)
+		}
+	}
 	if !s.knows(&rec) {
 		return fmt.Errorf("%w: it has a callback of a vendor, an order or an event that is not there", errState)
 	}

@@ -11,7 +11,8 @@ import (
 type Server struct {
 	*Sim
 	// URL is where it listens, as in "http://127.0.0.1:41234": Lob's API is at
-	// URL + "/lob/v1", PCM's at URL + "/pcm".
+	// URL + "/lob/v1", PCM's at URL + "/pcm", PostGrid's at URL +
+	// "/postgrid/print-mail/v1".
 	URL string
 
 	http *http.Server

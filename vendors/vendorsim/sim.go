@@ -15,7 +15,7 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// Config says what to simulate. The zero value is both vendors in memory,
+// Config says what to simulate. The zero value is Lob and PCM in memory,
 // without faults, on the machine's clock.
 type Config struct {
 	// Dir holds the state file and, unless PrintLog says otherwise, the print
@@ -37,9 +37,10 @@ type Config struct {
 	Faults Plan
 	// Vendors are the vendors to simulate; nil means lob and pcm.
 	Vendors []Vendor
-	// Lob and PCM are the settings of all vendors with that API.
-	Lob LobConfig
-	PCM PCMConfig
+	// Lob, PCM and PostGrid are the settings of all vendors with that API.
+	Lob      LobConfig
+	PCM      PCMConfig
+	PostGrid PostGridConfig
 	// Webhooks are where callbacks go, see [Sim.SetWebhook]: with a Dir, one
 	// that was set before stays until it is set anew.
 	Webhooks []Webhook
@@ -52,7 +53,7 @@ type Config struct {
 type Vendor struct {
 	// Name is the name in the print log and the first part of the path.
 	Name string `json:"name"`
-	// API is "lob" or "pcm"; empty means the same as the name.
+	// API is "lob", "pcm" or "postgrid"; empty means the same as the name.
 	API string `json:"api"`
 }
 
@@ -138,6 +139,12 @@ func (s *Sim) add(v Vendor, cfg *Config) error {
 		in.wire = newLob(in, cfg.Lob)
 	case "pcm":
 		in.wire = newPCM(in, cfg.PCM)
+	case "postgrid":
+		wire, err := newPostGrid(in, cfg.PostGrid)
+		if err != nil {
+			return err
+		}
+		in.wire = wire
 	default:
 		return fmt.Errorf("vendorsim: vendor %q: no API %q here", v.Name, v.API)
 	}

@@ -162,7 +162,7 @@ func (c caller) checkHeader(v vendors.Verifier, header http.Header, body []byte)
 				}
 			}
 		}
-		for _, other := range [][]string{{""}, {}, {values[0], values[0] + "0"}, {values[0][:len(values[0])-1]}} {
+		for _, other := range [][]string{{""}, {}, {values[0], values[0] + "0"}, {values[0] + "0"}, {values[0][:len(values[0])-1]}} {
 			changed := header.Clone()
 			changed[name] = other
 			if c.verify(v, changed, body, signedAt()) == nil {

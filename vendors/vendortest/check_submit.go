@@ -394,6 +394,7 @@ func checkRequests(b *bench) {
 		func() error { _, err := vendors.Get(b.ctx, r.Adapter, r.doer, id); return err },
 		func() error { _, err := vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref); return err },
 		func() error { return listAll(b, r, time.Time{}, nil) },
+		func() error { _, err := logAll(b, r, time.Time{}); return err },
 		func() error { return vendors.Cancel(b.ctx, r.Adapter, r.doer, id) },
 	}
 	for _, op := range ops {

@@ -16,7 +16,8 @@ type Harness struct {
 	// path and the query of its requests reach the simulator.
 	Adapter vendors.Adapter
 	// Simulator is the vendor. It implements [Callbacks] where the vendor sends
-	// any.
+	// any. Where the vendor keeps a log of events, every order that is accepted is
+	// in it at once.
 	Simulator Simulator
 	// Secrets are the credentials, none of which may show up in an error, a
 	// URL or a printed adapter.

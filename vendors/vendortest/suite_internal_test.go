@@ -15,6 +15,7 @@ import (
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/postgrid"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -38,8 +39,16 @@ type broken struct {
 	find   func(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error)
 	cancel func(ctx context.Context, do vendors.Doer, id string) error
 	list   func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Order, error]
+	calls  // of callbacks
+	// events is set for a vendor with a log only: see brokenLog.
+	events func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Notice, error]
+}
 
-	calls // of callbacks
+// brokenLog is a broken adapter that has a log.
+type brokenLog struct{ *broken }
+
+func (b brokenLog) Events(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Notice, error] {
+	return b.events(ctx, do, since)
 }
 
 func (b *broken) Capabilities() *postproof.Capabilities {
@@ -139,6 +148,9 @@ func TestEveryCheckCanFail(t *testing.T) {
 				b := &broken{full: adapter}
 				test.breaking(b)
 				h.Adapter = b.adapter()
+				if b.events != nil {
+					h.Adapter = brokenLog{b}
+				}
 				if b.sim != nil {
 					h.Simulator = b.sim(h.Simulator)
 				}
@@ -163,7 +175,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
@@ -442,6 +454,53 @@ func readBreakages() []breakage {
 	}
 }
 
+// log breaks the events of an adapter: change sees each pair, and says whether
+// to go on with it.
+func (b *broken) log(change func(n *vendors.Notice, err error) bool) {
+	b.events = func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Notice, error] {
+		return func(yield func(*vendors.Notice, error) bool) {
+			for n, err := range vendors.Events(ctx, b.full, do, since) {
+				if !change(n, err) || !yield(n, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func eventBreakages() []breakage {
+	return []breakage{
+		{"Events", "errors are dropped", "postgrid", func(b *broken) {
+			b.log(func(_ *vendors.Notice, err error) bool { return err == nil })
+		}},
+		{"Events", "only the first page", "postgrid", func(b *broken) {
+			n := 0
+			b.log(func(*vendors.Notice, error) bool { n++; return n <= 10 })
+		}},
+		{"Events", "no ids", "postgrid", func(b *broken) {
+			b.log(func(n *vendors.Notice, err error) bool {
+				if err == nil {
+					n.Event.ID = ""
+				}
+				return true
+			})
+		}},
+		{"Events", "another reference", "postgrid", func(b *broken) {
+			b.log(func(n *vendors.Notice, err error) bool {
+				if err == nil {
+					n.Event.Ref = "SOMEBODYELSES000"
+				}
+				return true
+			})
+		}},
+		{"Events", "the time is ignored", "postgrid", func(b *broken) {
+			b.events = func(ctx context.Context, do vendors.Doer, _ time.Time) iter.Seq2[*vendors.Notice, error] {
+				return vendors.Events(ctx, b.full, do, time.Time{})
+			}
+		}},
+	}
+}
+
 // harness returns a good adapter on a simulator of its vendor.
 func harness(t *testing.T, vendor string) Harness {
 	t.Helper()
@@ -452,6 +511,7 @@ func harness(t *testing.T, vendor string) Harness {
 	s, err := vendorsim.New(vendorsim.Config{
 		Clock: clock, Vendors: []vendorsim.Vendor{{Name: vendor}},
 		Lob: vendorsim.LobConfig{RateLimit: -1, TestTracking: true}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
+		PostGrid: vendorsim.PostGridConfig{LogAllEvents: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -464,10 +524,13 @@ func harness(t *testing.T, vendor string) Harness {
 	pair := s.Credentials(vendor)[0]
 	sim := simulator{s, s.Vendor(vendor), clock}
 	h := Harness{Simulator: sim, Secrets: []string{pair.Key}}
-	if vendor == "lob" {
+	switch vendor {
+	case "lob":
 		h.Simulator = calling{sim}
 		h.Adapter, err = lob.New(pair.Key, lob.WithUseType(lob.Marketing))
-	} else {
+	case "postgrid":
+		h.Adapter, err = postgrid.New(pair.Key)
+	default:
 		h.Adapter, err = pcm.New(pair.Key, pair.Secret, pair.Mode, pcm.WithClock(clock))
 		h.Secrets = append(h.Secrets, pair.Secret)
 	}

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // PostGrid prints at midnight Eastern time
 
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	scale := flags.Float64("scale", 1, "how many seconds pass in a real one; 0 stands still")
 	start := flags.String("start", "", "time at the start, RFC 3339 (default: now)")
 	rate := flags.Int("lob-rate", 0, "Lob's requests in five seconds; 0 means 150, -1 no limit")
+	keys := flags.Bool("postgrid-keys", false, "PostGrid honors Idempotency-Key on orders")
 	var webhooks []vendorsim.Webhook
 	flags.Func("webhook", "vendor=URL,secret[,format]: where the vendor's callbacks go; may be repeated", func(text string) error {
 		w, err := parseWebhook(text, len(webhooks))
@@ -76,7 +78,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	sim, err := vendorsim.New(vendorsim.Config{
 		Dir: *dir, PrintLog: *log, Clock: vendorsim.NewClock(base, *scale), Seed: *seed, Faults: plan,
-		Lob: vendorsim.LobConfig{RateLimit: *rate}, Webhooks: webhooks,
+		Vendors:  []vendorsim.Vendor{{Name: "lob"}, {Name: "pcm"}, {Name: "postgrid"}},
+		Lob:      vendorsim.LobConfig{RateLimit: *rate},
+		PostGrid: vendorsim.PostGridConfig{IdempotencyKeys: *keys},
+		Webhooks: webhooks,
 	})
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 	var info vendorsim.Info
 	err = json.NewDecoder(res.Body).Decode(&info)
 	_ = res.Body.Close()
-	if err != nil || len(info.Vendors) != 2 || len(info.Faults.Rules) == 0 || info.Clock.Scale != 3600 {
+	if err != nil || len(info.Vendors) != 3 || len(info.Faults.Rules) == 0 || info.Clock.Scale != 3600 {
 		t.Errorf("%+v %v", info, err)
 	}
 	client.CloseIdleConnections()

@@ -1,0 +1,80 @@
+package postgrid
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// errAnswer is the cause of every 2xx that is not what was asked for.
+var errAnswer = errors.New("the answer is not what postgrid documents")
+
+// apiError is PostGrid's error body. Its message can quote an address and is
+// not even read.
+type apiError struct {
+	Error struct {
+		Type string `json:"type"`
+	} `json:"error"`
+}
+
+// judge returns a judgement that takes 2xx for good when check finds nothing
+// wrong with the body, and sorts out the rest by status.
+func judge(op postproof.Op, check func(body []byte) error) func(*vendors.Response) error {
+	return func(r *vendors.Response) error {
+		if r.Status < 200 || r.Status > 299 {
+			return refusal(op, r)
+		}
+		if err := check(r.Body); err != nil {
+			return unreadable(op, r, err)
+		}
+		return nil
+	}
+}
+
+func unreadable(op postproof.Op, r *vendors.Response, err error) error {
+	return &postproof.Error{
+		Code: postproof.CodeUnknown, Delivery: postproof.Unknown, Vendor: Name, Op: string(op),
+		HTTPStatus: r.Status, RequestID: requestID(r.Header), Err: err,
+	}
+}
+
+// refusal goes by the status: there is no list of types. A 409 is Unknown, as
+// it is repeated by the vendor's own libraries: it may be the same order at
+// work in another request.
+func refusal(op postproof.Op, r *vendors.Response) error {
+	e := &postproof.Error{
+		Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
+		Vendor: Name, Op: string(op), HTTPStatus: r.Status, RequestID: requestID(r.Header),
+	}
+	var body apiError
+	if json.Unmarshal(r.Body, &body) == nil {
+		e.VendorCode = token(body.Error.Type)
+	}
+	switch r.Status {
+	case http.StatusTooManyRequests:
+		e.RetryAfter = vendors.RetryAfter(r)
+	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
+		// Which of them says "too late" is not documented. The request has nothing
+		// but an id of the right form, so that only the order's state can be wrong.
+		if op == postproof.OpCancel {
+			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
+			e.Err = errors.New("it is too late to cancel, or it is canceled already")
+		}
+	}
+	return e
+}
+
+func requestID(h http.Header) string { return token(h.Get("X-Request-Id")) }
+
+// token returns s when it is a plain word, which cannot hold personal data in
+// any form worth the name; else nothing.
+func token(s string) string {
+	if len(s) > maxID || strings.ContainsFunc(s, func(r rune) bool { return r != '-' && r != '.' && notWordRune(r) }) {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,93 @@
+package postgrid
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
+)
+
+// TestEveryStatus goes through the statuses that PostGrid's libraries know, and
+// some that a proxy makes.
+func TestEveryStatus(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status   int
+		want     postproof.Code
+		delivery postproof.Delivery
+	}{
+		{400, postproof.CodeInvalidArgument, postproof.Refused},
+		{401, postproof.CodeUnauthenticated, postproof.Refused},
+		{402, postproof.CodePermissionDenied, postproof.Refused},
+		{403, postproof.CodePermissionDenied, postproof.Refused},
+		{404, postproof.CodeNotFound, postproof.Refused},
+		{408, postproof.CodeDeadlineExceeded, postproof.Unknown},
+		{409, postproof.CodeConflict, postproof.Unknown},
+		{413, postproof.CodeInvalidArgument, postproof.Refused},
+		{415, postproof.CodeInvalidArgument, postproof.Refused},
+		{418, postproof.CodeInvalidArgument, postproof.Unknown},
+		{422, postproof.CodeInvalidArgument, postproof.Refused},
+		{429, postproof.CodeRateLimited, postproof.Refused},
+		{302, postproof.CodeUnknown, postproof.Unknown},
+		{500, postproof.CodeUnavailable, postproof.Unknown},
+		{503, postproof.CodeUnavailable, postproof.Unknown},
+		{524, postproof.CodeUnavailable, postproof.Unknown},
+	} {
+		for body, vendorCode := range map[string]string{
+			`{"error":{"type":"validation_error","message":"Harry Zhang of 210 King St"}}`: "validation_error",
+			`{"error":{"type":"Harry Zhang","message":"x"}}`:                               "",
+			`{"error":"Harry Zhang"}`:                                                      "", `<html>Harry</html>`: "", ``: "", `null`: "",
+		} {
+			err := refusal(postproof.OpSubmit, &vendors.Response{Status: test.status, Body: []byte(body), Header: http.Header{"X-Request-Id": {"r-1"}}})
+			e, ok := errors.AsType[*postproof.Error](err)
+			if !ok || e.Code != test.want || e.Delivery != test.delivery || e.VendorCode != vendorCode || e.HTTPStatus != test.status || e.RequestID != "r-1" {
+				t.Errorf("%d %s: %v, want %v (%v)", test.status, body, err, test.want, test.delivery)
+			}
+			if strings.Contains(err.Error(), "Harry") || strings.Contains(err.Error(), "King") {
+				t.Errorf("%d: the error quotes the vendor", test.status)
+			}
+		}
+	}
+}
+
+// TestTooLateToCancelIsAccepted: the order stands. What says nothing about it
+// does not say that.
+func TestTooLateToCancelIsAccepted(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]postproof.Delivery{
+		400: postproof.Accepted, 409: postproof.Accepted, 422: postproof.Accepted,
+		401: postproof.Refused, 403: postproof.Refused, 404: postproof.Refused, 429: postproof.Refused,
+		408: postproof.Unknown, 500: postproof.Unknown, 503: postproof.Unknown,
+	} {
+		err := refusal(postproof.OpCancel, &vendors.Response{Status: status})
+		if got := postproof.DeliveryOf(err); got != want || (want == postproof.Accepted) != (postproof.CodeOf(err) == postproof.CodeConflict) {
+			t.Errorf("%d: %v, want %v", status, err, want)
+		}
+	}
+}
+
+func TestWaitOfAThrottle(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{"9": 9 * time.Second, "soon": 0, "": 0} {
+		err := refusal(postproof.OpSubmit, &vendors.Response{Status: 429, Header: http.Header{"Retry-After": {value}}})
+		if got := postproof.RetryAfterOf(err); got != want {
+			t.Errorf("%q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+func FuzzRefusal(f *testing.F) {
+	f.Add(422, []byte(`{"error":{"type":"validation_error","message":"x"}}`))
+	f.Add(500, []byte(`{"error":null}`))
+	f.Fuzz(func(t *testing.T, status int, raw []byte) {
+		err := refusal(postproof.OpSubmit, &vendors.Response{Status: status, Body: raw})
+		d := postproof.DeliveryOf(err)
+		if d == postproof.Accepted || d == postproof.NotSent || (status >= 500 && d != postproof.Unknown) {
+			t.Errorf("status %d: %v", status, d)
+		}
+	})
+}

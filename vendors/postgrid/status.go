@@ -1,0 +1,99 @@
+package postgrid
+
+import (
+	"time"
+
+	"github.com/postproof/postproof"
+)
+
+// The statuses of an order. PostGrid writes cancelled with two l.
+const (
+	statusReady      = "ready"
+	statusPrinting   = "printing"
+	statusProcessed  = "processed_for_delivery"
+	statusCompleted  = "completed"
+	statusCancelled  = "cancelled"
+	reasonByUser     = "user_initiated"
+	imbEntered       = "entered_mail_stream"
+	imbOutForDeliver = "out_for_delivery"
+	imbReturned      = "returned_to_sender"
+)
+
+// statusOf returns where the piece is, and whether it will never be printed.
+// An order has two axes that move by themselves: its status, which PostGrid
+// sets, and the last scan of its barcode, which exists for pieces printed and
+// destined in the US, and may lag by days. The one of the higher rank rules.
+//
+// A scan proves paper: an order that is canceled and scanned is not dead.
+func statusOf(o object) (status postproof.Status, dead bool) {
+	status = orderStatus(o)
+	scan, scanned := scanOf(o)
+	if !scanned {
+		return status, status.Raw == statusCancelled
+	}
+	raw := status.Raw + "/" + scan.Raw
+	if status.Raw == statusCancelled || scan.Stage.Rank() > status.Stage.Rank() {
+		status = scan
+	}
+	status.Raw = raw
+	return status, false
+}
+
+func orderStatus(o object) postproof.Status {
+	s := postproof.Status{Raw: token(o.text("status")), Confidence: postproof.Reported, VendorTime: o.time("updatedAt")}
+	switch s.Raw {
+	case statusPrinting:
+		s.Stage = postproof.StageInProduction
+	case statusProcessed: // handed to the postal service
+		s.Stage = postproof.StageMailed
+	case statusCompleted:
+		// SDK: "most likely delivered"; "an approximation".
+		s.Stage, s.Confidence = postproof.StageDelivered, postproof.Estimated
+	case statusCancelled:
+		s.Reason = token(o.object("cancellation").text("reason"))
+		s.Stage = postproof.StageFailed // invalid_content, invalid_order_mailing_class
+		if s.Reason == "" || s.Reason == reasonByUser {
+			s.Stage = postproof.StageCancelled
+		}
+	case statusReady:
+		s.Stage = postproof.StageAccepted
+		if o.text("url") != "" {
+			s.Stage = postproof.StageRendered // SDK: url comes with the preview
+		} else if created := o.time("createdAt"); !created.IsZero() {
+			s.VendorTime = created
+		}
+	default: // absent, or a status of a newer version: it has the order, no more
+		s.Stage = postproof.StageAccepted
+	}
+	return s
+}
+
+// scanOf returns the last scan, false when there is none.
+func scanOf(o object) (postproof.Status, bool) {
+	s := postproof.Status{Raw: token(o.text("imbStatus")), Confidence: postproof.Scanned, VendorTime: dateOf(o, "imbDate")}
+	switch s.Raw {
+	case "":
+		return s, false
+	case imbEntered:
+		s.Stage = postproof.StageInTransit
+	case imbOutForDeliver:
+		s.Stage = postproof.StageOutForDelivery
+	case imbReturned:
+		s.Stage = postproof.StageReturned
+	default: // a scan of a newer version: it is in the mail, no more
+		s.Stage, s.Confidence = postproof.StageMailed, postproof.Reported
+	}
+	return s, true
+}
+
+// dateOf reads a time, or a date alone: the form of imbDate is not documented.
+func dateOf(o object, name string) time.Time {
+	if t := o.time(name); !t.IsZero() {
+		return t
+	}
+	t, err := time.Parse(time.DateOnly, o.text(name))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

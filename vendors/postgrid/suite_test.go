@@ -1,0 +1,184 @@
+package postgrid_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors/postgrid"
+	"github.com/postproof/postproof/vendors/vendorsim"
+	"github.com/postproof/postproof/vendors/vendortest"
+)
+
+// TestAdapter runs the suite for both kinds of account: where nothing is known
+// of idempotency keys, and where they were verified.
+func TestAdapter(t *testing.T) {
+	t.Parallel()
+	for name, keyed := range map[string]bool{"Unkeyed": false, "Keyed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vendortest.Run(t, func(t *testing.T) vendortest.Harness {
+				t.Helper()
+				sim := newSimulator(t, vendorsim.PostGridConfig{IdempotencyKeys: keyed, LogAllEvents: true, TestTracking: true})
+				sim.tokens = keyed // each form of a callback with one of the two
+				key := sim.Credentials("postgrid")[0].Key
+				opts := []postgrid.Option{postgrid.WithBaseURL("https://postgrid.test/print-mail/v1")}
+				if keyed {
+					opts = append(opts, postgrid.WithIdempotencyKeys())
+				}
+				adapter, err := postgrid.New(key, opts...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return vendortest.Harness{
+					Adapter: adapter, Simulator: sim, Secrets: []string{key}, Uploads: true,
+					Templates: postproof.TemplateIDs{Front: "template_a1b2c3", Back: "template_d4e5f6"},
+				}
+			})
+		})
+	}
+}
+
+// simulator is PostGrid with a clock that stands still.
+type simulator struct {
+	*vendorsim.Sim
+	http.Handler
+
+	clock  *vendorsim.Clock
+	tokens bool // callbacks are tokens
+}
+
+func newSimulator(t *testing.T, cfg vendorsim.PostGridConfig) simulator {
+	t.Helper()
+	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
+	sim, err := vendorsim.New(vendorsim.Config{Clock: clock, Vendors: []vendorsim.Vendor{{Name: "postgrid"}}, PostGrid: cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return simulator{Sim: sim, Handler: sim.Vendor("postgrid"), clock: clock}
+}
+
+func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }
+func (s simulator) Orders(ref string) int   { return s.count(ref, vendorsim.Printed) }
+func (s simulator) Alive(ref string) int    { return s.Orders(ref) - s.count(ref, vendorsim.Voided) }
+
+func (s simulator) count(ref, event string) int {
+	n := 0
+	for _, line := range s.Prints() {
+		if line.Ref == ref && line.Event == event {
+			n++
+		}
+	}
+	return n
+}
+
+// Callback returns the newest event about the order with the reference, in the
+// form that the simulator was made for. It signs by hand, not with package
+// signature.
+func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/print-mail/v1/events?limit=100", nil)
+	r.Header.Set("X-Api-Key", s.Credentials("postgrid")[0].Key)
+	s.ServeHTTP(w, r)
+	var log struct {
+		Data []json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &log); err != nil {
+		panic(err)
+	}
+	i := slices.IndexFunc(log.Data, func(e json.RawMessage) bool { return bytes.Contains(e, []byte(`"description":"`+ref+`"`)) })
+	if i < 0 {
+		panic("no event about " + ref)
+	}
+	event := log.Data[i]
+	mac := hmac.New(sha256.New, []byte(secret))
+	if s.tokens {
+		part := base64.RawURLEncoding.EncodeToString
+		claims := append([]byte(`{"iat":`+strconv.FormatInt(at.Unix(), 10)+","), event[1:]...)
+		token := part([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + part(claims)
+		mac.Write([]byte(token))
+		return http.Header{}, []byte(token + "." + part(mac.Sum(nil)))
+	}
+	stamp := strconv.FormatInt(at.UnixMilli(), 10)
+	mac.Write([]byte(stamp + "."))
+	mac.Write(event)
+	return http.Header{"Postgrid-Signature": {"t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))}}, event
+}
+
+// TestCallbackSaysWhatTheLogSays: an event comes by two ways, and once or twice by
+// each.
+func TestCallbackSaysWhatTheLogSays(t *testing.T) {
+	t.Parallel()
+	for _, tokens := range []bool{false, true} {
+		sim := newSimulator(t, vendorsim.PostGridConfig{LogAllEvents: true, TestTracking: true})
+		sim.tokens = tokens
+		a, err := postgrid.New(sim.Credentials("postgrid")[0].Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := a.NewVerifier(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do := &vendortest.Doer{Handler: sim}
+		s := submission(job())
+		body, err := a.Encode(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Submit(t.Context(), do, s, body); err != nil {
+			t.Fatal(err)
+		}
+		stages := map[postproof.Stage]bool{}
+		for range 20 {
+			header, raw := sim.Callback(string(ref), secret, sim.clock.Now())
+			if err := v.Verify(header, raw, sim.clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+			told, err := a.ParseCallback(header, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := told[0].Event
+			want.Raw, want.Status.Source = nil, postproof.SourcePoll
+			for n, err := range a.Events(t.Context(), do, time.Time{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := n.Event
+				got.Raw = nil
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("tokens %v: the log's newest event (-callback +log)\n%s", tokens, diff)
+				}
+				break
+			}
+			stages[want.Status.Stage] = true
+			sim.Advance(12 * time.Hour)
+		}
+		for _, stage := range []postproof.Stage{
+			postproof.StageAccepted, postproof.StageInProduction, postproof.StageMailed, postproof.StageInTransit,
+			postproof.StageOutForDelivery, postproof.StageDelivered,
+		} {
+			if !stages[stage] {
+				t.Errorf("tokens %v: nobody was told of %s", tokens, stage)
+			}
+		}
+	}
+}
