@@ -70,7 +70,7 @@
 //
 // A hint delays, and does nothing else. It counts as no failure, opens no
 // breaker, and is not passed on. It holds no longer than the client itself would
-// leave the vendor alone ([breaker.Config].OpenMax, [WithVendorStop]), however
+// leave the vendor alone (OpenMax of [WithBreaker], [WithVendorStop]), however
 // wrong a clock is; what cannot be read is ignored. Hints are written beside the
 // calls, about one thing at most once a second, and a ledger that does not take
 // them fails nothing. [Client.Vendors] shows what is heeded; [WithoutHints] turns

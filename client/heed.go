@@ -160,16 +160,16 @@ func (c *Client) take(v *vendor, group string, h *hint, s span, now time.Time) b
 
 var submitGroup = postproof.OpSubmit.Group()
 
-// hintBreaker tells the others that the breaker of submissions has opened.
-// Not when a person opened it, who may have reasons that hold for this replica
-// only, nor when it refuses nothing.
+// hintBreaker tells the others that the breaker of submissions has opened. Not
+// when it refuses nothing, nor when a person opened it: that has no end, and may
+// have reasons that hold for this replica only.
 func (c *Client) hintBreaker(ch breaker.Change) {
 	v := c.byName[ch.Vendor]
 	if v == nil || ch.Group != submitGroup || c.breaker.DryRun {
 		return
 	}
 	switch {
-	case ch.To == breaker.Open && !ch.Forced && !ch.Until.IsZero():
+	case ch.To == breaker.Open:
 		c.tellOthers(v, ch.Group, hintBreaker, ch.Until.Sub(c.clock.Now()), 0)
 	case ch.To == breaker.Closed:
 		c.tellOver(v, ch.Group, hintBreaker)

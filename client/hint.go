@@ -62,7 +62,7 @@ func readHint(value []byte) (h hint, ok bool) {
 	if len(value) == 0 || len(value) > maxHintBytes || json.Unmarshal(value, &h) != nil {
 		return hint{}, false
 	}
-	return h, h.Version == hintVersion && !h.At.IsZero() && !h.Until.Before(h.At)
+	return h, h.Version == hintVersion && !h.At.IsZero()
 }
 
 // accountName is how hints name a vendor's account.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
 )
 
 // However many share a rate, the sum is no more than the rate where it can be
@@ -64,6 +65,39 @@ func TestAgedIsNeverLongerThanMeant(t *testing.T) {
 			t.Errorf("%s: it holds for a clock that was set back", name)
 		}
 	}
+}
+
+// One job may go while a hint holds; when that does not go well none, and when
+// it does all.
+func TestHeedLetsOneGo(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	check := func(h *heed, id idempotency.ID, at time.Duration, ok, undecided bool) {
+		t.Helper()
+		if a, b := h.lets(id, now.Add(at)); a != ok || b != undecided {
+			t.Errorf("%s at %s: %v, undecided %v; want %v, %v", id, at, a, b, ok, undecided)
+		}
+	}
+	var lost, bad, good heed
+	check(&lost, "a", 0, true, false)
+	check(&lost, "b", time.Second, false, true)
+	check(&lost, "a", time.Second, true, false) // it is asked more than once for a job
+	check(&lost, "b", probeFor+time.Second, true, false)
+	check(&lost, "a", probeFor+2*time.Second, false, true)
+	check(&lost, "c", -time.Hour, true, false) // the clock was set back
+
+	check(&bad, "a", 0, true, false)
+	bad.answered(false)
+	check(&bad, "a", time.Second, false, false)
+	check(&bad, "b", 2*probeFor, false, false)
+
+	check(&good, "a", 0, true, false)
+	if !good.answered(true) || good.answered(true) {
+		t.Error("it is no news that it works, or twice")
+	}
+	check(&good, "b", time.Second, true, false)
+	good.answered(false) // its own breaker sees to that
+	check(&good, "c", time.Second, true, false)
 }
 
 func FuzzReadHint(f *testing.F) {

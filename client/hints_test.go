@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"strings"
 	"sync"
@@ -199,20 +198,20 @@ func refusesAccount(times *atomic.Int64) func(string, string, int) string {
 	}
 }
 
-// A refused account is hinted, tried once by each, and resumed for all by a
-// person at one.
+// A refused account is hinted, for no longer than the reader itself would stop,
+// and resumed for all by a person at one.
 func TestAccountStopIsHintedAndResumed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
-		one, two := newReplica(t, store, p), newReplica(t, store, p)
+		one, two := newReplica(t, store, p), newReplica(t, store, p, client.WithVendorStop(5*time.Minute))
 		time.Sleep(3 * time.Second)
 		var times atomic.Int64
 		times.Store(1)
 		p.fault = refusesAccount(&times)
 		one.hand(t, "one", 3)
 		time.Sleep(2 * time.Second)
-		if left, why := two.hinted(0); left < 14*time.Minute || left > 15*time.Minute || !strings.HasPrefix(why, "account") {
+		if left, why := two.hinted(0); left < 4*time.Minute || left > 5*time.Minute || !strings.HasPrefix(why, "account") {
 			t.Errorf("the second replica waits for %s: %q", left, why)
 		}
 		if err := one.ResumeVendor("alpha"); err != nil {
@@ -229,199 +228,34 @@ func TestAccountStopIsHintedAndResumed(t *testing.T) {
 	})
 }
 
-// plant writes a setting as it comes.
-func plant(t *testing.T, store idempotency.Store, name, value string, version uint64) {
-	t.Helper()
-	if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{
-		Settings: []idempotency.SettingWrite{{Name: name, Value: []byte(value), Expect: version}},
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hintName is the setting of submissions at a press.
-func hintName(p *press) string { return "hint/alpha/" + p.adapter().Account().Fingerprint + "/submit" }
-
-// Whatever stands in the ledger as a hint, mail goes out: at once when it is
-// none, and when it is one after the longest time that this replica itself would
-// wait.
-func TestHintsCanDoNoHarm(t *testing.T) {
+// What a person does to one replica's breaker is for that replica, and a breaker
+// that only looks on refuses nothing anywhere.
+func TestForcedAndDryBreakersAreNotHinted(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // a bubble's clock
-	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
-	for name, tc := range map[string]struct {
-		value string
-		most  time.Duration // until it is sent
-	}{
-		"garbage":                    {"\xff\x00{", 0},
-		"null":                       {"null", 0},
-		"another type":               {`["rate limit"]`, 0},
-		"empty":                      {"", 0},
-		"no times":                   {`{"v":1,"reason":"rate limit"}`, 0},
-		"long":                       {`{"v":1,"reason":"rate limit","at":"` + at(0) + `","until":"` + at(time.Hour) + `","by":"` + strings.Repeat("x", 8<<10) + `"}`, 0},
-		"a newer version's":          {`{"v":2,"reason":"rate limit","at":"` + at(0) + `","until":"` + at(time.Hour) + `"}`, 0},
-		"one that ends before":       {`{"v":1,"reason":"rate limit","at":"` + at(time.Hour) + `","until":"` + at(0) + `"}`, 0},
-		"an old one":                 {`{"v":1,"reason":"rate limit","at":"` + at(-2*time.Hour) + `","until":"` + at(-time.Hour) + `"}`, 0},
-		"an old one without end":     {`{"v":1,"reason":"rate limit","at":"` + at(-2*time.Hour) + `","until":"9999-12-31T00:00:00Z"}`, 0},
-		"one without end":            {`{"v":1,"reason":"rate limit","at":"` + at(0) + `","until":"9999-12-31T00:00:00Z"}`, 15 * time.Minute},
-		"from a clock that is fast":  {`{"v":1,"reason":"rate limit","at":"2007-01-01T00:00:00Z","until":"9999-12-31T00:00:00Z"}`, 15 * time.Minute},
-		"a reason that is not known": {`{"v":1,"reason":"solar flare","at":"` + at(0) + `","until":"` + at(time.Minute) + `"}`, time.Minute},
-		"a breaker's without end":    {`{"v":1,"reason":"breaker","at":"` + at(0) + `","until":"9999-12-31T00:00:00Z"}`, 0}, // its try goes well
-		"of trouble since ever":      {`{"v":1,"reason":"account","at":"` + at(0) + `","until":"` + at(time.Hour) + `","since":"0001-02-03T00:00:00Z"}`, 0},
-	} {
+	for name, dry := range map[string]bool{"forced": false, "dry run": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, store, log := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest), &logs{}
-				plant(t, store, hintName(p), tc.value, 0)
-				plant(t, store, "hint/alive/00", tc.value, 0)
-				plant(t, store, "hint/alive/zz", tc.value, 0)
-				c := newReplica(t, store, p, client.WithLogger(log.logger()))
-				began := time.Now()
-				rec, _ := c.Submit(t.Context(), job("a"))
-				for rec.State != idempotency.Accepted && time.Since(began) < time.Hour {
-					time.Sleep(time.Second)
-					rec = status(t, c.Client, "a")
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				one, two := newReplica(t, store, p, client.WithBreaker(breaker.Config{DryRun: dry})), newReplica(t, store, p)
+				time.Sleep(3 * time.Second)
+				if dry {
+					p.down.Store(true)
+					one.hand(t, "one", 10)
+				} else {
+					one.Breakers().ForceOpen("alpha", "submit", "test")
 				}
-				if took := time.Since(began); took > tc.most+3*time.Second || took < tc.most-3*time.Second {
-					t.Errorf("it was %s after %s, want %s", rec.State, took, tc.most)
+				if b := one.Breakers().State("alpha", "submit"); b.Phase != breaker.Open {
+					t.Fatalf("the breaker is %v", b.Phase)
 				}
-				if n := log.count("cannot be read"); n > 1 {
-					t.Errorf("told %d times", n)
+				one.stop()
+				time.Sleep(3 * time.Second)
+				if left, why := two.hinted(0); left != 0 {
+					t.Errorf("the other waits for %s: %s", left, why)
 				}
 			})
 		})
 	}
-}
-
-// A clock that is set back after a hint came does not make it last.
-func TestHintEndsWhenTheClockIsSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, store, clock := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest), &skewed{}
-		c := newReplica(t, store, p, client.WithClock(clock))
-		time.Sleep(3 * time.Second)
-		clock.by.Store(int64(20 * time.Hour))
-		time.Sleep(3 * time.Second)
-		now := clock.Now()
-		plant(t, store, hintName(p), fmt.Sprintf(`{"v":1,"reason":"rate limit","at":%q,"until":%q}`, now.Format(time.RFC3339), now.Add(5*time.Minute).Format(time.RFC3339)), 0)
-		time.Sleep(2 * time.Second)
-		if left, _ := c.hinted(0); left <= 0 {
-			t.Fatal("the hint is not heeded: the test looks at nothing")
-		}
-		clock.by.Store(0)
-		if rec, err := c.Submit(t.Context(), job("a")); err != nil {
-			t.Errorf("the clock is set right, and the job is %v: %v", rec, err)
-		}
-	})
-}
-
-// deaf is a ledger that takes no hints and gives none.
-type deaf struct {
-	*idempotency.Memory
-
-	fails  atomic.Bool
-	reads  atomic.Int64
-	writes atomic.Int64
-}
-
-func (d *deaf) Settings(ctx context.Context, prefix string) iter.Seq2[idempotency.Setting, error] {
-	d.reads.Add(1)
-	if d.fails.Load() {
-		return func(yield func(idempotency.Setting, error) bool) { yield(idempotency.Setting{}, errStore) }
-	}
-	return d.Memory.Settings(ctx, prefix)
-}
-
-func (d *deaf) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
-	if changes[0].Record == nil && len(changes[0].Settings) > 0 {
-		d.writes.Add(1)
-		if d.fails.Load() {
-			return nil, errStore
-		}
-	}
-	return d.Memory.Commit(ctx, changes)
-}
-
-// A ledger that takes no hints stops nothing; it is told of once. When it does
-// again, what still holds is written.
-func TestHintsFailAlone(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, log := newPress(t, "alpha", postproof.IdempotencyKey), &logs{}
-		p.tune = func(c *postproof.Capabilities) { c.Rate = postproof.Rate{Requests: 600, Per: time.Minute} }
-		store := &deaf{Memory: idempotency.NewMemory(postproof.ModeTest)}
-		store.fails.Store(true)
-		one := newReplica(t, store, p, client.WithLogger(log.logger()))
-		time.Sleep(10 * time.Second)
-		one.hand(t, "one", 5)
-		if n := p.alive(); n != 5 {
-			t.Errorf("printed %d of 5", n)
-		}
-		p.fault = onOrder("429")
-		one.hand(t, "limited", 1)
-		time.Sleep(10 * time.Second)
-		if n := log.count("hints cannot be exchanged"); n != 1 {
-			t.Errorf("told %d times that hints cannot be exchanged, want once", n)
-		}
-		store.fails.Store(false)
-		time.Sleep(2 * time.Second)
-		if n := log.count("exchanged with other replicas again"); n != 1 {
-			t.Errorf("told %d times that they are exchanged again, want once", n)
-		}
-		two := newReplica(t, store, p)
-		if left, _ := two.hinted(0); left < 40*time.Second || left > 50*time.Second {
-			t.Errorf("the other replica waits for %s, want what is left of the minute", left)
-		}
-	})
-}
-
-// However many answers say the same, it is written once; and a replica that is
-// told nothing new writes nothing.
-func TestHintsAreFew(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, store := newPress(t, "alpha", postproof.IdempotencyKey), &deaf{Memory: idempotency.NewMemory(postproof.ModeTest)}
-		one, two := newReplica(t, store, p), newReplica(t, store, p)
-		time.Sleep(3 * time.Second)
-		p.fault = func(op, ref string, n int) string {
-			time.Sleep(10 * time.Millisecond)
-			return onOrder("429")(op, ref, n)
-		}
-		var all sync.WaitGroup
-		for _, r := range []*replica{one, two} {
-			for i := range 32 {
-				all.Go(func() { r.hand(t, fmt.Sprintf("%p-%d", r, i), 2) })
-			}
-		}
-		all.Wait()
-		if one.dials.Load() < 16 {
-			t.Fatalf("only %d requests: the test looks at nothing", one.dials.Load())
-		}
-		time.Sleep(20 * time.Second)
-		if n := store.writes.Load(); n < 1 || n > 3 {
-			t.Errorf("%d writes for one limit, want one or two", n)
-		}
-		if n := store.reads.Load(); n > 2*30+6 {
-			t.Errorf("%d reads in some 23s by two replicas that look once a second", n)
-		}
-	})
-}
-
-func TestWithoutHints(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, store := newPress(t, "alpha", postproof.IdempotencyKey), &deaf{Memory: idempotency.NewMemory(postproof.ModeTest)}
-		p.tune = func(c *postproof.Capabilities) { c.Rate = postproof.Rate{Requests: 600, Per: time.Minute} }
-		now := time.Now()
-		plant(t, store.Memory, hintName(p), fmt.Sprintf(`{"v":1,"reason":"rate limit","at":%q,"until":%q}`, now.Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)), 0)
-		c := newReplica(t, store, p, client.WithoutHints())
-		time.Sleep(time.Minute)
-		c.hand(t, "a", 3)
-		if p.alive() != 3 || store.reads.Load() != 0 || store.writes.Load() != 0 {
-			t.Errorf("printed %d of 3, %d reads, %d writes", p.alive(), store.reads.Load(), store.writes.Load())
-		}
-	})
 }
 
 func TestHintsAreCounted(t *testing.T) {
