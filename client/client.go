@@ -103,7 +103,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): no adapter has this name", name))
 		}
 	}
-	c.hints.init(c)
+	c.hints.init(ctx, c)
 	c.machine.Caps = c.capabilities
 	c.art = newArtworks(store)
 	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {

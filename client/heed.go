@@ -158,7 +158,8 @@ func (c *Client) take(v *vendor, group string, h *hint, s span, now time.Time) b
 	}
 }
 
-var submitGroup = postproof.OpSubmit.Group()
+// submitGroup is the operation group of submissions.
+const submitGroup = "submit"
 
 // hintBreaker tells the others that the breaker of submissions has opened. Not
 // when it refuses nothing, nor when a person opened it: that has no end, and may
@@ -168,11 +169,12 @@ func (c *Client) hintBreaker(ch breaker.Change) {
 	if v == nil || ch.Group != submitGroup || c.breaker.DryRun {
 		return
 	}
-	switch {
-	case ch.To == breaker.Open:
+	switch ch.To {
+	case breaker.Open:
 		c.tellOthers(v, ch.Group, hintBreaker, ch.Until.Sub(c.clock.Now()), 0)
-	case ch.To == breaker.Closed:
+	case breaker.Closed:
 		c.tellOver(v, ch.Group, hintBreaker)
+	case breaker.HalfOpen:
 	}
 }
 

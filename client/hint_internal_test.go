@@ -100,6 +100,13 @@ func TestHeedLetsOneGo(t *testing.T) {
 	check(&good, "c", time.Second, true, false)
 }
 
+func TestSubmitGroup(t *testing.T) {
+	t.Parallel()
+	if got := postproof.OpSubmit.Group(); got != submitGroup {
+		t.Errorf("submissions are in the group %q, hints take it for %q", got, submitGroup)
+	}
+}
+
 func FuzzReadHint(f *testing.F) {
 	for _, seed := range []string{
 		`{"v":1,"reason":"breaker","at":"2026-03-01T12:00:00Z","until":"2026-03-01T12:00:30Z","by":"host/1"}`,

@@ -24,6 +24,8 @@ type hints struct {
 	busy    bool // the goroutine is there
 	again   bool // it is wanted once more
 	running sync.WaitGroup
+	base    context.Context //nolint:containedctx // without an end
+	ctx     context.Context //nolint:containedctx // the exchange's own, until Close
 	end     context.CancelFunc
 	topics  map[string]*topic
 	looked  time.Time // when the settings were last read
@@ -50,7 +52,9 @@ type topic struct {
 	wrote     time.Time
 }
 
-func (h *hints) init(c *Client) {
+func (h *hints) init(ctx context.Context, c *Client) {
+	h.base = context.WithoutCancel(ctx)
+	h.ctx, h.end = context.WithCancel(h.base)
 	h.off, h.self = c.alone, randomName()
 	h.names, h.topics = map[string]hintTarget{}, map[string]*topic{}
 	h.replicas.init(c)
@@ -122,12 +126,8 @@ func (c *Client) exchange() {
 	case h.busy:
 		h.again = true
 	default:
-		ctx, cancel := context.WithCancel(context.Background())
-		h.busy, h.end = true, cancel
-		h.running.Go(func() {
-			defer cancel()
-			c.exchanges(ctx)
-		})
+		h.busy = true
+		h.running.Go(func() { c.exchanges(h.ctx) })
 	}
 }
 
@@ -320,10 +320,8 @@ func laterOf(a, b time.Time) time.Time {
 func (h *hints) close(c *Client) {
 	h.mu.Lock()
 	h.closed = true
-	if h.end != nil {
-		h.end()
-	}
 	h.mu.Unlock()
+	h.end()
 	h.running.Wait()
 	h.leave(c)
 }

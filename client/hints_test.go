@@ -165,7 +165,7 @@ func TestRateLimitIsHintedToOtherReplicas(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				p.fault = nil
 				two.hand(t, "two", 10)
-				time.Sleep(limited.Add(55 * time.Second).Sub(time.Now()))
+				time.Sleep(time.Until(limited.Add(55 * time.Second)))
 				most := int64(0)
 				if skew > 0 {
 					most = 1 // by its clock the first one's job is due at once: it may have it before the hint

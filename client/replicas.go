@@ -137,7 +137,7 @@ func (h *hints) leave(c *Client) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(h.base, time.Second)
 	defer cancel()
 	_ = idempotency.CommitOne(ctx, c.store, idempotency.Change{
 		Settings: []idempotency.SettingWrite{{Name: slotName(h.slot), Value: value, Expect: h.slots[h.slot].version}},
