@@ -22,6 +22,10 @@ const (
 	minDrain          = 4.0
 	maxGrowth         = 1.3
 	maxMemory         = 256 << 20
+	// Against River on the same server, see [queueReport.judge].
+	minQueueAhead = 8.0
+	minQueueNoop  = 1.3
+	minFarAhead   = 5.0
 )
 
 // report is everything that was measured.
@@ -39,6 +43,7 @@ type report struct {
 	Blob    *blobReport    `json:"blob,omitempty"`
 	Durable *durableReport `json:"durable,omitempty"`
 	Drain   []drainRow     `json:"drain,omitempty"`
+	Queues  *queueReport   `json:"queues,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -112,6 +117,9 @@ func (r *report) judge() {
 		r.atMost("lone transition: syncs", r.Durable.SyncsPerCommit, maxSyncsPerCommit)
 	}
 	r.judgeDrain()
+	if r.Queues != nil {
+		r.Queues.judge(r)
+	}
 }
 
 // judgeDrain looks at the largest campaign, which has the most against it.
@@ -175,6 +183,9 @@ func (r *report) tables() []table {
 				d.DrainPerSecond, d.Multiple, d.Syncs, d.CPU/1000, d.Relative, d.Memory/(1<<20), d.Disk, d.Claim/1e6)
 		}
 		all = append(all, t)
+	}
+	if r.Queues != nil {
+		all = append(all, r.Queues.tables()...)
 	}
 	t := table{"target", []string{"got", "want", ""}, nil}
 	for _, c := range r.Checks {
