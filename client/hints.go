@@ -323,5 +323,6 @@ func (h *hints) close(c *Client) {
 	h.mu.Unlock()
 	h.end()
 	h.running.Wait()
-	h.leave(c)
+	h.running.Go(func() { h.leave(h.base, c) })
+	h.running.Wait()
 }

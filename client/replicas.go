@@ -128,7 +128,7 @@ func (c *Client) divide(now time.Time, signs bool) {
 
 // leave gives the slot back, as far as that is quickly done: else the share
 // comes back to the others when the last sign of life has worn off.
-func (h *hints) leave(c *Client) {
+func (h *hints) leave(ctx context.Context, c *Client) {
 	if h.slot < 0 {
 		return
 	}
@@ -137,7 +137,7 @@ func (h *hints) leave(c *Client) {
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(h.base, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	_ = idempotency.CommitOne(ctx, c.store, idempotency.Change{
 		Settings: []idempotency.SettingWrite{{Name: slotName(h.slot), Value: value, Expect: h.slots[h.slot].version}},
