@@ -116,9 +116,12 @@ func (k *call) learn(group string, last *vendors.Response, err error, attempts i
 	k.date = last.Time()
 	if postproof.CodeOf(err) == postproof.CodeRateLimited {
 		k.v.limits.limited(group, now, wait)
+		k.c.tellOthers(k.v, group, hintLimited, wait, 0)
 		return
 	}
-	k.v.limits.read(group, last.Header, now)
+	if until := k.v.limits.read(group, last.Header, now); !until.IsZero() {
+		k.c.tellOthers(k.v, group, hintLimited, until.Sub(now), 0)
+	}
 }
 
 // maxThrottle is the longest wait for a vendor's rate that is worth a worker.

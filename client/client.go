@@ -52,6 +52,7 @@ type Client struct {
 	// for now, since the last pause.
 	congested atomic.Int64
 	checked   settingsCache
+	hints     hints
 	closing   sync.Once
 	watching  metric.Registration
 }
@@ -102,6 +103,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): no adapter has this name", name))
 		}
 	}
+	c.hints.init(ctx, c)
 	c.machine.Caps = c.capabilities
 	c.art = newArtworks(store)
 	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {
@@ -117,6 +119,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if id.EpochChanged() {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
 	}
+	_ = c.exchangeOnce(ctx, false) // advice: it is told of
 	return c, nil
 }
 
@@ -138,10 +141,8 @@ func (s *settings) defaults() error {
 		s.meters = otel.GetMeterProvider()
 	}
 	if s.owner == "" {
-		var b [4]byte
-		_, _ = rand.Read(b[:])
 		host, _ := os.Hostname() // a name for people; an empty one will do
-		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), hex.EncodeToString(b[:]))
+		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), randomName())
 	}
 	s.concurrency = cmp.Or(s.concurrency, 16)
 	s.lease = cmp.Or(s.lease, 2*time.Minute)
@@ -175,12 +176,21 @@ func (s *settings) defaults() error {
 	return nil
 }
 
+// randomName tells clients apart.
+func randomName() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
 // Close releases what the client itself holds: idle connections, the spool's
-// file, and the gauges, which report nothing more. Stop Run and Drain
-// first, by their contexts. The store stays open.
+// file, its share of vendors' rates, and the gauges, which report nothing more.
+// Stop Run and Drain first, by their contexts. The store stays open; close it
+// afterwards.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
+		c.hints.close(c)
 		for _, v := range c.vendors {
 			v.transport.CloseIdleConnections()
 		}

@@ -50,6 +50,32 @@
 // A Client is safe for concurrent use. Any number of clients, in any number of
 // processes, may work on one ledger.
 //
+// # Replicas
+//
+// What must hold for all of them together is in the ledger: who works on a job,
+// what was sent, caps and approvals. Breakers and rate limits are each client's
+// own, and clients only advise each other, by small settings in the ledger that
+// are read once a poll interval:
+//
+//   - "Not before": a vendor's answer asked to wait (429, a limit that is used
+//     up). The others send nothing to that account before, in that group of
+//     operations.
+//   - A breaker of submissions opened, or the account was refused (401, 402, 403).
+//     The others leave the vendor alone as if it had happened to them. Each lets
+//     one submission go nevertheless, and forgets the hint when that is answered
+//     well: a replica whose own network is broken stops only itself.
+//   - "I am here": where a vendor states a rate, or [VendorConfig] does, clients
+//     with the same account take equal parts of it. A client that has gone is
+//     counted for half a minute more, for none after [Client.Close].
+//
+// A hint delays, and does nothing else. It counts as no failure, opens no
+// breaker, and is not passed on. It holds no longer than the client itself would
+// leave the vendor alone (OpenMax of [WithBreaker], [WithVendorStop]), however
+// wrong a clock is; what cannot be read is ignored. Hints are written beside the
+// calls, about one thing at most once a second, and a ledger that does not take
+// them fails nothing. [Client.Vendors] shows what is heeded; [WithoutHints] turns
+// them off.
+//
 // # Telemetry
 //
 // One span for each call, one CLIENT span below it for each time that bytes went

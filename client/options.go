@@ -47,6 +47,7 @@ type settings struct {
 	caps        []Cap
 	canaries    map[string]int
 	policies    map[string]idempotency.Policy
+	alone       bool
 }
 
 // VendorConfig is what can be set for one vendor. The zero value of each field
@@ -61,8 +62,9 @@ type VendorConfig struct {
 	// Rate is how many requests the account may make in a time, for each group
 	// of operations (submit, get, look up, …): what was agreed with the vendor,
 	// above or below what its adapter states. The zero value is the adapter's
-	// own, [postproof.Capabilities.Rate]. What the vendor's answers say of the
-	// limit counts beside it.
+	// own, [postproof.Capabilities.Rate]. Clients on one ledger share it in equal
+	// parts, see [WithoutHints]. What the vendor's answers say of the limit counts
+	// beside it.
 	Rate postproof.Rate
 	// Price returns what a job costs at the vendor, in cents, for spend caps.
 	// The default is 0. It must be quick and safe for concurrent use.
@@ -144,6 +146,11 @@ func WithRerouteAfter(d time.Duration) Option {
 // account (401, 402, 403), before it is tried again. Jobs that are for it wait,
 // see [WithRerouteAfter]. Default 15 minutes.
 func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
+
+// WithoutHints makes the client read and write no hints, see Replicas in the
+// package documentation: it goes by what it meets itself, and takes a vendor's
+// rate as its own. By default replicas share hints through the ledger.
+func WithoutHints() Option { return optionFunc(func(s *settings) { s.alone = true }) }
 
 // WithGrace sets how long Run and Drain let sends finish when they are told to
 // stop. Default 30 seconds.

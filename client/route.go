@@ -183,7 +183,7 @@ func (w *work) passable(v *vendor, now time.Time) fit {
 	case b.Phase == breaker.HalfOpen && b.Probes > 0:
 		return fit{as: later, reason: "its breaker is being probed", until: now.Add(15 * time.Second)}
 	}
-	return fit{}
+	return w.heeded(v, now, local)
 }
 
 // patient reports whether jobs still wait for a vendor that refuses the

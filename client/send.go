@@ -321,6 +321,7 @@ func see(o *vendors.Order, want vendors.Facts, ref postproof.Ref, mode postproof
 // afterSend keeps what an answer says about the vendor as a whole.
 func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, began time.Time, took time.Duration) {
 	m := &k.v.marks
+	c.learnFrom(ctx, k.v, &ans)
 	if k.sends > 0 {
 		c.tel.sends.Add(ctx, int64(k.sends), m.vendor...)
 	}
@@ -340,9 +341,11 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 			c.logger.LogAttrs(ctx, slog.LevelError, "vendor refuses the account: it is left alone; mend the account, then ResumeVendor",
 				slog.String("vendor", k.v.name), slog.String("code", ans.Code.String()), slog.String("vendor_code", ans.VendorCode))
 		}
+		c.tellOthers(k.v, submitGroup, hintAccount, c.stopFor, now.Sub(k.v.refusing()))
 		return
 	}
 	if (ans.Delivery == postproof.Accepted || (ans.Delivery == postproof.Refused && !temporary(ans.Code))) && k.v.works() {
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "vendor takes the account again", slog.String("vendor", k.v.name))
+		c.tellOver(k.v, submitGroup, hintAccount)
 	}
 }

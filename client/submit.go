@@ -131,6 +131,7 @@ func (c *Client) refresh(ctx context.Context) error {
 		}
 	}
 	c.see(id.Newest)
+	c.exchange()
 	old := c.id()
 	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
 		c.identity.Store(&id)

@@ -29,6 +29,7 @@ type telemetry struct {
 	outcomes    metric.Int64Counter
 	held        metric.Int64Counter
 	late        metric.Int64Counter
+	hints       metric.Int64Counter
 	duration    metric.Float64Histogram
 	propagator  propagation.TraceContext
 	submitted   []metric.AddOption
@@ -41,6 +42,7 @@ type vendorMarks struct {
 	attempts map[string][]metric.AddOption // by operation group
 	outcome  map[postproof.Delivery][]metric.AddOption
 	duration []metric.RecordOption
+	observe  []metric.ObserveOption
 }
 
 func newTelemetry(c *Client) (*telemetry, error) {
@@ -63,6 +65,7 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
+	t.hints = counter("postproof.hints", "{hint}", "Hints between replicas, by what became of them: sent, heeded, ignored because they could not be read, failed with the ledger.")
 	t.duration, err = histogram(m, err)
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
 	t.replayed = addOptions(attribute.String("mail.submission", "replay"))
@@ -80,13 +83,22 @@ func (c *Client) watch() (metric.Registration, error) {
 	open, err2 := m.Int64ObservableGauge("postproof.breaker.state", metric.WithDescription("0 closed, 1 half-open, 2 open."))
 	kept, err3 := m.Int64ObservableGauge("postproof.spool.answers", metric.WithUnit("{answer}"),
 		metric.WithDescription("Answers of vendors that are not in the ledger: waiting until it can be written, parked because it has no place for them, foreign to it."))
-	if err := errors.Join(err1, err2, err3); err != nil {
+	share, err4 := m.Int64ObservableGauge("postproof.replicas", metric.WithUnit("{client}"), metric.WithDescription("Clients that share a vendor's rate, as this one knows."))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	return m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		c.observeSpool(o, kept)
+		for _, v := range c.vendors {
+			o.ObserveInt64(share, int64(v.limits.replicas()), v.marks.observe...)
+		}
 		return c.observe(ctx, o, queue, open)
-	}, queue, open, kept)
+	}, queue, open, kept, share)
+}
+
+// hint counts what became of a hint.
+func (t *telemetry) hint(ctx context.Context, what string) {
+	t.hints.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.hint", what)))
 }
 
 func histogram(m metric.Meter, err error) (metric.Float64Histogram, error) {
@@ -113,6 +125,7 @@ func (t *telemetry) vendorMarks(vendor string) vendorMarks {
 		m.outcome[d] = addOptions(v, attribute.String("mail.delivery", d.String()))
 	}
 	m.duration = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(v))}
+	m.observe = []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(v))}
 	return m
 }
 

@@ -32,6 +32,8 @@ type vendor struct {
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool
+	// heed is another replica's hint.
+	heed atomic.Pointer[heed]
 
 	mu sync.Mutex
 	// stop is why the vendor is left alone.
@@ -166,6 +168,13 @@ type VendorState struct {
 	// the account; Reason says why.
 	StoppedUntil time.Time
 	Reason       string
+	// HintedUntil is set while submissions wait because another replica met
+	// trouble with the vendor; Hint says which, and who told.
+	HintedUntil time.Time
+	Hint        string
+	// Replicas is by how many clients the vendor's rate is shared, this one
+	// included; 1 where none is stated.
+	Replicas int
 	// Breakers are its circuit breakers, one an operation group in use.
 	Breakers []breaker.State
 }
@@ -176,7 +185,8 @@ func (c *Client) Vendors() []VendorState {
 	all := c.breakers.States()
 	out := make([]VendorState, len(c.vendors))
 	for i, v := range c.vendors {
-		out[i] = VendorState{Name: v.name, Account: v.account}
+		out[i] = VendorState{Name: v.name, Account: v.account, Replicas: v.limits.replicas()}
+		out[i].HintedUntil, out[i].Hint = v.hint(c.clock.Now())
 		stop := v.stopped(now)
 		out[i].StoppedUntil, out[i].Reason = stop.until, stop.reason
 		for _, b := range all {
@@ -193,7 +203,8 @@ func (c *Client) Vendors() []VendorState {
 func (c *Client) Breakers() *breaker.Set { return c.breakers }
 
 // ResumeVendor ends the time for which a vendor is left alone, for example
-// after its account was paid. It returns an error with
+// after its account was paid, here and, as a hint, at the other replicas. It
+// returns an error with
 // [postproof.CodeNotFound] for a vendor that is not configured.
 func (c *Client) ResumeVendor(name string) error {
 	v := c.byName[name]
@@ -201,6 +212,9 @@ func (c *Client) ResumeVendor(name string) error {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "resume vendor", Vendor: name, Err: errors.New("no adapter has this name")}
 	}
 	v.works()
+	v.heed.Store(nil)
+	v.limits.hinted(submitGroup, span{})
+	c.tellOver(v, submitGroup, hintAccount)
 	c.wakeUp()
 	return nil
 }
@@ -213,6 +227,7 @@ func (c *Client) breakerChanged(ch breaker.Change) {
 	c.logger.LogAttrs(context.Background(), level, "circuit breaker changed", slog.String("vendor", ch.Vendor),
 		slog.String("group", ch.Group), slog.String("from", ch.From.String()), slog.String("to", ch.To.String()),
 		slog.String("reason", string(ch.Reason)), slog.Time("until", ch.Until))
+	c.hintBreaker(ch)
 	if ch.To != breaker.Open {
 		c.wakeUp()
 	}

@@ -53,6 +53,11 @@
 // new work by asking again at the client's poll interval; database/sql has no
 // way to listen to the server.
 //
+// Clients on one ledger advise each other of vendors that are down or ask to
+// wait, and share a vendor's stated rate: see Replicas in package client. That
+// takes one short read for each client and poll interval, and, where a rate is
+// stated, one commit for each client and ten seconds.
+//
 // A claim whose answer was lost holds its records until the lease ends.
 //
 // [Store.In] enqueues in a transaction of the caller's own, together with what

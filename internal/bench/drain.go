@@ -120,7 +120,7 @@ func drainRound(ctx context.Context, dir string, n int) (row drainRow, err error
 	if row.Claim, err = timeClaims(ctx, store); err != nil {
 		return row, err
 	}
-	before, err := appendAndSync(folder, syncsAtATime)
+	before, err := appendAndSync(folder)
 	if err != nil {
 		return row, err
 	}
@@ -137,7 +137,7 @@ func drainRound(ctx context.Context, dir string, n int) (row drainRow, err error
 	row.DrainPerSecond = perSecond(start)
 	row.Syncs = float64(disk.syncs.Load()-synced) / float64(n)
 	row.CPU = float64(listed+cpuTime()-busy) / float64(n)
-	after, err := appendAndSync(folder, syncsAtATime)
+	after, err := appendAndSync(folder)
 	if err != nil {
 		return row, err
 	}
@@ -167,24 +167,38 @@ func contacts(n int) snapshot.Source {
 	return snapshot.CSV(r, snapshot.Mapping{})
 }
 
-// timeClaims claims a few times, each time after the leases of the time before.
-func timeClaims(ctx context.Context, store *sqlite.Store) (float64, error) {
+// timeClaims is the mean time of some claims.
+func timeClaims(ctx context.Context, store idempotency.Store) (float64, error) {
 	const claims = 20
-	var took time.Duration
+	took, err := claimTimes(ctx, store, claims)
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, ns := range took {
+		sum += ns
+	}
+	return sum / claims, nil
+}
+
+// claimTimes claims so many times, each time after the leases of the time
+// before.
+func claimTimes(ctx context.Context, store idempotency.Store, claims int) ([]float64, error) {
+	took := make([]float64, 0, claims)
 	now := time.Now()
 	for range claims {
 		now = now.Add(time.Millisecond)
 		start := time.Now()
 		recs, err := store.Claim(ctx, idempotency.ClaimRequest{Owner: "bench", Limit: callers, Lease: time.Millisecond, Now: now})
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		took += time.Since(start)
+		took = append(took, float64(time.Since(start)))
 		if len(recs) == 0 {
-			return 0, errors.New("nothing could be claimed")
+			return nil, errors.New("nothing could be claimed")
 		}
 	}
-	return float64(took.Nanoseconds()) / claims, nil
+	return took, nil
 }
 
 // memoryWatch looks at what the process has from the system.

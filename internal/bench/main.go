@@ -5,9 +5,14 @@
 //	go run .                     everything, as a table
 //	go run . -json               the same for machines
 //	go run . -markdown           the same as docs/figures.md has it (make figures)
-//	go run . -only submit        submit, blob, durable, drain or verify
+//	go run . -only submit        some of submit, blob, durable, drain, queues, verify
 //	go run . -only drain -sizes 10000,100000,1000000
+//	go run . -only queues -waiting 10000,1000000
 //	go run . -only submit -cpuprofile cpu.out    postproof alone, in memory
+//
+// queues works on PostgreSQL: on the server that POSTPROOF_TEST_POSTGRES names (as
+// a URL), else on a private one that is started from the installed programs in
+// the system's temporary folder, and thrown away.
 //
 // The status is 1 when something could not be measured; a missed target is
 // only printed, unless -strict is given.
@@ -26,6 +31,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/postproof/postproof/internal/integration/pgtest"
 )
 
 type options struct {
@@ -33,8 +40,8 @@ type options struct {
 	json, strict, markdown bool
 	only, dir              string
 	rounds, calls, jobs    int
-	callbacks              int
-	sizes                  string
+	callbacks, queueJobs   int
+	sizes, waiting         string
 	cpuProfile, memProfile string
 }
 
@@ -58,13 +65,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.markdown, "markdown", false, "print a page of Markdown")
 	f.BoolVar(&o.strict, "strict", false, "fail when a target is missed")
-	f.StringVar(&o.only, "only", "", "measure only submit, blob, durable, drain or verify")
+	f.StringVar(&o.only, "only", "", "measure only some of "+strings.Join(sections(), ", ")+", with commas between them")
 	f.StringVar(&o.dir, "dir", "", "folder on the disk to measure; default: the system's temporary one")
 	f.IntVar(&o.rounds, "rounds", 9, "interleaved rounds")
 	f.IntVar(&o.calls, "calls", 1500, "calls a round of the submit comparison")
 	f.IntVar(&o.jobs, "jobs", 4000, "jobs a round of the durable comparison")
 	f.IntVar(&o.callbacks, "callbacks", 4000, "callbacks a round of the verify comparison")
 	f.StringVar(&o.sizes, "sizes", "10000,100000", "jobs of the campaigns that are drained, smallest first")
+	f.IntVar(&o.queueJobs, "queuejobs", 20000, "jobs a round of the queues")
+	f.StringVar(&o.waiting, "waiting", "10000,1000000", "jobs that wait on PostgreSQL while claims are timed")
 	f.StringVar(&o.cpuProfile, "cpuprofile", "", "write a CPU profile of postproof alone to the file")
 	f.StringVar(&o.memProfile, "memprofile", "", "write an allocation profile of postproof alone to the file")
 	if err := f.Parse(args); err != nil {
@@ -73,19 +82,26 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	switch {
 	case f.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case o.rounds < 1 || o.calls < 1 || o.jobs < 1 || o.callbacks < 1:
-		return errors.New("rounds, calls, jobs and callbacks: want at least 1")
-	case o.only != "" && !slices.Contains([]string{"submit", "blob", "durable", "drain", "verify"}, o.only):
-		return fmt.Errorf("-only %q: want submit, blob, durable, drain or verify", o.only)
+	case o.rounds < 1 || o.calls < 1 || o.jobs < 1 || o.callbacks < 1 || o.queueJobs < 1:
+		return errors.New("rounds, calls, jobs, callbacks and queuejobs: want at least 1")
 	}
-	sizes, err := parseSizes(o.sizes)
+	for part := range strings.SplitSeq(o.only, ",") {
+		if o.only != "" && !slices.Contains(sections(), part) {
+			return fmt.Errorf("-only %q: want some of %s", o.only, strings.Join(sections(), ", "))
+		}
+	}
+	sizes, err := parseSizes("sizes", o.sizes)
+	if err != nil {
+		return err
+	}
+	waiting, err := parseSizes("waiting", o.waiting)
 	if err != nil {
 		return err
 	}
 	if o.cpuProfile != "" || o.memProfile != "" {
 		return o.profile(ctx)
 	}
-	r, err := o.measure(ctx, sizes)
+	r, err := o.measure(ctx, sizes, waiting)
 	if err != nil {
 		return err
 	}
@@ -107,21 +123,29 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-func parseSizes(list string) ([]int, error) {
+// sections are what can be measured.
+func sections() []string { return []string{"submit", "blob", "durable", "drain", "queues", "verify"} }
+
+func parseSizes(name, list string) ([]int, error) {
 	var sizes []int
 	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-sizes %q: want numbers of jobs with commas between them", list)
+			return nil, fmt.Errorf("-%s %q: want numbers of jobs with commas between them", name, list)
 		}
 		sizes = append(sizes, n)
 	}
 	return sizes, nil
 }
 
-func (o *options) measure(ctx context.Context, sizes []int) (*report, error) {
+// wants reports whether a part is to be measured.
+func (o *options) wants(part string) bool {
+	return o.only == "" || slices.Contains(strings.Split(o.only, ","), part)
+}
+
+func (o *options) measure(ctx context.Context, sizes, waiting []int) (*report, error) {
 	r := newReport(o.rounds, o.args)
-	if o.only == "" || o.only == "submit" {
+	if o.wants("submit") {
 		for _, n := range []network{inMemory, loopback} {
 			rows, err := compareSubmits(ctx, n, o.rounds, o.calls)
 			if err != nil {
@@ -130,39 +154,47 @@ func (o *options) measure(ctx context.Context, sizes []int) (*report, error) {
 			r.Submit = append(r.Submit, rows...)
 		}
 	}
-	if o.only == "" || o.only == "blob" {
+	if o.wants("blob") {
 		b, err := measureBlob(ctx, o.rounds, 20)
 		if err != nil {
 			return nil, err
 		}
 		r.Blob = &b
 	}
-	if o.only == "" || o.only == "durable" {
+	if o.wants("durable") {
 		d, err := measureDurable(ctx, o.dir, o.rounds, o.jobs)
 		if err != nil {
 			return nil, err
 		}
 		r.Durable = &d
 	}
-	if o.only == "" || o.only == "drain" {
+	if o.wants("drain") {
 		rows, err := measureDrain(ctx, o.dir, sizes)
 		if err != nil {
 			return nil, err
 		}
 		r.Drain = rows
 	}
-	if o.only == "" || o.only == "verify" {
+	if o.wants("verify") {
 		rows, err := compareVerifiers(ctx, o.rounds, o.callbacks)
 		if err != nil {
 			return nil, err
 		}
 		r.Verify = rows
 	}
+	if o.wants("queues") {
+		q, err := measureQueues(ctx, os.Getenv(pgtest.EnvServer), o.dir, o.rounds, o.queueJobs, waiting)
+		if err != nil {
+			return nil, fmt.Errorf("queues: %w", err)
+		}
+		r.Queues = q
+	}
 	r.judge()
 	return r, nil
 }
 
-// profile runs postproof alone, in memory or, with -only durable, on SQLite.
+// profile runs postproof alone: in memory or, with -only durable or drain, on
+// SQLite, with -only queues on PostgreSQL.
 func (o *options) profile(ctx context.Context) (err error) {
 	v, err := startVendor(ctx, inMemory)
 	if err != nil {
@@ -187,6 +219,8 @@ func (o *options) profile(ctx context.Context) (err error) {
 		switch o.only {
 		case "drain":
 			_, err = drainRound(ctx, o.dir, o.jobs)
+		case "queues":
+			err = profileQueue(ctx, o.queueJobs)
 		case "durable":
 			_, err = durableRound(ctx, v, o.dir, 0, o.jobs)
 		case "blob":

@@ -25,6 +25,10 @@ const (
 	maxVerifyRatio    = 1.3
 	maxVerifyAllocs   = 2
 	maxVerifyShare    = 1.0 / 3
+	// Against River on the same server, see [queueReport.judge].
+	minQueueAhead = 8.0
+	minQueueNoop  = 1.3
+	minFarAhead   = 5.0
 )
 
 // report is everything that was measured.
@@ -43,6 +47,7 @@ type report struct {
 	Durable *durableReport `json:"durable,omitempty"`
 	Drain   []drainRow     `json:"drain,omitempty"`
 	Verify  []verifyRow    `json:"verify,omitempty"`
+	Queues  *queueReport   `json:"queues,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -117,6 +122,9 @@ func (r *report) judge() {
 	}
 	r.judgeDrain()
 	r.judgeVerify()
+	if r.Queues != nil {
+		r.Queues.judge(r)
+	}
 }
 
 // judgeDrain looks at the largest campaign, which has the most against it.
@@ -187,6 +195,9 @@ func (r *report) tables() []table {
 			t.add("%d KiB: %s\t%.2f\t%.2f\t%.2f\t%.1f\t%.0f", v.Size>>10, v.Peer, v.Ratio, v.CPURatio, v.NS/1000, v.Allocs, v.Bytes)
 		}
 		all = append(all, t)
+	}
+	if r.Queues != nil {
+		all = append(all, r.Queues.tables()...)
 	}
 	t := table{"target", []string{"got", "want", ""}, nil}
 	for _, c := range r.Checks {
