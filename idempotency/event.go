@@ -192,6 +192,11 @@ type SuspectVendor struct {
 // Finish ends an accepted job whose last status is known.
 type Finish struct{}
 
+// Hint says that there may be news of a piece, by somebody who is not believed
+// or does not say what: a callback that nobody signed, or a person. Its vendor
+// is asked at once; see [Machine.Expects] for when it is asked otherwise.
+type Hint struct{}
+
 // Name implements [Event].
 func (Intend) Name() string { return "intend" }
 
@@ -242,3 +247,6 @@ func (Suspect) Name() string { return "suspect" }
 
 // Name implements [Event].
 func (Finish) Name() string { return "finish" }
+
+// Name implements [Event].
+func (Hint) Name() string { return "hint" }
