@@ -29,6 +29,8 @@ type telemetry struct {
 	outcomes    metric.Int64Counter
 	held        metric.Int64Counter
 	late        metric.Int64Counter
+	polls       metric.Int64Counter
+	silent      metric.Int64Counter
 	duration    metric.Float64Histogram
 	propagator  propagation.TraceContext
 	submitted   []metric.AddOption
@@ -63,6 +65,8 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
+	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
+	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
 	t.duration, err = histogram(m, err)
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
 	t.replayed = addOptions(attribute.String("mail.submission", "replay"))

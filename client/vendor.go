@@ -29,6 +29,7 @@ type vendor struct {
 	limits    limiter
 	controls  controls
 	marks     vendorMarks
+	polls     pollQueue
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool

@@ -120,6 +120,9 @@ type pool struct {
 	tended map[string]time.Time
 	// served is the campaign of the last record that was claimed.
 	served string
+	// crowd is how many records to claim while polls stand in the way of other
+	// work, see deal; 0 while they do not.
+	crowd int
 }
 
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
@@ -184,17 +187,20 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	}
 	skip := c.waitingCampaigns(ctx)
 	id := c.id() // read before the records: what they say counts in this history
+	limit := max(cap(p.slots)-len(p.slots), p.crowd)
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
+		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}
-	for _, rec := range recs {
-		p.served = rec.Campaign
-		p.start(rec, id)
+	if n := len(recs); n > 0 {
+		p.served = recs[n-1].Campaign
 	}
 	n := len(recs)
+	if err := p.deal(ctx, recs, id, limit); err != nil {
+		return n, err
+	}
 	for _, campaign := range skip {
 		tended, err := p.tend(ctx, campaign)
 		if n += tended; err != nil {
@@ -204,15 +210,30 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// start works on a record that is held, in a slot of its own.
-func (p *pool) start(rec *idempotency.Record, id *idempotency.Identity) {
-	p.slots <- struct{}{}
+// start works on a record that is held, in a slot of its own; with a place among
+// the polls of a vendor, which it gives back. Told to stop before there is a
+// slot it gives the lease back.
+func (p *pool) start(ctx context.Context, rec *idempotency.Record, id *idempotency.Identity, place *pollQueue) {
+	c := p.c
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		if place != nil {
+			place.leave(0)
+		}
+		_ = c.workIn(id, rec, nil).rest(ctx, rec.Due) // else it ends by itself
+		return
+	}
 	p.busy.Go(func() {
+		began := c.clock.Now()
 		defer func() {
+			if place != nil {
+				place.leave(c.clock.Now().Sub(began))
+			}
 			<-p.slots
-			p.c.wakeUp()
+			c.wakeUp()
 		}()
-		p.c.workOn(p.ctx, rec, id)
+		c.workOn(p.ctx, rec, id)
 	})
 }
 
@@ -245,7 +266,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if err != nil {
 			return n, c.storeError("lease", err)
 		}
-		p.start(leased, id)
+		p.start(ctx, leased, id, nil)
 		n++
 	}
 	return n, nil

@@ -6,7 +6,11 @@ func polls() []Mutation {
 		poll      = "idempotency/machine_poll.go"
 		reconcile = "idempotency/machine_reconcile.go"
 		next      = "idempotency/next.go"
+		queue     = "client/polls.go"
 	)
+	cl := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./idempotency", Run: run}
 	}
@@ -49,5 +53,15 @@ func polls() []Mutation {
 			"\t\tr.PollAt = t.now\n\t}\n\tr.Due = earlier(r.Due, t.now)", "\t\tr.PollAt = t.now\n\t}\n\tr.Due = t.now", "TestHint"),
 		m("polls: a hint does nothing", poll,
 			"\tr.PollAt = earlier(r.PollAt, t.now)\n", "", "TestHint"),
+		cl("polls: a flood has no share", queue,
+			`if q.running >= places || (!waited`, `if q.running >= 1000 || (!waited`, "TestFlood"),
+		cl("polls: a flood is passed at a walk", queue,
+			`p.crowd = min(2*max(limit, p.crowd), crowdedClaim)`, `p.crowd = 0`, "TestFlood"),
+		cl("polls: the youngest goes first", queue,
+			`(!waited && q.next.After(now))`, `(!waited && q.next.IsZero() && now.IsZero())`, "TestFlood"),
+		cl("polls: a turn in vain is lost", queue,
+			"\tif waited {\n\t\tturn = &q.again", "\tif waited && false {\n\t\tturn = &q.again", "TestFlood"),
+		cl("polls: some that are put off crowd the queue", queue,
+			`if len(recs) == limit && len(others) == 0 {`, `if len(away) > 0 {`, "TestSendsAndPolls"),
 	}
 }
