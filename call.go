@@ -11,6 +11,8 @@ const (
 	OpCancel Op = "cancel"
 	OpList   Op = "list"
 	OpLogin  Op = "login"
+
+	OpListUndeliverable Op = "list_undeliverable"
 )
 
 // Group returns the breaker group of the operation: one of "submit", "read"

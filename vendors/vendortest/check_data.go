@@ -91,5 +91,6 @@ func checkSilence(b *bench) {
 		b.note(err)
 		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID))
 		_ = listAll(b, r, time.Time{}, nil)
+		_, _ = listUndeliverable(b, r, time.Time{})
 	}
 }

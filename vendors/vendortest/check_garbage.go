@@ -58,6 +58,7 @@ func checkGarbage(b *bench) {
 		}
 		if round%10 == 0 { // it grows with every submission
 			_ = listAll(b, r, time.Time{}, nil)
+			_, _ = listUndeliverable(b, r, time.Time{})
 		}
 		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, "garbage"))
 	}

@@ -51,6 +51,7 @@ func checks() []check {
 		{"Get", "an id finds its order; an unknown id is not_found", checkGet},
 		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
 		{"List", "every order is listed, and a fault ends the list with an error", checkList},
+		{"Undeliverable", "what the vendor could not deliver is listed, dead and with its id, and a fault ends the list with an error", checkUndeliverable},
 		{"Requests", "requests state their operation and class, and hold no credentials or personal data where they would be logged", checkRequests},
 		{"Garbage", "no answer makes the adapter panic, or accept without an id", checkGarbage},
 		{"Silence", "no error and no printed adapter holds credentials, keys or personal data", checkSilence},
