@@ -31,10 +31,13 @@ type telemetry struct {
 	late        metric.Int64Counter
 	polls       metric.Int64Counter
 	silent      metric.Int64Counter
-	duration    metric.Float64Histogram
-	propagator  propagation.TraceContext
-	submitted   []metric.AddOption
-	replayed    []metric.AddOption
+	imports     metric.Int64Counter
+
+	undeliverable metric.Int64Counter
+	duration      metric.Float64Histogram
+	propagator    propagation.TraceContext
+	submitted     []metric.AddOption
+	replayed      []metric.AddOption
 }
 
 // vendorMarks are a vendor's prepared metric options.
@@ -67,6 +70,8 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
 	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
+	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
+	t.undeliverable = counter("postproof.undeliverable", "{piece}", "Pieces that the ledger learned by an import to be undeliverable.")
 	t.duration, err = histogram(m, err)
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
 	t.replayed = addOptions(attribute.String("mail.submission", "replay"))

@@ -30,6 +30,7 @@ type vendor struct {
 	controls  controls
 	marks     vendorMarks
 	polls     pollQueue
+	imports   importing
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool

@@ -185,6 +185,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if c.id().EpochChanged() {
 		return 0, c.epochError("work")
 	}
+	p.imports()
 	skip := c.waitingCampaigns(ctx)
 	id := c.id() // read before the records: what they say counts in this history
 	limit := max(cap(p.slots)-len(p.slots), p.crowd)
