@@ -66,7 +66,7 @@ func newListing(t *testing.T, store client.Store, presses ...*press) (*client.Cl
 	t.Helper()
 	l := &listing{pressAdapter: presses[0].adapter()}
 	all := append([]vendors.Adapter{l}, adaptersOf(presses[1:]...)...)
-	opts := []client.Option{client.WithLogger(quiet())}
+	opts := []client.Option{client.WithLogger(quiet()), rarely()}
 	for _, p := range presses {
 		opts = append(opts, client.WithVendor(p.name, vendorConfig(p, nil)))
 	}

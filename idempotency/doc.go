@@ -77,7 +77,7 @@
 //	wish_cancel    C        S        U        C        A         AHC   C          –
 //	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
 //	suspect        U        U        U        U        A         H     –          –
-//	hint           –        –        U        –        A         –     –          A
+//	refresh        –        –        U        –        A         –     –          A
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
 // state: news of paper is never refused.
@@ -110,7 +110,7 @@
 // news: then the vendor has its patience anew. Where nothing else tells, polls
 // begin at once, and each wait is longer by half, up to 24 hours. Polls end with
 // the last status. Silence does not last for ever: the deadline of an accepted
-// job ends it in held (rule 9). [Hint] has a vendor asked at once.
+// job ends it in held (rule 9). [Refresh] has a vendor asked at once.
 //
 // # Policies
 //

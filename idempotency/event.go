@@ -192,10 +192,9 @@ type SuspectVendor struct {
 // Finish ends an accepted job whose last status is known.
 type Finish struct{}
 
-// Hint says that there may be news of a piece, by somebody who is not believed
-// or does not say what: a callback that nobody signed, or a person. Its vendor
-// is asked at once; see [Machine.Expects] for when it is asked otherwise.
-type Hint struct{}
+// Refresh is somebody's wish to know where a piece is: its vendor is asked at
+// once. See [Machine.Expects] for when it is asked otherwise.
+type Refresh struct{}
 
 // Name implements [Event].
 func (Intend) Name() string { return "intend" }
@@ -249,4 +248,4 @@ func (Suspect) Name() string { return "suspect" }
 func (Finish) Name() string { return "finish" }
 
 // Name implements [Event].
-func (Hint) Name() string { return "hint" }
+func (Refresh) Name() string { return "refresh" }

@@ -242,8 +242,8 @@ func (x *explorer) stepVendors(w *world, emit func(move, world)) {
 	if w.left.calls > 0 {
 		next := *w
 		next.left.calls--
-		if x.apply(&next, idempotency.Hint{}) == nil {
-			emit(move{do: "a callback that nobody signed"}, next)
+		if x.apply(&next, idempotency.Refresh{}) == nil {
+			emit(move{do: "somebody asks where it is"}, next)
 		}
 	}
 	for i := range int8(w.nOrder) {

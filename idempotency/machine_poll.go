@@ -98,16 +98,16 @@ func (t *transition) pace() time.Duration {
 	return every
 }
 
-// hint has the vendor asked now. Whoever hints is not believed, so that nothing
-// but the time of the next question changes. A piece that reached its end is
-// asked about once more: a return may overrule it.
-func (t *transition) hint() error {
+// refresh has the vendor asked now: nothing but the time of the next question
+// changes. A piece that reached its end is asked about once more: a return may
+// overrule it.
+func (t *transition) refresh() error {
 	r := t.r
 	switch {
 	case r.State == Accepted:
 	case r.State == Done:
 		t.enter(Accepted)
-		t.note("asked_again", "somebody hinted at news after the end")
+		t.note("asked_again", "after the end")
 	case r.State == Unknown && !t.resends():
 		r.Due = earlier(r.Due, t.now)
 		return nil
@@ -123,7 +123,7 @@ func (t *transition) hint() error {
 }
 
 // resends reports whether what comes next for an unknown outcome is another
-// send: no stranger's word brings that about sooner.
+// send: a question does not bring that about sooner.
 func (t *transition) resends() bool {
 	for _, s := range t.r.Live() {
 		if t.m.mayResend(t.r, s, t.now) {

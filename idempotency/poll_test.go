@@ -145,7 +145,7 @@ func TestPollCountsFromTheVendorsTime(t *testing.T) {
 func TestPollFailed(t *testing.T) {
 	t.Parallel()
 	l := polled(t, postproof.CallbackSigned)
-	l.do(idempotency.Hint{})
+	l.do(idempotency.Refresh{})
 	failed := idempotency.Observe{Vendor: "ref", Ref: exampleRef(1), Failed: true}
 	l.do(failed)
 	if got := l.r.PollAt.Sub(l.now); got != 12*time.Hour { // neither at once nor when the silence begins
@@ -213,8 +213,8 @@ func TestExpects(t *testing.T) {
 	}
 }
 
-// A hint is no news: nothing but the time of the next question changes.
-func TestHint(t *testing.T) {
+// A question is no news: nothing but the time of the next question changes.
+func TestRefresh(t *testing.T) {
 	t.Parallel()
 	t.Run("accepted", func(t *testing.T) {
 		t.Parallel()
@@ -222,18 +222,18 @@ func TestHint(t *testing.T) {
 		l.lease()
 		before := *l.r
 		l.now = l.now.Add(time.Hour)
-		l.do(idempotency.Hint{})
+		l.do(idempotency.Refresh{})
 		after := *l.r
 		after.PollAt, after.Due, after.Fence, after.UpdatedAt = before.PollAt, before.Due, before.Fence, before.UpdatedAt
 		if diff := cmp.Diff(&before, &after); diff != "" { // the lease included: somebody may be asking right now
-			t.Errorf("a hint changes (-want +got)\n%s", diff)
+			t.Errorf("a question changes (-want +got)\n%s", diff)
 		}
 		l.next(idempotency.DoPoll)
 		if !l.r.Due.Equal(l.now) {
 			t.Errorf("due %s, want now", l.r.Due)
 		}
 		l.now = l.now.Add(time.Hour)
-		l.do(idempotency.Hint{}) // again: it loses no place in the queue
+		l.do(idempotency.Refresh{}) // again: it loses no place in the queue
 		if want := l.now.Add(-time.Hour); !l.r.Due.Equal(want) {
 			t.Errorf("due %s, want %s", l.r.Due, want)
 		}
@@ -250,7 +250,7 @@ func TestHint(t *testing.T) {
 			l := polled(t, postproof.CallbackUnsigned)
 			l.observed(postproof.StageDelivered, postproof.SourcePoll, time.Time{})
 			l.do(idempotency.Finish{})
-			l.do(idempotency.Hint{})
+			l.do(idempotency.Refresh{})
 			l.next(idempotency.DoPoll)
 			l.observed(stage, postproof.SourcePoll, time.Time{})
 			l.next(idempotency.DoFinish)
@@ -263,7 +263,7 @@ func TestHint(t *testing.T) {
 		l := polled(t, postproof.CallbackUnsigned)
 		l.observed(postproof.StageDelivered, postproof.SourcePoll, time.Time{})
 		l.do(idempotency.Finish{})
-		l.do(idempotency.Hint{})
+		l.do(idempotency.Refresh{})
 		l.do(idempotency.Observe{Vendor: "ref", Ref: exampleRef(1), Failed: true})
 		l.next(idempotency.DoFinish) // asked once, not for ever
 	})
@@ -271,21 +271,21 @@ func TestHint(t *testing.T) {
 		t.Parallel()
 		l := newLife(t, "list")
 		l.lose("list")
-		l.do(idempotency.Hint{})
+		l.do(idempotency.Refresh{})
 		l.next(idempotency.DoLookUp)
 		l = newLife(t, "key")
 		l.lose("key")
-		l.refused(0, idempotency.Hint{})
+		l.refused(0, idempotency.Refresh{})
 	})
 	t.Run("nothing to ask about", func(t *testing.T) {
 		t.Parallel()
 		l := newLife(t, "key")
-		l.refused(0, idempotency.Hint{})
+		l.refused(0, idempotency.Refresh{})
 		l.send("key")
-		l.refused(0, idempotency.Hint{})
+		l.refused(0, idempotency.Refresh{})
 		l = newLife(t, "key")
 		l.accept("key", "id")
 		l.do(idempotency.PutOnHold{Reason: idempotency.HoldOperator})
-		l.refused(0, idempotency.Hint{})
+		l.refused(0, idempotency.Refresh{})
 	})
 }
