@@ -58,7 +58,7 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 		w.c.countPoll(ctx, v, pollPutOff)
 		now := w.c.now()
 		wait := max(k.after, postproof.RetryAfterOf(err), time.Minute)
-		return w.rest(ctx, v.polls.putOff(now.Add(wait), w.c.pollPlaces(), true))
+		return w.rest(ctx, v.polls.putOff(now.Add(wait), w.c.pollPlaces(), w.rec))
 	case postproof.CodeOf(err) == postproof.CodeNotFound:
 		ev.Missing, outcome = true, pollMissing
 	case err != nil:

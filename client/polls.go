@@ -26,8 +26,9 @@ const (
 	// crowd the queue. Each claim of nothing else has the next one look twice as
 	// far: a few polls between the sends are no crowd.
 	crowdedClaim = 256
-	// assumedCost is what a poll is taken to last before one was measured.
-	assumedCost = 200 * time.Millisecond
+	// assumedCost is what a poll is taken to last before one was measured. Too
+	// little costs a second change of the ledger, too much leaves the vendor idle.
+	assumedCost = 20 * time.Millisecond
 	// shortestPutOff is how long a poll that is put off stays away at least.
 	shortestPutOff = time.Second
 )
@@ -39,20 +40,33 @@ type pollQueue struct {
 	// cost is what a poll lasts, waits for the vendor's rate included: a moving
 	// average.
 	cost time.Duration
-	// next is the turn behind the last poll that was put off; again that behind
-	// the last one whose turn came in vain: those go before all others.
-	next, again time.Time
+	// first are the polls that were put off once, again those whose turn came in
+	// vain: they are older, and go first.
+	first, again turns
+	// wait is the last turn of those that were put off only because others were
+	// before them: when it has passed, nothing is left of a crowd.
+	wait time.Time
 	// counts are since the start of the process.
 	counts PollCounts
 }
 
-// enter takes one of the vendor's places, if one is free, and if no other poll
-// that was put off has its turn before. One that was put off itself has waited
-// for its turn.
-func (q *pollQueue) enter(now time.Time, places int, waited bool) bool {
+// turns are the turns of polls that were put off.
+type turns struct {
+	// next is the turn behind the last one.
+	next time.Time
+	// due is when the youngest of them was due.
+	due time.Time
+}
+
+// older reports whether polls wait for their turn that were all due before.
+func (t *turns) older(due, now time.Time) bool { return t.next.After(now) && due.After(t.due) }
+
+// enter takes one of the vendor's places for a poll that was due at the time
+// given, if one is free, and if none that is older waits for its turn.
+func (q *pollQueue) enter(now, due time.Time, places int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.running >= places || (!waited && q.next.After(now)) {
+	if q.running >= places || q.first.older(due, now) || q.again.older(due, now) {
 		return false
 	}
 	q.running++
@@ -74,29 +88,66 @@ func (q *pollQueue) leave(lasted time.Duration) {
 }
 
 // putOff returns when one more poll has its turn that cannot be made now, at the
-// earliest at the time given; waited is true for one that was put off before.
-func (q *pollQueue) putOff(earliest time.Time, places int, waited bool) time.Time {
+// earliest at the time given. One that comes up later than it was due was put off
+// before.
+func (q *pollQueue) putOff(earliest time.Time, places int, rec *idempotency.Record) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	turn := &q.next
-	if waited {
-		turn = &q.again
+	t := &q.first
+	if rec.Due.After(rec.PollAt) {
+		t = &q.again
 	}
 	at := earliest
-	if turn.After(at) {
-		at = *turn
+	if t.next.After(at) {
+		at = t.next
 	}
-	*turn = at.Add(max(cmp.Or(q.cost, assumedCost)/time.Duration(places), time.Millisecond))
-	if q.next.Before(q.again) {
-		q.next = q.again
+	t.next = at.Add(max(cmp.Or(q.cost, assumedCost)/time.Duration(places), time.Millisecond))
+	if rec.PollAt.After(t.due) {
+		t.due = rec.PollAt
+	}
+	if q.first.next.Before(q.again.next) {
+		q.first.next = q.again.next
 	}
 	return at
 }
 
-// pollPlaces is how many polls one vendor may have under way: all vendors
-// together half of the slots, each at least one.
+// crowds notes that a poll was put off for others until the time given.
+func (q *pollQueue) crowds(until time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if until.After(q.wait) {
+		q.wait = until
+	}
+}
+
+// pollPlaces is how many polls one vendor may have under way beside other work:
+// all vendors together half of the slots, each at least one.
 func (c *Client) pollPlaces() int {
 	return max(1, c.concurrency/2/len(c.vendors))
+}
+
+// places is how many polls one vendor may have under way now. Where nothing else
+// was found to do, one slot is left for what may come.
+func (p *pool) places() int {
+	if p.alone {
+		return max(1, p.c.concurrency-len(p.c.vendors))
+	}
+	return p.c.pollPlaces()
+}
+
+// pollsWait reports whether polls are left that were put off for others: whoever
+// drains the ledger is not done before they are.
+func (p *pool) pollsWait() bool {
+	now := p.c.now()
+	for _, v := range p.c.vendors {
+		v.polls.mu.Lock()
+		wait := v.polls.wait.After(now)
+		v.polls.mu.Unlock()
+		if wait {
+			return true
+		}
+	}
+	return false
 }
 
 // pollable returns since when the vendor can be asked for statuses, which lies in
@@ -135,7 +186,7 @@ type poller struct {
 // deal starts the work on claimed records: whatever sends or settles first, then
 // the polls that have a place. Polls without one are put off.
 func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempotency.Identity, limit int) error {
-	c, now, places := p.c, p.c.now(), p.c.pollPlaces()
+	c, now, places := p.c, p.c.now(), p.places()
 	others, polls := recs[:0:0], []poller(nil)
 	for _, rec := range recs {
 		if v, ok := c.toPoll(rec, now); ok {
@@ -149,15 +200,20 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 	var admitted []poller
 	var away []idempotency.Change
 	for _, one := range polls {
-		at, waited := one.v.pollable(c, now), one.rec.Due.After(one.rec.PollAt)
-		if !at.After(now) && one.v.polls.enter(now, places, waited) {
+		at := one.v.pollable(c, now)
+		if !at.After(now) && one.v.polls.enter(now, one.rec.PollAt, places) {
 			admitted = append(admitted, one)
 			continue
 		}
+		crowded := !at.After(now)
 		if least := now.Add(shortestPutOff); at.Before(least) {
 			at = least
 		}
-		ch, err := c.machine.Apply(one.rec, now, idempotency.Postpone{Until: one.v.polls.putOff(at, places, waited)})
+		at = one.v.polls.putOff(at, places, one.rec)
+		if crowded {
+			one.v.polls.crowds(at)
+		}
+		ch, err := c.machine.Apply(one.rec, now, idempotency.Postpone{Until: at})
 		if err != nil {
 			continue // its lease ends by itself
 		}
@@ -165,6 +221,7 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 		away = append(away, ch)
 		c.countPoll(ctx, one.v, pollPutOff)
 	}
+	p.alone = len(others) == 0
 	if len(recs) == limit && len(others) == 0 {
 		p.crowd = min(2*max(limit, p.crowd), crowdedClaim)
 	} else {

@@ -187,3 +187,34 @@ func TestSendsAndPollsShareTheSlots(t *testing.T) {
 		}
 	})
 }
+
+// Whoever drains the ledger now and then, as a cron job does, has all due polls
+// made; but does not wait for a vendor that cannot be asked.
+func TestDrainMakesDuePolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const due = 500
+		store := busyStore{idempotency.NewMemory(postproof.ModeTest), time.Millisecond}
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.poll = 30 * 24 * time.Hour
+		c, a := newAsked(t, store, p, 100*time.Millisecond, client.WithConcurrency(4))
+		overdue(t, store, a, "spring", due)
+		c.Breakers().ForceOpen("alpha", "read", "test")
+		soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := c.Drain(soon); err != nil || a.times() != 0 {
+			t.Errorf("with a vendor that cannot be asked: %v, %d polls", err, a.times())
+		}
+		c.Breakers().Release("alpha", "read")
+		time.Sleep(time.Hour) // their turns are past
+		began := time.Now()
+		drain(t, c)
+		if n := a.times(); n != due {
+			t.Errorf("%d of %d due polls were made", n, due)
+		}
+		// Nothing else is to be done: one slot is left for what may come.
+		if took, half := time.Since(began), due*100*time.Millisecond/2; took >= half {
+			t.Errorf("it took %s, with half of the slots it is %s", took, half)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -198,12 +199,17 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		stop, again func(c *client.Client, p *press)
+		rate        postproof.Rate
+		slots       int
 	}{
+		"our own limit": {
+			func(*client.Client, *press) {}, func(*client.Client, *press) {}, postproof.Rate{Requests: 1, Per: 20 * time.Second}, 16,
+		},
 		"breaker": {
 			func(c *client.Client, _ *press) { c.Breakers().ForceOpen("alpha", "read", "test") },
-			func(c *client.Client, _ *press) { c.Breakers().Release("alpha", "read") },
+			func(c *client.Client, _ *press) { c.Breakers().Release("alpha", "read") }, postproof.Rate{}, 2,
 		},
-		"limit": {
+		"the vendor's limit": {
 			func(_ *client.Client, p *press) {
 				p.fault = func(op, _ string, n int) string {
 					if op == "/get" && n == 1 {
@@ -212,7 +218,7 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 					return ""
 				}
 			},
-			func(*client.Client, *press) {},
+			func(*client.Client, *press) {}, postproof.Rate{}, 2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,19 +226,29 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPress(t, "alpha", postproof.IdempotencyKey)
 				p.poll = 6 * time.Hour
-				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithConcurrency(2))
-				submit(t, c, "a", "b", "c", "d", "e")
+				config := vendorConfig(p, nil)
+				config.Rate = tc.rate
+				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithVendor("alpha", config), client.WithConcurrency(tc.slots))
+				if _, err := c.Enqueue(t.Context(), jobs(5)); err != nil {
+					t.Fatal(err)
+				}
+				drain(t, c)
 				p.is(postproof.StageMailed)
 				tc.stop(c, p)
-				runFor(t, c, 6*time.Hour+30*time.Second)
-				if n := c.Polls("alpha"); n.PutOff == 0 || n.News > 0 {
+				for i := range 5 { // all at once
+					if _, err := c.Refresh(t.Context(), postproof.Key(fmt.Sprint("contact-", i))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				runFor(t, c, 10*time.Second)
+				if n := c.Polls("alpha"); n.PutOff == 0 || n.News > 1 {
 					t.Errorf("while nobody may ask: %+v", n)
 				}
 				tc.again(c, p)
 				runFor(t, c, 3*time.Minute)
 				news := 0
-				for _, key := range []string{"a", "b", "c", "d", "e"} {
-					if stageOf(t, c, key) == postproof.StageMailed {
+				for i := range 5 {
+					if stageOf(t, c, fmt.Sprint("contact-", i)) == postproof.StageMailed {
 						news++
 					}
 				}

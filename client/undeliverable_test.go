@@ -121,12 +121,21 @@ func TestUndeliverableIsImported(t *testing.T) {
 	})
 }
 
+// slowSettings is a ledger from which two processes read the same.
+type slowSettings struct{ *idempotency.Memory }
+
+func (s slowSettings) Setting(ctx context.Context, name string) (idempotency.Setting, error) {
+	set, err := s.Memory.Setting(ctx, name)
+	time.Sleep(10 * time.Millisecond)
+	return set, err
+}
+
 // One process of many imports, at the pace of the vendor's polls; what could not
 // be read is read again soon, from where the last whole list began.
 func TestImportsAreShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := idempotency.NewMemory(postproof.ModeTest)
+		store := slowSettings{idempotency.NewMemory(postproof.ModeTest)}
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		p.poll = 12 * time.Hour
 		one, l := newListing(t, store, p)

@@ -123,6 +123,8 @@ type pool struct {
 	// crowd is how many records to claim while polls stand in the way of other
 	// work, see deal; 0 while they do not.
 	crowd int
+	// alone: the last look at the queue found nothing but polls.
+	alone bool
 }
 
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
@@ -134,7 +136,7 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 	for failures := 0; ; {
 		n, err := p.round(ctx)
 		done := false
-		if err == nil && n == 0 && len(p.slots) == 0 {
+		if err == nil && n == 0 && len(p.slots) == 0 && !p.pollsWait() {
 			done, err = finished(ctx)
 		}
 		switch {
@@ -150,7 +152,11 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			return nil
 		case n == 0:
 			failures = 0
-			c.idle(ctx)
+			wait := c.poll
+			if p.pollsWait() {
+				wait = min(wait, shortestIdle)
+			}
+			c.idle(ctx, wait)
 		default:
 			failures = 0
 			if c.congested.Load() >= int64(c.concurrency) {
@@ -305,12 +311,15 @@ func (w *work) stillOurs(ctx context.Context) bool {
 	return true
 }
 
+// shortestIdle is how often the queue is looked at for polls that were put off.
+const shortestIdle = 100 * time.Millisecond
+
 // idle waits for a reason to look again.
-func (c *Client) idle(ctx context.Context) {
+func (c *Client) idle(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-c.wake:
-	case <-c.clock.After(c.poll):
+	case <-c.clock.After(wait):
 	}
 }
 
