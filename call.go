@@ -12,6 +12,8 @@ const (
 	OpList   Op = "list"
 	OpEvents Op = "events"
 	OpLogin  Op = "login"
+
+	OpListUndeliverable Op = "list_undeliverable"
 )
 
 // Group returns the breaker group of the operation: one of "submit", "read"

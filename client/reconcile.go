@@ -117,32 +117,6 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 	return order, k, err
 }
 
-// poll asks for the status of an accepted piece.
-func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
-	ev := idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID}
-	v := w.c.byName[sub.Vendor]
-	if v == nil || v.account.Fingerprint != sub.Account {
-		ev.Failed = true
-		return w.apply(ctx, ev)
-	}
-	ctx, span := w.c.tel.start(ctx, "postproof.poll", w.rec.Trace)
-	order, k, err := w.read(ctx, v, sub)
-	end(span, err)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return w.rest(ctx, w.rec.Due)
-	case postproof.CodeOf(err) == postproof.CodeNotFound:
-		ev.Missing = true
-	case err != nil:
-		ev.Failed, ev.RetryAfter = true, max(k.after, postproof.RetryAfterOf(err))
-	default:
-		w.c.seeVendor(ctx, v, k.date)
-		ev.Sighting = see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
-		ev.Sighting.Status.Source = postproof.SourcePoll
-	}
-	return w.apply(ctx, ev)
-}
-
 // cancel asks the vendor to stop a piece and reads it back: only that counts
 // (rule 13).
 func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {

@@ -30,10 +30,15 @@ type telemetry struct {
 	held        metric.Int64Counter
 	late        metric.Int64Counter
 	hints       metric.Int64Counter
-	duration    metric.Float64Histogram
-	propagator  propagation.TraceContext
-	submitted   []metric.AddOption
-	replayed    []metric.AddOption
+	polls       metric.Int64Counter
+	silent      metric.Int64Counter
+	imports     metric.Int64Counter
+
+	undeliverable metric.Int64Counter
+	duration      metric.Float64Histogram
+	propagator    propagation.TraceContext
+	submitted     []metric.AddOption
+	replayed      []metric.AddOption
 }
 
 // vendorMarks are a vendor's prepared metric options.
@@ -66,6 +71,10 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
 	t.hints = counter("postproof.hints", "{hint}", "Hints between replicas, by what became of them: sent, heeded, ignored because they could not be read, failed with the ledger.")
+	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
+	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
+	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
+	t.undeliverable = counter("postproof.undeliverable", "{piece}", "Pieces that the ledger learned by an import to be undeliverable.")
 	t.duration, err = histogram(m, err)
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
 	t.replayed = addOptions(attribute.String("mail.submission", "replay"))

@@ -29,6 +29,8 @@ type vendor struct {
 	limits    limiter
 	controls  controls
 	marks     vendorMarks
+	polls     pollQueue
+	imports   importing
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool

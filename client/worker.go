@@ -120,6 +120,11 @@ type pool struct {
 	tended map[string]time.Time
 	// served is the campaign of the last record that was claimed.
 	served string
+	// crowd is how many records to claim while polls stand in the way of other
+	// work, see deal; 0 while they do not.
+	crowd int
+	// alone: the last look at the queue found nothing but polls.
+	alone bool
 }
 
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
@@ -131,7 +136,7 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 	for failures := 0; ; {
 		n, err := p.round(ctx)
 		done := false
-		if err == nil && n == 0 && len(p.slots) == 0 {
+		if err == nil && n == 0 && len(p.slots) == 0 && !p.pollsWait() {
 			done, err = finished(ctx)
 		}
 		switch {
@@ -147,7 +152,11 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			return nil
 		case n == 0:
 			failures = 0
-			c.idle(ctx)
+			wait := c.poll
+			if p.pollsWait() {
+				wait = min(wait, shortestIdle)
+			}
+			c.idle(ctx, wait)
 		default:
 			failures = 0
 			if c.congested.Load() >= int64(c.concurrency) {
@@ -182,19 +191,23 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if c.id().EpochChanged() {
 		return 0, c.epochError("work")
 	}
+	p.imports()
 	skip := c.waitingCampaigns(ctx)
 	id := c.id() // read before the records: what they say counts in this history
+	limit := max(cap(p.slots)-len(p.slots), p.crowd)
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
+		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}
-	for _, rec := range recs {
-		p.served = rec.Campaign
-		p.start(rec, id)
+	if n := len(recs); n > 0 {
+		p.served = recs[n-1].Campaign
 	}
 	n := len(recs)
+	if err := p.deal(ctx, recs, id, limit); err != nil {
+		return n, err
+	}
 	for _, campaign := range skip {
 		tended, err := p.tend(ctx, campaign)
 		if n += tended; err != nil {
@@ -204,15 +217,30 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// start works on a record that is held, in a slot of its own.
-func (p *pool) start(rec *idempotency.Record, id *idempotency.Identity) {
-	p.slots <- struct{}{}
+// start works on a record that is held, in a slot of its own; with a place among
+// the polls of a vendor, which it gives back. Told to stop before there is a
+// slot it gives the lease back.
+func (p *pool) start(ctx context.Context, rec *idempotency.Record, id *idempotency.Identity, place *pollQueue) {
+	c := p.c
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		if place != nil {
+			place.leave(0)
+		}
+		_ = c.workIn(id, rec, nil).rest(ctx, rec.Due) // else it ends by itself
+		return
+	}
 	p.busy.Go(func() {
+		began := c.clock.Now()
 		defer func() {
+			if place != nil {
+				place.leave(c.clock.Now().Sub(began))
+			}
 			<-p.slots
-			p.c.wakeUp()
+			c.wakeUp()
 		}()
-		p.c.workOn(p.ctx, rec, id)
+		c.workOn(p.ctx, rec, id)
 	})
 }
 
@@ -245,7 +273,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if err != nil {
 			return n, c.storeError("lease", err)
 		}
-		p.start(leased, id)
+		p.start(ctx, leased, id, nil)
 		n++
 	}
 	return n, nil
@@ -283,12 +311,15 @@ func (w *work) stillOurs(ctx context.Context) bool {
 	return true
 }
 
+// shortestIdle is how often the queue is looked at for polls that were put off.
+const shortestIdle = 100 * time.Millisecond
+
 // idle waits for a reason to look again.
-func (c *Client) idle(ctx context.Context) {
+func (c *Client) idle(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-c.wake:
-	case <-c.clock.After(c.poll):
+	case <-c.clock.After(wait):
 	}
 }
 

@@ -77,6 +77,7 @@
 //	wish_cancel    C        S        U        C        A         AHC   C          –
 //	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
 //	suspect        U        U        U        U        A         H     –          –
+//	refresh        –        –        U        –        A         –     –          A
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
 // state: news of paper is never refused.
@@ -98,6 +99,18 @@
 // the only one. It is told as an incident and left alone until a person speaks:
 // [Release] keeps the receipt, and [Decide] with [VerdictAccepted] names the
 // piece that counts; the other one is then cancelled, if there is still time.
+//
+// # Silence
+//
+// Where a vendor's callbacks tell of a piece, it is polled only when it turns
+// silent: when the next event is overdue by the vendor's own patience
+// ([postproof.Callbacks], [Machine.Expects]). From then on it is polled at the
+// vendor's pace ([postproof.Capabilities], 6 hours where it states none), and
+// each wait is twice as long as the one before, up to 72 hours, until there is
+// news: then the vendor has its patience anew. Where nothing else tells, polls
+// begin at once, and each wait is longer by half, up to 24 hours. Polls end with
+// the last status. Silence does not last for ever: the deadline of an accepted
+// job ends it in held (rule 9). [Refresh] has a vendor asked at once.
 //
 // # Policies
 //

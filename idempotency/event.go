@@ -195,6 +195,10 @@ type SuspectVendor struct {
 // Finish ends an accepted job whose last status is known.
 type Finish struct{}
 
+// Refresh is somebody's wish to know where a piece is: its vendor is asked at
+// once. See [Machine.Expects] for when it is asked otherwise.
+type Refresh struct{}
+
 // Name implements [Event].
 func (Intend) Name() string { return "intend" }
 
@@ -245,3 +249,6 @@ func (Suspect) Name() string { return "suspect" }
 
 // Name implements [Event].
 func (Finish) Name() string { return "finish" }
+
+// Name implements [Event].
+func (Refresh) Name() string { return "refresh" }

@@ -239,6 +239,13 @@ func (x *explorer) answerThen(w *world, a reply) idempotency.Answer {
 
 // stepVendors lets orders fail, and callbacks come, in time or out of date.
 func (x *explorer) stepVendors(w *world, emit func(move, world)) {
+	if w.left.calls > 0 {
+		next := *w
+		next.left.calls--
+		if x.apply(&next, idempotency.Refresh{}) == nil {
+			emit(move{do: "somebody asks where it is"}, next)
+		}
+	}
 	for i := range int8(w.nOrder) {
 		o := w.orders[i]
 		mv := func(do string) move { return move{do, o.vendor, o.gen} }

@@ -184,6 +184,8 @@ func (t *transition) apply(ev Event) error {
 		return t.suspect(ev)
 	case Finish:
 		return t.finish()
+	case Refresh:
+		return t.refresh()
 	default:
 		return t.no(0, "the event is not known to this version")
 	}

@@ -100,7 +100,7 @@ func (t *transition) release(ev Release) error {
 	switch {
 	case !t.r.Receipt.IsZero():
 		t.enter(Accepted)
-		t.pollLater(0)
+		t.pollLater()
 		t.r.Due = t.now
 	case len(t.r.Live()) > 0:
 		t.enter(Unknown)

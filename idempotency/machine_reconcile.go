@@ -119,25 +119,10 @@ func (t *transition) status(s postproof.Status) {
 	switch {
 	case t.r.State != Accepted:
 	case news, s.Source == postproof.SourcePoll, t.r.PollAt.IsZero():
-		t.pollLater(0)
+		t.pollLater()
 	default: // what is told over and over does not put the next poll off
 		t.settle()
 	}
-}
-
-// pollLater plans the next poll: the vendor's pace, slower by half each time
-// that nothing new was learned, at most a day.
-func (t *transition) pollLater(after time.Duration) {
-	every := 6 * time.Hour
-	if c := t.m.caps(t.r.Receipt.Vendor); c != nil && c.Poll > 0 {
-		every = c.Poll
-	}
-	for range min(t.r.Tries, 20) {
-		every = min(every+every/2, 24*time.Hour)
-	}
-	t.r.Tries++
-	t.r.PollAt = t.now.Add(max(every, after))
-	t.settle()
 }
 
 // settle gives the lease of an accepted record back, until the earliest thing
@@ -367,7 +352,7 @@ func (t *transition) observe(ev Observe) error {
 			if ev.Missing {
 				t.noteSub("missing", s, "the vendor does not know its id")
 			}
-			t.pollLater(max(ev.RetryAfter, t.m.backoff(t.r.ID, t.r.Tries+1)))
+			t.pollAgain(ev.RetryAfter)
 		}
 		return nil
 	}

@@ -156,7 +156,7 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 		return m.cancelOr(holder, r.Receipt.AcceptedAt, now, Action{Do: DoTooLate, Submission: holder})
 	}
 	switch {
-	case !r.Status.Stage.Terminal() && !now.Before(r.PollAt):
+	case (!r.Status.Stage.Terminal() || !r.PollAt.IsZero()) && !now.Before(r.PollAt): // after the end only when asked to
 		return Action{Do: DoPoll, Submission: holder}
 	case r.Status.Stage.Terminal() && !watched(r):
 		return Action{Do: DoFinish, Submission: holder}
@@ -168,9 +168,6 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 // nextLook is the next poll or watch of an accepted record.
 func nextLook(r *Record) time.Time {
 	at := r.PollAt
-	if r.Status.Stage.Terminal() {
-		at = time.Time{}
-	}
 	for i := range r.Submissions {
 		if w := r.Submissions[i].NextWatch; !w.IsZero() && (at.IsZero() || w.Before(at)) {
 			at = w

@@ -66,7 +66,8 @@ type Record struct {
 	// Deadline is when a state that is not final ends in held.
 	Deadline time.Time `json:"deadline,omitzero"`
 
-	// PollAt is when the status of an accepted piece is asked for next.
+	// PollAt is when the status of an accepted piece is asked for next; zero
+	// after its last one.
 	PollAt time.Time `json:"poll,omitzero"`
 
 	// Submissions are all intents, oldest first; the last one is current when

@@ -85,6 +85,7 @@ func eventNames() []string {
 		idempotency.WishCancel{},
 		idempotency.CancelAnswer{},
 		idempotency.Suspect{},
+		idempotency.Refresh{},
 	} {
 		names = append(names, ev.Name())
 	}
@@ -243,6 +244,7 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.Postpone{Until: in(200 * time.Hour), Note: "send date"},
 		idempotency.CannotBuild{},
 		idempotency.Finish{},
+		idempotency.Refresh{},
 		idempotency.WishCancel{By: "ann"},
 		idempotency.Release{By: "ann"},
 		idempotency.PutOnHold{Reason: idempotency.HoldDeadline},

@@ -28,6 +28,7 @@ const (
 	cancelClose = 2
 	lostAtMost  = 4 // from a backup to its restore
 	slowBy      = 1 // the clock of a replica that is behind
+	patientFor  = 4 // of a vendor with callbacks
 	printsAfter = 6 // from then on a piece is delivered, and cannot be stopped
 )
 
@@ -44,7 +45,8 @@ const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 func digit(n uint8) string { return digits[n : n+1] }
 
 // exampleVendor returns the capabilities of a vendor by its name: "key",
-// "ref", "list" (a look-up and nothing else) or "blind" (neither).
+// "ref" (which sends callbacks), "list" (a look-up and nothing else) or "blind"
+// (neither).
 func exampleVendor(name string) *postproof.Capabilities {
 	c := &postproof.Capabilities{
 		Vendor: name, Poll: 2 * tick,
@@ -56,6 +58,9 @@ func exampleVendor(name string) *postproof.Capabilities {
 		c.Idempotency = postproof.Idempotency{Kind: postproof.IdempotencyKey, Window: keyWindow * tick, Margin: keyMargin * tick}
 	case "ref":
 		c.Idempotency = postproof.Idempotency{Kind: postproof.IdempotencyRef}
+		c.Callbacks = postproof.Callbacks{Auth: postproof.CallbackSigned, Patience: map[postproof.Stage]time.Duration{
+			postproof.StageAccepted: patientFor * tick, postproof.StageMailed: patientFor * tick,
+		}}
 	case "list":
 	case "blind":
 		c.Lookup = postproof.Lookup{}
@@ -350,6 +355,9 @@ func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 	rel(r.Due, 0)
 	rel(r.Deadline, 0)
 	rel(r.PollAt, 0)
+	if r.State == idempotency.Accepted {
+		rel(r.Status.SeenAt, patientFor)
+	}
 	rel(r.Lease.Until, 0)
 	rel(r.PlannedAt, 48)
 	if w.left.slow > 0 || w.slowly() {

@@ -12,7 +12,8 @@ import (
 )
 
 // Adapter is a print vendor. The optional interfaces [Getter], [Finder],
-// [Canceler], [Lister] and [EventLister] say what else it can do.
+// [Canceler], [Lister], [EventLister] and [UndeliverableLister] say what else it
+// can do.
 type Adapter interface {
 	// Capabilities returns what the vendor can do. The answer never changes
 	// during the life of the adapter, and callers do not modify it.
@@ -78,6 +79,18 @@ type EventLister interface {
 	// is to be applied like callbacks, and that it is silent about a piece proves
 	// nothing.
 	Events(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Notice, error]
+}
+
+// UndeliverableLister is implemented by vendors that list the pieces that they
+// took and then did not mail, because nobody could deliver them.
+type UndeliverableLister interface {
+	// ListUndeliverable yields the account's orders that were to be mailed since
+	// the time given, or later, and will not be: each is dead, with a status that
+	// the vendor's capabilities list as no paper, and has its id; its reference
+	// may be missing. The order may be any, and one may come several times. After
+	// an error it yields no more. An order that was mailed and came back is none
+	// of them.
+	ListUndeliverable(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Order, error]
 }
 
 // Account is whose credentials an adapter has.

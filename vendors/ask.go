@@ -12,7 +12,7 @@ import (
 
 // Get reads an order through the adapter's [Getter]. When the adapter has
 // none, the error wraps [errors.ErrUnsupported] and nothing was sent; so it is
-// for [Find], [Cancel], [List] and [Events].
+// for [Find], [Cancel], [List], [Events] and [ListUndeliverable].
 func Get(ctx context.Context, a Adapter, do Doer, id string) (*Order, error) {
 	g, ok := a.(Getter)
 	if !ok {
@@ -57,6 +57,16 @@ func Events(ctx context.Context, a Adapter, do Doer, since time.Time) iter.Seq2[
 		return func(yield func(*Notice, error) bool) { yield(nil, unsupported(a, postproof.OpEvents)) }
 	}
 	return l.Events(ctx, do, since)
+}
+
+// ListUndeliverable yields what the vendor did not mail through the adapter's
+// [UndeliverableLister]; without one, the first pair holds the error.
+func ListUndeliverable(ctx context.Context, a Adapter, do Doer, since time.Time) iter.Seq2[*Order, error] {
+	l, ok := a.(UndeliverableLister)
+	if !ok {
+		return func(yield func(*Order, error) bool) { yield(nil, unsupported(a, postproof.OpListUndeliverable)) }
+	}
+	return l.ListUndeliverable(ctx, do, since)
 }
 
 func unsupported(a Adapter, op postproof.Op) error {

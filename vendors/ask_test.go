@@ -51,6 +51,17 @@ func TestUndeclaredIsUnsupported(t *testing.T) {
 			}
 			return last
 		},
+		"list_undeliverable": func() error {
+			n := 0
+			var last error
+			for _, err := range vendors.ListUndeliverable(ctx, bare{}, nil, time.Time{}) {
+				n, last = n+1, err
+			}
+			if n != 1 {
+				t.Errorf("the list yields %d times, want 1", n)
+			}
+			return last
+		},
 	} {
 		err := call()
 		e, ok := errors.AsType[*postproof.Error](err)

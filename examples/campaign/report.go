@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/internal/verify"
 	"github.com/postproof/postproof/vendors/vendorsim"
@@ -34,6 +37,7 @@ type report struct {
 	// Faults counts what the simulators injected, by boundary.
 	Faults map[string]int64 `json:"faults"`
 
+	tally    client.Tally
 	verified error
 	vendors  map[string]vendorsim.VendorStats
 	voided   int
@@ -45,6 +49,10 @@ func (d *day) report(ctx context.Context, list string) (*report, error) {
 	n := d.snap.Counts()
 	r := &report{Rows: n.Read, Rejected: n.Rejected, Jobs: d.jobs, Faults: map[string]int64{}, heldFor: map[idempotency.HoldReason]int{}}
 	if err := r.readLedger(ctx, d); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.tally, err = d.client.Tally(ctx, campaign); err != nil {
 		return nil, err
 	}
 	prints, err := d.plant.prints(ctx)
@@ -116,6 +124,13 @@ func (r *report) kept() bool {
 	return r.PrintedTwice == 0 && r.Lost == 0 && r.Held == 0 && r.Printed == r.Jobs && r.verified == nil
 }
 
+// stages are where the pieces are, in the order of their way.
+func (r *report) stages() []postproof.Stage {
+	return slices.SortedFunc(maps.Keys(r.tally.Stages), func(a, b postproof.Stage) int {
+		return cmp.Or(a.Rank()-b.Rank(), strings.Compare(string(a), string(b)))
+	})
+}
+
 func (r *report) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
@@ -124,6 +139,9 @@ func (r *report) print(out io.Writer) {
 	row("jobs\t%d\taccepted %d, refused %d, held %d", r.Jobs, r.Accepted, r.Refused, r.Held)
 	for _, reason := range slices.Sorted(maps.Keys(r.heldFor)) {
 		row("\t\theld: %s\t%d", reason, r.heldFor[reason])
+	}
+	for _, stage := range r.stages() {
+		row("\t%s\t%d", stage, r.tally.Stages[stage])
 	}
 	row("sends\t%d\tunknown outcomes settled %d, moved to another vendor %d", r.Sends, r.UnknownSettled, r.Failovers)
 	for _, name := range slices.Sorted(maps.Keys(r.vendors)) {

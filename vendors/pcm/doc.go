@@ -18,7 +18,9 @@
 //
 // PCM tells nothing by itself: orders must be polled. An order's status is
 // coarser than that of its batch, so both are read. "Delivered" means the last
-// postal scan, not the mailbox.
+// postal scan, not the mailbox. An address that nobody delivers to is found when
+// the day's batch is made up: the piece is not printed, and stands in a list that
+// the client imports.
 //
 // # Errors
 //

@@ -22,7 +22,8 @@ const maxChildRef = 50
 
 // Adapter mails through one PCM account and mode. Make one with [New]. It
 // implements [vendors.Adapter], [vendors.Getter], [vendors.Finder],
-// [vendors.Canceler] and [vendors.Lister], and is safe for concurrent use.
+// [vendors.Canceler], [vendors.Lister] and [vendors.UndeliverableLister], and is
+// safe for concurrent use.
 type Adapter struct {
 	base     string
 	key      string
@@ -41,6 +42,8 @@ var (
 	_ vendors.Finder   = (*Adapter)(nil)
 	_ vendors.Canceler = (*Adapter)(nil)
 	_ vendors.Lister   = (*Adapter)(nil)
+
+	_ vendors.UndeliverableLister = (*Adapter)(nil)
 )
 
 // Option changes how [New] builds an adapter.

@@ -55,6 +55,12 @@ func newSimulator(t *testing.T) simulator {
 	return simulator{sim, sim.Vendor("pcm"), clock}
 }
 
+func (s simulator) Undeliverable(ref, reason string) {
+	if err := s.Fail("pcm", ref, reason); err != nil {
+		panic(err)
+	}
+}
+
 func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }
 func (s simulator) Orders(ref string) int   { return s.count(ref, vendorsim.Printed) }
 func (s simulator) Alive(ref string) int    { return s.Orders(ref) - s.count(ref, vendorsim.Voided) }

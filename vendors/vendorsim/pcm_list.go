@@ -178,7 +178,9 @@ func (p *pcm) recipients(o *order) []any {
 	return out
 }
 
-// undeliverable answers GET /recipient/undeliverable.
+// undeliverable answers GET /recipient/undeliverable: a line for each recipient,
+// with its own reference, not the order's. The dates are those at which the
+// batches would ship.
 func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postproof.Mode) {
 	values := r.URL.Query()
 	if p.expired(w, "undeliverable") {
@@ -204,7 +206,7 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 	if !p.in.before(w, r, dec) {
 		return
 	}
-	views, _, err := p.in.query("", func(o *order) bool {
+	views, now, err := p.in.query("", func(o *order) bool {
 		if o.Mode != mode || !o.failed() || dec.is(ListEmpty) {
 			return false
 		}
@@ -220,11 +222,15 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 	}
 	out := make([]any, 0, len(views))
 	for _, o := range views {
-		for range o.Recipients {
-			out = append(out, map[string]any{
-				"batchID": p.data(o).Batch, "orderID": pcmNumber(o), "extRefNbr": o.Ref,
-				"failureReason": o.void.Reason, "date": lobTimestamp(o.voidedAt),
-			})
+		d := p.data(o)
+		for _, rcp := range d.Recipients {
+			line := map[string]any{
+				"batchID": d.Batch, "orderID": pcmNumber(o), "extRefNbr": rcp.ExtRefNbr, "failureReason": o.void.Reason,
+			}
+			if mailed := d.Cutoff.Add(pcmMailing); !now.Before(mailed) {
+				line["date"] = lobTimestamp(mailed)
+			}
+			out = append(out, line)
 		}
 	}
 	p.in.answer(w, r, dec, http.StatusOK, out)

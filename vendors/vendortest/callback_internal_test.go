@@ -48,7 +48,7 @@ func (b *broken) adapter() vendors.Adapter {
 			vendors.CallbackParser
 		}{b, nil, nil}
 	case !ok:
-		return b
+		return b.whole()
 	case b.without == "verifier":
 		return struct {
 			*broken

@@ -92,5 +92,6 @@ func checkSilence(b *bench) {
 		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID))
 		_ = listAll(b, r, time.Time{}, nil)
 		_, _ = logAll(b, r, time.Time{})
+		_, _ = listUndeliverable(b, r, time.Time{})
 	}
 }

@@ -59,6 +59,7 @@ func checkGarbage(b *bench) {
 		if round%10 == 0 { // it grows with every submission
 			_ = listAll(b, r, time.Time{}, nil)
 			_, _ = logAll(b, r, time.Time{})
+			_, _ = listUndeliverable(b, r, time.Time{})
 		}
 		b.note(vendors.Cancel(b.ctx, r.Adapter, r.doer, "garbage"))
 	}

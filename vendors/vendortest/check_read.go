@@ -271,13 +271,18 @@ func checkUnsupported(b *bench) {
 	_, wants["get"] = r.Adapter.(vendors.Getter)
 	_, wants["list"] = r.Adapter.(vendors.Lister)
 	_, wants["events"] = r.Adapter.(vendors.EventLister)
+	_, wants["list_undeliverable"] = r.Adapter.(vendors.UndeliverableLister)
 	s, order := r.accepted()
 	for name, call := range map[string]func() error{
 		"get":     func() error { _, err := vendors.Get(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID); return err },
 		"look_up": func() error { _, err := vendors.Find(b.ctx, r.Adapter, r.doer, s.Ref); return err },
 		"list":    func() error { return listAll(b, r, time.Time{}, nil) },
 		"events":  func() error { _, err := logAll(b, r, time.Time{}); return err },
-		"cancel":  func() error { return vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID) },
+		"list_undeliverable": func() error {
+			_, err := listUndeliverable(b, r, time.Time{})
+			return err
+		},
+		"cancel": func() error { return vendors.Cancel(b.ctx, r.Adapter, r.doer, order.Receipt.VendorID) },
 	} {
 		sent := len(r.doer.Sent)
 		err := b.see(call())

@@ -52,6 +52,7 @@ func checks() []check {
 		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
 		{"List", "every order is listed, and a fault ends the list with an error", checkList},
 		{"Events", "the log tells of every order, and a fault ends it with an error", checkEvents},
+		{"Undeliverable", "what the vendor could not deliver is listed, dead and with its id, and a fault ends the list with an error", checkUndeliverable},
 		{"Requests", "requests state their operation and class, and hold no credentials or personal data where they would be logged", checkRequests},
 		{"Garbage", "no answer makes the adapter panic, or accept without an id", checkGarbage},
 		{"CallbackData", "what a vendor's callbacks are like is data, in agreement with the adapter's interfaces, both ways", checkCallbackData},

@@ -40,6 +40,7 @@ type broken struct {
 	cancel func(ctx context.Context, do vendors.Doer, id string) error
 	list   func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Order, error]
 	calls  // of callbacks
+	undone func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Order, error]
 	// events is set for a vendor with a log only: see brokenLog.
 	events func(ctx context.Context, do vendors.Doer, since time.Time) iter.Seq2[*vendors.Notice, error]
 }
@@ -175,7 +176,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), undeliverableBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
@@ -545,6 +546,12 @@ type simulator struct {
 	http.Handler
 
 	clock *vendorsim.Clock
+}
+
+func (s simulator) Undeliverable(ref, reason string) {
+	if err := s.Fail("pcm", ref, reason); err != nil {
+		panic(err)
+	}
 }
 
 func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }

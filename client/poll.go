@@ -1,0 +1,124 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// What a poll came to, as the metric postproof.polls has it.
+const (
+	pollNews    = "news"
+	pollNothing = "nothing_new"
+	pollMissing = "missing"
+	pollFailed  = "failed"
+	pollPutOff  = "put_off"
+)
+
+// PollCounts counts a vendor's polls since the process started.
+type PollCounts struct {
+	// Polls were made, Failed of them in vain; News of them brought news.
+	Polls, Failed, News int64
+	// Silent is how many pieces turned silent: no callback came within the
+	// vendor's own time. Missed is how many polls of silent pieces found news: a
+	// callback should have told it. Few are lost callbacks, many are an endpoint
+	// that does not hear.
+	Silent, Missed int64
+	// PutOff is how often a poll had to wait for others.
+	PutOff int64
+}
+
+// poll asks for the status of an accepted piece.
+func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
+	ev := idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID}
+	v := w.c.byName[sub.Vendor]
+	if v == nil || v.account.Fingerprint != sub.Account {
+		ev.Failed = true
+		return w.apply(ctx, ev)
+	}
+	until, expected := w.c.machine.Expects(w.rec)
+	silent := expected && !w.c.now().Before(until)
+	if silent && w.rec.Tries == 0 { // the first poll of this silence
+		w.c.countSilent(ctx, v)
+	}
+	ctx, span := w.c.tel.start(ctx, "postproof.poll", w.rec.Trace)
+	order, k, err := w.read(ctx, v, sub)
+	end(span, err)
+	outcome := pollNothing
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return w.rest(ctx, w.rec.Due)
+	case notAsked(err):
+		w.c.countPoll(ctx, v, pollPutOff)
+		now := w.c.now()
+		wait := max(k.after, postproof.RetryAfterOf(err), time.Minute)
+		return w.rest(ctx, v.polls.putOff(now.Add(wait), w.c.pollPlaces(), w.rec))
+	case postproof.CodeOf(err) == postproof.CodeNotFound:
+		ev.Missing, outcome = true, pollMissing
+	case err != nil:
+		ev.Failed, ev.RetryAfter, outcome = true, max(k.after, postproof.RetryAfterOf(err)), pollFailed
+	default:
+		w.c.seeVendor(ctx, v, k.date)
+		ev.Sighting = see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
+		ev.Sighting.Status.Source = postproof.SourcePoll
+	}
+	before := w.rec
+	if err := w.apply(ctx, ev); err != nil {
+		return err
+	}
+	if w.rec.Status.Stage != before.Status.Stage || w.rec.State != before.State {
+		outcome = pollNews
+		if silent {
+			v.polls.count(func(n *PollCounts) { n.Missed++ })
+		}
+	}
+	w.c.countPoll(ctx, v, outcome)
+	return nil
+}
+
+// countPoll counts what a poll came to.
+func (c *Client) countPoll(ctx context.Context, v *vendor, outcome string) {
+	v.polls.count(func(n *PollCounts) {
+		if outcome == pollPutOff {
+			n.PutOff++
+			return
+		}
+		n.Polls++
+		switch outcome {
+		case pollNews:
+			n.News++
+		case pollFailed, pollMissing:
+			n.Failed++
+		}
+	})
+	c.tel.polls.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", v.name), attribute.String("mail.poll", outcome)))
+}
+
+func (c *Client) countSilent(ctx context.Context, v *vendor) {
+	v.polls.count(func(n *PollCounts) { n.Silent++ })
+	c.tel.silent.Add(ctx, 1, v.marks.vendor...)
+}
+
+func (q *pollQueue) count(add func(*PollCounts)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	add(&q.counts)
+}
+
+// Polls returns what a vendor's polls came to in this process; zero for a vendor
+// that is not configured.
+func (c *Client) Polls(vendor string) PollCounts {
+	v := c.byName[vendor]
+	if v == nil {
+		return PollCounts{}
+	}
+	v.polls.mu.Lock()
+	defer v.polls.mu.Unlock()
+	return v.polls.counts
+}
