@@ -17,7 +17,8 @@
 // goes on with it. So a program that submits also runs Run somewhere.
 //
 // [Client.Status], [Client.History], [Client.Held], [Client.Incidents] and
-// [Client.Depth] say where everything is. [Client.Cancel], [Client.Release],
+// [Client.Depth] say where everything is, [Client.Track] and [Client.Tally] where
+// the pieces of a campaign are. [Client.Cancel], [Client.Release],
 // [Client.Decide], [Client.Amend], [Client.Approve], [Client.Recover] and
 // [Client.Audit] are for people.
 //
@@ -39,6 +40,17 @@
 //     it does not have go to the next one.
 //   - The ledger cannot be written after a vendor answered: the answer is
 //     spooled beside the process and applied later.
+//
+// # Following what was accepted
+//
+// A piece is polled when its vendor's callbacks are overdue, or from the start
+// where it sends none; see package idempotency for the pace. Polls have at most
+// half of the slots beside other work, and the oldest goes first: however many
+// are due, they neither stand before a new job nor wait behind sends without
+// end. [Client.Refresh] has one piece asked about now. [Client.Silence] and
+// [Client.Polls] are for an alarm when a vendor's callbacks stop arriving. A list
+// of what a vendor could not deliver is imported at the pace of its polls; see
+// [Client.ImportUndeliverable].
 //
 // # Errors
 //

@@ -44,7 +44,7 @@ type Silence struct {
 // Silence returns how silent each vendor is, in the order of failover; a vendor
 // without callbacks expects nothing. Pieces are polled as soon as they are
 // silent, so that nothing is lost by it: it is for an alarm. It reads every
-// accepted record, a second or so for each hundred thousand: ask it each quarter
+// accepted record, two seconds or so for each hundred thousand: ask it each quarter
 // of an hour, not each second, and watch the metric postproof.silent and
 // [Client.Polls] in between.
 func (c *Client) Silence(ctx context.Context) ([]Silence, error) {

@@ -207,7 +207,9 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 		},
 		"breaker": {
 			func(c *client.Client, _ *press) { c.Breakers().ForceOpen("alpha", "read", "test") },
-			func(c *client.Client, _ *press) { c.Breakers().Release("alpha", "read") }, postproof.Rate{}, 2,
+			func(c *client.Client, _ *press) { c.Breakers().Release("alpha", "read") },
+			postproof.Rate{},
+			2,
 		},
 		"the vendor's limit": {
 			func(_ *client.Client, p *press) {
@@ -218,7 +220,9 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 					return ""
 				}
 			},
-			func(*client.Client, *press) {}, postproof.Rate{}, 2,
+			func(*client.Client, *press) {},
+			postproof.Rate{},
+			2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -77,7 +77,7 @@ type Tally struct {
 }
 
 // Tally counts where the pieces of a campaign are. It reads the whole campaign,
-// a second or so for each hundred thousand jobs.
+// two seconds or so for each hundred thousand jobs.
 func (c *Client) Tally(ctx context.Context, campaign string) (Tally, error) {
 	t := Tally{Campaign: campaign, States: map[idempotency.State]int{}, Stages: map[postproof.Stage]int{}}
 	for one, err := range c.Track(ctx, campaign) {

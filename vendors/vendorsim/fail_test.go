@@ -44,7 +44,7 @@ func TestFail(t *testing.T) {
 	list := func(query string) (lines []map[string]any) {
 		t.Helper()
 		a := b.pcm(token, "GET", "/recipient/undeliverable"+query, nil)
-		if a.status != 200 || json.Unmarshal([]byte(a.raw), &lines) != nil {
+		if a.status != 200 || json.Unmarshal(a.raw, &lines) != nil {
 			t.Fatalf("%s: %d %s", query, a.status, a.raw)
 		}
 		return lines
