@@ -21,7 +21,7 @@ FUZZTIME ?= 10s
 # BENCH selects benchmarks; BENCHFLAGS are the flags they run with.
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
-# FIGURESIZES are the campaigns that make figures drains.
+# FIGURESIZES are the campaigns that make figures drains on SQLite.
 FIGURESIZES ?= 10000,100000,1000000
 # EXAMPLETIME is the longest that one example may run, in seconds.
 EXAMPLETIME ?= 240
@@ -99,7 +99,7 @@ bench: ## run the comparison with the peers (internal/bench)
 	cd internal/bench && GOWORK=off go test -run '^$$' -bench '$(BENCH)' $(BENCHFLAGS) ./...
 
 .PHONY: figures
-figures: ## measure everything and write docs/figures.md (minutes, on a quiet machine)
+figures: ## measure everything and write docs/figures.md (half an hour, on a quiet machine with PostgreSQL)
 	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) > ../../docs/figures.md.new
 	mv docs/figures.md.new docs/figures.md
 

@@ -70,8 +70,8 @@
 // are read once a poll interval:
 //
 //   - "Not before": a vendor's answer asked to wait (429, a limit that is used
-//     up). The others send nothing to that account before, in that group of
-//     operations.
+//     up). The others submit nothing to that account before, or read nothing,
+//     whichever was limited. Cancellations are always tried.
 //   - A breaker of submissions opened, or the account was refused (401, 402, 403).
 //     The others leave the vendor alone as if it had happened to them. Each lets
 //     one submission go nevertheless, and forgets the hint when that is answered

@@ -59,7 +59,7 @@ func (h *hints) init(ctx context.Context, c *Client) {
 	h.names, h.topics = map[string]hintTarget{}, map[string]*topic{}
 	h.replicas.init(c)
 	for _, v := range c.vendors {
-		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet, postproof.OpCancel} {
+		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} { // a cancellation is in a hurry: it is tried
 			name := hintName(v, op.Group())
 			h.names[name], h.topics[name] = hintTarget{v, op.Group()}, &topic{}
 		}

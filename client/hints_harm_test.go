@@ -98,3 +98,26 @@ func TestHintEndsWhenTheClockIsSetBack(t *testing.T) {
 		}
 	})
 }
+
+// A cancellation is in a hurry: it is tried whatever another replica says.
+func TestHintsDelayNoCancellation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		c := newReplica(t, store, p)
+		if _, err := c.Submit(t.Context(), job("a")); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		name := strings.TrimSuffix(hintName(p), "submit") + "cancel"
+		plant(t, store, name, fmt.Sprintf(`{"v":1,"reason":"rate limit","at":%q,"until":%q}`, now.Format(time.RFC3339), now.Add(10*time.Minute).Format(time.RFC3339)), 0)
+		time.Sleep(3 * time.Second)
+		if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := p.alive(); n != 0 {
+			t.Errorf("the piece is not cancelled after ten seconds: %s", status(t, c.Client, "a").State)
+		}
+	})
+}

@@ -47,6 +47,9 @@ type queueRow struct {
 	// Bytes is what the database takes for a job, indexes and dead rows included,
 	// right after the drain.
 	Bytes float64 `json:"database_bytes_per_job"`
+	// CPU is this process's time on a processor for a job, of filling the queue
+	// and draining it; the server's is not in it.
+	CPU float64 `json:"cpu_ns_per_job"`
 }
 
 // drained is what one drain measures.
@@ -62,6 +65,7 @@ type queue struct {
 
 const (
 	oursName     = "postproof: intent, send, outcome"
+	ledgerName   = "postproof: the ledger's part of it alone"
 	noopName     = "River: no-op job"
 	outputName   = "River: outcome recorded, written some time after the job"
 	completeName = "River: outcome and completion in one transaction"
@@ -76,6 +80,7 @@ const (
 func queues() []queue {
 	return []queue{
 		{oursName, 1, drainOurs},
+		{ledgerName, 1, drainLedger},
 		{noopName, 1, riverDrain(callers, riverNoop)},
 		{outputName, 1, riverDrain(callers, riverOutput)},
 		{completeName, 4, riverDrain(callers, riverComplete)},
@@ -150,18 +155,25 @@ func measureQueues(ctx context.Context, named, dir string, rounds, jobs int, siz
 func compareQueues(ctx context.Context, dsn, folder string, rounds, jobs int) ([]queueRow, []float64, error) {
 	all := queues()
 	rows, syncs := make([]queueRow, len(all)), []float64{}
-	figures := make([][3][]float64, len(all)) // a second, of fsyncs, ours against it
+	figures := make([][4][]float64, len(all)) // a second, of fsyncs, ours against it, CPU
 	for round := range rounds {
 		for turn := range all { // each is first once: what a drain leaves behind is the next one's
 			i := (round + turn) % len(all)
 			x, n := all[i], max(1, jobs/all[i].share)
-			d, fsyncs, err := between(folder, func() (drained, error) { return drainIn(ctx, dsn, x, n) })
+			busy := time.Duration(0)
+			d, fsyncs, err := between(folder, func() (drained, error) {
+				began := cpuTime()
+				d, err := drainIn(ctx, dsn, x, n)
+				busy = cpuTime() - began
+				return d, err
+			})
 			if err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", x.name, err)
 			}
 			syncs = append(syncs, fsyncs)
 			figures[i][0] = append(figures[i][0], d.perSecond)
 			figures[i][1] = append(figures[i][1], d.perSecond/fsyncs)
+			figures[i][3] = append(figures[i][3], float64(busy)/float64(n))
 			rows[i] = queueRow{Name: x.name, Jobs: n, Bytes: d.bytes}
 		}
 		for i := range all {
@@ -170,6 +182,7 @@ func compareQueues(ctx context.Context, dsn, folder string, rounds, jobs int) ([
 	}
 	for i := range rows {
 		rows[i].PerSecond, rows[i].Multiple, rows[i].Ahead = median(figures[i][0]), median(figures[i][1]), median(figures[i][2])
+		rows[i].CPU = median(figures[i][3])
 	}
 	return rows, syncs, nil
 }
@@ -238,12 +251,12 @@ func (q *queueReport) tables() []table {
 	}{{"near", &q.Near}, {"1 ms further", &q.Far}} {
 		t := table{
 			fmt.Sprintf("drain on %s, %s (round trip %.0f µs), 64 workers, %d rounds", q.Server, at.title, at.block.RoundTrip/1000, q.Rounds),
-			[]string{"jobs", "a second", "times fsync", "postproof ahead", "database B/job"},
+			[]string{"jobs", "a second", "times fsync", "postproof ahead", "CPU µs", "database B/job"},
 			nil,
 		}
-		t.add("4 KiB append and fsync\t\t%.0f\t1\t\t", q.FsyncsPerSecond)
+		t.add("4 KiB append and fsync\t\t%.0f\t1\t\t\t", q.FsyncsPerSecond)
 		for _, x := range at.block.Rows {
-			t.add("%s\t%d\t%.0f\t%.2f\t%.2f\t%.0f", x.Name, x.Jobs, x.PerSecond, x.Multiple, x.Ahead, x.Bytes)
+			t.add("%s\t%d\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f", x.Name, x.Jobs, x.PerSecond, x.Multiple, x.Ahead, x.CPU/1000, x.Bytes)
 		}
 		all = append(all, t)
 	}

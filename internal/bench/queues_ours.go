@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/postgres"
 )
@@ -30,9 +32,74 @@ func onPostgres(ctx context.Context, dsn, schema string, f func(*postgres.Store)
 	return errors.Join(f(store), store.Close(), db.Close())
 }
 
-// drainOurs enqueues the jobs and drains them with the whole client, the vendor
-// in this process included.
-func drainOurs(ctx context.Context, dsn, schema string, jobs int) (d drained, err error) {
+// drainOurs drains with the whole client: route, encode, send, read the answer;
+// the vendor in this process included.
+func drainOurs(ctx context.Context, dsn, schema string, jobs int) (drained, error) {
+	return drainWith(ctx, dsn, schema, jobs, func(c *client.Client, _ *postgres.Store) error {
+		_, err := c.Drain(ctx)
+		return err
+	})
+}
+
+// drainLedger makes of each job what a drain makes of it durable, and sends
+// nothing: what the store gives. Like a job of River's, it calls no vendor.
+func drainLedger(ctx context.Context, dsn, schema string, jobs int) (drained, error) {
+	return drainWith(ctx, dsn, schema, jobs, func(_ *client.Client, store *postgres.Store) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		var workers sync.WaitGroup
+		defer workers.Wait()
+		work := make(chan *idempotency.Record, callers)
+		defer close(work)
+		var under sync.WaitGroup
+		for range callers {
+			workers.Go(func() {
+				for rec := range work {
+					if err := carryOn(ctx, store, rec); err != nil {
+						cancel(err)
+					}
+					under.Done()
+				}
+			})
+		}
+		for ctx.Err() == nil {
+			recs, err := store.Claim(ctx, idempotency.ClaimRequest{Owner: "bench", Limit: callers, Lease: time.Hour, Now: time.Now()})
+			if err != nil || len(recs) == 0 {
+				under.Wait()
+				return errors.Join(err, context.Cause(ctx))
+			}
+			under.Add(len(recs))
+			for _, rec := range recs {
+				work <- rec
+			}
+		}
+		return context.Cause(ctx)
+	})
+}
+
+// carryOn makes the intent of a claimed job durable, and then its outcome.
+func carryOn(ctx context.Context, store *postgres.Store, rec *idempotency.Record) error {
+	now := time.Now()
+	sending := *rec
+	sending.Fence, sending.State, sending.UpdatedAt = rec.Fence+1, idempotency.Sending, now
+	sending.Submissions = []idempotency.Submission{{
+		Generation: 1, Vendor: "lob", Ref: idempotency.Namespace("bench").Ref(rec.Mode, rec.Key, 1), VendorKey: string(rec.ID), FirstAt: now, LastAt: now, Sends: 1,
+	}}
+	entry := func(r *idempotency.Record, kind string) []idempotency.Entry {
+		return []idempotency.Entry{{ID: r.ID, At: now, Kind: kind, To: r.State, Fence: r.Fence, Generation: 1, Vendor: "lob"}}
+	}
+	if err := idempotency.CommitOne(ctx, store, idempotency.Change{Record: &sending, Expect: rec.Fence, Entries: entry(&sending, "intent")}); err != nil {
+		return err
+	}
+	done := sending
+	done.Fence, done.State, done.Lease, done.Due = sending.Fence+1, idempotency.Accepted, idempotency.Lease{}, now.Add(24*time.Hour)
+	done.Submissions = slices.Clone(sending.Submissions)
+	done.Submissions[0].VendorID, done.Submissions[0].Join = "psc_"+string(rec.ID[:16]), postproof.Accepted
+	return idempotency.CommitOne(ctx, store, idempotency.Change{Record: &done, Expect: sending.Fence, Entries: entry(&done, "accepted")})
+}
+
+// drainWith enqueues the jobs and measures a drain.
+func drainWith(ctx context.Context, dsn, schema string, jobs int, drain func(*client.Client, *postgres.Store) error) (d drained, err error) {
 	v, err := startVendor(ctx, inMemory)
 	if err != nil {
 		return d, err
@@ -55,11 +122,14 @@ func drainOurs(ctx context.Context, dsn, schema string, jobs int) (d drained, er
 			return err
 		}
 		start := time.Now()
-		left, err := c.Drain(ctx)
-		if err != nil {
+		if err := drain(c, store); err != nil {
 			return err
 		}
 		d.perSecond = float64(jobs) / time.Since(start).Seconds()
+		left, err := c.Depth(ctx, "")
+		if err != nil {
+			return err
+		}
 		if left[idempotency.Accepted] != int64(jobs) {
 			return fmt.Errorf("%w: of %d the drain left %v", errDrained, jobs, left)
 		}

@@ -40,7 +40,7 @@ func TestQueuesAreComplete(t *testing.T) {
 			t.Fatalf("%d rows, want %d", len(block.Rows), len(queues()))
 		}
 		for i, row := range block.Rows {
-			if row.Name != queues()[i].name || row.Jobs != 256/queues()[i].share || row.PerSecond <= 0 || row.Multiple <= 0 || row.Ahead <= 0 || row.Bytes <= 100 {
+			if row.Name != queues()[i].name || row.Jobs != 256/queues()[i].share || row.PerSecond <= 0 || row.Multiple <= 0 || row.Ahead <= 0 || row.CPU < 0 || row.Bytes <= 100 {
 				t.Errorf("%+v", row)
 			}
 		}
