@@ -104,7 +104,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		}
 	}
 	c.hints.init(ctx, c)
-	c.machine.Caps = c.capabilities
+	c.machine.Caps = c.heard
 	c.art = newArtworks(store)
 	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {
 		return nil, invalid("new client", err)
@@ -202,6 +202,14 @@ func (c *Client) Close() error {
 func (c *Client) capabilities(name string) *postproof.Capabilities {
 	if v := c.byName[name]; v != nil {
 		return v.caps
+	}
+	return nil
+}
+
+// heard is capabilities as the ledger's machine is to know them.
+func (c *Client) heard(name string) *postproof.Capabilities {
+	if v := c.byName[name]; v != nil {
+		return v.heard
 	}
 	return nil
 }

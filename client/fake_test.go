@@ -18,7 +18,6 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
-	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -360,7 +359,7 @@ func newClient(t *testing.T, store client.Store, presses []*press, opts ...clien
 	var adapters []vendors.Adapter
 	for _, p := range presses {
 		adapters = append(adapters, p.adapter())
-		all = append(all, client.WithVendor(p.name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: p.lis.dial}}))
+		all = append(all, client.WithVendor(p.name, vendorConfig(p, nil)))
 	}
 	c, err := client.New(t.Context(), store, adapters, append(all, opts...)...)
 	if err != nil {

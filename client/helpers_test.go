@@ -50,7 +50,10 @@ func runFor(t *testing.T, c *client.Client, d time.Duration) {
 
 // vendorConfig is a press's configuration with a price.
 func vendorConfig(p *press, price func(*postproof.Job) int64) client.VendorConfig {
-	return client.VendorConfig{Transport: retry.TransportConfig{DialContext: p.lis.dial}, Price: price}
+	return client.VendorConfig{
+		Transport: retry.TransportConfig{DialContext: p.lis.dial}, Price: price,
+		Callbacks: p.adapter().Capabilities().Callbacks.Auth != postproof.CallbackNone,
+	}
 }
 
 // longTimeout lets an attempt take five minutes.

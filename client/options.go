@@ -66,6 +66,12 @@ type VendorConfig struct {
 	// parts, see [WithoutHints]. What the vendor's answers say of the limit counts
 	// beside it.
 	Rate postproof.Rate
+	// Callbacks says that the vendor's callbacks are received, by package
+	// client/callback, in this process or in another one on this ledger. Its
+	// pieces are then polled only when news of them is overdue
+	// ([postproof.Callbacks]). The default polls them at the vendor's pace, which
+	// misses nothing and asks more often.
+	Callbacks bool
 	// Price returns what a job costs at the vendor, in cents, for spend caps.
 	// The default is 0. It must be quick and safe for concurrent use.
 	Price func(*postproof.Job) int64

@@ -19,10 +19,13 @@ import (
 
 // vendor is one configured adapter with everything that stands before it.
 type vendor struct {
-	name      string
-	adapter   vendors.Adapter
-	account   vendors.Account
-	caps      *postproof.Capabilities
+	name    string
+	adapter vendors.Adapter
+	account vendors.Account
+	caps    *postproof.Capabilities
+	// heard are the capabilities that the ledger decides by: callbacks that
+	// nobody receives are none.
+	heard     *postproof.Capabilities
 	config    VendorConfig
 	transport *retry.Transport
 	sender    *retry.Sender
@@ -66,6 +69,13 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
 	}
 	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor]}
+	if v.heard = caps; !v.config.Callbacks {
+		deaf := *caps
+		deaf.Callbacks = postproof.Callbacks{}
+		v.heard = &deaf
+	} else if caps.Callbacks.Auth == postproof.CallbackNone {
+		return fmt.Errorf("WithVendor(%q): Callbacks is set, and this vendor sends none: it is polled", v.name)
+	}
 	if _, err := caps.Cancel.Location(); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
 	}

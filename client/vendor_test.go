@@ -82,3 +82,36 @@ func TestVendorRate(t *testing.T) {
 		})
 	}
 }
+
+// A vendor says that it calls; whether anybody listens, only the caller knows.
+// Pieces of a vendor whose callbacks nobody receives are polled from the start.
+func TestCallbacksThatNobodyReceives(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, received := range []bool{false, true} {
+			p := caller(t, "alpha")
+			config := vendorConfig(p, nil)
+			config.Callbacks = received
+			c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithVendor("alpha", config), rarely())
+			submit(t, c, "a")
+			p.is(postproof.StageMailed)
+			runFor(t, c, 24*time.Hour)
+			want := postproof.StageMailed
+			if received { // it would have called, and is patient for ten days
+				want = postproof.StageAccepted
+			}
+			if got := stageOf(t, c, "a"); got != want {
+				t.Errorf("callbacks received %t: after a day the piece is %s, want %s", received, got, want)
+			}
+		}
+	})
+}
+
+func TestCallbacksOfAVendorWithoutAny(t *testing.T) {
+	t.Parallel()
+	p := newPress(t, "alpha", postproof.IdempotencyKey)
+	_, err := client.New(t.Context(), newShaky(), adaptersOf(p), client.WithVendor("alpha", client.VendorConfig{Callbacks: true}))
+	if err == nil || !strings.Contains(err.Error(), "sends none") {
+		t.Errorf("New = %v, want it to say that the vendor sends no callbacks", err)
+	}
+}
