@@ -93,7 +93,15 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 	parked := round == r.tries
 	if parked {
 		mark.State, mark.Due = idempotency.MessageParked, r.in.Now()
-		if why == failUnmatched {
+	}
+	if parked && why == failUnmatched {
+		if j.o.notices[0].Event.Ref == "" {
+			// Nothing says that it was ever ours: another program may send with
+			// this account. It is kept like what is of another account.
+			mark.State, parked = idempotency.MessageIgnored, false
+			count(&did.Ignored)
+			r.tel.processed(ctx, r.routeOf(j), "foreign")
+		} else {
 			entries = append(entries, r.evidence(j))
 		}
 	}
@@ -120,7 +128,7 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 		}
 		r.tel.processed(ctx, r.routeOf(j), outcome)
 		r.alarms.raise(ctx, alert)
-	case round == alertAfter && why != failUnmatched:
+	case round == alertAfter && why != failUnmatched && mark.State == idempotency.MessageWaiting:
 		r.alarms.raise(ctx, alert)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/callback"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 // Whatever the order of events, and however often each comes, the piece ends
@@ -542,6 +543,84 @@ func TestEventOfAPrunedJobIsIgnored(t *testing.T) {
 		send(t, w.rx, http.StatusOK, note{ID: "2", Piece: o.ID, Ref: o.Ref, Status: "returned"})
 		if did := w.drain(t); did.Ignored != 1 || did.Parked != 0 {
 			t.Errorf("drained %+v", did)
+		}
+	})
+}
+
+// Events of pieces that another program sends with the same account are ignored
+// in the end, and nobody is told.
+func TestForeignPiecesAreIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told))
+		send(t, w.rx, 200, note{ID: "1", Piece: "psc_99", Status: "mailed"})
+		did := w.drain(t)
+		if did.Ignored != 1 || did.Parked != 0 || len(told.kinds()) != 0 {
+			t.Errorf("drained %+v, alerts %v", did, told.kinds())
+		}
+		if all := list(t, w.rx, callback.Query{Unmatched: true}); len(all) != 1 || all[0].State != idempotency.MessageIgnored {
+			t.Errorf("listed %v", all)
+		}
+	})
+}
+
+// Many events of one piece whose handler is slow do not keep other pieces out.
+func TestBusyPieceDoesNotTakeAllSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var got calls
+		w := newWorld(t, memory(), newPrinter(t), callback.WithConcurrency(2), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
+			if d.Record.Contact == "a" {
+				<-hold
+			}
+			return got.handle(ctx, d)
+		}))
+		a, b := w.mailed(t, "a"), w.mailed(t, "b")
+		for i := range 10 {
+			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: a.ID, Ref: a.Ref, Status: "mailed", Time: time.Now().Add(time.Duration(i))})
+		}
+		send(t, w.rx, 200, note{ID: "b", Piece: b.ID, Ref: b.Ref, Status: "mailed"})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = w.rx.Run(ctx) }()
+		time.Sleep(5 * time.Second)
+		if got.count() != 1 {
+			t.Errorf("%d events were handled beside the slow piece, want one", got.count())
+		}
+		close(hold)
+		time.Sleep(10 * time.Minute)
+		if got.count() != 11 {
+			t.Errorf("%d events were handled", got.count())
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+// plain is a printer whose parser returns errors of no class.
+type plain struct{ *printer }
+
+func (plain) ParseCallback(http.Header, []byte) ([]*vendors.Notice, error) {
+	return nil, errors.New("cannot read the mail of ann@example.com")
+}
+
+// A callback that the adapter cannot read is at fault itself, whatever the error:
+// it is parked, and does not come up for ever.
+func TestPlainParseErrorParks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPrinter(t)
+		w := &world{store: memory(), p: p}
+		w.mail = newClient(t, w.store, p)
+		w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: plain{p}, Secrets: []string{secret}}})
+		send(t, w.rx, 200, note{ID: "1", Piece: "x", Status: "mailed"})
+		if did := w.drain(t); did.Parked != 1 || did.Failures != 10 {
+			t.Errorf("drained %+v", did)
+		}
+		if m := w.messages(t)[0]; strings.Contains(m.LastError, "ann@") {
+			t.Errorf("kept: %s", m.LastError)
 		}
 	})
 }
