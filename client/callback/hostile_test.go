@@ -57,7 +57,10 @@ func TestSlowBodyIsCutOffInTime(t *testing.T) {
 		w := newWorld(t, memory(), newPrinter(t))
 		lis := serve(t, w.rx)
 		began := time.Now()
-		_, answer := slow(t, lis, 1000)
+		conn, answer := slow(t, lis, 1000)
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 		resp, err := http.ReadResponse(answer, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -107,7 +107,8 @@ func TestNothingIsAcknowledgedBeforeItIsStored(t *testing.T) {
 		time.Sleep(time.Second)
 		select {
 		case resp := <-answered:
-			t.Fatalf("answered with %d while nothing is stored", resp.StatusCode)
+			t.Errorf("answered with %d while nothing is stored", resp.StatusCode)
+			answered <- resp
 		default:
 		}
 		close(hold)
@@ -422,4 +423,14 @@ func TestHintsAskOnceAMinute(t *testing.T) {
 			t.Errorf("600 hints in ten minutes had the vendor asked %d times", n)
 		}
 	})
+}
+
+// An event of the other mode is ignored when it comes in: nothing works on it.
+func TestOtherModeIsIgnoredAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, memory(), newPrinter(t))
+	send(t, w.rx, 200, note{ID: "1", Piece: "psc_1", Status: "mailed", Mode: "live"})
+	if m := w.messages(t)[0]; m.State != idempotency.MessageIgnored || m.Mode != postproof.ModeLive {
+		t.Errorf("state %s, mode %s", m.State, m.Mode)
+	}
 }

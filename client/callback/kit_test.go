@@ -19,6 +19,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -356,22 +357,26 @@ func receiver(t *testing.T, c *client.Client, endpoints []callback.Endpoint, opt
 	return rx
 }
 
-// stores runs a test on each embedded ledger.
-func stores(t *testing.T, run func(t *testing.T, store client.Store)) {
+// bubbles runs a test on each embedded ledger, in a bubble each.
+func bubbles(t *testing.T, run func(t *testing.T, store client.Store)) {
 	t.Helper()
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		run(t, idempotency.NewMemory(postproof.ModeTest))
-	})
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "mail.db"), sqlite.WithMode(postproof.ModeTest))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		run(t, s)
-	})
+	for name, open := range map[string]func(t *testing.T) client.Store{
+		"memory": func(*testing.T) client.Store { return memory() },
+		"sqlite": func(t *testing.T) client.Store {
+			t.Helper()
+			s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "mail.db"), sqlite.WithMode(postproof.ModeTest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { run(t, open(t)) })
+		})
+	}
 }
 
 func memory() *idempotency.Memory { return idempotency.NewMemory(postproof.ModeTest) }

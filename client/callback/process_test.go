@@ -29,7 +29,7 @@ func TestAnyOrderEndsInTheSameStatus(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	stages := []string{"rendered", "in_production", "mailed", "in_transit", "in_local_area", "out_for_delivery", "delivered", "returned"}
-	stores(t, func(t *testing.T, store client.Store) {
+	bubbles(t, func(t *testing.T, store client.Store) {
 		w := newWorld(t, store, newPrinter(t))
 		for seed := range uint64(6) {
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -88,26 +88,28 @@ func TestMarkIsInTheCommitOfTheChange(t *testing.T) {
 	for _, handled := range []bool{false, true} {
 		t.Run(fmt.Sprint("handler ", handled), func(t *testing.T) {
 			t.Parallel()
-			store := newFaulty()
-			var opts []callback.Option
-			if handled {
-				opts = append(opts, callback.WithHandler(func(context.Context, callback.Delivery) error { return nil }))
-			}
-			w := newWorld(t, store, newPrinter(t), opts...)
-			o := w.mailed(t, "a")
-			send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-			store.commit = func(changes []idempotency.Change) error {
-				for _, c := range changes {
-					if (c.Record != nil) != (len(c.Marks) == 1) && len(c.Entries) > 0 {
-						t.Errorf("a change of the record with %d marks, and %d entries", len(c.Marks), len(c.Entries))
-					}
+			synctest.Test(t, func(t *testing.T) {
+				store := newFaulty()
+				var opts []callback.Option
+				if handled {
+					opts = append(opts, callback.WithHandler(func(context.Context, callback.Delivery) error { return nil }))
 				}
-				return nil
-			}
-			w.drain(t)
-			if s := w.status(t, "a").Status.Stage; s != postproof.StageMailed {
-				t.Errorf("the piece is %s", s)
-			}
+				w := newWorld(t, store, newPrinter(t), opts...)
+				o := w.mailed(t, "a")
+				send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+				store.commit = func(changes []idempotency.Change) error {
+					for _, c := range changes {
+						if (c.Record != nil) != (len(c.Marks) == 1) && len(c.Entries) > 0 {
+							t.Errorf("a change of the record with %d marks, and %d entries", len(c.Marks), len(c.Entries))
+						}
+					}
+					return nil
+				}
+				w.drain(t)
+				if s := w.status(t, "a").Status.Stage; s != postproof.StageMailed {
+					t.Errorf("the piece is %s", s)
+				}
+			})
 		})
 	}
 }
@@ -188,7 +190,7 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 // each event is applied once, and other pieces go on meanwhile.
 func TestTwoWorkersOnePiece(t *testing.T) {
 	t.Parallel()
-	stores(t, func(t *testing.T, store client.Store) {
+	bubbles(t, func(t *testing.T, store client.Store) {
 		var mu sync.Mutex
 		running, ran, most := map[idempotency.ID]int{}, map[uint64]int{}, 0
 		handler := callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
@@ -204,9 +206,7 @@ func TestTwoWorkersOnePiece(t *testing.T) {
 			}
 			most = max(most, all)
 			mu.Unlock()
-			for range 200 {
-				runtime.Gosched()
-			}
+			time.Sleep(time.Second)
 			mu.Lock()
 			running[d.Record.ID]--
 			mu.Unlock()
@@ -215,22 +215,26 @@ func TestTwoWorkersOnePiece(t *testing.T) {
 		w := newWorld(t, store, newPrinter(t), handler)
 		mail2 := newClient(t, store, w.p)
 		rx2 := receiver(t, mail2, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, handler)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		both := []*callback.Receiver{w.rx, rx2}
+		for _, rx := range both {
+			go func() { _ = rx.Run(ctx) }()
+		}
 		const pieces, events = 4, 8
+		var orders []*order
 		for p := range pieces {
-			o := w.mailed(t, fmt.Sprint("job-", p))
-			for e := range events {
-				send(t, w.rx, 200, note{ID: fmt.Sprint(p, "_", e), Piece: o.ID, Ref: o.Ref, Status: "in_transit"})
+			orders = append(orders, w.mailed(t, fmt.Sprint("job-", p)))
+		}
+		for e := range events {
+			for p, o := range orders { // who takes it in works on it first
+				send(t, both[(e+p)%2], 200, note{ID: fmt.Sprint(p, "_", e), Piece: o.ID, Ref: o.Ref, Status: "in_transit"})
 			}
+			time.Sleep(300 * time.Millisecond)
 		}
-		var both sync.WaitGroup
-		for _, rx := range []*callback.Receiver{w.rx, rx2} {
-			both.Go(func() {
-				if _, err := rx.Drain(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		both.Wait()
+		time.Sleep(5 * time.Minute)
+		stop()
+		synctest.Wait()
 		if len(ran) != pieces*events || most < 2 {
 			t.Errorf("%d of %d events were handled, %d at a time", len(ran), pieces*events, most)
 		}
@@ -246,28 +250,30 @@ func TestTwoWorkersOnePiece(t *testing.T) {
 // again, and neither loses its change.
 func TestStaleRecordIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	store := newFaulty()
-	w := newWorld(t, store, newPrinter(t))
-	o := w.mailed(t, "a")
-	send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-	raced := 0
-	store.commit = func(changes []idempotency.Change) error {
-		if len(changes[0].Marks) == 1 && changes[0].Record != nil && raced < 3 {
-			raced++
-			cur, err := store.Memory.Get(context.Background(), changes[0].Record.ID) //nolint:usetesting // from another goroutine
-			if err != nil {
-				return err
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaulty()
+		w := newWorld(t, store, newPrinter(t))
+		o := w.mailed(t, "a")
+		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		raced := 0
+		store.commit = func(changes []idempotency.Change) error {
+			if len(changes[0].Marks) == 1 && changes[0].Record != nil && raced < 3 {
+				raced++
+				cur, err := store.Memory.Get(context.Background(), changes[0].Record.ID) //nolint:usetesting // from another goroutine
+				if err != nil {
+					return err
+				}
+				moved := *cur
+				moved.Fence++
+				return idempotency.CommitOne(context.Background(), store.Memory, idempotency.Change{Record: &moved, Expect: cur.Fence}) //nolint:usetesting // as above
 			}
-			moved := *cur
-			moved.Fence++
-			return idempotency.CommitOne(context.Background(), store.Memory, idempotency.Change{Record: &moved, Expect: cur.Fence}) //nolint:usetesting // as above
+			return nil
 		}
-		return nil
-	}
-	w.drain(t)
-	if k := w.kinds(t, "a"); raced != 3 || k["callback"] != 1 || w.status(t, "a").Status.Stage != postproof.StageMailed {
-		t.Errorf("%d races, history %v, status %+v", raced, k, w.status(t, "a").Status)
-	}
+		run(t, w.rx, 10*time.Second)
+		if k := w.kinds(t, "a"); raced != 3 || k["callback"] != 1 || w.status(t, "a").Status.Stage != postproof.StageMailed {
+			t.Errorf("%d races, history %v, status %+v", raced, k, w.status(t, "a").Status)
+		}
+	})
 }
 
 // The third failure tells the owner, once; tries go on; after the last one the
@@ -417,7 +423,7 @@ func TestUnmatchedCallbackIsEvidence(t *testing.T) {
 		send(t, w.rx, 200, note{ID: "1", Piece: "psc_99", Ref: "ABCDEFGHJKLMNPQR", Status: "mailed"})
 		did := w.drain(t)
 		evidence := list(t, w.rx, callback.Query{Unmatched: true})
-		if did.Parked != 1 || len(evidence) != 1 || len(evidence[0].Body) == 0 || got.count() != 0 {
+		if did.Parked != 1 || len(evidence) != 1 || evidence[0].State != idempotency.MessageParked || len(evidence[0].Body) == 0 || got.count() != 0 {
 			t.Errorf("drained %+v, evidence %v, %d calls", did, evidence, got.count())
 		}
 		if diff := cmp.Diff([]callback.AlertKind{callback.AlertUnmatched}, told.kinds()); diff != "" {

@@ -29,7 +29,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), setup(), sender(), circuits())
+	return slices.Concat(ledger(), late(), setup(), sender(), circuits(), receiving())
 }
 
 func main() {
