@@ -15,7 +15,7 @@ import (
 
 func TestCallbackMovesThePieceAndCallsTheHandler(t *testing.T) {
 	t.Parallel()
-	bubbles(t, func(t *testing.T, store client.Store) {
+	stores(t, func(t *testing.T, store client.Store) {
 		var got calls
 		w := newWorld(t, store, newPrinter(t), callback.WithHandler(got.handle))
 		o := w.mailed(t, "a")

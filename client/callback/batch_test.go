@@ -22,7 +22,7 @@ func batches(c *postproof.Capabilities) { c.Callbacks.Batch = 50 }
 // event is applied and parked by itself.
 func TestBatchEventsAreAppliedEachByItself(t *testing.T) {
 	t.Parallel()
-	bubbles(t, func(t *testing.T, store client.Store) {
+	stores(t, func(t *testing.T, store client.Store) {
 		var got calls
 		w := newWorld(t, store, newPrinter(t, batches), callback.WithHandler(got.handle))
 		var notes []note

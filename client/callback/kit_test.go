@@ -19,7 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -357,26 +356,29 @@ func receiver(t *testing.T, c *client.Client, endpoints []callback.Endpoint, opt
 	return rx
 }
 
-// bubbles runs a test on each embedded ledger, in a bubble each.
-func bubbles(t *testing.T, run func(t *testing.T, store client.Store)) {
+// stores runs a test on each embedded ledger. Not in a bubble: SQLite waits for
+// the lock of its file in a way that stops the time there.
+func stores(t *testing.T, run func(t *testing.T, store client.Store)) {
 	t.Helper()
 	for name, open := range map[string]func(t *testing.T) client.Store{
 		"memory": func(*testing.T) client.Store { return memory() },
-		"sqlite": func(t *testing.T) client.Store {
-			t.Helper()
-			s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "mail.db"), sqlite.WithMode(postproof.ModeTest))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			return s
-		},
+		"sqlite": func(t *testing.T) client.Store { t.Helper(); return onDisk(t, filepath.Join(t.TempDir(), "mail.db")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { run(t, open(t)) })
+			run(t, open(t))
 		})
 	}
+}
+
+func onDisk(t *testing.T, path string) client.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path, sqlite.WithMode(postproof.ModeTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 func memory() *idempotency.Memory { return idempotency.NewMemory(postproof.ModeTest) }

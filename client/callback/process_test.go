@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func TestAnyOrderEndsInTheSameStatus(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	stages := []string{"rendered", "in_production", "mailed", "in_transit", "in_local_area", "out_for_delivery", "delivered", "returned"}
-	bubbles(t, func(t *testing.T, store client.Store) {
+	stores(t, func(t *testing.T, store client.Store) {
 		w := newWorld(t, store, newPrinter(t))
 		for seed := range uint64(6) {
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -186,42 +187,75 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 	}
 }
 
+// exclusive is a handler that notes who runs at a time.
+type exclusive struct {
+	t       *testing.T
+	takes   time.Duration
+	mu      sync.Mutex
+	running map[idempotency.ID]int
+	ran     map[uint64]int
+	// most is how many ran at a time, for different pieces.
+	most int
+}
+
+func newExclusive(t *testing.T, takes time.Duration) *exclusive {
+	t.Helper()
+	return &exclusive{t: t, takes: takes, running: map[idempotency.ID]int{}, ran: map[uint64]int{}}
+}
+
+func (x *exclusive) handle(ctx context.Context, d callback.Delivery) error {
+	x.mu.Lock()
+	x.running[d.Record.ID]++
+	x.ran[d.Message]++
+	if x.running[d.Record.ID] > 1 {
+		x.t.Error("two handlers for one piece")
+	}
+	all := 0
+	for _, n := range x.running {
+		all += n
+	}
+	x.most = max(x.most, all)
+	x.mu.Unlock()
+	err := postproof.Sleep(ctx, postproof.SystemClock(), x.takes)
+	x.mu.Lock()
+	x.running[d.Record.ID]--
+	x.mu.Unlock()
+	return err
+}
+
+const pieces, events = 4, 8
+
+func (x *exclusive) check(w *world) {
+	x.t.Helper()
+	for id, n := range x.ran {
+		if n != 1 {
+			x.t.Errorf("message %d was handled %d times", id, n)
+		}
+	}
+	if len(x.ran) != pieces*events {
+		x.t.Errorf("%d of %d events were handled", len(x.ran), pieces*events)
+	}
+	for p := range pieces {
+		if k := w.kinds(x.t, fmt.Sprint("job-", p)); k["callback"]+k["callback_kept"] != events {
+			x.t.Errorf("piece %d: history %v", p, k)
+		}
+	}
+}
+
 // Two processes work on one inbox: no two handlers run for one piece at a time,
 // each event is applied once, and other pieces go on meanwhile.
 func TestTwoWorkersOnePiece(t *testing.T) {
 	t.Parallel()
-	bubbles(t, func(t *testing.T, store client.Store) {
-		var mu sync.Mutex
-		running, ran, most := map[idempotency.ID]int{}, map[uint64]int{}, 0
-		handler := callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
-			mu.Lock()
-			running[d.Record.ID]++
-			ran[d.Message]++
-			if running[d.Record.ID] > 1 {
-				t.Error("two handlers for one piece")
-			}
-			all := 0
-			for _, n := range running {
-				all += n
-			}
-			most = max(most, all)
-			mu.Unlock()
-			time.Sleep(time.Second)
-			mu.Lock()
-			running[d.Record.ID]--
-			mu.Unlock()
-			return nil
-		})
-		w := newWorld(t, store, newPrinter(t), handler)
-		mail2 := newClient(t, store, w.p)
-		rx2 := receiver(t, mail2, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, handler)
+	synctest.Test(t, func(t *testing.T) {
+		x := newExclusive(t, time.Second)
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(x.handle))
+		rx2 := receiver(t, newClient(t, w.store, w.p), []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithHandler(x.handle))
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		both := []*callback.Receiver{w.rx, rx2}
 		for _, rx := range both {
 			go func() { _ = rx.Run(ctx) }()
 		}
-		const pieces, events = 4, 8
 		var orders []*order
 		for p := range pieces {
 			orders = append(orders, w.mailed(t, fmt.Sprint("job-", p)))
@@ -235,15 +269,37 @@ func TestTwoWorkersOnePiece(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		stop()
 		synctest.Wait()
-		if len(ran) != pieces*events || most < 2 {
-			t.Errorf("%d of %d events were handled, %d at a time", len(ran), pieces*events, most)
-		}
-		for p := range pieces {
-			if k := w.kinds(t, fmt.Sprint("job-", p)); k["callback"]+k["callback_kept"] != events {
-				t.Errorf("piece %d: history %v", p, k)
-			}
+		x.check(w)
+		if x.most < 2 {
+			t.Errorf("%d handlers at a time", x.most)
 		}
 	})
+}
+
+// The same with two stores on one file, as two processes have it.
+func TestTwoWorkersOneFile(t *testing.T) {
+	t.Parallel()
+	x := newExclusive(t, 0)
+	path := filepath.Join(t.TempDir(), "mail.db")
+	w := newWorld(t, onDisk(t, path), newPrinter(t), callback.WithHandler(x.handle))
+	mail2 := newClient(t, onDisk(t, path), w.p)
+	both := []*callback.Receiver{w.rx, receiver(t, mail2, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithHandler(x.handle))}
+	for p := range pieces {
+		o := w.mailed(t, fmt.Sprint("job-", p))
+		for e := range events {
+			send(t, both[(e+p)%2], 200, note{ID: fmt.Sprint(p, "_", e), Piece: o.ID, Ref: o.Ref, Status: "in_transit"})
+		}
+	}
+	var work sync.WaitGroup
+	for _, rx := range both {
+		work.Go(func() {
+			if _, err := rx.Drain(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	x.check(w)
 }
 
 // A worker of the client changes the record all the while: the callback tries
