@@ -23,6 +23,7 @@ func batches(c *postproof.Capabilities) { c.Callbacks.Batch = 50 }
 func TestBatchEventsAreAppliedEachByItself(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store client.Store) {
+		t.Helper()
 		var got calls
 		w := newWorld(t, store, newPrinter(t, batches), callback.WithHandler(got.handle))
 		var notes []note

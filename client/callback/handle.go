@@ -52,11 +52,11 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 	return r.let(ctx, j, idempotency.Mark{State: idempotency.MessageApplied})
 }
 
-// handlerPanic is a panic of the handler. Its value may hold personal data, and
+// panicError is a panic of the handler. Its value may hold personal data, and
 // is not kept.
-type handlerPanic struct{ value string }
+type panicError struct{ value string }
 
-func (p *handlerPanic) Error() string { return "panic with a value of type " + p.value }
+func (p *panicError) Error() string { return "panic with a value of type " + p.value }
 
 var errGoexit = errors.New("the handler ended its goroutine")
 
@@ -71,7 +71,7 @@ func (r *Receiver) handle(ctx context.Context, d Delivery) error {
 			if p := recover(); p != nil {
 				r.in.Logger.LogAttrs(ctx, slog.LevelError, "the callback handler panicked", slog.Uint64("message", d.Message),
 					slog.String("stack", string(debug.Stack())))
-				err = &handlerPanic{fmt.Sprintf("%T", p)}
+				err = &panicError{fmt.Sprintf("%T", p)}
 			}
 			answered <- err
 		}()

@@ -144,7 +144,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 			continue // its lease ran out while this process is at it; it comes up again
 		}
 		p.slots <- struct{}{}
-		p.start(p.r.prepare(p.ctx, m))
+		p.start(r.prepare(ctx, m))
 	}
 	return len(messages), nil
 }
