@@ -174,6 +174,7 @@ func TestSlowStoreIsAnsweredForInTime(t *testing.T) {
 					t.Errorf("answered after %s, the vendor waits for 3s", took)
 				}
 				time.Sleep(2 * time.Minute)
+				synctest.Wait()
 				store.put = nil
 				send(t, w.rx, 200, n)
 				if all := w.messages(t); len(all) != 1 {
