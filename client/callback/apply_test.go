@@ -16,6 +16,7 @@ import (
 func TestCallbackMovesThePieceAndCallsTheHandler(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, store client.Store) {
+		t.Helper()
 		var got calls
 		w := newWorld(t, store, newPrinter(t), callback.WithHandler(got.handle))
 		o := w.mailed(t, "a")

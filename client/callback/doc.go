@@ -60,9 +60,11 @@
 //
 // Events of another mode or account are stored as ignored, and counted. An event
 // about a piece that the ledger does not know is tried again for some hours,
-// because an answer may still be on its way, and then kept as evidence: parked,
-// told, and listed by [client.Client.Incidents] and [Query] Unmatched. After a
-// restored backup it is what shows the pieces of the lost history.
+// because an answer may still be on its way. One that carries our reference is
+// then kept as evidence: parked, told, and listed by [client.Client.Incidents] and
+// [Query] Unmatched. After a restored backup it is what shows the pieces of the
+// lost history. One without is most likely about a piece of another program that
+// sends with the same account: it is ignored.
 //
 // # Vendors that sign nothing
 //

@@ -45,7 +45,11 @@ func (acme) Submit(_ context.Context, _ vendors.Doer, s *vendors.Submission, _ *
 }
 
 func (acme) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error) {
-	var in struct{ ID, Piece, Status string }
+	var in struct {
+		ID     string `json:"id"`
+		Piece  string `json:"piece"`
+		Status string `json:"status"`
+	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("no callback of acme"))
 	}

@@ -52,11 +52,11 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 	return r.let(ctx, j, idempotency.Mark{State: idempotency.MessageApplied})
 }
 
-// handlerPanic is a panic of the handler. Its value may hold personal data, and
+// panicError is a panic of the handler. Its value may hold personal data, and
 // is not kept.
-type handlerPanic struct{ value string }
+type panicError struct{ value string }
 
-func (p *handlerPanic) Error() string { return "panic with a value of type " + p.value }
+func (p *panicError) Error() string { return "panic with a value of type " + p.value }
 
 var errGoexit = errors.New("the handler ended its goroutine")
 
@@ -71,7 +71,7 @@ func (r *Receiver) handle(ctx context.Context, d Delivery) error {
 			if p := recover(); p != nil {
 				r.in.Logger.LogAttrs(ctx, slog.LevelError, "the callback handler panicked", slog.Uint64("message", d.Message),
 					slog.String("stack", string(debug.Stack())))
-				err = &handlerPanic{fmt.Sprintf("%T", p)}
+				err = &panicError{fmt.Sprintf("%T", p)}
 			}
 			answered <- err
 		}()
@@ -93,7 +93,15 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 	parked := round == r.tries
 	if parked {
 		mark.State, mark.Due = idempotency.MessageParked, r.in.Now()
-		if why == failUnmatched {
+	}
+	if parked && why == failUnmatched {
+		if j.o.notices[0].Event.Ref == "" {
+			// Nothing says that it was ever ours: another program may send with
+			// this account. It is kept like what is of another account.
+			mark.State, parked = idempotency.MessageIgnored, false
+			count(&did.Ignored)
+			r.tel.processed(ctx, r.routeOf(j), "foreign")
+		} else {
 			entries = append(entries, r.evidence(j))
 		}
 	}
@@ -120,7 +128,7 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 		}
 		r.tel.processed(ctx, r.routeOf(j), outcome)
 		r.alarms.raise(ctx, alert)
-	case round == alertAfter && why != failUnmatched:
+	case round == alertAfter && why != failUnmatched && mark.State == idempotency.MessageWaiting:
 		r.alarms.raise(ctx, alert)
 	}
 }

@@ -27,6 +27,10 @@ type held struct {
 // handler fails for everything, order is not kept for all pieces.
 const maxHeld = 64
 
+// lookAgain is how soon an event looks again whether the handler is done with the
+// one before it, in another process.
+const lookAgain = 2 * time.Second
+
 // holdAnswer is what came of asking for a piece.
 type holdAnswer struct {
 	mine  bool
@@ -75,7 +79,13 @@ func (r *Receiver) hold(ctx context.Context, j *job) (*holdAnswer, error) {
 	h, taken := all[piece]
 	running := taken && h.Owner != "" && (h.Owner != r.in.Owner || h.Message != j.m.ID)
 	waits := taken && h.Owner == "" && h.Message < j.m.ID
-	if running || waits {
+	switch {
+	case running: // most handlers are quick
+		if a.until = r.in.Now().Add(lookAgain); a.until.After(h.Until) {
+			a.until = h.Until
+		}
+		return a, nil
+	case waits:
 		a.until = h.Until
 		return a, nil
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // ask sends a callback over a connection of its own.
-func ask(t *testing.T, lis *pipeListener, req *http.Request) *http.Response {
+func ask(t *testing.T, lis *pipeListener, req *http.Request) answer {
 	t.Helper()
 	conn, err := lis.dial(t.Context(), "", "")
 	if err != nil {
@@ -34,7 +34,7 @@ func ask(t *testing.T, lis *pipeListener, req *http.Request) *http.Response {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	return resp
+	return answer{StatusCode: resp.StatusCode, Header: resp.Header}
 }
 
 // slow opens a callback whose body does not come.
@@ -57,13 +57,16 @@ func TestSlowBodyIsCutOffInTime(t *testing.T) {
 		w := newWorld(t, memory(), newPrinter(t))
 		lis := serve(t, w.rx)
 		began := time.Now()
-		_, answer := slow(t, lis, 1000)
+		conn, answer := slow(t, lis, 1000)
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 		resp, err := http.ReadResponse(answer, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		if took := time.Since(began); resp.StatusCode != 408 || !resp.Close || took > 10*time.Second {
+		if took := time.Since(began); resp.StatusCode != http.StatusRequestTimeout || !resp.Close || took > 10*time.Second {
 			t.Errorf("status %d, close %v, after %s", resp.StatusCode, resp.Close, took)
 		}
 	})
@@ -81,7 +84,7 @@ func TestSlowBodiesDoNotStarveHonestSenders(t *testing.T) {
 			synctest.Wait()
 			began := time.Now()
 			resp := ask(t, lis, request(t, "/printer", secret, note{ID: fmt.Sprint(i), Piece: "x", Status: "mailed"}))
-			if resp.StatusCode != 200 || time.Since(began) > 0 {
+			if resp.StatusCode != http.StatusOK || time.Since(began) > 0 {
 				t.Fatalf("an honest callback beside %d slow ones: status %d after %s", i+1, resp.StatusCode, time.Since(began))
 			}
 		}
@@ -104,7 +107,7 @@ func TestTooManyBodiesBeingStored(t *testing.T) {
 		var first sync.WaitGroup
 		for i := range 2 {
 			first.Go(func() {
-				if resp := ask(t, lis, request(t, "/printer", secret, note{ID: fmt.Sprint(i), Piece: "x", Status: "mailed"})); resp.StatusCode != 200 {
+				if resp := ask(t, lis, request(t, "/printer", secret, note{ID: fmt.Sprint(i), Piece: "x", Status: "mailed"})); resp.StatusCode != http.StatusOK {
 					t.Errorf("status %d", resp.StatusCode)
 				}
 			})
@@ -112,7 +115,7 @@ func TestTooManyBodiesBeingStored(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		resp := ask(t, lis, request(t, "/printer", secret, note{ID: "3", Piece: "x", Status: "mailed"}))
-		if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || time.Since(began) > 0 {
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || time.Since(began) > 0 {
 			t.Errorf("status %d after %s, want 503 at once", resp.StatusCode, time.Since(began))
 		}
 		close(hold)
@@ -126,12 +129,11 @@ func TestBadSignaturesDoNotReachTheStore(t *testing.T) {
 	t.Parallel()
 	store := newFaulty()
 	var log counter
-	w := &world{store: store, p: newPrinter(t)}
-	w.mail = newClient(t, store, w.p, logTo(&log))
-	w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}})
+	p := newPrinter(t)
+	rx := receiver(t, newClient(t, store, p, logTo(&log)), []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}})
 	body := []byte(`[{"id":"1","piece":"x","status":"delivered"}]`)
 	for range 10_000 {
-		if resp := post(w.rx, rawRequest("/printer", secret2, body)); resp.StatusCode != 401 {
+		if resp := post(rx, rawRequest("/printer", secret2, body)); resp.StatusCode != http.StatusUnauthorized {
 			t.Fatalf("status %d", resp.StatusCode)
 		}
 	}
@@ -183,7 +185,11 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures th
 				}
 			}()
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err == nil && (resp.StatusCode == 413 || resp.StatusCode == 503) {
+			if err != nil {
+				return
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode == http.StatusRequestEntityTooLarge || resp.StatusCode == http.StatusServiceUnavailable {
 				refused.Add(1)
 			}
 		})

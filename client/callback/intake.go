@@ -222,7 +222,9 @@ func (rt *route) parse(h http.Header, raw []byte) (notices []*vendors.Notice, er
 			}
 		}
 	}()
-	notices, err = rt.parser.ParseCallback(h, raw)
+	if notices, err = rt.parser.ParseCallback(h, raw); err != nil {
+		return nil, unreadable(rt.vendor, err)
+	}
 	for _, n := range notices {
 		if n == nil {
 			return nil, &postproof.Error{
@@ -231,7 +233,17 @@ func (rt *route) parse(h http.Header, raw []byte) (notices []*vendors.Notice, er
 		}
 		n.Event.Vendor = rt.vendor
 	}
-	return notices, err
+	return notices, nil
+}
+
+// unreadable says that the callback is at fault, whatever the adapter's error
+// looks like. Of a foreign error only the type is kept: its text may hold what
+// the callback does.
+func unreadable(vendor string, err error) error {
+	if _, ok := errors.AsType[*postproof.Error](err); !ok {
+		err = fmt.Errorf("%T", err)
+	}
+	return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: vendor, Op: "parse callback", Err: err}
 }
 
 // put stores a message, and waits no longer than the vendor does. What is stored
@@ -248,8 +260,14 @@ func (r *Receiver) put(ctx context.Context, rt *route, m *idempotency.Message, b
 	go func() {
 		defer done()
 		defer cancel()
-		fresh, err := r.in.Inbox.Put(ctx, m)
-		answered <- result{fresh, err}
+		var got result
+		defer func() {
+			if p := recover(); p != nil { // it would end the process, not only the request
+				got.err = fmt.Errorf("the inbox panicked: %T", p)
+			}
+			answered <- got
+		}()
+		got.fresh, got.err = r.in.Inbox.Put(ctx, m)
 	}()
 	select {
 	case got := <-answered:

@@ -21,7 +21,8 @@ type Query struct {
 	// States selects states, [idempotency.MessageApplied] for example to run the
 	// handler once more for what it has seen.
 	States []idempotency.MessageState
-	// Unmatched selects those about a piece that the ledger did not know.
+	// Unmatched selects those about a piece that the ledger did not know, in any
+	// state: parked where it carried our reference, else ignored.
 	Unmatched bool
 	// Vendor selects one vendor's.
 	Vendor string
@@ -43,6 +44,7 @@ func (q *Query) matches(m *idempotency.Message) bool {
 		if !slices.Contains(q.States, m.State) {
 			return false
 		}
+	case q.Unmatched:
 	case m.State != idempotency.MessageParked && (m.State != idempotency.MessageWaiting || m.Tries == 0):
 		return false
 	}

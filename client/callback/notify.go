@@ -203,7 +203,7 @@ func (a *alarms) notify(ctx context.Context, alert Alert) (err error) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			err = &handlerPanic{"the notifier's"}
+			err = &panicError{"the notifier's"}
 		}
 	}()
 	return a.r.notifier.Notify(ctx, alert)

@@ -73,8 +73,17 @@ type pool struct {
 	did   *Drained
 
 	mu sync.Mutex
-	// pieces holds what waits for a piece that is worked on.
+	// pieces holds what waits for a piece that is worked on. It takes no slot:
+	// many events of one piece must not keep the others out.
 	pieces map[idempotency.ID][]*job
+	queued int
+}
+
+// full reports whether enough is claimed that waits for its piece.
+func (p *pool) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queued >= 8*cap(p.slots)
 }
 
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
@@ -121,6 +130,9 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
+	if p.full() {
+		return 0, nil
+	}
 	messages, err := r.in.Inbox.Claim(ctx, idempotency.ClaimRequest{
 		Owner: r.in.Owner, Limit: cap(p.slots) - len(p.slots), Lease: r.lease, Now: r.in.Now(),
 	})
@@ -132,15 +144,19 @@ func (p *pool) round(ctx context.Context) (int, error) {
 			continue // its lease ran out while this process is at it; it comes up again
 		}
 		p.slots <- struct{}{}
-		p.start(p.r.prepare(p.ctx, m))
+		p.start(r.prepare(ctx, m))
 	}
 	return len(messages), nil
 }
 
-// start works on a message, after what was claimed before for the same piece.
+// start works on a message, after what was claimed before for the same piece. The
+// slot is taken.
 func (p *pool) start(j *job) {
 	if j.rec == nil {
-		p.busy.Go(func() { p.one(j) })
+		p.busy.Go(func() {
+			defer func() { <-p.slots }()
+			p.one(j)
+		})
 		return
 	}
 	id := j.rec.ID
@@ -148,10 +164,13 @@ func (p *pool) start(j *job) {
 	defer p.mu.Unlock()
 	if queue, at := p.pieces[id]; at {
 		p.pieces[id] = append(queue, j)
+		p.queued++
+		<-p.slots
 		return
 	}
 	p.pieces[id] = nil
 	p.busy.Go(func() {
+		defer func() { <-p.slots }()
 		for next := j; next != nil; next = p.next(id) {
 			p.one(next)
 		}
@@ -167,6 +186,7 @@ func (p *pool) next(id idempotency.ID) *job {
 		return nil
 	}
 	p.pieces[id] = queue[1:]
+	p.queued--
 	return queue[0]
 }
 
@@ -175,7 +195,6 @@ func (p *pool) next(id idempotency.ID) *job {
 func (p *pool) one(j *job) {
 	defer func() {
 		p.r.busy.Delete(j.m.ID)
-		<-p.slots
 		p.r.wakeUp()
 	}()
 	if p.ctx.Err() == nil && p.r.in.Now().Add(p.r.handlerTimeout).Before(j.m.Lease.Until) {

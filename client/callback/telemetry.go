@@ -44,7 +44,7 @@ func newTelemetry(r *Receiver) (*telemetry, error) {
 		metric.WithDescription("Time from a request to its answer."),
 		metric.WithExplicitBucketBoundaries(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
 	depth, err := m.Int64ObservableGauge("postproof.callbacks.inbox.depth", metric.WithUnit("{message}"),
-		metric.WithDescription("Messages that wait in the inbox, as counted by Run each minute; the same for all processes."))
+		metric.WithDescription("Messages that wait in the inbox, as Run counts them each minute, up to 10000; each process shows the same."))
 	errs[5] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)

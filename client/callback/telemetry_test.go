@@ -142,7 +142,7 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "delivered"})
 		send(t, w.rx, 200, note{ID: "2", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
 		send(t, w.rx, 200, note{ID: "3", Piece: o.ID, Ref: o.Ref, Status: "mailed", Mode: "live"})
-		send(t, w.rx, 200, note{ID: "4", Piece: "psc_99", Status: "mailed"})
+		send(t, w.rx, 200, note{ID: "4", Piece: "psc_99", Ref: "ABCDEFGHJKLMNPQR", Status: "mailed"})
 		sendTo(t, w.rx, 401, request(t, "/printer", secret2, note{ID: "1"}))
 		sendTo(t, w.rx, 404, request(t, "/another", secret, note{ID: "1"}))
 		store.put = func(context.Context) error { return errKilled }

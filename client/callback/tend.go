@@ -19,6 +19,8 @@ const (
 	purgeBite  = 100
 	purgeFor   = 5 * time.Second
 	purgeRest  = 50 * time.Millisecond
+	// depthMost bounds what is counted of the inbox.
+	depthMost = 10_000
 )
 
 // tend does what is due now and then, until the context ends.
@@ -30,7 +32,7 @@ func (r *Receiver) tend(ctx context.Context) {
 			recounted = now
 			r.low.Store(0)
 		}
-		if n, err := r.waiting(ctx, 0); err == nil {
+		if n, err := r.waiting(ctx, depthMost); err == nil {
 			r.depth.Store(int64(n))
 		}
 		if now.Sub(purged) >= purgeEvery {

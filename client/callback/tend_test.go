@@ -25,7 +25,7 @@ func TestPayloadsArePurged(t *testing.T) {
 		for i := range events {
 			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
 		}
-		send(t, w.rx, 200, note{ID: "nobody's", Piece: "psc_99", Status: "mailed"})
+		send(t, w.rx, 200, note{ID: "nobody's", Piece: "psc_99", Ref: "ABCDEFGHJKLMNPQR", Status: "mailed"})
 		w.drain(t)
 		run(t, w.rx, 29*24*time.Hour)
 		if n := payloads(w.messages(t)); n != events+1 {

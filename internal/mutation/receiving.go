@@ -1,0 +1,62 @@
+package main
+
+// receiving breaks what takes vendors' callbacks in and applies them.
+func receiving() []Mutation {
+	const (
+		dir     = "client/callback/"
+		intake  = dir + "intake.go"
+		body    = dir + "body.go"
+		process = dir + "process.go"
+		handle  = dir + "handle.go"
+		hold    = dir + "hold.go"
+		dedupe  = dir + "dedupe.go"
+		tend    = dir + "tend.go"
+		seam    = "client/observe.go"
+	)
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "callback: " + name, File: file, Old: old, New: replacement, Package: "./client/callback", Run: run}
+	}
+	return []Mutation{
+		m("acknowledged before it is stored", intake,
+			"fresh, f := r.put(req.Context(), rt, m, at, one.release)",
+			"go func() { _, _ = r.put(req.Context(), rt, m, at, one.release) }(); fresh, f := true, (*refusal)(nil)", "TestNothingIsAcknowledged"),
+		m("acknowledged although the store is down", intake, "	return false, refuse(reasonStore)\n", "	return true, nil\n", "TestStoreDown"),
+		m("a slow store is waited for", intake, "max(0, min(r.putTimeout, left))", "time.Hour+0*left", "TestSlowStore"),
+		m("nothing is verified", intake, "err := verify(k.verifier, req.Header, raw, at)", "err := error(nil)", "TestAnswers|TestBadSignatures"),
+		m("compressed bodies are taken", intake, `case enc != "" && !strings.EqualFold(enc, "identity"):`, `case enc == "never" && strings.EqualFold(enc, "x"):`, "TestAnswers"),
+		m("any length is read", body, "http.MaxBytesReader(w, req.Body, r.maxBody)", "req.Body", "TestAnswers"),
+		m("slow bodies stay", body, "rc.SetReadDeadline(time.Now().Add(min(r.readTimeout, rt.answerWithin()/2))) == nil", "true", "TestSlowBodyIsCutOff"),
+		m("slow bodies starve the others", body, "if !b.evict() {", "if true {", "TestSlowBodiesDoNotStarve"),
+		m("all headers are stored", dir+"header.go", "return pick(h, names, always)", "return h", "TestHeadersKept"),
+		m("any token will do", dir+"endpoint.go", "return found == 1", "return found >= 0", "TestUnsigned"),
+		m("secrets cannot be replaced", dir+"endpoint.go", "		a.keys.Store(k)\n		return nil", "		_ = k\n		return nil", "TestSecretsRotate"),
+		m("an unsigned callback is believed", process, "case j.err == nil && j.o.a.route.unsigned:", "case false:", "TestUnsigned"),
+		m("hints ask as often as they come", process, "if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {", "if soon = before.UpdatedAt; false {", "TestHintsAsk"),
+		m("another account's event counts", seam, `return s == nil || s.Account == "" || s.Account == e.Account`, "return s == nil || true", "TestOtherAccounts"),
+		m("another mode's event waits", intake, "case m.Mode != r.in.Mode():", "case false:", "TestOtherModeIsIgnoredAtOnce"),
+		m("no event is known again", dedupe, `return "id:" + e.ID`, `return "id:" + e.ID + time.Now().String()`, "TestEventsAreDeduplicated"),
+		m("an id that nothing vouches for is believed", dedupe, "rt.caps.Callbacks.EventIDs &&", "true &&", "TestEventsAreDeduplicated"),
+		m("the vendor's time tells no events apart", dedupe, "if !e.Status.VendorTime.IsZero() {", "if false {", "TestEventsAreDeduplicated"),
+		m("one id for a batch is one event", dedupe, "if count[out[i]] > 1 {", "if false {", "TestBatchWithOneID"),
+		m("a batch is settled before its events", dir+"batch.go", "if !settled {", "if false {", "TestBadEventOfABatch"),
+		m("the mark is not in the commit", process, "ch.Marks = []idempotency.Mark{mark}", "_ = mark", "TestMarkIsInTheCommit"),
+		m("an event is applied at each try", process, "if j.m.Fence <= 2 {", "if true {", "TestKillBetween|TestFailuresAlert"),
+		m("the handler is not run after a crash", process, "mark.State, mark.Due = idempotency.MessageWaiting, h.until", "mark.Due = h.until", "TestKillBetween"),
+		m("a lost race is an error", seam, "case !errors.Is(err, idempotency.ErrStale):", "default:", "TestStaleRecord"),
+		m("two handlers for one piece", hold, "case running:", "case false && running:", "TestTwoWorkers"),
+		m("later events do not wait", hold, "case waits:", "case false && waits:", "TestOrderOfAPiece"),
+		m("a busy piece takes all slots", dir+"run.go", "p.queued++\n		<-p.slots", "p.queued++", "TestBusyPiece"),
+		m("the owner is told too early", dir+"options.go", "const alertAfter = 3", "const alertAfter = 2", "TestFailuresAlert"),
+		m("nothing is ever parked", handle, "parked := round == r.tries", "parked := false", "TestFailuresAlert"),
+		m("evidence is thrown away", handle, "mark.State, mark.Due = idempotency.MessageParked, r.in.Now()", "mark.State = idempotency.MessageIgnored", "TestUnmatched"),
+		m("foreign pieces are evidence", handle, `if j.o.notices[0].Event.Ref == "" {`, "if false {", "TestForeign"),
+		m("the text of a foreign error is kept", process, `return fmt.Sprintf("%s: %T", what, err)`, `return fmt.Sprintf("%s: %v", what, err)`, "TestFailuresAlert|TestMetrics"),
+		m("every alert is sent", dir+"notify.go", "if g != nil && now.Sub(g.at) < alertPause {", "if g != nil && false {", "TestAlertsOfOneKind"),
+		m("payloads are purged at once", tend, "before := began.Add(-r.retention)", "before := began", "TestPayloads"),
+		m("payloads are purged in one go", tend, "purgeBite  = 100", "purgeBite  = 100_000", "TestPurgeTakes"),
+		m("silence is not noticed", tend, "silent := now.Sub(last) >= a.silence", "silent := false && now.Sub(last) >= a.silence", "TestSilenceIsTold"),
+		m("a silence is told although nothing is expected", tend, "if expected && now.Sub(since) >= within {", "if expected || now.Sub(since) >= within {", "TestSilenceIsTold"),
+		m("stored callbacks are verified against now", dir+"list.go", "o.raw, m.ReceivedAt)", "o.raw, r.in.Clock.Now())", "TestStoredCallback"),
+		m("the span is not linked to the call", seam, "i.c.tel.start(ctx, name, rec.Trace)", `i.c.tel.start(ctx, name, "")`, "TestMetrics"),
+	}
+}
