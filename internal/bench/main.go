@@ -5,7 +5,7 @@
 //	go run .                     everything, as a table
 //	go run . -json               the same for machines
 //	go run . -markdown           the same as docs/figures.md has it (make figures)
-//	go run . -only submit        submit, blob, durable, drain or verify
+//	go run . -only submit        submit, blob, durable, drain, verify or intake
 //	go run . -only drain -sizes 10000,100000,1000000
 //	go run . -only submit -cpuprofile cpu.out    postproof alone, in memory
 //
@@ -58,12 +58,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	f.BoolVar(&o.markdown, "markdown", false, "print a page of Markdown")
 	f.BoolVar(&o.strict, "strict", false, "fail when a target is missed")
-	f.StringVar(&o.only, "only", "", "measure only submit, blob, durable, drain or verify")
+	f.StringVar(&o.only, "only", "", "measure only submit, blob, durable, drain, verify or intake")
 	f.StringVar(&o.dir, "dir", "", "folder on the disk to measure; default: the system's temporary one")
 	f.IntVar(&o.rounds, "rounds", 9, "interleaved rounds")
 	f.IntVar(&o.calls, "calls", 1500, "calls a round of the submit comparison")
 	f.IntVar(&o.jobs, "jobs", 4000, "jobs a round of the durable comparison")
-	f.IntVar(&o.callbacks, "callbacks", 4000, "callbacks a round of the verify comparison")
+	f.IntVar(&o.callbacks, "callbacks", 4000, "callbacks a round of the verify and the intake comparisons")
 	f.StringVar(&o.sizes, "sizes", "10000,100000", "jobs of the campaigns that are drained, smallest first")
 	f.StringVar(&o.cpuProfile, "cpuprofile", "", "write a CPU profile of postproof alone to the file")
 	f.StringVar(&o.memProfile, "memprofile", "", "write an allocation profile of postproof alone to the file")
@@ -75,8 +75,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case o.rounds < 1 || o.calls < 1 || o.jobs < 1 || o.callbacks < 1:
 		return errors.New("rounds, calls, jobs and callbacks: want at least 1")
-	case o.only != "" && !slices.Contains([]string{"submit", "blob", "durable", "drain", "verify"}, o.only):
-		return fmt.Errorf("-only %q: want submit, blob, durable, drain or verify", o.only)
+	case o.only != "" && !slices.Contains([]string{"submit", "blob", "durable", "drain", "verify", "intake"}, o.only):
+		return fmt.Errorf("-only %q: want submit, blob, durable, drain, verify or intake", o.only)
 	}
 	sizes, err := parseSizes(o.sizes)
 	if err != nil {
@@ -158,6 +158,13 @@ func (o *options) measure(ctx context.Context, sizes []int) (*report, error) {
 		}
 		r.Verify = rows
 	}
+	if o.only == "" || o.only == "intake" {
+		rows, err := measureIntake(ctx, o.dir, o.rounds, o.callbacks)
+		if err != nil {
+			return nil, err
+		}
+		r.Intake = rows
+	}
 	r.judge()
 	return r, nil
 }
@@ -193,6 +200,8 @@ func (o *options) profile(ctx context.Context) (err error) {
 			_, err = measureBlob(ctx, 1, 20)
 		case "verify":
 			err = verifyOurs(o.callbacks)
+		case "intake":
+			_, err = intakeRound(ctx, o.dir, "p", o.callbacks, callHandler)
 		default:
 			_, err = submitRound(ctx, v, ours, "p", o.calls)
 		}

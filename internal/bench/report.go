@@ -25,6 +25,7 @@ const (
 	maxVerifyRatio    = 1.3
 	maxVerifyAllocs   = 2
 	maxVerifyShare    = 1.0 / 3
+	minIntake         = 4.0
 )
 
 // report is everything that was measured.
@@ -43,6 +44,7 @@ type report struct {
 	Durable *durableReport `json:"durable,omitempty"`
 	Drain   []drainRow     `json:"drain,omitempty"`
 	Verify  []verifyRow    `json:"verify,omitempty"`
+	Intake  []intakeRow    `json:"intake,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -117,6 +119,7 @@ func (r *report) judge() {
 	}
 	r.judgeDrain()
 	r.judgeVerify()
+	r.judgeIntake()
 }
 
 // judgeDrain looks at the largest campaign, which has the most against it.
@@ -185,6 +188,14 @@ func (r *report) tables() []table {
 		t := table{"verifying a callback", []string{"times a reused HMAC", "in CPU time", "µs", "allocs", "bytes"}, nil}
 		for _, v := range r.Verify {
 			t.add("%d KiB: %s\t%.2f\t%.2f\t%.2f\t%.1f\t%.0f", v.Size>>10, v.Peer, v.Ratio, v.CPURatio, v.NS/1000, v.Allocs, v.Bytes)
+		}
+		all = append(all, t)
+	}
+	if len(r.Intake) > 0 {
+		t := table{"callbacks taken in on SQLite", []string{"times fsync", "a second", "p50 ms", "p99 ms", "CPU µs", "syncs a callback"}, nil}
+		t.add("4 KiB append and fsync\t1\t%.0f\t\t\t\t", r.Intake[0].FsyncsPerSecond)
+		for _, i := range r.Intake {
+			t.add("%s, %d senders\t%.2f\t%.0f\t%.2f\t%.2f\t%.0f\t%.3f", i.Way, i.Senders, i.Multiple, i.PerSecond, i.P50/1e6, i.P99/1e6, i.CPU/1000, i.Syncs)
 		}
 		all = append(all, t)
 	}
