@@ -107,7 +107,7 @@ func (o *body) release() { o.all.free <- struct{}{} }
 func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one *body) ([]byte, *refusal) {
 	rc := http.NewResponseController(w)
 	timed := rc.SetReadDeadline(time.Now().Add(min(r.readTimeout, rt.answerWithin()/2))) == nil
-	raw, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.maxBody))
+	raw, err := readAll(http.MaxBytesReader(w, req.Body, r.maxBody), req.ContentLength)
 	evicted := one.came()
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
@@ -124,6 +124,23 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one
 		return nil, refuse(reasonSlow)
 	default:
 		return nil, refuse(reasonCut)
+	}
+}
+
+// readAll reads to the end. The stated length is believed as far as it costs
+// little.
+func readAll(from io.Reader, stated int64) ([]byte, error) {
+	raw := make([]byte, 0, min(max(stated, 0), 16<<10)+512)
+	for {
+		if len(raw) == cap(raw) {
+			raw = append(raw, 0)[:len(raw)]
+		}
+		n, err := from.Read(raw[len(raw):cap(raw)])
+		if raw = raw[:len(raw)+n]; err == io.EOF { //nolint:errorlint // readers return it as it is
+			return raw, nil
+		} else if err != nil {
+			return raw, err
+		}
 	}
 }
 
