@@ -39,21 +39,22 @@ func newBodies(n int) *bodies {
 	return b
 }
 
-// evictWait is how long a new body waits for the one that was cut off to go.
-const evictWait = time.Second
+// placeWait is how long a new body waits for the one that was cut off to go, or
+// for one that is being stored: a burst of callbacks waits for the inbox a
+// little, which is better than that their vendor repeats them in an hour. One
+// that waits has not been read, and takes no memory.
+const placeWait = time.Second
 
-// take returns nil when all bodies are being stored: none of them can be cut
-// off.
+// take returns nil when no place becomes free in time: all bodies are being
+// stored, and none of those can be cut off.
 func (b *bodies) take(cut func()) *body {
 	select {
 	case <-b.free:
 		return b.begin(cut)
 	default:
 	}
-	if !b.evict() {
-		return nil
-	}
-	timer := time.NewTimer(evictWait)
+	b.evict()
+	timer := time.NewTimer(placeWait)
 	defer timer.Stop()
 	select {
 	case <-b.free:
@@ -73,20 +74,18 @@ func (b *bodies) begin(cut func()) *body {
 	return one
 }
 
-func (b *bodies) evict() bool {
+// evict cuts off the body that has been read for longest, if one can be.
+func (b *bodies) evict() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	oldest := b.reading.Front()
 	if oldest == nil {
-		return false
+		return
 	}
-	one, ok := b.reading.Remove(oldest).(*body)
-	if !ok {
-		return false
+	if one, ok := b.reading.Remove(oldest).(*body); ok {
+		one.at, one.evicted = nil, true
+		one.cut() // under the lock: after come returns the connection is another request's
 	}
-	one.at, one.evicted = nil, true
-	one.cut() // under the lock: after come returns the connection is another request's
-	return true
 }
 
 // came ends the time in which the body may be cut off. It reports whether it
@@ -108,7 +107,7 @@ func (o *body) release() { o.all.free <- struct{}{} }
 func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one *body) ([]byte, *refusal) {
 	rc := http.NewResponseController(w)
 	timed := rc.SetReadDeadline(time.Now().Add(min(r.readTimeout, rt.answerWithin()/2))) == nil
-	raw, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.maxBody))
+	raw, err := readAll(http.MaxBytesReader(w, req.Body, r.maxBody), req.ContentLength)
 	evicted := one.came()
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
@@ -125,6 +124,23 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one
 		return nil, refuse(reasonSlow)
 	default:
 		return nil, refuse(reasonCut)
+	}
+}
+
+// readAll reads to the end. The stated length is believed as far as it costs
+// little.
+func readAll(from io.Reader, stated int64) ([]byte, error) {
+	raw := make([]byte, 0, min(max(stated, 0), 16<<10)+512)
+	for {
+		if len(raw) == cap(raw) {
+			raw = append(raw, 0)[:len(raw)]
+		}
+		n, err := from.Read(raw[len(raw):cap(raw)])
+		if raw = raw[:len(raw)+n]; err == io.EOF { //nolint:errorlint // readers return it as it is
+			return raw, nil
+		} else if err != nil {
+			return raw, err
+		}
 	}
 }
 

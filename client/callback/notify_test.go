@@ -2,15 +2,12 @@ package callback_test
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,31 +16,36 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client/callback"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 func contains(s, sub string) bool { return strings.Contains(s, sub) }
 
-// signAlert signs as the Standard Webhooks specification has it.
-func signAlert(id string, body []byte, at time.Time) (http.Header, error) {
-	mac := hmac.New(sha256.New, []byte("alert-secret"))
-	fmt.Fprintf(mac, "%s.%d.%s", id, at.Unix(), body)
-	return http.Header{
-		"Webhook-Id": {id}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
-		"Webhook-Signature": {"v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))},
-	}, nil
-}
+const (
+	alertKey    = "whsec_YW4gYWxlcnQga2V5IG9mIDMyIGJ5dGVzIGluIGFsbCE=" //nolint:gosec // of nobody
+	alertKeyOld = "whsec_dGhlIG9sZCBrZXkgb2YgMzIgYnl0ZXMsIHJvdGF0ZWQh" //nolint:gosec // of nobody
+)
 
+// Alerts are signed with every active secret, so that the receiver verifies them
+// with whichever it has, and what came is the alert.
 func TestHTTPNotifierSignsWhatItPosts(t *testing.T) {
 	t.Parallel()
 	var got callback.Alert
 	status := http.StatusNoContent
 	lis := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		n, _ := strconv.ParseInt(r.Header.Get("Webhook-Timestamp"), 10, 64)
-		want, _ := signAlert(r.Header.Get("Webhook-Id"), body, time.Unix(n, 0))
-		if r.Header.Get("Webhook-Signature") != want.Get("Webhook-Signature") || r.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("headers %v", r.Header)
+		for _, key := range []string{alertKey, alertKeyOld} {
+			v, err := signature.StandardWebhooks{}.NewVerifier(key)
+			if err != nil {
+				t.Error(err)
+			} else if err := v.Verify(r.Header, body, alertTime()); err != nil {
+				t.Errorf("not signed: %v", err)
+			}
+		}
+		if id := r.Header.Get("Webhook-Id"); id != "msg_X" || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("id %q, headers %v", id, r.Header)
 		}
 		if err := json.Unmarshal(body, &got); err != nil {
 			t.Error(err)
@@ -51,10 +53,15 @@ func TestHTTPNotifierSignsWhatItPosts(t *testing.T) {
 		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
 	}))
-	n := &callback.HTTPNotifier{URL: "http://owner/alerts", Sign: signAlert, Client: &http.Client{
+	n, err := callback.NewHTTPNotifier("http://owner/alerts", alertKey, alertKeyOld)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Clock = fixedClock(alertTime())
+	n.Client = &http.Client{
 		Transport:     &http.Transport{DialContext: lis.dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 	want := callback.Alert{ID: "X", At: time.Unix(1, 0).UTC(), Kind: callback.AlertParked, Vendor: "printer", Message: 7, Tries: 10, Reason: "handler: *errors.errorString"}
 	if err := n.Notify(t.Context(), want); err != nil {
 		t.Fatal(err)
@@ -67,8 +74,61 @@ func TestHTTPNotifierSignsWhatItPosts(t *testing.T) {
 			t.Errorf("status %d is no error", status)
 		}
 	}
-	if err := (&callback.HTTPNotifier{URL: "http://owner/alerts"}).Notify(t.Context(), want); err == nil {
+	if err := (&callback.HTTPNotifier{}).Notify(t.Context(), want); err == nil {
 		t.Error("an alert was sent without a signature")
+	}
+	status = http.StatusOK
+	if err := n.Notify(t.Context(), callback.Alert{ID: "a.b"}); err == nil {
+		t.Error("an id that cannot be signed was posted")
+	}
+}
+
+func alertTime() time.Time { return time.Unix(1e9, 0) }
+
+type fixedClock time.Time
+
+func (c fixedClock) Now() time.Time                       { return time.Time(c) }
+func (c fixedClock) After(time.Duration) <-chan time.Time { return make(chan time.Time) }
+
+// What is wrong is said when the notifier is made, and neither errors nor logs
+// hold the URL or a secret.
+func TestHTTPNotifierKeepsItsSecrets(t *testing.T) {
+	t.Parallel()
+	const token = "token-of-the-url"
+	for name, tc := range map[string]struct {
+		url     string
+		secrets []string
+	}{
+		"no secret":      {"https://owner/" + token, nil},
+		"short secret":   {"https://owner/" + token, []string{"whsec_c2hvcnQ="}},
+		"no such secret": {"https://owner/" + token, []string{alertKey, "plain-text-which-is-no-base64"}},
+		"a public key":   {"https://owner/" + token, []string{"whpk_YW4gYWxlcnQga2V5IG9mIDMyIGJ5dGVzIGluIGFsbCE="}},
+		"no URL":         {"", []string{alertKey}},
+		"no host":        {"/alerts/" + token, []string{alertKey}},
+		"another scheme": {"ftp://owner/" + token, []string{alertKey}},
+		"unreadable URL": {"https://owner/\x00" + token, []string{alertKey}},
+	} {
+		_, err := callback.NewHTTPNotifier(tc.url, tc.secrets...)
+		if postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, hidden := range append(tc.secrets, token) {
+			if contains(err.Error(), hidden) {
+				t.Errorf("%s: the error holds it: %v", name, err)
+			}
+		}
+	}
+	n, err := callback.NewHTTPNotifier("https://owner/"+token, alertKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("made", "notifier", n)
+	for _, text := range []string{fmt.Sprint(n), fmt.Sprintf("%+v", n), fmt.Sprintf("%#v", n), fmt.Sprintf("%+v", *n), log.String()} {
+		if contains(text, token) || contains(text, alertKey[len("whsec_"):]) {
+			t.Errorf("printed: %s", text)
+		}
 	}
 }
 

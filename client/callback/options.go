@@ -79,8 +79,8 @@ func WithMaxBody(n int64) Option { return optionFunc(func(s *settings) { s.maxBo
 
 // WithBodies sets how many bodies may be under way at a time, read or being
 // stored. Times [WithMaxBody] it bounds the memory. When that many are under
-// way, the one that has been read for longest is cut off in favor of a new one.
-// Default 64.
+// way, the one that has been read for longest is cut off in favor of a new one;
+// when all are being stored, a new one waits up to a second. Default 64.
 func WithBodies(n int) Option { return optionFunc(func(s *settings) { s.bodies = n }) }
 
 // WithReadTimeout sets how long a body may take to come. Default 10 seconds, and

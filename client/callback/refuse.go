@@ -1,10 +1,12 @@
 package callback
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // reason is why a request was refused, as it stands in the metrics.
@@ -63,9 +65,11 @@ func refuse(why reason) *refusal {
 }
 
 // unverified says what a verifier's error comes to: a callback whose signature
-// is missing or cannot be read is malformed, any other is not the vendor's.
+// is missing or cannot be read is malformed, any other is not the vendor's. The
+// first is [signature.ErrMalformed], or the code of a verifier that has errors of
+// its own.
 func unverified(err error) reason {
-	if postproof.CodeOf(err) == postproof.CodeInvalidArgument {
+	if errors.Is(err, signature.ErrMalformed) || postproof.CodeOf(err) == postproof.CodeInvalidArgument {
 		return reasonMalformed
 	}
 	return reasonSignature

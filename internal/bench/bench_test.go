@@ -60,6 +60,19 @@ func BenchmarkDurable(b *testing.B) {
 	b.ReportMetric(r.SyncsPerCommit, "syncs/commit")
 }
 
+// BenchmarkIntake reports callbacks on SQLite as a multiple of the disk's fsyncs.
+func BenchmarkIntake(b *testing.B) {
+	rows, err := measureIntake(b.Context(), b.TempDir(), 1, max(senders, b.N))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, r := range rows {
+		way := strings.ReplaceAll(r.Way, " ", "-")
+		b.ReportMetric(r.Multiple, way+"×fsync")
+		b.ReportMetric(r.P99, way+"-p99-ns")
+	}
+}
+
 // BenchmarkVerifyCallback is one callback through each peer.
 func BenchmarkVerifyCallback(b *testing.B) {
 	for _, size := range verifySizes() {
@@ -86,7 +99,7 @@ func BenchmarkVerifyCallback(b *testing.B) {
 //nolint:paralleltest // it measures
 func TestReportIsComplete(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"-json", "-only=submit,blob,durable,drain,verify", "-rounds=1", "-calls=3", "-jobs=64", "-callbacks=20", "-sizes=64,256", "-dir", t.TempDir()}, &out); err != nil {
+	if err := run(t.Context(), []string{"-json", "-only=submit,blob,durable,drain,verify,intake", "-rounds=1", "-calls=3", "-jobs=64", "-callbacks=20", "-sizes=64,256", "-dir", t.TempDir()}, &out); err != nil {
 		t.Fatal(err)
 	}
 	var r report
@@ -123,14 +136,25 @@ func TestReportIsComplete(t *testing.T) {
 			t.Errorf("verify: %+v", row)
 		}
 	}
-	if len(r.Checks) != 19 {
-		t.Errorf("%d checks, want 19: %+v", len(r.Checks), r.Checks)
+	if len(r.Intake) != 2 {
+		t.Errorf("%d rows of the intake, want 2", len(r.Intake))
+	}
+	for _, row := range r.Intake {
+		if row.PerSecond <= 0 || row.FsyncsPerSecond <= 0 || row.Multiple <= 0 || row.P50 <= 0 || row.P99 < row.P50 || row.Syncs <= 0 || row.Syncs > 1.1 {
+			t.Errorf("intake: %+v", row)
+		}
+	}
+	if len(r.Checks) != 21 {
+		t.Errorf("%d checks, want 21: %+v", len(r.Checks), r.Checks)
 	}
 	var table bytes.Buffer
 	if err := r.writeTable(&table); err != nil || table.Len() == 0 {
 		t.Errorf("table of %d bytes: %v", table.Len(), err)
 	}
-	if err := r.writeMarkdown(&table); err != nil || strings.Count(table.String(), "verifying a callback") != 2 {
-		t.Errorf("the table or the page lacks the callbacks: %v\n%s", err, table.String())
+	err := r.writeMarkdown(&table)
+	for _, title := range []string{"verifying a callback", "callbacks taken in on SQLite"} {
+		if err != nil || strings.Count(table.String(), title) != 2 {
+			t.Errorf("the table or the page lacks %s: %v\n%s", title, err, table.String())
+		}
 	}
 }

@@ -5,7 +5,7 @@
 //	go run .                     everything, as a table
 //	go run . -json               the same for machines
 //	go run . -markdown           the same as docs/figures.md has it (make figures)
-//	go run . -only submit        some of submit, blob, durable, drain, queues, verify
+//	go run . -only submit        some of submit, blob, durable, drain, queues, verify, intake
 //	go run . -only drain -sizes 10000,100000,1000000
 //	go run . -only queues -waiting 10000,1000000
 //	go run . -only submit -cpuprofile cpu.out    postproof alone, in memory
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&o.rounds, "rounds", 9, "interleaved rounds")
 	f.IntVar(&o.calls, "calls", 1500, "calls a round of the submit comparison")
 	f.IntVar(&o.jobs, "jobs", 4000, "jobs a round of the durable comparison")
-	f.IntVar(&o.callbacks, "callbacks", 4000, "callbacks a round of the verify comparison")
+	f.IntVar(&o.callbacks, "callbacks", 4000, "callbacks a round of the verify and the intake comparisons")
 	f.StringVar(&o.sizes, "sizes", "10000,100000", "jobs of the campaigns that are drained, smallest first")
 	f.IntVar(&o.queueJobs, "queuejobs", 20000, "jobs a round of the queues")
 	f.StringVar(&o.waiting, "waiting", "10000,1000000", "jobs that wait on PostgreSQL while claims are timed")
@@ -124,7 +124,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // sections are what can be measured.
-func sections() []string { return []string{"submit", "blob", "durable", "drain", "queues", "verify"} }
+func sections() []string {
+	return []string{"submit", "blob", "durable", "drain", "queues", "verify", "intake"}
+}
 
 func parseSizes(name, list string) ([]int, error) {
 	var sizes []int
@@ -189,6 +191,13 @@ func (o *options) measure(ctx context.Context, sizes, waiting []int) (*report, e
 		}
 		r.Queues = q
 	}
+	if o.wants("intake") {
+		rows, err := measureIntake(ctx, o.dir, o.rounds, o.callbacks)
+		if err != nil {
+			return nil, err
+		}
+		r.Intake = rows
+	}
 	r.judge()
 	return r, nil
 }
@@ -227,6 +236,8 @@ func (o *options) profile(ctx context.Context) (err error) {
 			_, err = measureBlob(ctx, 1, 20)
 		case "verify":
 			err = verifyOurs(o.callbacks)
+		case "intake":
+			_, err = intakeRound(ctx, o.dir, "p", o.callbacks, callHandler)
 		default:
 			_, err = submitRound(ctx, v, ours, "p", o.calls)
 		}

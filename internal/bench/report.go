@@ -29,6 +29,7 @@ const (
 	minQueueAhead = 8.0
 	minQueueNoop  = 1.3
 	minFarAhead   = 5.0
+	minIntake     = 4.0
 )
 
 // report is everything that was measured.
@@ -48,6 +49,7 @@ type report struct {
 	Drain   []drainRow     `json:"drain,omitempty"`
 	Verify  []verifyRow    `json:"verify,omitempty"`
 	Queues  *queueReport   `json:"queues,omitempty"`
+	Intake  []intakeRow    `json:"intake,omitempty"`
 	Checks  []check        `json:"checks"`
 }
 
@@ -125,6 +127,7 @@ func (r *report) judge() {
 	if r.Queues != nil {
 		r.Queues.judge(r)
 	}
+	r.judgeIntake()
 }
 
 // judgeDrain looks at the largest campaign, which has the most against it.
@@ -198,6 +201,14 @@ func (r *report) tables() []table {
 	}
 	if r.Queues != nil {
 		all = append(all, r.Queues.tables()...)
+	}
+	if len(r.Intake) > 0 {
+		t := table{"callbacks taken in on SQLite", []string{"times fsync", "a second", "p50 ms", "p99 ms", "CPU µs", "syncs a callback"}, nil}
+		t.add("4 KiB append and fsync\t1\t%.0f\t\t\t\t", r.Intake[0].FsyncsPerSecond)
+		for _, i := range r.Intake {
+			t.add("%s, %d senders\t%.2f\t%.0f\t%.2f\t%.2f\t%.0f\t%.3f", i.Way, i.Senders, i.Multiple, i.PerSecond, i.P50/1e6, i.P99/1e6, i.CPU/1000, i.Syncs)
+		}
+		all = append(all, t)
 	}
 	t := table{"target", []string{"got", "want", ""}, nil}
 	for _, c := range r.Checks {

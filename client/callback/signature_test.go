@@ -1,0 +1,79 @@
+package callback_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof/client/callback"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/signature"
+)
+
+// schemePrinter is a printer whose callbacks a scheme of package signature
+// verifies, as those of all vendors here are.
+type schemePrinter struct{ *printer }
+
+func (schemePrinter) scheme() signature.TimestampedHMAC {
+	return signature.TimestampedHMAC{Header: "Printer-Signature", TimestampHeader: "Printer-Time"}
+}
+
+func (p schemePrinter) NewVerifier(secrets ...string) (vendors.Verifier, error) {
+	return p.scheme().NewVerifier(secrets...)
+}
+
+// The reasons of package signature are the answers: what nobody can read is
+// malformed, and the rest was not signed by the vendor, or not just now.
+func TestReasonsOfSignaturesAreAnswers(t *testing.T) {
+	t.Parallel()
+	store := newFaulty()
+	p := schemePrinter{newPrinter(t)}
+	mail := newClient(t, store, p.printer)
+	rx := receiver(t, mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}})
+	body := []byte(`[{"id":"evt_1","piece":"psc_1","status":"mailed"}]`)
+	verifier, err := p.NewVerifier(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		secret string
+		by     time.Duration
+		edit   func(http.Header)
+		reason error
+		status int
+	}{
+		"signed":          {secret: secret, status: http.StatusOK},
+		"no signature":    {secret: secret, edit: func(h http.Header) { h.Del("Printer-Signature") }, reason: signature.ErrMalformed, status: http.StatusBadRequest},
+		"no time":         {secret: secret, edit: func(h http.Header) { h.Del("Printer-Time") }, reason: signature.ErrMalformed, status: http.StatusBadRequest},
+		"two signatures":  {secret: secret, edit: func(h http.Header) { h.Add("Printer-Signature", "00") }, reason: signature.ErrMalformed, status: http.StatusBadRequest},
+		"unreadable time": {secret: secret, edit: func(h http.Header) { h.Set("Printer-Time", "now") }, reason: signature.ErrMalformed, status: http.StatusBadRequest},
+		"another secret":  {secret: secret2, reason: signature.ErrSignature, status: http.StatusUnauthorized},
+		"too old":         {secret: secret, by: -10 * time.Minute, reason: signature.ErrStale, status: http.StatusUnauthorized},
+		"too new":         {secret: secret, by: 10 * time.Minute, reason: signature.ErrFuture, status: http.StatusUnauthorized},
+	} {
+		now := time.Now()
+		header, err := p.scheme().Sign(body, now.Add(tc.by), tc.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.edit != nil {
+			tc.edit(header)
+		}
+		if err := verifier.Verify(header, body, now); !errors.Is(err, tc.reason) {
+			t.Errorf("%s: the verifier says %v, want %v", name, err, tc.reason)
+		}
+		req := rawRequest("/callbacks/printer", tc.secret, body)
+		for _, k := range []string{"Printer-Signature", "Printer-Time"} {
+			if req.Header.Del(k); len(header[k]) > 0 {
+				req.Header[k] = header[k]
+			}
+		}
+		if resp := post(rx, req); resp.StatusCode != tc.status {
+			t.Errorf("%s: status %d, want %d", name, resp.StatusCode, tc.status)
+		}
+	}
+	if n := store.puts.Load(); n != 1 {
+		t.Errorf("%d were stored, want the signed one", n)
+	}
+}
