@@ -30,13 +30,11 @@ func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs 
 	return errs, nil
 }
 
-// workable is the states of [idempotency.State.Workable], resting the others:
-// there a record is claimed only while a vendor is watched for a late arrival,
-// which few are, so that they have an index of their own. A state of a newer
-// version is in neither.
+// workable is the states of [idempotency.State.Workable]. In the others a record
+// is claimed only while a vendor is watched for a late arrival, which few are, so
+// that they have an index of their own. A state of a newer version is in neither.
 const (
 	workable = "('planned', 'sending', 'unknown', 'accepted')"
-	resting  = "('refused', 'held', 'cancelled', 'done')"
 	known    = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
 )
 
@@ -71,8 +69,8 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 			nums = append(nums, f.Num)
 		}
 		b.args = nums
-		return b.c.execIn(ctx, "UPDATE records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?) WHERE num IN ({?})",
-			[]any{req.Owner, until, until}, nums)
+		return b.c.execIn(ctx, `UPDATE OR FAIL records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?),
+			watched = CASE WHEN watched IS NOT NULL THEN max(due, ?) END WHERE num IN ({?})`, []any{req.Owner, until, until, until}, nums)
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +128,7 @@ func (b *batch) workGroups(ctx context.Context, now int64) (groups []group, err 
 	return groups, err
 }
 
-const watchedGroups = "SELECT campaign, priority FROM records WHERE visible <= ? AND visible IS NOT NULL AND state IN " + resting
+const watchedGroups = "SELECT campaign, priority FROM records WHERE watched <= ?"
 
 // candidatesOf looks into each campaign of one priority, and lets them take
 // turns. So a paused campaign
@@ -148,8 +146,8 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			err := rows.Scan(append(one.Dest(), &one.due)...)
 			all = append(all, one)
 			return err
-		}, "SELECT "+candidateColumns+` FROM records WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
-			AND version <= ? AND state IN `+known+" ORDER BY due, id LIMIT ?",
+		}, "SELECT "+candidateColumns+recordsAndJobs+` WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
+			AND version <= ? AND state IN `+known+" ORDER BY due, key, id LIMIT ?",
 			g.campaign, g.priority, now, now, idempotency.RecordVersion, limit)
 		if err != nil {
 			return nil, err
