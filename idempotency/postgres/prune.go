@@ -60,7 +60,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			if err != nil {
 				return 0, err
 			}
-			b.changed = append(b.changed, &place{num: raw.Num, row: codec.Encode(r.Bury()), storedSum: codec.JobSum(raw.Job)})
+			b.changed = append(b.changed, &place{num: raw.Num, row: codec.Encode(r.Bury()), storedSum: codec.JobSum(r)})
 			nums.int(raw.Num)
 		}
 		if err := b.flush(ctx); err != nil {

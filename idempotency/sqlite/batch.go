@@ -20,7 +20,7 @@ type batch struct {
 	dirty bool  // there is something to commit
 	based int64 // commits that a checkpoint has moved into the main file
 
-	places   map[idempotency.ID]*place
+	places   places
 	changed  []*place
 	refs     map[int64]int64 // by the reference's digest: the owner's num, 0 for none
 	counters map[string]*counter
@@ -98,24 +98,40 @@ type message struct {
 
 func newBatch(c *conn) *batch {
 	return &batch{
-		c: c, places: make(map[idempotency.ID]*place), refs: make(map[int64]int64),
+		c: c, places: places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place)}, refs: make(map[int64]int64),
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
 	}
 }
 
-// begin forgets everything of the transaction before.
+// begin forgets everything of the transaction before, but where records stand
+// if that is still true.
 func (b *batch) begin(ctx context.Context) error {
 	b.dirty = false
 	b.forget()
+	var version int64
+	if _, err := b.c.queryRow(ctx, []any{&version}, "PRAGMA data_version"); err != nil {
+		return err
+	}
+	if version != b.places.version {
+		b.places.drop()
+		b.places.version = version
+	}
+	b.places.turn()
 	_, err := b.c.queryRow(ctx, []any{&b.head.commits, &b.head.base, &b.head.newest, &b.head.lastRecord, &b.head.lastEntry, &b.head.epoch},
 		"SELECT commits, base, newest, last_record, last_entry, epoch FROM ledger")
 	return err
 }
 
-// forget drops what was loaded and what was not stored.
+// undo forgets what a transaction has done that was not made.
+func (b *batch) undo() {
+	b.forget()
+	b.places.drop()
+}
+
+// forget drops what was loaded and what was not stored, but not where records
+// stand.
 func (b *batch) forget() {
-	clear(b.places)
 	clear(b.refs)
 	clear(b.counters)
 	clear(b.settings)
@@ -152,8 +168,8 @@ func (b *batch) load(ctx context.Context, ops []operation) error {
 func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	keys := b.args[:0]
 	for _, id := range ids {
-		if b.places[id] == nil {
-			b.places[id] = new(place)
+		if b.places.get(id) == nil {
+			b.places.put(id, new(place))
 			keys = append(keys, codec.Key(codec.IDBytes(id)))
 		}
 	}
@@ -166,7 +182,7 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 		if err := rows.Scan(&p.num, &id, &p.fence, &version, &state, &p.group.campaign, &p.group.priority, &p.tail, &p.jobSum, &p.links); err != nil {
 			return err
 		}
-		have := b.places[codec.IDOf(id)]
+		have := b.places.get(codec.IDOf(id))
 		if have == nil { // another id that begins in the same way
 			return nil
 		}
@@ -198,11 +214,11 @@ func (b *batch) loadRefs(ctx context.Context, digests []int64) error {
 }
 
 func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {
-	if p := b.places[id]; p != nil {
+	if p := b.places.get(id); p != nil {
 		return p, nil
 	}
 	err := b.loadPlaces(ctx, []idempotency.ID{id})
-	return b.places[id], err
+	return b.places.get(id), err
 }
 
 func (b *batch) refOwner(ctx context.Context, ref string) (int64, error) {

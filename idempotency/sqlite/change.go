@@ -79,7 +79,7 @@ func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 // places which do.
 func (o *commitOp) newRefs(b *batch, refs []int64) []int64 {
 	for i, r := range o.rows {
-		if r == nil || r.Links == b.places[o.changes[i].Record.ID].links {
+		if r == nil || r.Links == b.places.get(o.changes[i].Record.ID).links {
 			continue
 		}
 		for _, s := range o.changes[i].Record.Submissions {
@@ -126,7 +126,7 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, entries [][]byte) error {
 	b.dirty = true
 	if r != nil {
-		b.put(b.places[c.Record.ID], c.Record, r)
+		b.put(b.places.get(c.Record.ID), c.Record, r)
 	}
 	for i := range c.Entries {
 		e := &c.Entries[i]

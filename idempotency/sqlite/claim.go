@@ -41,12 +41,11 @@ const (
 // candidate is a record that may be claimed.
 type candidate struct {
 	codec.Stored
-	due      int64
-	campaign string
-	turn     int // its place among the candidates of the campaign
+	place place // where it stands now
+	turn  int   // its place among the candidates of the campaign
 }
 
-const candidateColumns = codec.Columns + ", due"
+const candidateColumns = codec.Columns + ", state, tail, job_sum, links"
 
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
@@ -67,6 +66,9 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 			f.Fence++
 			f.LeaseOwner, f.LeaseUntil = req.Owner, until
 			nums = append(nums, f.Num)
+			now := f.place // the next step comes soon
+			now.fence = uint64(f.Fence)
+			b.places.put(codec.IDOf(f.ID), &now)
 		}
 		b.args = nums
 		return b.c.execIn(ctx, `UPDATE OR FAIL records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?),
@@ -142,8 +144,11 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			continue
 		}
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			one := candidate{campaign: g.campaign, turn: len(all) - before}
-			err := rows.Scan(append(one.Dest(), &one.due)...)
+			one := candidate{turn: len(all) - before}
+			p := &one.place
+			err := rows.Scan(append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links)...)
+			p.num, p.group.campaign, p.group.priority = one.Num, g.campaign, g.priority
+			p.stored = stored{true, p.group, p.tail, p.jobSum}
 			all = append(all, one)
 			return err
 		}, "SELECT "+candidateColumns+recordsAndJobs+` WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
@@ -154,7 +159,7 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.turn, b.turn), served(req, a)-served(req, b), cmp.Compare(a.campaign, b.campaign))
+		return cmp.Or(cmp.Compare(a.turn, b.turn), served(req, a)-served(req, b), cmp.Compare(a.place.group.campaign, b.place.group.campaign))
 	})
 	return all[:min(limit, len(all))], nil
 }
@@ -162,7 +167,7 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 // served returns 1 if the campaign had its turn before those behind the one that
 // was served last.
 func served(req idempotency.ClaimRequest, c candidate) int {
-	if c.campaign > req.Served {
+	if c.place.group.campaign > req.Served {
 		return 0
 	}
 	return 1

@@ -224,8 +224,16 @@ func TestKeysSortAsIDs(t *testing.T) {
 
 func TestJobSum(t *testing.T) {
 	t.Parallel()
-	if codec.JobSum(nil) != 0 || codec.JobSum([]byte{}) == 0 || codec.JobSum([]byte("a")) == codec.JobSum([]byte("b")) {
-		t.Error("the sum does not tell jobs apart")
+	seen := map[int64]string{}
+	for name, r := range map[string]*idempotency.Record{
+		"none": {}, "empty": {Job: []byte{}}, "a": {Job: []byte("a")}, "b": {Job: []byte("b")}, "a zero more": {Job: []byte("a\x00")},
+		"another paper": {Job: []byte("a"), Fingerprint: "v1:1"},
+	} {
+		sum := codec.JobSum(r)
+		if other, ok := seen[sum]; ok || (sum == 0) != (name == "none") {
+			t.Errorf("%s has the sum %d, as has %s", name, sum, other)
+		}
+		seen[sum] = name
 	}
 }
 
