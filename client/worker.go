@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -79,11 +78,10 @@ func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	p := pool{c: c, slots: make(chan struct{}, c.concurrency), tended: map[string]time.Time{}}
 	// Sends outlive the context by the grace, and no longer.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	p.ctx = working
+	p := newPool(working, c)
 	err := p.loop(ctx, finished)
 	p.finish(c.grace, stop)
 	if left, e := c.Depth(context.WithoutCancel(ctx), ""); e == nil {
@@ -110,18 +108,6 @@ func (c *Client) ready(ctx context.Context) error {
 	return err
 }
 
-// pool works on claimed records, so many at a time.
-type pool struct {
-	c     *Client
-	ctx   context.Context //nolint:containedctx // the work's own, longer than the loop's
-	slots chan struct{}
-	busy  sync.WaitGroup
-	// tended is when a waiting campaign's cancelled jobs were last read.
-	tended map[string]time.Time
-	// served is the campaign of the last record that was claimed.
-	served string
-}
-
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
 // read for one whose vendor is to be looked at for a late arrival.
 const tendCancelledEvery = 10 * time.Minute
@@ -131,7 +117,7 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 	for failures := 0; ; {
 		n, err := p.round(ctx)
 		done := false
-		if err == nil && n == 0 && len(p.slots) == 0 {
+		if err == nil && n == 0 && p.idle() {
 			done, err = finished(ctx)
 		}
 		switch {
@@ -163,59 +149,6 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 	_ = postproof.Sleep(ctx, c.clock, d) // the loop looks at the context
 }
 
-// round applies what was spooled, claims what free slots can work on, and
-// starts it.
-func (p *pool) round(ctx context.Context) (int, error) {
-	c := p.c
-	if c.spooled.due(c.now()) {
-		c.applySpool(ctx)
-	}
-	select { // wait for a free slot
-	case p.slots <- struct{}{}:
-		<-p.slots
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-	if err := c.refresh(ctx); err != nil {
-		return 0, err
-	}
-	if c.id().EpochChanged() {
-		return 0, c.epochError("work")
-	}
-	skip := c.waitingCampaigns(ctx)
-	id := c.id() // read before the records: what they say counts in this history
-	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: cap(p.slots) - len(p.slots), Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
-	})
-	if err != nil {
-		return 0, c.storeError("claim", err)
-	}
-	for _, rec := range recs {
-		p.served = rec.Campaign
-		p.start(rec, id)
-	}
-	n := len(recs)
-	for _, campaign := range skip {
-		tended, err := p.tend(ctx, campaign)
-		if n += tended; err != nil {
-			return n, err
-		}
-	}
-	return n, nil
-}
-
-// start works on a record that is held, in a slot of its own.
-func (p *pool) start(rec *idempotency.Record, id *idempotency.Identity) {
-	p.slots <- struct{}{}
-	p.busy.Go(func() {
-		defer func() {
-			<-p.slots
-			p.c.wakeUp()
-		}()
-		p.c.workOn(p.ctx, rec, id)
-	})
-}
-
 // tend works on what a waiting campaign has sent already: its canary is
 // settled, followed, watched and cancelled like any other piece, only nothing
 // new is sent. A canary is small, so reading it is cheap; a campaign that was
@@ -245,7 +178,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if err != nil {
 			return n, c.storeError("lease", err)
 		}
-		p.start(leased, id)
+		p.add(leased, id)
 		n++
 	}
 	return n, nil
@@ -296,21 +229,5 @@ func (c *Client) wakeUp() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
-	}
-}
-
-// finish waits for the work under way, at most the grace; what is left then is
-// cut off, and settled later.
-func (p *pool) finish(grace time.Duration, stop context.CancelFunc) {
-	done := make(chan struct{})
-	go func() {
-		p.busy.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-p.c.clock.After(grace):
-		stop()
-		<-done
 	}
 }
