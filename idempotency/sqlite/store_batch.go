@@ -69,7 +69,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 	case r.Job == nil:
 		_, err = b.c.exec(ctx, dropJob, p.num)
 	default:
-		_, err = b.c.exec(ctx, putJob, p.num, []byte(r.Job))
+		_, err = b.c.exec(ctx, putJob, p.num, r.Job)
 	}
 	return err
 }

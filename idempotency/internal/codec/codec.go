@@ -87,7 +87,7 @@ func JobSum(r *idempotency.Record) int64 {
 	}
 	var room [128]byte
 	sums := append(room[:0], r.Fingerprint...)
-	sums = binary.BigEndian.AppendUint32(sums, crc32.Checksum(r.Job, castagnoli))
+	sums = binary.BigEndian.AppendUint32(sums, crc32.Checksum(r.Job, castagnoli()))
 	sums = binary.BigEndian.AppendUint32(sums, crc32.ChecksumIEEE(r.Job))
 	if n := Digest(binary.AppendUvarint(sums, uint64(len(r.Job)))); n != 0 {
 		return n

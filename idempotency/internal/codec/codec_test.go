@@ -25,8 +25,8 @@ func fill(v reflect.Value, n *int) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), n)
+		for _, field := range v.Fields() {
+			fill(field, n)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
@@ -107,7 +107,8 @@ func TestNoFieldIsForgotten(t *testing.T) {
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	times := []time.Time{
-		{}, time.Unix(0, 0).UTC(), time.Unix(0, 1).UTC(), time.Unix(-1, 999_999_999).UTC(),
+		{},
+		time.Unix(0, 0).UTC(), time.Unix(0, 1).UTC(), time.Unix(-1, 999_999_999).UTC(),
 		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1823, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC),
 		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Unix(math.MaxInt64/2, 0).UTC(),
 		time.Date(2027, 3, 1, 9, 0, 0, 7, time.FixedZone("", -5*3600)), time.Date(2027, 3, 1, 9, 0, 0, 7, time.FixedZone("", 3600+17)),

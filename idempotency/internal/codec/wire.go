@@ -29,13 +29,14 @@ const (
 	wireBytes  = 1
 )
 
-// castagnoli is computed by the processor on most machines.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is computed by the processor on most machines. The table is made
+// once, whoever asks for it.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // sum is the checksum of fields that belong to an id: fields under another id
 // are found out by it.
 func sum[T string | []byte](id []byte, fields T) uint32 {
-	return crc32.Update(crc32.Update(0, castagnoli, id), castagnoli, []byte(fields))
+	return crc32.Update(crc32.Update(0, castagnoli(), id), castagnoli(), []byte(fields))
 }
 
 // writer appends fields.
