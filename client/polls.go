@@ -227,8 +227,8 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 	} else {
 		p.crowd = 0
 	}
-	// A claim past a crowd may bring more than there are slots for.
-	for len(others) > max(0, cap(p.slots)-len(p.slots)) && others[len(others)-1].State != idempotency.Sending {
+	// A claim past a crowd may bring more than there is room for.
+	for len(others) > p.free() && others[len(others)-1].State != idempotency.Sending {
 		last := *others[len(others)-1]
 		last.Lease = idempotency.Lease{}
 		last.Fence++
@@ -237,10 +237,10 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 	}
 	err := c.putAway(ctx, away)
 	for _, rec := range others {
-		p.start(ctx, rec, id, nil)
+		p.add(ctx, claimed{rec, id, nil})
 	}
 	for _, one := range admitted {
-		p.start(ctx, one.rec, id, &one.v.polls)
+		p.add(ctx, claimed{one.rec, id, &one.v.polls})
 	}
 	return err
 }

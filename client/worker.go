@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -79,11 +78,10 @@ func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	p := pool{c: c, slots: make(chan struct{}, c.concurrency), tended: map[string]time.Time{}}
 	// Sends outlive the context by the grace, and no longer.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	p.ctx = working
+	p := newPool(working, c)
 	err := p.loop(ctx, finished)
 	p.finish(c.grace, stop)
 	if left, e := c.Depth(context.WithoutCancel(ctx), ""); e == nil {
@@ -110,23 +108,6 @@ func (c *Client) ready(ctx context.Context) error {
 	return err
 }
 
-// pool works on claimed records, so many at a time.
-type pool struct {
-	c     *Client
-	ctx   context.Context //nolint:containedctx // the work's own, longer than the loop's
-	slots chan struct{}
-	busy  sync.WaitGroup
-	// tended is when a waiting campaign's cancelled jobs were last read.
-	tended map[string]time.Time
-	// served is the campaign of the last record that was claimed.
-	served string
-	// crowd is how many records to claim while polls stand in the way of other
-	// work, see deal; 0 while they do not.
-	crowd int
-	// alone: the last look at the queue found nothing but polls.
-	alone bool
-}
-
 // tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
 // read for one whose vendor is to be looked at for a late arrival.
 const tendCancelledEvery = 10 * time.Minute
@@ -136,7 +117,7 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 	for failures := 0; ; {
 		n, err := p.round(ctx)
 		done := false
-		if err == nil && n == 0 && len(p.slots) == 0 && !p.pollsWait() {
+		if err == nil && n == 0 && p.idle() && !p.pollsWait() {
 			done, err = finished(ctx)
 		}
 		switch {
@@ -172,78 +153,6 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 	_ = postproof.Sleep(ctx, c.clock, d) // the loop looks at the context
 }
 
-// round applies what was spooled, claims what free slots can work on, and
-// starts it.
-func (p *pool) round(ctx context.Context) (int, error) {
-	c := p.c
-	if c.spooled.due(c.now()) {
-		c.applySpool(ctx)
-	}
-	select { // wait for a free slot
-	case p.slots <- struct{}{}:
-		<-p.slots
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
-	if err := c.refresh(ctx); err != nil {
-		return 0, err
-	}
-	if c.id().EpochChanged() {
-		return 0, c.epochError("work")
-	}
-	p.imports()
-	skip := c.waitingCampaigns(ctx)
-	id := c.id() // read before the records: what they say counts in this history
-	limit := max(cap(p.slots)-len(p.slots), p.crowd)
-	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
-	})
-	if err != nil {
-		return 0, c.storeError("claim", err)
-	}
-	if n := len(recs); n > 0 {
-		p.served = recs[n-1].Campaign
-	}
-	n := len(recs)
-	if err := p.deal(ctx, recs, id, limit); err != nil {
-		return n, err
-	}
-	for _, campaign := range skip {
-		tended, err := p.tend(ctx, campaign)
-		if n += tended; err != nil {
-			return n, err
-		}
-	}
-	return n, nil
-}
-
-// start works on a record that is held, in a slot of its own; with a place among
-// the polls of a vendor, which it gives back. Told to stop before there is a
-// slot it gives the lease back.
-func (p *pool) start(ctx context.Context, rec *idempotency.Record, id *idempotency.Identity, place *pollQueue) {
-	c := p.c
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		if place != nil {
-			place.leave(0)
-		}
-		_ = c.workIn(id, rec, nil).rest(ctx, rec.Due) // else it ends by itself
-		return
-	}
-	p.busy.Go(func() {
-		began := c.clock.Now()
-		defer func() {
-			if place != nil {
-				place.leave(c.clock.Now().Sub(began))
-			}
-			<-p.slots
-			c.wakeUp()
-		}()
-		c.workOn(p.ctx, rec, id)
-	})
-}
-
 // tend works on what a waiting campaign has sent already: its canary is
 // settled, followed, watched and cancelled like any other piece, only nothing
 // new is sent. A canary is small, so reading it is cheap; a campaign that was
@@ -273,7 +182,7 @@ func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
 		if err != nil {
 			return n, c.storeError("lease", err)
 		}
-		p.start(ctx, leased, id, nil)
+		p.add(ctx, claimed{leased, id, nil})
 		n++
 	}
 	return n, nil
@@ -327,21 +236,5 @@ func (c *Client) wakeUp() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
-	}
-}
-
-// finish waits for the work under way, at most the grace; what is left then is
-// cut off, and settled later.
-func (p *pool) finish(grace time.Duration, stop context.CancelFunc) {
-	done := make(chan struct{})
-	go func() {
-		p.busy.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-p.c.clock.After(grace):
-		stop()
-		<-done
 	}
 }

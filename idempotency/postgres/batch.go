@@ -45,6 +45,10 @@ type place struct {
 	newer bool
 	group group
 	links string
+	// jobSum is that of the job, storedSum that of the one in the database.
+	jobSum, storedSum int64
+	// fresh: the database has no such record yet.
+	fresh bool
 	row   *codec.Row // not stored yet; nil when nothing changed
 }
 
@@ -74,7 +78,7 @@ type link struct {
 type entry struct {
 	num  int64
 	id   []byte // if num is 0
-	text string
+	data []byte
 }
 
 // block is a row of record numbers that are ours.
@@ -188,21 +192,21 @@ const (
 )
 
 const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identityText + ` AND ` + ownText + ` THEN 1 ELSE 0 END AS num,
-	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, '' AS links FROM @ledger
-UNION ALL SELECT 1, encode(r.id, 'hex'), r.num, r.fence, r.version, r.state, r.campaign, r.links
+	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, 0::bigint AS job_sum, '' AS links FROM @ledger
+UNION ALL SELECT 1, encode(r.id, 'hex'), r.num, r.fence, r.version, r.state, r.campaign, r.job_sum, r.links
 	FROM unnest($1::text::bytea[]) AS i(id) JOIN @records AS r ON r.id = i.id
-UNION ALL SELECT 2, r.ref, r.num, 0, 0, '', '', '' FROM unnest($2::text::text[]) AS i(ref) JOIN @refs AS r ON r.ref = i.ref COLLATE "C"
-UNION ALL SELECT 3, c.name, c.value, 0, 0, '', '', '' FROM unnest($3::text::text[]) AS i(name) JOIN @counters AS c ON c.name = i.name COLLATE "C"
-UNION ALL SELECT 4, s.name, 0, s.version, 0, '', '', '' FROM unnest($4::text::text[]) AS i(name) JOIN @settings AS s ON s.name = i.name COLLATE "C"
-UNION ALL SELECT 5, '', m.id, m.fence, 0, '', '', '' FROM unnest($5::text::bigint[]) AS i(id) JOIN @messages AS m ON m.id = i.id`
+UNION ALL SELECT 2, r.ref, r.num, 0, 0, '', '', 0, '' FROM unnest($2::text::text[]) AS i(ref) JOIN @refs AS r ON r.ref = i.ref COLLATE "C"
+UNION ALL SELECT 3, c.name, c.value, 0, 0, '', '', 0, '' FROM unnest($3::text::text[]) AS i(name) JOIN @counters AS c ON c.name = i.name COLLATE "C"
+UNION ALL SELECT 4, s.name, 0, s.version, 0, '', '', 0, '' FROM unnest($4::text::text[]) AS i(name) JOIN @settings AS s ON s.name = i.name COLLATE "C"
+UNION ALL SELECT 5, '', m.id, m.fence, 0, '', '', 0, '' FROM unnest($5::text::bigint[]) AS i(id) JOIN @messages AS m ON m.id = i.id`
 
 func (b *batch) load(ctx context.Context, w *wanted) error {
 	same := false
 	err := b.c.query(ctx, func(rows *sql.Rows) error {
 		var kind int
 		var key, state, campaign, links string
-		var num, fence, version int64
-		if err := rows.Scan(&kind, &key, &num, &fence, &version, &state, &campaign, &links); err != nil {
+		var num, fence, version, sum int64
+		if err := rows.Scan(&kind, &key, &num, &fence, &version, &state, &campaign, &sum, &links); err != nil {
 			return err
 		}
 		switch kind {
@@ -210,7 +214,7 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 			b.epoch, same = key, num == 1
 		case loadedPlace:
 			b.places[idempotency.ID(key)] = &place{
-				num: num, fence: uint64(fence), group: group{campaign, state}, links: links,
+				num: num, fence: uint64(fence), group: group{campaign, state}, links: links, jobSum: sum, storedSum: sum,
 				newer: version > idempotency.RecordVersion || !idempotency.State(state).Known(),
 			}
 		case loadedRef:
@@ -323,7 +327,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 	now := group{r.Campaign, r.State}
 	switch {
 	case p.num == 0:
-		p.num = b.free.next
+		p.num, p.fresh = b.free.next, true
 		b.free.next++
 		b.depth[now]++
 	case p.group != now:
@@ -347,13 +351,13 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 	if p.row == nil {
 		b.changed = append(b.changed, p)
 	}
-	p.fence, p.group, p.links, p.row = r.Fence, now, r.Links, r
+	p.fence, p.group, p.links, p.jobSum, p.row = r.Fence, now, r.Links, r.JobSum, r
 	b.saw(codec.Nanos(record.UpdatedAt))
 }
 
 // append adds an entry to the history.
-func (b *batch) append(e *idempotency.Entry, num int64, text string) {
-	one := entry{num: num, text: text}
+func (b *batch) append(e *idempotency.Entry, num int64, data []byte) {
+	one := entry{num: num, data: data}
 	if num == 0 && e.ID != "" {
 		one.id, _ = hex.DecodeString(string(e.ID))
 	}

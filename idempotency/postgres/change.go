@@ -37,7 +37,7 @@ type commitOp struct {
 	outcome
 	changes []idempotency.Change
 	rows    []*codec.Row
-	entries []string // of all changes, one after the other
+	entries [][]byte // of all changes, one after the other
 	refused []error  // what was wrong before anything was looked at; nil if nothing
 	errs    []error  // nil when all were made
 }
@@ -55,25 +55,17 @@ func newCommitOp(changes []idempotency.Change) *commitOp {
 	return op
 }
 
-func (o *commitOp) encode(i int) (err error) {
+func (o *commitOp) encode(i int) error {
 	c := &o.changes[i]
-	texts := make([]string, len(c.Entries))
-	defer func() { o.entries = append(o.entries, texts...) }() // in step with the changes
-	if err := c.Check(); err != nil {
-		return err
+	err := c.Check()
+	if err == nil && c.Record != nil {
+		o.rows[i] = codec.Encode(c.Record)
 	}
-	if c.Record != nil {
-		if o.rows[i], err = codec.Encode(c.Record); err != nil {
-			return err
-		}
-	}
-	for j := range c.Entries {
+	for j := range c.Entries { // in step with the changes, also of one that may not be made
 		e := &c.Entries[j]
-		if texts[j], err = codec.MarshalEntry(e, c.Record == nil || e.ID != c.Record.ID); err != nil {
-			return err
-		}
+		o.entries = append(o.entries, codec.EncodeEntry(e, c.Record == nil || e.ID != c.Record.ID))
 	}
-	return nil
+	return err
 }
 
 // refusal is what was wrong with a change before anything was looked at.
@@ -115,7 +107,7 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 }
 
 // make carries out a change that was judged.
-func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, texts []string) error {
+func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, entries [][]byte) error {
 	b.dirty = true
 	if r != nil {
 		b.put(b.places[c.Record.ID], c.Record, r)
@@ -126,7 +118,7 @@ func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, t
 		if e.ID != "" {
 			num = b.place(e.ID).num
 		}
-		b.append(e, num, texts[i])
+		b.append(e, num, entries[i])
 	}
 	for _, add := range c.Counters {
 		have := b.counter(add.Name)

@@ -44,7 +44,7 @@ const claimText = `WITH RECURSIVE groups AS (
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, rank FROM claimed ORDER BY rank, turn, campaign <= $8 COLLATE "C", campaign`
+SELECT ` + codec.Columns + `, rank FROM claimed LEFT JOIN @jobs USING (num) ORDER BY rank, turn, campaign <= $8 COLLATE "C", campaign`
 
 // otherClaims is how many other claims of the same size may take place at the
 // same moment before one looks further.

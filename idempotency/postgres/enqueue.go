@@ -91,13 +91,16 @@ const enqueueText = `WITH head AS MATERIALIZED (
 ), i AS MATERIALIZED (
 	SELECT head.block * 4096 + i.ord AS num, i.* FROM head, unnest($1::text::bigint[], $2::text::text[], $3::text::bytea[], $4::text::bigint[],
 		$5::text::bigint[], $6::text::text[], $7::text::text[], $8::text::bigint[], $9::text::bigint[], $10::text::bigint[], $11::text::text[],
-		$12::text::bigint[], $13::text::bigint[], $14::text::text[], $15::text::text[], $16::text::text[], $17::text::bytea[])
-		AS i(ord, epoch, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
+		$12::text::bigint[], $13::text::bigint[], $14::text::text[], $15::text::bigint[], $16::text::text[], $17::text::bytea[])
+		AS i(ord, epoch, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
 ), r AS (
-	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
-	SELECT i.num, i.id, i.fence, i.version, i.state, i.campaign, i.rank, i.due, i.visible, i.lease_owner, i.lease_until, i.prune_at, i.rare, i.links, i.data, i.job
+	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+	SELECT i.num, i.id, i.fence, i.version, i.state, i.campaign, i.rank, i.due, i.visible, i.lease_owner, i.lease_until, i.prune_at, i.rare, i.job_sum, i.links, i.data
 	FROM i, head WHERE head.same AND i.epoch IN ('', head.epoch) ORDER BY i.id
 	ON CONFLICT (id) DO NOTHING RETURNING num, campaign, state
+), j AS (
+	INSERT INTO @jobs (num, job) SELECT r.num, l.job FROM unnest($26::text::bigint[], $27::text::bytea[]) AS l(ord, job), head, r
+	WHERE r.num = head.block * 4096 + l.ord
 ), f AS (
 	INSERT INTO @refs (ref, num) SELECT l.ref, r.num FROM unnest($18::text::bigint[], $19::text::text[]) AS l(ord, ref), head, r
 	WHERE r.num = head.block * 4096 + l.ord
@@ -106,7 +109,7 @@ const enqueueText = `WITH head AS MATERIALIZED (
 	FROM unnest($20::text::bigint[], $21::text::text[], $22::text::text[]) AS l(ord, vendor_id, vendor), head, r
 	WHERE r.num = head.block * 4096 + l.ord ON CONFLICT DO NOTHING
 ), e AS (
-	INSERT INTO @entries (num, data) SELECT r.num, l.data FROM unnest($23::text::bigint[], $24::text::text[]) AS l(ord, data), head, r
+	INSERT INTO @entries (num, data) SELECT r.num, l.data FROM unnest($23::text::bigint[], $24::text::bytea[]) AS l(ord, data), head, r
 	WHERE r.num = head.block * 4096 + l.ord
 ), d AS (
 	INSERT INTO @depth (campaign, state, n) SELECT campaign, state, count(*) FROM r GROUP BY campaign, state
@@ -117,7 +120,7 @@ SELECT i.ord, r.num IS NOT NULL, head.same AND i.epoch IN ('', head.epoch) FROM 
 
 func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 	o.errs = make([]error, len(o.changes))
-	var ord, epoch, refOrd, ref, pieceOrd, vendorID, vendor, entryOrd, text array
+	var ord, epoch, refOrd, ref, pieceOrd, vendorID, vendor, entryOrd, text, jobOrd, job array
 	var records recordArrays
 	newest := int64(codec.Never)
 	next := 0
@@ -133,7 +136,11 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		}
 		ord.int(int64(i))
 		epoch.text(c.Epoch)
-		records.add(0, o.rows[i])
+		records.add(0, o.rows[i], true)
+		if o.rows[i].Job != nil {
+			jobOrd.int(int64(i))
+			job.bytes(o.rows[i].Job)
+		}
 		newest = max(newest, codec.Nanos(c.Record.UpdatedAt))
 		for _, l := range codec.Links(c.Record) {
 			if l.Ref != "" {
@@ -148,12 +155,13 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		}
 		for j := range c.Entries {
 			entryOrd.int(int64(i))
-			text.text(entries[j])
+			text.bytes(entries[j])
 			newest = max(newest, codec.Nanos(c.Entries[j].At))
 		}
 	}
 	args := append([]any{ord.String(), epoch.String()}, records.args(nil)[1:]...) // their numbers are made there
-	args = append(args, refOrd.String(), ref.String(), pieceOrd.String(), vendorID.String(), vendor.String(), entryOrd.String(), text.String(), newest)
+	args = append(args, refOrd.String(), ref.String(), pieceOrd.String(), vendorID.String(), vendor.String(), entryOrd.String(), text.String(), newest,
+		jobOrd.String(), job.String())
 	rows, err := t.tx.QueryContext(ctx, t.s.text.enqueue, args...)
 	if err == nil {
 		err = scanAll(rows, o.scanOutcome)

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"iter"
 
 	"github.com/postproof/postproof/idempotency"
@@ -89,13 +87,6 @@ func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) ([]i
 		if err := rows.Scan(&seq, &data, &id); err != nil {
 			return e, err
 		}
-		if err := json.Unmarshal(data, &e); err != nil {
-			return e, fmt.Errorf("%w: entry %d: %w", idempotency.ErrCorrupt, seq, err)
-		}
-		e.Seq = uint64(seq)
-		if e.ID == "" && id != nil {
-			e.ID = codec.IDOf(id)
-		}
-		return e, nil
+		return codec.DecodeEntry(uint64(seq), data, id)
 	}, text, args...)
 }

@@ -13,6 +13,9 @@ import (
 // pageSize is how many rows an iterator reads at once.
 const pageSize = 256
 
+// recordsAndJobs is where [codec.Columns] are.
+const recordsAndJobs = ` FROM @records LEFT JOIN @jobs USING (num)`
+
 func scanRecord(rows *sql.Rows) (*idempotency.Record, error) {
 	var raw codec.Stored
 	if err := rows.Scan(raw.Dest()...); err != nil {
@@ -82,7 +85,7 @@ func (s *Store) finder(q idempotency.Query) (text string, args []any) {
 		return s.text.findPiece, []any{clean(q.VendorID), clean(q.Vendor)}
 	case q.Campaign != "":
 		return s.text.findCampaign, []any{clean(q.Campaign), clean(q.Vendor), texts(q.States)}
-	case len(q.States) > 0 && !slices.ContainsFunc(q.States, frequent):
+	case len(q.States) > 0 && !slices.ContainsFunc(q.States, codec.Frequent):
 		return s.text.findRare, []any{texts(q.States), clean(q.Vendor)}
 	default:
 		return s.text.findAll, []any{clean(q.Vendor), texts(q.States)}
@@ -93,22 +96,22 @@ func (s *Store) finder(q idempotency.Query) (text string, args []any) {
 // read. A state is compared as the array of states that are wanted, empty for
 // all; a vendor with the column of links, which has it between two marks.
 const (
-	getText     = `SELECT ` + codec.Columns + ` FROM @records WHERE id = $1`
-	findRefText = `SELECT ` + codec.Columns + ` FROM @refs JOIN @records USING (num) WHERE ref = $3 AND id > $1 ORDER BY id LIMIT $2`
+	getText     = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id = $1`
+	findRefText = `SELECT ` + codec.Columns + ` FROM @refs JOIN @records USING (num) LEFT JOIN @jobs USING (num) WHERE ref = $3 AND id > $1 ORDER BY id LIMIT $2`
 
-	findPieceText = `SELECT ` + codec.Columns + ` FROM @records WHERE id > $1
+	findPieceText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id > $1
 	AND num IN (SELECT num FROM @pieces WHERE vendor_id = $3 AND ($4::text = '' OR vendor = $4::text)) ORDER BY id LIMIT $2`
 
-	findCampaignText = `SELECT ` + codec.Columns + ` FROM @records WHERE campaign = $3 AND id > $1
+	findCampaignText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE campaign = $3 AND id > $1
 	AND ($4::text = '' OR strpos(links, chr(30) || $4::text || chr(31)) > 0)
 	AND (cardinality($5::text::text[]) = 0 OR state = ANY ($5::text::text[])) ORDER BY id LIMIT $2`
 
 	findRareText = `SELECT r.* FROM unnest($3::text::text[]) AS s(state) CROSS JOIN LATERAL (
-		SELECT ` + codec.Columns + ` FROM @records WHERE rare = s.state AND id > $1
+		SELECT ` + codec.Columns + recordsAndJobs + ` WHERE rare = s.state AND id > $1
 		AND ($4::text = '' OR strpos(links, chr(30) || $4::text || chr(31)) > 0) ORDER BY id LIMIT $2
 	) AS r ORDER BY id LIMIT $2`
 
-	findAllText = `SELECT ` + codec.Columns + ` FROM @records WHERE id > $1
+	findAllText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id > $1
 	AND ($3::text = '' OR strpos(links, chr(30) || $3::text || chr(31)) > 0)
 	AND (cardinality($4::text::text[]) = 0 OR state = ANY ($4::text::text[])) ORDER BY id LIMIT $2`
 )

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 
-	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
@@ -11,15 +10,24 @@ import (
 // numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of
 // transactions that enqueued by themselves go first: they are older.
-const storeText = `WITH r AS (
-	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
+const storeText = `WITH i AS MATERIALIZED (
 	SELECT * FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
 		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
-		$13::text::text[], $14::text::text[], $15::text::text[], $16::text::bytea[])
-	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state,
-		campaign = excluded.campaign, rank = excluded.rank, due = excluded.due, visible = excluded.visible,
-		lease_owner = excluded.lease_owner, lease_until = excluded.lease_until, prune_at = excluded.prune_at,
-		rare = excluded.rare, links = excluded.links, data = excluded.data, job = excluded.job
+		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::bytea[])
+		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+), r AS (
+	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+	SELECT * FROM i WHERE id IS NOT NULL
+), u AS (
+	UPDATE @records AS r SET fence = i.fence, version = i.version, state = i.state, campaign = i.campaign, rank = i.rank, due = i.due,
+		visible = i.visible, lease_owner = i.lease_owner, lease_until = i.lease_until, prune_at = i.prune_at, rare = i.rare,
+		job_sum = i.job_sum, links = i.links, data = i.data
+	FROM i WHERE i.id IS NULL AND r.num = i.num
+), j AS (
+	INSERT INTO @jobs AS old (num, job) SELECT * FROM unnest($28::text::bigint[], $29::text::bytea[]) AS i(num, job) WHERE job IS NOT NULL
+	ON CONFLICT (num) DO UPDATE SET job = excluded.job
+), g AS (
+	DELETE FROM @jobs WHERE num = ANY ($30::text::bigint[])
 ), f AS (
 	INSERT INTO @refs (ref, num) SELECT * FROM unnest($17::text::text[], $18::text::bigint[])
 ), p AS (
@@ -28,7 +36,7 @@ const storeText = `WITH r AS (
 	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL RETURNING seq
 ), e AS (
 	INSERT INTO @entries (seq, num, id, data)
-	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::text[]) AS i
+	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::bytea[]) AS i
 )
 INSERT INTO @depth (campaign, state, n) SELECT * FROM unnest($25::text::text[], $26::text::text[], $27::text::bigint[])`
 
@@ -48,12 +56,17 @@ func (b *batch) flush(ctx context.Context) error {
 
 // recordArrays are the columns of many records.
 type recordArrays struct {
-	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, links, data, job array
+	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, data array
 }
 
-func (a *recordArrays) add(num int64, r *codec.Row) {
+// add adds a record; one without its id is there already.
+func (a *recordArrays) add(num int64, r *codec.Row, fresh bool) {
 	a.num.int(num)
-	a.id.bytes(r.ID)
+	if fresh {
+		a.id.bytes(r.ID)
+	} else {
+		a.id.null()
+	}
 	a.fence.int(int64(r.Fence))
 	a.version.int(int64(r.Version))
 	a.state.text(r.State)
@@ -69,45 +82,43 @@ func (a *recordArrays) add(num int64, r *codec.Row) {
 	a.owner.text(r.LeaseOwner)
 	a.until.int(r.LeaseUntil)
 	a.prune.maybe(r.PruneAt)
-	if frequent(idempotency.State(r.State)) {
+	if r.Rare == nil {
 		a.rare.null()
 	} else {
 		a.rare.text(r.State)
 	}
+	a.sum.int(r.JobSum)
 	a.links.text(r.Links)
-	a.data.text(r.Data)
-	a.job.bytes(r.Job)
+	a.data.bytes(r.Data)
 }
 
 func (a *recordArrays) args(args []any) []any {
 	return append(
 		args, a.num.String(), a.id.String(), a.fence.String(), a.version.String(), a.state.String(), a.campaign.String(), a.rank.String(), a.due.String(),
-		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.links.String(), a.data.String(), a.job.String(),
+		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.sum.String(), a.links.String(), a.data.String(),
 	)
 }
 
 // rankOf sorts the highest priority first, and every priority has one.
 func rankOf(priority int) int64 { return ^int64(priority) }
 
-// frequent states have no index: a query for one of them reads through all
-// records.
-func frequent(state idempotency.State) bool {
-	switch state {
-	case idempotency.Planned, idempotency.Sending, idempotency.Accepted, idempotency.Done:
-		return true
-	default:
-		return false
-	}
-}
-
 func (b *batch) storeRecords(ctx context.Context) error {
 	if len(b.changed)+len(b.newEntries) == 0 {
 		return nil
 	}
 	var records recordArrays
+	var jobNum, job, gone array
 	for _, p := range b.changed {
-		records.add(p.num, p.row)
-		p.row = nil
+		records.add(p.num, p.row, p.fresh)
+		switch {
+		case p.row.JobSum == p.storedSum:
+		case p.row.Job == nil:
+			gone.int(p.num)
+		default:
+			jobNum.int(p.num)
+			job.bytes(p.row.Job)
+		}
+		p.row, p.fresh, p.storedSum = nil, false, p.row.JobSum
 	}
 	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, text, campaign, state, n array
 	for _, l := range b.newRefs {
@@ -122,7 +133,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	for _, e := range b.newEntries {
 		entryNum.int(e.num)
 		entryID.bytes(e.id)
-		text.text(e.text)
+		text.bytes(e.data)
 	}
 	for g, count := range b.depth {
 		if count != 0 {
@@ -137,6 +148,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	_, err := b.c.exec(ctx, b.s.text.store, append(
 		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
 		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
+		jobNum.String(), job.String(), gone.String(),
 	)...)
 	return err
 }

@@ -44,11 +44,8 @@ func (s *Store) breakHistory(ctx context.Context, c *session, reason string) (ep
 	if _, err := c.exec(ctx, s.text.breakHistory, epoch); err != nil {
 		return "", err
 	}
-	text, err := codec.MarshalEntry(&idempotency.Entry{At: s.clock.Now(), Kind: entryEpochChanged, Note: reason}, true)
-	if err != nil {
-		return "", err
-	}
-	_, err = c.exec(ctx, s.text.addEntry, text)
+	entry := idempotency.Entry{At: s.clock.Now(), Kind: entryEpochChanged, Note: reason}
+	_, err = c.exec(ctx, s.text.addEntry, codec.EncodeEntry(&entry, true))
 	return epoch, err
 }
 

@@ -37,8 +37,8 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 }
 
 const (
-	pruneText = `SELECT ` + codec.Columns + ` FROM @records WHERE prune_at < $1 AND version <= $2 AND state IN ('cancelled', 'done', 'refused')
-	ORDER BY prune_at LIMIT $3 FOR UPDATE`
+	pruneText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE prune_at < $1 AND version <= $2 AND state IN ('cancelled', 'done', 'refused')
+	ORDER BY prune_at LIMIT $3 FOR UPDATE OF records`
 	forgetText = `DELETE FROM @entries WHERE num = ANY ($1::text::bigint[]) AND num <> 0`
 )
 
@@ -60,11 +60,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			if err != nil {
 				return 0, err
 			}
-			buried, err := codec.Encode(r.Bury())
-			if err != nil {
-				return 0, err
-			}
-			b.changed = append(b.changed, &place{num: raw.Num, row: buried})
+			b.changed = append(b.changed, &place{num: raw.Num, row: codec.Encode(r.Bury()), storedSum: codec.JobSum(r)})
 			nums.int(raw.Num)
 		}
 		if err := b.flush(ctx); err != nil {

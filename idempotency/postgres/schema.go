@@ -90,10 +90,9 @@ CREATE TABLE @records (
   prune_at    bigint,           -- last update of a final record that is neither watched nor a tombstone
   rare        text    COLLATE "C", -- the state, if few records are in it for long
   links       text    NOT NULL, -- vendors, references, vendor ids
-  data        text    NOT NULL, -- the record as JSON, without job, fence and lease
-  job         bytea
+  job_sum     bigint  NOT NULL, -- of its job, 0 if there is none
+  data        bytea   NOT NULL  -- the record, without job, fence and lease
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
-ALTER TABLE @records ALTER COLUMN job SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX records_num ON @records (num);
 CREATE UNIQUE INDEX records_id ON @records (id);
 -- A claim changes none of the columns that have an index: PostgreSQL then
@@ -102,6 +101,10 @@ CREATE INDEX records_queue ON @records (rank, campaign, due, id) WHERE due IS NO
 CREATE INDEX records_campaign ON @records (campaign, id);
 CREATE INDEX records_rare ON @records (rare, id) WHERE rare IS NOT NULL;
 CREATE INDEX records_prune ON @records (prune_at) WHERE prune_at IS NOT NULL;
+
+-- Written once, while the record is written again and again.
+CREATE TABLE @jobs (num bigint PRIMARY KEY, job bytea NOT NULL);
+ALTER TABLE @jobs ALTER COLUMN job SET STORAGE EXTERNAL;
 
 CREATE TABLE @refs (ref text COLLATE "C" PRIMARY KEY, num bigint NOT NULL);
 CREATE TABLE @pieces (
@@ -113,7 +116,7 @@ CREATE TABLE @entries (
   seq  bigint, -- NULL until the transaction that enqueued was committed
   num  bigint NOT NULL, -- the record; 0 for the whole ledger, and for ids without a record
   id   bytea, -- if num is 0
-  data text   NOT NULL
+  data bytea  NOT NULL
 );
 CREATE UNIQUE INDEX entries_seq ON @entries (seq);
 CREATE INDEX entries_waiting ON @entries (num) WHERE seq IS NULL;

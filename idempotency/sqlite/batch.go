@@ -20,17 +20,19 @@ type batch struct {
 	dirty bool  // there is something to commit
 	based int64 // commits that a checkpoint has moved into the main file
 
-	places   map[idempotency.ID]*place
+	places   places
 	changed  []*place
-	refs     map[string]int64 // owner's num, 0 for none
+	refs     map[int64]int64 // by the reference's digest: the owner's num, 0 for none
 	counters map[string]*counter
 	settings map[string]*setting
 	messages map[uint64]*message
 	depth    map[group]int64
 
-	newRefs, newPieces, newEntries, args []any
-	ids                                  []idempotency.ID
-	wanted                               []string
+	newRefs, newPieces []link
+	newEntries         []entry
+	args               []any
+	ids                []idempotency.ID
+	wanted             []int64
 }
 
 // head is the changing part of the ledger's row.
@@ -43,12 +45,34 @@ type head struct {
 
 // place is a record's place in the database, and what it will be.
 type place struct {
-	num   int64 // 0 when there is no such record
-	fence uint64
-	newer bool
-	group group
-	links string
-	row   *codec.Row // not stored yet; nil when nothing changed
+	num    int64 // 0 when there is no such record
+	fence  uint64
+	newer  bool
+	group  group
+	links  string
+	tail   int64 // its last entry
+	jobSum int64
+	row    *codec.Row // not stored yet; nil when nothing changed but the tail
+	stored stored     // what is there of it until then
+	// touched: it is among the batch's changed ones.
+	touched bool
+}
+
+// stored is what the database has of a record.
+type stored struct {
+	there  bool
+	group  group
+	tail   int64
+	jobSum int64
+}
+
+// link says that a record has what the digest is of.
+type link struct{ digest, num int64 }
+
+// entry is of a record, whose number is 0 for what is of none.
+type entry struct {
+	seq, num, prev int64
+	data           []byte
 }
 
 type group struct {
@@ -74,24 +98,40 @@ type message struct {
 
 func newBatch(c *conn) *batch {
 	return &batch{
-		c: c, places: make(map[idempotency.ID]*place), refs: make(map[string]int64),
+		c: c, places: places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place)}, refs: make(map[int64]int64),
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
 	}
 }
 
-// begin forgets everything of the transaction before.
+// begin forgets everything of the transaction before, but where records stand
+// if that is still true.
 func (b *batch) begin(ctx context.Context) error {
 	b.dirty = false
 	b.forget()
+	var version int64
+	if _, err := b.c.queryRow(ctx, []any{&version}, "PRAGMA data_version"); err != nil {
+		return err
+	}
+	if version != b.places.version {
+		b.places.drop()
+		b.places.version = version
+	}
+	b.places.turn()
 	_, err := b.c.queryRow(ctx, []any{&b.head.commits, &b.head.base, &b.head.newest, &b.head.lastRecord, &b.head.lastEntry, &b.head.epoch},
 		"SELECT commits, base, newest, last_record, last_entry, epoch FROM ledger")
 	return err
 }
 
-// forget drops what was loaded and what was not stored.
+// undo forgets what a transaction has done that was not made.
+func (b *batch) undo() {
+	b.forget()
+	b.places.drop()
+}
+
+// forget drops what was loaded and what was not stored, but not where records
+// stand.
 func (b *batch) forget() {
-	clear(b.places)
 	clear(b.refs)
 	clear(b.counters)
 	clear(b.settings)
@@ -128,9 +168,9 @@ func (b *batch) load(ctx context.Context, ops []operation) error {
 func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	keys := b.args[:0]
 	for _, id := range ids {
-		if b.places[id] == nil {
-			b.places[id] = new(place)
-			keys = append(keys, codec.IDBytes(id))
+		if b.places.get(id) == nil {
+			b.places.put(id, new(place))
+			keys = append(keys, codec.Key(codec.IDBytes(id)))
 		}
 	}
 	b.args = keys
@@ -139,20 +179,26 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	var version int
 	return b.c.queryIn(ctx, func(rows *sql.Rows) error {
 		var p place
-		if err := rows.Scan(&p.num, &id, &p.fence, &version, &state, &p.group.campaign, &p.group.priority, &p.links); err != nil {
+		if err := rows.Scan(&p.num, &id, &p.fence, &version, &state, &p.group.campaign, &p.group.priority, &p.tail, &p.jobSum, &p.links); err != nil {
 			return err
+		}
+		have := b.places.get(codec.IDOf(id))
+		if have == nil { // another id that begins in the same way
+			return nil
 		}
 		p.group.state = state
 		p.newer = version > idempotency.RecordVersion || !idempotency.State(state).Known()
-		b.places[codec.IDOf(id)] = &p
+		p.stored = stored{true, p.group, p.tail, p.jobSum}
+		*have = p
 		return nil
-	}, "SELECT num, id, fence, version, state, campaign, priority, links FROM records WHERE id IN ({?})", keys)
+	}, "SELECT num, id, fence, version, state, campaign, priority, tail, job_sum, links FROM records WHERE key IN ({?})", keys)
 }
 
-// loadRefs loads the owners of the references that are not loaded yet.
-func (b *batch) loadRefs(ctx context.Context, refs []string) error {
+// loadRefs loads the owners of the references that are not loaded yet. Another
+// reference with the same digest, of which there is none, would be refused.
+func (b *batch) loadRefs(ctx context.Context, digests []int64) error {
 	keys := b.args[:0]
-	for _, ref := range refs {
+	for _, ref := range digests {
 		if _, ok := b.refs[ref]; !ok {
 			b.refs[ref] = 0
 			keys = append(keys, ref)
@@ -160,30 +206,28 @@ func (b *batch) loadRefs(ctx context.Context, refs []string) error {
 	}
 	b.args = keys
 	return b.c.queryIn(ctx, func(rows *sql.Rows) error {
-		var ref string
-		var num int64
-		if err := rows.Scan(&ref, &num); err != nil {
-			return err
-		}
+		var ref, num int64
+		err := rows.Scan(&ref, &num)
 		b.refs[ref] = num
-		return nil
-	}, "SELECT ref, num FROM refs WHERE ref IN ({?})", keys)
+		return err
+	}, "SELECT digest, num FROM refs WHERE digest IN ({?})", keys)
 }
 
 func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {
-	if p := b.places[id]; p != nil {
+	if p := b.places.get(id); p != nil {
 		return p, nil
 	}
 	err := b.loadPlaces(ctx, []idempotency.ID{id})
-	return b.places[id], err
+	return b.places.get(id), err
 }
 
 func (b *batch) refOwner(ctx context.Context, ref string) (int64, error) {
-	if owner, ok := b.refs[ref]; ok {
+	digest := codec.Digest(ref)
+	if owner, ok := b.refs[digest]; ok {
 		return owner, nil
 	}
-	err := b.loadRefs(ctx, []string{ref})
-	return b.refs[ref], err
+	err := b.loadRefs(ctx, []int64{digest})
+	return b.refs[digest], err
 }
 
 func (b *batch) counter(ctx context.Context, name string) (*counter, error) {

@@ -19,7 +19,7 @@ type commitOp struct {
 	outcome
 	changes []idempotency.Change
 	rows    []*codec.Row
-	entries []string // of all changes, one after the other
+	entries [][]byte // of all changes, one after the other
 	refused []error  // what was wrong before anything was looked at; nil if nothing
 	errs    []error  // nil when all were made
 }
@@ -41,25 +41,19 @@ func (o *commitOp) encode(i int) (err error) {
 	c := &o.changes[i]
 	defer func() { // keep entries in step with the changes
 		if err != nil {
-			o.entries = append(o.entries, make([]string, len(c.Entries))...)
+			o.entries = append(o.entries, make([][]byte, len(c.Entries))...)
 		}
 	}()
 	if err := c.Check(); err != nil {
 		return err
 	}
 	if c.Record != nil {
-		if o.rows[i], err = codec.Encode(c.Record); err != nil {
-			return err
-		}
+		o.rows[i] = codec.Encode(c.Record)
 	}
-	texts := make([]string, len(c.Entries))
 	for j := range c.Entries {
 		e := &c.Entries[j]
-		if texts[j], err = codec.MarshalEntry(e, c.Record == nil || e.ID != c.Record.ID); err != nil {
-			return err
-		}
+		o.entries = append(o.entries, codec.EncodeEntry(e, c.Record == nil || e.ID != c.Record.ID))
 	}
-	o.entries = append(o.entries, texts...)
 	return nil
 }
 
@@ -83,14 +77,14 @@ func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 
 // newRefs appends the references of records that gain some. It knows from the
 // places which do.
-func (o *commitOp) newRefs(b *batch, refs []string) []string {
+func (o *commitOp) newRefs(b *batch, refs []int64) []int64 {
 	for i, r := range o.rows {
-		if r == nil || r.Links == b.places[o.changes[i].Record.ID].links {
+		if r == nil || r.Links == b.places.get(o.changes[i].Record.ID).links {
 			continue
 		}
 		for _, s := range o.changes[i].Record.Submissions {
 			if s.Ref != "" {
-				refs = append(refs, string(s.Ref))
+				refs = append(refs, codec.Digest(string(s.Ref)))
 			}
 		}
 	}
@@ -129,23 +123,27 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 }
 
 // make carries out a change that was judged.
-func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, texts []string) error {
+func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, entries [][]byte) error {
 	b.dirty = true
 	if r != nil {
-		b.put(b.places[c.Record.ID], c.Record, r)
+		b.put(b.places.get(c.Record.ID), c.Record, r)
 	}
 	for i := range c.Entries {
 		e := &c.Entries[i]
-		var num int64
+		b.head.lastEntry++
+		one := entry{seq: b.head.lastEntry, data: entries[i]}
 		if e.ID != "" {
 			p, err := b.place(ctx, e.ID)
 			if err != nil {
 				return err
 			}
-			num = p.num
+			if p.num != 0 {
+				one.num, one.prev = p.num, p.tail
+				p.tail = one.seq
+				b.touch(p)
+			}
 		}
-		b.head.lastEntry++
-		b.newEntries = append(b.newEntries, b.head.lastEntry, num, e.Kind, texts[i])
+		b.newEntries = append(b.newEntries, one)
 		b.saw(e.At)
 	}
 	for _, add := range c.Counters {
@@ -185,18 +183,24 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if l.Ref != "" && b.refs[l.Ref] == 0 {
-				b.refs[l.Ref] = p.num
-				b.newRefs = append(b.newRefs, l.Ref, p.num)
+			if ref := codec.Digest(l.Ref); l.Ref != "" && b.refs[ref] == 0 {
+				b.refs[ref] = p.num
+				b.newRefs = append(b.newRefs, link{ref, p.num})
 			}
 			if l.VendorID != "" {
-				b.newPieces = append(b.newPieces, l.VendorID, l.Vendor, p.num)
+				b.newPieces = append(b.newPieces, link{codec.Digest(l.VendorID), p.num})
 			}
 		}
 	}
-	if p.row == nil {
+	p.fence, p.group, p.links, p.jobSum, p.row = r.Fence, now, r.Links, r.JobSum, r
+	b.touch(p)
+	b.saw(record.UpdatedAt)
+}
+
+// touch remembers that there is something to store of the record.
+func (b *batch) touch(p *place) {
+	if !p.touched {
+		p.touched = true
 		b.changed = append(b.changed, p)
 	}
-	p.fence, p.group, p.links, p.row = r.Fence, now, r.Links, r
-	b.saw(record.UpdatedAt)
 }

@@ -30,25 +30,22 @@ func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs 
 	return errs, nil
 }
 
-// workable is the states of [idempotency.State.Workable], resting the others:
-// there a record is claimed only while a vendor is watched for a late arrival,
-// which few are, so that they have an index of their own. A state of a newer
-// version is in neither.
+// workable is the states of [idempotency.State.Workable]. In the others a record
+// is claimed only while a vendor is watched for a late arrival, which few are, so
+// that they have an index of their own. A state of a newer version is in neither.
 const (
 	workable = "('planned', 'sending', 'unknown', 'accepted')"
-	resting  = "('refused', 'held', 'cancelled', 'done')"
 	known    = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
 )
 
 // candidate is a record that may be claimed.
 type candidate struct {
 	codec.Stored
-	due      int64
-	campaign string
-	turn     int // its place among the candidates of the campaign
+	place place // where it stands now
+	turn  int   // its place among the candidates of the campaign
 }
 
-const candidateColumns = codec.Columns + ", due"
+const candidateColumns = codec.Columns + ", state, tail, job_sum, links"
 
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
@@ -69,10 +66,13 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 			f.Fence++
 			f.LeaseOwner, f.LeaseUntil = req.Owner, until
 			nums = append(nums, f.Num)
+			now := f.place // the next step comes soon
+			now.fence = uint64(f.Fence)
+			b.places.put(codec.IDOf(f.ID), &now)
 		}
 		b.args = nums
-		return b.c.execIn(ctx, "UPDATE records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?) WHERE num IN ({?})",
-			[]any{req.Owner, until, until}, nums)
+		return b.c.execIn(ctx, `UPDATE OR FAIL records SET fence = fence + 1, lease_owner = ?, lease_until = ?, visible = max(due, ?),
+			watched = CASE WHEN watched IS NOT NULL THEN max(due, ?) END WHERE num IN ({?})`, []any{req.Owner, until, until, until}, nums)
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (b *batch) workGroups(ctx context.Context, now int64) (groups []group, err 
 	return groups, err
 }
 
-const watchedGroups = "SELECT campaign, priority FROM records WHERE visible <= ? AND visible IS NOT NULL AND state IN " + resting
+const watchedGroups = "SELECT campaign, priority FROM records WHERE watched <= ?"
 
 // candidatesOf looks into each campaign of one priority, and lets them take
 // turns. So a paused campaign
@@ -144,19 +144,22 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 			continue
 		}
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			one := candidate{campaign: g.campaign, turn: len(all) - before}
-			err := rows.Scan(append(one.Dest(), &one.due)...)
+			one := candidate{turn: len(all) - before}
+			p := &one.place
+			err := rows.Scan(append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links)...)
+			p.num, p.group.campaign, p.group.priority = one.Num, g.campaign, g.priority
+			p.stored = stored{true, p.group, p.tail, p.jobSum}
 			all = append(all, one)
 			return err
-		}, "SELECT "+candidateColumns+` FROM records WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
-			AND version <= ? AND state IN `+known+" ORDER BY due, id LIMIT ?",
+		}, "SELECT "+candidateColumns+recordsAndJobs+` WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
+			AND version <= ? AND state IN `+known+" ORDER BY due, key, id LIMIT ?",
 			g.campaign, g.priority, now, now, idempotency.RecordVersion, limit)
 		if err != nil {
 			return nil, err
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.turn, b.turn), served(req, a)-served(req, b), cmp.Compare(a.campaign, b.campaign))
+		return cmp.Or(cmp.Compare(a.turn, b.turn), served(req, a)-served(req, b), cmp.Compare(a.place.group.campaign, b.place.group.campaign))
 	})
 	return all[:min(limit, len(all))], nil
 }
@@ -164,7 +167,7 @@ func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, 
 // served returns 1 if the campaign had its turn before those behind the one that
 // was served last.
 func served(req idempotency.ClaimRequest, c candidate) int {
-	if c.campaign > req.Served {
+	if c.place.group.campaign > req.Served {
 		return 0
 	}
 	return 1

@@ -63,24 +63,6 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 	return result.RowsAffected()
 }
 
-// execMany runs a statement for many rows, each of them width arguments that
-// belong to the part in braces.
-func (c *conn) execMany(ctx context.Context, text string, width int, args []any) error {
-	for step := maxTimes; step > 0; step /= 2 {
-		for len(args) >= step*width {
-			s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
-			if err != nil {
-				return err
-			}
-			if _, err := s.ExecContext(ctx, args[:step*width]...); err != nil {
-				return err
-			}
-			args = args[step*width:]
-		}
-	}
-	return nil
-}
-
 // query runs a query and calls scan for each row.
 func (c *conn) query(ctx context.Context, scan func(*sql.Rows) error, text string, args ...any) error {
 	return c.queryTimes(ctx, scan, text, 1, args)

@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"iter"
 
 	"github.com/postproof/postproof/idempotency"
@@ -45,30 +43,29 @@ func (s *Store) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2
 func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) (page []idempotency.Entry, err error) {
 	text := "SELECT e.seq, e.data, r.id FROM entries AS e LEFT JOIN records AS r ON r.num = e.num WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
 	args := []any{int64(q.After), pageSize}
-	if q.ID != "" {
-		// Entries under num 0 may be the record's from before it was there.
-		text = `SELECT e.seq, e.data, r.id FROM entries AS e LEFT JOIN records AS r ON r.num = e.num
-			WHERE e.num IN (0, (SELECT num FROM records WHERE id = ?)) AND e.seq > ? ORDER BY e.seq LIMIT ?`
-		args = []any{codec.IDBytes(q.ID), int64(q.After), pageSize}
-	}
 	err = s.read(ctx, "entries", func(c *conn) error {
+		if q.ID != "" {
+			id, tail := codec.IDBytes(q.ID), int64(0)
+			if _, err := c.queryRow(ctx, []any{&tail}, "SELECT tail FROM records WHERE key = ? AND id = ?", codec.Key(id), id); err != nil {
+				return err
+			}
+			text, args = historyText, []any{tail, int64(q.After), id, pageSize}
+		}
 		return c.query(ctx, func(rows *sql.Rows) error {
 			var seq int64
 			var data, id []byte
 			if err := rows.Scan(&seq, &data, &id); err != nil {
 				return err
 			}
-			var e idempotency.Entry
-			if err := json.Unmarshal(data, &e); err != nil {
-				return fmt.Errorf("%w: entry %d: %w", idempotency.ErrCorrupt, seq, err)
-			}
-			e.Seq = uint64(seq)
-			if e.ID == "" && id != nil {
-				e.ID = codec.IDOf(id)
-			}
+			e, err := codec.DecodeEntry(uint64(seq), data, id)
 			page = append(page, e)
-			return nil
+			return err
 		}, text, args...)
 	})
 	return page, err
 }
+
+// historyText is a record's entries, and those of none: they may be the
+// record's from before it was there, and then say so themselves.
+const historyText = chainText + `SELECT seq, data, CASE WHEN num <> 0 THEN ?3 END FROM entries
+	WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq LIMIT ?4`

@@ -59,11 +59,7 @@ func (c *conn) breakHistory(ctx context.Context, reason string, now time.Time) e
 		return err
 	}
 	entry := idempotency.Entry{At: now, Kind: entryEpochChanged, Note: reason}
-	text, err := codec.MarshalEntry(&entry, true)
-	if err != nil {
-		return err
-	}
-	_, err = c.exec(ctx, "INSERT INTO entries (seq, num, kind, data) SELECT last_entry, 0, ?, ? FROM ledger", entry.Kind, text)
+	_, err := c.exec(ctx, "INSERT INTO entries (seq, num, prev, data) SELECT last_entry, 0, 0, ? FROM ledger", codec.EncodeEntry(&entry, true))
 	return err
 }
 

@@ -30,3 +30,9 @@ func CheckpointPages(ctx context.Context, t *testing.T, s *Store, pages int64) {
 		t.Fatal(err)
 	}
 }
+
+// Remembered is how many records the writer remembers. The store must be at
+// rest.
+func Remembered(s *Store) int {
+	return len(s.writer.batch.places.newer) + len(s.writer.batch.places.older)
+}

@@ -15,11 +15,14 @@ import (
 // pageSize is how many rows an iterator reads at once.
 const pageSize = 128
 
+// recordsAndJobs is where [codec.Columns] are.
+const recordsAndJobs = " FROM records LEFT JOIN jobs USING (num)"
+
 // Get implements [idempotency.Store].
 func (s *Store) Get(ctx context.Context, id idempotency.ID) (r *idempotency.Record, err error) {
 	err = s.read(ctx, "get", func(c *conn) error {
 		var raw codec.Stored
-		found, err := c.queryRow(ctx, raw.Dest(), "SELECT "+codec.Columns+" FROM records WHERE id = ?", codec.IDBytes(id))
+		found, err := c.queryRow(ctx, raw.Dest(), "SELECT "+codec.Columns+recordsAndJobs+" WHERE key = ? AND id = ?", codec.Key(codec.IDBytes(id)), codec.IDBytes(id))
 		if err == nil && found {
 			r, err = raw.Record()
 		}
@@ -66,15 +69,14 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 	var ids [][]byte
 	switch {
 	case q.Ref != "":
-		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = ?", string(q.Ref))
+		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(string(q.Ref)))
 	case q.VendorID != "":
-		ids, err = s.ids(ctx, q, "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE vendor_id = ?1 AND (?2 = '' OR vendor = ?2)", q.VendorID, q.Vendor)
+		ids, err = s.ids(ctx, q, "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(q.VendorID))
 	case q.Campaign != "":
 		ids, err = s.ids(ctx, q, "SELECT id FROM records WHERE campaign = ?", q.Campaign)
-	case len(q.States) > 0 && !slices.ContainsFunc(q.States, frequent):
+	case len(q.States) > 0 && !slices.ContainsFunc(q.States, codec.Frequent):
 		for _, state := range q.States {
-			// The second condition lets the engine use the index.
-			some, err := s.ids(ctx, q, "SELECT id FROM records WHERE state = ? AND state NOT IN "+frequentStates, string(state))
+			some, err := s.ids(ctx, q, "SELECT id FROM records WHERE rare = ?", string(state))
 			if err != nil {
 				return nil, err
 			}
@@ -109,9 +111,9 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte
 		n = min(n, left)
 	}
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.query(ctx, collect(&page), "SELECT "+codec.Columns+` FROM records WHERE id > ?1
+		return c.query(ctx, collect(&page), "SELECT "+codec.Columns+recordsAndJobs+` WHERE key >= ?5 AND (key > ?5 OR id > ?1)
 			AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
-			AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY id LIMIT ?4`, after, q.Vendor, stateList(q.States), n)
+			AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT ?4`, after, q.Vendor, stateList(q.States), n, codec.Key(after))
 	})
 	return page, err
 }
@@ -138,14 +140,6 @@ func stateList(states []idempotency.State) string {
 	return b.String()
 }
 
-// frequentStates have no index: a query for one of them reads through all
-// records.
-const frequentStates = "('planned', 'sending', 'accepted', 'done')"
-
-func frequent(state idempotency.State) bool {
-	return strings.Contains(frequentStates, "'"+string(state)+"'")
-}
-
 // ids returns the distinct ids behind q.After, in order.
 func (s *Store) ids(ctx context.Context, q idempotency.Query, text string, args ...any) (ids [][]byte, err error) {
 	after := codec.IDBytes(q.After)
@@ -167,10 +161,13 @@ func (s *Store) ids(ctx context.Context, q idempotency.Query, text string, args 
 func (s *Store) records(ctx context.Context, ids [][]byte) (page []*idempotency.Record, err error) {
 	keys := make([]any, len(ids))
 	for i, id := range ids {
-		keys[i] = id
+		keys[i] = codec.Key(id)
 	}
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.queryIn(ctx, collect(&page), "SELECT "+codec.Columns+" FROM records WHERE id IN ({?})", keys)
+		return c.queryIn(ctx, collect(&page), "SELECT "+codec.Columns+recordsAndJobs+" WHERE key IN ({?})", keys)
+	})
+	page = slices.DeleteFunc(page, func(r *idempotency.Record) bool {
+		return !slices.ContainsFunc(ids, func(id []byte) bool { return r.ID == codec.IDOf(id) })
 	})
 	slices.SortFunc(page, func(a, b *idempotency.Record) int { return bytes.Compare(codec.IDBytes(a.ID), codec.IDBytes(b.ID)) })
 	return page, err

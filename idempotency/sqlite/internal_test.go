@@ -192,15 +192,15 @@ func TestIndexes(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	for what, text := range map[string]string{
-		"claim":           "SELECT num FROM records WHERE campaign = 'a' AND priority = 0 AND due <= 1 AND visible <= 1 ORDER BY due, id LIMIT 1",
+		"claim":           "SELECT num FROM records WHERE campaign = 'a' AND priority = 0 AND due <= 1 AND visible <= 1 ORDER BY due, key, id LIMIT 1",
 		"watched":         strings.Replace(watchedGroups, "?", "1", 1),
-		"rare state":      "SELECT id FROM records WHERE state = 'held' AND state NOT IN " + frequentStates,
+		"rare state":      "SELECT id FROM records WHERE rare = 'held'",
 		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",
 		"prune":           "SELECT num FROM records WHERE prune_at < 1 ORDER BY prune_at LIMIT 1",
-		"key":             "SELECT num FROM records WHERE id = x'00'",
-		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = 'a'",
-		"vendor's id":     "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE vendor_id = 'a'",
-		"history":         "SELECT seq FROM entries WHERE num = 1 AND seq > 1 ORDER BY seq",
+		"key":             "SELECT num FROM records WHERE key = 0 AND id = x'00'",
+		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = 1",
+		"vendor's id":     "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = 1",
+		"history":         chainText + "SELECT seq FROM entries WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq",
 		"message":         "SELECT id FROM messages WHERE vendor = 'a' AND account = 'a' AND dedupe = 'a'",
 		"claim message":   "SELECT id FROM messages WHERE state = 'waiting' AND visible <= 1 ORDER BY id LIMIT 1",
 		"purge a message": "SELECT id FROM messages WHERE received < 1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT 1",
@@ -217,7 +217,7 @@ func TestIndexes(t *testing.T) {
 				if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 					return err
 				}
-				bad := len(detail) > 4 && detail[:4] == "SCAN" && what != "claim message"
+				bad := strings.HasPrefix(detail, "SCAN ") && what != "claim message" && detail != "SCAN c" && detail != "SCAN chain" // what was found
 				if bad || detail == "USE TEMP B-TREE FOR ORDER BY" {
 					t.Errorf("%s: %s", what, detail)
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/sqlite"
 )
 
@@ -147,16 +148,43 @@ func checkIntegrity(t *testing.T, db string) {
 		t.Errorf("integrity_check: %s, %v", verdict, err)
 	}
 	for what, text := range map[string]string{
-		"depth":            "SELECT count(*) FROM (SELECT campaign, state, priority, count(*) AS n FROM records GROUP BY 1, 2, 3) AS r FULL JOIN (SELECT * FROM depth WHERE n <> 0) AS d USING (campaign, state, priority) WHERE r.n IS NOT d.n",
-		"references":       "SELECT count(*) FROM records WHERE links <> '' AND num NOT IN (SELECT num FROM refs)",
-		"entries":          "SELECT count(*) FROM entries WHERE num <> 0 AND num NOT IN (SELECT num FROM records)",
-		"last record":      "SELECT count(*) FROM ledger WHERE last_record < (SELECT max(num) FROM records)",
-		"last entry":       "SELECT count(*) FROM ledger WHERE last_entry < (SELECT max(seq) FROM entries)",
-		"state in columns": "SELECT count(*) FROM records WHERE state <> data ->> 'state' OR hex(id) <> upper(data ->> 'id')",
+		"depth":       "SELECT count(*) FROM (SELECT campaign, state, priority, count(*) AS n FROM records GROUP BY 1, 2, 3) AS r FULL JOIN (SELECT * FROM depth WHERE n <> 0) AS d USING (campaign, state, priority) WHERE r.n IS NOT d.n",
+		"references":  "SELECT count(*) FROM records WHERE links <> '' AND num NOT IN (SELECT num FROM refs)",
+		"jobs":        "SELECT count(*) FROM records FULL JOIN jobs USING (num) WHERE (job_sum <> 0) IS NOT (job IS NOT NULL)",
+		"keys":        "SELECT count(*) FROM records WHERE substr(lower(hex(id)), 2, 15) <> substr(printf('%016x', key), 2)",
+		"entries":     "SELECT count(*) FROM entries WHERE num <> 0 AND num NOT IN (SELECT num FROM records)",
+		"tails":       "SELECT count(*) FROM (SELECT num, max(seq) AS last FROM entries WHERE num <> 0 GROUP BY num) AS e FULL JOIN records AS r USING (num) WHERE coalesce(last, 0) <> tail",
+		"chains":      "SELECT count(*) FROM (SELECT num, prev, lag(seq, 1, 0) OVER (PARTITION BY num ORDER BY seq) AS before FROM entries WHERE num <> 0) WHERE prev <> before",
+		"last record": "SELECT count(*) FROM ledger WHERE last_record < (SELECT max(num) FROM records)",
+		"last entry":  "SELECT count(*) FROM ledger WHERE last_entry < (SELECT max(seq) FROM entries)",
 	} {
 		var wrong int
 		if err := file.QueryRowContext(t.Context(), text).Scan(&wrong); err != nil || wrong > 0 {
 			t.Errorf("%s: %d rows do not agree, %v", what, wrong, err)
 		}
+	}
+	rows, err := file.QueryContext(t.Context(), "SELECT "+codec.Columns+", state, job_sum, links FROM records LEFT JOIN jobs USING (num)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var raw codec.Stored
+		var state, links string
+		var sum int64
+		if err := rows.Scan(append(raw.Dest(), &state, &sum, &links)...); err != nil {
+			t.Fatal(err)
+		}
+		r, err := raw.Record()
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if row := codec.Encode(r); row.State != state || row.JobSum != sum || row.Links != links {
+			t.Errorf("%s: the columns say %s, %d and %q", r.ID, state, sum, links)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Error(err)
 	}
 }

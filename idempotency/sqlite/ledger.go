@@ -127,32 +127,38 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.bites(ctx, "prune", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		var found []*idempotency.Record
-		var nums []int64
-		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			var raw codec.Stored
-			if err := rows.Scan(raw.Dest()...); err != nil {
-				return err
-			}
-			r, err := raw.Record()
-			found, nums = append(found, r), append(nums, raw.Num)
-			return err
-		}, "SELECT "+codec.Columns+` FROM records WHERE prune_at < ? AND version <= ? AND state IN ('cancelled', 'done', 'refused')
+		err := b.c.query(ctx, collect(&found), "SELECT "+codec.Columns+recordsAndJobs+` WHERE prune_at < ? AND version <= ? AND state IN ('cancelled', 'done', 'refused')
 			ORDER BY prune_at LIMIT ?`, codec.Nanos(before), idempotency.RecordVersion, most)
 		if err != nil {
 			return 0, err
 		}
-		for i, r := range found {
-			buried, err := codec.Encode(r.Bury())
-			if err != nil {
-				return 0, err
-			}
-			if err := b.c.execMany(ctx, storeRecord, recordWidth, columns(nil, buried, nums[i])); err != nil {
-				return 0, err
-			}
-			if _, err := b.c.exec(ctx, "DELETE FROM entries WHERE num = ?", nums[i]); err != nil {
+		for _, r := range found {
+			if err := b.bury(ctx, r); err != nil {
 				return 0, err
 			}
 		}
-		return len(found), nil
+		return len(found), b.flush(ctx)
 	})
+}
+
+// chainText is the entries of a chain, from its tail on; those before ?2 are
+// not reached.
+const chainText = `WITH RECURSIVE chain (seq, prev) AS (
+	SELECT seq, prev FROM entries WHERE seq = ?1 AND seq > ?2
+	UNION ALL SELECT e.seq, e.prev FROM chain AS c JOIN entries AS e ON e.seq = c.prev WHERE c.prev > ?2
+) `
+
+// bury makes a tombstone of the record, and forgets its entries.
+func (b *batch) bury(ctx context.Context, r *idempotency.Record) error {
+	p, err := b.place(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := b.c.exec(ctx, chainText+"DELETE FROM entries WHERE seq IN (SELECT seq FROM chain)", p.tail, 0); err != nil {
+		return err
+	}
+	p.tail = 0
+	buried := r.Bury()
+	b.put(p, buried, codec.Encode(buried))
+	return nil
 }

@@ -165,7 +165,7 @@ func TestDamagedFile(t *testing.T) {
 		db, _ := filled(t)
 		s := openStore(t, db)
 		intent, _ := submission("job 7")
-		if _, err := raw(t, db).ExecContext(t.Context(), "UPDATE records SET data = '{' WHERE id = unhex(?)", string(intent.Record.ID)); err != nil {
+		if _, err := raw(t, db).ExecContext(t.Context(), "UPDATE records SET data = x'7b' WHERE id = unhex(?)", string(intent.Record.ID)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Get(t.Context(), intent.Record.ID); !errors.Is(err, idempotency.ErrCorrupt) || !strings.Contains(err.Error(), string(intent.Record.ID)) {

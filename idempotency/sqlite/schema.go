@@ -39,6 +39,7 @@ CREATE TABLE ledger (
 
 CREATE TABLE records (
   num         INTEGER PRIMARY KEY,
+  key         INTEGER NOT NULL, -- the beginning of the id, in the same order
   id          BLOB    NOT NULL,
   fence       INTEGER NOT NULL,
   version     INTEGER NOT NULL,
@@ -47,32 +48,40 @@ CREATE TABLE records (
   priority    INTEGER NOT NULL,
   due         INTEGER NOT NULL, -- when there is something to do
   visible     INTEGER,          -- when it may be claimed; NULL: never
+  watched     INTEGER,          -- the same of what is at rest, and watched for a late arrival: few
+  rare        TEXT,             -- the state, if few records are in it for long
   lease_owner TEXT    NOT NULL,
   lease_until INTEGER NOT NULL,
   prune_at    INTEGER,          -- last update of a final record that is neither watched nor a tombstone
+  tail        INTEGER NOT NULL, -- its last entry, 0 if there is none
+  job_sum     INTEGER NOT NULL, -- of its job, 0 if there is none
   links       TEXT    NOT NULL, -- vendors, references, vendor ids
-  data        TEXT    NOT NULL, -- the record as JSON, without job, fence and lease
-  job         BLOB
+  data        BLOB    NOT NULL  -- the record, without job, fence and lease
 ) STRICT;
-CREATE UNIQUE INDEX records_id ON records (id);
+CREATE INDEX records_key ON records (key);
 -- What is changed with every step of a job is this one index only.
-CREATE INDEX records_queue ON records (campaign, priority, due, id, visible) WHERE visible IS NOT NULL;
--- At rest, and watched for a late arrival: few.
-CREATE INDEX records_watched ON records (visible) WHERE visible IS NOT NULL AND state IN ('refused', 'held', 'cancelled', 'done');
+CREATE INDEX records_queue ON records (campaign, priority, due, key, visible) WHERE visible IS NOT NULL;
+-- No more than a comparison with NULL: the condition is looked at with every step.
+CREATE INDEX records_watched ON records (watched) WHERE watched IS NOT NULL;
 CREATE INDEX records_campaign ON records (campaign);
-CREATE INDEX records_rare ON records (state) WHERE state NOT IN ('planned', 'sending', 'accepted', 'done');
+CREATE INDEX records_rare ON records (rare) WHERE rare IS NOT NULL;
 CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;
 
-CREATE TABLE refs (ref TEXT PRIMARY KEY, num INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE pieces (vendor_id TEXT, vendor TEXT, num INTEGER, PRIMARY KEY (vendor_id, vendor, num)) STRICT, WITHOUT ROWID;
+-- Written once, while the record is written again and again.
+CREATE TABLE jobs (num INTEGER PRIMARY KEY, job BLOB NOT NULL) STRICT;
 
+-- The records that have a reference or a vendor's id, by its digest.
+CREATE TABLE refs (digest INTEGER PRIMARY KEY, num INTEGER NOT NULL) STRICT;
+CREATE TABLE pieces (digest INTEGER, num INTEGER, PRIMARY KEY (digest, num)) STRICT, WITHOUT ROWID;
+
+-- A record's entries are a chain, from its tail to the first.
 CREATE TABLE entries (
   seq  INTEGER PRIMARY KEY,
   num  INTEGER NOT NULL, -- the record; 0 for the whole ledger, and for ids without a record
-  kind TEXT    NOT NULL,
-  data TEXT    NOT NULL
+  prev INTEGER NOT NULL, -- the record's entry before, 0 if this is the first
+  data BLOB    NOT NULL
 ) STRICT;
-CREATE INDEX entries_record ON entries (num);
+CREATE INDEX entries_loose ON entries (seq) WHERE num = 0;
 
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -6,29 +6,112 @@ import (
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
-// flush stores what the changes made of the records and all beside them.
+// flush stores what the changes made of the records and all beside them. Rows
+// are written one by one: what statements for many rows save in calls they lose
+// by keeping a copy of each page that they change, to undo half a statement.
 func (b *batch) flush(ctx context.Context) error {
-	if err := b.storeRecords(ctx); err != nil {
-		return err
-	}
-	for _, many := range []struct {
-		text  string
-		width int
-		args  []any
-	}{
-		{"INSERT OR IGNORE INTO refs (ref, num) VALUES {(?, ?)}", 2, b.newRefs},
-		{"INSERT OR IGNORE INTO pieces (vendor_id, vendor, num) VALUES {(?, ?, ?)}", 3, b.newPieces},
-		{"INSERT INTO entries (seq, num, kind, data) VALUES {(?, ?, ?, ?)}", 4, b.newEntries},
-	} {
-		if err := b.c.execMany(ctx, many.text, many.width, many.args); err != nil {
+	for _, p := range b.changed {
+		if err := b.storeRecord(ctx, p); err != nil {
 			return err
 		}
-		clear(many.args)
 	}
-	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+	clear(b.changed)
+	b.changed = b.changed[:0]
+	if err := b.storeLinks(ctx); err != nil {
+		return err
+	}
 	if err := b.storeDepth(ctx); err != nil {
 		return err
 	}
+	if err := b.storeNamed(ctx); err != nil {
+		return err
+	}
+	return b.storeMarks(ctx)
+}
+
+const (
+	insertRecord = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until, prune_at,
+		tail, job_sum, links, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// updateRecord leaves alone what most indexes are of.
+	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
+		tail = ?, job_sum = ?, links = ?, data = ? WHERE num = ?`
+	moveRecord = `UPDATE records SET campaign = ?, priority = ? WHERE num = ?`
+	putJob     = `INSERT INTO jobs (num, job) VALUES (?, ?) ON CONFLICT DO UPDATE SET job = excluded.job`
+	dropJob    = `DELETE FROM jobs WHERE num = ?`
+)
+
+// storeRecord writes what has changed of a record, and no more.
+func (b *batch) storeRecord(ctx context.Context, p *place) error {
+	r, old := p.row, p.stored
+	p.row, p.touched = nil, false
+	p.stored = stored{true, p.group, p.tail, p.jobSum}
+	var err error
+	switch {
+	case r == nil:
+		if p.tail != old.tail {
+			_, err = b.c.exec(ctx, "UPDATE records SET tail = ? WHERE num = ?", p.tail, p.num)
+		}
+		return err
+	case !old.there:
+		_, err = b.c.exec(ctx, insertRecord, p.num, r.Key, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority),
+			r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
+	default:
+		if old.group.campaign != r.Campaign || old.group.priority != r.Priority {
+			if _, err := b.c.exec(ctx, moveRecord, r.Campaign, int64(r.Priority), p.num); err != nil {
+				return err
+			}
+		}
+		_, err = b.c.exec(ctx, updateRecord, int64(r.Fence), int64(r.Version), r.State, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt,
+			p.tail, r.JobSum, r.Links, r.Data, p.num)
+	}
+	switch {
+	case err != nil || r.JobSum == old.jobSum:
+	case r.Job == nil:
+		_, err = b.c.exec(ctx, dropJob, p.num)
+	default:
+		_, err = b.c.exec(ctx, putJob, p.num, r.Job)
+	}
+	return err
+}
+
+// storeLinks writes references, vendors' ids and entries.
+func (b *batch) storeLinks(ctx context.Context) error {
+	for _, l := range b.newRefs {
+		if _, err := b.c.exec(ctx, "INSERT INTO refs (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
+			return err
+		}
+	}
+	for _, l := range b.newPieces {
+		if _, err := b.c.exec(ctx, "INSERT OR IGNORE INTO pieces (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
+			return err
+		}
+	}
+	for _, e := range b.newEntries {
+		if _, err := b.c.exec(ctx, "INSERT INTO entries (seq, num, prev, data) VALUES (?, ?, ?, ?)", e.seq, e.num, e.prev, e.data); err != nil {
+			return err
+		}
+	}
+	clear(b.newEntries)
+	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+	return nil
+}
+
+func (b *batch) storeDepth(ctx context.Context) error {
+	for g, n := range b.depth {
+		if n == 0 {
+			continue
+		}
+		if _, err := b.c.exec(ctx, "INSERT INTO depth VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+			g.campaign, g.state, g.priority, n); err != nil {
+			return err
+		}
+	}
+	clear(b.depth)
+	return nil
+}
+
+// storeNamed writes counters and settings.
+func (b *batch) storeNamed(ctx context.Context) error {
 	for name, c := range b.counters {
 		if !c.dirty {
 			continue
@@ -48,6 +131,11 @@ func (b *batch) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// storeMarks settles messages of the inbox.
+func (b *batch) storeMarks(ctx context.Context) error {
 	for id, m := range b.messages {
 		if m.mark == nil {
 			continue
@@ -63,51 +151,6 @@ func (b *batch) flush(ctx context.Context) error {
 		}
 		m.mark = nil
 	}
-	return nil
-}
-
-// storeRecord both inserts and updates: num says which.
-const storeRecord = `INSERT INTO records
-	(num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
-	VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}
-	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
-		priority = excluded.priority, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner,
-		lease_until = excluded.lease_until, prune_at = excluded.prune_at, links = excluded.links, data = excluded.data, job = excluded.job`
-
-func (b *batch) storeRecords(ctx context.Context) error {
-	args := b.args[:0]
-	for _, p := range b.changed {
-		r := p.row
-		p.row = nil
-		args = columns(args, r, p.num)
-	}
-	clear(b.changed)
-	b.changed = b.changed[:0]
-	err := b.c.execMany(ctx, storeRecord, recordWidth, args)
-	clear(args)
-	b.args = args
-	return err
-}
-
-const recordWidth = 15
-
-// columns appends what storeRecord takes.
-func columns(args []any, r *codec.Row, num int64) []any {
-	return append(args, num, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority), r.Due, r.Visible,
-		r.LeaseOwner, r.LeaseUntil, r.PruneAt, r.Links, r.Data, codec.Nullable(r.Job))
-}
-
-func (b *batch) storeDepth(ctx context.Context) error {
-	for g, n := range b.depth {
-		if n == 0 {
-			continue
-		}
-		if _, err := b.c.exec(ctx, "INSERT INTO depth VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-			g.campaign, g.state, g.priority, n); err != nil {
-			return err
-		}
-	}
-	clear(b.depth)
 	return nil
 }
 

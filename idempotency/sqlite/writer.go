@@ -98,11 +98,12 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 	}
 	b := w.batch
 	if err := w.work(ctx, b, ops); err != nil {
-		b.forget()
+		b.undo()
 		_, rollback := w.exec(ctx, "ROLLBACK")
 		return false, errors.Join(err, rollback)
 	}
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
+		b.undo()
 		// An engine that could not commit may still be inside the transaction.
 		_, _ = w.exec(ctx, "ROLLBACK")
 		return true, fmt.Errorf("commit: %w", err)

@@ -245,6 +245,23 @@ func recordPieces() map[string]broken {
 				r.Job = b.Bytes()
 			}
 		}), []string{"record/a job keeps its bytes"}},
+		"a job is only written once": {func(f *fake) {
+			commit := f.commit
+			f.commit = func(ctx context.Context, cs []idempotency.Change) ([]error, error) {
+				cs = slices.Clone(cs)
+				for i := range cs {
+					if cs[i].Record == nil || cs[i].Expect == 0 {
+						continue
+					}
+					if old, err := f.get(ctx, cs[i].Record.ID); err == nil {
+						r := *cs[i].Record
+						r.Job = old.Job
+						cs[i].Record = &r
+					}
+				}
+				return commit(ctx, cs)
+			}
+		}, []string{"record/a job may be replaced, go, and come back"}},
 		"jobs are cut at a megabyte": {editRecord(func(r *idempotency.Record) { r.Job = r.Job[:min(len(r.Job), 1<<20)] }), []string{"record/a large record comes back"}},
 		"what is missing is nil": {func(f *fake) {
 			get := f.get

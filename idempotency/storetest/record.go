@@ -15,6 +15,7 @@ func recordChecks() []check {
 		{name: "a record comes back as it was given", run: roundTrip},
 		{name: "a time survives to the nanosecond and across zones", run: times},
 		{name: "a job keeps its bytes", run: jobBytes},
+		{name: "a job may be replaced, go, and come back", run: jobChanges},
 		{name: "a large record comes back", run: large},
 		{name: "what is not there is not found", run: notThere},
 		{name: "readers share what they read with nobody's changes", run: immutable},
@@ -103,6 +104,33 @@ func jobBytes(t reporter, h Harness) {
 		if got := get(t, h.Engine, r.ID).Job; string(got) != text {
 			t.Errorf("job %s came back as %s", text, got)
 		}
+	}
+}
+
+// jobChanges: whatever way a store keeps from writing a job again and again,
+// the record's counts, also under the same fingerprint.
+func jobChanges(t reporter, h Harness) {
+	first := planned(1)
+	must(t, h.Engine, create(first))
+	latest := first
+	for _, text := range []string{`{"n": 2}`, `{"n": 2}`, "", `{"n": 3}`, `{"n": 1}`} {
+		c := step(latest, func(r *idempotency.Record) {
+			if r.Job = []byte(text); text == "" {
+				r.Job = nil
+			}
+		})
+		must(t, h.Engine, c)
+		latest = c.Record
+		if got := get(t, h.Engine, first.ID); string(got.Job) != text || (got.Job == nil) != (text == "") {
+			t.Errorf("job %q came back as %q", text, got.Job)
+		}
+	}
+	replaced := step(latest, func(r *idempotency.Record) { r.Job = []byte("one") })
+	again := step(replaced.Record, func(r *idempotency.Record) { r.Job = []byte("two") })
+	must(t, h.Engine, replaced, again)
+	rs := claim(t, h.Engine, epoch().Add(time.Hour), 10)
+	if len(rs) != 1 || string(rs[0].Job) != "two" {
+		t.Errorf("claimed %d records, want one with the job of the last change", len(rs))
 	}
 }
 

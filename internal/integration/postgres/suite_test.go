@@ -139,9 +139,13 @@ func plant(ctx context.Context, db *sql.DB, schema string, r *idempotency.Record
 		return err
 	}
 	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.records
-		(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, links, data, job)
-		VALUES (nextval('`+schema+`.blocks') * 4096, $1, $2, $3, $4, $5, 0, 0, 0, '', $6, 0, $4, '', $7, $8)`,
-		id, int64(r.Fence), r.Version, string(r.State), r.Campaign, int64(-1<<63), string(data), []byte(r.Job))
+		(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+		VALUES (nextval('`+schema+`.blocks') * 4096, $1, $2, $3, $4, $5, 0, 0, 0, '', $6, 0, $4, 1, '', $7)`,
+		id, int64(r.Fence), r.Version, string(r.State), r.Campaign, int64(-1<<63), data)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.jobs SELECT num, $2 FROM `+schema+`.records WHERE id = $1`, id, []byte(r.Job))
 	if err != nil {
 		return err
 	}

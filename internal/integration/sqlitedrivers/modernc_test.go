@@ -5,6 +5,7 @@ package sqlitedrivers
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -110,10 +111,12 @@ func plant(ctx context.Context, db *sql.DB, r *idempotency.Record) error {
 	}{
 		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
 		{
-			`INSERT INTO records (num, id, fence, version, state, campaign, priority, due, visible, lease_owner, lease_until, prune_at, links, data, job)
-			SELECT last_record, ?, ?, ?, ?, ?, ?, 0, 0, '', ?, 0, '', ?, ? FROM ledger`,
-			[]any{id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), string(data), []byte(r.Job)},
+			`INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until, prune_at,
+				tail, job_sum, links, data)
+			SELECT last_record, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?5, '', ?, 0, 0, 1, '', ? FROM ledger`,
+			[]any{int64(binary.BigEndian.Uint64(id) ^ 1<<63), id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), data},
 		},
+		{"INSERT INTO jobs SELECT last_record, ? FROM ledger", []any{[]byte(r.Job)}},
 		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
 	} {
 		if _, err := db.ExecContext(ctx, step.text, step.args...); err != nil {

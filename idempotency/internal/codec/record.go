@@ -1,0 +1,330 @@
+package codec
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// errDamaged: the bytes are not those that were written.
+var errDamaged = errors.New("the checksum or the fields are wrong")
+
+// encodeRecord writes a record without what has a column of its own: id, fence,
+// lease and job.
+func encodeRecord(r *idempotency.Record, id []byte) []byte {
+	var w writer
+	w.begin(256 + 224*len(r.Submissions))
+	if nanos, ok := near(r.CreatedAt); ok && !r.CreatedAt.IsZero() {
+		w.base = nanos
+		w.int(1, nanos) // comes first: times count from it
+	}
+	w.int(2, int64(r.Version))
+	w.text(3, string(r.Key))
+	w.text(4, string(r.Fingerprint))
+	w.text(5, string(r.Mode))
+	w.text(6, r.Campaign)
+	w.text(7, r.Contact)
+	w.int(8, int64(r.Priority))
+	w.text(9, string(r.Policy))
+	w.text(10, string(r.State))
+	w.int(11, int64(r.Generation))
+	w.time(12, r.Due)
+	w.int(13, int64(r.Tries))
+	w.time(14, r.PlannedAt)
+	w.time(15, r.Deadline)
+	w.time(16, r.PollAt)
+	for i := range r.Submissions {
+		w.tag(17, wireBytes) // also of one without a field
+		start := len(w.b)
+		w.submission(&r.Submissions[i])
+		w.close(start)
+	}
+	w.group(18, func() { w.receipt(&r.Receipt) })
+	w.group(19, func() { w.status(&r.Status) })
+	w.group(20, func() {
+		w.time(1, r.Cancel.At)
+		w.text(2, r.Cancel.By)
+		w.text(3, string(r.Cancel.Outcome))
+		w.int(4, int64(r.Cancel.Tries))
+	})
+	w.group(21, func() {
+		w.text(1, string(r.Hold.Reason))
+		w.time(2, r.Hold.At)
+		w.text(3, string(r.Hold.From))
+		w.text(4, r.Hold.Note)
+	})
+	w.group(22, func() {
+		w.text(1, r.Refusal.Vendor)
+		w.int(2, int64(r.Refusal.Code))
+		w.text(3, r.Refusal.VendorCode)
+		w.text(4, r.Refusal.Note)
+	})
+	w.text(23, r.Trace)
+	w.time(24, r.CreatedAt)
+	w.time(25, r.UpdatedAt)
+	w.flag(26, r.Tombstone)
+	return w.seal(id)
+}
+
+func (w *writer) submission(s *idempotency.Submission) {
+	w.int(1, int64(s.Generation))
+	w.text(2, string(s.Ref))
+	w.text(3, s.Vendor)
+	w.text(4, s.Account)
+	w.text(5, s.VendorKey)
+	w.text(6, s.Encoder)
+	w.text(7, s.Digest)
+	w.time(8, s.FirstAt)
+	w.time(9, s.LastAt)
+	w.time(10, s.NotAfter)
+	w.number(11, s.Intent)
+	w.numbers(12, s.Unanswered)
+	w.numbers(13, s.Strays)
+	w.int(14, int64(s.Sends))
+	w.int(15, int64(s.Join))
+	w.text(16, string(s.Fate))
+	w.time(17, s.AcceptedAt)
+	w.text(18, s.VendorID)
+	w.text(19, s.Twin)
+	w.flag(20, s.Differs)
+	w.int(21, int64(s.Code))
+	w.flag(22, s.Veto)
+	w.flag(23, s.NoResend)
+	w.int(24, int64(s.Misses))
+	w.time(25, s.LastMiss)
+	w.int(26, int64(s.LookUps))
+	w.time(27, s.WatchUntil)
+	w.time(28, s.NextWatch)
+	w.text(29, string(s.Late))
+	w.flag(30, s.Heir)
+}
+
+func (w *writer) receipt(r *postproof.Receipt) {
+	w.text(1, r.Vendor)
+	w.text(2, r.VendorID)
+	w.text(3, string(r.Ref))
+	w.text(4, r.TrackingID)
+	w.time(5, r.ExpectedDelivery)
+	w.text(6, r.ProofURL)
+	w.time(7, r.AcceptedAt)
+}
+
+func (w *writer) status(s *postproof.Status) {
+	w.text(1, string(s.Stage))
+	w.text(2, s.Raw)
+	w.text(3, string(s.Source))
+	w.text(4, string(s.Confidence))
+	w.time(5, s.VendorTime)
+	w.time(6, s.SeenAt)
+	w.text(7, s.Reason)
+}
+
+// decodeRecord reads what encodeRecord has written, or the record as JSON.
+func decodeRecord(data string, id []byte) (*idempotency.Record, error) {
+	r := new(idempotency.Record)
+	if data != "" && data[0] == textForm {
+		return r, json.Unmarshal([]byte(data), r)
+	}
+	in, ok := open(data, id)
+	if !ok {
+		return r, errDamaged
+	}
+	r.ID = IDOf(id)
+	for f, ok := in.next(); ok; f, ok = in.next() {
+		in.record(r, f)
+	}
+	if in.bad {
+		return r, errDamaged
+	}
+	return r, nil
+}
+
+func (r *reader) record(to *idempotency.Record, f field) {
+	switch f.number {
+	case 1:
+		r.base = unzigzag(f.n)
+	case 2:
+		to.Version = f.int()
+	case 3:
+		to.Key = postproof.Key(f.text)
+	case 4:
+		to.Fingerprint = idempotency.Fingerprint(f.text)
+	case 5:
+		to.Mode = postproof.Mode(f.text)
+	case 6:
+		to.Campaign = f.text
+	case 7:
+		to.Contact = f.text
+	case 8:
+		to.Priority = f.int()
+	case 9:
+		to.Policy = idempotency.Policy(f.text)
+	case 10:
+		to.State = idempotency.State(f.text)
+	case 11:
+		to.Generation = f.int()
+	case 12:
+		to.Due = r.time(f)
+	case 13:
+		to.Tries = f.int()
+	case 14:
+		to.PlannedAt = r.time(f)
+	case 15:
+		to.Deadline = r.time(f)
+	case 16:
+		to.PollAt = r.time(f)
+	case 17:
+		to.Submissions = append(to.Submissions, idempotency.Submission{})
+		s := &to.Submissions[len(to.Submissions)-1]
+		r.inner(f, func(r *reader, f field) { r.submission(s, f) })
+	case 18:
+		r.inner(f, func(r *reader, f field) { r.receipt(&to.Receipt, f) })
+	case 19:
+		r.inner(f, func(r *reader, f field) { r.status(&to.Status, f) })
+	case 20, 21, 22:
+		r.inner(f, func(r *reader, in field) { r.reasons(to, f.number, in) })
+	case 23:
+		to.Trace = f.text
+	case 24:
+		to.CreatedAt = r.time(f)
+	case 25:
+		to.UpdatedAt = r.time(f)
+	case 26:
+		to.Tombstone = f.n != 0
+	}
+}
+
+// reasons reads the groups of a wish to cancel, a hold, and a refusal.
+func (r *reader) reasons(to *idempotency.Record, group uint64, f field) {
+	switch group<<8 | f.number {
+	case 20<<8 | 1:
+		to.Cancel.At = r.time(f)
+	case 20<<8 | 2:
+		to.Cancel.By = f.text
+	case 20<<8 | 3:
+		to.Cancel.Outcome = idempotency.CancelOutcome(f.text)
+	case 20<<8 | 4:
+		to.Cancel.Tries = f.int()
+	case 21<<8 | 1:
+		to.Hold.Reason = idempotency.HoldReason(f.text)
+	case 21<<8 | 2:
+		to.Hold.At = r.time(f)
+	case 21<<8 | 3:
+		to.Hold.From = idempotency.State(f.text)
+	case 21<<8 | 4:
+		to.Hold.Note = f.text
+	case 22<<8 | 1:
+		to.Refusal.Vendor = f.text
+	case 22<<8 | 2:
+		to.Refusal.Code = postproof.Code(f.int())
+	case 22<<8 | 3:
+		to.Refusal.VendorCode = f.text
+	case 22<<8 | 4:
+		to.Refusal.Note = f.text
+	}
+}
+
+func (r *reader) submission(to *idempotency.Submission, f field) {
+	switch f.number {
+	case 1:
+		to.Generation = f.int()
+	case 2:
+		to.Ref = postproof.Ref(f.text)
+	case 3:
+		to.Vendor = f.text
+	case 4:
+		to.Account = f.text
+	case 5:
+		to.VendorKey = f.text
+	case 6:
+		to.Encoder = f.text
+	case 7:
+		to.Digest = f.text
+	case 8:
+		to.FirstAt = r.time(f)
+	case 9:
+		to.LastAt = r.time(f)
+	case 10:
+		to.NotAfter = r.time(f)
+	case 11:
+		to.Intent = f.n
+	case 12:
+		to.Unanswered = r.numbers(f)
+	case 13:
+		to.Strays = r.numbers(f)
+	case 14:
+		to.Sends = f.int()
+	case 15:
+		to.Join = postproof.Delivery(f.int())
+	case 16:
+		to.Fate = idempotency.Fate(f.text)
+	case 17:
+		to.AcceptedAt = r.time(f)
+	case 18:
+		to.VendorID = f.text
+	case 19:
+		to.Twin = f.text
+	case 20:
+		to.Differs = f.n != 0
+	case 21:
+		to.Code = postproof.Code(f.int())
+	case 22:
+		to.Veto = f.n != 0
+	case 23:
+		to.NoResend = f.n != 0
+	case 24:
+		to.Misses = f.int()
+	case 25:
+		to.LastMiss = r.time(f)
+	case 26:
+		to.LookUps = f.int()
+	case 27:
+		to.WatchUntil = r.time(f)
+	case 28:
+		to.NextWatch = r.time(f)
+	case 29:
+		to.Late = idempotency.Late(f.text)
+	case 30:
+		to.Heir = f.n != 0
+	}
+}
+
+func (r *reader) receipt(to *postproof.Receipt, f field) {
+	switch f.number {
+	case 1:
+		to.Vendor = f.text
+	case 2:
+		to.VendorID = f.text
+	case 3:
+		to.Ref = postproof.Ref(f.text)
+	case 4:
+		to.TrackingID = f.text
+	case 5:
+		to.ExpectedDelivery = r.time(f)
+	case 6:
+		to.ProofURL = f.text
+	case 7:
+		to.AcceptedAt = r.time(f)
+	}
+}
+
+func (r *reader) status(to *postproof.Status, f field) {
+	switch f.number {
+	case 1:
+		to.Stage = postproof.Stage(f.text)
+	case 2:
+		to.Raw = f.text
+	case 3:
+		to.Source = postproof.Source(f.text)
+	case 4:
+		to.Confidence = postproof.Confidence(f.text)
+	case 5:
+		to.VendorTime = r.time(f)
+	case 6:
+		to.SeenAt = r.time(f)
+	case 7:
+		to.Reason = f.text
+	}
+}
