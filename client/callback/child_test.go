@@ -41,11 +41,12 @@ func TestMain(m *testing.M) {
 // childJob is what a child is to do.
 type childJob struct {
 	// Ledger is its file, Handled that of the handler's calls.
-	Ledger, Handled string
-	Addr            string
+	Ledger  string `json:"ledger"`
+	Handled string `json:"handled"`
+	Addr    string `json:"addr"`
 	// Ahead is how far its clock is before the machine's: whoever starts a
 	// process after another one was killed lets its leases run out so.
-	Ahead time.Duration
+	Ahead time.Duration `json:"ahead"`
 }
 
 // childTimeout is for handlers; childLease is as short as it can be.
@@ -58,6 +59,15 @@ type aheadClock time.Duration
 
 func (c aheadClock) Now() time.Time                         { return time.Now().Add(time.Duration(c)) }
 func (c aheadClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// unserved is the account of newPrinter, without a server: a child only reads
+// its callbacks.
+func unserved() *printer {
+	return &printer{name: "printer", mode: postproof.ModeTest, key: "k", caps: postproof.Capabilities{
+		Vendor: "printer", Countries: []string{"US"}, Poll: 100 * time.Hour,
+		Callbacks: postproof.Callbacks{Auth: postproof.CallbackSigned, EventIDs: true, CarryRef: true, AnswerWithin: 20 * time.Second},
+	}}
+}
 
 // runChild receives callbacks and works on them until its input ends.
 func runChild(job string) (err error) {
@@ -75,7 +85,7 @@ func runChild(job string) (err error) {
 	if err != nil {
 		return err
 	}
-	p := account()
+	p := unserved()
 	mail, err := client.New(ctx, store, []vendors.Adapter{p}, client.WithClock(aheadClock(j.Ahead)), client.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return err
