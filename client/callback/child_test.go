@@ -60,15 +60,6 @@ type aheadClock time.Duration
 func (c aheadClock) Now() time.Time                         { return time.Now().Add(time.Duration(c)) }
 func (c aheadClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// unserved is the account of newPrinter, without a server: a child only reads
-// its callbacks.
-func unserved() *printer {
-	return &printer{name: "printer", mode: postproof.ModeTest, key: "k", caps: postproof.Capabilities{
-		Vendor: "printer", Countries: []string{"US"}, Poll: 100 * time.Hour,
-		Callbacks: postproof.Callbacks{Auth: postproof.CallbackSigned, EventIDs: true, CarryRef: true, AnswerWithin: 20 * time.Second},
-	}}
-}
-
 // runChild receives callbacks and works on them until its input ends.
 func runChild(job string) (err error) {
 	var j childJob
@@ -85,7 +76,7 @@ func runChild(job string) (err error) {
 	if err != nil {
 		return err
 	}
-	p := unserved()
+	p := account()
 	mail, err := client.New(ctx, store, []vendors.Adapter{p}, client.WithClock(aheadClock(j.Ahead)), client.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return err

@@ -104,6 +104,14 @@ func serve(t *testing.T, h http.Handler) *pipeListener {
 
 func newPrinter(t *testing.T, tune ...func(*postproof.Capabilities)) *printer {
 	t.Helper()
+	p := account(tune...)
+	p.lis = serve(t, p)
+	return p
+}
+
+// account is a printer that nobody serves: its callbacks can be read all the
+// same.
+func account(tune ...func(*postproof.Capabilities)) *printer {
 	p := &printer{name: "printer", mode: postproof.ModeTest, key: "k"}
 	p.caps = postproof.Capabilities{
 		Vendor: p.name, Countries: []string{"US"}, Poll: 100 * time.Hour,
@@ -116,7 +124,6 @@ func newPrinter(t *testing.T, tune ...func(*postproof.Capabilities)) *printer {
 	for _, f := range tune {
 		f(&p.caps)
 	}
-	p.lis = serve(t, p)
 	return p
 }
 

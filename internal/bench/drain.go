@@ -120,7 +120,7 @@ func drainRound(ctx context.Context, dir string, n int) (row drainRow, err error
 	if row.Claim, err = timeClaims(ctx, store); err != nil {
 		return row, err
 	}
-	before, err := appendAndSync(folder)
+	before, err := appendAndSync(folder, syncsAtATime)
 	if err != nil {
 		return row, err
 	}
@@ -137,7 +137,7 @@ func drainRound(ctx context.Context, dir string, n int) (row drainRow, err error
 	row.DrainPerSecond = perSecond(start)
 	row.Syncs = float64(disk.syncs.Load()-synced) / float64(n)
 	row.CPU = float64(listed+cpuTime()-busy) / float64(n)
-	after, err := appendAndSync(folder)
+	after, err := appendAndSync(folder, syncsAtATime)
 	if err != nil {
 		return row, err
 	}

@@ -116,7 +116,7 @@ func durableRound(ctx context.Context, v *vendor, dir string, round, jobs int) (
 			n    int
 			f    func() (time.Duration, error)
 		}{
-			{&fsyncs, &unused, syncsAtATime, func() (time.Duration, error) { return appendAndSync(folder) }},
+			{&fsyncs, &unused, syncsAtATime, func() (time.Duration, error) { return appendAndSync(folder, syncsAtATime) }},
 			{&many, &manyCPU, part, func() (time.Duration, error) { return submitAll(ctx, s, makeJobs(name+"-many", piece), callers, part) }},
 			{&ledger, &ledgerCPU, part, func() (time.Duration, error) {
 				return submitAll(ctx, ledgerOnly(store), makeJobs(name+"-ledger", piece), callers, part)
@@ -189,9 +189,9 @@ func submitAll(ctx context.Context, s *session, jobs func(int) *postproof.Job, w
 // syncsAtATime is how many syncs are measured between two slices of jobs.
 const syncsAtATime = 250
 
-// appendAndSync has the disk take 4 KiB at the end of a file for good, so many times:
+// appendAndSync has the disk take 4 KiB at the end of a file for good, n times:
 // the speed limit of one durable write after the other.
-func appendAndSync(dir string) (took time.Duration, err error) {
+func appendAndSync(dir string, n int) (took time.Duration, err error) {
 	file, err := os.CreateTemp(dir, "append-*")
 	if err != nil {
 		return 0, err
@@ -199,7 +199,7 @@ func appendAndSync(dir string) (took time.Duration, err error) {
 	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
 	page := make([]byte, 4096)
 	start := time.Now()
-	for range syncsAtATime {
+	for range n {
 		if _, err := file.Write(page); err != nil {
 			return 0, err
 		}

@@ -132,7 +132,7 @@ func intakeRound(ctx context.Context, dir, name string, callbacks int, open func
 	var taking, syncing, busy time.Duration
 	synced := int64(0)
 	for i := range turns {
-		took, err := appendAndSync(folder)
+		took, err := appendAndSync(folder, syncsAtATime)
 		if err != nil {
 			return f, err
 		}
