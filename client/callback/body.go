@@ -136,7 +136,7 @@ func readAll(from io.Reader, stated int64) ([]byte, error) {
 			raw = append(raw, 0)[:len(raw)]
 		}
 		n, err := from.Read(raw[len(raw):cap(raw)])
-		if raw = raw[:len(raw)+n]; err == io.EOF { //nolint:errorlint // readers return it as it is
+		if raw = raw[:len(raw)+n]; err == io.EOF {
 			return raw, nil
 		} else if err != nil {
 			return raw, err

@@ -41,11 +41,12 @@ func TestMain(m *testing.M) {
 // childJob is what a child is to do.
 type childJob struct {
 	// Ledger is its file, Handled that of the handler's calls.
-	Ledger, Handled string
-	Addr            string
+	Ledger  string `json:"ledger"`
+	Handled string `json:"handled"`
+	Addr    string `json:"addr"`
 	// Ahead is how far its clock is before the machine's: whoever starts a
 	// process after another one was killed lets its leases run out so.
-	Ahead time.Duration
+	Ahead time.Duration `json:"ahead"`
 }
 
 // childTimeout is for handlers; childLease is as short as it can be.

@@ -44,9 +44,8 @@ type intakeRow struct {
 }
 
 const (
-	senders      = 64
-	intakeSecret = "a-secret-of-32-bytes-for-callbac"
-	intakePath   = "/callbacks/" + lob.Name
+	senders    = 64
+	intakePath = "/callbacks/" + lob.Name
 )
 
 // measureIntake takes callbacks in, each round on a new ledger in dir.
@@ -114,7 +113,7 @@ func intakeRound(ctx context.Context, dir, name string, callbacks int, open func
 	if err != nil {
 		return f, err
 	}
-	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: adapter, Secrets: []string{intakeSecret}}})
+	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: adapter, Secrets: []string{verifyText}}})
 	if err != nil {
 		return f, err
 	}
@@ -185,7 +184,7 @@ func (s *intakeSenders) prepare(name string, n int) ([]signedCallback, error) {
 	scheme := signature.TimestampedHMAC{Header: "Lob-Signature", TimestampHeader: "Lob-Signature-Timestamp"}
 	for i := range out {
 		body := lobEvent(name, i)
-		header, err := scheme.Sign(body, time.Now(), intakeSecret)
+		header, err := scheme.Sign(body, time.Now(), verifyText)
 		if err != nil {
 			return nil, err
 		}
