@@ -104,7 +104,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		}
 	}
 	c.hints.init(ctx, c)
-	c.machine.Caps = c.heard
+	c.machine.Caps = c.machineCaps
 	c.art = newArtworks(store)
 	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {
 		return nil, invalid("new client", err)
@@ -206,10 +206,10 @@ func (c *Client) capabilities(name string) *postproof.Capabilities {
 	return nil
 }
 
-// heard is capabilities as the ledger's machine is to know them.
-func (c *Client) heard(name string) *postproof.Capabilities {
+// machineCaps is capabilities as the ledger's machine is to know them.
+func (c *Client) machineCaps(name string) *postproof.Capabilities {
 	if v := c.byName[name]; v != nil {
-		return v.heard
+		return v.machineCaps
 	}
 	return nil
 }

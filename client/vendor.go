@@ -23,17 +23,17 @@ type vendor struct {
 	adapter vendors.Adapter
 	account vendors.Account
 	caps    *postproof.Capabilities
-	// heard are the capabilities that the ledger decides by: callbacks that
+	// machineCaps are the capabilities that the ledger decides by: callbacks that
 	// nobody receives are none.
-	heard     *postproof.Capabilities
-	config    VendorConfig
-	transport *retry.Transport
-	sender    *retry.Sender
-	limits    limiter
-	controls  controls
-	marks     vendorMarks
-	polls     pollQueue
-	imports   importing
+	machineCaps *postproof.Capabilities
+	config      VendorConfig
+	transport   *retry.Transport
+	sender      *retry.Sender
+	limits      limiter
+	controls    controls
+	marks       vendorMarks
+	polls       pollQueue
+	imports     importing
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool
@@ -69,10 +69,10 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
 	}
 	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor]}
-	if v.heard = caps; !v.config.Callbacks {
+	if v.machineCaps = caps; !v.config.Callbacks {
 		deaf := *caps
 		deaf.Callbacks = postproof.Callbacks{}
-		v.heard = &deaf
+		v.machineCaps = &deaf
 	} else if caps.Callbacks.Auth == postproof.CallbackNone {
 		return fmt.Errorf("WithVendor(%q): Callbacks is set, and this vendor sends none: it is polled", v.name)
 	}
