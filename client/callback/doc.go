@@ -89,7 +89,10 @@
 //
 // A vendor that stops to call is noticed ([Endpoint] Silence): when nothing came
 // for a while although pieces wait for news, the owner is told, also of whether
-// it was the secret that did not fit. Polling, meanwhile, is the client's.
+// it was the secret that did not fit. Polling, meanwhile, is the client's: say with
+// Callbacks of [client.VendorConfig], in every process that works on the ledger,
+// that a vendor's callbacks are received, and its pieces are asked about only when
+// news of them is overdue; without it they are polled all the time.
 //
 // # Retention
 //

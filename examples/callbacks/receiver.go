@@ -115,7 +115,7 @@ func openService(ctx context.Context, o orders, clock postproof.Clock) (_ *servi
 	}
 	if s.mail, err = client.New(ctx, s.store, []vendors.Adapter{printer}, client.WithClock(clock), client.WithLogger(slog.New(slog.DiscardHandler)),
 		// The real one's rate would make the cards take some seconds.
-		client.WithVendor(lob.Name, client.VendorConfig{Rate: postproof.Rate{Requests: 1e6, Per: time.Second}})); err != nil {
+		client.WithVendor(lob.Name, client.VendorConfig{Callbacks: true, Rate: postproof.Rate{Requests: 1e6, Per: time.Second}})); err != nil {
 		return nil, err
 	}
 	if s.crm, err = os.OpenFile(filepath.Join(o.Dir, crmFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
