@@ -115,6 +115,9 @@ func run(ctx context.Context, f flags) (ok bool, err error) {
 	if err := day.track(ctx); err != nil {
 		return false, err
 	}
+	if err := day.deliver(ctx); err != nil {
+		return false, err
+	}
 	report, err := day.report(ctx, list)
 	if err != nil {
 		return false, err

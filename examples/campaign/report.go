@@ -21,23 +21,30 @@ import (
 // report is what became of the campaign. What was printed comes from the
 // vendors' print logs and the list alone; the rest from the ledger.
 type report struct {
-	Rows           int     `json:"rows"`
-	Rejected       int     `json:"rejected"`
-	Jobs           int     `json:"jobs"`
-	Accepted       int     `json:"accepted"`
-	Held           int     `json:"held"`
-	Refused        int     `json:"refused"`
-	Printed        int     `json:"printed"`
-	PrintedTwice   int     `json:"printed_twice"`
-	Lost           int     `json:"lost"`
-	UnknownSettled int     `json:"unknown_settled"`
-	Failovers      int     `json:"failovers"`
-	Sends          int     `json:"sends"`
-	Seconds        float64 `json:"seconds"`
+	Rows           int `json:"rows"`
+	Rejected       int `json:"rejected"`
+	Jobs           int `json:"jobs"`
+	Accepted       int `json:"accepted"`
+	Held           int `json:"held"`
+	Refused        int `json:"refused"`
+	Printed        int `json:"printed"`
+	PrintedTwice   int `json:"printed_twice"`
+	Lost           int `json:"lost"`
+	UnknownSettled int `json:"unknown_settled"`
+	Failovers      int `json:"failovers"`
+	Sends          int `json:"sends"`
+	// Delivered and Returned are where the pieces ended; the carrier's word is
+	// rarely a proof.
+	Delivered int     `json:"delivered"`
+	Returned  int     `json:"returned"`
+	Seconds   float64 `json:"seconds"`
 	// Faults counts what the simulators injected, by boundary.
 	Faults map[string]int64 `json:"faults"`
 
-	tally    client.Tally
+	tally client.Tally
+	// contacts are some of those whose pieces are at a stage that a person may
+	// want to do something about.
+	contacts map[postproof.Stage][]string
 	verified error
 	vendors  map[string]vendorsim.VendorStats
 	voided   int
@@ -53,6 +60,10 @@ func (d *day) report(ctx context.Context, list string) (*report, error) {
 	}
 	var err error
 	if r.tally, err = d.client.Tally(ctx, campaign); err != nil {
+		return nil, err
+	}
+	r.Delivered, r.Returned = r.tally.Stages[postproof.StageDelivered], r.tally.Stages[postproof.StageReturned]
+	if err := r.readContacts(ctx, d); err != nil {
 		return nil, err
 	}
 	prints, err := d.plant.prints(ctx)
@@ -75,6 +86,36 @@ func (d *day) report(ctx context.Context, list string) (*report, error) {
 		}
 	}
 	return r, nil
+}
+
+// someContacts is how many contacts a line of the report names.
+const someContacts = 5
+
+// readContacts names contacts whose pieces came back, or went another way.
+func (r *report) readContacts(ctx context.Context, d *day) error {
+	r.contacts = map[postproof.Stage][]string{}
+	for t, err := range d.client.Track(ctx, campaign) {
+		if err != nil {
+			return err
+		}
+		switch stage := t.Status.Stage; stage {
+		case postproof.StageReturned, postproof.StageReRouted, postproof.StageIssue, postproof.StageOnHold:
+			if list := r.contacts[stage]; len(list) <= someContacts {
+				r.contacts[stage] = append(list, t.Contact)
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+// named is the end of a stage's line.
+func (r *report) named(stage postproof.Stage) string {
+	list := r.contacts[stage]
+	if len(list) > someContacts {
+		return strings.Join(list[:someContacts], ", ") + ", …"
+	}
+	return strings.Join(list, ", ")
 }
 
 // readLedger counts what the ledger says about the campaign.
@@ -141,7 +182,7 @@ func (r *report) print(out io.Writer) {
 		row("\t\theld: %s\t%d", reason, r.heldFor[reason])
 	}
 	for _, stage := range r.stages() {
-		row("\t%s\t%d", stage, r.tally.Stages[stage])
+		row("\t%s\t%d\t%s", stage, r.tally.Stages[stage], r.named(stage))
 	}
 	row("sends\t%d\tunknown outcomes settled %d, moved to another vendor %d", r.Sends, r.UnknownSettled, r.Failovers)
 	for _, name := range slices.Sorted(maps.Keys(r.vendors)) {

@@ -57,6 +57,41 @@ func (d *day) track(ctx context.Context) error {
 	return errors.New("some pieces are not printed after many days")
 }
 
+// deliver follows the printed pieces to where they end: delivered, or returned.
+// The mail takes days, so the clock is moved along by some at a time, until the
+// vendors have no more news: the last word of one of them is that a piece is out
+// for delivery.
+func (d *day) deliver(ctx context.Context) error {
+	const stride = 4 * 24 * time.Hour
+	w := &watch{day: d, faults: "none"}
+	for before := -1; ; {
+		under, way := 0, 0
+		q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted}}
+		for rec, err := range d.store.Find(ctx, q) {
+			if err != nil {
+				return err
+			}
+			if !rec.Status.Stage.Terminal() {
+				under++
+				way += postproof.StageReturned.Rank() - rec.Status.Stage.Rank()
+			}
+		}
+		d.bar.show("delivering", d.jobs-under, d.jobs, d.plant.clock().Now().Format("on January 2"))
+		if way == 0 || way == before {
+			break
+		}
+		before = way
+		if err := d.plant.advance(ctx, stride); err != nil {
+			return err
+		}
+		if err := w.drain(ctx, ""); err != nil {
+			return err
+		}
+	}
+	d.bar.done()
+	return nil
+}
+
 // unprinted counts the pieces that their vendor could still give back, and
 // returns when the last of them is due.
 func (d *day) unprinted(ctx context.Context) (left int, last time.Time, err error) {
