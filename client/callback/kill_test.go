@@ -35,7 +35,7 @@ func newKillTrial() killTrial {
 	if os.Getenv(fullEnv) != "" {
 		return killTrial{pieces: 20_000, kills: 25, every: 2 * time.Second}
 	}
-	return killTrial{pieces: 600, kills: 4, every: 150 * time.Millisecond}
+	return killTrial{pieces: 350, kills: 4, every: 150 * time.Millisecond}
 }
 
 // TestKilledReceiver kills the receiver's process again and again while callbacks

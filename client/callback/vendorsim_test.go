@@ -107,7 +107,7 @@ func (l *lobSim) ends(t *testing.T) map[string]postproof.Stage {
 // bring everything in afterwards.
 func TestStoreDownForDaysLosesNothing(t *testing.T) {
 	t.Parallel()
-	const cards = 30
+	const cards = 12
 	for name, tc := range map[string]struct {
 		put    func(context.Context) error
 		within time.Duration

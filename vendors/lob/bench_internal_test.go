@@ -54,6 +54,7 @@ func benchSubmission(tb testing.TB) (*Adapter, *vendors.Submission) {
 func TestAllocations(t *testing.T) {
 	a, s := benchSubmission(t)
 	raw := []byte(answered)
+	event := calledBack()
 	for _, step := range []struct {
 		name string
 		most float64
@@ -61,6 +62,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		// The order, and its id, reference, content, URL and status.
 		{"parse", 6, func() error { _, err := parseOrder(postcardProduct(), raw, a.caps); return err }},
+		// That, and the event with its id, type and reference.
+		{"parse a callback", 15, func() error { _, err := parseEvent(event, a.caps); return err }},
 		// The document, the body, its digest and the content's.
 		{"encode", 4, func() error { _, err := a.Encode(t.Context(), s); return err }},
 		{"check", 0, func() error { return a.check(&s.Job) }},
@@ -140,6 +143,28 @@ func BenchmarkCheck(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := a.check(&s.Job); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// calledBack is a callback about the piece of answered.
+func calledBack() []byte {
+	return []byte(`{"id":"evt_0123456789abcdef","object":"event","reference_id":"psc_00000000000004d2","event_type":{"id":"postcard.in_transit",` +
+		`"enabled_for_test":false,"resource":"postcards","object":"event_type"},"date_created":"2026-03-05T14:00:00.000Z","body":` + answered + `}`)
+}
+
+// BenchmarkParseCallback is what the intake of a callback pays for knowing whose
+// it is.
+func BenchmarkParseCallback(b *testing.B) {
+	raw, caps := calledBack(), capabilities()
+	if _, err := parseEvent(raw, caps); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := parseEvent(raw, caps); err != nil {
 			b.Fatal(err)
 		}
 	}

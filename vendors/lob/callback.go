@@ -57,11 +57,12 @@ func (a *Adapter) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, 
 }
 
 func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, error) {
-	o, err := parseObject(raw, nil)
+	var room, typeRoom [mostPairs]member
+	o, err := parseObject(raw, room[:0])
 	if err != nil {
 		return nil, errCallback
 	}
-	id, kind := o.text("id"), token(o.object("event_type", nil).text("id"))
+	id, kind := o.text("id"), token(o.object("event_type", typeRoom[:0]).text("id"))
 	resource, what, dotted := strings.Cut(kind, ".")
 	if !o.is("object", "event") || token(id) == "" || !strings.HasPrefix(id, eventPrefix) || !dotted || resource == "" || what == "" {
 		return nil, errCallback
@@ -79,7 +80,8 @@ func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, erro
 		return nil, errOther
 	}
 	n.Event.VendorID = ref
-	piece := o.object("body", nil)
+	var pieceRoom [mostMembers]member
+	piece := o.object("body", pieceRoom[:0])
 	if piece.is("id", ref) {
 		n.Order = orderOf(p, o.raw("body"), caps)
 	} else if piece.text("id") != "" && progress(what) {
