@@ -114,6 +114,10 @@ func TestGoodDay(t *testing.T) {
 	if got.Sends < got.Jobs {
 		t.Errorf("%d sends of %d jobs", got.Sends, got.Jobs)
 	}
+	if got.Delivered+got.Returned != got.Jobs || got.Returned == 0 || got.Returned > got.Jobs/20 {
+		t.Errorf("of %d cards %d were delivered and %d came back", got.Jobs, got.Delivered, got.Returned)
+	}
+	got.Delivered, got.Returned = 0, 0
 	// A machine that stalls makes its own faults: attempts time out.
 	got.Seconds, got.Sends, got.UnknownSettled, got.Failovers = 0, 0, 0, 0
 	want := report{Rows: 3220, Rejected: 21, Jobs: 3199, Accepted: 3199, Printed: 3199, Faults: map[string]int64{}}
