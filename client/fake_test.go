@@ -353,7 +353,15 @@ func (a *pressAdapter) List(ctx context.Context, _ vendors.Doer, _ time.Time) it
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// newClient makes a client that is alone on its ledger: in tests of weeks, a look
+// for the hints of others each second would be most of what there is to do.
 func newClient(t *testing.T, store client.Store, presses []*press, opts ...client.Option) *client.Client {
+	t.Helper()
+	return newHearing(t, store, presses, append([]client.Option{client.WithoutHints()}, opts...)...)
+}
+
+// newHearing makes a client that hears of other replicas.
+func newHearing(t *testing.T, store client.Store, presses []*press, opts ...client.Option) *client.Client {
 	t.Helper()
 	all := []client.Option{client.WithLogger(quiet())}
 	var adapters []vendors.Adapter

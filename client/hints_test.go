@@ -43,7 +43,7 @@ func newReplica(t *testing.T, store client.Store, p *press, opts ...client.Optio
 			return p.lis.dial(ctx, network, addr)
 		}},
 	})
-	r.Client = newClient(t, store, []*press{p}, append([]client.Option{way}, opts...)...)
+	r.Client = newHearing(t, store, []*press{p}, append([]client.Option{way}, opts...)...)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = r.Run(ctx) })
