@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,10 +123,11 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newFaulty()
-				dead, before, after := false, 0, 0
+				var dead atomic.Bool // whoever looks after the inbox commits, too
+				var before, after atomic.Int64
 				first := func(context.Context, callback.Delivery) error {
-					if before++; at == "in the handler" {
-						dead = true
+					if before.Add(1); at == "in the handler" {
+						dead.Store(true)
 					}
 					return nil
 				}
@@ -133,8 +135,8 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 				o := w.mailed(t, "a")
 				send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
 				store.commit = func([]idempotency.Change) error {
-					if dead || (at == "after the handler" && before > 0) {
-						dead = true
+					if dead.Load() || (at == "after the handler" && before.Load() > 0) {
+						dead.Store(true)
 						return errKilled
 					}
 					return nil
@@ -147,19 +149,19 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 						if changes[0].Record == nil {
 							return nil
 						}
-						dead = true
+						dead.Store(true)
 						cancel()
 						return errKilled
 					}
 				}
 				_ = w.rx.Run(ctx)
-				dead, store.commit, store.committed = false, nil, nil
+				store.commit, store.committed = nil, nil
 				applied := w.kinds(t, "a")["status"]
 
 				time.Sleep(5 * time.Minute)
 				second := receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}},
 					callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
-						if after++; !d.Fresh || d.Record.Status.Stage != postproof.StageMailed {
+						if after.Add(1); !d.Fresh || d.Record.Status.Stage != postproof.StageMailed {
 							t.Errorf("the handler got %+v", d)
 						}
 						return nil
@@ -171,7 +173,7 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 				if applied == 0 || k["status"] != applied || k["callback"] != 1 || k["callback_kept"] != 0 {
 					t.Errorf("applied %d, then %v: want once", applied, k)
 				}
-				if before+after < 1 || (after == 0 && at != "before the handler") {
+				if before, after := before.Load(), after.Load(); before+after < 1 || (after == 0 && at != "before the handler") {
 					t.Errorf("the handler ran %d times before and %d times after", before, after)
 				}
 				if all := w.messages(t, idempotency.MessageApplied); len(all) != 1 {
