@@ -16,9 +16,10 @@ var (
 )
 
 const (
-	opTake = "snapshot.take"
-	opOpen = "snapshot.open"
-	opRead = "snapshot.read"
+	opTake     = "snapshot.take"
+	opOpen     = "snapshot.open"
+	opRead     = "snapshot.read"
+	opSuppress = "snapshot.suppress"
 )
 
 // invalid is an error about the list or an option.
