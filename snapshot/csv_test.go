@@ -53,7 +53,7 @@ func TestCSVErrors(t *testing.T) {
 		{"pipes", strings.ReplaceAll(header, ",", "|"), "row 1: no column for contact_id (1 columns)"},
 		{"NUL in the header", strings.Replace(header, "city", "ci\x00y", 1), "row 1: the header holds NUL bytes"},
 		{"line break in the header", "contact_id,\"na\nme\"\n", "row 1: the header has a line break in column 2"},
-		{"cut-off UTF-16", "\xff\xfe" + utf16LE(header+row)[2:] + "1", "the file ends in the middle of a character"},
+		{"cut-off UTF-16", "\xff\xfe" + utf16LE(header + row)[2:] + "1", "the file ends in the middle of a character"},
 		{"bare quote", header + row + "2,se\"cret,1 Secret St,,Reno,NV,89501\n", "row 3: a quote is out of place on line 3, column 5"},
 		{"text behind a quote", header + row + "2,\"secret\"x,1 Secret St,,Reno,NV,89501\n", "row 3: a quote is out of place on line 3"},
 		{"open quote", header + row + "2,\"secret,1 Secret St\n\nx", "row 3: a quote is out of place on line 5"},

@@ -270,14 +270,16 @@ func (w *worker) row(r *Row, all class, partial *RowError) error {
 	all |= w.rules.defaultClass
 	b.counts.Read++
 	var unclear *segment
-	if w.segment != nil && partial == nil && r.note&noteTaken == 0 {
+	if w.segment != nil && partial == nil {
 		var t truth
 		if t, unclear = w.segment.eval(r); t == no {
 			b.counts.Outside++
 			return nil
 		}
 	}
-	if partial != nil {
+	if r.note&noteRejected != 0 {
+		c.found = append(c.found, r.was...)
+	} else if partial != nil {
 		// Its fields may stand in the wrong columns: nothing to check.
 		c.found = append(c.found, partial.finding(r.Number))
 	} else if err := w.judge(r, all, unclear); err != nil {
@@ -342,13 +344,17 @@ func (w *worker) judge(r *Row, all class, unclear *segment) error {
 	}
 	address := maphash.Bytes(w.seeds[0], c.text)
 	row := uint32(r.Number)
+	later := uint32(1) // sorts behind a row that was taken before
+	if r.note&noteTaken != 0 {
+		later = 0
+	}
 	if r.ContactID != "" {
 		b.contacts = append(b.contacts, record{
-			key: maphash.String(w.seeds[0], r.ContactID), low: uint32(maphash.String(w.seeds[1], r.ContactID)), more: address, row: row,
+			key: maphash.String(w.seeds[0], r.ContactID), low: uint32(maphash.String(w.seeds[1], r.ContactID))<<1 | later, more: address, row: row,
 		})
 	}
 	if fits {
-		b.addresses = append(b.addresses, record{key: address, low: uint32(maphash.Bytes(w.seeds[1], c.text)), row: row})
+		b.addresses = append(b.addresses, record{key: address, low: uint32(maphash.Bytes(w.seeds[1], c.text))<<1 | later, row: row})
 	}
 	return nil
 }

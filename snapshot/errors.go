@@ -19,6 +19,7 @@ const (
 	opTake     = "snapshot.take"
 	opOpen     = "snapshot.open"
 	opRead     = "snapshot.read"
+	opExport   = "snapshot.export"
 	opSuppress = "snapshot.suppress"
 )
 

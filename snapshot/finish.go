@@ -62,7 +62,7 @@ func (d *drafter) sameContacts(out *sorter) (bits, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case first.row == 0 || r.key != first.key || r.low != first.low:
+		case first.row == 0 || !r.same(&first):
 			first = r
 			continue
 		}
@@ -88,7 +88,7 @@ func (d *drafter) sameAddresses(out *sorter, again bits) error {
 			return err
 		case again.has(r.row):
 			continue // it gets no piece, so nothing is doubled
-		case first.row == 0 || r.key != first.key || r.low != first.low:
+		case first.row == 0 || !r.same(&first):
 			first = r
 			continue
 		}

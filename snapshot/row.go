@@ -36,6 +36,7 @@ type Row struct {
 
 	columns *Columns
 	values  []string
+	was     []Finding // of a row with noteRejected
 	note    note
 }
 
@@ -47,6 +48,9 @@ const (
 	noteRecoded note = 1 << iota
 	// noteTaken: the row passed in an earlier snapshot.
 	noteTaken
+	// noteRejected: the row was rejected in an earlier snapshot and was not
+	// changed since.
+	noteRejected
 )
 
 // KeyPart returns what identifies the row from one taking of the list to the

@@ -9,8 +9,9 @@ import (
 	"slices"
 )
 
-// record is what is known of a row when rows are compared: 96 bits of a
-// digest, the row's number, and something that comes along.
+// record is what is known of a row when rows are compared: 95 bits of a
+// digest, a last bit by which of two equal rows one goes first whatever their
+// numbers, the row's number, and something that comes along.
 type record struct {
 	key  uint64
 	more uint64
@@ -27,6 +28,9 @@ func compareRecords(a, b record) int {
 	}
 	return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.row, b.row))
 }
+
+// same reports whether the digests are equal.
+func (r *record) same(o *record) bool { return r.key == o.key && r.low>>1 == o.low>>1 }
 
 const recordBytes = 24
 
