@@ -147,7 +147,7 @@ func poBox(s string) (bool, string) {
 	}
 	word, rest := cutWord(s)
 	switch word {
-	case "POBOX":
+	case "POBOX", "POB":
 	case "BOX":
 		// A box alone: "Box 12", not "Box Elder Rd".
 	case "PO", "POST":

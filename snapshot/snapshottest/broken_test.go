@@ -67,7 +67,9 @@ type broken struct {
 	two    chan struct{}
 }
 
-func newBroken(f flaw) *broken { return &broken{flaw: f, all: map[snapshot.ID]files{}, two: make(chan struct{})} }
+func newBroken(f flaw) *broken {
+	return &broken{flaw: f, all: map[snapshot.ID]files{}, two: make(chan struct{})}
+}
 
 type brokenDraft struct {
 	store *broken
