@@ -95,31 +95,49 @@ func (t *abbreviations) appendLine(b []byte, s string) []byte {
 	return b
 }
 
-// abbreviations finds the short form of a word. Most words are told from all
-// that have one by their first letter and their length.
+// abbreviations finds the short form of a word in a hash table of its own: this
+// is asked for every word of every address.
 type abbreviations struct {
-	short   map[string]string
-	lengths [26]uint32
+	table [2048]abbreviation // linear probing, less than a quarter full
 }
 
+type abbreviation struct{ long, short string }
+
 func newAbbreviations() *abbreviations {
-	t := &abbreviations{short: make(map[string]string, 512)}
+	t := &abbreviations{}
 	for group := range strings.FieldsSeq(abbreviationData) {
 		short, long, _ := strings.Cut(group, "=")
 		for w := range strings.SplitSeq(long, ",") {
-			t.short[w] = short
-			t.lengths[w[0]-'A'] |= 1 << min(len(w), 31)
+			at := wordHash([]byte(w))
+			for t.table[at].long != "" {
+				at = (at + 1) % uint32(len(t.table))
+			}
+			t.table[at] = abbreviation{w, short}
 		}
 	}
 	return t
 }
 
+// wordHash tells words by their length and by letters from all over.
+func wordHash(w []byte) uint32 {
+	n := len(w)
+	h := uint32(w[0]) | uint32(w[n/2])<<8 | uint32(w[n-1])<<16 | uint32(n+int(w[n/3]))<<24
+	h *= 0x9e3779b1
+	return h >> (32 - 11)
+}
+
 func (t *abbreviations) find(word []byte) (string, bool) {
-	if c := word[0]; c < 'A' || c > 'Z' || t.lengths[c-'A']&(1<<min(len(word), 31)) == 0 {
+	if word[0] < 'A' || word[0] > 'Z' {
 		return "", false
 	}
-	short, ok := t.short[string(word)]
-	return short, ok
+	for at := wordHash(word); ; at = (at + 1) % uint32(len(t.table)) {
+		switch a := &t.table[at]; {
+		case a.long == "":
+			return "", false
+		case a.long == string(word):
+			return a.short, true
+		}
+	}
 }
 
 // abbreviationData has the street suffixes (appendix C1), the unit designators

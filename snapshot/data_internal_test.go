@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/postproof/postproof"
 )
 
 // The table of ZIP prefixes says what the expressions of the data set say.
@@ -29,6 +31,13 @@ func TestZIPTableIsTheDataSet(t *testing.T) {
 		t.Fatalf("%d states, want 62", len(states))
 	}
 	c := checker{rules: newRules(&Options{})}
+	for a := range 128 {
+		for b := range 128 {
+			if code := string([]byte{byte(a), byte(b)}); c.state(code) != postproof.USRegion(code) {
+				t.Errorf("%q is a state: %t", code, c.state(code))
+			}
+		}
+	}
 	for n := range 100_000 {
 		// All of the prefixes with exceptions, and a sample of the others.
 		zip := fmt.Sprintf("%05d", n)

@@ -41,16 +41,17 @@ type drafter struct {
 	contacts  sorter // of all rows
 	addresses sorter // of the accepted ones
 
-	counts Counts
-	codes  map[Code]int
-	last   int // number of the last row
+	outputs chan *output // to be used again
+	counts  Counts
+	codes   map[Code]int
+	last    int // number of the last row
 }
 
 func newDrafter(opts *Options, open func() (scratchFile, error)) *drafter {
 	l := opts.limits.withDefaults()
 	return &drafter{
 		opts: opts, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		open: open, limits: l, codes: map[Code]int{},
+		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, 4*mostWorkers),
 		rows: spool{limit: l.spool, open: open}, rejects: spool{limit: l.spool, open: open},
 		contacts:  sorter{limit: l.sort, open: open, digests: true},
 		addresses: sorter{limit: l.sort, open: open, digests: true},
@@ -68,12 +69,21 @@ type batch struct {
 
 	sourced []sourced
 
+	*output
+	counts      Counts
+	codes       map[Code]int
+	first, last int // numbers of rows
+	err         error
+}
+
+// output is what becomes of a batch. It is used again for another.
+type output struct {
 	rows, rejects       []byte
 	contacts, addresses []record
-	counts              Counts
-	codes               map[Code]int
-	first, last         int // numbers of rows
-	err                 error
+}
+
+func (o *output) reset() {
+	o.rows, o.rejects, o.contacts, o.addresses = o.rows[:0], o.rejects[:0], o.contacts[:0], o.addresses[:0]
 }
 
 // sourced is a row of a source that knows nothing of batches.
@@ -180,6 +190,11 @@ func (d *drafter) take(b *batch) error {
 			return err
 		}
 	}
+	select {
+	case d.outputs <- b.output:
+	default:
+	}
+	b.output = nil
 	return nil
 }
 
@@ -209,6 +224,12 @@ func (d *drafter) worker(ctx context.Context) func(*batch) {
 
 func (w *worker) draft(b *batch) {
 	w.batch = b
+	select {
+	case b.output = <-w.outputs:
+		b.reset()
+	default:
+		b.output = &output{}
+	}
 	if b.csv == nil {
 		for i := range b.sourced {
 			r := &b.sourced[i]
@@ -218,8 +239,9 @@ func (w *worker) draft(b *batch) {
 		}
 		return
 	}
-	size := len(b.chunk.text)
-	b.rows = make([]byte, 0, size+size/2)
+	if size := len(b.chunk.text); cap(b.rows) < size {
+		b.rows = make([]byte, 0, size+size/2)
+	}
 	if w.csv == nil || w.csv.source != b.csv {
 		w.csv = b.csv.rows(b.chunk)
 	} else {

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -155,6 +156,11 @@ func (f *finisher) run(contacts, houses *sorter) error {
 		if err != nil {
 			return err
 		}
+		if !reject {
+			if err := f.rows.write(in.before(min(contact.row, house.row, bad.row))); err != nil {
+				return err
+			}
+		}
 		if err := in.next(); err != nil {
 			return err
 		}
@@ -234,7 +240,33 @@ type lineReader struct {
 }
 
 func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{src: bufio.NewReaderSize(r, 64<<10)}
+	return &lineReader{src: bufio.NewReaderSize(r, 256<<10)}
+}
+
+// before returns lines that stand whole in the buffer and are of rows before
+// this one: nothing has to be done for them. They are valid until the next
+// call.
+func (r *lineReader) before(row uint32) []byte {
+	const window = 16 << 10                              // so that one line with something to do costs few
+	part, _ := r.src.Peek(min(r.src.Buffered(), window)) // all of it is there
+	last := bytes.LastIndexByte(part, '\n')
+	if last < 0 || rowOf(part[bytes.LastIndexByte(part[:last], '\n')+1:]) >= row {
+		return nil
+	}
+	_, _ = r.src.Discard(last + 1)
+	return part[:last+1]
+}
+
+// rowOf returns the number with which a line begins.
+func rowOf(line []byte) uint32 {
+	n := uint32(0)
+	for _, c := range line {
+		if c == ',' {
+			break
+		}
+		n = n*10 + uint32(c-'0')
+	}
+	return n
 }
 
 // next reads a line. At the end the row is end.
@@ -255,12 +287,6 @@ func (r *lineReader) next() error {
 		}
 		return fmt.Errorf("snapshot: scratch file: %w", err)
 	}
-	r.line, r.row = line, 0
-	for _, c := range line {
-		if c == ',' {
-			break
-		}
-		r.row = r.row*10 + uint32(c-'0')
-	}
+	r.line, r.row = line, rowOf(line)
 	return nil
 }

@@ -30,6 +30,7 @@ type rules struct {
 	abroad       func() map[string]*country
 	placeholders *wordSet
 	words        *abbreviations
+	states       *stateSet
 	// shortest is the smallest limit of any vendor and of this package: a row
 	// whose fields are shorter fits them all.
 	shortest int
@@ -40,7 +41,7 @@ type rules struct {
 func newRules(opts *Options) *rules {
 	r := &rules{
 		defaultName: strings.TrimSpace(opts.DefaultName), vendors: opts.Vendors, anyVendor: opts.AnyVendor,
-		postOffice: !opts.PrivateCarrier, abroad: sync.OnceValue(newCountries), placeholders: newPlaceholders(), words: newAbbreviations(),
+		postOffice: !opts.PrivateCarrier, abroad: sync.OnceValue(newCountries), placeholders: newPlaceholders(), words: newAbbreviations(), states: newStates(),
 		shortest: longestContact / 3, // a byte takes three in a key at most
 	}
 	for table, i := newClasses(','), 0; i < len(r.defaultName); i++ {

@@ -15,7 +15,7 @@ func (c *checker) form(a *postproof.Address) bool {
 		c.formAbroad(a)
 		return false
 	}
-	state := postproof.USRegion(a.Region)
+	state := c.state(a.Region)
 	switch {
 	case a.Region == "":
 		c.fail(CodeMissing, ColumnState, "missing")
@@ -42,6 +42,26 @@ func (c *checker) form(a *postproof.Address) bool {
 		c.suggest(looseZIP(zip))
 	}
 	return false
+}
+
+// stateSet has the codes of the states.
+type stateSet [26 * 26]bool
+
+func newStates() *stateSet {
+	var set stateSet
+	for name := range strings.SplitSeq(strings.TrimSuffix(stateNames, ";"), ";") {
+		code := name[len(name)-2:]
+		set[26*int(code[0]-'A')+int(code[1]-'A')] = true
+	}
+	return &set
+}
+
+// state is [postproof.USRegion], which a test holds it to.
+func (c *checker) state(s string) bool {
+	if len(s) != 2 || s[0] < 'A' || s[0] > 'Z' || s[1] < 'A' || s[1] > 'Z' {
+		return false
+	}
+	return c.states[26*int(s[0]-'A')+int(s[1]-'A')]
 }
 
 // stateByName returns the code of a state that is written out.
@@ -106,6 +126,9 @@ func inRegion(usual, state, zip string) bool {
 
 // military compares the place with the state, as Publication 28 (238) has it.
 func (c *checker) military(a *postproof.Address) {
+	if len(a.City) != 3 && a.Region[0] != 'A' {
+		return
+	}
 	post := strings.EqualFold(a.City, "APO") || strings.EqualFold(a.City, "FPO") || strings.EqualFold(a.City, "DPO")
 	forces := a.Region == "AA" || a.Region == "AE" || a.Region == "AP"
 	switch {
