@@ -3,6 +3,7 @@ package snapshot
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -49,21 +50,36 @@ func recordOf(b []byte) record {
 }
 
 // sorter puts any number of records into order. It holds limit bytes of them
-// in memory and the rest in sorted runs in a scratch file.
+// in memory and the rest in a scratch file.
+//
+// Digests are spread evenly, so that they need no merging: what leaves the
+// memory is put into parts by its first bits only, and each part, small enough
+// by then, is sorted when it is asked for. Other keys, and a part that is large
+// because all of its records are alike, go the longer way over sorted runs.
 type sorter struct {
-	limit int
-	open  func() (scratchFile, error)
-	// digests: the keys are spread over all of their values.
+	limit   int
+	open    func() (scratchFile, error)
 	digests bool
+	merging bool // even digests
 
 	recs, spare []record
 	runs        []run
+	parts       []parted
 	file        scratchFile
 	size        int64
 	out         []byte
 }
 
-// run is a sorted part of the scratch file.
+// parted is a piece of the scratch file that is in parts, each of which begins
+// so many records behind the start.
+type parted struct {
+	at    int64
+	start [1<<partBits + 1]uint32
+}
+
+const partBits = 10
+
+// run is a sorted piece of the scratch file.
 type run struct {
 	at, end int64
 	buf     []byte
@@ -136,8 +152,15 @@ func (s *sorter) spill() error {
 		}
 		s.file = f
 	}
-	s.order()
 	at := s.size
+	if s.digests && !s.merging {
+		s.parts = append(s.parts, parted{at: at})
+		s.spare = append(s.spare[:0], s.recs...)
+		s.parts[len(s.parts)-1].start = partition(s.recs, s.spare)
+		s.recs, s.spare = s.spare, s.recs
+	} else {
+		s.order()
+	}
 	for part := range slices.Chunk(s.recs, 2048) {
 		s.out = s.out[:0]
 		for i := range part {
@@ -149,15 +172,41 @@ func (s *sorter) spill() error {
 			return err
 		}
 	}
-	s.runs = append(s.runs, run{at: at, end: s.size})
+	if !s.digests || s.merging {
+		s.runs = append(s.runs, run{at: at, end: s.size})
+	}
 	s.recs = s.recs[:0]
 	return nil
+}
+
+// partition puts the records into parts, in which they keep their order, and
+// returns where each begins, with the end of the last.
+func partition(recs, out []record) (start [1<<partBits + 1]uint32) {
+	for i := range recs {
+		start[recs[i].key>>(64-partBits)+1]++
+	}
+	for i := 1; i < len(start); i++ {
+		start[i] += start[i-1]
+	}
+	next := start
+	for i := range recs {
+		p := recs[i].key >> (64 - partBits)
+		out[next[p]] = recs[i]
+		next[p]++
+	}
+	return start
 }
 
 // sorted yields all records in order, once. Nothing may be added afterwards.
 func (s *sorter) sorted() iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
-		if len(s.runs) == 0 {
+		var err error
+		switch {
+		case len(s.parts) > 0:
+			_, err = s.byParts(yield)
+		case len(s.runs) > 0:
+			err = s.merge(yield)
+		default:
 			s.order()
 			s.spare = nil
 			for _, r := range s.recs {
@@ -165,12 +214,89 @@ func (s *sorter) sorted() iter.Seq2[record, error] {
 					return
 				}
 			}
-			return
 		}
-		if err := s.merge(yield); err != nil {
+		if err != nil {
 			yield(record{}, err)
 		}
 	}
+}
+
+// byParts reports whether more is wanted.
+func (s *sorter) byParts(yield func(record, error) bool) (bool, error) {
+	if err := s.spill(); err != nil {
+		return false, err
+	}
+	for p := range 1 << partBits {
+		total := 0
+		for i := range s.parts {
+			total += int(s.parts[i].start[p+1] - s.parts[i].start[p])
+		}
+		if total*recordBytes > s.limit && total > 1 {
+			if more, err := s.largePart(p, yield); err != nil || !more {
+				return false, err
+			}
+			continue
+		}
+		s.recs = s.recs[:0]
+		err := s.load(p, func(r record) error {
+			s.recs = append(s.recs, r)
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+		s.order()
+		for _, r := range s.recs {
+			if !yield(r, nil) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// load reads a part.
+func (s *sorter) load(p int, use func(record) error) error {
+	const most = 2048 * recordBytes
+	if s.out == nil || cap(s.out) < most {
+		s.out = make([]byte, most)
+	}
+	for i := range s.parts {
+		start := &s.parts[i].start
+		at, end := s.parts[i].at+int64(start[p])*recordBytes, s.parts[i].at+int64(start[p+1])*recordBytes
+		for at < end {
+			b := s.out[:min(most, end-at)]
+			if n, err := s.file.ReadAt(b, at); n < len(b) {
+				return fmt.Errorf("snapshot: scratch file: %w", err)
+			}
+			at += int64(len(b))
+			for ; len(b) > 0; b = b[recordBytes:] {
+				if err := use(recordOf(b)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// largePart sorts a part that does not fit into memory.
+func (s *sorter) largePart(p int, yield func(record, error) bool) (more bool, err error) {
+	part := sorter{limit: s.limit, open: s.open, digests: true, merging: true}
+	s.recs, s.spare = nil, nil // the part takes their place
+	defer func() { err = errors.Join(err, part.close()) }()
+	if err := s.load(p, part.add); err != nil {
+		return false, err
+	}
+	for r, err := range part.sorted() {
+		if err != nil {
+			return false, err
+		}
+		if !yield(r, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // merge yields the records of all runs.
@@ -251,7 +377,7 @@ func (r *run) next(f io.ReaderAt) (bool, error) {
 }
 
 func (s *sorter) close() error {
-	s.recs, s.spare, s.runs = nil, nil, nil
+	s.recs, s.spare, s.runs, s.parts = nil, nil, nil, nil
 	if s.file == nil {
 		return nil
 	}
