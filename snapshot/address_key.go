@@ -143,6 +143,8 @@ func (t *abbreviations) find(word []byte) (string, bool) {
 // abbreviationData has the street suffixes (appendix C1), the unit designators
 // (C2) and the directions of USPS Publication 28, each with the other ways of
 // writing it. Apartment, suite, unit and room are one, since lists mix them.
+//
+//nolint:misspell // some are how others spell
 const abbreviationData = `
 N=NORTH S=SOUTH E=EAST W=WEST NE=NORTHEAST NW=NORTHWEST SE=SOUTHEAST SW=SOUTHWEST
 #=APT,APARTMENT,STE,SUITE,UNIT,RM,ROOM,NO,NUMBER,NUM

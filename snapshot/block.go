@@ -249,7 +249,7 @@ func (u *unpacker) Read(p []byte) (int, error) {
 		u.zip = z
 	}
 	n, err := u.zip.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // the readers return the bare value
 		err = notEnd(err)
 	}
 	return n, err

@@ -97,16 +97,16 @@ func (r Row) Columns() *Columns { return r.columns }
 // It reports false when the list has no such column.
 func (r Row) Field(column string) (string, bool) {
 	if i := r.columns.standardIndex(column); i >= 0 {
-		return r.standard(i), true
+		return standardOf(&r, i), true
 	}
 	if i := r.columns.index(column); i >= 0 {
-		return r.value(i), true
+		return valueOf(&r, i), true
 	}
 	return "", false
 }
 
-// value returns a further column's value, trimmed as the others are.
-func (r *Row) value(i int) string {
+// valueOf returns a further column's value, trimmed as the others are.
+func valueOf(r *Row, i int) string {
 	if r.columns != nil && r.columns.place != nil {
 		i = r.columns.place[i]
 	}
@@ -127,7 +127,7 @@ func (r Row) Equal(o Row) bool {
 		return false
 	}
 	for i := range a {
-		if r.value(i) != o.value(i) {
+		if valueOf(&r, i) != valueOf(&o, i) {
 			return false
 		}
 	}
@@ -153,8 +153,8 @@ func standardColumn(name string) int {
 	return -1
 }
 
-// standard returns the value of a standard column.
-func (r *Row) standard(i int) string {
+// standardOf returns the value of a standard column.
+func standardOf(r *Row, i int) string {
 	switch a := &r.Address; i {
 	case 0:
 		return r.ContactID

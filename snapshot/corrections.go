@@ -119,12 +119,12 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 // changed compares an edited row with the one that was rejected.
 func (c *corrected) changed(now, was *Row) bool {
 	for i := range standardCount {
-		if trim(now.standard(i)) != was.standard(i) {
+		if trim(standardOf(now, i)) != standardOf(was, i) {
 			return true
 		}
 	}
 	for i, name := range c.base.manifest.Columns {
-		if v, _ := now.Field(name); v != was.value(i) {
+		if v, _ := now.Field(name); v != valueOf(was, i) {
 			return true
 		}
 	}

@@ -183,7 +183,7 @@ func (s *csvSource) header(c chunk) (chunk, error) {
 	if err != nil {
 		return c, invalid(at, "%s", err.Error())
 	}
-	s.layout.fields, s.width = fields, len(scan.fields)
+	s.fields, s.width = fields, len(scan.fields)
 	s.columns = newListColumns(scan.fields, fields)
 	s.number = -1
 	if own := s.columns.index(rowColumn); own >= 0 && s.columns.index(findingsColumn) >= 0 {

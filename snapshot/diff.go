@@ -110,10 +110,10 @@ func (d *differ) load(ctx context.Context, s *Snapshot, to *sorter) error {
 		}
 		d.text = d.text[:0]
 		for i := range standardCount {
-			d.text = append(append(d.text, r.standard(i)...), 0)
+			d.text = append(append(d.text, standardOf(&r, i)...), 0)
 		}
 		for i, name := range s.manifest.Columns {
-			d.text = append(append(append(append(d.text, fold(name)...), 0), r.value(i)...), 0)
+			d.text = append(append(append(append(d.text, fold(name)...), 0), valueOf(&r, i)...), 0)
 		}
 		row := maphash.Bytes(d.seeds[2], d.text)
 		d.text = d.words.appendKey(d.text[:0], &r.Address)

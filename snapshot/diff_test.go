@@ -52,7 +52,10 @@ func TestDiff(t *testing.T) {
 	if got := diffOf(t, a, a); got != nil {
 		t.Errorf("a snapshot differs from itself: %v", got)
 	}
-	for range snapshot.Diff(t.Context(), a, b) {
+	for _, err := range snapshot.Diff(t.Context(), a, b) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // and nothing goes on
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -214,12 +214,12 @@ func TestRowNumbersFarIntoAList(t *testing.T) {
 	const n = 30_000
 	for i := range n {
 		name := "Jo"
-		switch {
-		case i%1000 == 17:
+		switch i % 1000 {
+		case 17:
 			name, want[i+2] = "Jo\x00", snapshot.CodeControl
-		case i%1000 == 418:
+		case 418:
 			name, want[i+2] = "Jo\xff", snapshot.CodeNotUTF8
-		case i%1000 == 777:
+		case 777:
 			name, want[i+2] = "Jo,x", snapshot.CodeFieldCount
 		}
 		fmt.Fprintf(&list, "%d,%s,%d Main St,,Reno,NV,89501\n", i, name, i)

@@ -68,7 +68,7 @@ func (s *Snapshot) exportFile(ctx context.Context, z *zip.Writer, f *File) (err 
 			return err
 		}
 		switch err := v.fill(); {
-		case err == io.EOF:
+		case err == io.EOF: //nolint:errorlint // fill returns the bare value
 			return nil
 		case err != nil:
 			return err

@@ -53,11 +53,11 @@ func (b *bits) add(n uint32) {
 	(*b)[at] |= 1 << (n % 64)
 }
 
-func (b bits) has(n uint32) bool { return int(n/64) < len(b) && b[n/64]&(1<<(n%64)) != 0 }
+func (b *bits) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
 
 // sameContacts finds the rows whose contact id stands in an earlier one.
-func (d *drafter) sameContacts(out *sorter) (bits, error) {
-	var again bits
+func (d *drafter) sameContacts(out *sorter) (*bits, error) {
+	again := &bits{}
 	var first record
 	for r, err := range d.contacts.sorted() {
 		switch {
@@ -81,7 +81,7 @@ func (d *drafter) sameContacts(out *sorter) (bits, error) {
 
 // sameAddresses finds the rows whose address stands in an earlier one that is
 // to be mailed.
-func (d *drafter) sameAddresses(out *sorter, again bits) error {
+func (d *drafter) sameAddresses(out *sorter, again *bits) error {
 	var first record
 	for r, err := range d.addresses.sorted() {
 		switch {

@@ -44,7 +44,7 @@ func frozenHeader(extra []string, rejects bool) string {
 func appendRow(line []byte, r *Row, extra []string, found []Finding, reject bool) []byte {
 	line = strconv.AppendInt(line, int64(r.Number), 10)
 	for i := range standardCount {
-		line = appendCell(append(line, ','), r.standard(i))
+		line = appendCell(append(line, ','), standardOf(r, i))
 	}
 	for _, v := range extra {
 		line = appendCell(append(line, ','), v)

@@ -103,7 +103,10 @@ func TestKilledProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		listed := 0
-		for range store.List(t.Context()) {
+		for _, err := range store.List(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
 			listed++
 		}
 		switch _, err := Open(t.Context(), store, clean.ID()); {
@@ -130,7 +133,7 @@ func TestKilledProcess(t *testing.T) {
 // reports whether it did.
 func runChild(t *testing.T, what string) bool {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$", "-test.count=1") //nolint:gosec // this program
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$", "-test.count=1")
 	cmd.Env = append(os.Environ(), killEnv+"="+what)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -184,7 +184,7 @@ type segment struct {
 
 func newSegment(p Predicate) *segment {
 	s := &segment{Predicate: p}
-	switch p.Op {
+	switch p.Op { //nolint:exhaustive // the others need no preparation
 	case opIn:
 		s.values = map[string]bool{}
 		for _, v := range p.Values {
@@ -258,9 +258,9 @@ func (s *segment) value(r *Row) string {
 	}
 	switch {
 	case s.std >= 0:
-		return r.standard(s.std)
+		return standardOf(r, s.std)
 	case s.at >= 0:
-		return r.value(s.at)
+		return valueOf(r, s.at)
 	default:
 		return ""
 	}

@@ -80,8 +80,8 @@ func (c *checker) fail(code Code, column, format string, args ...any) {
 	c.add(SeverityError, code, column, format, args...)
 }
 
-func (c *checker) warn(code Code, column, format string, args ...any) {
-	c.add(SeverityWarning, code, column, format, args...)
+func (c *checker) warn(code Code, column, message string) {
+	c.add(SeverityWarning, code, column, "%s", message)
 }
 
 // suggest gives the last finding a corrected value.

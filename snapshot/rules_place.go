@@ -150,7 +150,7 @@ func (c *checker) boxes(a *postproof.Address) {
 	if !one {
 		column, other = ColumnAddressLine2, a.Line1
 	}
-	if (other != "" && !(one && two) && street(other)) || street(behind1) || street(behind2) {
+	if (other != "" && (!one || !two) && street(other)) || street(behind1) || street(behind2) {
 		c.warn(CodePOBoxStreet, column, "the address has a PO box and a street: it goes to the line above the city")
 	}
 	if !c.postOffice {

@@ -12,10 +12,10 @@ import (
 // long.
 func (c *checker) texts(r *Row) {
 	for i, column := range standardColumns() {
-		c.textOf(column, r.standard(i))
+		c.textOf(column, standardOf(r, i))
 	}
 	for i, at := range c.keep {
-		c.textOf(c.kept[i], r.value(at))
+		c.textOf(c.kept[i], valueOf(r, at))
 	}
 	// Two slashes are DeriveKey's own.
 	if n := len(postproof.DeriveKey("", r.ContactID, "")) - 2; n > longestContact {
@@ -100,7 +100,7 @@ func (c *checker) starts(r *Row) {
 	a := &r.Address
 	if formula(r.ContactID) || formula(a.Name) || formula(a.Company) || formula(a.Line1) || formula(a.Line2) || formula(a.City) {
 		for i, column := range standardColumns() {
-			if formula(r.standard(i)) {
+			if formula(standardOf(r, i)) {
 				c.warn(CodeFormula, column, "begins as a formula does; a spreadsheet that opens the list may run it")
 			}
 		}

@@ -103,11 +103,11 @@ func (s *scanner) plain() (empty bool, _ *syntaxError) {
 			all |= k
 			continue
 		}
-		switch {
-		case c == s.separator:
+		switch c {
+		case s.separator:
 			s.fields = append(s.fields, text[start:i])
 			start = i + 1
-		case c == '\n':
+		case '\n':
 			s.at, s.line = i+1, s.line+1
 			if i == first {
 				return true, nil
@@ -115,7 +115,7 @@ func (s *scanner) plain() (empty bool, _ *syntaxError) {
 			s.fields = append(s.fields, text[start:i])
 			s.class |= all
 			return false, nil
-		case c == '\r':
+		case '\r':
 			switch {
 			case i+1 < len(text) && text[i+1] == '\n', i+1 == len(text) && s.final:
 				s.at, s.line = min(i+2, len(text)), s.line+1
@@ -262,8 +262,8 @@ func (s *scanner) cutLine(at int) (line string, ended bool, next int) {
 func (s *scanner) classOf(field string) class {
 	var all class
 	for i := range len(field) {
-		switch c := field[i]; {
-		case c == '\n' || c == '\r':
+		switch c := field[i]; c {
+		case '\n', '\r':
 			all |= classQuote | classControl
 		default:
 			all |= s.table[c]

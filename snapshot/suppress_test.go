@@ -119,8 +119,8 @@ func TestSuppressionErrors(t *testing.T) {
 	if !errors.Is(err, down) || postproof.CodeOf(err) != postproof.CodeUnavailable {
 		t.Errorf("got %v, want the list's error: nobody is mailed when nobody can be asked", err)
 	}
-	for id := range store.List(t.Context()) {
-		t.Errorf("snapshot %s was taken all the same", id)
+	for id, err := range store.List(t.Context()) {
+		t.Errorf("snapshot %s was taken all the same (%v)", id, err)
 	}
 	for name, s := range map[string]snapshot.Suppression{"nil": {}, "code": {Code: snapshot.CodeMissing, List: broken}} {
 		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(suppressible), snapshot.Mapping{}),

@@ -253,7 +253,10 @@ func listStops(t reporter, h Harness) {
 			t.Errorf("the listing goes on after its consumer broke off: %v", p)
 		}
 	}()
-	for range h.Store.List(t.Context()) {
+	for _, err := range h.Store.List(t.Context()) {
+		if err != nil {
+			t.Errorf("list: %v", err)
+		}
 		if n++; n == 2 {
 			break
 		}
