@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -112,4 +113,33 @@ func (s *lookingSource) batches(ctx context.Context, use func(*batch) bool) erro
 		s.look()
 		return use(b)
 	})
+}
+
+// A row costs no allocation of its own.
+//
+//nolint:paralleltest // AllocsPerRun forbids it
+func TestRowsAreTakenWithoutAllocation(t *testing.T) {
+	const n = 20_000
+	list, err := io.ReadAll(&generated{n: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = bytes.ReplaceAll(list, []byte("Main Street"), []byte("Elm St Apt"))
+	allocs := func(rows int) float64 {
+		part := list[:len(list)*rows/n]
+		part = part[:bytes.LastIndexByte(part, '\n')+1]
+		return testing.AllocsPerRun(3, func() {
+			d := newDrafter(&Options{Campaign: "spring"}, func() (scratchFile, error) { return newScratch(t.TempDir(), "x*") })
+			if err := d.read(t.Context(), CSV(bytes.NewReader(part), Mapping{})); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	few, many := allocs(n/10), allocs(n)
+	if each := (many - few) / (0.9 * n); each > 0.02 {
+		t.Errorf("%.0f allocations for %d rows, %.0f for %d: %.3f a row", few, n/10, many, n, each)
+	}
 }

@@ -132,6 +132,15 @@ func TestOtherBytesThanUTF8(t *testing.T) {
 			t.Errorf("rejects %v, want one: the character is lost", bad)
 		}
 	})
+	t.Run("beyond the first plane", func(t *testing.T) {
+		t.Parallel()
+		list := header + "1,𠀋,1 Main St,,Reno,NV,89501\n"
+		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+			if good := rows(t, take(t, utf16Of(order, true, list), snapshot.Options{})); len(good) != 1 || good[0].Address.Name != "𠀋" {
+				t.Errorf("accepted %d rows, want the one with a character of two units", len(good))
+			}
+		}
+	})
 	t.Run("half a surrogate pair", func(t *testing.T) {
 		t.Parallel()
 		list := utf16Of(binary.LittleEndian, true, header+"1,Jo") + "\x00\xd8" + utf16Of(binary.LittleEndian, false, ",1 Main St,,Reno,NV,89501\n")

@@ -123,6 +123,7 @@ func TestHouseholds(t *testing.T) {
 		{"123 N. MAIN ST.,#4", true},
 		{"123 north  main street apt 4,", true},
 		{"\"123 N Main St, Unit 4\",", true},
+		{"123 N Main St,Apt. #4", false}, // a unit of a unit
 		{"123 N Main St,Apt 5", false},
 		{"123 N Main St,", false},
 		{"123 S Main St,Apt 4", false},
@@ -147,6 +148,16 @@ func TestHouseholds(t *testing.T) {
 	if snapshot.KeyOf(a) != snapshot.KeyOf(b) {
 		t.Error("keys differ for one address")
 	}
+	for _, pair := range [][2]string{
+		{"12 N.W. 5th St.", "12 NW 5th Street"}, {"12 O'Hara Ave", "12 OHARA AVENUE"}, {"12-B Elm Ct", "12 B elm court"}, {"12 Östra Rd", "12 östra road"},
+	} {
+		a.Line1, b.Line1 = pair[0], pair[1]
+		a.Line2, b.Line2 = "", ""
+		if snapshot.KeyOf(a) != snapshot.KeyOf(b) {
+			t.Errorf("%q and %q have two keys", pair[0], pair[1])
+		}
+	}
+	a.Line1, a.Line2 = "123 North Main Street", "Apartment 4"
 	// The key stands in other people's lists: it must not change.
 	const want = "b05ac53dee8be1d23a3b61e7f927698b"
 	if got := snapshot.KeyOf(a).String(); got != want {

@@ -76,12 +76,13 @@ func FuzzScanner(f *testing.F) {
 func TestChunksEndWhereRowsDo(t *testing.T) {
 	t.Parallel()
 	rows := []string{"a,b\n", "\n", "\"x\ny\",\"\"\"\"\r\n", "\"\",\"q\"\"\n\"\n", strings.Repeat("z", 1000) + ",\n"}
-	for _, end := range []string{"", "last", "\"la\nst\""} {
+	for shift := range 24 {
+		end := []string{"", "last", "\"la\nst\""}[shift%3]
 		var b strings.Builder
 		for i := 0; b.Len() < 3*chunkBytes; i++ {
 			b.WriteString(rows[(i*i+i/7)%len(rows)])
 		}
-		text := b.String() + end
+		text := strings.Repeat("s", 1+shift) + "\n" + b.String() + end
 		want := scanAll(text, ',')
 		chunks := newChunker(strings.NewReader(text))
 		var got []scanned
