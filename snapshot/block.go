@@ -82,7 +82,7 @@ func (w *frozenWriter) newBlock() *block {
 		b.plain = b.plain[:0]
 		return b
 	default:
-		return &block{plain: make([]byte, 0, blockBytes)}
+		return &block{} // grows: most lists are small
 	}
 }
 
@@ -155,7 +155,7 @@ type verifiedReader struct {
 }
 
 func newVerifiedReader(op string, f *File, src io.Reader) *verifiedReader {
-	r := &verifiedReader{op: op, file: f, src: src, buf: make([]byte, blockBytes)}
+	r := &verifiedReader{op: op, file: f, src: src, buf: make([]byte, min(blockBytes, max(f.Bytes, 1)))}
 	if f.Gzip != nil {
 		r.raw = &rawReader{src: src, sum: sha256.New()}
 		r.src = &unpacker{raw: r.raw}

@@ -48,8 +48,12 @@ func Diff(ctx context.Context, first, second *Snapshot) iter.Seq2[Change, error]
 			return
 		}
 		d := newDiffer(first, second, limits{})
-		err := d.run(ctx, yield)
-		if err = errors.Join(err, d.close()); err != nil {
+		stopped := false // and must not be called again, whatever fails then
+		err := d.run(ctx, func(c Change, err error) bool {
+			stopped = !yield(c, err)
+			return !stopped
+		})
+		if err = errors.Join(err, d.close()); err != nil && !stopped {
 			yield(Change{}, wrap(opRead, err))
 		}
 	}

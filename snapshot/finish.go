@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"sync"
 )
 
 // finish finds what rows are to each other and writes the two files. It goes
@@ -17,12 +18,19 @@ import (
 func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	contacts := sorter{limit: d.limits.sort, open: d.open}
 	houses := sorter{limit: d.limits.sort, open: d.open}
-	defer func() { err = errors.Join(err, contacts.close(), houses.close()) }()
+	shared := sorter{limit: d.limits.sort, open: d.open, digests: true}
+	defer func() { err = errors.Join(err, contacts.close(), houses.close(), shared.close()) }()
+	// The two searches go side by side: which rows get no piece, because their
+	// contact came before, matters only where rows share an address.
+	var searching sync.WaitGroup
+	var sharedErr error
+	searching.Go(func() { sharedErr = d.sharedAddresses(&shared) })
 	again, err := d.sameContacts(&contacts)
-	if err != nil {
+	searching.Wait()
+	if err := errors.Join(err, sharedErr); err != nil {
 		return nil, err
 	}
-	if err := d.sameAddresses(&houses, again); err != nil {
+	if err := sameAddresses(&shared, &houses, again); err != nil {
 		return nil, err
 	}
 	f := &finisher{drafter: d}
@@ -79,11 +87,35 @@ func (d *drafter) sameContacts(out *sorter) (*bits, error) {
 	return again, d.contacts.close()
 }
 
-// sameAddresses finds the rows whose address stands in an earlier one that is
-// to be mailed.
-func (d *drafter) sameAddresses(out *sorter, again *bits) error {
-	var first record
+// sharedAddresses finds the rows that share their address with others.
+func (d *drafter) sharedAddresses(out *sorter) error {
+	var last record
+	added := false // last
 	for r, err := range d.addresses.sorted() {
+		switch {
+		case err != nil:
+			return err
+		case last.row == 0 || !r.same(&last):
+			last, added = r, false
+			continue
+		case !added:
+			if err := out.add(last); err != nil {
+				return err
+			}
+		}
+		if err := out.add(r); err != nil {
+			return err
+		}
+		last, added = r, true
+	}
+	return d.addresses.close()
+}
+
+// sameAddresses finds, of the rows that share an address, those whose address
+// stands in an earlier row that is to be mailed.
+func sameAddresses(shared, out *sorter, again *bits) error {
+	var first record
+	for r, err := range shared.sorted() {
 		switch {
 		case err != nil:
 			return err
@@ -97,7 +129,7 @@ func (d *drafter) sameAddresses(out *sorter, again *bits) error {
 			return err
 		}
 	}
-	return d.addresses.close()
+	return shared.close()
 }
 
 // pairOf says that a row is the same as an earlier one. Pairs sort by row.
@@ -118,7 +150,7 @@ func (f *finisher) run(contacts, houses *sorter) error {
 	defer stop()
 	nextHouse, stopHouse := iter.Pull2(houses.sorted())
 	defer stopHouse()
-	good, bad := newLineReader(f.drafter.rows.reader()), newLineReader(f.drafter.rejects.reader())
+	good, bad := newLineReader(&f.drafter.rows), newLineReader(&f.drafter.rejects)
 	contact, err := pull(next)
 	if err != nil {
 		return err
@@ -239,8 +271,8 @@ type lineReader struct {
 	row  uint32
 }
 
-func newLineReader(r io.Reader) *lineReader {
-	return &lineReader{src: bufio.NewReaderSize(r, 256<<10)}
+func newLineReader(s *spool) *lineReader {
+	return &lineReader{src: bufio.NewReaderSize(s.reader(), int(min(s.size+1, 256<<10)))}
 }
 
 // before returns lines that stand whole in the buffer and are of rows before

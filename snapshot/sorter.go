@@ -201,11 +201,16 @@ func partition(recs, out []record) (start [1<<partBits + 1]uint32) {
 func (s *sorter) sorted() iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		var err error
+		stopped := false // and must not be called again, whatever fails then
+		use := func(r record, err error) bool {
+			stopped = !yield(r, err)
+			return !stopped
+		}
 		switch {
 		case len(s.parts) > 0:
-			_, err = s.byParts(yield)
+			_, err = s.byParts(use)
 		case len(s.runs) > 0:
-			err = s.merge(yield)
+			err = s.merge(use)
 		default:
 			s.order()
 			s.spare = nil
@@ -215,7 +220,7 @@ func (s *sorter) sorted() iter.Seq2[record, error] {
 				}
 			}
 		}
-		if err != nil {
+		if err != nil && !stopped {
 			yield(record{}, err)
 		}
 	}
