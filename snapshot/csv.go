@@ -1,44 +1,75 @@
 package snapshot
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/postproof/postproof"
 )
 
-// MaxRowBytes is the longest row of a CSV file. A longer one ends the
-// reading, so that a missing quote cannot draw a whole file into memory.
-const MaxRowBytes = 64 << 10
-
-// readAhead is what the CSV reader may have buffered beyond a row.
-const readAhead = 8 << 10
-
-// CSV returns the rows of a CSV file in UTF-8 (with or without a byte order
-// mark) whose first line is the header. Fields are separated by commas and
-// quoted as in RFC 4180; lines end in LF or CRLF. Empty lines, and rows of
-// nothing but commas, are skipped.
+// CSV returns the rows of a CSV file whose first line is the header. Fields
+// are quoted as in RFC 4180; lines end in LF, CRLF or CR. Empty lines, and
+// rows of nothing but separators, are skipped.
+//
+// Unless an option says what the file is, it is found out: the separator
+// (comma, semicolon or tab) from the header, and the encoding (UTF-8 or UTF-16)
+// from its first bytes. Nothing in a file of one byte a character says which
+// encoding it is, so that a row with bytes that are not UTF-8 is rejected,
+// with the text that it would be in [Windows1252] as a suggestion; see
+// [WithEncoding] and [WithFallback].
 //
 // A row with too many or too few fields is rejected. A header that does not
 // fit the mapping, a quote out of place and a row over [MaxRowBytes] end the
 // reading with an error, since nobody can tell what follows them.
 //
-// The reader is read once and not closed.
-func CSV(r io.Reader, m Mapping) Source { return &csvSource{reader: r, mapping: m} }
+// The rows carry all columns of the file, see [Row.Field]. The reader is read
+// once and not closed.
+func CSV(r io.Reader, m Mapping, opts ...CSVOption) Source {
+	s := &csvSource{reader: r, mapping: m}
+	for _, o := range opts {
+		o.apply(s)
+	}
+	return s
+}
+
+// CSVOption says what a CSV file is instead of having it found out.
+type CSVOption interface{ apply(s *csvSource) }
+
+type csvOption func(*csvSource)
+
+func (f csvOption) apply(s *csvSource) { f(s) }
+
+// WithEncoding says how the whole file is encoded.
+func WithEncoding(e Encoding) CSVOption { return csvOption(func(s *csvSource) { s.encoding = e }) }
+
+// WithFallback says how rows are to be read that are not UTF-8, [Windows1252]
+// or [Latin1]. They pass with a warning.
+func WithFallback(e Encoding) CSVOption { return csvOption(func(s *csvSource) { s.fallback = e }) }
+
+// WithSeparator says which character of ASCII separates the fields.
+func WithSeparator(c byte) CSVOption { return csvOption(func(s *csvSource) { s.separator = c }) }
 
 type csvSource struct {
-	reader  io.Reader
-	mapping Mapping
-	used    bool
+	reader             io.Reader
+	mapping            Mapping
+	encoding, fallback Encoding
+	separator          byte
+	used               bool
+	partial            bool // any column may be missing
+
+	layout
+}
+
+// layout is what the header says of the rows.
+type layout struct {
+	fields  []field
+	columns *Columns
+	width   int
+	table   *classes
+	number  int // the column with the row's number in another list, or -1
 }
 
 // Mapping implements [Source].
@@ -47,165 +78,161 @@ func (s *csvSource) Mapping() Mapping { return s.mapping }
 // Rows implements [Source].
 func (s *csvSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		if s.used {
-			yield(Row{}, invalid("source", "has been read before; a CSV source is read once"))
-			return
-		}
-		s.used = true
-		if err := s.read(ctx, yield); err != nil {
+		stopped := false
+		err := s.chunks(ctx, func(c chunk) bool {
+			r := s.rows(c)
+			for r.next() {
+				row := r.row
+				row.values = append([]string(nil), row.values...) // the scanner's own
+				if context.Cause(ctx) != nil {
+					return false
+				}
+				if !yield(row, r.partialError()) {
+					stopped = true
+					return false
+				}
+			}
+			if r.err != nil {
+				yield(Row{}, r.err)
+				stopped = true
+			}
+			return !stopped
+		})
+		if err != nil && !stopped {
 			yield(Row{}, err)
 		}
 	}
 }
 
-// read yields rows until the end, an error or a break by the consumer.
-func (s *csvSource) read(ctx context.Context, yield func(Row, error) bool) error {
-	bounded := &boundedReader{src: s.reader, limit: MaxRowBytes + readAhead}
-	buffered := bufio.NewReader(bounded)
-	if err := skipMark(buffered); err != nil {
+// chunks reads the header and then hands out the rest, piece by piece.
+func (s *csvSource) chunks(ctx context.Context, use func(chunk) bool) error {
+	if s.used {
+		return invalid("source", "has been read before; a CSV source is read once")
+	}
+	s.used = true
+	if err := s.check(); err != nil {
 		return err
 	}
-	t := &table{csv: csv.NewReader(buffered), bounded: bounded}
-	t.csv.FieldsPerRecord = -1
-	t.csv.ReuseRecord = true
-
-	header, line, err := t.next()
-	if err == io.EOF { //nolint:errorlint // the CSV reader returns the bare value
-		return invalid("row 1", "the file is empty; want a header and rows")
-	}
+	src, enc, err := decode(s.reader, s.encoding)
 	if err != nil {
 		return err
 	}
-	fields, err := s.header(header)
-	if err != nil {
-		return invalid(fmt.Sprintf("row %d", line), "%s", err.Error())
-	}
-	width := len(header)
-	for {
+	s.encoding = enc
+	chunks := newChunker(src)
+	for first := true; ; first = false {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		record, line, err := t.next()
-		if err == io.EOF { //nolint:errorlint // the CSV reader returns the bare value
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(record, func(s string) bool { return strings.TrimSpace(s) != "" }) {
-			continue
-		}
-		row := makeRow(line, record, fields)
-		if len(record) != width {
-			err = &RowError{
-				Code: CodeFieldCount, Column: ColumnContactID,
-				Reason: fmt.Sprintf("the row has %d fields, the header has %d", len(record), width),
+		c, ok := chunks.next()
+		if first {
+			if !ok {
+				c.final = true
+			}
+			if c, err = s.header(c); err != nil {
+				return err
 			}
 		}
-		if !yield(row, err) {
-			return nil
+		if !ok || !use(c) {
+			return context.Cause(ctx)
 		}
 	}
 }
 
-func (s *csvSource) header(header []string) ([]field, error) {
-	for _, h := range header {
-		switch {
-		case strings.ContainsRune(h, 0):
-			return nil, errors.New("the header holds NUL bytes; want a file in UTF-8")
-		case !utf8.ValidString(h):
-			return nil, errors.New("the header is not UTF-8")
-		case strings.ContainsRune(h, '\r'):
-			return nil, errors.New("the lines end in CR only; want LF or CRLF")
-		}
-	}
-	if len(header) == 1 && strings.ContainsAny(header[0], ";\t|") {
-		return nil, errors.New("the fields are not separated by commas")
-	}
-	return s.mapping.resolve(header)
-}
-
-// table is a CSV file read row by row.
-type table struct {
-	csv     *csv.Reader
-	bounded *boundedReader
-	line    int
-}
-
-// next returns a row and the line on which it begins.
-func (t *table) next() ([]string, int, error) {
-	before := t.csv.InputOffset()
-	record, err := t.csv.Read()
-	t.bounded.seen = 0
-	var parse *csv.ParseError
+func (s *csvSource) check() error {
 	switch {
-	case err == nil:
-		if t.csv.InputOffset()-before <= MaxRowBytes {
-			t.line, _ = t.csv.FieldPos(0)
-			return record, t.line, nil
-		}
-		err = errRowTooLong
-	case errors.As(err, &parse):
-		return nil, parse.StartLine, invalid(fmt.Sprintf("row %d", parse.StartLine),
-			"a quote is out of place on line %d, column %d; quote the field and double the quotes in it", parse.Line, parse.Column)
-	}
-	if errors.Is(err, errRowTooLong) {
-		return nil, 0, invalid(fmt.Sprintf("the row after row %d", t.line), "is longer than %d bytes; is a quote missing?", MaxRowBytes)
-	}
-	if err != io.EOF { //nolint:errorlint // the CSV reader returns the bare value
-		err = fmt.Errorf("snapshot: read after row %d: %w", t.line, err)
-	}
-	return nil, 0, err
-}
-
-func makeRow(line int, record []string, fields []field) Row {
-	get := func(i int) string {
-		if at := fields[i].index; at >= 0 && at < len(record) {
-			return record[at]
-		}
-		return ""
-	}
-	name := get(1)
-	if strings.TrimSpace(name) == "" {
-		name = strings.TrimSpace(strings.TrimSpace(get(2)) + " " + strings.TrimSpace(get(3)))
-	}
-	return Row{Number: line, ContactID: get(0), Address: postproof.Address{
-		Name: name, Company: get(4), Line1: get(5), Line2: get(6),
-		City: get(7), Region: get(8), PostalCode: get(9), Country: get(10),
-	}}
-}
-
-// skipMark takes the byte order mark of UTF-8 off and refuses the others.
-func skipMark(r *bufio.Reader) error {
-	head, err := r.Peek(3)
-	if err != nil && err != io.EOF {
-		return fmt.Errorf("snapshot: read: %w", err)
-	}
-	switch {
-	case bytes.Equal(head, []byte("\ufeff")):
-		_, err = r.Discard(3)
-		return err
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return invalid("row 1", "the file is in UTF-16; want UTF-8")
+	case s.encoding != "" && !s.encoding.known():
+		return invalid("encoding", "is not one that this package reads")
+	case s.fallback != "" && s.fallback != Windows1252 && s.fallback != Latin1:
+		return invalid("fallback", "is not %s or %s", Windows1252, Latin1)
+	case s.separator != 0 && (s.separator >= utf8.RuneSelf || strings.IndexByte("\"\r\n", s.separator) >= 0):
+		return invalid("separator", "is not a character of ASCII, or is a quote or a line break")
 	}
 	return nil
 }
 
-var errRowTooLong = errors.New("row too long")
-
-// boundedReader fails once more than limit bytes were read without a row
-// coming out at the other end, which sets seen back.
-type boundedReader struct {
-	src         io.Reader
-	seen, limit int
+// header reads the first row and returns the rest of its chunk.
+func (s *csvSource) header(c chunk) (chunk, error) {
+	if s.separator == 0 {
+		s.separator = findSeparator(c.text)
+	}
+	s.table = newClasses(s.separator)
+	scan := &scanner{text: c.text, line: c.line, final: c.final, separator: s.separator, table: s.table}
+	ok, bad := scan.next()
+	switch {
+	case bad != nil:
+		return c, s.syntax(bad, scan.last)
+	case !ok && c.err != nil:
+		return c, s.readError(c.err, 0)
+	case !ok:
+		return c, invalid("row 1", "the file is empty; want a header and rows")
+	}
+	at := fmt.Sprintf("row %d", scan.row)
+	for i, h := range scan.fields {
+		switch {
+		case strings.ContainsRune(h, 0):
+			return c, invalid(at, "the header holds NUL bytes; is the file in UTF-16, or no text at all?")
+		case !utf8.ValidString(h) && s.fallback != "":
+			scan.fields[i] = recode(s.fallback, h)
+		case !utf8.ValidString(h):
+			return c, invalid(at, "the header is not UTF-8; say with WithEncoding what it is, for example %s", Windows1252)
+		case strings.ContainsAny(h, "\r\n"):
+			return c, invalid(at, "the header has a line break in column %d", i+1)
+		}
+	}
+	fields, err := s.mapping.resolve(scan.fields, s.partial)
+	if err != nil {
+		return c, invalid(at, "%s", err.Error())
+	}
+	s.fields, s.width = fields, len(scan.fields)
+	s.columns = newListColumns(scan.fields, fields)
+	s.number = -1
+	if own := s.columns.index(rowColumn); own >= 0 && s.columns.index(findingsColumn) >= 0 {
+		s.number = s.columns.place[own] // one of our own files
+	}
+	c.text, c.line = c.text[scan.at:], scan.line
+	return c, nil
 }
 
-// Read implements [io.Reader].
-func (r *boundedReader) Read(p []byte) (int, error) {
-	if r.seen > r.limit {
-		return 0, errRowTooLong
+// findSeparator returns the separator that stands most often in the first
+// line, outside of quotes.
+func findSeparator(text string) byte {
+	var n [3]int
+	const separators = ",;\t"
+	quoted := false
+	for i := range len(text) {
+		c := text[i]
+		if c == '"' {
+			quoted = !quoted
+		}
+		if quoted {
+			continue
+		}
+		if at := strings.IndexByte(separators, c); at >= 0 {
+			n[at]++
+		}
+		if c == '\n' && n != [3]int{} {
+			break
+		}
 	}
-	n, err := r.src.Read(p)
-	r.seen += n
-	return n, err
+	best := 0
+	for i := range n {
+		if n[i] > n[best] {
+			best = i
+		}
+	}
+	return separators[best]
+}
+
+func (*csvSource) syntax(e *syntaxError, after int) error {
+	if e.tooLong {
+		return invalid(fmt.Sprintf("the row after row %d", after), "%s", e.Error())
+	}
+	return invalid(fmt.Sprintf("row %d", e.row), "%s", e.Error())
+}
+
+func (*csvSource) readError(err error, after int) error {
+	if errors.Is(err, errHalfUnit) {
+		return invalid(fmt.Sprintf("after row %d", after), "%s", err.Error())
+	}
+	return fmt.Errorf("snapshot: read after row %d: %w", after, err)
 }

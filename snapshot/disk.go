@@ -16,6 +16,7 @@ type fileSystem interface { //nolint:interfacebloat // one seam for one disk, no
 	syncDir(dir string) error
 	rename(from, to string) error
 	removeAll(path string) error
+	scratch(dir string) (scratchFile, error)
 }
 
 // file is a file being written.
@@ -64,3 +65,7 @@ func (diskFS) syncDir(dir string) error {
 func (diskFS) rename(from, to string) error { return os.Rename(from, to) }
 
 func (diskFS) removeAll(path string) error { return os.RemoveAll(path) }
+
+// scratch makes a file that is swept like a draft, should it outlive its
+// process.
+func (diskFS) scratch(dir string) (scratchFile, error) { return newScratch(dir, draftPrefix+"*") }

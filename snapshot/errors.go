@@ -16,9 +16,11 @@ var (
 )
 
 const (
-	opTake = "snapshot.take"
-	opOpen = "snapshot.open"
-	opRead = "snapshot.read"
+	opTake     = "snapshot.take"
+	opOpen     = "snapshot.open"
+	opRead     = "snapshot.read"
+	opExport   = "snapshot.export"
+	opSuppress = "snapshot.suppress"
 )
 
 // invalid is an error about the list or an option.

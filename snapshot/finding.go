@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -12,16 +14,29 @@ type Code string
 const (
 	CodeMissing          Code = "missing"
 	CodeNotUTF8          Code = "not_utf8"
+	CodeRecoded          Code = "recoded"
 	CodeControl          Code = "control_character"
+	CodeUnprintable      Code = "unprintable"
+	CodeScript           Code = "other_script"
+	CodeFormula          Code = "formula"
+	CodePlaceholder      Code = "placeholder"
 	CodeState            Code = "bad_state"
 	CodePostalCode       Code = "bad_postal_code"
+	CodePostalRegion     Code = "postal_code_elsewhere"
 	CodeCountry          Code = "bad_country"
+	CodeMilitary         Code = "military"
+	CodePOBox            Code = "po_box"
+	CodePOBoxStreet      Code = "po_box_and_street"
 	CodeTooLong          Code = "too_long"
 	CodeVendorLimit      Code = "vendor_limit"
 	CodeDuplicateContact Code = "duplicate_contact"
 	CodeContactConflict  Code = "contact_conflict"
 	CodeDuplicateAddress Code = "duplicate_address"
 	CodeFieldCount       Code = "field_count"
+	CodeNumber           Code = "bad_number"
+	CodeDate             Code = "bad_date"
+	CodeDoNotMail        Code = "do_not_mail"
+	CodeMailedRecently   Code = "mailed_recently"
 	CodeInvalid          Code = "invalid"
 )
 
@@ -36,7 +51,8 @@ const (
 	SeverityWarning Severity = "warning"
 )
 
-// Finding is one thing that is wrong with a row. It never quotes the value.
+// Finding is one thing that is wrong with a row. It prints without the
+// suggestion, so that it may stand in logs.
 type Finding struct {
 	Code     Code
 	Severity Severity
@@ -44,13 +60,23 @@ type Finding struct {
 	Row int
 	// Column is one of the columns of this package.
 	Column string
-	// Message says what is wrong and what is wanted.
+	// Message says what is wrong and what is wanted. It never quotes the value.
 	Message string
+	// Suggestion is a corrected value, where one suggests itself. It is
+	// personal data: it stands in rejects.csv and in no text that this type
+	// prints.
+	Suggestion string
 }
 
 // String returns a line such as
 // "row 12: error[missing] city: missing".
 func (f Finding) String() string { return fmt.Sprintf("row %d: %s", f.Row, f.cell()) }
+
+// GoString keeps %#v from printing the suggestion.
+func (f Finding) GoString() string { return "snapshot.Finding{" + f.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without the suggestion.
+func (f Finding) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
 // cell is the form in which the frozen files keep a finding.
 func (f Finding) cell() string {
@@ -84,9 +110,41 @@ func splitFindings(row int, s string) ([]Finding, bool) {
 		if !ok1 || !ok2 || !ok3 {
 			return nil, false
 		}
-		all = append(all, Finding{Code(code), Severity(severity), row, column, message})
+		all = append(all, Finding{Code: Code(code), Severity: Severity(severity), Row: row, Column: column, Message: message})
 	}
 	return all, true
+}
+
+// joinSuggestions writes the corrected values, each behind its column.
+func joinSuggestions(all []Finding) string {
+	var b strings.Builder
+	for _, f := range all {
+		if f.Suggestion == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(findingSeparator)
+		}
+		b.WriteString(f.Column + ": " + strings.ReplaceAll(printableText(f.Suggestion), findingSeparator, ", "))
+	}
+	return b.String()
+}
+
+// addSuggestions gives the findings what joinSuggestions wrote: each to the
+// first of its column that has none.
+func addSuggestions(all []Finding, s string) bool {
+	if s == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(s, findingSeparator) {
+		column, value, ok := strings.Cut(part, ": ")
+		i := slices.IndexFunc(all, func(f Finding) bool { return f.Column == column && f.Suggestion == "" })
+		if !ok || i < 0 {
+			return false
+		}
+		all[i].Suggestion = value
+	}
+	return true
 }
 
 // RowError is what a [Source] yields beside a row that it could read only in
@@ -113,7 +171,7 @@ func (e *RowError) finding(row int) Finding {
 			return '_'
 		}, strings.ToLower(s))
 	}
-	f := Finding{Code(word(string(e.Code))), SeverityError, row, word(e.Column), e.Reason}
+	f := Finding{Code: Code(word(string(e.Code))), Severity: SeverityError, Row: row, Column: word(e.Column), Message: e.Reason}
 	if f.Code == "" {
 		f.Code = CodeInvalid
 	}

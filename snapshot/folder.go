@@ -15,7 +15,8 @@ import (
 )
 
 // Folder is a [Store] in a directory: a folder for each snapshot, named by its
-// id, with manifest.json, rows.csv and rejects.csv in it. The files are
+// id, with manifest.json, rows.csv and rejects.csv in it, or rows.csv.gz where it
+// is compressed. The files are
 // readable by their owner only, and by nobody writable.
 //
 // A snapshot is written under a name that begins with "draft-", synced to disk
@@ -130,25 +131,28 @@ func (d *folderDraft) Create(name string) (io.WriteCloser, error) {
 }
 
 // Commit implements [Draft].
-func (d *folderDraft) Commit(_ context.Context, id ID) error {
+func (d *folderDraft) Commit(_ context.Context, id ID) (bool, error) {
 	if !id.Valid() {
-		return errors.New("snapshot: commit: the id is not one")
+		return false, errors.New("snapshot: commit: the id is not one")
 	}
 	f := d.store
 	if err := f.fs.syncDir(d.dir); err != nil {
-		return err
+		return false, err
 	}
 	if err := f.fs.rename(d.dir, filepath.Join(f.dir, string(id))); err != nil {
 		if has, herr := f.has(id); herr != nil || !has {
-			return errors.Join(err, herr)
+			return false, errors.Join(err, herr)
 		}
 		// Someone was faster; the draft goes with Discard. Whoever it was may
 		// not have synced the directory yet.
-		return f.fs.syncDir(f.dir)
+		return false, f.fs.syncDir(f.dir)
 	}
 	d.done = true
-	return f.fs.syncDir(f.dir)
+	return true, f.fs.syncDir(f.dir)
 }
+
+// scratch implements scratcher: what a list holds stays in its directory.
+func (f *Folder) scratch() (scratchFile, error) { return f.fs.scratch(f.dir) }
 
 // has reports whether the snapshot stands in the directory.
 func (f *Folder) has(id ID) (bool, error) {

@@ -1,14 +1,13 @@
 package snapshot
 
 import (
-	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
-	"hash"
-	"io"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/postproof/postproof"
 )
 
 // The files of a snapshot.
@@ -18,45 +17,72 @@ const (
 	rejectsFile  = "rejects.csv"
 )
 
-// blockBytes is the unit of verification and the memory of a reader. It is
-// part of the format.
-const blockBytes = 256 << 10
+// The columns of our files beside those of the address.
+const (
+	rowColumn         = "row"
+	findingsColumn    = "findings"
+	suggestionsColumn = "suggestions"
+)
 
-const frozenHeader = "row,contact_id,name,company,address_line1,address_line2,city,state,postal_code,country,findings\n"
-
-// frozenColumns is the number of fields of frozenHeader.
-const frozenColumns = 11
-
-// frozenWriter writes a file and takes its digests on the way.
-type frozenWriter struct {
-	name   string
-	dst    io.WriteCloser
-	buf    *bufio.Writer
-	bytes  int64
-	total  hash.Hash
-	block  hash.Hash
-	filled int
-	blocks []string
-	line   []byte
-}
-
-func newFrozenWriter(name string, dst io.WriteCloser) *frozenWriter {
-	w := &frozenWriter{name: name, dst: dst, total: sha256.New(), block: sha256.New()}
-	w.buf = bufio.NewWriterSize(digestingWriter{w}, 64<<10)
-	return w
-}
-
-// write appends a row. The encoding is the package's own, because the id is
-// made of these bytes: it must not change with encoding/csv.
-func (w *frozenWriter) write(r Row, found []Finding) error {
-	line := strconv.AppendInt(w.line[:0], int64(r.Number), 10)
-	for _, c := range r.cells() {
-		line = appendCell(append(line, ','), c.value)
+// frozenHeader returns the header of rows.csv, or of rejects.csv, which has
+// suggestions as well.
+func frozenHeader(extra []string, rejects bool) string {
+	line := []byte(rowColumn)
+	names := standardColumns()
+	for _, c := range slices.Concat(names[:], extra, []string{findingsColumn}) {
+		line = appendCell(append(line, ','), c)
 	}
-	line = appendCell(append(line, ','), joinFindings(found))
-	w.line = append(line, '\n')
-	_, err := w.buf.Write(w.line)
-	return err
+	if rejects {
+		line = append(line, ","+suggestionsColumn...)
+	}
+	return string(append(line, '\n'))
+}
+
+// appendRow appends a line of rows.csv or rejects.csv. The encoding is the
+// package's own, because the id is made of these bytes: it must not change with
+// encoding/csv.
+func appendRow(line []byte, r *Row, extra []string, found []Finding, reject bool) []byte {
+	line = strconv.AppendInt(line, int64(r.Number), 10)
+	for i := range standardCount {
+		line = appendCell(append(line, ','), standardOf(r, i))
+	}
+	for _, v := range extra {
+		line = appendCell(append(line, ','), v)
+	}
+	line = append(line, ',')
+	if len(found) > 0 {
+		line = appendCell(line, joinFindings(found))
+	}
+	if reject {
+		line = appendCell(append(line, ','), joinSuggestions(found))
+	}
+	return append(line, '\n')
+}
+
+// appendPlain is appendRow for a row of which no value needs quotes, without
+// anything further.
+func appendPlain(line []byte, r *Row) []byte {
+	a := &r.Address
+	line = strconv.AppendInt(line, int64(r.Number), 10)
+	line = append(line, ',')
+	line = append(line, r.ContactID...)
+	line = append(line, ',')
+	line = append(line, a.Name...)
+	line = append(line, ',')
+	line = append(line, a.Company...)
+	line = append(line, ',')
+	line = append(line, a.Line1...)
+	line = append(line, ',')
+	line = append(line, a.Line2...)
+	line = append(line, ',')
+	line = append(line, a.City...)
+	line = append(line, ',')
+	line = append(line, a.Region...)
+	line = append(line, ',')
+	line = append(line, a.PostalCode...)
+	line = append(line, ',')
+	line = append(line, a.Country...)
+	return append(line, ',', '\n')
 }
 
 // appendCell quotes only what has to be quoted.
@@ -74,97 +100,50 @@ func appendCell(line []byte, s string) []byte {
 	return append(line, '"')
 }
 
-// close ends the file and returns what the manifest says about it.
-func (w *frozenWriter) close() (File, error) {
-	err := w.buf.Flush()
-	if cerr := w.dst.Close(); err == nil {
-		err = cerr
+var errLine = errors.New("snapshot: a drafted line cannot be read")
+
+// parseLine reads a line that appendRow wrote.
+func parseLine(line string, extra int, reject bool) (Reject, error) {
+	s := scanner{text: line, line: 1, final: true, separator: ',', table: newClasses(',')}
+	if ok, bad := s.next(); !ok || bad != nil {
+		return Reject{}, errLine
 	}
-	if w.filled > 0 {
-		w.endBlock()
+	r, ok := parseFrozen(s.fields, extra, nil, reject)
+	if !ok {
+		return Reject{}, errLine
 	}
-	return File{Name: w.name, Bytes: w.bytes, SHA256: hex.EncodeToString(w.total.Sum(nil)), Blocks: w.blocks}, err
+	return r, nil
 }
 
-func (w *frozenWriter) endBlock() {
-	w.blocks = append(w.blocks, hex.EncodeToString(w.block.Sum(nil)))
-	w.block.Reset()
-	w.filled = 0
+// frozenColumns is the number of fields of a line.
+func frozenColumns(extra int, reject bool) int {
+	n := 1 + standardCount + extra + 1
+	if reject {
+		n++
+	}
+	return n
 }
 
-type digestingWriter struct{ w *frozenWriter }
-
-func (d digestingWriter) Write(p []byte) (int, error) {
-	w := d.w
-	n, err := w.dst.Write(p)
-	if err != nil {
-		return n, err
+// parseFrozen reads the fields of a line. The row keeps those of further
+// columns.
+func parseFrozen(record []string, extra int, columns *Columns, reject bool) (Reject, bool) {
+	if len(record) != frozenColumns(extra, reject) {
+		return Reject{}, false
 	}
-	w.bytes += int64(len(p))
-	w.total.Write(p)
-	for len(p) > 0 {
-		part := p[:min(len(p), blockBytes-w.filled)]
-		w.block.Write(part)
-		w.filled += len(part)
-		p = p[len(part):]
-		if w.filled == blockBytes {
-			w.endBlock()
-		}
+	number, err := strconv.Atoi(record[0])
+	behind := record[1+standardCount+extra:]
+	found, ok := splitFindings(number, behind[0])
+	if reject {
+		ok = ok && addSuggestions(found, behind[1])
 	}
-	return n, nil
-}
-
-// verifiedReader hands out only bytes that match the manifest.
-type verifiedReader struct {
-	op    string
-	file  File
-	src   io.Reader
-	buf   []byte
-	rest  []byte
-	next  int
-	bytes int64
-	total hash.Hash
-	err   error
-}
-
-func newVerifiedReader(op string, f File, src io.Reader) *verifiedReader {
-	return &verifiedReader{op: op, file: f, src: src, buf: make([]byte, blockBytes), total: sha256.New()}
-}
-
-// Read implements [io.Reader].
-func (r *verifiedReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 && r.err == nil {
-		r.err = r.fill()
+	row := Row{Number: number, ContactID: record[1], Address: postproof.Address{
+		Name: record[2], Company: record[3], Line1: record[4], Line2: record[5],
+		City: record[6], Region: record[7], PostalCode: record[8], Country: record[9],
+	}}
+	if extra > 0 {
+		row.columns, row.values = columns, slices.Clone(record[1+standardCount:1+standardCount+extra])
 	}
-	if len(r.rest) == 0 {
-		return 0, r.err
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-// fill reads and verifies a block; at the end of the file, the whole.
-func (r *verifiedReader) fill() error {
-	n, err := io.ReadFull(r.src, r.buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return err
-	}
-	if n == 0 {
-		if r.next != len(r.file.Blocks) || r.bytes != r.file.Bytes || hex.EncodeToString(r.total.Sum(nil)) != r.file.SHA256 {
-			return corrupt(r.op, r.file.Name, "ends after %d of %d bytes", r.bytes, r.file.Bytes)
-		}
-		return io.EOF
-	}
-	sum := sha256.Sum256(r.buf[:n])
-	if r.next >= len(r.file.Blocks) || hex.EncodeToString(sum[:]) != r.file.Blocks[r.next] {
-		return corrupt(r.op, r.file.Name, "does not match its digest in block %d", r.next)
-	}
-	r.total.Write(r.buf[:n])
-	r.next++
-	r.bytes += int64(n)
-	r.rest = r.buf[:n]
-	return nil
+	return Reject{Findings: found, Row: row}, ok && err == nil
 }
 
 // printable makes a rejected row safe to keep and to look at.

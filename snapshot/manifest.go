@@ -38,12 +38,22 @@ type Manifest struct {
 	Format int `json:"format"`
 	Rules  int `json:"rules"`
 	// ID is the SHA-256 over Format, Rules, Campaign and the digests of the
-	// rows and the rejects; nothing else of the manifest is part of it.
+	// rows and the rejects as they are uncompressed; nothing else of the
+	// manifest is part of it.
 	ID       ID     `json:"id"`
 	Campaign string `json:"campaign"`
 	// Source is the name given to the source; Mapping its columns.
 	Source  string  `json:"source"`
 	Mapping Mapping `json:"mapping"`
+	// Encoding and Separator are what a CSV file was read as.
+	Encoding  Encoding `json:"encoding,omitempty"`
+	Separator string   `json:"separator,omitempty"`
+	// Columns are the further columns that are frozen with the rows.
+	Columns []string `json:"columns,omitempty"`
+	// Segment says which rows of the list were meant.
+	Segment Predicate `json:"segment,omitzero"`
+	// Base is the snapshot whose rejects were corrected to make this one.
+	Base ID `json:"base,omitempty"`
 	// TakenAt is when the snapshot was first taken, in UTC.
 	TakenAt time.Time `json:"taken_at"`
 	// Vendors are the vendors against whose limits the rows were checked.
@@ -57,36 +67,84 @@ type Manifest struct {
 	Digest string `json:"digest"`
 }
 
-// Counts are numbers of rows. Read = Accepted + Rejected.
+// Counts are numbers of rows. Read = Accepted + Rejected + Outside.
 type Counts struct {
-	Read     int `json:"read"`
+	Read int `json:"read"`
+	// Outside is the number of rows that the segment does not mean. They are
+	// not kept.
+	Outside  int `json:"outside,omitempty"`
 	Accepted int `json:"accepted"`
 	Rejected int `json:"rejected"`
 	// Warned is the number of accepted rows with warnings.
 	Warned int `json:"warned"`
 }
 
+func (c *Counts) add(o Counts) {
+	c.Read += o.Read
+	c.Outside += o.Outside
+	c.Accepted += o.Accepted
+	c.Rejected += o.Rejected
+	c.Warned += o.Warned
+}
+
 // File is a frozen file.
 type File struct {
-	// Name is the file's name in the snapshot's folder.
+	// Name is the file's name in the snapshot's folder, without the ".gz" that
+	// it has there when Gzip is set.
 	Name string `json:"name"`
-	// Bytes is its length; SHA256 the digest of all of it, as sha256sum
-	// prints it.
+	// Bytes is its length, uncompressed.
+	Bytes int64 `json:"bytes"`
+	// Blocks are the SHA-256 of each 256 KiB, uncompressed, the last one of the
+	// rest, so that a reader can verify what it hands out before it hands it
+	// out. SHA256 is the digest of these digests, as bytes, one behind the other.
+	SHA256 string   `json:"sha256"`
+	Blocks []string `json:"blocks"`
+	// Gzip says how the file is kept, when it is compressed.
+	Gzip *Gzip `json:"gzip,omitempty"`
+}
+
+// Gzip is a file as it is kept compressed.
+type Gzip struct {
+	// Bytes is its length; SHA256 its digest, as sha256sum prints it.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	// Blocks are the SHA-256 of each 256 KiB, the last one of the rest, so
-	// that a reader can verify what it hands out before it hands it out.
-	Blocks []string `json:"blocks"`
+}
+
+// stored returns the file's name in the store.
+func (f *File) stored() string {
+	if f.Gzip != nil {
+		return f.Name + packedSuffix
+	}
+	return f.Name
+}
+
+// root computes SHA256.
+func (f *File) root() string {
+	h := sha256.New()
+	for _, b := range f.Blocks {
+		sum, err := hex.DecodeString(b)
+		if err != nil {
+			return ""
+		}
+		h.Write(sum)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // clone returns a copy that shares nothing.
 func (m *Manifest) clone() Manifest {
 	c := *m
 	c.Vendors = slices.Clone(m.Vendors)
+	c.Columns = slices.Clone(m.Columns)
+	c.Segment = m.Segment.clone()
 	c.Findings = maps.Clone(m.Findings)
 	c.Files = slices.Clone(m.Files)
 	for i := range c.Files {
 		c.Files[i].Blocks = slices.Clone(c.Files[i].Blocks)
+		if z := c.Files[i].Gzip; z != nil {
+			packed := *z
+			c.Files[i].Gzip = &packed
+		}
 	}
 	return c
 }
@@ -144,6 +202,8 @@ func decodeManifest(data []byte, id ID) (Manifest, error) {
 		return bad("does not match its digest")
 	case len(m.Files) != 2 || m.Files[0].Name != rowsFile || m.Files[1].Name != rejectsFile:
 		return bad("does not list %s and %s", rowsFile, rejectsFile)
+	case m.Files[0].root() != m.Files[0].SHA256 || m.Files[1].root() != m.Files[1].SHA256:
+		return bad("has digests of blocks that do not make up the file's")
 	case m.ID != id || m.contentID() != id:
 		return bad("is of another snapshot than the one asked for")
 	}

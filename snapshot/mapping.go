@@ -12,7 +12,7 @@ import (
 //
 // A field that has a column under its own name takes that one; a field with
 // two columns under other usual names is an error. Columns that no field
-// claims are ignored.
+// claims can be asked for by [Row.Field].
 type Mapping struct {
 	ContactID string `json:"contact_id,omitempty"`
 	Name      string `json:"name,omitempty"`
@@ -56,8 +56,8 @@ func (m *Mapping) fields() []field {
 
 // resolve finds the columns of a header and writes their names into the
 // mapping. Its errors name columns by number: a file without a header has
-// somebody's address in this place.
-func (m *Mapping) resolve(header []string) ([]field, error) {
+// somebody's address in this place. Partial says that any may be missing.
+func (m *Mapping) resolve(header []string, partial bool) ([]field, error) {
 	at := map[string]int{}
 	for i, h := range header {
 		f := fold(h)
@@ -83,7 +83,7 @@ func (m *Mapping) resolve(header []string) ([]field, error) {
 			continue
 		}
 		domestic := f.name == ColumnState || f.name == ColumnPostalCode
-		if f.required && (!abroad || !domestic) {
+		if f.required && !partial && (!abroad || !domestic) {
 			return nil, fmt.Errorf("no column for %s (%d columns); is the header missing?", f.name, len(header))
 		}
 	}

@@ -73,18 +73,18 @@ func (d *memoryDraft) Create(name string) (io.WriteCloser, error) {
 }
 
 // Commit implements [Draft].
-func (d *memoryDraft) Commit(_ context.Context, id ID) error {
+func (d *memoryDraft) Commit(_ context.Context, id ID) (bool, error) {
 	d.store.mu.Lock()
 	defer d.store.mu.Unlock()
 	if _, ok := d.store.snapshots[id]; ok {
-		return nil
+		return false, nil
 	}
 	files := map[string][]byte{}
 	for name, f := range d.files {
 		files[name] = f.Bytes()
 	}
 	d.store.snapshots[id] = files
-	return nil
+	return true, nil
 }
 
 // Discard implements [Draft].

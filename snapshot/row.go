@@ -23,16 +23,35 @@ const (
 // Row is one recipient of a list. It holds personal data, so it prints as its
 // number only; read the fields to see more.
 type Row struct {
-	// Number says where the row stands in its source. In a CSV file it is the
-	// line on which the row begins; the header is line 1. A source that leaves
-	// it 0 has its rows counted from 1.
+	// Number says where the row stands in its source, and grows from row to
+	// row, up to four billion. In a CSV file it is the line on which the row
+	// begins; the header is line 1. A source that leaves it 0 has its rows
+	// counted from 1.
 	Number int
 	// ContactID names the recipient in the caller's own system. Required,
 	// unique in a list, at most 128 bytes.
 	ContactID string
 	// Address is where the piece goes.
 	Address postproof.Address
+
+	columns *Columns
+	values  []string
+	was     []Finding // of a row with noteRejected
+	note    note
 }
+
+// note is what a source of this package knows of a row beside its values.
+type note uint8
+
+const (
+	// noteRecoded: the row was not UTF-8 and was read as [WithFallback] says.
+	noteRecoded note = 1 << iota
+	// noteTaken: the row passed in an earlier snapshot.
+	noteTaken
+	// noteRejected: the row was rejected in an earlier snapshot and was not
+	// changed since.
+	noteRejected
+)
 
 // KeyPart returns what identifies the row from one taking of the list to the
 // next: the contact's part of [postproof.DeriveKey]. It does not depend on the
@@ -48,30 +67,12 @@ func (r Row) GoString() string { return fmt.Sprintf("snapshot.Row{%d}", r.Number
 // LogValue implements [slog.LogValuer] without personal data.
 func (r Row) LogValue() slog.Value { return slog.IntValue(r.Number) }
 
-// cell is a value of a row under its column.
-type cell struct{ column, value string }
-
-// cells lists the row in the order of rows.csv.
-func (r Row) cells() [9]cell {
-	a := &r.Address
-	return [9]cell{
-		{ColumnContactID, r.ContactID},
-		{ColumnName, a.Name},
-		{ColumnCompany, a.Company},
-		{ColumnAddressLine1, a.Line1},
-		{ColumnAddressLine2, a.Line2},
-		{ColumnCity, a.City},
-		{ColumnState, a.Region},
-		{ColumnPostalCode, a.PostalCode},
-		{ColumnCountry, a.Country},
-	}
-}
-
 // Reject is a row that cannot be mailed.
 type Reject struct {
 	// Row is the row after normalization. Control characters and bytes that
 	// are not UTF-8 stand as U+FFFD.
 	Row Row
-	// Findings are the reasons; at least one of them is an error.
+	// Findings are the reasons; at least one of them is an error. Corrected
+	// values that suggest themselves stand with them.
 	Findings []Finding
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/postproof/postproof"
@@ -19,144 +20,175 @@ const (
 	longestContact = 128 // bytes, escaped, so that a derived key stays within MaxKeyLength
 )
 
-// hygiene checks the rows of one list, in order.
-type hygiene struct {
-	defaultName string
-	vendors     []*postproof.Capabilities
-	anyVendor   bool
-	seen        seen
+// rules are what the rows of one list are checked against. They do not change
+// and are shared by several goroutines.
+type rules struct {
+	defaultName  string
+	vendors      []*postproof.Capabilities
+	anyVendor    bool
+	postOffice   bool // whoever delivers reaches PO boxes
+	abroad       func() map[string]*country
+	placeholders *wordSet
+	words        *abbreviations
+	states       *stateSet
+	// shortest is the smallest limit of any vendor and of this package: a row
+	// whose fields are shorter fits them all.
+	shortest int
+	// defaultClass is that of the default name, which any row may have.
+	defaultClass class
 }
 
-// normalize brings a row into the form in which it is checked and frozen.
-func (h *hygiene) normalize(r Row) Row {
-	a := &r.Address
-	for _, s := range []*string{
-		&r.ContactID, &a.Name, &a.Company, &a.Line1, &a.Line2, &a.City, &a.Region, &a.PostalCode, &a.Country,
-	} {
-		*s = strings.TrimSpace(*s)
+func newRules(opts *Options) *rules {
+	r := &rules{
+		defaultName: strings.TrimSpace(opts.DefaultName), vendors: opts.Vendors, anyVendor: opts.AnyVendor,
+		postOffice: !opts.PrivateCarrier, abroad: sync.OnceValue(newCountries), placeholders: newPlaceholders(), words: newAbbreviations(), states: newStates(),
+		shortest: longestContact / 3, // a byte takes three in a key at most
 	}
-	if a.Name == "" && a.Company == "" {
-		a.Name = h.defaultName
+	for table, i := newClasses(','), 0; i < len(r.defaultName); i++ {
+		r.defaultClass |= table[r.defaultName[i]]
 	}
-	a.Region = strings.ToUpper(a.Region)
-	a.Country = strings.ToUpper(a.Country)
-	switch a.Country {
-	case "", "USA", "UNITED STATES", "UNITED STATES OF AMERICA":
-		a.Country = "US"
-	}
-	if zip := a.PostalCode; a.Country == "US" && len(zip) == 9 {
-		if plus4 := zip[:5] + "-" + zip[5:]; postproof.USPostalCode(plus4) {
-			a.PostalCode = plus4
+	for _, v := range opts.Vendors {
+		l := &v.Limits
+		for _, n := range [...]int{l.Name, l.Company, l.Line1, l.Line2, l.Lines / 2, l.City} {
+			if n > 0 {
+				r.shortest = min(r.shortest, n)
+			}
 		}
 	}
 	return r
 }
 
-// check returns what is wrong with a normalized row. It remembers the row for
-// the search for duplicates.
-func (h *hygiene) check(r Row) []Finding {
-	c := checker{row: r.Number}
-	c.text(r)
-	c.required(r)
-	c.form(&r.Address)
-	h.fit(&c, &r.Address)
-	h.duplicates(&c, r)
-	if !c.failed() {
-		c.agree(r.Address)
-	}
-	return c.found
-}
-
+// checker checks rows one after the other. Its fields are used again for the
+// next row.
 type checker struct {
+	*rules
 	row   int
 	found []Finding
+	// about the row
+	class class
+	text  []byte
+	extra []string
+	keep  []int // places of the further columns that are frozen
+	kept  []string
 }
 
 func (c *checker) add(severity Severity, code Code, column, format string, args ...any) {
-	c.found = append(c.found, Finding{code, severity, c.row, column, fmt.Sprintf(format, args...)})
+	c.found = append(c.found, Finding{Code: code, Severity: severity, Row: c.row, Column: column, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) fail(code Code, column, format string, args ...any) {
 	c.add(SeverityError, code, column, format, args...)
 }
 
-func (c *checker) failed() bool { return rejected(c.found) }
+func (c *checker) warn(code Code, column, message string) {
+	c.add(SeverityWarning, code, column, "%s", message)
+}
+
+// suggest gives the last finding a corrected value.
+func (c *checker) suggest(value string) { c.found[len(c.found)-1].Suggestion = value }
 
 func rejected(found []Finding) bool {
 	return slices.ContainsFunc(found, func(f Finding) bool { return f.Severity == SeverityError })
 }
 
-// text checks what holds for every field.
-func (c *checker) text(r Row) {
-	for _, v := range r.cells() {
-		switch n := utf8.RuneCountInString(v.value); {
-		case !utf8.ValidString(v.value):
-			c.fail(CodeNotUTF8, v.column, "is not UTF-8")
-		case strings.ContainsFunc(v.value, isControl):
-			c.fail(CodeControl, v.column, "holds a control character or a line break")
-		case n > longestField:
-			c.fail(CodeTooLong, v.column, "has %d characters, at most %d are allowed", n, longestField)
+// normalize brings a row into the form in which it is checked and frozen.
+func (c *checker) normalize(r *Row) {
+	a := &r.Address
+	r.ContactID = trim(r.ContactID)
+	a.Name, a.Company = trim(a.Name), trim(a.Company)
+	a.Line1, a.Line2 = trim(a.Line1), trim(a.Line2)
+	a.City, a.PostalCode = trim(a.City), trim(a.PostalCode)
+	if a.Name == "" && a.Company == "" {
+		a.Name = c.defaultName
+	}
+	a.Region = upper(trim(a.Region))
+	a.Country = upper(trim(a.Country))
+	switch a.Country {
+	case "US":
+	case "", "USA", "UNITED STATES", "UNITED STATES OF AMERICA":
+		a.Country = "US"
+	}
+	if zip := a.PostalCode; len(zip) == 9 && a.Country == "US" {
+		if plus4 := zip[:5] + "-" + zip[5:]; postproof.USPostalCode(plus4) {
+			a.PostalCode = plus4
 		}
-	}
-	// Two slashes are DeriveKey's own.
-	if n := len(postproof.DeriveKey("", r.ContactID, "")) - 2; n > longestContact {
-		c.fail(CodeTooLong, ColumnContactID, "takes %d bytes in a key, at most %d are allowed", n, longestContact)
-	}
-	// A key may not hold the replacement character, which stands for a byte
-	// that somebody's export has already lost.
-	if strings.ContainsRune(r.ContactID, utf8.RuneError) && utf8.ValidString(r.ContactID) {
-		c.fail(CodeNotUTF8, ColumnContactID, "holds the replacement character U+FFFD")
 	}
 }
 
-// isControl matches what [postproof.Address.Validate] refuses.
-func isControl(r rune) bool { return r < ' ' || (r >= 0x7f && r < 0xa0) }
+// trim is strings.TrimSpace, which most values do not need.
+func trim(s string) string {
+	if s == "" || (inner(s[0]) && inner(s[len(s)-1])) {
+		return s
+	}
+	return strings.TrimSpace(s)
+}
 
-func (c *checker) required(r Row) {
-	a := &r.Address
-	for _, v := range []cell{
-		{ColumnContactID, r.ContactID},
-		{ColumnAddressLine1, a.Line1},
-		{ColumnCity, a.City},
-	} {
-		if v.value == "" {
-			c.fail(CodeMissing, v.column, "missing")
+// inner reports a byte of ASCII that is not trimmed off.
+func inner(c byte) bool { return c > ' ' && c < 0x80 }
+
+// upper is strings.ToUpper, likewise.
+func upper(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 || (c >= 'a' && c <= 'z') {
+			return strings.ToUpper(s)
 		}
+	}
+	return s
+}
+
+// check finds what is wrong with a normalized row, whatever the rows before it
+// were. The class is that of all of its fields.
+func (c *checker) check(r *Row, all class) {
+	c.class = all
+	a := &r.Address
+	plain := all&(classHigh|classControl) == 0
+	if !plain || c.long(r) {
+		c.texts(r)
+		plain = false
+	}
+	c.required(r)
+	c.starts(r)
+	c.placeholder(r)
+	usual := c.form(a)
+	c.boxes(a)
+	if len(c.vendors) > 0 && (!plain || len(a.Country) != 2 || !c.served(a.Country)) {
+		c.fit(a)
+	}
+	if r.note&noteRecoded != 0 {
+		c.warn(CodeRecoded, ColumnContactID, "the row is not UTF-8 and was read in the encoding stated for such rows")
+	}
+	// An accepted row always makes a valid address: the root package has the
+	// last word on what is not plain.
+	if (!plain || !usual) && !rejected(c.found) {
+		c.agree(a)
+	}
+}
+
+// long reports whether any field may be over a limit.
+func (c *checker) long(r *Row) bool {
+	a, n := &r.Address, c.shortest
+	return len(r.ContactID) > n || len(a.Name) > n || len(a.Company) > n || len(a.Line1) > n || len(a.Line2) > n ||
+		len(a.City) > n || len(a.Region) > n || len(a.PostalCode) > n || len(a.Country) > n
+}
+
+func (c *checker) required(r *Row) {
+	a := &r.Address
+	if r.ContactID == "" {
+		c.fail(CodeMissing, ColumnContactID, "missing")
+	}
+	if a.Line1 == "" {
+		c.fail(CodeMissing, ColumnAddressLine1, "missing")
+	}
+	if a.City == "" {
+		c.fail(CodeMissing, ColumnCity, "missing")
 	}
 	if a.Name == "" && a.Company == "" {
 		c.fail(CodeMissing, ColumnName, "missing, and so is a company (the option DefaultName fills it in)")
 	}
 }
 
-// form checks country, state and ZIP code.
-func (c *checker) form(a *postproof.Address) {
-	if n := a.Country; len(n) != 2 || n[0] < 'A' || n[0] > 'Z' || n[1] < 'A' || n[1] > 'Z' {
-		c.fail(CodeCountry, ColumnCountry, "is not an ISO 3166 code of two letters")
-		return
-	}
-	if a.Country != "US" {
-		return
-	}
-	switch {
-	case a.Region == "":
-		c.fail(CodeMissing, ColumnState, "missing")
-	case !postproof.USRegion(a.Region):
-		c.fail(CodeState, ColumnState, "is not a US state, territory or military code of two letters")
-	}
-	switch zip := a.PostalCode; {
-	case zip == "":
-		c.fail(CodeMissing, ColumnPostalCode, "missing")
-	case postproof.USPostalCode(zip):
-	case len(zip) < 5 && postproof.USPostalCode(strings.Repeat("0", 5-len(zip))+zip):
-		c.fail(CodePostalCode, ColumnPostalCode, "has %d digits, a spreadsheet may have dropped the leading zero", len(zip))
-	default:
-		c.fail(CodePostalCode, ColumnPostalCode, "is not a ZIP code: 12345 or 12345-6789")
-	}
-}
-
-// agree lets the root package have the last word, so that an accepted row
-// always makes a valid address.
-func (c *checker) agree(a postproof.Address) {
+// agree lets the root package have the last word.
+func (c *checker) agree(a *postproof.Address) {
 	err := a.Validate()
 	if err == nil {
 		return
@@ -168,35 +200,47 @@ func (c *checker) agree(a postproof.Address) {
 	c.fail(CodeInvalid, column, "%s", reason)
 }
 
+// served reports whether every vendor mails to the country.
+func (c *checker) served(country string) bool {
+	for _, v := range c.vendors {
+		if !slices.Contains(v.Countries, country) {
+			return false
+		}
+	}
+	return true
+}
+
 // fit checks the address against the vendors. It reports every vendor that
 // cannot take it: as an error, or as a warning when another one can and that
 // is enough.
-func (h *hygiene) fit(c *checker, a *postproof.Address) {
-	var misfits []cell // a column and what is wrong with it
+func (c *checker) fit(a *postproof.Address) {
+	var misfits []misfit
 	fitting := 0
-	for _, v := range h.vendors {
+	for _, v := range c.vendors {
 		before := len(misfits)
-		misfits = append(misfits, misfit(v, a)...)
+		misfits = appendMisfits(misfits, v, a)
 		if len(misfits) == before {
 			fitting++
 		}
 	}
 	severity := SeverityError
-	if h.anyVendor && fitting > 0 {
+	if c.anyVendor && fitting > 0 {
 		severity = SeverityWarning
 	}
 	for _, m := range misfits {
-		c.add(severity, CodeVendorLimit, m.column, "%s", m.value)
+		c.add(severity, CodeVendorLimit, m.column, "%s", m.reason)
 	}
 }
 
-func misfit(v *postproof.Capabilities, a *postproof.Address) []cell {
-	var out []cell
+// misfit is a column and what is wrong with it.
+type misfit struct{ column, reason string }
+
+func appendMisfits(out []misfit, v *postproof.Capabilities, a *postproof.Address) []misfit {
 	if !slices.Contains(v.Countries, a.CountryCode()) {
-		out = append(out, cell{ColumnCountry, v.Vendor + " does not mail to this country"})
+		out = append(out, misfit{ColumnCountry, v.Vendor + " does not mail to this country"})
 	}
 	l, n := &v.Limits, utf8.RuneCountInString
-	for _, f := range []struct {
+	for _, f := range [...]struct {
 		column     string
 		n, longest int
 		what       string
@@ -209,7 +253,7 @@ func misfit(v *postproof.Capabilities, a *postproof.Address) []cell {
 		{ColumnCity, n(a.City), l.City, ""},
 	} {
 		if f.longest > 0 && f.n > f.longest {
-			out = append(out, cell{f.column, fmt.Sprintf("has %d characters%s, %s takes %d", f.n, f.what, v.Vendor, f.longest)})
+			out = append(out, misfit{f.column, fmt.Sprintf("has %d characters%s, %s takes %d", f.n, f.what, v.Vendor, f.longest)})
 		}
 	}
 	return out

@@ -2,19 +2,15 @@ package snapshot
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
-	"strconv"
-
-	"github.com/postproof/postproof"
 )
 
 // maxManifestBytes bounds what is read of a file that is not yet verified. It
-// is enough for lists of fifty gigabytes.
+// is enough for lists of forty gigabytes.
 const maxManifestBytes = 16 << 20
 
 // Snapshot is a frozen list. It is immutable and safe for concurrent use; it
@@ -22,6 +18,15 @@ const maxManifestBytes = 16 << 20
 type Snapshot struct {
 	manifest Manifest
 	store    Store
+	columns  *Columns
+}
+
+func newSnapshot(m Manifest, store Store) *Snapshot {
+	s := &Snapshot{manifest: m, store: store}
+	if len(m.Columns) > 0 {
+		s.columns = NewColumns(m.Columns...)
+	}
+	return s
 }
 
 // Open returns a snapshot after it has verified every byte of it. The error
@@ -39,9 +44,9 @@ func Open(ctx context.Context, store Store, id ID) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{manifest: m, store: store}
-	for _, f := range m.Files {
-		if err := s.verify(ctx, f); err != nil {
+	s := newSnapshot(m, store)
+	for i := range m.Files {
+		if err := s.verify(ctx, &m.Files[i]); err != nil {
 			return nil, wrap(opOpen, err)
 		}
 	}
@@ -63,8 +68,8 @@ func readManifest(ctx context.Context, store Store, id ID) ([]byte, error) {
 	return data, nil
 }
 
-func (s *Snapshot) verify(ctx context.Context, f File) error {
-	r, err := s.store.Open(ctx, s.manifest.ID, f.Name)
+func (s *Snapshot) verify(ctx context.Context, f *File) error {
+	r, err := s.store.Open(ctx, s.manifest.ID, f.stored())
 	if err != nil {
 		return err
 	}
@@ -140,65 +145,68 @@ func (s *Snapshot) Warnings(ctx context.Context) iter.Seq2[Finding, error] {
 // read streams a frozen file of want rows.
 func (s *Snapshot) read(ctx context.Context, file, want int) iter.Seq2[Reject, error] {
 	return func(yield func(Reject, error) bool) {
-		f := s.manifest.Files[file]
-		src, err := s.store.Open(ctx, s.manifest.ID, f.Name)
+		f := &s.manifest.Files[file]
+		src, err := s.store.Open(ctx, s.manifest.ID, f.stored())
 		if err != nil {
 			yield(Reject{}, wrap(opRead, err))
 			return
 		}
 		defer src.Close() // only read from, and verified to the end
-		if err := readFrozen(ctx, f, src, want, yield); err != nil {
+		r := frozenReader{file: f, columns: s.columns, extra: len(s.manifest.Columns), rejects: file == 1}
+		if err := r.read(ctx, src, want, yield); err != nil {
 			yield(Reject{}, wrap(opRead, err))
 		}
 	}
 }
 
-// readFrozen returns nil when the consumer breaks off.
-func readFrozen(ctx context.Context, f File, src io.Reader, want int, yield func(Reject, error) bool) error {
-	r := csv.NewReader(newVerifiedReader(opRead, f, src))
-	r.FieldsPerRecord = frozenColumns
-	r.ReuseRecord = true
-	if _, err := r.Read(); err != nil {
-		return frozenError(f, err)
-	}
-	for n := 0; ; n++ {
+// frozenReader reads the rows of a frozen file.
+type frozenReader struct {
+	file    *File
+	columns *Columns
+	extra   int
+	rejects bool
+}
+
+// read returns nil when the consumer breaks off.
+func (r *frozenReader) read(ctx context.Context, src io.Reader, want int, yield func(Reject, error) bool) error {
+	chunks := newChunker(newVerifiedReader(opRead, r.file, src))
+	scan := scanner{separator: ',', table: newClasses(',')}
+	broken := corrupt(opRead, r.file.stored(), "is not the CSV that was frozen")
+	n := -1 // the header
+	for {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		record, err := r.Read()
-		if err == io.EOF {
-			if n != want {
-				return corrupt(opRead, f.Name, "has %d rows, the manifest says %d", n, want)
+		c, more := chunks.next()
+		if !more {
+			break
+		}
+		scan.text, scan.at, scan.final = c.text, 0, c.final
+		for {
+			ok, bad := scan.next()
+			if bad != nil {
+				return broken
 			}
-			return nil
+			if !ok {
+				break
+			}
+			if n++; n == 0 {
+				continue
+			}
+			row, ok := parseFrozen(scan.fields, r.extra, r.columns, r.rejects)
+			if !ok {
+				return corrupt(opRead, r.file.stored(), "cannot be read in row %d", n)
+			}
+			if !yield(row, nil) {
+				return nil
+			}
 		}
-		if err != nil {
-			return frozenError(f, err)
-		}
-		row, ok := parseFrozen(record)
-		if !ok {
-			return corrupt(opRead, f.Name, "cannot be read in row %d", n+1)
-		}
-		if !yield(row, nil) {
-			return nil
+		if c.err != nil {
+			return c.err
 		}
 	}
-}
-
-// frozenError tells a file that is no CSV, which only a defect can have
-// written, from one that could not be read.
-func frozenError(f File, err error) error {
-	if _, ok := errors.AsType[*csv.ParseError](err); ok || err == io.EOF { //nolint:errorlint // the CSV reader returns the bare value
-		return corrupt(opRead, f.Name, "is not the CSV that was frozen")
+	if n != want {
+		return corrupt(opRead, r.file.stored(), "has %d rows, the manifest says %d", n, want)
 	}
-	return err
-}
-
-func parseFrozen(record []string) (Reject, bool) {
-	number, err := strconv.Atoi(record[0])
-	found, ok := splitFindings(number, record[10])
-	return Reject{Findings: found, Row: Row{Number: number, ContactID: record[1], Address: postproof.Address{
-		Name: record[2], Company: record[3], Line1: record[4], Line2: record[5],
-		City: record[6], Region: record[7], PostalCode: record[8], Country: record[9],
-	}}}, ok && err == nil
+	return nil
 }

@@ -31,8 +31,8 @@ type Draft interface {
 	Create(name string) (io.WriteCloser, error)
 	// Commit makes all files appear under the id at once and durably, or not
 	// at all. When the id exists already, it stays as it is, and Commit
-	// returns nil: the same id is the same content.
-	Commit(ctx context.Context, id ID) error
+	// reports false: the same id is the same content.
+	Commit(ctx context.Context, id ID) (created bool, err error)
 	// Discard removes the draft. After Commit it does nothing.
 	Discard() error
 }

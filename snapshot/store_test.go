@@ -42,6 +42,23 @@ func (f flipping) Open(ctx context.Context, id snapshot.ID, file string) (io.Rea
 	return io.NopCloser(strings.NewReader(string(data))), nil
 }
 
+// longer shows one file with something behind its end.
+type longer struct {
+	snapshot.Store
+	file, tail string
+}
+
+func (l longer) Open(ctx context.Context, id snapshot.ID, file string) (io.ReadCloser, error) {
+	r, err := l.Store.Open(ctx, id, file)
+	if err != nil || file != l.file {
+		return r, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(r, strings.NewReader(l.tail)), r}, nil
+}
+
 const smallList = header +
 	"7,Jo Doe,1 Main St,,Reno,NV,89501\n" +
 	"8,Al Roe,1 Main St,,Reno,NV,89501\n" +

@@ -3,8 +3,10 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postproof/postproof"
 )
@@ -28,10 +30,43 @@ type Options struct {
 	// AnyVendor accepts a row that fits at least one of the vendors; the
 	// others become warnings.
 	AnyVendor bool
+	// Segment says which rows of the list are meant; those outside are counted
+	// and not kept. The zero value means all.
+	Segment Predicate
+	// Columns are the list's further columns that are frozen with the rows, for
+	// example for a template's variables. None by default: what nobody prints
+	// need not be kept.
+	Columns []string
+	// Suppress are the lists of whom not to mail. Rows on them are rejected.
+	Suppress []Suppression
+	// OnePerAddress rejects a row whose address stands in an earlier row that
+	// is accepted; otherwise it is a warning.
+	OnePerAddress bool
+	// PrivateCarrier says that somebody else than the Postal Service delivers:
+	// PO boxes become a warning.
+	PrivateCarrier bool
+	// CompressAbove is the size in bytes from which a file is kept compressed
+	// with gzip. The default is 256 MiB: below that, spreadsheets can open the
+	// file as it is. A negative number means never.
+	CompressAbove int64
 	// Store keeps the snapshot. The default is a new [Memory].
 	Store Store
 	// Clock gives the time of taking. The default is the system's.
 	Clock postproof.Clock
+
+	limits limits
+	base   *Snapshot // whose rejects were corrected
+}
+
+const defaultCompressAbove = 256 << 20
+
+// compress reports whether a file of this size is kept compressed.
+func (o *Options) compress(size int64) bool {
+	above := o.CompressAbove
+	if above == 0 {
+		above = defaultCompressAbove
+	}
+	return above > 0 && size >= above
 }
 
 // longestCampaign leaves room for the contact and the piece in a key.
@@ -46,10 +81,23 @@ func (o *Options) validate() error {
 	case postproof.Key(o.Campaign).Validate() != nil:
 		return invalid("campaign", "holds a control character or is not UTF-8")
 	}
-	for _, s := range []cell{{"source name", o.Source}, {"default name", o.DefaultName}} {
+	for _, s := range [...]struct{ name, value string }{{"source name", o.Source}, {"default name", o.DefaultName}} {
 		if strings.ContainsFunc(s.value, isControl) || strings.ToValidUTF8(s.value, "") != s.value {
-			return invalid(s.column, "holds a control character or is not UTF-8")
+			return invalid(s.name, "holds a control character or is not UTF-8")
 		}
+	}
+	if !o.Segment.IsZero() {
+		if err := o.Segment.validate(0); err != nil {
+			return invalid("segment", "%s", err.Error())
+		}
+	}
+	for i := range o.Suppress {
+		if err := o.Suppress[i].validate(); err != nil {
+			return err
+		}
+	}
+	if err := o.validateColumns(); err != nil {
+		return err
 	}
 	for _, v := range o.Vendors {
 		if v == nil {
@@ -59,14 +107,37 @@ func (o *Options) validate() error {
 	return nil
 }
 
+// validateColumns refuses names that would stand twice in our files.
+func (o *Options) validateColumns() error {
+	taken := map[string]bool{rowColumn: true, findingsColumn: true, suggestionsColumn: true}
+	for _, c := range standardColumns() {
+		taken[fold(c)] = true
+	}
+	for _, c := range o.Columns {
+		f := fold(c)
+		switch {
+		case f == "":
+			return invalid("columns", "one has no name")
+		case strings.ContainsFunc(c, isControl) || !utf8.ValidString(c):
+			return invalid("columns", "a name holds a control character or is not UTF-8")
+		case taken[f]:
+			return invalid("columns", "%q is there twice, or is one of the address, which is kept anyway", c)
+		}
+		taken[f] = true
+	}
+	return nil
+}
+
 // Take reads the source, checks its rows and freezes them, and returns the
-// snapshot as the store has it, verified. It holds no list in memory, except
-// for the digests by which duplicates are found: about 240 bytes a row.
+// snapshot as the store has it. It holds no list in memory: beside some blocks
+// of lines and records it needs, where rows double earlier ones, one bit a row.
+// What does not fit is kept in scratch files without a name, in the directory
+// of a [Folder] or the system's.
 //
 // An error means that nothing was taken: no part of the list is in the store.
 // The one exception is a folder that could not be synced after the snapshot
-// was complete. Taking the same list again returns the same snapshot, with
-// the time at which it was first taken. A list without rows is an error, a
+// was complete. Taking the same list again returns the same snapshot, verified,
+// with the time at which it was first taken. A list without rows is an error, a
 // list of which every row is rejected is not: look at [Counts].
 func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err error) {
 	if source == nil {
@@ -75,6 +146,8 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	opts.Columns = slices.Clone(opts.Columns)
+	opts.Segment = opts.Segment.clone()
 	if opts.Store == nil {
 		opts.Store = NewMemory()
 	}
@@ -92,41 +165,52 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 			err = errors.Join(err, derr)
 		}
 	}()
-	id, err := freeze(ctx, source, &opts, draft)
+	m, err := freeze(ctx, source, &opts, draft)
 	if err != nil {
 		return nil, wrap(opTake, err)
 	}
-	if err := draft.Commit(ctx, id); err != nil {
+	created, err := draft.Commit(ctx, m.ID)
+	if err != nil {
 		return nil, wrap(opTake, err)
 	}
-	return Open(ctx, opts.Store, id)
+	if !created { // whatever is there has to prove what it is
+		return Open(ctx, opts.Store, m.ID)
+	}
+	return newSnapshot(*m, opts.Store), nil
 }
 
 // freeze writes the three files of the draft.
-func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (ID, error) {
-	s, err := newSorter(opts, draft)
+func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *Manifest, err error) {
+	d := newDrafter(opts, newScratchOf(opts.Store))
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.read(ctx, source); err != nil {
+		return nil, err
+	}
+	if d.counts.Read == 0 {
+		return nil, invalid("source", "has no rows")
+	}
+	files, err := d.finish(draft)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	readErr := s.sort(ctx, source)
-	files, err := s.close()
-	if err := errors.Join(readErr, err); err != nil {
-		return "", err
-	}
-	if s.counts.Read == 0 {
-		return "", invalid("source", "has no rows")
-	}
-	m := Manifest{
+	m := &Manifest{
 		Format: formatVersion, Rules: rulesVersion,
 		Campaign: opts.Campaign, Source: opts.Source, Mapping: source.Mapping(),
-		TakenAt: opts.Clock.Now().UTC().Truncate(time.Second),
-		Counts:  s.counts, Findings: s.codes, Files: files,
+		Columns: opts.Columns, Segment: opts.Segment,
+		TakenAt: opts.Clock.Now().UTC().Truncate(time.Second), Vendors: vendorNames(opts.Vendors),
+		Counts: d.counts, Findings: d.codes, Files: files,
 	}
-	for _, v := range opts.Vendors {
-		m.Vendors = append(m.Vendors, v.Vendor)
+	if s, ok := source.(*csvSource); ok {
+		m.Encoding, m.Separator = s.encoding, string(rune(s.separator))
+	}
+	if opts.base != nil {
+		m.Base, m.Segment = opts.base.ID(), opts.base.manifest.Segment.clone()
+	}
+	if len(m.Findings) == 0 {
+		m.Findings = nil // as it is read back
 	}
 	m.ID = m.contentID()
-	return m.ID, writeManifest(draft, &m)
+	return m, writeManifest(draft, m)
 }
 
 func writeManifest(draft Draft, m *Manifest) error {
@@ -140,94 +224,4 @@ func writeManifest(draft Draft, m *Manifest) error {
 	}
 	_, err = w.Write(data)
 	return errors.Join(err, w.Close())
-}
-
-// sorter puts each row into the file where it belongs.
-type sorter struct {
-	rules         hygiene
-	rows, rejects *frozenWriter
-	counts        Counts
-	codes         map[Code]int
-}
-
-func newSorter(opts *Options, draft Draft) (*sorter, error) {
-	s := &sorter{
-		codes: map[Code]int{},
-		rules: hygiene{
-			defaultName: strings.TrimSpace(opts.DefaultName),
-			vendors:     opts.Vendors, anyVendor: opts.AnyVendor, seen: newSeen(),
-		},
-	}
-	for _, f := range []struct {
-		name string
-		to   **frozenWriter
-	}{{rowsFile, &s.rows}, {rejectsFile, &s.rejects}} {
-		dst, err := draft.Create(f.name)
-		if err != nil {
-			_, cerr := s.close()
-			return nil, errors.Join(err, cerr)
-		}
-		*f.to = newFrozenWriter(f.name, dst)
-		if _, err := (*f.to).buf.WriteString(frozenHeader); err != nil {
-			_, cerr := s.close()
-			return nil, errors.Join(err, cerr)
-		}
-	}
-	return s, nil
-}
-
-func (s *sorter) sort(ctx context.Context, source Source) error {
-	for row, err := range source.Rows(ctx) {
-		partial, ok := errors.AsType[*RowError](err)
-		if err != nil && !ok {
-			return err
-		}
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		if err := s.put(row, partial); err != nil {
-			return err
-		}
-	}
-	return context.Cause(ctx)
-}
-
-func (s *sorter) put(row Row, partial *RowError) error {
-	s.counts.Read++
-	if row.Number == 0 {
-		row.Number = s.counts.Read
-	}
-	row = s.rules.normalize(row)
-	var found []Finding
-	if partial != nil {
-		// Its fields may stand in the wrong columns: nothing to check.
-		found = []Finding{partial.finding(row.Number)}
-	} else {
-		found = s.rules.check(row)
-	}
-	for _, f := range found {
-		s.codes[f.Code]++
-	}
-	if rejected(found) {
-		s.counts.Rejected++
-		return s.rejects.write(printable(row), found)
-	}
-	s.counts.Accepted++
-	if len(found) > 0 {
-		s.counts.Warned++
-	}
-	return s.rows.write(row, found)
-}
-
-func (s *sorter) close() ([]File, error) {
-	var files []File
-	var errs []error
-	for _, w := range []*frozenWriter{s.rows, s.rejects} {
-		if w == nil {
-			continue
-		}
-		f, err := w.close()
-		files, errs = append(files, f), append(errs, err)
-	}
-	return files, errors.Join(errs...)
 }

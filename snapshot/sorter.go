@@ -1,0 +1,394 @@
+package snapshot
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+)
+
+// record is what is known of a row when rows are compared: 95 bits of a
+// digest, a last bit by which of two equal rows one goes first whatever their
+// numbers, the row's number, and something that comes along.
+type record struct {
+	key  uint64
+	more uint64
+	low  uint32
+	row  uint32
+}
+
+func compareRecords(a, b record) int {
+	if a.key != b.key {
+		if a.key < b.key {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.row, b.row))
+}
+
+// same reports whether the digests are equal.
+func (r *record) same(o *record) bool { return r.key == o.key && r.low>>1 == o.low>>1 }
+
+const recordBytes = 24
+
+func (r *record) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, r.key)
+	b = binary.LittleEndian.AppendUint64(b, r.more)
+	b = binary.LittleEndian.AppendUint32(b, r.low)
+	return binary.LittleEndian.AppendUint32(b, r.row)
+}
+
+func recordOf(b []byte) record {
+	return record{
+		key: binary.LittleEndian.Uint64(b), more: binary.LittleEndian.Uint64(b[8:]),
+		low: binary.LittleEndian.Uint32(b[16:]), row: binary.LittleEndian.Uint32(b[20:]),
+	}
+}
+
+// sorter puts any number of records into order. It holds limit bytes of them
+// in memory and the rest in a scratch file.
+//
+// Digests are spread evenly, so that they need no merging: what leaves the
+// memory is put into parts by its first bits only, and each part, small enough
+// by then, is sorted when it is asked for. Other keys, and a part that is large
+// because all of its records are alike, go the longer way over sorted runs.
+type sorter struct {
+	limit   int
+	open    func() (scratchFile, error)
+	digests bool
+	merging bool // even digests
+
+	recs, spare []record
+	runs        []run
+	parts       []parted
+	file        scratchFile
+	size        int64
+	out         []byte
+}
+
+// parted is a piece of the scratch file that is in parts, each of which begins
+// so many records behind the start.
+type parted struct {
+	at    int64
+	start [1<<partBits + 1]uint32
+}
+
+// partBits: fewer parts are read in fewer pieces; more keep a longer list from
+// going the longer way. These take twenty million rows.
+const partBits = 7
+
+// run is a sorted piece of the scratch file.
+type run struct {
+	at, end int64
+	buf     []byte
+	rest    []byte
+	head    record
+}
+
+func (s *sorter) add(r record) error {
+	if len(s.recs) >= s.limit/recordBytes {
+		if err := s.spill(); err != nil {
+			return err
+		}
+	}
+	s.recs = append(s.recs, r)
+	return nil
+}
+
+func (s *sorter) order() {
+	if !s.digests || len(s.recs) < 256 {
+		slices.SortFunc(s.recs, compareRecords)
+		return
+	}
+	s.spare = append(s.spare[:0], s.recs...)
+	radixSort(s.recs, s.spare)
+	// What is left are few keys that agree in their first bits, and records of
+	// one key, which stand in the order of their rows.
+	for i := 1; i < len(s.recs); i++ {
+		r := s.recs[i]
+		j := i
+		for ; j > 0 && compareRecords(r, s.recs[j-1]) < 0; j-- {
+			s.recs[j] = s.recs[j-1]
+		}
+		s.recs[j] = r
+	}
+}
+
+// radixSort sorts by the first 22 bits of the keys. Spare is a copy of recs.
+func radixSort(recs, spare []record) {
+	const bits = 11
+	const mask = 1<<bits - 1
+	var low, high [1 << bits]uint32
+	for i := range recs {
+		k := recs[i].key
+		low[k>>(64-2*bits)&mask]++
+		high[k>>(64-bits)]++
+	}
+	var a, b uint32
+	for i := range low {
+		low[i], a = a, a+low[i]
+		high[i], b = b, b+high[i]
+	}
+	for i := range recs {
+		d := recs[i].key >> (64 - 2*bits) & mask
+		spare[low[d]] = recs[i]
+		low[d]++
+	}
+	for i := range spare {
+		d := spare[i].key >> (64 - bits)
+		recs[high[d]] = spare[i]
+		high[d]++
+	}
+}
+
+// spill writes the records in memory to the file.
+func (s *sorter) spill() error {
+	if s.file == nil {
+		f, err := s.open()
+		if err != nil {
+			return err
+		}
+		s.file = f
+	}
+	at := s.size
+	if s.digests && !s.merging {
+		s.parts = append(s.parts, parted{at: at})
+		s.spare = append(s.spare[:0], s.recs...)
+		s.parts[len(s.parts)-1].start = partition(s.recs, s.spare)
+		s.recs, s.spare = s.spare, s.recs
+	} else {
+		s.order()
+	}
+	for part := range slices.Chunk(s.recs, 2048) {
+		s.out = s.out[:0]
+		for i := range part {
+			s.out = part[i].append(s.out)
+		}
+		n, err := s.file.Write(s.out)
+		s.size += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	if !s.digests || s.merging {
+		s.runs = append(s.runs, run{at: at, end: s.size})
+	}
+	s.recs = s.recs[:0]
+	return nil
+}
+
+// partition puts the records into parts, in which they keep their order, and
+// returns where each begins, with the end of the last.
+func partition(recs, out []record) (start [1<<partBits + 1]uint32) {
+	for i := range recs {
+		start[recs[i].key>>(64-partBits)+1]++
+	}
+	for i := 1; i < len(start); i++ {
+		start[i] += start[i-1]
+	}
+	next := start
+	for i := range recs {
+		p := recs[i].key >> (64 - partBits)
+		out[next[p]] = recs[i]
+		next[p]++
+	}
+	return start
+}
+
+// sorted yields all records in order, once. Nothing may be added afterwards.
+func (s *sorter) sorted() iter.Seq2[record, error] {
+	return func(yield func(record, error) bool) {
+		var err error
+		stopped := false // and must not be called again, whatever fails then
+		use := func(r record, err error) bool {
+			stopped = !yield(r, err)
+			return !stopped
+		}
+		switch {
+		case len(s.parts) > 0:
+			_, err = s.byParts(use)
+		case len(s.runs) > 0:
+			err = s.merge(use)
+		default:
+			s.order()
+			s.spare = nil
+			for _, r := range s.recs {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+		if err != nil && !stopped {
+			yield(record{}, err)
+		}
+	}
+}
+
+// byParts reports whether more is wanted.
+func (s *sorter) byParts(yield func(record, error) bool) (bool, error) {
+	if err := s.spill(); err != nil {
+		return false, err
+	}
+	for p := range 1 << partBits {
+		total := 0
+		for i := range s.parts {
+			total += int(s.parts[i].start[p+1] - s.parts[i].start[p])
+		}
+		if total*recordBytes > s.limit && total > 1 {
+			if more, err := s.largePart(p, yield); err != nil || !more {
+				return false, err
+			}
+			continue
+		}
+		s.recs = s.recs[:0]
+		err := s.load(p, func(r record) error {
+			s.recs = append(s.recs, r)
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+		s.order()
+		for _, r := range s.recs {
+			if !yield(r, nil) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// load reads a part.
+func (s *sorter) load(p int, use func(record) error) error {
+	const most = 2048 * recordBytes
+	if s.out == nil || cap(s.out) < most {
+		s.out = make([]byte, most)
+	}
+	for i := range s.parts {
+		start := &s.parts[i].start
+		at, end := s.parts[i].at+int64(start[p])*recordBytes, s.parts[i].at+int64(start[p+1])*recordBytes
+		for at < end {
+			b := s.out[:min(most, end-at)]
+			if n, err := s.file.ReadAt(b, at); n < len(b) {
+				return fmt.Errorf("snapshot: scratch file: %w", err)
+			}
+			at += int64(len(b))
+			for ; len(b) > 0; b = b[recordBytes:] {
+				if err := use(recordOf(b)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// largePart sorts a part that does not fit into memory.
+func (s *sorter) largePart(p int, yield func(record, error) bool) (more bool, err error) {
+	part := sorter{limit: s.limit, open: s.open, digests: true, merging: true}
+	s.recs, s.spare = nil, nil // the part takes their place
+	defer func() { err = errors.Join(err, part.close()) }()
+	if err := s.load(p, part.add); err != nil {
+		return false, err
+	}
+	for r, err := range part.sorted() {
+		if err != nil {
+			return false, err
+		}
+		if !yield(r, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// merge yields the records of all runs.
+func (s *sorter) merge(yield func(record, error) bool) error {
+	if err := s.spill(); err != nil {
+		return err
+	}
+	s.recs, s.spare = nil, nil
+	// As much memory as the records had, but for at least some of each run.
+	each := max(s.limit/len(s.runs)/recordBytes, 64) * recordBytes
+	heap := make([]*run, 0, len(s.runs))
+	for i := range s.runs {
+		r := &s.runs[i]
+		r.buf = make([]byte, min(int64(each), r.end-r.at))
+		if ok, err := r.next(s.file); err != nil {
+			return err
+		} else if ok {
+			heap = append(heap, r)
+		}
+	}
+	down := func(i int) {
+		r := heap[i]
+		for {
+			c := 2*i + 1
+			if c >= len(heap) {
+				break
+			}
+			if c+1 < len(heap) && compareRecords(heap[c+1].head, heap[c].head) < 0 {
+				c++
+			}
+			if compareRecords(r.head, heap[c].head) <= 0 {
+				break
+			}
+			heap[i] = heap[c]
+			i = c
+		}
+		heap[i] = r
+	}
+	for i := len(heap)/2 - 1; i >= 0; i-- {
+		down(i)
+	}
+	for len(heap) > 0 {
+		r := heap[0]
+		if !yield(r.head, nil) {
+			return nil
+		}
+		ok, err := r.next(s.file)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			heap[0] = heap[len(heap)-1]
+			heap = heap[:len(heap)-1]
+		}
+		if len(heap) > 0 {
+			down(0)
+		}
+	}
+	return nil
+}
+
+// next reads the run's next record into head.
+func (r *run) next(f io.ReaderAt) (bool, error) {
+	if len(r.rest) == 0 {
+		n := min(int64(len(r.buf)), r.end-r.at)
+		if n == 0 {
+			return false, nil
+		}
+		if have, err := f.ReadAt(r.buf[:n], r.at); int64(have) < n {
+			return false, fmt.Errorf("snapshot: scratch file: %w", err)
+		}
+		r.at += n
+		r.rest = r.buf[:n]
+	}
+	r.head = recordOf(r.rest)
+	r.rest = r.rest[recordBytes:]
+	return true, nil
+}
+
+func (s *sorter) close() error {
+	s.recs, s.spare, s.runs, s.parts = nil, nil, nil, nil
+	if s.file == nil {
+		return nil
+	}
+	f := s.file
+	s.file = nil
+	return f.Close()
+}
