@@ -29,6 +29,9 @@ const (
 	// assumedCost is what a poll is taken to last before one was measured. Too
 	// little costs a second change of the ledger, too much leaves the vendor idle.
 	assumedCost = 20 * time.Millisecond
+	// longestCost is the longest that a poll is believed to have lasted: beyond it
+	// the clock was set meanwhile, and the polls behind it would wait for hours.
+	longestCost = time.Minute
 	// shortestPutOff is how long a poll that is put off stays away at least.
 	shortestPutOff = time.Second
 )
@@ -79,7 +82,7 @@ func (q *pollQueue) leave(lasted time.Duration) {
 	defer q.mu.Unlock()
 	q.running--
 	switch {
-	case lasted <= 0: // it never began
+	case lasted <= 0, lasted > longestCost: // it never began, or nobody knows
 	case q.cost == 0:
 		q.cost = lasted
 	default:
