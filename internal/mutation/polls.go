@@ -62,7 +62,7 @@ func polls() []Mutation {
 		cl("polls: a turn in vain is lost", queue,
 			"\t\tt = &q.again\n", "\t\t_ = &q.again\n", "TestFlood"),
 		cl("polls: a drain leaves what it put off", "client/worker.go",
-			` && len(p.slots) == 0 && !p.pollsWait() {`, ` && len(p.slots) == 0 {`, "TestDrainMakes"),
+			` && p.idle() && !p.pollsWait() {`, ` && p.idle() {`, "TestDrainMakes"),
 		cl("polls: a drain waits for a vendor that cannot be asked", queue,
 			"\t\tif crowded {\n", "\t\tif crowded || true {\n", "TestDrainMakes"),
 		cl("polls: half of the slots are idle", queue,

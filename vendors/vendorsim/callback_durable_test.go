@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -265,7 +267,11 @@ func TestCallbackKill(t *testing.T) {
 	base, kill := child(t, dir, "VENDORSIM_CHILD_SETTING="+string(setting))
 	defer kill()
 	var truth []vendorsim.CallbackEvent
+	var received []string
 	waitFor(t, func() bool {
+		in.mu.Lock()
+		received = slices.Collect(maps.Keys(in.received)) // before the truth, which goes on
+		in.mu.Unlock()
 		truth = eventsOf(t, client, base)
 		for _, e := range truth {
 			if e.Deliveries[0].State == vendorsim.StatePending {
@@ -291,7 +297,7 @@ func TestCallbackKill(t *testing.T) {
 			t.Errorf("%s of %s: %+v, received about %q", e.ID, e.VendorID, d, in.pieces[e.ID])
 		}
 	}
-	for id := range in.received {
+	for _, id := range received {
 		if !known[id] {
 			t.Errorf("%s was received and is unknown to the vendor", id)
 		}
