@@ -130,7 +130,7 @@ func WithVendor(name string, c VendorConfig) Option {
 }
 
 // WithConcurrency sets how many jobs Run and Drain work on at a time. Default
-// 16.
+// 16. As many again may be held while they wait for their turn.
 func WithConcurrency(n int) Option { return optionFunc(func(s *settings) { s.concurrency = n }) }
 
 // WithLease sets how long a job is held by a worker, and so the longest that a
