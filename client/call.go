@@ -20,6 +20,8 @@ type call struct {
 	v *vendor
 	// notAfter bounds every send of the call, on the clock; zero is no bound.
 	notAfter time.Time
+	// staleAt is the same on the machine's monotonic clock.
+	staleAt time.Time
 	// join and sends are over the submit requests only.
 	join  postproof.Delivery
 	sends int
@@ -89,7 +91,7 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) {
 	k.req = retry.Request{
 		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL,
-		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter),
+		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter), StaleAt: k.staleAt,
 	}
 	if req.Open != nil {
 		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }

@@ -108,3 +108,30 @@ func TestAClockThatJumpsAheadProvesNoAbsence(t *testing.T) {
 		}
 	})
 }
+
+// A process stands still behind the commit of its intent, for longer than its
+// lease, and meanwhile its wall clock is set back: by it, the intent is as young as
+// before. Others have taken the job over by then.
+func TestClockSetBackWhileTheProcessStandsStill(t *testing.T) {
+	t.Parallel()
+	for _, stands := range []time.Duration{time.Second, 2 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			p, clock, store := newPress(t, "alpha", postproof.IdempotencyKey), &skewed{}, newShaky()
+			store.after = func([]idempotency.Change) error {
+				store.after = nil
+				time.Sleep(stands)
+				clock.by.Store(int64(-stands - 30*time.Second))
+				return nil
+			}
+			c := newClient(t, store, []*press{p}, client.WithClock(clock))
+			_, err := c.Submit(t.Context(), job("a"))
+			sent, want := len(p.arrivals()), 1
+			if stands > time.Minute {
+				want = 0
+			}
+			if sent != want || (err == nil) != (want == 1) {
+				t.Errorf("after standing still for %s it sent %d times, want %d: %v", stands, sent, want, err)
+			}
+		})
+	}
+}

@@ -197,6 +197,7 @@ func (w *work) lease(ctx context.Context) error {
 }
 
 func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idempotency.Intend {
+	w.intended = time.Now()
 	return idempotency.Intend{
 		Owner: w.c.owner, Vendor: v.name, Account: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
 		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
@@ -247,7 +248,10 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
 func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, body *vendors.Body) error {
 	began, at := w.c.clock.Now(), w.c.now()
 	cur := w.rec.Current()
-	k := &call{c: w.c, v: v, notAfter: w.c.time.local(cur.NotAfter)}
+	k := &call{
+		c: w.c, v: v, notAfter: w.c.time.local(cur.NotAfter),
+		staleAt: w.intended.Add(cur.NotAfter.Sub(w.rec.UpdatedAt)), // when the intent was made, it was this long good
+	}
 	var order *vendors.Order
 	err := k.guard(postproof.OpSubmit, func() (err error) {
 		order, err = v.adapter.Submit(ctx, k, s, body)

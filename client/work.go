@@ -34,6 +34,8 @@ type work struct {
 	// tried, capped and unfit are the vendors that this work need not try
 	// again, and why.
 	tried, capped, unfit map[string]string
+	// intended is when the latest intent was made, on the machine's own clock.
+	intended time.Time
 	// cause is the latest error of a vendor or its adapter.
 	cause error
 	// one has room for the change of a commit, until a commit ended without an

@@ -178,7 +178,8 @@ func (c *call) pause() error {
 
 // tooLate reports whether a first byte at now would break the not-after.
 func (c *call) tooLate(now time.Time) bool {
-	return !c.req.NotAfter.IsZero() && !now.Before(c.req.NotAfter)
+	r := c.req
+	return (!r.NotAfter.IsZero() && !now.Before(r.NotAfter)) || (!r.StaleAt.IsZero() && !time.Now().Before(r.StaleAt))
 }
 
 // noTimeFor reports whether the context ends before the wait and an attempt

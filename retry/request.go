@@ -42,6 +42,11 @@ type Request struct {
 	// keyed request without it is not repeated after an unknown outcome,
 	// because nobody knows whether the key's window is open.
 	NotAfter time.Time
+	// StaleAt is the same bound on the machine's own clock, made by Add from a
+	// time.Now with its monotonic reading: while a process stands still its
+	// wall clock may be set back, and must not make an old request young again.
+	// Zero means no such bound.
+	StaleAt time.Time
 	// Judge says what an answer means: nil for success, else an error, best a
 	// [*postproof.Error] with Code and Delivery. An error that does not name a
 	// delivery counts as [postproof.Unknown]. It is not called for a 2xx that

@@ -54,6 +54,8 @@ func late() []Mutation {
 			`if c.Epoch != "" && c.Epoch != m.identity.Epoch {`, `if false {`, "TestMemoryIsAStore/ledger"),
 		lite(12, "rule 12: a commit of another epoch, in SQLite", "idempotency/internal/judge/judge.go",
 			`if c.Epoch != "" && c.Epoch != v.Epoch() {`, `if false {`, "TestStoreIsAStore/ledger"),
+		cl(6, "rule 6: a clock that is set back makes an intent young", "retry/call.go",
+			"!time.Now().Before(r.StaleAt)", "r.StaleAt.IsZero()", "TestClockSetBack"),
 		cl(12, "rule 12: a change names no epoch", "client/work.go",
 			`ch.Epoch = w.epoch`, `_ = w.epoch`, "TestNothingIsSubmittedInTheMoment"),
 		cl(12, "rule 12: the fence of a lost history counts for an answer", "client/work.go",

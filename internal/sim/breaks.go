@@ -87,7 +87,7 @@ func ruleBreaks() []Break {
 			memoryStore, "case old.Fence != c.Expect:", "case false:",
 		}}},
 		{"rule-6-not-after", 6, "a stalled sender sends after its lease", []Edit{{
-			"retry/call.go", "return !c.req.NotAfter.IsZero() && !now.Before(c.req.NotAfter)", "return now.IsZero() && c.req.NotAfter.Before(now)",
+			"retry/call.go", "return (!r.NotAfter.IsZero() && !now.Before(r.NotAfter)) || (!r.StaleAt.IsZero() && !time.Now().Before(r.StaleAt))", "return now.IsZero() && r.NotAfter.Before(now)",
 		}}},
 		{"rule-7-reference", 7, "two generations have the same reference", []Edit{{
 			"idempotency/namespace.go", `scratch.mac("ref", string(mode), string(key)).number(generation)`, `scratch.mac("ref", string(mode), string(key)).number(1)`,
