@@ -154,8 +154,8 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if depth.last != 3 {
-			t.Errorf("inbox depth %d, want 3", depth.last)
+		if depth.last != 3 && depth.last != 2 { // the first may have been done before the look
+			t.Errorf("inbox depth %d, want 2 or 3", depth.last)
 		}
 		w.drain(t)
 		want := map[string]int64{
