@@ -11,6 +11,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // registers "sqlite"
 
@@ -75,7 +76,7 @@ func closeAtEnd(t *testing.T, end func() error) {
 
 func openDB(t *testing.T, path string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(120000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,9 @@ func openDB(t *testing.T, path string) *sql.DB {
 
 func openStore(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.New(t.Context(), openDB(t, path), sqlite.WithMode(postproof.ModeTest))
+	// SQLite's write lock is not fair, and this driver is slow under the race
+	// detector: two stores at work without a pause may keep each other out for long.
+	s, err := sqlite.New(t.Context(), openDB(t, path), sqlite.WithMode(postproof.ModeTest), sqlite.WithBusyTimeout(2*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
