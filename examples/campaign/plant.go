@@ -19,7 +19,6 @@ import (
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/pcm"
-	"github.com/postproof/postproof/vendors/postgrid"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -166,8 +165,6 @@ func adapterFor(v vendorsim.VendorInfo, clock postproof.Clock) (vendors.Adapter,
 			return lob.New(c.Key, lob.WithBaseURL(v.URL+"/v1"), lob.WithUseType(lob.Marketing))
 		case v.API == "pcm":
 			return pcm.New(c.Key, c.Secret, c.Mode, pcm.WithBaseURL(v.URL), pcm.WithClock(clock))
-		case v.API == "postgrid":
-			return postgrid.New(c.Key, postgrid.WithBaseURL(v.URL))
 		}
 	}
 	return nil, fmt.Errorf("vendor %s: no live credentials for the API %q", v.Name, v.API)
