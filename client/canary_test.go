@@ -18,13 +18,13 @@ func TestWaitingCanaryIsTended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		first := ""
-		p.fault = func(op, ref string, n int) string {
+		p.faults(func(op, ref string, n int) string {
 			if op == "/order" && (first == "" || ref == first) && n <= 6 {
 				first = ref
 				return "lose"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithCanary("spring", 2))
 		if _, err := c.Enqueue(t.Context(), jobs(20)); err != nil {
 			t.Fatal(err)

@@ -69,7 +69,7 @@ func TestCancelFindsThePieceAndReadsItBack(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := newPress(t, "alpha", postproof.IdempotencyKey)
-				p.fault = fault
+				p.faults(fault)
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 				_, _ = c.Submit(t.Context(), job("a"))
 				sent := len(p.times)
@@ -93,7 +93,7 @@ func TestCancelDuringTheSend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		p.fault = func(string, string, int) string { time.Sleep(time.Second); return "" }
+		p.faults(func(string, string, int) string { time.Sleep(time.Second); return "" })
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 		go func() { time.Sleep(time.Second / 2); cancelJob(t, c, "a") }()
 		rec, err := c.Submit(t.Context(), job("a"))
@@ -119,13 +119,13 @@ func TestCancelTooLate(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPress(t, "alpha", postproof.IdempotencyKey)
 				asked := false
-				p.fault = func(op, _ string, _ int) string {
+				p.faults(func(op, _ string, _ int) string {
 					if op == "/cancel" {
 						asked = true
 						return tc.fault
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 				if _, err := c.Submit(t.Context(), job("a")); err != nil {
 					t.Fatal(err)

@@ -53,7 +53,7 @@ func chaos(t *testing.T, seed uint64, n int, kinds [2]postproof.IdempotencyKind)
 	calm := func() bool { return time.Since(start) > 3*time.Hour }
 	presses := []*press{newPress(t, "alpha", kinds[0]), newPress(t, "beta", kinds[1])}
 	for _, p := range presses {
-		p.fault = func(string, string, int) string {
+		p.faults(func(string, string, int) string {
 			if calm() {
 				return ""
 			}
@@ -62,7 +62,7 @@ func chaos(t *testing.T, seed uint64, n int, kinds [2]postproof.IdempotencyKind)
 				time.Sleep(time.Minute) // longer than an attempt may take
 			}
 			return []string{"lose", "500", "500 after", "drop", "429", "empty", "", "", "", "", "", ""}[d.roll(12)]
-		}
+		})
 	}
 	s := newShaky()
 	flaky := func([]idempotency.Change) error {

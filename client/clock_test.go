@@ -28,12 +28,12 @@ func TestNoResendPastTheWindowWhenTheClockRunsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, clock := newPress(t, "alpha", postproof.IdempotencyKey), &skewed{}
 		lost := true
-		p.fault = func(op, _ string, _ int) string {
+		p.faults(func(op, _ string, _ int) string {
 			if lost && op == "/order" {
 				return "lose"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithClock(clock))
 		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 			t.Fatal(err)
@@ -77,12 +77,12 @@ func TestAClockThatJumpsAheadProvesNoAbsence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, clock := newPress(t, "alpha", postproof.IdempotencyNone), &skewed{}
-		p.fault = func(op, ref string, n int) string {
+		p.faults(func(op, ref string, n int) string {
 			if op == "/order" && n == 1 && len(p.orders) == 0 {
 				return "lose"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithClock(clock))
 		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ func TestSameKeyFromManyGoroutinesConcurrentSafe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyNone)
-		p.fault = func(string, string, int) string { time.Sleep(time.Second); return "" }
+		p.faults(func(string, string, int) string { time.Sleep(time.Second); return "" })
 		store := idempotency.NewMemory(postproof.ModeTest)
 		clients := []*client.Client{newClient(t, store, []*press{p}), newClient(t, store, []*press{p})}
 		var all sync.WaitGroup
@@ -47,7 +47,7 @@ func TestStopFinishesSendsAndGivesLeasesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		p.fault = func(string, string, int) string { time.Sleep(5 * time.Second); return "" }
+		p.faults(func(string, string, int) string { time.Sleep(5 * time.Second); return "" })
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{p}, client.WithConcurrency(2))
 		if _, err := c.Enqueue(t.Context(), jobs(10)); err != nil {
@@ -78,12 +78,12 @@ func TestStopCutsOffAfterTheGrace(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		var slow atomic.Bool
 		slow.Store(true)
-		p.fault = func(string, string, int) string {
+		p.faults(func(string, string, int) string {
 			if slow.Load() {
 				time.Sleep(25 * time.Second)
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithGrace(3*time.Second), client.WithConcurrency(2))
 		if _, err := c.Enqueue(t.Context(), jobs(5)); err != nil {
 			t.Fatal(err)
@@ -131,12 +131,12 @@ func TestCancelledSubmitIsSettled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		p.fault = func(_, _ string, n int) string {
+		p.faults(func(_, _ string, n int) string {
 			if n == 1 {
 				time.Sleep(10 * time.Second)
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -33,11 +33,11 @@ func (p *press) hide(ref postproof.Ref) (back func()) {
 // proof of absence lets it go on, and waits a minute.
 func lostJob(t *testing.T, c *client.Client, p *press) {
 	t.Helper()
-	p.fault = onOrder("drop")
+	p.faults(onOrder("drop"))
 	if rec, err := c.Submit(t.Context(), job("a")); err == nil || rec.State != idempotency.Unknown {
 		t.Fatalf("Submit = %v, %v", rec, err)
 	}
-	p.fault = nil
+	p.faults(nil)
 	time.Sleep(3 * time.Minute)
 }
 

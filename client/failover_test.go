@@ -52,12 +52,12 @@ func TestTooManyRequestsWaitsForTheVendor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
 				start := time.Now()
-				a.fault = func(string, string, int) string {
+				a.faults(func(string, string, int) string {
 					if time.Since(start) < tc.lasts {
 						return tc.fault
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, client.WithRerouteAfter(15*time.Minute))
 				rec, err := c.Submit(t.Context(), job("a"))
 				if rec.State != idempotency.Planned || postproof.DeliveryOf(err) != postproof.NotSent || postproof.RetryAfterOf(err) < 10*time.Second {
@@ -82,7 +82,7 @@ func TestRefusedAccountStopsTheVendor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		a.fault = onOrder("401")
+		a.faults(onOrder("401"))
 		log := &logs{}
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, client.WithLogger(log.logger()))
 		for _, key := range []string{"a", "b", "c"} {
@@ -97,7 +97,7 @@ func TestRefusedAccountStopsTheVendor(t *testing.T) {
 		if v := c.Vendors()[0]; v.StoppedUntil.IsZero() || v.Reason != "unauthenticated" {
 			t.Fatalf("vendor = %+v", v)
 		}
-		a.fault = nil
+		a.faults(nil)
 		if err := c.ResumeVendor("alpha"); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestRefusedAccountIsLeftAfterTheReroute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		a.fault = onOrder("401")
+		a.faults(onOrder("401"))
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, client.WithRerouteAfter(10*time.Minute), client.WithVendorStop(time.Hour))
 		start := time.Now()
 		if _, err := c.Enqueue(t.Context(), jobs(40)); err != nil {
@@ -134,7 +134,7 @@ func TestRefusedHereTakenThere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		a.fault = onOrder("422")
+		a.faults(onOrder("422"))
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 		rec, err := c.Submit(t.Context(), job("a"))
 		if err != nil || rec.Receipt.Vendor != "beta" {
@@ -151,7 +151,7 @@ func TestRefusalAndTheWayOnAreOneChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		a.fault = onOrder("422")
+		a.faults(onOrder("422"))
 		s := newShaky()
 		commits := 0
 		s.before = func([]idempotency.Change) error {
@@ -176,14 +176,16 @@ func TestRefusedByAllIsRefusedUntilAmended(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		a.fault, b.fault = onOrder("422"), onOrder("422")
+		a.faults(onOrder("422"))
+		b.faults(onOrder("422"))
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 		rec, err := c.Submit(t.Context(), job("a"))
 		if rec.State != idempotency.Refused || postproof.DeliveryOf(err) != postproof.Refused ||
 			rec.Refusal.Vendor != "beta" || postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Fatalf("Submit = %v, %v", rec, err)
 		}
-		a.fault, b.fault = nil, nil
+		a.faults(nil)
+		b.faults(nil)
 		better := job("a")
 		better.To.Line1 = "2 Main Street"
 		if rec, err = c.Amend(t.Context(), better, "editor"); err != nil || rec.Generation != 2 {
@@ -207,13 +209,13 @@ func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
 				a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
 				a.cancel = cancelable
 				lost := ""
-				a.fault = func(op, ref string, _ int) string {
+				a.faults(func(op, ref string, _ int) string {
 					if op == "/order" && (lost == "" || lost == ref) {
 						lost = ref
 						return "drop"
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
@@ -337,7 +339,7 @@ func TestAbsenceNeedsAControlPiece(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		a.fault = onOrder("drop")
+		a.faults(onOrder("drop"))
 		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 			t.Fatal(err)
 		}

@@ -71,10 +71,10 @@ type press struct {
 	name string
 	kind postproof.IdempotencyKind
 	poll time.Duration
-	// fault is asked for each request: the name of a fault, or "".
-	fault func(op, ref string, n int) string
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// fault is asked for each request: the name of a fault, or "". See faults.
+	fault  func(op, ref string, n int) string
 	orders []*pressOrder
 	keys   map[string]*pressOrder
 	seen   map[string]int
@@ -117,6 +117,13 @@ func newPress(t *testing.T, name string, kind postproof.IdempotencyKind) *press 
 	return p
 }
 
+// faults sets what goes wrong from now on, also while requests are under way.
+func (p *press) faults(fault func(op, ref string, n int) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = fault
+}
+
 func (p *press) alive() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,13 +150,14 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if op == "/order" {
 		p.times = append(p.times, time.Now())
 	}
+	mishap := p.fault
 	p.mu.Unlock()
 	if p.header != nil {
 		p.header(w.Header())
 	}
 	fault := ""
-	if p.fault != nil {
-		fault = p.fault(op, ref, n)
+	if mishap != nil {
+		fault = mishap(op, ref, n)
 	}
 	switch fault {
 	case "500":

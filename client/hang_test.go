@@ -16,13 +16,13 @@ func TestHangingVendorOpensItsBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyRef)
 		start := time.Now()
-		a.fault = func(string, string, int) string {
+		a.faults(func(string, string, int) string {
 			if time.Since(start) < 2*time.Hour {
 				time.Sleep(time.Hour)
 				return "drop"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 		if _, err := c.Enqueue(t.Context(), jobs(100)); err != nil {
 			t.Fatal(err)

@@ -18,13 +18,13 @@ func mute(t *testing.T) *press {
 	p := newPress(t, "alpha", postproof.IdempotencyNone)
 	p.look = false
 	lost := false
-	p.fault = func(string, string, int) string {
+	p.faults(func(string, string, int) string {
 		if !lost {
 			lost = true
 			return "lose"
 		}
 		return ""
-	}
+	})
 	return p
 }
 
@@ -100,12 +100,12 @@ func TestPolicyPreferDuplicateIsPerCampaignOnceAndAudited(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := mute(t)
 				orders := 0
-				p.fault = func(string, string, int) string {
+				p.faults(func(string, string, int) string {
 					if orders++; orders <= tc.lost {
 						return "lose"
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithPolicy("risky", idempotency.PreferDuplicate))
 				risky := job("risky")
 				risky.Campaign = "risky"

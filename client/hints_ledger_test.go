@@ -64,7 +64,7 @@ func TestHintsFailAlone(t *testing.T) {
 		if n := p.alive(); n != 5 {
 			t.Errorf("printed %d of 5", n)
 		}
-		p.fault = onOrder("429")
+		p.faults(onOrder("429"))
 		one.hand(t, "limited", 1)
 		time.Sleep(10 * time.Second)
 		if n := log.count("hints cannot be exchanged"); n != 1 {
@@ -91,7 +91,7 @@ func TestOwnHintsAreNotHeeded(t *testing.T) {
 		store.mumble.Store(true)
 		one := newReplica(t, store, p)
 		time.Sleep(3 * time.Second)
-		p.fault = onOrder("429")
+		p.faults(onOrder("429"))
 		one.hand(t, "one", 1)
 		time.Sleep(10 * time.Second)
 		if n := store.writes.Load(); n != 1 {
@@ -113,10 +113,10 @@ func TestRisingHintsAreFew(t *testing.T) {
 			h.Set("RateLimit-Remaining", "0")
 			h.Set("RateLimit-Reset", strconv.FormatInt(10+5*calls.Add(1), 10))
 		}
-		p.fault = func(string, string, int) string {
+		p.faults(func(string, string, int) string {
 			time.Sleep(time.Duration(calls.Load()) * 50 * time.Millisecond)
 			return ""
-		}
+		})
 		one, two := newReplica(t, store, p), newReplica(t, store, p)
 		time.Sleep(3 * time.Second)
 		var all sync.WaitGroup
@@ -163,10 +163,10 @@ func TestHintsAreFew(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyKey), &deaf{Memory: idempotency.NewMemory(postproof.ModeTest)}
 		one, two := newReplica(t, store, p), newReplica(t, store, p)
 		time.Sleep(3 * time.Second)
-		p.fault = func(op, ref string, n int) string {
+		p.faults(func(op, ref string, n int) string {
 			time.Sleep(10 * time.Millisecond)
 			return onOrder("429")(op, ref, n)
-		}
+		})
 		var all sync.WaitGroup
 		for _, r := range []*replica{one, two} {
 			for i := range 32 {

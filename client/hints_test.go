@@ -158,12 +158,12 @@ func TestRateLimitIsHintedToOtherReplicas(t *testing.T) {
 				clock.by.Store(int64(skew))
 				one, two := newReplica(t, store, p), newReplica(t, store, p, client.WithClock(clock))
 				time.Sleep(3 * time.Second)
-				p.fault = onOrder("429")
+				p.faults(onOrder("429"))
 				one.hand(t, "one", 1)
 				one.stop()
 				limited := time.Now()
 				time.Sleep(2 * time.Second)
-				p.fault = nil
+				p.faults(nil)
 				two.hand(t, "two", 10)
 				time.Sleep(time.Until(limited.Add(55 * time.Second)))
 				most := int64(0)
@@ -208,7 +208,7 @@ func TestAccountStopIsHintedAndResumed(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		var times atomic.Int64
 		times.Store(1)
-		p.fault = refusesAccount(&times)
+		p.faults(refusesAccount(&times))
 		one.hand(t, "one", 3)
 		time.Sleep(2 * time.Second)
 		if left, why := two.hinted(0); left < 4*time.Minute || left > 5*time.Minute || !strings.HasPrefix(why, "account") {
@@ -265,7 +265,7 @@ func TestHintsAreCounted(t *testing.T) {
 		one, _ := newReplica(t, store, p, client.WithMeterProvider(says)), newReplica(t, store, p, client.WithMeterProvider(heeds))
 		plant(t, store, "hint/alive/00", "?", 0)
 		time.Sleep(3 * time.Second)
-		p.fault = onOrder("429")
+		p.faults(onOrder("429"))
 		one.hand(t, "one", 1)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()

@@ -19,7 +19,7 @@ func TestCapsAreExact(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		refused := map[string]bool{}
 		var mu sync.Mutex
-		p.fault = func(op, ref string, _ int) string { // every third piece is refused: it does not count
+		p.faults(func(op, ref string, _ int) string { // every third piece is refused: it does not count
 			mu.Lock()
 			if _, seen := refused[ref]; !seen && op == "/order" {
 				refused[ref] = len(refused)%3 == 2
@@ -31,7 +31,7 @@ func TestCapsAreExact(t *testing.T) {
 				return "422"
 			}
 			return ""
-		}
+		})
 		store := idempotency.NewMemory(postproof.ModeTest)
 		price := client.WithVendor("alpha", vendorConfig(p, func(*postproof.Job) int64 { return 70 }))
 		pieces := client.WithCap(client.Cap{Campaign: "spring", Pieces: 25})
@@ -75,7 +75,7 @@ func TestFullCapDoesNotForbidAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		first := ""
-		p.fault = func(op, ref string, n int) string {
+		p.faults(func(op, ref string, n int) string {
 			if first == "" {
 				first = ref
 			}
@@ -84,7 +84,7 @@ func TestFullCapDoesNotForbidAnAnswer(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithCap(client.Cap{Pieces: 1}),
 			client.WithVendor("alpha", longTimeout(p)))
 		rec, _ := c.Submit(t.Context(), job("a")) // refused for the moment: the cap is free again
@@ -104,7 +104,7 @@ func TestCanaryWaitsForApproval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		p.fault = func(string, string, int) string { time.Sleep(time.Second); return "" }
+		p.faults(func(string, string, int) string { time.Sleep(time.Second); return "" })
 		store := idempotency.NewMemory(postproof.ModeTest)
 		canary := client.WithCanary("spring", 5)
 		c, other := newClient(t, store, []*press{p}, canary), newClient(t, store, []*press{p}, canary)

@@ -164,7 +164,7 @@ func TestSendsAndPollsShareTheSlots(t *testing.T) {
 		store := busyStore{idempotency.NewMemory(postproof.ModeTest), time.Millisecond}
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		p.poll = 30 * 24 * time.Hour
-		p.fault = func(string, string, int) string { time.Sleep(time.Second); return "" }
+		p.faults(func(string, string, int) string { time.Sleep(time.Second); return "" })
 		c, a := newAsked(t, store, p, time.Second, client.WithConcurrency(slots))
 		overdue(t, store, a, "spring", 2000)
 		var more sync.WaitGroup

@@ -31,10 +31,10 @@ func TestClaimsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		var n atomic.Int64
-		p.fault = func(string, string, int) string {
+		p.faults(func(string, string, int) string {
 			time.Sleep(time.Second + time.Duration(n.Add(1))*time.Millisecond) // no two end together
 			return ""
-		}
+		})
 		store := &countingStore{Memory: idempotency.NewMemory(postproof.ModeTest)}
 		c := newClient(t, store, []*press{p}, client.WithConcurrency(16))
 		const all = 320
@@ -72,7 +72,7 @@ func TestLeaseIsFreshWhenWorkStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		polls := 0
-		p.fault = func(string, string, int) string {
+		p.faults(func(string, string, int) string {
 			polls++
 			held := time.Duration(0)
 			for r, err := range store.Find(t.Context(), idempotency.Query{}) {
@@ -86,7 +86,7 @@ func TestLeaseIsFreshWhenWorkStarts(t *testing.T) {
 			}
 			time.Sleep(45 * time.Second)
 			return ""
-		}
+		})
 		runFor(t, c, 2*time.Hour-time.Minute)
 		if polls < 2 {
 			t.Errorf("%d polls: the test looks at the wrong thing", polls)

@@ -118,14 +118,14 @@ func TestRecoverLooksForHeirsWithoutAStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newPress(t, "alpha", postproof.IdempotencyKey)
 		silent := true
-		a.fault = func(op, _ string, _ int) string {
+		a.faults(func(op, _ string, _ int) string {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if op == "/get" && silent {
 				return "500"
 			}
 			return ""
-		}
+		})
 		c := acceptedThenLost(t, []*press{a}, func(*client.Client) {})
 		heirs := len(status(t, c, "a").Submissions) - 1
 		runFor(t, c, 20*time.Hour)

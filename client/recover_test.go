@@ -418,11 +418,12 @@ func TestCredentialsOfAnotherAccount(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p, store := newPress(t, "alpha", kind), idempotency.NewMemory(postproof.ModeTest)
-				p.fault = onOrder("lose")
+				p.faults(onOrder("lose"))
 				if _, err := newClient(t, store, []*press{p}).Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
 				}
-				p.fault, p.key = nil, "other"
+				p.faults(nil)
+				p.key = "other"
 				asked := len(p.times)
 				c := newClient(t, store, []*press{p})
 				drain(t, c)

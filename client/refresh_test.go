@@ -213,12 +213,12 @@ func TestPollsWaitForTheVendor(t *testing.T) {
 		},
 		"the vendor's limit": {
 			func(_ *client.Client, p *press) {
-				p.fault = func(op, _ string, n int) string {
+				p.faults(func(op, _ string, n int) string {
 					if op == "/get" && n == 1 {
 						return "429"
 					}
 					return ""
-				}
+				})
 			},
 			func(*client.Client, *press) {},
 			postproof.Rate{},

@@ -65,7 +65,7 @@ func TestAnswerWithoutAPlaceIsParked(t *testing.T) {
 					p, s, dir, log, r := newPress(t, "alpha", postproof.IdempotencyNone), newVeiled(), t.TempDir(), &logs{}, newRecorder()
 					p.look = false // nobody could be asked: a lost answer would be held
 					c := newClient(t, s, []*press{p}, client.WithSpool(dir), client.WithLogger(log.logger()), client.WithMeterProvider(r), client.WithLease(time.Hour))
-					p.fault = func(op, _ string, _ int) string {
+					p.faults(func(op, _ string, _ int) string {
 						if op == "/order" { // while the vendor prints
 							s.cover(veil)
 							s.before = func(ch []idempotency.Change) error {
@@ -76,7 +76,7 @@ func TestAnswerWithoutAPlaceIsParked(t *testing.T) {
 							}
 						}
 						return ""
-					}
+					})
 					if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Accepted {
 						t.Fatalf("Submit = %v", err)
 					}
@@ -161,7 +161,7 @@ func TestSpoolOfAnotherLedgerIsLeftAlone(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				q.fault = onOrder("drop")
+				q.faults(onOrder("drop"))
 				other := newClient(t, theirs, []*press{q}, client.WithSpool(dir), client.WithLogger(log.logger()))
 				if _, err := other.Submit(t.Context(), job("a")); err == nil {
 					t.Fatal("want the other ledger's job unknown")
@@ -269,16 +269,16 @@ func TestParkedAnswerIsGivenUpByAPerson(t *testing.T) {
 
 func spoolOneVeiled(t *testing.T, s *veiled, p *press, dir string) *client.Client {
 	t.Helper()
-	p.fault = func(op, _ string, _ int) string {
+	p.faults(func(op, _ string, _ int) string {
 		s.dead.Store(op == "/order")
 		return ""
-	}
+	})
 	c := newClient(t, s, []*press{p}, client.WithSpool(dir), client.WithLease(24*time.Hour))
 	if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Accepted {
 		t.Fatalf("Submit = %v", err)
 	}
 	s.dead.Store(false)
-	p.fault = nil
+	p.faults(nil)
 	return c
 }
 

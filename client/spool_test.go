@@ -17,16 +17,16 @@ import (
 // prints.
 func spoolOne(t *testing.T, s *shaky, p *press, dir, key string) *client.Client {
 	t.Helper()
-	p.fault = func(op, _ string, _ int) string {
+	p.faults(func(op, _ string, _ int) string {
 		s.dead.Store(op == "/order")
 		return ""
-	}
+	})
 	c := newClient(t, s, []*press{p}, client.WithSpool(dir))
 	if _, err := c.Submit(t.Context(), job(key)); postproof.DeliveryOf(err) != postproof.Accepted || postproof.CodeOf(err) != postproof.CodeUnavailable {
 		t.Fatalf("Submit = %v", err)
 	}
 	s.dead.Store(false)
-	p.fault = nil
+	p.faults(nil)
 	return c
 }
 
@@ -103,10 +103,10 @@ func TestSpooledRefusalIsIdempotent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone)
 		s, dir := newShaky(), t.TempDir()
-		a.fault = func(op, _ string, _ int) string {
+		a.faults(func(op, _ string, _ int) string {
 			s.dead.Store(op == "/order")
 			return "422"
-		}
+		})
 		first := newClient(t, s, []*press{a}, client.WithSpool(dir))
 		if _, err := first.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Refused {
 			t.Fatalf("Submit = %v", err)
@@ -135,7 +135,7 @@ func TestSpoolFilesOfALivingProcessAreNotLost(t *testing.T) {
 		p.look = false
 		alive := spoolOne(t, s, p, dir, "a")
 		starts := newClient(t, s, []*press{p}, client.WithSpool(dir))
-		p.fault = func(op, _ string, _ int) string { s.dead.Store(op == "/order"); return "" }
+		p.faults(func(op, _ string, _ int) string { s.dead.Store(op == "/order"); return "" })
 		// The first writes another answer, and dies; the second is done with its files.
 		orders := []string{"b", "c"}
 		for _, key := range orders {
@@ -146,7 +146,7 @@ func TestSpoolFilesOfALivingProcessAreNotLost(t *testing.T) {
 			}
 		}
 		s.dead.Store(false)
-		p.fault = nil
+		p.faults(nil)
 		drain(t, starts)
 		last := newClient(t, s, []*press{p}, client.WithSpool(dir))
 		drain(t, last)

@@ -44,12 +44,12 @@ func TestLostAnswerIsResentUnderTheSameKey(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a, b := newPress(t, "alpha", kind), newPress(t, "beta", postproof.IdempotencyKey)
-				a.fault = func(op, _ string, n int) string {
+				a.faults(func(op, _ string, n int) string {
 					if op == "/order" && n <= 5 {
 						return "lose"
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 				rec, err := c.Submit(t.Context(), job("a"))
 				if postproof.DeliveryOf(err) != postproof.Unknown || rec.State != idempotency.Unknown {
@@ -79,7 +79,7 @@ func TestUnknownWithoutKeyIsLookedUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
 				first := ""
-				a.fault = func(op, ref string, _ int) string {
+				a.faults(func(op, ref string, _ int) string {
 					if first == "" {
 						first = ref
 					}
@@ -87,7 +87,7 @@ func TestUnknownWithoutKeyIsLookedUp(t *testing.T) {
 						return lost
 					}
 					return ""
-				}
+				})
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
@@ -117,12 +117,12 @@ func TestOutageFailsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyRef)
 		start := time.Now()
-		a.fault = func(string, string, int) string {
+		a.faults(func(string, string, int) string {
 			if time.Since(start) < 2*time.Hour {
 				return "500"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
 		if out, err := c.Enqueue(t.Context(), jobs(200)); err != nil || out.New != 200 {
 			t.Fatalf("Enqueue = %+v, %v", out, err)
@@ -145,13 +145,13 @@ func TestSubmitCancelledWhileThrottledIsSentLater(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		p.fault = func(op, _ string, n int) string {
+		p.faults(func(op, _ string, n int) string {
 			if op != "/order" || n > 1 {
 				return ""
 			}
 			time.AfterFunc(100*time.Millisecond, cancel)
 			return "429 bare"
-		}
+		})
 		config := vendorConfig(p, nil)
 		config.Retry.Rand = func() float64 { return 0.9 } // a wait that is longer than the caller's patience
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithVendor("alpha", config))

@@ -163,12 +163,12 @@ func TestSpans(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, r := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder()
-		p.fault = func(_, _ string, n int) string {
+		p.faults(func(_, _ string, n int) string {
 			if n <= 4 {
 				return "500"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithTracerProvider(r))
 		rec, _ := c.Submit(t.Context(), job("a"))
 		calls, sends := r.named("postproof.submit"), r.named("send submit")
@@ -203,12 +203,12 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, r := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder()
-		p.fault = func(_, _ string, n int) string {
+		p.faults(func(_, _ string, n int) string {
 			if n <= 4 {
 				return "500"
 			}
 			return ""
-		}
+		})
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithMeterProvider(r))
 		_, _ = c.Submit(t.Context(), job("a"))
 		drain(t, c)
@@ -225,7 +225,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("got %v, want %v", r.sums, want)
 		}
 		for range 20 { // opens the breaker, holds nothing
-			p.fault = onOrder("500")
+			p.faults(onOrder("500"))
 			_, _ = c.Submit(t.Context(), job(string(rune('b'+len(p.times)))))
 		}
 		for _, f := range r.callbacks {
@@ -305,10 +305,10 @@ func leaky(p *press, s *shaky, fault string) {
 	case "down":
 		p.down.Store(true)
 	case "store":
-		p.fault = func(op, _ string, n int) string { s.dead.Store(op == "/order" && n == 1); return "" }
+		p.faults(func(op, _ string, n int) string { s.dead.Store(op == "/order" && n == 1); return "" })
 	case "encode":
 		p.encode = func(*vendors.Submission) error { panic("Mallory Malone, 13 Elm Street") }
 	default:
-		p.fault = onOrder(fault)
+		p.faults(onOrder(fault))
 	}
 }

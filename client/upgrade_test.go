@@ -30,18 +30,18 @@ func TestRefusedJobGoesOnWithANewerEncoder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyRef)
-		p.fault = func(op, _ string, _ int) string {
+		p.faults(func(op, _ string, _ int) string {
 			if op == "/order" {
 				return "429"
 			}
 			return ""
-		}
+		})
 		store := idempotency.NewMemory(postproof.ModeTest)
 		older := newClient(t, store, []*press{p})
 		if rec, _ := older.Submit(t.Context(), job("a")); rec == nil || rec.State != idempotency.Planned || len(rec.Submissions) != 1 {
 			t.Fatalf("Submit = %v", rec)
 		}
-		p.fault = nil
+		p.faults(nil)
 		newer, err := client.New(t.Context(), store, []vendors.Adapter{newerAdapter{p.adapter()}},
 			client.WithLogger(quiet()), client.WithVendor("alpha", vendorConfig(p, nil)))
 		if err != nil {

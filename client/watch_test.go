@@ -16,13 +16,13 @@ import (
 func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client, string) {
 	t.Helper()
 	lost := ""
-	a.fault = func(op, ref string, _ int) string {
+	a.faults(func(op, ref string, _ int) string {
 		if op == "/order" && (lost == "" || lost == ref) {
 			lost = ref
 			return "drop"
 		}
 		return ""
-	}
+	})
 	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a}, opts...)
 	if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 		t.Fatal(err)
