@@ -81,6 +81,9 @@ type Record struct {
 	// Refusal is why the job was refused, when State is Refused.
 	Refusal Refusal `json:"refusal,omitzero"`
 
+	// Run names the latest replay that the job is part of.
+	Run string `json:"run,omitempty"`
+
 	// Trace is the W3C traceparent of the call that brought the job.
 	Trace     string    `json:"trace,omitempty"`
 	CreatedAt time.Time `json:"created"`

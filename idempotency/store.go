@@ -159,6 +159,10 @@ type Change struct {
 	Counters []CounterAdd
 	// Settings are written if their version is the one that was read.
 	Settings []SettingWrite
+	// Reads are settings that the change depends on without writing them: each
+	// must still have the version that was read, else [ErrStale]. So a pause
+	// that was committed stops every intent that is committed after it.
+	Reads []SettingRead
 	// Marks settle messages of the inbox.
 	Marks []Mark
 }
@@ -187,6 +191,13 @@ type SettingWrite struct {
 	Expect uint64
 }
 
+// SettingRead is a setting as it was read. Version 0 means that it was never
+// made.
+type SettingRead struct {
+	Name    string
+	Version uint64
+}
+
 // ClaimRequest asks for work.
 type ClaimRequest struct {
 	// Owner names the worker, for people.
@@ -197,8 +208,14 @@ type ClaimRequest struct {
 	Lease time.Duration
 	// Now is the ledger's time.
 	Now time.Time
-	// Skip lists campaigns that are left alone; the inbox has none.
+	// Skip lists campaigns whose planned records are left alone: nothing new of
+	// them is sent, and what a vendor has, or may have, is settled, followed and
+	// watched as ever. The cost does not grow with the records left alone. The
+	// inbox has none.
 	Skip []string
+	// Least, when not nil, leaves the planned records of a lower priority alone in
+	// the same way. The inbox has none.
+	Least *int
 	// Served is the campaign that a claim has served last: turns go on behind
 	// it. It makes small claims fair; the inbox has none.
 	Served string
@@ -213,6 +230,11 @@ type Query struct {
 	// Vendor and VendorID find the record of a vendor's piece. Vendor alone
 	// finds records that were ever submitted there.
 	Vendor, VendorID string
+	// IDs selects these records, at most 1000 of them; empty all.
+	IDs []ID
+	// Bare yields the records without their Job, which is most of what reading
+	// them costs.
+	Bare bool
 	// After continues behind an id.
 	After ID
 	// Limit bounds the number of records; 0 means all.

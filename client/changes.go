@@ -1,0 +1,247 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// ErrChangeLog means that the change log is not what was written: an entry was
+// changed, taken out or put in.
+var ErrChangeLog = errors.New("the change log is broken")
+
+// Action is what was done to the ledger by a person, or by a program in a
+// person's place.
+type Action string
+
+// The actions.
+const (
+	ActionPause   Action = "pause"
+	ActionResume  Action = "resume"
+	ActionApprove Action = "approve"
+	ActionRelease Action = "release"
+	ActionDecide  Action = "decide"
+	ActionAmend   Action = "amend"
+	ActionCancel  Action = "cancel"
+	ActionRemail  Action = "remail"
+	ActionReplay  Action = "replay"
+	ActionRecover Action = "recover"
+	ActionErase   Action = "erase"
+)
+
+// TargetKind says what an action was done to.
+type TargetKind string
+
+// The kinds of targets.
+const (
+	TargetLedger   TargetKind = "ledger"
+	TargetCampaign TargetKind = "campaign"
+	TargetVendor   TargetKind = "vendor"
+	TargetPriority TargetKind = "priority"
+	TargetJob      TargetKind = "job"
+	TargetReplay   TargetKind = "replay"
+	TargetSnapshot TargetKind = "snapshot"
+)
+
+// Target is what an action was done to. Name is a campaign, a vendor, a
+// priority, the [idempotency.ID] of a job, a replay or the id of a snapshot;
+// empty for the ledger.
+type Target struct {
+	Kind TargetKind `json:"kind"`
+	Name string     `json:"name,omitempty"`
+}
+
+// ChangeEntry is one line of the change log. It holds no personal data, as long
+// as By and Why do not. Each entry carries the digest of the one before, so that
+// none can be changed or taken out without a trace.
+type ChangeEntry struct {
+	// N counts from 1, without a gap.
+	N uint64 `json:"n"`
+	// At is the ledger's time.
+	At time.Time `json:"at"`
+	// By is who did it, Why the reason that was given.
+	By  string `json:"by"`
+	Why string `json:"why,omitempty"`
+	// Action was done to Target.
+	Action Action `json:"action"`
+	Target Target `json:"target"`
+	// Before and After are what it changed, as JSON; their form depends on the
+	// action.
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
+	// Undoes is the number of the entry that this one took back; 0 for none.
+	Undoes uint64 `json:"undoes,omitempty"`
+	// Prev is the Digest of the entry before; empty in the first. Digest is the
+	// SHA-256 of this entry without Digest, as JSON.
+	Prev   string `json:"prev,omitempty"`
+	Digest string `json:"digest,omitempty"`
+}
+
+// digest returns what Digest must be.
+func (e *ChangeEntry) digest() (string, error) {
+	bare := *e
+	bare.Digest = ""
+	text, err := json.Marshal(&bare)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// ChangeHead is how far the change log has come. Who keeps it elsewhere can tell
+// later that nothing before it was changed, and that the log was not cut.
+type ChangeHead struct {
+	N      uint64 `json:"n"`
+	Digest string `json:"digest"`
+}
+
+const (
+	changePrefix = "log/"
+	changeHead   = "log/head"
+)
+
+// changeName is the setting that keeps an entry: settings are ordered by name.
+func changeName(n uint64) string { return fmt.Sprintf("%s%016d", changePrefix, n) }
+
+// ChangeQuery selects entries of the change log; the zero value selects all.
+type ChangeQuery struct {
+	Actions []Action
+	// Target selects by kind, or by kind and name.
+	Target Target
+	By     string
+	// Since and Until bound the time: from Since on, and before Until.
+	Since, Until time.Time
+	// After continues behind an entry.
+	After uint64
+	// Limit bounds the number; 0 means all.
+	Limit int
+}
+
+// errChanged ends an attempt at a change that somebody else overtook.
+var errChanged = errors.New("changed by somebody else meanwhile")
+
+// logged makes a change and writes it to the change log, in one commit. plan
+// reads what there is and returns both; it is called again when somebody else
+// was quicker. It may return no change and an entry without an action: then
+// there is nothing to do. The entry's number, time and digests are set here.
+func (c *Client) logged(ctx context.Context, op string, plan func(context.Context) (idempotency.Change, ChangeEntry, error)) (ChangeEntry, error) {
+	for range 32 {
+		ch, e, err := plan(ctx)
+		if errors.Is(err, errChanged) {
+			continue
+		}
+		if err != nil || e.Action == "" {
+			return e, err
+		}
+		if err := c.chain(ctx, &ch, &e); err != nil {
+			return e, err
+		}
+		err = idempotency.CommitOne(ctx, c.store, ch)
+		if errors.Is(err, idempotency.ErrStale) || errors.Is(err, idempotency.ErrExists) {
+			continue
+		}
+		if err != nil {
+			return e, c.storeError(op, err)
+		}
+		return e, nil
+	}
+	return ChangeEntry{}, c.storeError(op, fmt.Errorf("the change log does not keep still: %w", idempotency.ErrStale))
+}
+
+// chain adds the entry to a change, as the next one of the log.
+func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEntry) error {
+	if e.By == "" {
+		return invalid("change log", errors.New("an entry names who made the change (By)"))
+	}
+	head, version, err := c.changeHead(ctx)
+	if err != nil {
+		return err
+	}
+	e.N, e.Prev, e.At = head.N+1, head.Digest, c.now().UTC()
+	if e.Digest, err = e.digest(); err != nil {
+		return invalid("change log", err)
+	}
+	text, err := json.Marshal(e)
+	if err != nil {
+		return invalid("change log", err)
+	}
+	next, err := json.Marshal(ChangeHead{N: e.N, Digest: e.Digest})
+	if err != nil {
+		return invalid("change log", err)
+	}
+	ch.Settings = append(ch.Settings,
+		idempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},
+		idempotency.SettingWrite{Name: changeName(e.N), Value: text})
+	return nil
+}
+
+func (c *Client) changeHead(ctx context.Context) (head ChangeHead, version uint64, err error) {
+	set, err := c.store.Setting(ctx, changeHead)
+	if err != nil {
+		return head, 0, c.storeError("change log", err)
+	}
+	if set.Version == 0 {
+		return head, 0, nil
+	}
+	if err := json.Unmarshal(set.Value, &head); err != nil {
+		return head, 0, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: errors.Join(ErrChangeLog, err)}
+	}
+	return head, set.Version, nil
+}
+
+// Changes yields the change log, oldest first: who paused, released, decided,
+// and what it was before. It does not verify; see [Client.VerifyChanges].
+func (c *Client) Changes(ctx context.Context, q ChangeQuery) iter.Seq2[ChangeEntry, error] {
+	return func(yield func(ChangeEntry, error) bool) {
+		n := 0
+		for set, err := range c.store.Settings(ctx, changePrefix) {
+			if err != nil {
+				yield(ChangeEntry{}, c.storeError("change log", err))
+				return
+			}
+			if set.Name == changeHead {
+				continue
+			}
+			var e ChangeEntry
+			if err := json.Unmarshal(set.Value, &e); err != nil {
+				yield(e, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: fmt.Errorf("%w: %s is no entry", ErrChangeLog, set.Name)})
+				return
+			}
+			if !q.selects(&e) {
+				continue
+			}
+			if n++; !yield(e, nil) || n == q.Limit {
+				return
+			}
+		}
+	}
+}
+
+func (q *ChangeQuery) selects(e *ChangeEntry) bool {
+	switch {
+	case e.N <= q.After, q.By != "" && e.By != q.By:
+		return false
+	case !q.Since.IsZero() && e.At.Before(q.Since), !q.Until.IsZero() && !e.At.Before(q.Until):
+		return false
+	case q.Target.Kind != "" && e.Target.Kind != q.Target.Kind, q.Target.Name != "" && e.Target.Name != q.Target.Name:
+		return false
+	}
+	if len(q.Actions) == 0 {
+		return true
+	}
+	for _, a := range q.Actions {
+		if a == e.Action {
+			return true
+		}
+	}
+	return false
+}
