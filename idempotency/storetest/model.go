@@ -57,6 +57,13 @@ func (w *walk) act() {
 		if w.random.IntN(3) == 0 {
 			req.Skip = []string{"a"}
 		}
+		if w.random.IntN(3) == 0 {
+			least := 1 + w.random.IntN(2)
+			req.Least = &least
+		}
+		if w.random.IntN(2) == 0 {
+			req.Served = "a"
+		}
 		both(w, "claim", func(e idempotency.Engine) []*idempotency.Record {
 			rs, err := e.Claim(w.t.Context(), req)
 			if err != nil {
@@ -143,6 +150,9 @@ func (w *walk) change() idempotency.Change {
 	}
 	if w.random.IntN(4) == 0 {
 		c.Settings = append(c.Settings, idempotency.SettingWrite{Name: fmt.Sprint("s", w.random.IntN(2)), Value: []byte{byte(n)}, Expect: uint64(w.random.IntN(4))})
+	}
+	if w.random.IntN(4) == 0 {
+		c.Reads = append(c.Reads, idempotency.SettingRead{Name: fmt.Sprint("s", w.random.IntN(3)), Version: uint64(w.random.IntN(4))})
 	}
 	if w.random.IntN(4) == 0 {
 		states := []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageApplied, idempotency.MessageParked}
