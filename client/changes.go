@@ -35,6 +35,12 @@ const (
 	ActionReplay  Action = "replay"
 	ActionRecover Action = "recover"
 	ActionErase   Action = "erase"
+	ActionDrop    Action = "drop"
+
+	// What [Client.Undo] writes where it is no action of its own: a release or a
+	// decision was taken back, an approval was.
+	ActionReopen   Action = "reopen"
+	ActionWithdraw Action = "withdraw"
 )
 
 // TargetKind says what an action was done to.

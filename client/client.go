@@ -52,6 +52,7 @@ type Client struct {
 	// for now, since the last pause.
 	congested atomic.Int64
 	checked   settingsCache
+	pauses    atomic.Pointer[pauses]
 	hints     hints
 	closing   sync.Once
 	watching  metric.Registration
@@ -111,6 +112,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	c.tellForeign(ctx)
 	if err := c.readDoubt(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := c.readPauses(ctx); err != nil {
 		return nil, err
 	}
 	if c.watching, err = c.watch(); err != nil {

@@ -135,7 +135,13 @@ type Postpone struct {
 	Until time.Time
 	// Note says why, for people.
 	Note string
+	// Awaits names what the job waits for, if that may come before: see [Wake].
+	Awaits string
 }
+
+// Wake ends a wait for something that has come ([Record.Awaits]): the job is due
+// now.
+type Wake struct{}
 
 // CannotBuild says that the body that was sent cannot be built again, so that
 // a resend is out of the question: an unknown submission is looked up only, a
@@ -228,6 +234,9 @@ func (NoRoute) Name() string { return "no_route" }
 
 // Name implements [Event].
 func (Postpone) Name() string { return "postpone" }
+
+// Name implements [Event].
+func (Wake) Name() string { return "wake" }
 
 // Name implements [Event].
 func (CannotBuild) Name() string { return "cannot_build" }

@@ -57,6 +57,8 @@ type Record struct {
 	// Due is when there is next something to do; not before.
 	Due   time.Time `json:"due,omitzero"`
 	Lease Lease     `json:"lease,omitzero"`
+	// Awaits names what the wait until Due is for, if it may end before: a pause.
+	Awaits string `json:"awaits,omitempty"`
 	// Tries counts what was tried in this state, for the backoff.
 	Tries int `json:"tries,omitempty"`
 	// PlannedAt is when the job last became ready to be sent for a new reason:
