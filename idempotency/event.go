@@ -157,6 +157,14 @@ type PutOnHold struct {
 // Release gives a held job back to the machine.
 type Release struct{ By string }
 
+// Reopen takes a release or a decision back: the job is held again as it was
+// before. Only while nothing has come of it, see [Prior].
+type Reopen struct {
+	By string
+	// Decision is the fence of the record after the release or decision.
+	Decision uint64
+}
+
 // Verdict is what a person decides about a held job.
 type Verdict string
 
@@ -249,6 +257,9 @@ func (Release) Name() string { return "release" }
 
 // Name implements [Event].
 func (Decide) Name() string { return "decide" }
+
+// Name implements [Event].
+func (Reopen) Name() string { return "reopen" }
 
 // Name implements [Event].
 func (Amend) Name() string { return "amend" }

@@ -83,6 +83,10 @@ type Record struct {
 	// Refusal is why the job was refused, when State is Refused.
 	Refusal Refusal `json:"refusal,omitzero"`
 
+	// Prior is what the job was before a person's word, while that can be taken
+	// back; nil when there is nothing to take back.
+	Prior *Prior `json:"prior,omitempty"`
+
 	// Run names the latest replay that the job is part of.
 	Run string `json:"run,omitempty"`
 
@@ -338,6 +342,7 @@ func (r *Record) Bury() *Record {
 	t := *r
 	t.Key, t.Job, t.Contact, t.Trace = "", nil, "", ""
 	t.Receipt.ProofURL, t.Receipt.TrackingID = "", ""
+	t.Prior = nil
 	t.Tombstone = true
 	t.Fence++
 	return &t
