@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -139,28 +141,84 @@ var errChanged = errors.New("changed by somebody else meanwhile")
 // reads what there is and returns both; it is called again when somebody else
 // was quicker. It may return no change and an entry without an action: then
 // there is nothing to do. The entry's number, time and digests are set here.
+//
+// Who writes the log waits for the others of this process, so that only other
+// processes are ever quicker.
 func (c *Client) logged(ctx context.Context, op string, plan func(context.Context) (idempotency.Change, ChangeEntry, error)) (ChangeEntry, error) {
-	for range 32 {
+	if err := c.startLogging(ctx, op); err != nil {
+		return ChangeEntry{}, err
+	}
+	defer func() { <-c.logging }()
+	for try := range 64 {
+		if try > 2 {
+			if err := postproof.Sleep(ctx, c.clock, rand.N(time.Duration(min(try, 10))*10*time.Millisecond)); err != nil {
+				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
+			}
+		}
 		ch, e, err := plan(ctx)
 		if errors.Is(err, errChanged) {
 			continue
 		}
 		if err != nil || e.Action == "" {
-			return e, err
+			return ChangeEntry{}, err
 		}
 		if err := c.chain(ctx, &ch, &e); err != nil {
-			return e, err
+			return ChangeEntry{}, err
 		}
-		err = idempotency.CommitOne(ctx, c.store, ch)
-		if errors.Is(err, idempotency.ErrStale) || errors.Is(err, idempotency.ErrExists) {
-			continue
-		}
+		errs, err := c.store.Commit(ctx, []idempotency.Change{ch})
 		if err != nil {
-			return e, c.storeError(op, err)
+			made, err := c.wasLogged(ctx, op, &e, err)
+			if made {
+				return e, nil
+			}
+			return ChangeEntry{}, err
 		}
-		return e, nil
+		switch {
+		case len(errs) == 0 || errs[0] == nil:
+			return e, nil
+		case errors.Is(errs[0], idempotency.ErrStale), errors.Is(errs[0], idempotency.ErrExists):
+		case errors.Is(errs[0], idempotency.ErrEpoch):
+			c.checkedAt.Store(0)
+			if err := c.refresh(ctx); err != nil {
+				return ChangeEntry{}, err
+			}
+		default:
+			return ChangeEntry{}, c.storeError(op, errs[0])
+		}
 	}
 	return ChangeEntry{}, c.storeError(op, fmt.Errorf("the change log does not keep still: %w", idempotency.ErrStale))
+}
+
+func (c *Client) startLogging(ctx context.Context, op string) error {
+	select {
+	case c.logging <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.logging <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+	}
+}
+
+// wasLogged finds out whether a change was made whose commit was not acknowledged:
+// the entry is there, or the change is not. The error is that of the commit, or
+// says that nobody knows.
+func (c *Client) wasLogged(ctx context.Context, op string, e *ChangeEntry, cause error) (bool, error) {
+	c.checkedAt.Store(0) // the connection may lead to another database now
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	set, err := c.store.Setting(ctx, changeName(e.N))
+	if err != nil {
+		return false, c.storeError(op, fmt.Errorf("whether it was done is not known: %w", errors.Join(cause, err)))
+	}
+	var have ChangeEntry
+	if set.Version != 0 && json.Unmarshal(set.Value, &have) == nil && have.Digest == e.Digest {
+		return true, nil
+	}
+	return false, c.storeError(op, fmt.Errorf("it was not done: %w", cause))
 }
 
 // chain adds the entry to a change, as the next one of the log.
@@ -172,6 +230,8 @@ func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEnt
 	if err != nil {
 		return err
 	}
+	// What is no text would be another one once it was written and read.
+	e.By, e.Why, e.Target.Name = strings.ToValidUTF8(e.By, "?"), strings.ToValidUTF8(e.Why, "?"), strings.ToValidUTF8(e.Target.Name, "?")
 	e.N, e.Prev, e.At = head.N+1, head.Digest, c.now().UTC()
 	if e.Digest, err = e.digest(); err != nil {
 		return invalid("change log", err)

@@ -115,7 +115,7 @@ func (c *Client) Resume(ctx context.Context, t Target, by, why string) (ChangeEn
 
 // Paused returns what is paused, oldest first. It asks the ledger.
 func (c *Client) Paused(ctx context.Context) ([]Paused, error) {
-	p, err := c.readPauses(ctx)
+	p, err := c.readPauses(ctx, c.id().Epoch)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,10 @@ const (
 // is never changed in place.
 type pauses struct {
 	version uint64
-	list    []Paused
+	// epoch is the history of the ledger in which the version counts.
+	epoch string
+	value []byte
+	list  []Paused
 	// strange: what the setting says cannot be read, as that of a newer version.
 	// Then everything is paused: it may say so.
 	strange bool
@@ -36,8 +40,8 @@ type pausesValue struct {
 	List []Paused `json:"pauses"`
 }
 
-func readPausesValue(set idempotency.Setting) *pauses {
-	p := &pauses{version: set.Version}
+func readPausesValue(set idempotency.Setting, epoch string) *pauses {
+	p := &pauses{version: set.Version, epoch: epoch, value: set.Value}
 	if set.Version == 0 {
 		return p
 	}
@@ -130,18 +134,19 @@ func (c *Client) allPaused(p *pauses) bool {
 	return !slices.ContainsFunc(c.vendors, func(v *vendor) bool { return p.vendor(v.name) == nil })
 }
 
-// readPauses reads what is paused and makes it what this client goes by.
-func (c *Client) readPauses(ctx context.Context) (*pauses, error) {
+// readPauses reads what is paused and makes it what this client goes by. The
+// epoch is one that was read before.
+func (c *Client) readPauses(ctx context.Context, epoch string) (*pauses, error) {
 	for {
 		old := c.pauses.Load()
 		set, err := c.store.Setting(ctx, pausesSetting)
 		if err != nil {
 			return nil, c.storeError("pauses", err)
 		}
-		if old != nil && old.version == set.Version {
+		if old != nil && old.version == set.Version && old.epoch == epoch && bytes.Equal(old.value, set.Value) {
 			return old, nil
 		}
-		p := readPausesValue(set)
+		p := readPausesValue(set, epoch)
 		if c.pauses.CompareAndSwap(old, p) { // else another goroutine has read it, perhaps later
 			c.tellPauses(ctx, old, p)
 			return p, nil
@@ -151,7 +156,7 @@ func (c *Client) readPauses(ctx context.Context) (*pauses, error) {
 
 // tellPauses logs what is new, and wakes the workers when a pause has ended.
 func (c *Client) tellPauses(ctx context.Context, old, now *pauses) {
-	if now.strange {
+	if now.strange && (old == nil || !old.strange) {
 		c.logger.LogAttrs(ctx, slog.LevelError, errStrangePauses.Error())
 	}
 	for i := range now.list {
@@ -169,7 +174,9 @@ func (c *Client) tellPauses(ctx context.Context, old, now *pauses) {
 			c.logger.LogAttrs(ctx, slog.LevelInfo, "a pause has ended", slog.String("target", x.Target.String()))
 		}
 	}
-	c.wakeUp()
+	if old.version != now.version {
+		c.wakeUp()
+	}
 }
 
 // write returns the change that makes the list what is paused.
@@ -187,7 +194,7 @@ func (p *pauses) write(list []Paused) (idempotency.Change, error) {
 // pauseOf pauses a target; undoes is the entry that this takes back, if any.
 func (c *Client) pauseOf(ctx context.Context, t Target, by, why string, undoes uint64) (ChangeEntry, error) {
 	e, err := c.logged(ctx, "pause", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
-		p, err := c.readPauses(ctx)
+		p, err := c.readPauses(ctx, c.id().Epoch)
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
@@ -207,7 +214,7 @@ func (c *Client) pauseOf(ctx context.Context, t Target, by, why string, undoes u
 // resume ends a pause; undoes is the entry that this takes back, if any.
 func (c *Client) resume(ctx context.Context, t Target, by, why string, undoes uint64) (ChangeEntry, error) {
 	e, err := c.logged(ctx, "resume", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
-		p, err := c.readPauses(ctx)
+		p, err := c.readPauses(ctx, c.id().Epoch)
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
@@ -229,7 +236,7 @@ func (c *Client) resume(ctx context.Context, t Target, by, why string, undoes ui
 
 // paused has this client know at once what was paused, or goes on.
 func (c *Client) paused(ctx context.Context, err error) error {
-	if _, e := c.readPauses(context.WithoutCancel(ctx)); err == nil && e != nil {
+	if _, e := c.readPauses(context.WithoutCancel(ctx), c.id().Epoch); err == nil && e != nil {
 		return nil // it is in the ledger: every intent is checked against it there
 	}
 	return err
@@ -290,9 +297,34 @@ func (c *Client) wakeWaiting(ctx context.Context, t Target) error {
 	return flush()
 }
 
+// keeps returns the pause that keeps a job from being sent to a vendor; nil for
+// none.
+func (p *pauses) keeps(rec *idempotency.Record, vendor string) *Paused {
+	if x := p.stops(rec); x != nil {
+		return x
+	}
+	return p.vendor(vendor)
+}
+
 // pauseWait is how long a job waits for a pause to end before it is looked at
 // again: whoever ends it wakes the job, so this is only for one that died on the
 // way.
 func pauseWait(waited time.Duration) time.Duration {
 	return max(time.Minute, min(waited/2, 30*time.Minute))
+}
+
+// keepsPlanned returns the pause that a job waits for, by what its record says;
+// nil for none.
+func (p *pauses) keepsPlanned(rec *idempotency.Record) *Paused {
+	if rec.State == idempotency.Planned {
+		if x := p.stops(rec); x != nil {
+			return x
+		}
+	}
+	for i := range p.list {
+		if rec.Awaits == p.list[i].Target.String() {
+			return &p.list[i]
+		}
+	}
+	return nil
 }

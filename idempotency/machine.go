@@ -109,10 +109,8 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	for _, ev := range events {
 		t.ev = ev.Name()
 		t.from = next.State
-		if next.Awaits != "" { // whatever comes ends the wait, but for another one
-			if _, waits := ev.(Wake); !waits {
-				next.Awaits = ""
-			}
+		if _, wake := ev.(Wake); !wake {
+			next.Awaits = "" // whatever comes ends the wait, but for another one
 		}
 		if err := t.apply(ev); err != nil {
 			return Change{}, err

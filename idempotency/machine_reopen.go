@@ -82,6 +82,6 @@ func (t *transition) wake() error {
 	if t.r.Awaits == "" {
 		return t.no(0, "it waits for nothing that could have come")
 	}
-	t.r.Due = t.now
+	t.r.Due, t.r.Awaits = t.now, ""
 	return nil
 }
