@@ -43,6 +43,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(24, r.CreatedAt)
 	w.time(25, r.UpdatedAt)
 	w.flag(26, r.Tombstone)
+	w.text(27, r.Run)
 	w.text(28, r.Awaits)
 	if r.Prior != nil {
 		w.tag(29, wireBytes) // also of one without a field
@@ -221,6 +222,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.UpdatedAt = r.time(f)
 	case 26:
 		to.Tombstone = f.n != 0
+	case 27:
+		to.Run = f.text
 	case 28:
 		to.Awaits = f.text
 	case 29:
