@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -115,10 +114,16 @@ type ChangeHead struct {
 const (
 	changePrefix = "log/"
 	changeHead   = "log/head"
+	// changeWidth is the number of digits in the name of an entry; changeBlock is
+	// how many entries share all but the last three.
+	changeWidth = 16
+	changeBlock = 1000
 )
 
 // changeName is the setting that keeps an entry: settings are ordered by name.
-func changeName(n uint64) string { return fmt.Sprintf("%s%016d", changePrefix, n) }
+func changeName(n uint64) string { return changePrefix + changeDigits(n) }
+
+func changeDigits(n uint64) string { return fmt.Sprintf("%0*d", changeWidth, n) }
 
 // ChangeQuery selects entries of the change log; the zero value selects all.
 type ChangeQuery struct {
@@ -230,8 +235,7 @@ func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEnt
 	if err != nil {
 		return err
 	}
-	// What is no text would be another one once it was written and read.
-	e.By, e.Why, e.Target.Name = strings.ToValidUTF8(e.By, "?"), strings.ToValidUTF8(e.Why, "?"), strings.ToValidUTF8(e.Target.Name, "?")
+	e.By, e.Why, e.Target.Name = text(e.By), text(e.Why), text(e.Target.Name)
 	e.N, e.Prev, e.At = head.N+1, head.Digest, c.now().UTC()
 	if e.Digest, err = e.digest(); err != nil {
 		return invalid("change log", err)
@@ -259,37 +263,55 @@ func (c *Client) changeHead(ctx context.Context) (head ChangeHead, version uint6
 		return head, 0, nil
 	}
 	if err := json.Unmarshal(set.Value, &head); err != nil {
-		return head, 0, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: errors.Join(ErrChangeLog, err)}
+		return head, 0, changeLogError(errors.New("its head cannot be read"))
 	}
 	return head, set.Version, nil
 }
 
 // Changes yields the change log, oldest first: who paused, released, decided,
-// and what it was before. It does not verify; see [Client.VerifyChanges].
+// and what it was before. It does not verify; see [Client.VerifyChanges]. It reads
+// from behind After on, a thousand entries at a time, so that a look at the end of
+// a long log costs little.
 func (c *Client) Changes(ctx context.Context, q ChangeQuery) iter.Seq2[ChangeEntry, error] {
 	return func(yield func(ChangeEntry, error) bool) {
+		head, _, err := c.changeHead(ctx)
+		if err != nil {
+			yield(ChangeEntry{}, err)
+			return
+		}
 		n := 0
-		for set, err := range c.store.Settings(ctx, changePrefix) {
-			if err != nil {
-				yield(ChangeEntry{}, c.storeError("change log", err))
-				return
-			}
-			if set.Name == changeHead {
-				continue
-			}
-			var e ChangeEntry
-			if err := json.Unmarshal(set.Value, &e); err != nil {
-				yield(e, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: fmt.Errorf("%w: %s is no entry", ErrChangeLog, set.Name)})
-				return
-			}
-			if !q.selects(&e) {
-				continue
-			}
-			if n++; !yield(e, nil) || n == q.Limit {
-				return
+		for block := (q.After + 1) / changeBlock; block <= head.N/changeBlock; block++ {
+			for set, err := range c.store.Settings(ctx, changePrefix+changeDigits(block * changeBlock)[:changeWidth-3]) {
+				if err != nil {
+					yield(ChangeEntry{}, c.storeError("change log", err))
+					return
+				}
+				var e ChangeEntry
+				if err := json.Unmarshal(set.Value, &e); err != nil || changeName(e.N) != set.Name {
+					yield(e, changeLogError(fmt.Errorf("%s is not the entry that was written", set.Name)))
+					return
+				}
+				if !q.selects(&e) {
+					continue
+				}
+				if n++; !yield(e, nil) || n == q.Limit {
+					return
+				}
 			}
 		}
 	}
+}
+
+// changeEntry returns an entry by its number.
+func (c *Client) changeEntry(ctx context.Context, op string, n uint64) (e ChangeEntry, err error) {
+	set, err := c.store.Setting(ctx, changeName(n))
+	switch {
+	case err != nil:
+		return e, c.storeError(op, err)
+	case set.Version == 0:
+		return e, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the change log has no entry %d", n)}
+	}
+	return readChange(set, n)
 }
 
 func (q *ChangeQuery) selects(e *ChangeEntry) bool {

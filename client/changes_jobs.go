@@ -38,10 +38,34 @@ func stateOf(r *idempotency.Record) jobState {
 // log with it. The entry names who, why and what; the rest is set here. A word
 // that changes nothing is not written.
 func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event) (*idempotency.Record, ChangeEntry, error) {
-	var was, is *idempotency.Record
-	var entries []idempotency.Entry
-	e, err := c.logged(ctx, op, func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
-		if was, err = c.store.Get(ctx, id); err != nil {
+	var made jobChange
+	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made))
+	if err != nil || e.N == 0 {
+		return made.was, e, err
+	}
+	c.changed(ctx, &made)
+	return made.is, e, nil
+}
+
+// jobChange is what became of a job.
+type jobChange struct {
+	was, is *idempotency.Record
+	entries []idempotency.Entry
+}
+
+// changed tells of a change that was made.
+func (c *Client) changed(ctx context.Context, made *jobChange) {
+	c.see(made.is.UpdatedAt)
+	c.tell(ctx, made.entries)
+	c.wakeUp()
+}
+
+// changing plans the change of a job by a person's word.
+func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange) planned {
+	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
+		was, err := c.store.Get(ctx, id)
+		made.was = was
+		if err != nil {
 			return ch, ChangeEntry{}, c.storeError(op, err)
 		}
 		w := c.work(was, nil)
@@ -62,20 +86,13 @@ func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e C
 			return ch, ChangeEntry{}, nil
 		}
 		ch.Counters, ch.Epoch = c.counters(ch.Counters, was, ch.Record, w.cents), w.epoch
-		is, entries = ch.Record, ch.Entries
-		before, after := stateOf(was), stateOf(is)
+		made.is, made.entries = ch.Record, ch.Entries
+		before, after := stateOf(was), stateOf(ch.Record)
 		if d, ok := event.(idempotency.Decide); ok {
 			after.Verdict = d.Verdict
 		}
 		e := e
 		e.Target, e.Before, e.After = Target{Kind: TargetJob, Name: string(id)}, asJSON(before), asJSON(after)
 		return ch, e, nil
-	})
-	if err != nil || e.N == 0 {
-		return was, e, err
 	}
-	c.see(is.UpdatedAt)
-	c.tell(ctx, entries)
-	c.wakeUp()
-	return is, e, nil
 }

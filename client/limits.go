@@ -194,7 +194,7 @@ func (c *Client) Approve(ctx context.Context, campaign, by string) error {
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: by, Note: campaign}},
-		}, ChangeEntry{By: by, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{}), After: asJSON(canaryState{Approved: true})}, nil
+		}, ChangeEntry{By: by, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {
 		return err
@@ -211,9 +211,11 @@ const (
 	canaryWithdrawn = "withdrawn"
 )
 
-// canaryState is what the change log keeps of an approval.
+// canaryState is what the change log keeps of an approval, and the version of its
+// setting.
 type canaryState struct {
-	Approved bool `json:"approved"`
+	Approved bool   `json:"approved"`
+	Version  uint64 `json:"version"`
 }
 
 // waitsForApproval reports whether a campaign's canary is out and not approved

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -95,7 +96,9 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "pause", Vendor: t.Name, Err: errors.New("no adapter has this name"),
 		}
 	}
-	return c.pauseOf(ctx, t, by, why, 0)
+	e, err := c.logged(ctx, "pause", c.pausing(t, text(by), text(why), 0))
+	c.paused(ctx)
+	return e, err
 }
 
 // Resume ends a pause: jobs go on at once in this process, and at the latest
@@ -110,7 +113,12 @@ func (c *Client) Resume(ctx context.Context, t Target, by, why string) (ChangeEn
 	if err := checkTarget("resume", t, by); err != nil {
 		return ChangeEntry{}, err
 	}
-	return c.resume(ctx, t, by, why, 0)
+	e, err := c.logged(ctx, "resume", c.resuming(t, text(by), text(why)))
+	if err != nil || e.N == 0 {
+		c.paused(ctx)
+		return e, err
+	}
+	return e, c.resumed(ctx, t)
 }
 
 // Paused returns what is paused, oldest first. It asks the ledger.
@@ -121,6 +129,10 @@ func (c *Client) Paused(ctx context.Context) ([]Paused, error) {
 	}
 	return slices.Clone(p.list), p.err()
 }
+
+// text makes text of what is none: it would be another one once it was written and
+// read.
+func text(s string) string { return strings.ToValidUTF8(s, "?") }
 
 func checkTarget(op string, t Target, by string) error {
 	switch {

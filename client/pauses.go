@@ -191,55 +191,54 @@ func (p *pauses) write(list []Paused) (idempotency.Change, error) {
 	return idempotency.Change{Settings: []idempotency.SettingWrite{{Name: pausesSetting, Value: value, Expect: p.version}}}, nil
 }
 
-// pauseOf pauses a target; undoes is the entry that this takes back, if any.
-func (c *Client) pauseOf(ctx context.Context, t Target, by, why string, undoes uint64) (ChangeEntry, error) {
-	e, err := c.logged(ctx, "pause", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+// planned is what [Client.logged] is given: a change and its entry, as of now.
+type planned = func(context.Context) (idempotency.Change, ChangeEntry, error)
+
+// pausing pauses a target, unless it is paused; undoes is the entry that this
+// takes back, if any.
+func (c *Client) pausing(t Target, by, why string, undoes uint64) planned {
+	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		p, err := c.readPauses(ctx, c.id().Epoch)
-		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, err
-		}
-		if p.of(t) != nil && undoes == 0 {
-			return idempotency.Change{}, ChangeEntry{}, nil
-		}
-		if p.of(t) != nil {
-			return idempotency.Change{}, ChangeEntry{}, notUndoable(undoes, t.String()+" is paused again already")
+		switch {
+		case err != nil:
+			return ch, ChangeEntry{}, err
+		case p.of(t) != nil && undoes != 0:
+			return ch, ChangeEntry{}, notUndoable(undoes, t.String()+" is paused again already: there is nothing to do")
+		case p.of(t) != nil:
+			return ch, ChangeEntry{}, nil
 		}
 		x := Paused{Target: t, By: by, Why: why, Since: c.now().UTC()}
-		ch, err := p.write(append(slices.Clip(p.list), x))
+		ch, err = p.write(append(slices.Clip(p.list), x))
 		return ch, ChangeEntry{By: by, Why: why, Action: ActionPause, Target: t, After: asJSON(x), Undoes: undoes}, err
-	})
-	return e, c.paused(ctx, err)
+	}
 }
 
-// resume ends a pause; undoes is the entry that this takes back, if any.
-func (c *Client) resume(ctx context.Context, t Target, by, why string, undoes uint64) (ChangeEntry, error) {
-	e, err := c.logged(ctx, "resume", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+// resuming ends the pause of a target, if it is paused.
+func (c *Client) resuming(t Target, by, why string) planned {
+	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		p, err := c.readPauses(ctx, c.id().Epoch)
 		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, err
+			return ch, ChangeEntry{}, err
 		}
 		x := p.of(t)
 		if x == nil {
-			if undoes != 0 {
-				err = notUndoable(undoes, t.String()+" is not paused any more")
-			}
-			return idempotency.Change{}, ChangeEntry{}, err
+			return ch, ChangeEntry{}, nil
 		}
-		ch, err := p.write(slices.DeleteFunc(slices.Clone(p.list), func(x Paused) bool { return x.Target == t }))
-		return ch, ChangeEntry{By: by, Why: why, Action: ActionResume, Target: t, Before: asJSON(*x), Undoes: undoes}, err
-	})
-	if err = c.paused(ctx, err); err == nil && e.N != 0 {
-		err = c.wakeWaiting(ctx, t)
+		ch, err = p.write(slices.DeleteFunc(slices.Clone(p.list), func(x Paused) bool { return x.Target == t }))
+		return ch, ChangeEntry{By: by, Why: why, Action: ActionResume, Target: t, Before: asJSON(*x)}, err
 	}
-	return e, err
 }
 
 // paused has this client know at once what was paused, or goes on.
-func (c *Client) paused(ctx context.Context, err error) error {
-	if _, e := c.readPauses(context.WithoutCancel(ctx), c.id().Epoch); err == nil && e != nil {
-		return nil // it is in the ledger: every intent is checked against it there
-	}
-	return err
+// Where that cannot be read, every intent is checked against it in the ledger.
+func (c *Client) paused(ctx context.Context) {
+	_, _ = c.readPauses(context.WithoutCancel(ctx), c.id().Epoch)
+}
+
+// resumed wakes what waited for the end of a pause.
+func (c *Client) resumed(ctx context.Context, t Target) error {
+	c.paused(ctx)
+	return c.wakeWaiting(ctx, t)
 }
 
 func asJSON(v any) json.RawMessage {
