@@ -148,10 +148,12 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	}
 	p.imports()
 	skip := c.waitingCampaigns(ctx)
+	paused := c.pauses.Load()
 	id := c.id() // read before the records: what they say counts in this history
 	limit := max(p.free(), p.crowd)
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
+		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Served: p.served,
+		Skip: append(paused.campaigns(), skip...), Least: c.least(paused),
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)

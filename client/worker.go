@@ -40,23 +40,10 @@ func (d Drained) Open() int64 {
 // later, and works at the statuses of accepted ones only as they come due
 // meanwhile. It returns what it left, and an error when the context ended
 // first. A campaign that waits for the approval of its canary is not waited
-// for.
+// for, nor is what is paused ([Client.Pause]).
 func (c *Client) Drain(ctx context.Context) (Drained, error) {
-	return c.drain(ctx, func(ctx context.Context) (bool, error) {
-		left, err := c.Depth(ctx, "")
-		if err != nil {
-			return false, err
-		}
-		open := left.Open()
-		for _, campaign := range c.waitingCampaigns(ctx) {
-			waiting, err := c.Depth(ctx, campaign)
-			if err != nil {
-				return false, err
-			}
-			open -= waiting[idempotency.Planned]
-		}
-		return open <= 0 && c.spooled.empty(), nil
-	})
+	d := drained{c: c}
+	return c.drain(ctx, d.finished)
 }
 
 // Depth returns how many jobs stand in which state; of one campaign, if it is
