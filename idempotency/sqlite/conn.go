@@ -63,6 +63,24 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 	return result.RowsAffected()
 }
 
+// insert is exec of a statement that makes at most one row, and returns the
+// number of the row, too; 0 when there is none.
+func (c *conn) insert(ctx context.Context, text string, args ...any) (id, n int64, err error) {
+	s, err := c.stmt(ctx, text, 1) //nolint:sqlclosecheck // kept until the connection is closed
+	if err != nil {
+		return 0, 0, err
+	}
+	result, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	if n, err = result.RowsAffected(); err != nil || n == 0 {
+		return 0, n, err
+	}
+	id, err = result.LastInsertId()
+	return id, n, err
+}
+
 // query runs a query and calls scan for each row.
 func (c *conn) query(ctx context.Context, scan func(*sql.Rows) error, text string, args ...any) error {
 	return c.queryTimes(ctx, scan, text, 1, args)
