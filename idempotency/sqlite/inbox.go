@@ -50,11 +50,9 @@ func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err
 	in.Prepare(i.s.clock)
 	var header any
 	if in.Header != nil {
-		text, err := json.Marshal(in.Header)
-		if err != nil {
+		if header, err = codec.EncodeHeader(in.Header); err != nil {
 			return false, err
 		}
-		header = string(text)
 	}
 	op := &putOp{m: &in, header: header}
 	if err := i.s.do(ctx, "put message", op, &op.outcome); err != nil {
