@@ -27,6 +27,10 @@ type stmtKey struct {
 // used: few statements to prepare, and few rounds for many rows.
 const maxTimes = 64
 
+// maxRows is how many rows one statement writes at most. More at a time gain
+// nothing.
+const maxRows = 32
+
 // expand repeats the part of the text in braces, with commas.
 func expand(text string, times int) string {
 	head, rest, ok := strings.Cut(text, "{")
@@ -129,6 +133,26 @@ func (c *conn) execIn(ctx context.Context, text string, first, keys []any) error
 			return err
 		}
 		keys = keys[n:]
+	}
+	return nil
+}
+
+// execRows runs a statement for many rows, each of so many values, which belong
+// to the part in braces.
+func (c *conn) execRows(ctx context.Context, text string, width int, values []any) error {
+	for len(values) > 0 {
+		step := maxRows
+		for step*width > len(values) {
+			step /= 2
+		}
+		s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
+		if err != nil {
+			return err
+		}
+		if _, err := s.ExecContext(ctx, values[:step*width]...); err != nil {
+			return err
+		}
+		values = values[step*width:]
 	}
 	return nil
 }
