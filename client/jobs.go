@@ -77,6 +77,9 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 // refused, or held without a submission in doubt. The key stays; what was
 // refused is sent anew in the next generation.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idempotency.Record, error) {
+	if err := c.knowsVendors("amend"); err != nil {
+		return nil, err
+	}
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
