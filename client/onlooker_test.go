@@ -164,3 +164,27 @@ func TestWithoutVendorsTheSpoolIsLeftAlone(t *testing.T) {
 		t.Errorf("looking made a folder: %v", err)
 	}
 }
+
+// What the replicas tell each other can be read by one that knows no vendor.
+func TestTroublesAreReadWithoutVendors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.faults(func(string, string, int) string { return "401" })
+		store := idempotency.NewMemory(postproof.ModeTest)
+		one := newReplica(t, store, p, client.WithOwner("worker-1"))
+		one.hand(t, "a", 1)
+		time.Sleep(10 * time.Second)
+		looking := onlooker(t, store)
+		all, err := looking.Troubles(t.Context())
+		if err != nil || len(all) != 1 || all[0].Vendor != "alpha" || all[0].Group != "submit" || all[0].Reason != "account" ||
+			all[0].By != "worker-1" || !all[0].Until.After(time.Now()) {
+			t.Fatalf("Troubles = %+v, %v; want alpha's refusal of the account", all, err)
+		}
+		one.stop()
+		time.Sleep(24 * time.Hour)
+		if all, err = looking.Troubles(t.Context()); err != nil || len(all) != 0 {
+			t.Errorf("a day later: %+v, %v", all, err)
+		}
+	})
+}
