@@ -50,6 +50,9 @@ type Finding struct {
 // the time given, and changes nothing. The error is [errors.ErrUnsupported] for
 // a vendor that cannot list.
 func (c *Client) Audit(ctx context.Context, vendorName string, since time.Time) (*Audit, error) {
+	if err := c.knowsVendors("audit"); err != nil {
+		return nil, err
+	}
 	v := c.byName[vendorName]
 	if v == nil {
 		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "audit", Vendor: vendorName, Err: errors.New("no adapter has this name")}

@@ -75,8 +75,11 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err := s.defaults(); err != nil {
 		return nil, invalid("new client", err)
 	}
-	if len(adapters) == 0 {
-		return nil, invalid("new client", errors.New("no vendors: give at least one adapter, such as lob.New"))
+	switch {
+	case s.onlooker && len(adapters) > 0:
+		return nil, invalid("new client", errors.New("WithoutVendors, and there are adapters: leave out one of both"))
+	case !s.onlooker && len(adapters) == 0:
+		return nil, invalid("new client", errors.New("no vendors: give at least one adapter, such as lob.New, or, to look and decide only, WithoutVendors"))
 	}
 	id, err := store.Identity(ctx)
 	if err != nil {
@@ -101,14 +104,19 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		}
 	}
 	for name := range s.vendors {
-		if c.byName[name] == nil {
+		if c.byName[name] == nil && !s.onlooker {
 			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): no adapter has this name", name))
 		}
 	}
 	c.hints.init(ctx, c)
 	c.machine.Caps = c.machineCaps
 	c.art = newArtworks(store)
-	if c.spooled, err = openSpool(s.spool, store, id.Namespace); err != nil {
+	if s.onlooker {
+		c.spooled, err = lookAtSpool(s.spool, store, id.Namespace)
+	} else {
+		c.spooled, err = openSpool(s.spool, store, id.Namespace)
+	}
+	if err != nil {
 		return nil, invalid("new client", err)
 	}
 	c.tellForeign(ctx)

@@ -76,6 +76,9 @@ type queued struct {
 }
 
 func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+	if err := c.knowsVendors("enqueue"); err != nil {
+		return Enqueued{}, err
+	}
 	var out Enqueued
 	batch := make([]queued, 0, enqueueBatch)
 	index := -1

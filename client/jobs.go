@@ -36,10 +36,7 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 // that came late or that the ledger has no place for (see [Client.Spooled]),
 // callbacks about pieces that the ledger does not know.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
-	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{
-		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "missing",
-		"contradiction", "doubted_again", "answer_parked", "answer_dropped", "callback_unmatched",
-	}})
+	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()})
 }
 
 // Cancel records the wish that a job be stopped: from then on it is not sent,
@@ -76,6 +73,9 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 // refused, or held without a submission in doubt. The key stays; what was
 // refused is sent anew in the next generation.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idempotency.Record, error) {
+	if err := c.knowsVendors("amend"); err != nil {
+		return nil, err
+	}
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}

@@ -156,7 +156,8 @@ type Canary struct {
 func (k Canary) Waits() bool { return !k.Approved && k.Pieces >= k.Limit }
 
 // Canary returns how far a campaign's canary is. A campaign without one is
-// approved.
+// approved. A client with [WithoutVendors] that was not told of a canary knows it
+// by its pieces, and its Limit is 0.
 func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 	k := Canary{Campaign: campaign, Limit: int64(c.canaries[campaign]), Approved: c.canaries[campaign] == 0}
 	set, err := c.store.Setting(ctx, canaryName(campaign))
@@ -172,6 +173,9 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 	}
 	if k.Pieces, err = c.store.Counter(ctx, canaryName(campaign)); err != nil {
 		return k, c.storeError("canary", err)
+	}
+	if c.onlooker && k.Limit == 0 && k.Pieces > 0 && string(set.Value) != "approved" {
+		k.Approved = false // another client has a canary, how large it is only that one knows
 	}
 	return k, nil
 }

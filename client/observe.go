@@ -41,6 +41,9 @@ type Intake struct {
 // Intake returns where news comes in. The error has
 // [postproof.CodeUnsupported] when the store has no inbox.
 func (c *Client) Intake() (*Intake, error) {
+	if err := c.knowsVendors("intake"); err != nil {
+		return nil, err
+	}
 	engine, ok := c.store.(interface{ Inbox() idempotency.Inbox })
 	if !ok {
 		return nil, &postproof.Error{
@@ -262,6 +265,9 @@ func (c *Client) ours(rec *idempotency.Record, e *postproof.Event) bool {
 // such piece; keep the event as evidence then. What is of another account or
 // mode changes nothing.
 func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*idempotency.Record, error) {
+	if err := c.knowsVendors("observe"); err != nil {
+		return nil, err
+	}
 	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
 	if err != nil {
 		return nil, err

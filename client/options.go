@@ -48,6 +48,7 @@ type settings struct {
 	canaries    map[string]int
 	policies    map[string]idempotency.Policy
 	alone       bool
+	onlooker    bool
 }
 
 // VendorConfig is what can be set for one vendor. The zero value of each field

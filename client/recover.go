@@ -79,6 +79,11 @@ type doubt struct {
 // days, and what turns up is told and left alone until one is. What a person sent on purpose is told by [Client.Audit].
 func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
 	var out Recovered
+	if !o.Copy { // a copy asks nobody
+		if err := c.knowsVendors("recover"); err != nil {
+			return out, err
+		}
+	}
 	if o.By == "" {
 		return out, invalid("recover", errors.New("a recovery names who asks for it (By)"))
 	}

@@ -20,6 +20,9 @@ import (
 // [postproof.CodeNotFound]. When the vendor does not take it now the job goes on
 // like any other, perhaps to another vendor.
 func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job) (*idempotency.Record, error) {
+	if err := c.knowsVendors("control"); err != nil {
+		return nil, err
+	}
 	if c.byName[vendor] == nil {
 		return nil, &postproof.Error{
 			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "control", Vendor: vendor, Err: errors.New("no adapter has this name"),

@@ -18,6 +18,9 @@ import (
 // [postproof.CodeConflict] when there is nobody to ask: the job was not sent, is
 // held, or ended without a piece.
 func (c *Client) Refresh(ctx context.Context, key postproof.Key) (*idempotency.Record, error) {
+	if err := c.knowsVendors("refresh"); err != nil {
+		return nil, err
+	}
 	rec, err := c.change(ctx, "refresh", key, idempotency.Refresh{})
 	if err == nil {
 		c.wakeUp()
@@ -48,6 +51,9 @@ type Silence struct {
 // of an hour, not each second, and watch the metric postproof.silent and
 // [Client.Polls] in between.
 func (c *Client) Silence(ctx context.Context) ([]Silence, error) {
+	if err := c.knowsVendors("silence"); err != nil {
+		return nil, err
+	}
 	out := make([]Silence, len(c.vendors))
 	place := make(map[string]*Silence, len(c.vendors))
 	for i, v := range c.vendors {

@@ -159,6 +159,9 @@ func (c *Client) Spooled() []SpooledAnswer {
 // error has [postproof.CodeNotFound] when no answer of this ledger is parked
 // under the reference.
 func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why string) error {
+	if err := c.knowsVendors("drop spooled"); err != nil {
+		return err
+	}
 	if by == "" || why == "" {
 		return invalid("drop spooled", errors.New("giving an answer up names who does it (by) and why"))
 	}

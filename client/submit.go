@@ -36,6 +36,9 @@ var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied 
 // A key that was used for another piece is a [*idempotency.KeyReusedError];
 // [idempotency.ErrInProgress] means that somebody else is sending it right now.
 func (c *Client) Submit(ctx context.Context, job postproof.Job) (*idempotency.Record, error) {
+	if err := c.knowsVendors("submit"); err != nil {
+		return nil, err
+	}
 	ctx, span := c.tel.start(ctx, "postproof.submit", "")
 	rec, err := c.submit(ctx, &job)
 	if span.IsRecording() && rec != nil {

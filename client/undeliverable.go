@@ -64,6 +64,9 @@ type Imported struct {
 // changes nothing. The error is [errors.ErrUnsupported] for a vendor that has no
 // such list; what was applied before an error stays.
 func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since time.Time) (Imported, error) {
+	if err := c.knowsVendors("import undeliverable"); err != nil {
+		return Imported{}, err
+	}
 	v := c.byName[vendor]
 	if v == nil {
 		return Imported{}, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "import undeliverable", Vendor: vendor, Err: errors.New("no adapter has this name")}

@@ -62,6 +62,9 @@ func (c *Client) Depth(ctx context.Context, campaign string) (Drained, error) {
 
 // drain claims and works until finished says so or the context ends.
 func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool, error)) (Drained, error) {
+	if err := c.knowsVendors("work"); err != nil {
+		return nil, err
+	}
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}

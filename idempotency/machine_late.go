@@ -93,10 +93,11 @@ func (t *transition) late(s *Submission) {
 }
 
 // watch follows a vendor for a late arrival: by look-ups where it can be asked,
-// else by its callbacks alone.
+// else by its callbacks alone. One that is not configured here may be elsewhere:
+// the watch is for whoever can.
 func (t *transition) watch(s *Submission) {
 	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
-	if c := t.m.caps(s.Vendor); c != nil && c.Lookup.ByRef {
+	if c := t.m.caps(s.Vendor); c == nil || c.Lookup.ByRef {
 		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
 	}
 }

@@ -37,6 +37,11 @@ func TestImporter(t *testing.T) {
 			imports:   []string{"client", "idempotency/postgres", "vendors/lob"},
 			forbidden: []string{"github.com/ncruces/", "github.com/jackc/", "github.com/lib/pq"},
 		},
+		{
+			name:      "the operator's command on a ledger of the user's own choice",
+			imports:   []string{"client/operator", "idempotency/postgres", "vendors/lob"},
+			forbidden: []string{"github.com/ncruces/", "github.com/jackc/", "github.com/lib/pq"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

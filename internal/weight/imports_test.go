@@ -9,7 +9,7 @@ import (
 // TestImportsPointDown reads the imports of every package and compares them
 // with the layers:
 //
-//	examples > client/* > client > vendors/<x>, vendors, retry, breaker, idempotency, snapshot > root
+//	examples, client/cmd/* > client/* > client > vendors/<x>, vendors, retry, breaker, idempotency, snapshot > root
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
 	type goPackage struct {
@@ -83,6 +83,12 @@ func forbiddenImport(from, to string) string {
 		if to != "./vendors" && to != "./vendors/signature" && !within(to, own) {
 			return "an adapter imports vendors, vendors/signature and the root package only"
 		}
+	case within(to, "./client/cmd"):
+		return "nothing imports a command"
+	case within(from, "./client/cmd"):
+		if within(to, "./vendors/vendorsim") || within(to, "./vendors/vendortest") || within(to, "./idempotency/storetest") || within(to, "./snapshot/snapshottest") {
+			return "a command that operates real mail holds no simulator and no suite"
+		}
 	case within(from, "./client"):
 		switch {
 		case within(to, "./vendors") && to != "./vendors" && to != "./vendors/signature":
@@ -137,6 +143,17 @@ func TestForbiddenImport(t *testing.T) {
 		{"./client", "./idempotency/sqlite", false},
 		{"./client", "./client/slo", false},
 		{"./client/slo", "./client", true},
+		{"./client/operator", "./client", true},
+		{"./client/operator", "./vendors/lob", false},
+		{"./client/operator", "./idempotency/sqlite", false},
+		{"./client/operator", "./client/cmd/postproof", false},
+		{"./client", "./client/operator", false},
+		{"./client/cmd/postproof", "./client/operator", true},
+		{"./client/cmd/postproof", "./vendors/lob", true},
+		{"./client/cmd/postproof", "./vendors/vendorsim", false},
+		{"./client/cmd/postproof", "./idempotency/sqlite", true},
+		{"./client/cmd/postproof", "./internal/verify", false},
+		{"./client/cmd/postproof", "github.com/lib/pq", false},
 		{"./client/callback", "./vendors/signature", true},
 		{"./client/callback", "./vendors/pcm", false},
 		{"./client/slo", "./idempotency/postgres", false},

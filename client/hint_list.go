@@ -1,0 +1,50 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Trouble is a vendor's trouble that a client on the ledger has met and told the
+// others of: see Replicas in the package documentation.
+type Trouble struct {
+	Vendor string
+	// Group is the operation group that is not tried for now, as "submit".
+	Group string
+	// Reason is "breaker", "rate limit", "account", or one of a newer version.
+	Reason string
+	// Since is when it began, if that is known; Until when it is over, unless it
+	// is told of again. By is the name of the client that met it.
+	Since, Until time.Time
+	By           string
+}
+
+// Troubles returns what the clients on the ledger have told each other and what
+// holds now: which vendors are not tried for a while, and why. It reads the
+// ledger, so that it needs no vendors and no running worker; a trouble that ended
+// the hard way, with its process, is in it until its time is over. Trouble of a
+// client with [WithoutHints] is not.
+func (c *Client) Troubles(ctx context.Context) ([]Trouble, error) {
+	var out []Trouble
+	for set, err := range c.store.Settings(ctx, hintPrefix) {
+		if err != nil {
+			return nil, c.storeError("troubles", err)
+		}
+		if _, sign := slotOf(set.Name); sign {
+			continue
+		}
+		said, ok := readHint(set.Value)
+		if !ok || said.Reason == hintOver || !said.Until.After(c.now()) {
+			continue
+		}
+		parts := strings.Split(strings.TrimPrefix(set.Name, hintPrefix), "/")
+		vendor, err := url.PathUnescape(parts[0])
+		if err != nil || len(parts) != 3 {
+			continue
+		}
+		out = append(out, Trouble{Vendor: vendor, Group: parts[2], Reason: said.Reason, Since: said.Since, Until: said.Until, By: said.By})
+	}
+	return out, nil
+}

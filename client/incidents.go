@@ -1,0 +1,67 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+func incidentKinds() []string {
+	return []string{
+		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "missing",
+		"contradiction", "doubted_again", "answer_parked", "answer_dropped", "callback_unmatched",
+	}
+}
+
+// IncidentsSince is [Client.Incidents] from a moment on, by the ledger's time,
+// without reading the history before it.
+func (c *Client) IncidentsSince(ctx context.Context, since time.Time) iter.Seq2[idempotency.Entry, error] {
+	return func(yield func(idempotency.Entry, error) bool) {
+		after, err := c.seekHistory(ctx, since.Add(-seekSlack))
+		if err != nil {
+			yield(idempotency.Entry{}, c.storeError("incidents", err))
+			return
+		}
+		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds(), After: after}) {
+			if err != nil {
+				yield(e, c.storeError("incidents", err))
+				return
+			}
+			if !e.At.Before(since) && !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// seekSlack is how far the times of the history may be out of order: those of
+// processes whose clocks differ.
+const seekSlack = 10 * time.Minute
+
+// seekHistory returns a place in the history behind which everything lies that
+// happened since: a search by halves, because times grow with the places.
+func (c *Client) seekHistory(ctx context.Context, since time.Time) (after uint64, err error) {
+	// early reports whether the first entry behind a place is older.
+	early := func(place uint64) bool {
+		if err != nil {
+			return false
+		}
+		for e, e2 := range c.store.Entries(ctx, idempotency.EntryQuery{After: place, Limit: 1}) {
+			err = e2
+			return e2 == nil && e.At.Before(since)
+		}
+		return false
+	}
+	step := uint64(1)
+	for early(after+step) && step < 1<<62 {
+		after, step = after+step, 2*step
+	}
+	for ; step > 0 && err == nil; step /= 2 {
+		if early(after + step) {
+			after += step
+		}
+	}
+	return after, err
+}

@@ -1,0 +1,79 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// WithoutVendors makes a client that knows no vendor, for looking and deciding
+// where there are no credentials: New takes no adapters then. Reading, Cancel,
+// Release, Decide, Approve and the change log work, and workers elsewhere carry
+// out what was decided. What would ask a vendor or send to one, and what depends
+// on what vendors can do, returns an error with [postproof.CodeUnsupported]:
+// Submit, Enqueue, Amend, Run, Drain, Refresh, Silence, Observe, and Recover but
+// for a copy.
+//
+// Where the ledger's rules depend on a vendor that is not known they take the
+// cautious way: a submission that is decided to be dead is watched as if its
+// vendor could be asked. Answers in the spool are listed and left where they are.
+// Give it the caps and canaries of the workers, else what is decided to be dead
+// goes on to count for them.
+func WithoutVendors() Option {
+	return optionFunc(func(s *settings) { s.onlooker, s.alone = true, true })
+}
+
+// knowsVendors returns an error for a client that was made without vendors.
+func (c *Client) knowsVendors(op string) error {
+	if !c.onlooker {
+		return nil
+	}
+	return &postproof.Error{
+		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: op,
+		Err: errors.New("the client was made without vendors (WithoutVendors): use one that has their adapters"),
+	}
+}
+
+// lookAtSpool reads what lies in the folder and leaves it there: whoever works on
+// the ledger has it, or takes it over.
+func lookAtSpool(dir string, store Store, ledger idempotency.Namespace) (*spool, error) {
+	if s, ok := store.(spooler); ok && dir == "" {
+		dir = s.SpoolDir()
+	}
+	s := &spool{}
+	if dir == "" {
+		return s, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("spool folder: %w", pathless(err))
+	}
+	for _, e := range entries {
+		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
+			continue
+		}
+		lines, err := readSpool(filepath.Join(dir, e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, line := range lines {
+			kept := &s.waiting
+			switch {
+			case line.Ledger != "" && line.Ledger != ledger:
+				kept = &s.foreign
+			case line.Parked != "":
+				kept = &s.parked
+			}
+			if !slices.ContainsFunc(*kept, func(o spooled) bool { return o.same(&line) }) {
+				*kept = append(*kept, line)
+			}
+		}
+	}
+	return s, nil
+}

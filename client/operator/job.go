@@ -1,0 +1,232 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// jobView is a job in JSON: nothing of the recipient.
+type jobView struct {
+	Type     string            `json:"type"`
+	ID       idempotency.ID    `json:"id"`
+	Campaign string            `json:"campaign,omitempty"`
+	Contact  string            `json:"contact,omitempty"`
+	State    idempotency.State `json:"state"`
+	// Hold, HeldAt and Note are set while it is held.
+	Hold    idempotency.HoldReason `json:"hold,omitempty"`
+	HeldAt  time.Time              `json:"held_at,omitzero"`
+	Note    string                 `json:"note,omitempty"`
+	Paper   paper                  `json:"paper"`
+	Vendors []string               `json:"vendors,omitempty"`
+
+	Priority   int       `json:"priority,omitempty"`
+	Generation int       `json:"generation"`
+	Due        time.Time `json:"due,omitzero"`
+	Deadline   time.Time `json:"deadline,omitzero"`
+	Worker     string    `json:"worker,omitempty"`
+	WorkedTill time.Time `json:"worker_until,omitzero"`
+	Created    time.Time `json:"created"`
+	Updated    time.Time `json:"updated"`
+	Erased     bool      `json:"erased,omitempty"`
+
+	Vendor    string          `json:"vendor,omitempty"`
+	VendorID  string          `json:"vendor_id,omitempty"`
+	Ref       postproof.Ref   `json:"ref,omitempty"`
+	Accepted  time.Time       `json:"accepted,omitzero"`
+	Stage     postproof.Stage `json:"stage,omitempty"`
+	StageAt   time.Time       `json:"stage_at,omitzero"`
+	Source    string          `json:"stage_source,omitempty"`
+	Certainty string          `json:"stage_confidence,omitempty"`
+
+	Refusal     string                    `json:"refusal,omitempty"`
+	CancelBy    string                    `json:"cancel_by,omitempty"`
+	CancelAt    time.Time                 `json:"cancel_at,omitzero"`
+	Cancelled   idempotency.CancelOutcome `json:"cancel_outcome,omitempty"`
+	Submissions []sentView                `json:"submissions,omitempty"`
+	Choices     []press                   `json:"choices,omitempty"`
+}
+
+// sentView is one submission in JSON.
+type sentView struct {
+	Generation int              `json:"generation"`
+	Vendor     string           `json:"vendor"`
+	Ref        postproof.Ref    `json:"ref"`
+	VendorID   string           `json:"vendor_id,omitempty"`
+	Delivery   string           `json:"delivery"`
+	Fate       idempotency.Fate `json:"fate,omitempty"`
+	Sends      int              `json:"sends"`
+	First      time.Time        `json:"first,omitzero"`
+	Last       time.Time        `json:"last,omitzero"`
+	Watched    time.Time        `json:"watched_until,omitzero"`
+	Late       idempotency.Late `json:"late,omitempty"`
+	Twin       string           `json:"twin,omitempty"`
+	Code       string           `json:"code,omitempty"`
+}
+
+func jobOf(rec *idempotency.Record) jobView {
+	v := jobView{
+		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State,
+		Paper: paperOf(rec), Vendors: vendorsOf(rec), Priority: rec.Priority, Generation: rec.Generation,
+		Due: rec.Due.UTC(), Deadline: rec.Deadline.UTC(), Worker: rec.Lease.Owner, WorkedTill: rec.Lease.Until.UTC(),
+		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Tombstone,
+		Vendor: rec.Receipt.Vendor, VendorID: rec.Receipt.VendorID, Ref: rec.Receipt.Ref, Accepted: rec.Receipt.AcceptedAt.UTC(),
+		Stage: rec.Status.Stage, StageAt: rec.Status.SeenAt.UTC(), Source: string(rec.Status.Source), Certainty: string(rec.Status.Confidence),
+		CancelBy: rec.Cancel.By, CancelAt: rec.Cancel.At.UTC(), Cancelled: rec.Cancel.Outcome, Choices: choices(rec),
+	}
+	if rec.State == idempotency.Held {
+		v.Hold, v.HeldAt, v.Note = rec.Hold.Reason, rec.Hold.At.UTC(), rec.Hold.Note
+	}
+	if rec.State == idempotency.Refused {
+		v.Refusal = refusalOf(rec)
+	}
+	for i := range rec.Submissions {
+		s := &rec.Submissions[i]
+		v.Submissions = append(v.Submissions, sentView{
+			Generation: s.Generation, Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Delivery: deliveryOf(s), Fate: s.Fate, Sends: s.Sends,
+			First: s.FirstAt.UTC(), Last: s.LastAt.UTC(), Watched: s.WatchUntil.UTC(), Late: s.Late, Twin: s.Twin, Code: codeOf(s.Code),
+		})
+	}
+	return v
+}
+
+func codeOf(c postproof.Code) string {
+	if c == 0 {
+		return ""
+	}
+	return c.String()
+}
+
+func deliveryOf(s *idempotency.Submission) string {
+	if s.Join == 0 {
+		return "under way"
+	}
+	return s.Join.String()
+}
+
+func refusalOf(rec *idempotency.Record) string {
+	text := codeOf(rec.Refusal.Code)
+	if rec.Refusal.Vendor != "" {
+		text += " by " + rec.Refusal.Vendor
+	}
+	if rec.Refusal.VendorCode != "" {
+		text += " (" + rec.Refusal.VendorCode + ")"
+	}
+	return strings.TrimSpace(text)
+}
+
+func showCommand() *command {
+	return &command{
+		name: "show", args: "JOB…", short: "all that is known of a job", least: 1, most: -1,
+		long: `
+Shows where a job stands, every submission with its vendor and reference, and what may be decided. With
+the reference or the vendor's id you find the piece in the vendor's own dashboard.
+
+  $ show 3f9a1c
+  $ show 7K2M9Q4T1B8X6Z0W      a reference, as the vendor shows it
+  $ show psc_5a1b2c3d4e5f      a vendor's id
+  $ show spring/contact-17/card   a key
+
+It exits 3 when the job is held.`,
+		run: func(ctx context.Context, r *run, names []string) error {
+			held := false
+			for i, name := range names {
+				rec, err := r.find(ctx, name)
+				if err != nil {
+					return err
+				}
+				if i > 0 {
+					r.out.text("")
+				}
+				r.show(rec)
+				held = held || rec.State == idempotency.Held
+			}
+			return needsPerson(held)
+		},
+	}
+}
+
+func (r *run) show(rec *idempotency.Record) {
+	now, p := r.Clock.Now(), r.out
+	p.object(jobOf(rec))
+	line := func(head, format string, args ...any) {
+		for i, l := range wrap(clean(fmt.Sprintf(format, args...)), width-15) {
+			if i > 0 {
+				head = ""
+			}
+			p.text("  %-11s  %s", head, l)
+		}
+	}
+	p.text("job %s", rec.ID)
+	line("state", "%s, generation %d, since %s", rec.State, rec.Generation, moment(rec.UpdatedAt, now))
+	line("on paper", "%s", paperOf(rec))
+	if rec.Campaign != "" || rec.Contact != "" {
+		line("campaign", "%s, contact %s", orDash(rec.Campaign), orDash(rec.Contact))
+	}
+	line("handed in", "%s", moment(rec.CreatedAt, now))
+	if rec.State == idempotency.Held {
+		line("held", "%s, since %s, was %s. %s", rec.Hold.Reason, moment(rec.Hold.At, now), rec.Hold.From, rec.Hold.Note)
+	}
+	if rec.State == idempotency.Refused {
+		line("refused", "%s. %s", refusalOf(rec), rec.Refusal.Note)
+	}
+	if rec.State.Workable() {
+		line("next", "at %s, at the latest %s", moment(rec.Due, now), moment(rec.Deadline, now))
+	}
+	if rec.Lease.Until.After(now) {
+		line("worker", "%s, until %s", rec.Lease.Owner, moment(rec.Lease.Until, now))
+	}
+	if rec.Cancel.Stands() {
+		line("cancel", "wished by %s at %s: %s", orDash(rec.Cancel.By), moment(rec.Cancel.At, now), orText(string(rec.Cancel.Outcome), "not settled yet"))
+	}
+	if !rec.Receipt.IsZero() {
+		line("receipt", "%s has it as %s, reference %s, since %s", rec.Receipt.Vendor, orDash(rec.Receipt.VendorID), rec.Receipt.Ref, moment(rec.Receipt.AcceptedAt, now))
+	}
+	if rec.Status.Stage != "" {
+		line("mail", "%s (%s by %s), seen %s", rec.Status.Stage, rec.Status.Confidence, rec.Status.Source, moment(rec.Status.SeenAt, now))
+	}
+	if rec.Tombstone {
+		line("erased", "what it was is gone; the key stays used")
+	}
+	if len(rec.Submissions) > 0 {
+		t := newTable(">GEN", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "FATE", ">SENDS", "LAST SEND (UTC)")
+		for i := range rec.Submissions {
+			s := &rec.Submissions[i]
+			t.add(fmt.Sprint(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), fmt.Sprint(s.Sends), moment(s.LastAt, now))
+		}
+		p.text("")
+		p.text("%s", many(len(rec.Submissions), "submission"))
+		p.print(t)
+	}
+	if rec.State == idempotency.Held {
+		r.explain(rec)
+	}
+}
+
+func fateOf(s *idempotency.Submission) string {
+	switch {
+	case s.Late != "":
+		return "late: " + string(s.Late)
+	case s.Twin != "":
+		return "twice there"
+	case s.Fate != "":
+		return string(s.Fate)
+	case s.Differs:
+		return "differs"
+	default:
+		return ""
+	}
+}
+
+func orDash(s string) string { return orText(s, "-") }
+
+func orText(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

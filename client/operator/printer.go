@@ -1,0 +1,224 @@
+package operator
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// width is how many columns an answer takes at most.
+const width = 100
+
+// printer writes an answer: text, or JSON.
+type printer struct {
+	w    *bufio.Writer
+	json bool
+	err  error
+}
+
+// text writes a line for people; nothing in JSON. What comes from the ledger
+// cannot move the cursor.
+func (p *printer) text(format string, args ...any) {
+	if p.json {
+		return
+	}
+	fmt.Fprintln(p.w, clean(fmt.Sprintf(format, args...)))
+}
+
+// wrapped writes text for people, broken at the width, with an indent.
+func (p *printer) wrapped(indent, text string) {
+	if p.json {
+		return
+	}
+	for _, line := range wrap(clean(text), width-len(indent)) {
+		fmt.Fprintln(p.w, indent+line)
+	}
+}
+
+// object writes a value as a line of JSON; nothing for people.
+func (p *printer) object(v any) {
+	if !p.json {
+		return
+	}
+	line, err := json.Marshal(v)
+	if err != nil {
+		p.err = err
+		return
+	}
+	_, _ = p.w.Write(append(line, '\n')) // the writer keeps its error
+}
+
+// clean makes control characters visible: a name in the ledger must not speak
+// to the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		if unicode.IsControl(r) || !unicode.IsPrint(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func wrap(text string, most int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > most {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// column is a column of a table.
+type column struct {
+	head string
+	// right aligns numbers.
+	right bool
+	// elastic columns are cut when the table is too wide.
+	elastic bool
+}
+
+// table is a list for people.
+type table struct {
+	columns []column
+	rows    [][]string
+}
+
+func newTable(heads ...string) *table {
+	t := &table{}
+	for _, h := range heads {
+		c := column{head: strings.TrimLeft(h, ">~")}
+		c.right, c.elastic = strings.HasPrefix(h, ">"), strings.HasPrefix(h, "~")
+		t.columns = append(t.columns, c)
+	}
+	return t
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table, indented by two, no wider than the width.
+func (p *printer) print(t *table) {
+	if p.json {
+		return
+	}
+	wide := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		wide[i] = len(c.head)
+		for _, row := range t.rows {
+			row[i] = clean(strings.ReplaceAll(row[i], "\n", " "))
+			if row[i] == "" {
+				row[i] = "-"
+			}
+			wide[i] = max(wide[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	t.fit(wide)
+	heads := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		heads[i] = c.head
+	}
+	for _, row := range append([][]string{heads}, t.rows...) {
+		line := "  "
+		for i, cell := range row {
+			cell = cut(cell, wide[i])
+			pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell))
+			if t.columns[i].right {
+				line += pad + cell
+			} else {
+				line += cell + pad
+			}
+			line += "  "
+		}
+		fmt.Fprintln(p.w, strings.TrimRight(line, " "))
+	}
+}
+
+// fit takes from the widest elastic columns what is too much.
+func (t *table) fit(wide []int) {
+	sum := 2
+	for _, w := range wide {
+		sum += w + 2
+	}
+	for sum -= 2; sum > width; sum-- {
+		widest := -1
+		for i, c := range t.columns {
+			if c.elastic && wide[i] > 6 && (widest < 0 || wide[i] > wide[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		wide[widest]--
+	}
+}
+
+// cut shortens a cell, and shows that it did.
+func cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
+
+// moment is a time for people: absolute in UTC, and how long ago or ahead.
+func moment(at, now time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	at, now = at.UTC(), now.UTC()
+	layout := "01-02 15:04"
+	if at.Year() != now.Year() {
+		layout = "2006-01-02 15:04"
+	}
+	if d := now.Sub(at); d >= 0 {
+		return at.Format(layout) + " (" + rough(d) + " ago)"
+	}
+	return at.Format(layout) + " (in " + rough(at.Sub(now)) + ")"
+}
+
+// rough is a duration in one unit.
+func rough(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d/time.Second))
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%dm", int(d/time.Minute))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d/time.Hour))
+	default:
+		return fmt.Sprintf("%dd", int(d/(24*time.Hour)))
+	}
+}
+
+// many is a number with its noun.
+func many(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	if strings.HasSuffix(one, "y") {
+		return number(n) + " " + strings.TrimSuffix(one, "y") + "ies"
+	}
+	return number(n) + " " + one + "s"
+}
+
+// number groups the digits of a number.
+func number(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
