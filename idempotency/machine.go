@@ -186,6 +186,8 @@ func (t *transition) apply(ev Event) error {
 		return t.finish()
 	case Refresh:
 		return t.refresh()
+	case Replay:
+		return t.replay(ev)
 	default:
 		return t.no(0, "the event is not known to this version")
 	}
