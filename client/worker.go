@@ -108,10 +108,6 @@ func (c *Client) ready(ctx context.Context) error {
 	return err
 }
 
-// tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
-// read for one whose vendor is to be looked at for a late arrival.
-const tendCancelledEvery = 10 * time.Minute
-
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
 	c := p.c
 	for failures := 0; ; {
@@ -151,41 +147,6 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 
 func (c *Client) pause(ctx context.Context, d time.Duration) {
 	_ = postproof.Sleep(ctx, c.clock, d) // the loop looks at the context
-}
-
-// tend works on what a waiting campaign has sent already: its canary is
-// settled, followed, watched and cancelled like any other piece, only nothing
-// new is sent. A canary is small, so reading it is cheap; a campaign that was
-// given up may have been cancelled as a whole, and is only read now and then.
-func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
-	c, n := p.c, 0
-	q := idempotency.Query{Campaign: campaign, States: []idempotency.State{
-		idempotency.Sending, idempotency.Unknown, idempotency.Accepted, idempotency.Refused, idempotency.Held, idempotency.Done,
-	}}
-	if now := c.clock.Now(); now.Sub(p.tended[campaign]) >= tendCancelledEvery {
-		p.tended[campaign] = now
-		q.States = append(q.States, idempotency.Cancelled)
-	}
-	id := c.id()
-	for rec, err := range c.store.Find(ctx, q) {
-		if err != nil {
-			return n, c.storeError("find", err)
-		}
-		now := c.now()
-		if at, ok := rec.VisibleAt(); !ok || now.Before(at) {
-			continue
-		}
-		leased, err := c.takeLease(ctx, rec, now, id.Epoch)
-		if errors.Is(err, idempotency.ErrStale) {
-			continue // another worker was quicker
-		}
-		if err != nil {
-			return n, c.storeError("lease", err)
-		}
-		p.add(ctx, claimed{leased, id, nil})
-		n++
-	}
-	return n, nil
 }
 
 // workOn carries a claimed record on, and never lets a failure out: the ledger

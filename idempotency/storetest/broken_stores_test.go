@@ -330,7 +330,6 @@ func claimPieces() map[string]broken {
 				return rs, err
 			}
 		}, []string{"claim/a claim tells what it did"}},
-		"paused campaigns are worked on": {editClaim(func(req *idempotency.ClaimRequest) { req.Skip = nil }), []string{"claim/skipped campaigns are left alone"}},
 		"everything is offered": {func(f *fake) {
 			claim := f.claim
 			f.claim = func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
@@ -656,7 +655,7 @@ func besidePieces() map[string]broken {
 // brokenStores has all of them by name.
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
-	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), readPieces(), inboxPieces(), besidePieces()} {
+	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), readPieces(), inboxPieces(), besidePieces()} {
 		maps.Copy(all, some)
 	}
 	return all
