@@ -30,9 +30,9 @@ type Remail struct {
 // with both ids, in the same commit. A worker sends it; the record returned is
 // the second one's.
 //
-// The first one must be at rest or with a vendor: what still waits to be sent or
-// settled is [postproof.CodeConflict], since the first piece may still come. So
-// is one that was pruned or erased, since the ledger has its content no more:
+// The first one must be at its end or with a vendor: what still waits to be sent,
+// to be settled, or for a person is [postproof.CodeConflict], since the first
+// piece may still come. So is one that was pruned or erased, since the ledger has its content no more:
 // hand in a job with a new key. A contact on a list of Suppress is
 // [postproof.CodePermissionDenied].
 func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (*idempotency.Record, error) {
@@ -111,6 +111,8 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
 	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
 		return none, conflict("the first piece is not settled (state " + string(first.State) + "), and may still come: wait, or cancel it first")
+	case first.State == idempotency.Held:
+		return none, conflict("the first piece is held, and what became of it is open: release or decide it first")
 	}
 	job := postproof.Job{}
 	if err := job.UnmarshalJSON(first.Job); err != nil {
