@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -294,4 +295,35 @@ func (p *ReplayProgress) Share() float64 {
 // to be handed over, wait, or are unknown.
 func (p *ReplayProgress) Open() int64 {
 	return max(0, p.Total-p.Recovered-p.Held-p.Refused)
+}
+
+// Bar returns the progress as one line of text, for a terminal: a bar of so many
+// characters, 30 if width is 0, then the numbers, the rate and the time that is
+// left. To move it, write "\r", the line, and "\x1b[K" to clear what stood there.
+func (p *ReplayProgress) Bar(width int) string {
+	if width <= 0 {
+		width = 30
+	}
+	full := int(p.Share() * float64(width))
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s %3d%%  %d of %d", strings.Repeat("█", full), strings.Repeat("░", width-full), int(100*p.Share()), p.Recovered, max(0, p.Total))
+	for _, k := range []struct {
+		n    int64
+		what string
+	}{{p.Unknown, "unknown"}, {p.Held, "held"}, {p.Refused, "refused"}} {
+		if k.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", k.n, k.what)
+		}
+	}
+	if p.Rate > 0 {
+		fmt.Fprintf(&b, "  %.3g/s", p.Rate)
+	}
+	switch {
+	case p.Phase == ReplayPaused || p.Phase == ReplayStopped || p.Phase == ReplayFinished:
+		b.WriteString("  " + string(p.Phase))
+	case !p.EndsAt.IsZero():
+		left := p.EndsAt.Sub(p.StartedAt) - p.Elapsed
+		b.WriteString("  " + max(0, left).Round(time.Second).String() + " left")
+	}
+	return b.String()
 }
