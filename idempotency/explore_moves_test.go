@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -285,6 +286,16 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		if x.apply(&next, idempotency.WishCancel{By: "ann"}) == nil {
 			next.wished = true
 			emit(move{do: "somebody wants it cancelled"}, next)
+		}
+	}
+	if w.left.erasures > 0 {
+		for _, ev := range []idempotency.Erase{{}, {Now: true}, {Stop: true}} {
+			next := *w
+			next.left.erasures--
+			if x.apply(&next, ev) == nil {
+				next.wished = next.wished || next.rec.Cancel.Stands()
+				emit(move{do: fmt.Sprintf("the person is erased: %+v", ev)}, next)
+			}
 		}
 	}
 	if w.left.amends > 0 {

@@ -116,6 +116,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	t.ev = "change"
 	t.renew()
 	t.bound()
+	forget := t.forgotten()
 	if !next.State.Workable() {
 		next.Lease = Lease{} // at rest it is held by nobody; a watch is one step
 	}
@@ -127,7 +128,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	for i := range t.entries {
 		t.entries[i].Fence = next.Fence
 	}
-	return Change{Record: next, Expect: expect, Entries: t.entries}, nil
+	return Change{Record: next, Expect: expect, Entries: t.entries, Forget: forget}, nil
 }
 
 func nameOf(events []Event) string {
@@ -182,6 +183,9 @@ func (t *transition) apply(ev Event) error {
 		return t.amend(ev)
 	case Suspect:
 		return t.suspect(ev)
+	case Erase:
+		t.erase(ev)
+		return nil
 	case Finish:
 		return t.finish()
 	case Refresh:

@@ -65,6 +65,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(24, r.CreatedAt)
 	w.time(25, r.UpdatedAt)
 	w.flag(26, r.Tombstone)
+	w.time(28, r.EraseAt)
 	return w.seal(id)
 }
 
@@ -193,6 +194,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.UpdatedAt = r.time(f)
 	case 26:
 		to.Tombstone = f.n != 0
+	case 28:
+		to.EraseAt = r.time(f)
 	}
 }
 
