@@ -1,8 +1,6 @@
 package client
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -20,8 +18,8 @@ type Erasure struct {
 	// Related takes the other jobs of the contacts that the jobs of Keys name as
 	// well, re-mails for example. The ledger is read through for them.
 	Related bool
-	// Snapshots are searched for the rows of the contacts, those that Related
-	// finds included, and of Addresses. Nil for none.
+	// Snapshots are searched for the rows of the contacts, those that the jobs of
+	// Keys name included, and of Addresses. Nil for none.
 	Snapshots snapshot.Store
 	// Addresses select rows of snapshots by where they go; everybody's who lives
 	// there.
@@ -94,7 +92,8 @@ type ErasedJob struct {
 	// Digest is that of the job's content, empty when there was none; see
 	// [Erasure] ProofKey.
 	Digest string `json:"digest,omitempty"`
-	// After is when an open job comes to rest at the latest, or to a person.
+	// After is when an open job comes to rest, or is held, at the latest; zero for
+	// one that is held.
 	After time.Time `json:"after,omitzero"`
 }
 
@@ -102,8 +101,8 @@ type ErasedJob struct {
 type ErasedMessage struct {
 	ID     uint64 `json:"id"`
 	Vendor string `json:"vendor"`
-	// Digest is that of the body; see [Erasure] ProofKey.
-	Digest string `json:"digest"`
+	// Digest is that of the body; see [Erasure] ProofKey. Empty for an open one.
+	Digest string `json:"digest,omitempty"`
 	// Open: it waits to be applied, and is erased then.
 	Open bool `json:"open,omitempty"`
 }
@@ -185,10 +184,4 @@ func (r *ErasureReport) Complete() bool {
 		}
 	}
 	return !r.DryRun && len(r.Problems) == 0
-}
-
-// Erase erases what the ledger, its inbox and snapshots hold of a person.
-func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
-	_ = ctx
-	return ErasureReport{DryRun: e.DryRun}, &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "erase", Err: errors.ErrUnsupported}
 }
