@@ -9,7 +9,7 @@ type statements struct {
 	waiting, place, entries, history                            string
 	claim, claimMessages, put, messages, purge                  string
 	prune, forget, foldDepth, keep, drop                        string
-	hasBlob, addBlob, addChunk, chunk, enqueue                  string
+	hasBlob, addBlob, addChunk, chunk, dropBlob, blank, enqueue string
 }
 
 func newStatements(s *settings) statements {
@@ -22,14 +22,14 @@ func newStatements(s *settings) statements {
 		waiting: waitingText, place: placeText, entries: entriesText, history: historyText,
 		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
 		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, keep: keepText, drop: dropText,
-		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, enqueue: enqueueText,
+		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, dropBlob: dropBlobText, blank: blankText, enqueue: enqueueText,
 	}
 	for _, text := range []*string{
 		&t.load, &t.block, &t.store, &t.commit, &t.made, &t.counters, &t.settings, &t.marks,
 		&t.identity, &t.history0, &t.breakHistory, &t.addEntry, &t.depth, &t.counter, &t.setting, &t.prefix,
 		&t.get, &t.findRef, &t.findPiece, &t.findCampaign, &t.findRare, &t.findAll, &t.waiting, &t.place, &t.entries, &t.history,
 		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.keep, &t.drop,
-		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.enqueue,
+		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
 	} {
 		*text = s.in(*text)
 	}

@@ -212,6 +212,7 @@ func (c *conn) pragma(ctx context.Context, busy time.Duration, cacheKiB int, wri
 			"PRAGMA synchronous = FULL",
 			"PRAGMA wal_autocheckpoint = "+itoa(checkpointPages),
 			"PRAGMA journal_size_limit = "+itoa(journalBytes),
+			"PRAGMA secure_delete = ON", // what is deleted is overwritten
 		)
 	} else {
 		statements = append(statements, "PRAGMA query_only = ON")

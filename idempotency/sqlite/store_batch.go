@@ -164,6 +164,11 @@ func (b *batch) storeMarks(ctx context.Context) error {
 			string(m.mark.State), due, int64(codec.Never), failed, m.mark.Error, int64(id)); err != nil {
 			return err
 		}
+		if m.mark.Purge {
+			if _, err := b.c.exec(ctx, "UPDATE messages SET body = NULL, header = NULL WHERE id = ?", int64(id)); err != nil {
+				return err
+			}
+		}
 		m.mark = nil
 	}
 	return nil
