@@ -70,7 +70,7 @@ func (r *Record) Erased() bool { return r.Key == "" }
 // shared. What is left of them is what it takes to find the pieces at their
 // vendors; the digest of a body is of name and address.
 func (r *Record) strip() {
-	r.Key, r.Job, r.Contact, r.Trace, r.Run = "", nil, "", "", ""
+	r.Key, r.Job, r.Contact, r.Trace, r.Awaits = "", nil, "", "", ""
 	r.Prior = nil // a word about a job that is forgotten is not taken back
 	r.Receipt.ProofURL, r.Receipt.TrackingID = "", ""
 	r.Status.Raw, r.Status.Reason = "", ""
