@@ -202,7 +202,7 @@ func TestIndexes(t *testing.T) {
 		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",
 		"prune":           "SELECT num FROM records WHERE prune_at < 1 ORDER BY prune_at LIMIT 1",
 		"key":             "SELECT num FROM records WHERE key = 0 AND id = x'00'",
-		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = 1",
+		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = 'a'",
 		"vendor's id":     "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = 1",
 		"history":         chainText + "SELECT seq FROM entries WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq",
 		"message":         "SELECT id FROM messages WHERE vendor = 'a' AND account = 'a' AND dedupe = 'a'",

@@ -77,7 +77,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 // storeLinks writes references, vendors' ids and entries.
 func (b *batch) storeLinks(ctx context.Context) error {
 	for _, l := range b.newRefs {
-		if _, err := b.c.exec(ctx, "INSERT INTO refs (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
+		if _, err := b.c.exec(ctx, "INSERT INTO refs (ref, num) VALUES (?, ?)", l.ref, l.num); err != nil {
 			return err
 		}
 	}
