@@ -58,7 +58,7 @@ const (
 	insertRecords = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until,
 		prune_at, tail, job_sum, links, data) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`
 	insertJobs    = `INSERT INTO jobs (num, job) VALUES {(?, ?)}`
-	insertRefs    = `INSERT INTO refs (digest, num) VALUES {(?, ?)}`
+	insertRefs    = `INSERT INTO refs (ref, num) VALUES {(?, ?)}`
 	insertPieces  = `INSERT OR IGNORE INTO pieces (digest, num) VALUES {(?, ?)}`
 	insertEntries = `INSERT INTO entries (seq, num, prev, data) VALUES {(?, ?, ?, ?)}`
 )
