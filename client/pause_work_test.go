@@ -305,3 +305,71 @@ func TestStrangePausesStopEverything(t *testing.T) {
 		})
 	}
 }
+
+// Drain waits for what is not paused, wherever it is among what is.
+func TestDrainWaitsBesideAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		pause(t, c, client.BelowPriority(1))
+		if _, err := c.Enqueue(t.Context(), these(append(withPriority("spring", 0, 20), withPriority("autumn", 1, 3)...)...)); err != nil {
+			t.Fatal(err)
+		}
+		p.down.Store(true)
+		go func() {
+			time.Sleep(3 * time.Hour)
+			p.down.Store(false)
+		}()
+		ctx, stop := context.WithTimeout(t.Context(), 4*time.Hour)
+		defer stop()
+		if left, err := c.Drain(ctx); err != nil || left[idempotency.Planned] != 20 || left[idempotency.Accepted] != 3 {
+			t.Errorf("Drain left %v, %v", left, err)
+		}
+	})
+}
+
+// A restored ledger comes to the same version of its pauses again: what was read
+// in the lost history does not count.
+func TestPausesOfALostHistoryDoNotCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		store := &rewritten{Memory: idempotency.NewMemory(postproof.ModeTest)}
+		one, two := newClient(t, store, []*press{p}), newClient(t, store, []*press{p}, client.WithPollInterval(365*24*time.Hour))
+		pause(t, one, client.Campaign("autumn"))
+		if _, err := two.Paused(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		store.other.Store(true)
+		store.BreakHistory()
+		if _, err := one.Recover(t.Context(), client.RecoverOptions{By: "ann", DoubtNewFor: -1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := two.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.NotSent {
+			t.Fatalf("in a history that was lost: %v", err)
+		}
+		for range 2 { // at the latest the second one is of the new history
+			if _, err := two.Submit(t.Context(), job("b")); postproof.DeliveryOf(err) != postproof.NotSent || p.arrived() != 0 {
+				t.Fatalf("paused in the present history: %v; %d arrived", err, p.arrived())
+			}
+		}
+		if rec := status(t, two, "b"); rec.State != idempotency.Planned {
+			t.Error(rec)
+		}
+	})
+}
+
+// rewritten is a ledger that has other pauses under the version of those it had.
+type rewritten struct {
+	*idempotency.Memory
+	other atomic.Bool
+}
+
+func (s *rewritten) Setting(ctx context.Context, name string) (idempotency.Setting, error) {
+	set, err := s.Memory.Setting(ctx, name)
+	if name == "pauses" && s.other.Load() {
+		set.Value = []byte(strings.ReplaceAll(string(set.Value), "autumn", "spring"))
+	}
+	return set, err
+}
