@@ -207,7 +207,6 @@ func TestPauseStopsTheResendOfAStaleReplica(t *testing.T) {
 					sent := p.arrived()
 					pause(t, one, target)
 					p.faults(func(string, string, int) string { return "" })
-					began := time.Now()
 					runFor(t, two, 3*time.Hour)
 					if n := p.arrived() - sent; n != 0 {
 						t.Fatalf("%d resends while it was paused", n)
@@ -222,8 +221,8 @@ func TestPauseStopsTheResendOfAStaleReplica(t *testing.T) {
 					if rec.State != idempotency.Unknown {
 						t.Fatalf("what cannot be looked up is %v", rec)
 					}
-					if left := drain(t, one); left[idempotency.Unknown] != 1 || time.Since(began) > 4*time.Hour {
-						t.Errorf("Drain left %v after %s", left, time.Since(began))
+					if left := drainSoon(t, one); left[idempotency.Unknown] != 1 {
+						t.Errorf("Drain left %v", left)
 					}
 					if n := rec.Fence; n > 200 {
 						t.Errorf("the job was written %d times while it waited", n)

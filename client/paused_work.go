@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/postproof/postproof/idempotency"
 )
@@ -65,11 +66,16 @@ func (w *work) overtaken(ctx context.Context, err error) (again bool, _ error) {
 	return true, e
 }
 
-// stopped leaves a job planned that is paused: due at once, since it is not
-// claimed before the pause ends.
+// stopped leaves a job planned that is paused. It is not claimed before the pause
+// ends, and so a new one is due at once; one that was claimed all the same, by
+// what was known before, comes back a moment later, not again and again.
 func (w *work) stopped(ctx context.Context, p *Paused) error {
 	w.cause = &PausedError{*p}
-	return w.apply(ctx, idempotency.Postpone{Until: w.c.now()})
+	until := w.c.now()
+	if !w.fresh {
+		until = until.Add(time.Second)
+	}
+	return w.apply(ctx, idempotency.Postpone{Until: until})
 }
 
 // resends resends, as often as it is overtaken by a pause or its end.

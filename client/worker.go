@@ -91,11 +91,15 @@ func (c *Client) ready(ctx context.Context) error {
 		c.identity.Store(&id)
 		return c.epochError("work")
 	}
-	err = c.readDoubt(ctx) // first: a history that was mended counts only with its doubts
-	if err == nil {
-		c.identity.Store(&id)
+	// First: a history that was mended counts only with its doubts.
+	if err := c.readDoubt(ctx); err != nil {
+		return err
 	}
-	return err
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
+		return err
+	}
+	c.identity.Store(&id)
+	return nil
 }
 
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
