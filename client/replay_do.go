@@ -44,6 +44,10 @@ func (run *replayRun) do(ctx context.Context, items []replayItem) error {
 		if items = again; len(items) == 0 {
 			return nil
 		}
+		// Perhaps it was not a job that changed, but what is asked of the run.
+		if err := run.obey(ctx); err != nil {
+			return err
+		}
 		if items, err = run.reread(ctx, items); err != nil {
 			return err
 		}
@@ -123,6 +127,7 @@ func (run *replayRun) changes(ctx context.Context, id *idempotency.Identity, ite
 			return nil, nil, err
 		}
 		ch.Epoch = id.Epoch
+		ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: replaySetting(run.name), Version: run.version})
 		changes, of = append(changes, ch), append(of, it)
 	}
 	return changes, of, nil
