@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -286,6 +287,89 @@ func TestReplayWaitsForRecover(t *testing.T) {
 		}
 		if n, err := m.Counter(context.Background(), "replay/run/jobs"); err != nil || n != 0 {
 			t.Errorf("%d jobs were handed over, %v", n, err)
+		}
+	})
+}
+
+// Once StopReplay has returned nothing more is handed over, also by a commit that
+// was on its way.
+func TestReplayStopIsExact(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, _ *client.Client) {
+		m := newShaky()
+		c, other := newClient(t, m, []*press{p}), newClient(t, m.Memory, []*press{p})
+		made := plan(t, c, replayOf(takeList(t, list(9)), "run"))
+		m.before = func(changes []idempotency.Change) error {
+			if changes[0].Record == nil {
+				return nil
+			}
+			return other.StopReplay(t.Context(), "run", "eve", "at once")
+		}
+		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		if !errors.Is(err, client.ErrReplayStopped) || got.Phase != client.ReplayStopped || got.Handed != 0 {
+			t.Errorf("%+v, err = %v; want it stopped with nothing handed over", got, err)
+		}
+	})
+}
+
+// counting counts the ids that are looked up.
+type counting struct {
+	*shaky
+	ids int
+}
+
+func (a *counting) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+	a.ids += len(q.IDs)
+	return a.shaky.Find(ctx, q)
+}
+
+// A run that was cut off does not read again what it was through with.
+func TestReplayGoesOnBehindItsCursor(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, _ *client.Client) {
+		m := &counting{shaky: newShaky()}
+		c := newClient(t, m, []*press{p})
+		const rows = 2000
+		made := plan(t, c, replayOf(takeList(t, list(rows)), "run"))
+		ctx, cut := context.WithCancel(t.Context())
+		_, err := c.RunReplay(ctx, made, client.ReplayOptions{By: "ann", OnProgress: func(p client.ReplayProgress) {
+			if p.Handed > rows/2 {
+				cut()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("err = %v, want that of the context", err)
+		}
+		m.ids = 0
+		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		if err != nil || got.Handed != rows {
+			t.Fatalf("%+v, %v; want all handed over", got, err)
+		}
+		if m.ids > rows/2 {
+			t.Errorf("%d ids were looked up, want the second half at most", m.ids)
+		}
+	})
+}
+
+// After the end another plan of the same name is refused, not forgotten.
+func TestReplayOfAFinishedNameIsRefused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+		r := replayOf(takeList(t, list(2)), "run")
+		r.Refused = true
+		enqueueRows(t, c, r.Snapshot, 0, 1)
+		drain(t, c)
+		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
+		runReplay(t, c, plan(t, c, r))
+		time.Sleep(time.Minute)
+		more := plan(t, c, r)
+		if more.Sends() != 0 {
+			t.Fatalf("plan %v, want nothing to send", counted(more))
+		}
+		runReplay(t, c, more)
+		more.Counts = append(more.Counts, client.ReplayCount{Outcome: client.ReplayNew, Reason: "not_in_ledger", Jobs: 1})
+		if _, err := c.RunReplay(t.Context(), more, client.ReplayOptions{By: "ann"}); postproof.CodeOf(err) != postproof.CodeConflict {
+			t.Errorf("err = %v, want a conflict", err)
 		}
 	})
 }
