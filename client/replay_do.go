@@ -177,9 +177,6 @@ func (run *replayRun) create(ctx context.Context, it *replayItem) (idempotency.C
 func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *replayItem) (idempotency.Change, bool, error) {
 	c, rec := run.c, it.rec
 	none := idempotency.Change{}
-	if rec.Run == run.name {
-		return none, false, nil
-	}
 	if it.job == nil && len(rec.Job) > 0 {
 		it.job = &postproof.Job{}
 		if err := it.job.UnmarshalJSON(rec.Job); err != nil {
@@ -201,7 +198,7 @@ func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *re
 	switch {
 	case it.cancel:
 		ev = idempotency.WishCancel{By: run.opts.By}
-	case !it.Outcome.Acts():
+	case !it.Outcome.Acts(), rec.Run == run.name:
 		return none, false, nil
 	}
 	ch, err := c.machine.Apply(rec, c.now(), ev)

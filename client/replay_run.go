@@ -160,7 +160,10 @@ func (run *replayRun) hand(ctx context.Context) error {
 			return err
 		}
 	}
-	return run.checkpoint(ctx, func(st *replayState) { st.Handed = c.now() })
+	return run.checkpoint(ctx, func(st *replayState) {
+		st.resume(c.now())
+		st.Handed = c.now()
+	})
 }
 
 // idleBatches is after how many batches without anything to do it is written down
@@ -172,7 +175,7 @@ const idleBatches = 16
 func (run *replayRun) batch(ctx context.Context, items []replayItem) (acted bool, err error) {
 	todo := items[:0:0]
 	for i := range items {
-		if it := &items[i]; (it.Outcome.Acts() || it.cancel) && (it.rec == nil || it.rec.Run != run.name) {
+		if it := &items[i]; it.cancel || (it.Outcome.Acts() && (it.rec == nil || it.rec.Run != run.name)) {
 			todo = append(todo, *it)
 		}
 	}

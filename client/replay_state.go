@@ -146,6 +146,15 @@ func (c *Client) logReplay(ctx context.Context, op, name string, e ChangeEntry, 
 	return st, err
 }
 
+// resume ends a pause, if there is one.
+func (st *replayState) resume(now time.Time) {
+	if st.PausedAt.IsZero() {
+		return
+	}
+	st.Paused += max(0, now.Sub(st.PausedAt))
+	st.PausedAt = time.Time{}
+}
+
 // told is what the change log keeps of a state.
 func (st *replayState) told() json.RawMessage {
 	text, err := json.Marshal(struct {
@@ -259,8 +268,7 @@ func (c *Client) ResumeReplay(ctx context.Context, name, by, why string) error {
 		if st.PausedAt.IsZero() {
 			return ""
 		}
-		st.Paused += max(0, c.now().Sub(st.PausedAt))
-		st.PausedAt = time.Time{}
+		st.resume(c.now())
 		return ActionResume
 	})
 }
@@ -273,10 +281,7 @@ func (c *Client) StopReplay(ctx context.Context, name, by, why string) error {
 		if !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
-		if !st.PausedAt.IsZero() {
-			st.Paused += max(0, c.now().Sub(st.PausedAt))
-			st.PausedAt = time.Time{}
-		}
+		st.resume(c.now())
 		st.Stopped = c.now()
 		return ActionStop
 	})

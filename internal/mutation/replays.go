@@ -51,7 +51,7 @@ func replays() []Mutation {
 		cl("replay: a name stands for anything", run, `case st.Scope != scope:`, `case false:`, "TestReplayNameStandsForOne"),
 		cl("replay: no bound to what waits", run, `n = min(n, int(run.ahead))`, `n = min(n, 1000)`, "TestReplayAhead"),
 		cl("replay: the cursor is not kept", run, `st.Cursor = b.next`, `_ = b.next`, "TestReplayGoesOnBehindItsCursor"),
-		cl("replay: pauses count as work", state, "\t\tst.Paused += max(0, c.now().Sub(st.PausedAt))\n\t\tst.PausedAt = time.Time{}\n\t\treturn ActionResume", "\t\tst.PausedAt = time.Time{}\n\t\treturn ActionResume", "TestReplayProgressTimes"),
+		cl("replay: pauses count as work", state, "\tst.Paused += max(0, now.Sub(st.PausedAt))\n", "", "TestReplayProgressTimes"),
 		cl("replay: a run keeps what another took", plan, "\t\tadd(run, inRun, -1)\n", "", "TestReplaySendsRefusedAgainOnce"),
 		cl("replay: what was lost again counts", plan, "\tadd(run, place, -1)\n", "", "TestRecoveryReportTells"),
 		cl("recovery: once reached is reached for ever", report, "\t\t\t\tt.At = time.Time{}\n", "", "TestRecoveryReportTells"),
