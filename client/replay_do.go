@@ -188,7 +188,7 @@ func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *re
 	}
 	it.cancel = false
 	if it.n == 0 {
-		it.print = rec.Fingerprint
+		it.paper = rec.Fingerprint
 	}
 	run.judge.known(it)
 	if err := run.judge.further(ctx, it); err != nil {

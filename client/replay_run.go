@@ -61,7 +61,7 @@ func checkRun(r *Replay, opts *ReplayOptions) error {
 	case opts.By == "":
 		return invalid(op, errors.New("name who runs it (By)"))
 	case opts.Ahead < 0:
-		return invalid(op, errors.New("Ahead is negative"))
+		return invalid(op, errors.New("the option Ahead is negative"))
 	}
 	return errors.Join(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
 }

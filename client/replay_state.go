@@ -187,13 +187,15 @@ func (r *Replay) scope() (string, error) {
 		drop = Drop{}
 	}
 	text, err := json.Marshal(struct {
-		Snapshot, Name, Print string
-		Priority              int
-		Variables             map[string]string
-		Query                 *ReplayQuery
-		Refused               bool
+		Snapshot  string                  `json:"snapshot,omitempty"`
+		Name      string                  `json:"name,omitempty"`
+		Paper     idempotency.Fingerprint `json:"paper,omitempty"`
+		Priority  int                     `json:"priority,omitempty"`
+		Variables map[string]string       `json:"variables,omitempty"`
+		Query     *ReplayQuery            `json:"query,omitempty"`
+		Refused   bool                    `json:"refused,omitempty"`
 	}{
-		id, drop.Name, string(idempotency.FingerprintOf(&postproof.Job{From: drop.From, Piece: drop.Piece, Class: drop.Class})),
+		id, drop.Name, idempotency.FingerprintOf(&postproof.Job{From: drop.From, Piece: drop.Piece, Class: drop.Class}),
 		drop.Priority, drop.Variables, r.Query, r.Refused,
 	})
 	if err != nil {

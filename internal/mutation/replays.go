@@ -32,7 +32,7 @@ func replays() []Mutation {
 		m("replay: a receipt is taken for nothing", `if !r.Receipt.IsZero() {`, `if false {`, "TestReplayRefuses"),
 		m("replay: the deadline of before counts", `r.Tries, r.PlannedAt = 0, later(r.PlannedAt, t.now)`, `r.Tries = 0`, "TestReplay$"),
 
-		cl("replay: a changed address is sent as it was", items, `case it.job != nil && it.print != rec.Fingerprint:`, `case false:`, "TestPlanReplay"),
+		cl("replay: a changed address is sent as it was", items, `case it.job != nil && it.paper != rec.Fingerprint:`, `case false:`, "TestPlanReplay"),
 		cl("replay: refused ones are sent unasked", items, `if j.asksForRefused(rec) {`, `if true {`, "TestPlanReplay"),
 		cl("replay: a list of whom was mailed stops the piece itself", items, `if sent && code != snapshot.CodeDoNotMail {`, `if false {`, "TestReplaySuppresses"),
 		cl("replay: what waits is mailed though suppressed", items, "\t\tit.cancel = true\n", "", "TestReplaySuppresses"),
