@@ -52,6 +52,21 @@
 // of what a vendor could not deliver is imported at the pace of its polls; see
 // [Client.ImportUndeliverable].
 //
+// # Replay
+//
+// A campaign that went wrong half way is brought to its end by a [Replay]: of the
+// rows of a snapshot, of jobs of the ledger, or of both. [Client.PlanReplay]
+// counts what would happen and why, [Client.ReplayItems] lists it, and neither
+// does anything. [Client.RunReplay] hands the jobs to the workers of Run and
+// Drain: new ones are planned, refused ones anew if that was asked for, held ones
+// that nobody has are released, and what a vendor may have is settled, not sent.
+// It sends no more than the plan says, can be paused, throttled and stopped from
+// any process, and goes on where it was after a crash. Replaying what is finished
+// sends nothing. [Client.ReplayProgress], [Client.FollowReplay] and
+// [Client.RecoveryReport] say how far it is, from counters that the ledger keeps
+// in the commits of the jobs. A second piece on purpose is a call of its own,
+// [Client.Remail].
+//
 // # Errors
 //
 // Every error is a [*postproof.Error] or wraps one; ask [postproof.CodeOf] what

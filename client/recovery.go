@@ -123,8 +123,12 @@ func (c *Client) RecoveryReport(ctx context.Context, name string, targets ...Rec
 // recoveries walks the history of the run: how many were recovered at what time.
 // A target counts as reached from when on it stayed reached.
 func (c *Client) recoveries(ctx context.Context, name string, out *RecoveryReport, waits *longest) error {
+	after, err := c.historyAt(ctx, out.StartedAt.Add(-historyMargin))
+	if err != nil {
+		return err
+	}
 	var n int64
-	for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{kindRecovered, kindLostAgain}}) {
+	for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []string{kindRecovered, kindLostAgain}}) {
 		if err != nil {
 			return c.storeError("recovery report", err)
 		}
@@ -148,6 +152,49 @@ func (c *Client) recoveries(ctx context.Context, name string, out *RecoveryRepor
 		}
 	}
 	return nil
+}
+
+// historyMargin is how far the times of neighbors in the history may be apart:
+// each record has its own, and each replica its clock.
+const historyMargin = 24 * time.Hour
+
+// historyAt returns a place in the history behind which everything stands that
+// happened from about the time on, so that the years before need not be read.
+func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
+	// before reports whether the first entry behind a place is older.
+	before := func(after uint64) (bool, error) {
+		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Limit: 1}) {
+			if err != nil {
+				return false, c.storeError("recovery report", err)
+			}
+			return e.At.Before(at), nil
+		}
+		return false, nil
+	}
+	low, high := uint64(0), uint64(1) // an older entry is behind low, none behind high
+	for {
+		older, err := before(high)
+		if err != nil {
+			return 0, err
+		}
+		if !older || high > 1<<62 {
+			break
+		}
+		low, high = high, 2*high
+	}
+	for low+1 < high {
+		middle := low + (high-low)/2
+		older, err := before(middle)
+		if err != nil {
+			return 0, err
+		}
+		if older {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
 }
 
 // left counts what is not recovered. It reads these records only.

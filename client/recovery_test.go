@@ -26,7 +26,8 @@ func report(t *testing.T, c *client.Client, targets ...client.RecoveryTarget) cl
 // after ninety; the report is the same from another process.
 func TestRecoveryReportAgainstTargets(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		worker, stop := context.WithCancel(t.Context())
 		defer stop()
 		go func() { _ = c.Run(worker) }()

@@ -18,7 +18,8 @@ import (
 // what was wanted, by whom and why is written down with it.
 func TestRemail(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		first, err := c.Submit(t.Context(), job("a"))
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +90,8 @@ func countStates(t *testing.T, c *client.Client) map[idempotency.State]int {
 // What may still come is not sent a second time, and what is gone cannot be.
 func TestRemailRefuses(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		good := client.Remail{Name: "torn", By: "ann", Why: "it came torn"}
 		want := func(what string, code postproof.Code, key postproof.Key, r client.Remail) error {
 			t.Helper()
@@ -144,7 +146,8 @@ func TestRemailRefuses(t *testing.T) {
 // The second record, the change log and the first one's history are one commit.
 func TestRemailIsOneCommit(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, _ *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p := b.t, b.press
 		m := newShaky()
 		c := newClient(t, m, []*press{p})
 		if _, err := c.Submit(t.Context(), job("a")); err != nil {

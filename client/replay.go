@@ -52,17 +52,18 @@ type Replay struct {
 // ReplayQuery selects jobs of the ledger; the zero value selects all. Fields are
 // joined by and.
 type ReplayQuery struct {
-	Campaign string
-	States   []idempotency.State
+	Campaign string              `json:"campaign,omitempty"`
+	States   []idempotency.State `json:"states,omitempty"`
 	// Vendor selects what was ever submitted there.
-	Vendor string
+	Vendor string `json:"vendor,omitempty"`
 	// Codes select by what was last complained of: of a refused job why it was
 	// refused, else the latest answer that was no acceptance, of Vendor if that is
 	// given. With a code, refused jobs are sent again.
-	Codes []postproof.Code
+	Codes []postproof.Code `json:"codes,omitempty"`
 	// Since and Until bound the time in which it was sent, or, if it never was,
 	// handed in: from Since on, and before Until.
-	Since, Until time.Time
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ReplayOutcome is what a replay does with a job. Each job has one.

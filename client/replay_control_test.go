@@ -31,7 +31,8 @@ func begin(t *testing.T, c *client.Client, p client.ReplayPlan, opts client.Repl
 // change log says by whom.
 func TestReplayControls(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		other := newClient(t, m, []*press{p})
 		ctx := t.Context()
 		must := func(err error) {
@@ -121,7 +122,8 @@ func TestReplayControlsNeedARunAndSomebody(t *testing.T) {
 // Who runs it last runs it: the one before ends, and nothing is counted twice.
 func TestReplayIsTakenOver(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		s := takeList(t, list(60))
 		made := plan(t, c, replayOf(s, "run"))
 		wait := begin(t, c, made, client.ReplayOptions{Rate: 1})
@@ -147,7 +149,8 @@ func TestReplayIsTakenOver(t *testing.T) {
 // With Ahead no more wait than that, so that a pause takes effect soon.
 func TestReplayAhead(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		worker, stop := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
 		go func() { ran <- c.Run(worker) }()
@@ -173,7 +176,9 @@ func TestReplayAhead(t *testing.T) {
 			t.Errorf("phases %v, %d pieces", phases, p.alive())
 		}
 		stop()
-		<-ran
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -181,14 +186,15 @@ func TestReplayAhead(t *testing.T) {
 // time stands still.
 func TestReplayProgressTimes(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		worker, stop := context.WithCancel(t.Context())
 		defer stop()
 		go func() { _ = c.Run(worker) }()
 		wait := begin(t, c, plan(t, c, replayOf(takeList(t, list(100)), "run")), client.ReplayOptions{Rate: 1})
 		time.Sleep(49*time.Second + time.Second/2)
 		got := progressOf(t, c, "run")
-		if got.Rate < 0.9 || got.Rate > 1.1 || got.EndsAt.Sub(time.Now()).Round(10*time.Second) != 50*time.Second || got.Throttle != 1 {
+		if got.Rate < 0.9 || got.Rate > 1.1 || time.Until(got.EndsAt).Round(10*time.Second) != 50*time.Second || got.Throttle != 1 {
 			t.Errorf("progress %+v, want one a second, and 50 seconds to go", got)
 		}
 		if err := c.PauseReplay(t.Context(), "run", "ann", ""); err != nil {

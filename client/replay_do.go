@@ -44,6 +44,10 @@ func (run *replayRun) do(ctx context.Context, items []replayItem) error {
 		if items = again; len(items) == 0 {
 			return nil
 		}
+		// Perhaps it was not a job that changed, but what is asked of the run.
+		if err := run.obey(ctx); err != nil {
+			return err
+		}
 		if items, err = run.reread(ctx, items); err != nil {
 			return err
 		}
@@ -123,6 +127,7 @@ func (run *replayRun) changes(ctx context.Context, id *idempotency.Identity, ite
 			return nil, nil, err
 		}
 		ch.Epoch = id.Epoch
+		ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: replaySetting(run.name), Version: run.version})
 		changes, of = append(changes, ch), append(of, it)
 	}
 	return changes, of, nil
@@ -172,9 +177,6 @@ func (run *replayRun) create(ctx context.Context, it *replayItem) (idempotency.C
 func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *replayItem) (idempotency.Change, bool, error) {
 	c, rec := run.c, it.rec
 	none := idempotency.Change{}
-	if rec.Run == run.name {
-		return none, false, nil
-	}
 	if it.job == nil && len(rec.Job) > 0 {
 		it.job = &postproof.Job{}
 		if err := it.job.UnmarshalJSON(rec.Job); err != nil {
@@ -186,7 +188,7 @@ func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *re
 	}
 	it.cancel = false
 	if it.n == 0 {
-		it.print = rec.Fingerprint
+		it.paper = rec.Fingerprint
 	}
 	run.judge.known(it)
 	if err := run.judge.further(ctx, it); err != nil {
@@ -196,7 +198,7 @@ func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *re
 	switch {
 	case it.cancel:
 		ev = idempotency.WishCancel{By: run.opts.By}
-	case !it.Outcome.Acts():
+	case !it.Outcome.Acts(), rec.Run == run.name:
 		return none, false, nil
 	}
 	ch, err := c.machine.Apply(rec, c.now(), ev)

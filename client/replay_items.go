@@ -47,9 +47,9 @@ type replayItem struct {
 
 	// n is the row's place in the snapshot, from 1; 0 for a job of the query.
 	n int
-	// job and print are the row's, job also what was read for a job of the query.
+	// job and paper are the row's, job also what was read for a job of the query.
 	job   *postproof.Job
-	print idempotency.Fingerprint
+	paper idempotency.Fingerprint
 	// rec is the record, without its job; nil when there is none.
 	rec *idempotency.Record
 	// cancel: it is suppressed, and waits in the ledger.
@@ -156,9 +156,9 @@ func (j *judge) known(it *replayItem) {
 	case rec.Tombstone && !rec.State.Final():
 		it.Outcome, it.Reason = ReplayHeld, "tombstone"
 		return
-	case it.job != nil && it.print != rec.Fingerprint:
+	case it.job != nil && it.paper != rec.Fingerprint:
 		it.Outcome, it.Reason = ReplayChanged, string(rec.State)
-		it.Note = fmt.Sprintf("fingerprint %s in the ledger, %s now", rec.Fingerprint, it.print)
+		it.Note = fmt.Sprintf("fingerprint %s in the ledger, %s now", rec.Fingerprint, it.paper)
 		return
 	}
 	it.Reason = string(rec.State)

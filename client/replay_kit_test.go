@@ -110,13 +110,20 @@ func enqueueRows(t *testing.T, c *client.Client, s *snapshot.Snapshot, from, to 
 	}
 }
 
-// inBubble runs a test with one press and a client on it.
-func inBubble(t *testing.T, test func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client), opts ...client.Option) {
+// bubble is one press and a client on it, with a time of their own.
+type bubble struct {
+	t      *testing.T
+	press  *press
+	ledger *idempotency.Memory
+	client *client.Client
+}
+
+func inBubble(t *testing.T, test func(bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		m := idempotency.NewMemory(postproof.ModeTest)
-		test(t, p, m, newClient(t, m, []*press{p}, opts...))
+		test(bubble{t, p, m, newClient(t, m, []*press{p})})
 	})
 }
 

@@ -28,7 +28,8 @@ func byContact(refs map[string]string) func(op, ref string, n int) string {
 // One job of each fate: the plan has each once, and says why.
 func TestPlanReplayTellsWhatWouldHappen(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		s := takeList(t, list(12)+"c12,Jo Doe,,Reno,NV,89501\n")
 		id, err := m.Identity(t.Context())
 		if err != nil {
@@ -76,6 +77,7 @@ func TestPlanReplayTellsWhatWouldHappen(t *testing.T) {
 
 // hold returns what holds a job for a reason.
 func hold(t *testing.T, c *client.Client, m *idempotency.Memory, reason idempotency.HoldReason) func(postproof.Key) error {
+	t.Helper()
 	return func(key postproof.Key) error {
 		rec, err := c.Status(t.Context(), key)
 		if err != nil {
@@ -93,7 +95,8 @@ func hold(t *testing.T, c *client.Client, m *idempotency.Memory, reason idempote
 // The same rows give the same keys, however the list is written: nothing is new.
 func TestPlanReplayKnowsTheSameRows(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		s := takeList(t, list(5)+"ü/1%,Zoë Müller,9 Main St,Reno,NV,89501\n")
 		enqueueRows(t, c, s, 0, 6)
 		drain(t, c)
@@ -120,7 +123,8 @@ func TestPlanReplayKnowsTheSameRows(t *testing.T) {
 // counts once.
 func TestPlanReplayQuery(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		s := takeList(t, list(6))
 		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
 		enqueueRows(t, c, s, 0, 2)

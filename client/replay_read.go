@@ -95,7 +95,7 @@ func (rd *replayReader) derived(ctx context.Context, from replayCursor) iter.Seq
 		}()
 		defer func() {
 			cancel()
-			for range made { //nolint:revive // until the other one has ended
+			for range made { // until the other one has ended
 			}
 		}()
 		for b := range made {
@@ -142,7 +142,7 @@ func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func
 		}
 		b.items = append(b.items, replayItem{
 			ReplayItem: ReplayItem{ID: id, Key: job.Key, Contact: job.Contact, Row: row.Number},
-			n:          n, job: &job, print: idempotency.FingerprintOf(&job),
+			n:          n, job: &job, paper: idempotency.FingerprintOf(&job),
 		})
 		if len(b.items) == replayBatch {
 			b.next.Rows = n

@@ -61,7 +61,7 @@ func checkRun(r *Replay, opts *ReplayOptions) error {
 	case opts.By == "":
 		return invalid(op, errors.New("name who runs it (By)"))
 	case opts.Ahead < 0:
-		return invalid(op, errors.New("Ahead is negative"))
+		return invalid(op, errors.New("the option Ahead is negative"))
 	}
 	return errors.Join(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
 }
@@ -88,6 +88,11 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, opts *Replay
 			}
 		case !st.Stopped.IsZero():
 			return "", replayError(ErrReplayStopped)
+		case !st.Handed.IsZero() && plan.At.After(st.Handed) && plan.Sends() > 0:
+			return "", &postproof.Error{
+				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,
+				Err: errors.New("the run of this name is handed over, and what is planned now is more: use another name"),
+			}
 		case !st.Handed.IsZero():
 			return "", nil // there is nothing to go on with
 		}
@@ -109,8 +114,10 @@ type replayRun struct {
 	name   string
 	runner string
 	judge  *judge
-	// st is the run's state as it was last read.
-	st replayState
+	// st is the run's state as it was last read, in its version: what is handed
+	// over depends on it, so that nothing is once a pause or a stop is committed.
+	st      replayState
+	version uint64
 	// next is when the throttle lets the next job through.
 	next time.Time
 	// ahead is how many more may be handed over before it is looked at again.
@@ -132,13 +139,20 @@ func (run *replayRun) hand(ctx context.Context) error {
 		return err
 	}
 	run.judge = rd.j
+	idle := 0
 	for b := range rd.read(ctx, run.st.Cursor) {
 		if b.err != nil {
 			return b.err
 		}
-		if err := run.batch(ctx, b.items); err != nil {
+		acted, err := run.batch(ctx, b.items)
+		if err != nil {
 			return err
 		}
+		// Where nothing is done a restart loses nothing but the reading.
+		if idle++; !acted && idle < idleBatches {
+			continue
+		}
+		idle = 0
 		if err := run.checkpoint(ctx, func(st *replayState) { st.Cursor = b.next }); err != nil {
 			return err
 		}
@@ -146,35 +160,44 @@ func (run *replayRun) hand(ctx context.Context) error {
 			return err
 		}
 	}
-	return run.checkpoint(ctx, func(st *replayState) { st.Handed = c.now() })
+	return run.checkpoint(ctx, func(st *replayState) {
+		st.resume(c.now())
+		st.Handed = c.now()
+	})
 }
 
-// batch does what is to be done for some jobs, as fast as the throttle lets.
-func (run *replayRun) batch(ctx context.Context, items []replayItem) error {
+// idleBatches is after how many batches without anything to do it is written down
+// how far the run is.
+const idleBatches = 16
+
+// batch does what is to be done for some jobs, as fast as the throttle lets. It
+// reports whether there was anything.
+func (run *replayRun) batch(ctx context.Context, items []replayItem) (acted bool, err error) {
 	todo := items[:0:0]
 	for i := range items {
-		if it := &items[i]; (it.Outcome.Acts() || it.cancel) && (it.rec == nil || it.rec.Run != run.name) {
+		if it := &items[i]; it.cancel || (it.Outcome.Acts() && (it.rec == nil || it.rec.Run != run.name)) {
 			todo = append(todo, *it)
 		}
 	}
+	acted = len(todo) > 0
 	for len(todo) > 0 {
 		if err := run.obey(ctx); err != nil {
-			return err
+			return acted, err
 		}
 		n, err := run.allowed(ctx, len(todo))
 		if err != nil {
-			return err
+			return acted, err
 		}
 		if n == 0 {
 			continue // it waited: look again whether it is still wanted
 		}
 		if err := run.do(ctx, todo[:n]); err != nil {
-			return err
+			return acted, err
 		}
 		todo = todo[n:]
 		run.c.wakeUp()
 	}
-	return nil
+	return acted, nil
 }
 
 // checkpoint writes down how far the run is.
@@ -207,14 +230,14 @@ func (run *replayRun) mine(st *replayState) error {
 // obey reads what was asked of the run, and waits while it is paused.
 func (run *replayRun) obey(ctx context.Context) error {
 	for {
-		st, _, err := run.c.replayState(ctx, "run replay", run.name)
+		st, version, err := run.c.replayState(ctx, "run replay", run.name)
 		if err != nil {
 			return err
 		}
 		if err := run.mine(&st); err != nil {
 			return err
 		}
-		run.st = st
+		run.st, run.version = st, version
 		if st.PausedAt.IsZero() {
 			return nil
 		}

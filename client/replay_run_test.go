@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ import (
 // second one, and any other of the same list, sends nothing.
 func TestReplayBringsACampaignToItsEnd(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		const n = 700 // more than a batch
 		s := takeList(t, list(n))
 		enqueueRows(t, c, s, 0, 300)
@@ -47,7 +49,7 @@ func TestReplayBringsACampaignToItsEnd(t *testing.T) {
 		if got.Phase != client.ReplayFinished || got.Recovered != got.Total || got.Open() != 0 || got.Share() != 1 {
 			t.Errorf("progress %+v, want it finished", got)
 		}
-		for _, name := range []string{"run", "again", "once more"[:4]} {
+		for _, name := range []string{"run", "again", "once"} {
 			again := plan(t, c, replayOf(s, name))
 			if diff := cmp.Diff(map[string]int64{"accepted accepted": n}, counted(again)); diff != "" {
 				t.Errorf("%s: plan (-want +got):\n%s", name, diff)
@@ -67,7 +69,8 @@ func TestReplayBringsACampaignToItsEnd(t *testing.T) {
 // What was planned bounds what is sent, whatever happened to the ledger since.
 func TestReplayNeverSendsMoreThanPlanned(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, m, c := b.t, b.press, b.ledger, b.client
 		s := takeList(t, list(6))
 		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
 		enqueueRows(t, c, s, 0, 2)
@@ -96,7 +99,8 @@ func TestReplayNeverSendsMoreThanPlanned(t *testing.T) {
 	})
 	t.Run("a plan without sends", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+		inBubble(t, func(b bubble) {
+			t, p, c := b.t, b.press, b.client
 			s := takeList(t, list(2))
 			enqueueRows(t, c, s, 0, 2)
 			p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
@@ -114,7 +118,8 @@ func TestReplayNeverSendsMoreThanPlanned(t *testing.T) {
 // A refused job goes back to the vendor that refused it, once a run.
 func TestReplaySendsRefusedAgainOnce(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
 		s := takeList(t, list(3))
 		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
 		enqueueRows(t, c, s, 0, 3)
@@ -161,7 +166,8 @@ func TestReplaySuppresses(t *testing.T) {
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, c *client.Client) {
+			inBubble(t, func(b bubble) {
+				t, p, c := b.t, b.press, b.client
 				s := takeList(t, list(3))
 				p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "lose"}[op] })
 				enqueueRows(t, c, s, 0, 1) // the vendor has it, nobody knows
@@ -198,7 +204,8 @@ func TestReplaySurvivesADeathAtEachCommit(t *testing.T) {
 	t.Parallel()
 	for die := 1; ; die++ {
 		finished := false
-		inBubble(t, func(t *testing.T, p *press, _ *idempotency.Memory, _ *client.Client) {
+		inBubble(t, func(b bubble) {
+			t, p := b.t, b.press
 			m := newShaky()
 			s := takeList(t, list(40))
 			c := newClient(t, m, []*press{p})
@@ -240,7 +247,8 @@ func TestReplaySurvivesADeathAtEachCommit(t *testing.T) {
 // A name stands for one replay.
 func TestReplayNameStandsForOne(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, _ *press, _ *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, c := b.t, b.client
 		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(2)), "run")))
 		other := plan(t, c, replayOf(takeList(t, list(3)), "run"))
 		if _, err := c.RunReplay(t.Context(), other, client.ReplayOptions{By: "ann"}); postproof.CodeOf(err) != postproof.CodeConflict {
@@ -278,14 +286,101 @@ func TestReplayNameStandsForOne(t *testing.T) {
 // Nothing is handed over on a ledger whose history was broken.
 func TestReplayWaitsForRecover(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+	inBubble(t, func(b bubble) {
+		t, m, c := b.t, b.ledger, b.client
 		made := plan(t, c, replayOf(takeList(t, list(2)), "run"))
 		m.BreakHistory()
 		if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("err = %v, want ErrEpochChanged", err)
 		}
-		if n, err := m.Counter(context.Background(), "replay/run/jobs"); err != nil || n != 0 {
+		if n, err := m.Counter(t.Context(), "replay/run/jobs"); err != nil || n != 0 {
 			t.Errorf("%d jobs were handed over, %v", n, err)
+		}
+	})
+}
+
+// Once StopReplay has returned nothing more is handed over, also by a commit that
+// was on its way.
+func TestReplayStopIsExact(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b bubble) {
+		t, p := b.t, b.press
+		m := newShaky()
+		c, other := newClient(t, m, []*press{p}), newClient(t, m.Memory, []*press{p})
+		made := plan(t, c, replayOf(takeList(t, list(9)), "run"))
+		m.before = func(changes []idempotency.Change) error {
+			if changes[0].Record == nil {
+				return nil
+			}
+			return other.StopReplay(t.Context(), "run", "eve", "at once")
+		}
+		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		if !errors.Is(err, client.ErrReplayStopped) || got.Phase != client.ReplayStopped || got.Handed != 0 {
+			t.Errorf("%+v, err = %v; want it stopped with nothing handed over", got, err)
+		}
+	})
+}
+
+// counting counts the ids that are looked up.
+type counting struct {
+	*shaky
+	ids int
+}
+
+func (a *counting) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+	a.ids += len(q.IDs)
+	return a.shaky.Find(ctx, q)
+}
+
+// A run that was cut off does not read again what it was through with.
+func TestReplayGoesOnBehindItsCursor(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b bubble) {
+		t, p := b.t, b.press
+		m := &counting{shaky: newShaky()}
+		c := newClient(t, m, []*press{p})
+		const rows = 2000
+		made := plan(t, c, replayOf(takeList(t, list(rows)), "run"))
+		ctx, cut := context.WithCancel(t.Context())
+		_, err := c.RunReplay(ctx, made, client.ReplayOptions{By: "ann", OnProgress: func(p client.ReplayProgress) {
+			if p.Handed > rows/2 {
+				cut()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("err = %v, want that of the context", err)
+		}
+		m.ids = 0
+		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		if err != nil || got.Handed != rows {
+			t.Fatalf("%+v, %v; want all handed over", got, err)
+		}
+		if m.ids > rows/2 {
+			t.Errorf("%d ids were looked up, want the second half at most", m.ids)
+		}
+	})
+}
+
+// After the end another plan of the same name is refused, not forgotten.
+func TestReplayOfAFinishedNameIsRefused(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b bubble) {
+		t, p, c := b.t, b.press, b.client
+		r := replayOf(takeList(t, list(2)), "run")
+		r.Refused = true
+		enqueueRows(t, c, r.Snapshot, 0, 1)
+		drain(t, c)
+		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "422"}[op] })
+		runReplay(t, c, plan(t, c, r))
+		time.Sleep(time.Minute)
+		more := plan(t, c, r)
+		if more.Sends() != 0 {
+			t.Fatalf("plan %v, want nothing to send", counted(more))
+		}
+		runReplay(t, c, more)
+		more.Counts = append(more.Counts, client.ReplayCount{Outcome: client.ReplayNew, Reason: "not_in_ledger", Jobs: 1})
+		if _, err := c.RunReplay(t.Context(), more, client.ReplayOptions{By: "ann"}); postproof.CodeOf(err) != postproof.CodeConflict {
+			t.Errorf("err = %v, want a conflict", err)
 		}
 	})
 }

@@ -146,6 +146,15 @@ func (c *Client) logReplay(ctx context.Context, op, name string, e ChangeEntry, 
 	return st, err
 }
 
+// resume ends a pause, if there is one.
+func (st *replayState) resume(now time.Time) {
+	if st.PausedAt.IsZero() {
+		return
+	}
+	st.Paused += max(0, now.Sub(st.PausedAt))
+	st.PausedAt = time.Time{}
+}
+
 // told is what the change log keeps of a state.
 func (st *replayState) told() json.RawMessage {
 	text, err := json.Marshal(struct {
@@ -178,13 +187,15 @@ func (r *Replay) scope() (string, error) {
 		drop = Drop{}
 	}
 	text, err := json.Marshal(struct {
-		Snapshot, Name, Print string
-		Priority              int
-		Variables             map[string]string
-		Query                 *ReplayQuery
-		Refused               bool
+		Snapshot  string                  `json:"snapshot,omitempty"`
+		Name      string                  `json:"name,omitempty"`
+		Paper     idempotency.Fingerprint `json:"paper,omitempty"`
+		Priority  int                     `json:"priority,omitempty"`
+		Variables map[string]string       `json:"variables,omitempty"`
+		Query     *ReplayQuery            `json:"query,omitempty"`
+		Refused   bool                    `json:"refused,omitempty"`
 	}{
-		id, drop.Name, string(idempotency.FingerprintOf(&postproof.Job{From: drop.From, Piece: drop.Piece, Class: drop.Class})),
+		id, drop.Name, idempotency.FingerprintOf(&postproof.Job{From: drop.From, Piece: drop.Piece, Class: drop.Class}),
 		drop.Priority, drop.Variables, r.Query, r.Refused,
 	})
 	if err != nil {
@@ -259,8 +270,7 @@ func (c *Client) ResumeReplay(ctx context.Context, name, by, why string) error {
 		if st.PausedAt.IsZero() {
 			return ""
 		}
-		st.Paused += max(0, c.now().Sub(st.PausedAt))
-		st.PausedAt = time.Time{}
+		st.resume(c.now())
 		return ActionResume
 	})
 }
@@ -273,10 +283,7 @@ func (c *Client) StopReplay(ctx context.Context, name, by, why string) error {
 		if !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
-		if !st.PausedAt.IsZero() {
-			st.Paused += max(0, c.now().Sub(st.PausedAt))
-			st.PausedAt = time.Time{}
-		}
+		st.resume(c.now())
 		st.Stopped = c.now()
 		return ActionStop
 	})

@@ -70,15 +70,6 @@ func (m *Memory) findPage(q Query, after ID, most int) (page []*Record, more boo
 		slices.SortFunc(page, func(a, b *Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
 		return page, false
 	}
-	if len(q.IDs) > 0 {
-		for _, id := range q.IDs {
-			if slot := m.records[id]; slot != nil && id > after && q.Matches(slot.Record) {
-				page = append(page, slot.Record)
-			}
-		}
-		slices.SortFunc(page, func(a, b *Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
-		return slices.Compact(page), false
-	}
 	ids := m.sortedIDs()
 	from, found := slices.BinarySearch(ids, after)
 	if found {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -282,13 +283,8 @@ func reversed(list string) string {
 	var out strings.Builder
 	for line := range strings.Lines(list) {
 		cells := strings.Split(strings.TrimSpace(line), ",")
-		for i := len(cells) - 1; i >= 0; i-- {
-			out.WriteString(cells[i])
-			if i > 0 {
-				out.WriteByte(',')
-			}
-		}
-		out.WriteString("\r\n")
+		slices.Reverse(cells)
+		out.WriteString(strings.Join(cells, ",") + "\r\n")
 	}
 	return out.String()
 }
