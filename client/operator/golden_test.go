@@ -17,6 +17,8 @@ import (
 func bad(t *testing.T) *world {
 	t.Helper()
 	w, p := outage(t)
+	began := time.Now().Truncate(time.Hour)
+	time.Sleep(time.Until(began.Add(time.Minute)))
 	p.setFault(func(n int) string {
 		if n == 1 {
 			return "refuse"
@@ -25,6 +27,7 @@ func bad(t *testing.T) *world {
 	})
 	w.submit(t, job(7)) // refused, now or when the breaker lets it through
 	w.drain(t)
+	time.Sleep(time.Until(began.Add(2 * time.Minute)))
 	w.must(t, operator.ExitOK, "decide", "cancelled", idOf(2)[:12], "-why", "the offer has ended", "-yes")
 	capped, err := client.New(t.Context(), w.store, w.adapters(), append(w.ways(), client.WithConcurrency(1), client.WithLogger(slog.New(slog.DiscardHandler)),
 		client.WithCap(client.Cap{Campaign: "autumn", Pieces: 1}), client.WithCanary("winter", 2))...)
@@ -46,7 +49,7 @@ func bad(t *testing.T) *world {
 	if err := idempotency.CommitOne(t.Context(), w.store, idempotency.Change{Entries: []idempotency.Entry{incident}}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(8 * time.Minute)
+	time.Sleep(time.Until(began.Add(10 * time.Minute)))
 	return w
 }
 
