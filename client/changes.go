@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -35,6 +36,12 @@ const (
 	ActionReplay  Action = "replay"
 	ActionRecover Action = "recover"
 	ActionErase   Action = "erase"
+	ActionDrop    Action = "drop"
+
+	// What [Client.Undo] writes where it is no action of its own: a release or a
+	// decision was taken back, an approval was.
+	ActionReopen   Action = "reopen"
+	ActionWithdraw Action = "withdraw"
 )
 
 // TargetKind says what an action was done to.
@@ -107,10 +114,16 @@ type ChangeHead struct {
 const (
 	changePrefix = "log/"
 	changeHead   = "log/head"
+	// changeWidth is the number of digits in the name of an entry; changeBlock is
+	// how many entries share all but the last three.
+	changeWidth = 16
+	changeBlock = 1000
 )
 
 // changeName is the setting that keeps an entry: settings are ordered by name.
-func changeName(n uint64) string { return fmt.Sprintf("%s%016d", changePrefix, n) }
+func changeName(n uint64) string { return changePrefix + changeDigits(n) }
+
+func changeDigits(n uint64) string { return fmt.Sprintf("%0*d", changeWidth, n) }
 
 // ChangeQuery selects entries of the change log; the zero value selects all.
 type ChangeQuery struct {
@@ -133,28 +146,84 @@ var errChanged = errors.New("changed by somebody else meanwhile")
 // reads what there is and returns both; it is called again when somebody else
 // was quicker. It may return no change and an entry without an action: then
 // there is nothing to do. The entry's number, time and digests are set here.
+//
+// Who writes the log waits for the others of this process, so that only other
+// processes are ever quicker.
 func (c *Client) logged(ctx context.Context, op string, plan func(context.Context) (idempotency.Change, ChangeEntry, error)) (ChangeEntry, error) {
-	for range 32 {
+	if err := c.startLogging(ctx, op); err != nil {
+		return ChangeEntry{}, err
+	}
+	defer func() { <-c.logging }()
+	for try := range 64 {
+		if try > 2 {
+			if err := postproof.Sleep(ctx, c.clock, rand.N(time.Duration(min(try, 10))*10*time.Millisecond)); err != nil {
+				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
+			}
+		}
 		ch, e, err := plan(ctx)
 		if errors.Is(err, errChanged) {
 			continue
 		}
 		if err != nil || e.Action == "" {
-			return e, err
+			return ChangeEntry{}, err
 		}
 		if err := c.chain(ctx, &ch, &e); err != nil {
-			return e, err
+			return ChangeEntry{}, err
 		}
-		err = idempotency.CommitOne(ctx, c.store, ch)
-		if errors.Is(err, idempotency.ErrStale) || errors.Is(err, idempotency.ErrExists) {
-			continue
-		}
+		errs, err := c.store.Commit(ctx, []idempotency.Change{ch})
 		if err != nil {
-			return e, c.storeError(op, err)
+			made, err := c.wasLogged(ctx, op, &e, err)
+			if made {
+				return e, nil
+			}
+			return ChangeEntry{}, err
 		}
-		return e, nil
+		switch {
+		case len(errs) == 0 || errs[0] == nil:
+			return e, nil
+		case errors.Is(errs[0], idempotency.ErrStale), errors.Is(errs[0], idempotency.ErrExists):
+		case errors.Is(errs[0], idempotency.ErrEpoch):
+			c.checkedAt.Store(0)
+			if err := c.refresh(ctx); err != nil {
+				return ChangeEntry{}, err
+			}
+		default:
+			return ChangeEntry{}, c.storeError(op, errs[0])
+		}
 	}
 	return ChangeEntry{}, c.storeError(op, fmt.Errorf("the change log does not keep still: %w", idempotency.ErrStale))
+}
+
+func (c *Client) startLogging(ctx context.Context, op string) error {
+	select {
+	case c.logging <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.logging <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+	}
+}
+
+// wasLogged finds out whether a change was made whose commit was not acknowledged:
+// the entry is there, or the change is not. The error is that of the commit, or
+// says that nobody knows.
+func (c *Client) wasLogged(ctx context.Context, op string, e *ChangeEntry, cause error) (bool, error) {
+	c.checkedAt.Store(0) // the connection may lead to another database now
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	set, err := c.store.Setting(ctx, changeName(e.N))
+	if err != nil {
+		return false, c.storeError(op, fmt.Errorf("whether it was done is not known: %w", errors.Join(cause, err)))
+	}
+	var have ChangeEntry
+	if set.Version != 0 && json.Unmarshal(set.Value, &have) == nil && have.Digest == e.Digest {
+		return true, nil
+	}
+	return false, c.storeError(op, fmt.Errorf("it was not done: %w", cause))
 }
 
 // chain adds the entry to a change, as the next one of the log.
@@ -166,6 +235,7 @@ func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEnt
 	if err != nil {
 		return err
 	}
+	e.By, e.Why, e.Target.Name = text(e.By), text(e.Why), text(e.Target.Name)
 	e.N, e.Prev, e.At = head.N+1, head.Digest, c.now().UTC()
 	if e.Digest, err = e.digest(); err != nil {
 		return invalid("change log", err)
@@ -193,37 +263,55 @@ func (c *Client) changeHead(ctx context.Context) (head ChangeHead, version uint6
 		return head, 0, nil
 	}
 	if err := json.Unmarshal(set.Value, &head); err != nil {
-		return head, 0, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: errors.Join(ErrChangeLog, err)}
+		return head, 0, changeLogError(errors.New("its head cannot be read"))
 	}
 	return head, set.Version, nil
 }
 
 // Changes yields the change log, oldest first: who paused, released, decided,
-// and what it was before. It does not verify; see [Client.VerifyChanges].
+// and what it was before. It does not verify; see [Client.VerifyChanges]. It reads
+// from behind After on, a thousand entries at a time, so that a look at the end of
+// a long log costs little.
 func (c *Client) Changes(ctx context.Context, q ChangeQuery) iter.Seq2[ChangeEntry, error] {
 	return func(yield func(ChangeEntry, error) bool) {
+		head, _, err := c.changeHead(ctx)
+		if err != nil {
+			yield(ChangeEntry{}, err)
+			return
+		}
 		n := 0
-		for set, err := range c.store.Settings(ctx, changePrefix) {
-			if err != nil {
-				yield(ChangeEntry{}, c.storeError("change log", err))
-				return
-			}
-			if set.Name == changeHead {
-				continue
-			}
-			var e ChangeEntry
-			if err := json.Unmarshal(set.Value, &e); err != nil {
-				yield(e, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: fmt.Errorf("%w: %s is no entry", ErrChangeLog, set.Name)})
-				return
-			}
-			if !q.selects(&e) {
-				continue
-			}
-			if n++; !yield(e, nil) || n == q.Limit {
-				return
+		for block := (q.After + 1) / changeBlock; block <= head.N/changeBlock; block++ {
+			for set, err := range c.store.Settings(ctx, changePrefix+changeDigits(block * changeBlock)[:changeWidth-3]) {
+				if err != nil {
+					yield(ChangeEntry{}, c.storeError("change log", err))
+					return
+				}
+				var e ChangeEntry
+				if err := json.Unmarshal(set.Value, &e); err != nil || changeName(e.N) != set.Name {
+					yield(e, changeLogError(fmt.Errorf("%s is not the entry that was written", set.Name)))
+					return
+				}
+				if !q.selects(&e) {
+					continue
+				}
+				if n++; !yield(e, nil) || n == q.Limit {
+					return
+				}
 			}
 		}
 	}
+}
+
+// changeEntry returns an entry by its number.
+func (c *Client) changeEntry(ctx context.Context, op string, n uint64) (e ChangeEntry, err error) {
+	set, err := c.store.Setting(ctx, changeName(n))
+	switch {
+	case err != nil:
+		return e, c.storeError(op, err)
+	case set.Version == 0:
+		return e, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the change log has no entry %d", n)}
+	}
+	return readChange(set, n)
 }
 
 func (q *ChangeQuery) selects(e *ChangeEntry) bool {

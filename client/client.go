@@ -47,11 +47,13 @@ type Client struct {
 	art       *artworks
 	spooled   *spool
 	spooling  sync.Mutex // held while spooled answers are applied
+	logging   chan struct{}
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
 	congested atomic.Int64
 	checked   settingsCache
+	pauses    atomic.Pointer[pauses]
 	hints     hints
 	closing   sync.Once
 	watching  metric.Registration
@@ -83,7 +85,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, open: store.Open, byName: map[string]*vendor{}, wake: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.Open, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())
@@ -119,6 +121,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	c.tellForeign(ctx)
 	if err := c.readDoubt(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
 		return nil, err
 	}
 	if c.watching, err = c.watch(); err != nil {

@@ -45,28 +45,27 @@ func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, err
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
 func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	rec, err := c.change(ctx, "cancel", key, idempotency.WishCancel{By: by})
-	c.wakeUp()
+	rec, _, err := c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by})
 	return rec, err
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
-// may have it, to be sent if none has. By names who asks.
+// may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
+// back while nothing has come of it.
 func (c *Client) Release(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	rec, err := c.change(ctx, "release", key, idempotency.Release{By: by})
-	c.wakeUp()
+	rec, _, err := c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by})
 	return rec, err
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
 // and the reason. [idempotency.VerdictPlanned] sends it anew: that person
-// answers for it if the first one turns up after all.
+// answers for it if the first one turns up after all. [Client.Undo] takes it back
+// while nothing has come of it.
 func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide) (*idempotency.Record, error) {
 	if d.By == "" || d.Why == "" {
 		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
 	}
-	rec, err := c.change(ctx, "decide", key, d)
-	c.wakeUp()
+	rec, _, err := c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d)
 	return rec, err
 }
 
@@ -84,8 +83,8 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 	if err != nil {
 		return nil, err
 	}
-	rec, err = c.change(ctx, "amend", job.Key, idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by})
-	c.wakeUp()
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by}
+	rec, _, err = c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Action: ActionAmend}, amend)
 	return rec, err
 }
 

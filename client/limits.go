@@ -86,27 +86,44 @@ func capName(what string, k Cap) string {
 
 func canaryName(campaign string) string { return "canary/" + campaign }
 
-// settingsCache keeps the approvals that were read from the ledger. An approval
-// is never taken back, so a positive answer may be kept for ever.
+// settingsCache keeps the approvals that were read from the ledger, by the
+// version of the setting. An approval may be taken back: every intent that counts
+// on one depends on that version, and it is forgotten when it is another by then.
 type settingsCache struct {
 	mu    sync.Mutex
-	done  map[string]bool
+	done  map[string]uint64
 	until map[string]time.Time // until when a campaign is taken to wait
 }
 
 func (s *settingsCache) approved(campaign string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.done[campaign] != 0
+}
+
+// version returns that of the approval; 0 when none is known, which no approval
+// has.
+func (s *settingsCache) version(campaign string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.done[campaign]
 }
 
-func (s *settingsCache) approve(campaign string) {
+func (s *settingsCache) approve(campaign string, version uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.done == nil {
-		s.done = map[string]bool{}
+		s.done = map[string]uint64{}
 	}
-	s.done[campaign] = true
+	s.done[campaign] = version
+	delete(s.until, campaign)
+}
+
+// forget drops an approval: the ledger is asked again.
+func (s *settingsCache) forget(campaign string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.done, campaign)
 	delete(s.until, campaign)
 }
 
@@ -147,9 +164,12 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 	if err != nil {
 		return k, c.storeError("canary", err)
 	}
-	if string(set.Value) == "approved" {
+	switch {
+	case string(set.Value) == canaryApproved:
 		k.Approved = true
-		c.checked.approve(campaign)
+		c.checked.approve(campaign, set.Version)
+	case c.checked.approved(campaign): // it was taken back
+		c.checked.forget(campaign)
 	}
 	if k.Pieces, err = c.store.Counter(ctx, canaryName(campaign)); err != nil {
 		return k, c.storeError("canary", err)
@@ -167,30 +187,39 @@ func (c *Client) Approve(ctx context.Context, campaign, by string) error {
 	if by == "" {
 		return invalid("approve", errors.New("an approval names who gives it"))
 	}
-	for range 8 {
+	_, err := c.logged(ctx, "approve", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, canaryName(campaign))
 		if err != nil {
-			return c.storeError("approve", err)
+			return idempotency.Change{}, ChangeEntry{}, c.storeError("approve", err)
 		}
-		if string(set.Value) == "approved" {
-			c.checked.approve(campaign)
-			return nil
+		if string(set.Value) == canaryApproved {
+			return idempotency.Change{}, ChangeEntry{}, nil
 		}
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{
-			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte("approved"), Expect: set.Version}},
+		return idempotency.Change{
+			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: by, Note: campaign}},
-		})
-		if errors.Is(err, idempotency.ErrStale) {
-			continue
-		}
-		if err != nil {
-			return c.storeError("approve", err)
-		}
-		c.checked.approve(campaign)
-		c.wakeUp()
-		return nil
+		}, ChangeEntry{By: by, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
+	})
+	if err != nil {
+		return err
 	}
-	return c.storeError("approve", idempotency.ErrStale)
+	c.checked.forget(campaign) // its version is read with the next intent
+	c.wakeUp()
+	return nil
+}
+
+// canaryApproved is the value of a canary's setting once the campaign may go;
+// canaryWithdrawn, or none, that it may not.
+const (
+	canaryApproved  = "approved"
+	canaryWithdrawn = "withdrawn"
+)
+
+// canaryState is what the change log keeps of an approval, and the version of its
+// setting.
+type canaryState struct {
+	Approved bool   `json:"approved"`
+	Version  uint64 `json:"version"`
 }
 
 // waitsForApproval reports whether a campaign's canary is out and not approved

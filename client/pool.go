@@ -26,8 +26,6 @@ type pool struct {
 	held atomic.Int64
 	// room tells that the line has become short.
 	room chan struct{}
-	// tended is when a waiting campaign's cancelled jobs were last read.
-	tended map[string]time.Time
 	// served is the campaign of the last record that was claimed.
 	served string
 	// crowd is how many records to claim while polls stand in the way of other
@@ -56,7 +54,6 @@ func (n claimed) leave(lasted time.Duration) {
 func newPool(ctx context.Context, c *Client) *pool {
 	p := &pool{
 		c: c, ctx: ctx, line: make(chan claimed, c.concurrency), stopped: make(chan struct{}), room: make(chan struct{}, 1),
-		tended: map[string]time.Time{},
 	}
 	for range c.concurrency {
 		p.busy.Go(p.work)
@@ -151,10 +148,12 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	}
 	p.imports()
 	skip := c.waitingCampaigns(ctx)
+	paused := c.pauses.Load()
 	id := c.id() // read before the records: what they say counts in this history
 	limit := max(p.free(), p.crowd)
 	recs, err := c.store.Claim(ctx, idempotency.ClaimRequest{
-		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Skip: skip, Served: p.served,
+		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Served: p.served,
+		Skip: append(paused.campaigns(), skip...), Least: c.least(paused),
 	})
 	if err != nil {
 		return 0, c.storeError("claim", err)
@@ -163,16 +162,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if n > 0 {
 		p.served = recs[n-1].Campaign
 	}
-	if err := p.deal(ctx, recs, id, limit); err != nil {
-		return n, err
-	}
-	for _, campaign := range skip {
-		tended, err := p.tend(ctx, campaign)
-		if n += tended; err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return n, p.deal(ctx, recs, id, limit)
 }
 
 // roomy waits until half of the line is free. The ledger is looked at meanwhile:

@@ -128,7 +128,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			o.OnProgress(out.Doubted)
 		}
 	}
-	if err := c.startDoubt(ctx, o, newest); err != nil {
+	if err := c.startDoubt(ctx, o, newest, recovery{Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy}); err != nil {
 		return out, err
 	}
 	var ns idempotency.Namespace
@@ -203,7 +203,7 @@ func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration) idempote
 	return ev
 }
 
-func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time) error {
+func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time, done recovery) error {
 	if o.DoubtNewFor < 0 || o.Copy {
 		o.DoubtNewFor = 0
 	} else if o.DoubtNewFor == 0 {
@@ -220,23 +220,24 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 	if err != nil {
 		return err
 	}
-	for range 8 {
+	_, err = c.logged(ctx, "recover", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, doubtSetting)
 		if err != nil {
-			return c.storeError("recover", err)
+			return idempotency.Change{}, ChangeEntry{}, c.storeError("recover", err)
 		}
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{
+		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By}},
-		})
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, idempotency.ErrStale) {
-			return c.storeError("recover", err)
-		}
-	}
-	return c.storeError("recover", idempotency.ErrStale)
+		}, ChangeEntry{By: o.By, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
+	})
+	return err
+}
+
+// recovery is what the change log keeps of a recovery.
+type recovery struct {
+	Checked int  `json:"checked"`
+	Doubted int  `json:"doubted"`
+	Copy    bool `json:"copy,omitempty"`
 }
 
 // readDoubt reads until when new jobs have to be looked up first.

@@ -126,6 +126,10 @@ func (w *work) fit(v *vendor, job *postproof.Job, now time.Time) fit {
 	if reason := w.burnt(v); reason != "" {
 		return fit{as: never, reason: reason}
 	}
+	if p := w.look().vendor(v.name); p != nil {
+		e := PausedError{*p}
+		return fit{as: later, reason: e.Error(), until: now.Add(pauseWait(now.Sub(w.rec.PlannedAt)))}
+	}
 	if ahead := v.caps.Limits.SendAhead; ahead > 0 && job.SendDate.Sub(now) > ahead {
 		return fit{as: later, reason: "it takes send dates only " + ahead.String() + " ahead", until: job.SendDate.Add(-ahead)}
 	}

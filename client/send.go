@@ -16,7 +16,13 @@ import (
 // send brings a planned job to a vendor: route, intent, send, answer; and to
 // the next vendor, for as long as the job is proven to be nowhere.
 func (w *work) send(ctx context.Context) error {
-	for range 2*len(w.c.vendors) + 1 {
+	for range 2*len(w.c.vendors) + 4 {
+		if err := w.lookAgain(ctx); err != nil {
+			return err
+		}
+		if p := w.look().stops(w.rec); p != nil {
+			return w.stopped(ctx, p)
+		}
 		if w.c.waitsForApproval(ctx, w.rec.Campaign) {
 			return w.putOff(ctx, w.c.poll)
 		}
@@ -64,14 +70,17 @@ func (w *work) noVendor(ctx context.Context, r routing) error {
 // only once: an outage of a day must not fill the ledger.
 func (w *work) waitFor(ctx context.Context, r routing) error {
 	w.c.congested.Add(1)
-	until := r.waitsFor.staggered(r.until)
+	until, awaits := r.waitsFor.staggered(r.until), ""
+	if p := w.look().vendor(r.waitsFor.name); p != nil {
+		awaits, w.cause = p.Target.String(), &PausedError{*p}
+	}
 	if w.rec.State == idempotency.Planned && w.rec.Due.After(until) && w.rec.Lease == (idempotency.Lease{}) {
 		return nil // it waits for longer than that already
 	}
 	if !w.rec.Due.Equal(w.rec.PlannedAt) {
-		return w.apply(ctx, idempotency.Postpone{Until: until})
+		return w.apply(ctx, idempotency.Postpone{Until: until, Awaits: awaits})
 	}
-	return w.applyWith(ctx, r.skipped, idempotency.Postpone{Until: until, Note: "no vendor can take it now"})
+	return w.applyWith(ctx, r.skipped, idempotency.Postpone{Until: until, Note: "no vendor can take it now", Awaits: awaits})
 }
 
 // putOff tries again later: after half the time that the job has been waiting,
@@ -102,7 +111,7 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 		if errors.Is(err, idempotency.ErrLimit) {
 			return true, w.limited(ctx, v)
 		}
-		return false, err
+		return w.overtaken(ctx, err)
 	}
 	if len(r.skipped) > 0 {
 		w.c.logger.LogAttrs(ctx, slog.LevelInfo, "vendor passed over", slog.String("vendor", r.skipped[0].Vendor),
@@ -212,36 +221,41 @@ func mark(set *map[string]string, v *vendor, why string) {
 	(*set)[v.name] = why
 }
 
-// resend sends an unknown submission again: same vendor, same key, same bytes.
-func (w *work) resend(ctx context.Context, sub *idempotency.Submission) error {
+// resend sends an unknown submission again: same vendor, same key, same bytes. It
+// reports whether the settings that its intent depended on have changed, so that
+// it is to be begun anew.
+func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again bool, err error) {
 	v := w.c.byName[sub.Vendor]
+	if p := w.look().keeps(w.rec, v.name); p != nil {
+		return false, w.notResent(ctx, sub, p)
+	}
 	if v.account.Fingerprint != sub.Account {
-		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
+		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
 		w.c.congested.Add(1)
-		return w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
+		return false, w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
 	}
 	s, body, err := w.submission(ctx, v, sub.Generation)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound), errors.Is(err, idempotency.ErrCorrupt):
-		return w.apply(ctx, idempotency.CannotBuild{})
+		return false, w.apply(ctx, idempotency.CannotBuild{})
 	case err != nil && (postproof.CodeOf(err) == postproof.CodeUnavailable || ctx.Err() != nil):
-		return errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
+		return false, errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
 	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, s.VendorKey != sub.VendorKey:
-		return w.apply(ctx, idempotency.CannotBuild{})
+		return false, w.apply(ctx, idempotency.CannotBuild{})
 	}
 	if err := w.lease(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.apply(ctx, w.intent(v, s, body)); err != nil {
 		if _, ok := errors.AsType[*idempotency.RuleError](err); ok {
 			// The window closed between the decision and now.
-			return w.putOff(ctx, time.Second)
+			return false, w.putOff(ctx, time.Second)
 		}
-		return err
+		return w.overtaken(ctx, err)
 	}
-	return w.transmit(ctx, v, s, body)
+	return false, w.transmit(ctx, v, s, body)
 }
 
 // transmit sends what the durable intent says, and makes the answer durable.

@@ -174,19 +174,33 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: idempotency.ErrNotFound}
 	}
-	var change idempotency.Change
-	for _, e := range gone {
-		entry := c.aboutSpooled(e, "answer_dropped")
-		entry.By, entry.Note = by, why
-		change.Entries = append(change.Entries, entry)
-	}
-	if err := idempotency.CommitOne(ctx, c.store, change); err != nil {
-		return c.storeError("drop spooled", err)
+	_, err := c.logged(ctx, "drop spooled", func(context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
+		var dropped []droppedAnswer
+		for _, e := range gone {
+			entry := c.aboutSpooled(e, "answer_dropped")
+			entry.By, entry.Note = by, why
+			change.Entries = append(change.Entries, entry)
+			dropped = append(dropped, droppedAnswer{entry.Vendor, entry.Ref, entry.VendorID, entry.Delivery.String()})
+		}
+		return change, ChangeEntry{
+			By: by, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
+		}, nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := c.spooled.placed(gone); err != nil {
 		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Op: "drop spooled", Err: err}
 	}
 	return nil
+}
+
+// droppedAnswer is what the change log keeps of an answer that was given up.
+type droppedAnswer struct {
+	Vendor   string        `json:"vendor"`
+	Ref      postproof.Ref `json:"ref"`
+	VendorID string        `json:"vid,omitempty"`
+	Delivery string        `json:"delivery"`
 }
 
 // tellForeign says at the start what lies in the spool folder of another ledger.

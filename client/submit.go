@@ -27,7 +27,8 @@ var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied 
 // says what is known, and the record, when there is one, how the job goes on by
 // itself:
 //
-//   - state planned (NotSent): no vendor could be reached; a worker sends it.
+//   - state planned (NotSent): no vendor could be reached, or it is paused
+//     ([*PausedError]); a worker sends it.
 //   - state unknown (Unknown): the vendor may have it; a worker settles it.
 //   - state refused (Refused): no vendor takes it; amend or cancel it.
 //   - state held: it needs a person.
@@ -118,9 +119,9 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	return rec, nil
 }
 
-// refresh reads the ledger's identity again when the last look is older than a
-// poll interval: the database behind the connection may have been restored, or
-// another process may have recovered it.
+// refresh reads the ledger's identity, and what is paused, again when the last
+// look is older than a poll interval: the database behind the connection may have
+// been restored, or another process may have recovered it, or paused something.
 func (c *Client) refresh(ctx context.Context) error {
 	now, last := c.clock.Now().UnixNano(), c.checkedAt.Load()
 	if age := now - last; (age >= 0 && age < int64(c.poll)) || !c.checkedAt.CompareAndSwap(last, now) {
@@ -135,6 +136,10 @@ func (c *Client) refresh(ctx context.Context) error {
 	}
 	c.see(id.Newest)
 	c.exchange()
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
+		c.checkedAt.Store(0)
+		return err
+	}
 	old := c.id()
 	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
 		c.identity.Store(&id)
@@ -223,6 +228,12 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 	switch rec.State {
 	case idempotency.Planned:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnavailable, postproof.NotSent, errors.New("not sent yet: a worker sends it")
+		if cause == nil {
+			cause = c.whyPaused(rec)
+		}
+		if _, ok := errors.AsType[*PausedError](cause); ok {
+			e.Err = errors.New("not sent before the pause ends")
+		}
 		e.Err = because(e.Err, cause)
 		e.RetryAfter = max(0, rec.Due.Sub(c.now()))
 	case idempotency.Sending:

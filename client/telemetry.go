@@ -93,16 +93,18 @@ func (c *Client) watch() (metric.Registration, error) {
 	kept, err3 := m.Int64ObservableGauge("postproof.spool.answers", metric.WithUnit("{answer}"),
 		metric.WithDescription("Answers of vendors that are not in the ledger: waiting until it can be written, parked because it has no place for them, foreign to it."))
 	share, err4 := m.Int64ObservableGauge("postproof.replicas", metric.WithUnit("{client}"), metric.WithDescription("Clients that share a vendor's rate, as this one knows."))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	paused, err5 := m.Int64ObservableGauge("postproof.paused", metric.WithUnit("{pause}"), metric.WithDescription("Pauses that hold, by what is paused: campaigns, vendors, priorities."))
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	return m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		c.observeSpool(o, kept)
+		c.observePauses(o, paused)
 		for _, v := range c.vendors {
 			o.ObserveInt64(share, int64(v.limits.replicas()), v.marks.observe...)
 		}
 		return c.observe(ctx, o, queue, open)
-	}, queue, open, kept, share)
+	}, queue, open, kept, share, paused)
 }
 
 // hint counts what became of a hint.
@@ -164,6 +166,17 @@ func (c *Client) observeSpool(o metric.Observer, kept metric.Int64Observable) {
 	o.ObserveInt64(kept, int64(waiting), metric.WithAttributes(attribute.String("mail.spool", "waiting")))
 	o.ObserveInt64(kept, int64(parked), metric.WithAttributes(attribute.String("mail.spool", "parked")))
 	o.ObserveInt64(kept, int64(foreign), metric.WithAttributes(attribute.String("mail.spool", "foreign")))
+}
+
+// observePauses tells what is paused, as this client knows.
+func (c *Client) observePauses(o metric.Observer, paused metric.Int64Observable) {
+	count := map[TargetKind]int64{TargetCampaign: 0, TargetVendor: 0, TargetPriority: 0}
+	for _, x := range c.pauses.Load().list {
+		count[x.Target.Kind]++
+	}
+	for kind, n := range count {
+		o.ObserveInt64(paused, n, metric.WithAttributes(attribute.String("mail.paused", string(kind))))
+	}
 }
 
 // start begins the span of a call or of a piece of work. Work that goes on with

@@ -184,6 +184,8 @@ type VendorState struct {
 	// trouble with the vendor; Hint says which, and who told.
 	HintedUntil time.Time
 	Hint        string
+	// Paused is set while the vendor is paused, see [Client.Pause].
+	Paused *Paused
 	// Replicas is by how many clients the vendor's rate is shared, this one
 	// included; 1 where none is stated.
 	Replicas int
@@ -199,6 +201,10 @@ func (c *Client) Vendors() []VendorState {
 	for i, v := range c.vendors {
 		out[i] = VendorState{Name: v.name, Account: v.account, Replicas: v.limits.replicas()}
 		out[i].HintedUntil, out[i].Hint = v.hint(c.clock.Now())
+		if p := c.pauses.Load().vendor(v.name); p != nil {
+			paused := *p
+			out[i].Paused = &paused
+		}
 		stop := v.stopped(now)
 		out[i].StoppedUntil, out[i].Reason = stop.until, stop.reason
 		for _, b := range all {

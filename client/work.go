@@ -34,6 +34,10 @@ type work struct {
 	// tried, capped and unfit are the vendors that this work need not try
 	// again, and why.
 	tried, capped, unfit map[string]string
+	// paused is what is paused, as this work goes by it; nil until it looks. reads
+	// are the settings that an intent depends on, as they were read.
+	paused *pauses
+	reads  []idempotency.SettingRead
 	// intended is when the latest intent was made, on the machine's own clock.
 	intended time.Time
 	// cause is the latest error of a vendor or its adapter.
@@ -93,7 +97,7 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	s := &a.Submission
 	switch a.Do {
 	case idempotency.DoResend:
-		return w.resend(ctx, s)
+		return w.resends(ctx, s)
 	case idempotency.DoLookUp:
 		return w.lookUp(ctx, s)
 	case idempotency.DoPoll:
@@ -167,8 +171,14 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 	if w.busy {
 		changes = make([]idempotency.Change, 1)
 	}
-	if begins := before == nil || (ch.Record.State == idempotency.Sending && before.State != idempotency.Sending); begins && !w.recovered {
+	intends := ch.Record.State == idempotency.Sending && (before == nil || before.State != idempotency.Sending)
+	if (intends || before == nil) && !w.recovered {
 		return w.c.epochError("commit")
+	}
+	if intends {
+		if err := w.dependOn(&ch); err != nil {
+			return err
+		}
 	}
 	ch.Epoch = w.epoch // a restored ledger comes to the same fences again
 	changes[0] = ch

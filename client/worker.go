@@ -40,23 +40,10 @@ func (d Drained) Open() int64 {
 // later, and works at the statuses of accepted ones only as they come due
 // meanwhile. It returns what it left, and an error when the context ended
 // first. A campaign that waits for the approval of its canary is not waited
-// for.
+// for, nor is what is paused ([Client.Pause]).
 func (c *Client) Drain(ctx context.Context) (Drained, error) {
-	return c.drain(ctx, func(ctx context.Context) (bool, error) {
-		left, err := c.Depth(ctx, "")
-		if err != nil {
-			return false, err
-		}
-		open := left.Open()
-		for _, campaign := range c.waitingCampaigns(ctx) {
-			waiting, err := c.Depth(ctx, campaign)
-			if err != nil {
-				return false, err
-			}
-			open -= waiting[idempotency.Planned]
-		}
-		return open <= 0 && c.spooled.empty(), nil
-	})
+	d := drained{c: c}
+	return c.drain(ctx, d.finished)
 }
 
 // Depth returns how many jobs stand in which state; of one campaign, if it is
@@ -104,16 +91,16 @@ func (c *Client) ready(ctx context.Context) error {
 		c.identity.Store(&id)
 		return c.epochError("work")
 	}
-	err = c.readDoubt(ctx) // first: a history that was mended counts only with its doubts
-	if err == nil {
-		c.identity.Store(&id)
+	// First: a history that was mended counts only with its doubts.
+	if err := c.readDoubt(ctx); err != nil {
+		return err
 	}
-	return err
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
+		return err
+	}
+	c.identity.Store(&id)
+	return nil
 }
-
-// tendCancelledEvery is how often the cancelled jobs of a waiting campaign are
-// read for one whose vendor is to be looked at for a late arrival.
-const tendCancelledEvery = 10 * time.Minute
 
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
 	c := p.c
@@ -154,41 +141,6 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 
 func (c *Client) pause(ctx context.Context, d time.Duration) {
 	_ = postproof.Sleep(ctx, c.clock, d) // the loop looks at the context
-}
-
-// tend works on what a waiting campaign has sent already: its canary is
-// settled, followed, watched and cancelled like any other piece, only nothing
-// new is sent. A canary is small, so reading it is cheap; a campaign that was
-// given up may have been cancelled as a whole, and is only read now and then.
-func (p *pool) tend(ctx context.Context, campaign string) (int, error) {
-	c, n := p.c, 0
-	q := idempotency.Query{Campaign: campaign, States: []idempotency.State{
-		idempotency.Sending, idempotency.Unknown, idempotency.Accepted, idempotency.Refused, idempotency.Held, idempotency.Done,
-	}}
-	if now := c.clock.Now(); now.Sub(p.tended[campaign]) >= tendCancelledEvery {
-		p.tended[campaign] = now
-		q.States = append(q.States, idempotency.Cancelled)
-	}
-	id := c.id()
-	for rec, err := range c.store.Find(ctx, q) {
-		if err != nil {
-			return n, c.storeError("find", err)
-		}
-		now := c.now()
-		if at, ok := rec.VisibleAt(); !ok || now.Before(at) {
-			continue
-		}
-		leased, err := c.takeLease(ctx, rec, now, id.Epoch)
-		if errors.Is(err, idempotency.ErrStale) {
-			continue // another worker was quicker
-		}
-		if err != nil {
-			return n, c.storeError("lease", err)
-		}
-		p.add(ctx, claimed{leased, id, nil})
-		n++
-	}
-	return n, nil
 }
 
 // workOn carries a claimed record on, and never lets a failure out: the ledger

@@ -68,11 +68,13 @@
 //	replan         –        –        –        P        –         –     –          –
 //	no_route       R        –        –        –        –         –     –          –
 //	postpone       P        –        U        R        A         H     C          D
+//	wake           P        –        U        –        A         –     –          –
 //	cannot_build   P        –        U        –        –         –     –          –
 //	finish         –        –        –        –        D         –     –          –
 //	hold           H        –        H        –        H         –     –          –
 //	release        –        –        –        –        –         PUA   –          –
 //	decide         –        –        –        –        –         PAC   –          –
+//	reopen         H        –        H        –        H         –     H          –
 //	amend          P        –        –        P        –         P     –          –
 //	wish_cancel    C        S        U        C        A         AHC   C          –
 //	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
@@ -99,6 +101,14 @@
 // the only one. It is told as an incident and left alone until a person speaks:
 // [Release] keeps the receipt, and [Decide] with [VerdictAccepted] names the
 // piece that counts; the other one is then cancelled, if there is still time.
+//
+// # Second thoughts
+//
+// A person's [Release] or [Decide] can be taken back by [Reopen] for as long as
+// nothing has come of it: the record remembers what it was ([Record.Prior]) until
+// an intent, a vendor's news, or another person's word. That a vendor was asked in
+// vain is no news. The job is held again for the same reason, and its submissions
+// are as alive as they were: what was decided to be dead is in doubt again.
 //
 // # Silence
 //

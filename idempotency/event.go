@@ -135,7 +135,13 @@ type Postpone struct {
 	Until time.Time
 	// Note says why, for people.
 	Note string
+	// Awaits names what the job waits for, if that may come before: see [Wake].
+	Awaits string
 }
+
+// Wake ends a wait for something that has come ([Record.Awaits]): the job is due
+// now.
+type Wake struct{}
 
 // CannotBuild says that the body that was sent cannot be built again, so that
 // a resend is out of the question: an unknown submission is looked up only, a
@@ -150,6 +156,14 @@ type PutOnHold struct {
 
 // Release gives a held job back to the machine.
 type Release struct{ By string }
+
+// Reopen takes a release or a decision back: the job is held again as it was
+// before. Only while nothing has come of it, see [Prior].
+type Reopen struct {
+	By string
+	// Decision is the fence of the record after the release or decision.
+	Decision uint64
+}
 
 // Verdict is what a person decides about a held job.
 type Verdict string
@@ -230,6 +244,9 @@ func (NoRoute) Name() string { return "no_route" }
 func (Postpone) Name() string { return "postpone" }
 
 // Name implements [Event].
+func (Wake) Name() string { return "wake" }
+
+// Name implements [Event].
 func (CannotBuild) Name() string { return "cannot_build" }
 
 // Name implements [Event].
@@ -240,6 +257,9 @@ func (Release) Name() string { return "release" }
 
 // Name implements [Event].
 func (Decide) Name() string { return "decide" }
+
+// Name implements [Event].
+func (Reopen) Name() string { return "reopen" }
 
 // Name implements [Event].
 func (Amend) Name() string { return "amend" }

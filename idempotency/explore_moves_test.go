@@ -276,8 +276,8 @@ func (x *explorer) stepVendors(w *world, emit func(move, world)) {
 	}
 }
 
-// stepPeople emits what people do: wish, amend, release, decide truthfully,
-// restore a backup.
+// stepPeople emits what people do: wish, amend, release, decide truthfully, think
+// better of it, restore a backup.
 func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 	if w.left.wishes > 0 {
 		next := *w
@@ -319,6 +319,12 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 				emit(move{do: "somebody decides: " + string(v)}, next)
 			}
 		}
+	}
+	if w.left.people > 0 && w.rec.Prior != nil {
+		next := *w
+		next.left.people--
+		x.must(&next, idempotency.Reopen{By: "ann", Decision: decisionOf(w.rec)})
+		emit(move{do: "somebody takes a decision back"}, next)
 	}
 	if w.left.restores > 0 && !x.workers {
 		next := *w

@@ -109,6 +109,9 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	for _, ev := range events {
 		t.ev = ev.Name()
 		t.from = next.State
+		if _, wake := ev.(Wake); !wake {
+			next.Awaits = "" // whatever comes ends the wait, but for another one
+		}
 		if err := t.apply(ev); err != nil {
 			return Change{}, err
 		}
@@ -116,6 +119,9 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	t.ev = "change"
 	t.renew()
 	t.bound()
+	if next.Prior != nil && next.Prior == r.Prior && movedOn(r, next) {
+		next.Prior = nil
+	}
 	if !next.State.Workable() {
 		next.Lease = Lease{} // at rest it is held by nobody; a watch is one step
 	}
@@ -186,6 +192,10 @@ func (t *transition) apply(ev Event) error {
 		return t.finish()
 	case Refresh:
 		return t.refresh()
+	case Reopen:
+		return t.reopen(ev)
+	case Wake:
+		return t.wake()
 	default:
 		return t.no(0, "the event is not known to this version")
 	}

@@ -96,6 +96,7 @@ func (t *transition) release(ev Release) error {
 	if t.r.State != Held {
 		return t.no(0, "the job is not held")
 	}
+	t.remember()
 	t.r.Hold = Hold{}
 	switch {
 	case !t.r.Receipt.IsZero():
@@ -122,6 +123,7 @@ func (t *transition) decide(ev Decide) error {
 	if ev.By == "" || ev.Why == "" {
 		return t.no(9, "a decision names who made it, and why")
 	}
+	t.remember()
 	e := t.note("decided", ev.Why)
 	e.By = ev.By
 	live := t.r.Live()

@@ -363,7 +363,7 @@ func (t *transition) postpone(ev Postpone) error {
 		ev.Until = later(ev.Until, t.r.Due)
 	}
 	t.r.Due = later(ev.Until, t.now)
-	t.r.Lease = Lease{}
+	t.r.Lease, t.r.Awaits = Lease{}, ev.Awaits
 	if t.r.State == Planned && t.r.Tries == 0 && t.r.Current() == nil && ev.Until.After(t.now.Add(24*time.Hour)) {
 		// A send date far ahead takes the deadline along; a job that was tried
 		// cannot be put off for ever.

@@ -5,19 +5,27 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 )
 
 // workQueue orders the records that a worker may claim. Those whose time has
-// not come wait in one heap by time; the others are ready, one heap a campaign,
-// so that leaving out a paused campaign costs nothing however large it is.
+// not come wait in one heap by time; the others are ready, in a heap for what a
+// campaign has planned and one for the rest of it, so that leaving out what is
+// planned costs nothing however much it is.
 type workQueue struct {
 	waiting *recordHeap
-	ready   map[string]*recordHeap
+	ready   map[lane]*recordHeap
 }
 
+// lane is a part of a campaign that a claim may leave alone.
+type lane struct {
+	campaign string
+	planned  bool
+}
+
+func laneOf(r *Record) lane { return lane{r.Campaign, r.State == Planned} }
+
 func newWorkQueue() workQueue {
-	return workQueue{waiting: &recordHeap{less: soonerVisible}, ready: make(map[string]*recordHeap)}
+	return workQueue{waiting: &recordHeap{less: soonerVisible}, ready: make(map[lane]*recordHeap)}
 }
 
 func soonerVisible(a, b *memoryRecord) bool { return a.visible.Before(b.visible) }
@@ -56,8 +64,12 @@ type turns struct {
 	taken    map[string]int // from each campaign, of that priority
 }
 
-// before reports whether a, of one campaign, is claimed before b, of another.
+// before reports whether a, the first of its lane, is claimed before b, that of
+// another one.
 func (t *turns) before(a, b *memoryRecord) bool {
+	if a.Campaign == b.Campaign {
+		return claimedFirst(a, b)
+	}
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
 	}
@@ -80,32 +92,36 @@ func (t *turns) take(slot *memoryRecord) {
 
 // next returns the first record to claim, nil when there is none. It leaves it
 // in the queue.
-func (q *workQueue) next(now time.Time, skip []string, turn *turns) *memoryRecord {
+func (q *workQueue) next(req *ClaimRequest, turn *turns) *memoryRecord {
 	for {
 		top := q.waiting.top()
-		if top == nil || top.visible.After(now) {
+		if top == nil || top.visible.After(req.Now) {
 			break
 		}
 		q.waiting.remove(top)
-		ready := q.ready[top.Campaign]
+		in := laneOf(top.Record)
+		ready := q.ready[in]
 		if ready == nil {
 			ready = &recordHeap{less: claimedFirst}
-			q.ready[top.Campaign] = ready
+			q.ready[in] = ready
 		}
 		ready.push(top)
 	}
 	var best *memoryRecord
-	for campaign, ready := range q.ready {
+	for in, ready := range q.ready {
 		if len(ready.slots) == 0 {
-			delete(q.ready, campaign)
+			delete(q.ready, in)
 			continue
 		}
-		if slices.Contains(skip, campaign) {
+		if in.planned && slices.Contains(req.Skip, in.campaign) {
 			continue
 		}
 		// Another worker's later clock may have called records ready.
 		for top := ready.top(); top != nil; top = ready.top() {
-			if !top.visible.After(now) {
+			if in.planned && req.Least != nil && top.Priority < *req.Least {
+				break // the highest priority is on top
+			}
+			if !top.visible.After(req.Now) {
 				if best == nil || turn.before(top, best) {
 					best = top
 				}
@@ -128,7 +144,7 @@ func (m *Memory) Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)
 	var claimed []*Record
 	turn := turns{served: req.Served, taken: map[string]int{}}
 	for len(claimed) < req.Limit {
-		slot := m.work.next(req.Now, req.Skip, &turn)
+		slot := m.work.next(&req, &turn)
 		if slot == nil {
 			break
 		}

@@ -57,6 +57,8 @@ type Record struct {
 	// Due is when there is next something to do; not before.
 	Due   time.Time `json:"due,omitzero"`
 	Lease Lease     `json:"lease,omitzero"`
+	// Awaits names what the wait until Due is for, if it may end before: a pause.
+	Awaits string `json:"awaits,omitempty"`
 	// Tries counts what was tried in this state, for the backoff.
 	Tries int `json:"tries,omitempty"`
 	// PlannedAt is when the job last became ready to be sent for a new reason:
@@ -80,6 +82,10 @@ type Record struct {
 	Hold    Hold              `json:"hold,omitzero"`
 	// Refusal is why the job was refused, when State is Refused.
 	Refusal Refusal `json:"refusal,omitzero"`
+
+	// Prior is what the job was before a person's word, while that can be taken
+	// back; nil when there is nothing to take back.
+	Prior *Prior `json:"prior,omitempty"`
 
 	// Run names the latest replay that the job is part of.
 	Run string `json:"run,omitempty"`
@@ -336,6 +342,7 @@ func (r *Record) Bury() *Record {
 	t := *r
 	t.Key, t.Job, t.Contact, t.Trace = "", nil, "", ""
 	t.Receipt.ProofURL, t.Receipt.TrackingID = "", ""
+	t.Prior = nil
 	t.Tombstone = true
 	t.Fence++
 	return &t

@@ -76,11 +76,13 @@ func eventNames() []string {
 		idempotency.Replan{},
 		idempotency.NoRoute{},
 		idempotency.Postpone{},
+		idempotency.Wake{},
 		idempotency.CannotBuild{},
 		idempotency.Finish{},
 		idempotency.PutOnHold{},
 		idempotency.Release{},
 		idempotency.Decide{},
+		idempotency.Reopen{},
 		idempotency.Amend{},
 		idempotency.WishCancel{},
 		idempotency.CancelAnswer{},
@@ -225,7 +227,7 @@ func (x *explorer) watchedAtTheEnd() world {
 // shape is what decides which states an event can lead to.
 func shape(r *idempotency.Record) string {
 	var b strings.Builder
-	fmt.Fprint(&b, r.State, r.Cancel.Stands(), r.Hold.Reason, r.Receipt.IsZero(), r.Status.Stage.Terminal())
+	fmt.Fprint(&b, r.State, r.Cancel.Stands(), r.Hold.Reason, r.Receipt.IsZero(), r.Status.Stage.Terminal(), r.Prior != nil, r.Awaits)
 	for _, s := range r.Submissions {
 		fmt.Fprint(&b, " ", s.Generation == r.Generation, s.Join, s.Fate, s.Late, s.Misses)
 	}
@@ -242,6 +244,9 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.NoRoute{Code: postproof.CodeUnsupported},
 		idempotency.Postpone{Until: in(time.Hour)},
 		idempotency.Postpone{Until: in(200 * time.Hour), Note: "send date"},
+		idempotency.Postpone{Until: in(time.Hour), Awaits: "a pause"},
+		idempotency.Wake{},
+		idempotency.Reopen{By: "ann", Decision: decisionOf(w.rec)},
 		idempotency.CannotBuild{},
 		idempotency.Finish{},
 		idempotency.Refresh{},
@@ -265,6 +270,14 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		}
 	}
 	return all
+}
+
+// decisionOf returns the fence of the decision that can be taken back.
+func decisionOf(r *idempotency.Record) uint64 {
+	if r.Prior == nil {
+		return 0
+	}
+	return r.Prior.Fence
 }
 
 // everyWord returns everything that a vendor can say about one reference.

@@ -377,6 +377,13 @@ func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 		rel(s.NextWatch, 0)
 		rel(s.AcceptedAt, cancelFor)
 	}
+	if p := r.Prior; p != nil { // what it may become again
+		was := *r
+		was.State, was.Generation, was.Submissions, was.Receipt, was.Status, was.Cancel = idempotency.Held, p.Generation, p.Submissions, p.Receipt, p.Status, p.Cancel
+		was.Hold, was.Refusal, was.PlannedAt, was.PollAt, was.Prior = p.Hold, p.Refusal, p.PlannedAt, p.PollAt, nil
+		was.Due, was.Deadline, was.Lease = time.Time{}, time.Time{}, idempotency.Lease{}
+		b = w.recordKey(append(b, 0xfa), &was)
+	}
 	return b
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -14,9 +15,10 @@ import (
 const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
 
 // claimText claims in one statement. It steps through the priorities and
-// campaigns that have work, from index entry to index entry, so that a paused
-// campaign of a million pieces is left out at no cost, and looks at the first
-// few records of each; each campaign with open work costs some microseconds.
+// campaigns that have work, from index entry to index entry, and looks at the
+// first few records of each: of what is planned, unless that is left alone, and
+// of the rest. They are apart in the index, so what is left alone of a million
+// pieces costs nothing; each campaign with open work costs some microseconds.
 // The campaigns of one priority take turns, those behind $8 first. Of these it
 // locks what no other claim has locked, up to the limit. Nothing is
 // locked that is not claimed, and nobody waits: $6 more records than are wanted
@@ -30,10 +32,11 @@ const claimText = `WITH RECURSIVE groups AS (
 ), candidates AS MATERIALIZED (
 	SELECT c.num, g.rank, c.turn, g.campaign FROM groups AS g CROSS JOIN LATERAL (
 		SELECT f.num, row_number() OVER (ORDER BY f.due, f.id) AS turn FROM (
-			SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
-				AND version <= $2 AND state IN ` + known + ` ORDER BY due, id LIMIT $3::bigint + $6::bigint
+			(` + firstOfText + ` AND NOT planned ORDER BY due, id LIMIT $3::bigint + $6::bigint)
+			UNION ALL
+			(` + firstOfText + ` AND planned AND g.rank <= $9::bigint AND g.campaign <> ALL ($4::text::text[]) ORDER BY due, id LIMIT $3::bigint + $6::bigint)
 		) AS f
-	) AS c WHERE g.campaign <> ALL ($4::text::text[]) ORDER BY g.rank, c.turn, g.campaign <= $8 COLLATE "C", g.campaign LIMIT $3::bigint + $6::bigint
+	) AS c ORDER BY g.rank, c.turn, g.campaign <= $8 COLLATE "C", g.campaign LIMIT $3::bigint + $6::bigint
 ), picked AS MATERIALIZED (
 	SELECT r.num, c.turn, c.campaign FROM candidates AS c JOIN @records AS r ON r.num = c.num
 	WHERE r.due IS NOT NULL AND r.due <= $1::bigint AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
@@ -45,6 +48,10 @@ const claimText = `WITH RECURSIVE groups AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
 SELECT ` + codec.Columns + `, rank FROM claimed LEFT JOIN @jobs USING (num) ORDER BY rank, turn, campaign <= $8 COLLATE "C", campaign`
+
+// firstOfText is the records of a group that may be claimed.
+const firstOfText = `SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
+	AND version <= $2 AND state IN ` + known
 
 // otherClaims is how many other claims of the same size may take place at the
 // same moment before one looks further.
@@ -92,7 +99,7 @@ func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others 
 			found = append(found, &one)
 			return err
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
-			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served))
+			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
 	})
 	return found, err
 }
@@ -121,4 +128,13 @@ func (s *Store) claiming(ctx context.Context, fn func(*session) error) error {
 	case <-s.closed:
 		return idempotency.ErrClosed
 	}
+}
+
+// lowestRank is the rank of the lowest priority of which something planned is
+// claimed.
+func lowestRank(least *int) int64 {
+	if least == nil {
+		return math.MaxInt64
+	}
+	return rankOf(*least)
 }

@@ -48,7 +48,7 @@
 // # Work
 //
 // A claim is one statement. It locks what it takes with SKIP LOCKED, waits for
-// nobody, and steps over the campaigns that are paused: its cost grows with the
+// nobody, and steps over what is planned in paused campaigns: its cost grows with the
 // number of campaigns that have work, not with that of records. Workers find
 // new work by asking again at the client's poll interval; database/sql has no
 // way to listen to the server.

@@ -91,13 +91,14 @@ CREATE TABLE @records (
   rare        text    COLLATE "C", -- the state, if few records are in it for long
   links       text    NOT NULL, -- vendors, references, vendor ids
   job_sum     bigint  NOT NULL, -- of its job, 0 if there is none
-  data        bytea   NOT NULL  -- the record, without job, fence and lease
+  data        bytea   NOT NULL, -- the record, without job, fence and lease
+  planned     boolean NOT NULL GENERATED ALWAYS AS (state = 'planned') STORED -- what claims may leave alone
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX records_num ON @records (num);
 CREATE UNIQUE INDEX records_id ON @records (id);
 -- A claim changes none of the columns that have an index: PostgreSQL then
 -- leaves the indexes alone.
-CREATE INDEX records_queue ON @records (rank, campaign, due, id) WHERE due IS NOT NULL;
+CREATE INDEX records_queue ON @records (rank, campaign, planned, due, id) WHERE due IS NOT NULL;
 CREATE INDEX records_campaign ON @records (campaign, id);
 CREATE INDEX records_rare ON @records (rare, id) WHERE rare IS NOT NULL;
 CREATE INDEX records_prune ON @records (prune_at) WHERE prune_at IS NOT NULL;

@@ -39,13 +39,17 @@ func syncRate(b *testing.B) float64 {
 	return float64(n) / time.Since(start).Seconds()
 }
 
-// measure runs do for b.N pieces of work and reports their rate.
+// measure runs do for b.N pieces of work and reports their rate, and the
+// processor time of each.
 func measure(b *testing.B, do func(n int)) {
 	b.Helper()
 	before := syncRate(b)
 	b.ResetTimer()
+	cpu := cpuTime()
 	do(b.N)
+	cpu = cpuTime() - cpu
 	b.StopTimer()
+	b.ReportMetric(float64(cpu.Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
 	rate := float64(b.N) / b.Elapsed().Seconds()
 	f := (before + syncRate(b)) / 2
 	b.ReportMetric(rate, "/s")
@@ -138,6 +142,67 @@ func BenchmarkDrain(b *testing.B) {
 				}
 				wg.Wait()
 			})
+		})
+	}
+}
+
+// BenchmarkLife takes planned jobs through a claim, an intent and an answer,
+// sixteen at a time by one worker, so that each run commits the same batches.
+func BenchmarkLife(b *testing.B) {
+	s := benchStore(b)
+	if _, err := s.Commit(b.Context(), bulk(b.N)); err != nil {
+		b.Fatal(err)
+	}
+	measure(b, func(int) {
+		for live(b, s, 16) > 0 { //nolint:revive // live does it all
+		}
+	})
+}
+
+// live claims planned jobs, and commits their intents and the answers.
+func live(b *testing.B, s *sqlite.Store, limit int) int {
+	b.Helper()
+	now := time.Now()
+	rs, err := s.Claim(b.Context(), idempotency.ClaimRequest{Owner: "w", Limit: limit, Lease: time.Hour, Now: now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	intents, results := make([]idempotency.Change, len(rs)), make([]idempotency.Change, len(rs))
+	for i, r := range rs {
+		intent, result := submission(string(r.Key))
+		intent.Expect, intent.Record.Fence = r.Fence, r.Fence+1
+		result.Expect, result.Record.Fence = r.Fence+1, r.Fence+2
+		intents[i], results[i] = intent, result
+	}
+	for _, changes := range [][]idempotency.Change{intents, results} {
+		if errs, err := s.Commit(b.Context(), changes); errs != nil || err != nil {
+			b.Fatal(errs, err)
+		}
+	}
+	return len(rs)
+}
+
+// BenchmarkClaimBeside claims what was sent of a campaign whose planned jobs are
+// left alone: however many those are, it costs the same.
+func BenchmarkClaimBeside(b *testing.B) {
+	for _, planned := range []int{100, 10_000, 100_000} {
+		b.Run(fmt.Sprint("planned=", planned), func(b *testing.B) {
+			s := benchStore(b)
+			changes := bulk(planned + 16)
+			for _, c := range changes[planned:] {
+				c.Record.State = idempotency.Unknown
+			}
+			if errs, err := s.Commit(b.Context(), changes); errs != nil || err != nil {
+				b.Fatal(errs, err)
+			}
+			now := time.Now()
+			for b.Loop() {
+				now = now.Add(time.Minute)
+				rs, err := s.Claim(b.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 16, Lease: time.Second, Now: now, Skip: []string{"spring"}})
+				if err != nil || len(rs) != 16 {
+					b.Fatalf("%d records, %v", len(rs), err)
+				}
+			}
 		})
 	}
 }

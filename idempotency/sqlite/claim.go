@@ -45,8 +45,6 @@ type candidate struct {
 	turn  int   // its place among the candidates of the campaign
 }
 
-const candidateColumns = codec.Columns + ", state, tail, job_sum, links"
-
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	if req.Limit <= 0 {
@@ -98,12 +96,12 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 // candidates returns the records to claim, in order: one priority after the
 // other, until there are enough.
 func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (all []candidate, err error) {
-	groups, err := b.workGroups(ctx, codec.Nanos(req.Now))
+	groups, err := b.workGroups(ctx, &req)
 	if err != nil {
 		return nil, err
 	}
 	for len(groups) > 0 && len(all) < req.Limit {
-		n := slices.IndexFunc(groups, func(g group) bool { return g.priority != groups[0].priority })
+		n := slices.IndexFunc(groups, func(g workGroup) bool { return g.priority != groups[0].priority })
 		if n < 0 {
 			n = len(groups)
 		}
@@ -117,43 +115,88 @@ func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (a
 	return all, nil
 }
 
-// workGroups returns the campaigns and priorities that may have work, the
-// highest priority first. Campaigns that have come to rest are only among them
-// when one of their records is watched and visible: there is no end to them.
-func (b *batch) workGroups(ctx context.Context, now int64) (groups []group, err error) {
+// workGroup is a campaign's records of one priority, and where among them there
+// may be work: in what is planned, in the rest, or in both.
+type workGroup struct {
+	campaign      string
+	priority      int
+	planned, rest bool
+}
+
+// groupsText returns the groups with work, the highest priority first, a row for
+// what is planned and one for the rest.
+const (
+	groupsText = "SELECT campaign, priority, state = 'planned' FROM depth WHERE n > 0 AND state IN " + workable +
+		" UNION " + watchedGroups + " ORDER BY priority DESC, campaign"
+	watchedGroups = "SELECT campaign, priority, 0 FROM records WHERE watched <= ?"
+)
+
+// workGroups returns the campaigns and priorities that may have work which is
+// not to be left alone, the highest priority first. Campaigns that have come to
+// rest are only among them when one of their records is watched and visible:
+// there is no end to them.
+func (b *batch) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (groups []workGroup, err error) {
 	err = b.c.query(ctx, func(rows *sql.Rows) error {
-		var g group
-		err := rows.Scan(&g.campaign, &g.priority)
-		groups = append(groups, g)
-		return err
-	}, "SELECT campaign, priority FROM depth WHERE n > 0 AND state IN "+workable+" UNION "+watchedGroups+" ORDER BY priority DESC", now)
+		var g workGroup
+		if err := rows.Scan(&g.campaign, &g.priority, &g.planned); err != nil {
+			return err
+		}
+		if g.planned && ((req.Least != nil && g.priority < *req.Least) || slices.Contains(req.Skip, g.campaign)) {
+			return nil
+		}
+		last := len(groups) - 1
+		if last < 0 || groups[last].campaign != g.campaign || groups[last].priority != g.priority {
+			groups = append(groups, workGroup{campaign: g.campaign, priority: g.priority})
+			last++
+		}
+		groups[last].planned = groups[last].planned || g.planned
+		groups[last].rest = groups[last].rest || !g.planned
+		return nil
+	}, groupsText, codec.Nanos(req.Now))
 	return groups, err
 }
 
-const watchedGroups = "SELECT campaign, priority FROM records WHERE watched <= ?"
+// The work of a group, in order. What is planned and the rest are apart in the
+// index: so what is left alone of a million pieces costs nothing. Where there is
+// work in both, two walks through the index are merged as they go.
+const (
+	candidateColumns = codec.Columns + ", state, tail, job_sum, links"
+	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = ?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
+	candidatesText   = "SELECT " + candidateColumns + ", due, key" + candidatesFrom
+	restText         = candidatesText + " AND planned = 0"
+	plannedText      = candidatesText + " AND planned = 1"
+	candidatesOrder  = " ORDER BY due, key, id LIMIT ?5"
+	bothText         = restText + " UNION ALL " + plannedText + candidatesOrder
+)
+
+// text returns the query for the group's candidates.
+func (g *workGroup) text() string {
+	switch {
+	case g.planned && g.rest:
+		return bothText
+	case g.planned:
+		return plannedText + candidatesOrder
+	default:
+		return restText + candidatesOrder
+	}
+}
 
 // candidatesOf looks into each campaign of one priority, and lets them take
-// turns. So a paused campaign
-// of a million pieces is left out at no cost; each campaign with open work
-// costs some microseconds.
-func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []group) (all []candidate, err error) {
+// turns. Each campaign with open work costs some microseconds.
+func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []workGroup) (all []candidate, err error) {
 	now := codec.Nanos(req.Now)
-	for _, g := range groups {
-		before := len(all)
-		if slices.Contains(req.Skip, g.campaign) {
-			continue
-		}
+	for i := range groups {
+		g, before := &groups[i], len(all)
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
 			one := candidate{turn: len(all) - before}
 			p := &one.place
-			err := rows.Scan(append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links)...)
+			var due, key int64 // what it is ordered by must be among the columns
+			err := rows.Scan(append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links, &due, &key)...)
 			p.num, p.group.campaign, p.group.priority = one.Num, g.campaign, g.priority
 			p.stored = stored{true, p.group, p.tail, p.jobSum}
 			all = append(all, one)
 			return err
-		}, "SELECT "+candidateColumns+recordsAndJobs+` WHERE campaign = ? AND priority = ? AND due <= ? AND visible <= ?
-			AND version <= ? AND state IN `+known+" ORDER BY due, key, id LIMIT ?",
-			g.campaign, g.priority, now, now, idempotency.RecordVersion, limit)
+		}, g.text(), g.campaign, g.priority, now, idempotency.RecordVersion, limit)
 		if err != nil {
 			return nil, err
 		}

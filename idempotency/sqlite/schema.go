@@ -46,6 +46,7 @@ CREATE TABLE records (
   state       TEXT    NOT NULL,
   campaign    TEXT    NOT NULL,
   priority    INTEGER NOT NULL,
+  planned     INTEGER NOT NULL AS (state = 'planned'), -- what claims may leave alone
   due         INTEGER NOT NULL, -- when there is something to do
   visible     INTEGER,          -- when it may be claimed; NULL: never
   watched     INTEGER,          -- the same of what is at rest, and watched for a late arrival: few
@@ -60,7 +61,7 @@ CREATE TABLE records (
 ) STRICT;
 CREATE INDEX records_key ON records (key);
 -- What is changed with every step of a job is this one index only.
-CREATE INDEX records_queue ON records (campaign, priority, due, key, visible) WHERE visible IS NOT NULL;
+CREATE INDEX records_queue ON records (campaign, priority, planned, due, key, visible) WHERE visible IS NOT NULL;
 -- No more than a comparison with NULL: the condition is looked at with every step.
 CREATE INDEX records_watched ON records (watched) WHERE watched IS NOT NULL;
 CREATE INDEX records_campaign ON records (campaign);

@@ -18,7 +18,10 @@ func claimChecks() []check {
 		{name: "an extended lease is not offered", run: extension},
 		{name: "a stale fence can do nothing after a new claim", run: staleWorker},
 		{name: "a claim tells what it did", run: claimResult},
-		{name: "skipped campaigns are left alone", run: skipping},
+		{name: "what is planned of a skipped campaign is left alone", run: skipping},
+		{name: "what is planned of a lower priority is left alone", run: leastPriority},
+		{name: "what a vendor may have is worked on, whatever is left alone", run: onlyPlannedLeftAlone},
+		{name: "what is planned and the rest come in one order", run: oneOrder},
 		{name: "only states with work are offered", run: workableOnly},
 		{name: "what is watched for a late arrival is offered in every state", run: watchedOffered},
 		{name: "two claimers never share", run: neverShare},
@@ -178,19 +181,6 @@ func claimResult(t reporter, h Harness) {
 	}
 }
 
-func skipping(t reporter, h Harness) {
-	var changes []idempotency.Change
-	for i, campaign := range []string{"paused", "paused", "open", "", "late"} {
-		r := planned(i)
-		r.Campaign, r.Priority = campaign, 9-i
-		changes = append(changes, create(r))
-	}
-	must(t, h.Engine, changes...)
-	same(t, "two campaigns paused", []idempotency.ID{idOf(2), idOf(3)}, idsOf(claim(t, h.Engine, epoch(), 10, "paused", "late")))
-	same(t, "one and the unnamed paused", []idempotency.ID{idOf(4)}, idsOf(claim(t, h.Engine, epoch(), 10, "paused", "")))
-	same(t, "none paused", []idempotency.ID{idOf(0), idOf(1)}, idsOf(claim(t, h.Engine, epoch(), 10)))
-}
-
 func workableOnly(t reporter, h Harness) {
 	var changes []idempotency.Change
 	want := map[idempotency.ID]bool{}
@@ -231,8 +221,8 @@ func watchedOffered(t reporter, h Harness) {
 	}
 	must(t, h.Engine, changes...)
 	same(t, "before", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour-1), 20)))
-	same(t, "a campaign skipped", 1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "done")))
-	// The lease of the first ends after a minute.
+	same(t, "all campaigns skipped", len(all)-1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "cancelled", "done")))
+	// The leases of the first end after a minute.
 	claimed := claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)
 	inTime := idsOf(claimed)
 	slices.Sort(inTime)

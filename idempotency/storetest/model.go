@@ -57,6 +57,13 @@ func (w *walk) act() {
 		if w.random.IntN(3) == 0 {
 			req.Skip = []string{"a"}
 		}
+		if w.random.IntN(3) == 0 {
+			least := 1 + w.random.IntN(2)
+			req.Least = &least
+		}
+		if w.random.IntN(2) == 0 {
+			req.Served = "a"
+		}
 		both(w, "claim", func(e idempotency.Engine) []*idempotency.Record {
 			rs, err := e.Claim(w.t.Context(), req)
 			if err != nil {

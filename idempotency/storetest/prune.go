@@ -66,6 +66,9 @@ func tombstones(t reporter, h Harness) {
 		t.Fatalf("Prune = %d, %v", n, err)
 	}
 	same(t, "tombstone", r.Bury(), get(t, h.Engine, r.ID))
+	if got := get(t, h.Engine, r.ID).Run; got != r.Run {
+		t.Errorf("the tombstone is of the run %q, want %q: a replay would count the job as lost", got, r.Run)
+	}
 	if es := history(t, h.Engine, r.ID); len(es) > 0 {
 		t.Errorf("%d entries are left", len(es))
 	}

@@ -48,6 +48,7 @@ func fullRecord() *idempotency.Record {
 	r.Cancel = idempotency.CancelWish{At: at(16), By: "ada", Outcome: idempotency.CancelTooLate, Tries: 2}
 	r.Hold = idempotency.Hold{Reason: idempotency.HoldCanary, At: at(17), From: idempotency.Planned, Note: "wait"}
 	r.Refusal = idempotency.Refusal{Vendor: "lob", Code: postproof.CodeInvalidArgument, VendorCode: "bad", Note: "size"}
+	r.Run = "replay 1"
 	r.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return r
 }

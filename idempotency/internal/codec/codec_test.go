@@ -33,6 +33,9 @@ func fill(v reflect.Value, n *int) {
 		for i := range 2 {
 			fill(v.Index(i), n)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
 	case reflect.String:
 		v.SetString("text " + strconv.Itoa(*n))
 	case reflect.Bool:
@@ -75,8 +78,9 @@ func stored(row *codec.Row) *codec.Stored {
 func TestNoFieldIsForgotten(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]*idempotency.Record{
-		"every field": filled(),
-		"none":        {ID: idempotency.IDOf("key")},
+		"every field":   filled(),
+		"none":          {ID: idempotency.IDOf("key")},
+		"an empty past": {ID: idempotency.IDOf("key"), Prior: new(idempotency.Prior)},
 		"empty submissions": {
 			ID: idempotency.IDOf("key"), CreatedAt: time.Unix(5, 5).UTC(), Submissions: make([]idempotency.Submission, 3),
 		},

@@ -35,37 +35,66 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(14, r.PlannedAt)
 	w.time(15, r.Deadline)
 	w.time(16, r.PollAt)
-	for i := range r.Submissions {
-		w.tag(17, wireBytes) // also of one without a field
-		start := len(w.b)
-		w.submission(&r.Submissions[i])
-		w.close(start)
-	}
+	w.submissions(r.Submissions)
 	w.group(18, func() { w.receipt(&r.Receipt) })
 	w.group(19, func() { w.status(&r.Status) })
-	w.group(20, func() {
-		w.time(1, r.Cancel.At)
-		w.text(2, r.Cancel.By)
-		w.text(3, string(r.Cancel.Outcome))
-		w.int(4, int64(r.Cancel.Tries))
-	})
-	w.group(21, func() {
-		w.text(1, string(r.Hold.Reason))
-		w.time(2, r.Hold.At)
-		w.text(3, string(r.Hold.From))
-		w.text(4, r.Hold.Note)
-	})
-	w.group(22, func() {
-		w.text(1, r.Refusal.Vendor)
-		w.int(2, int64(r.Refusal.Code))
-		w.text(3, r.Refusal.VendorCode)
-		w.text(4, r.Refusal.Note)
-	})
+	w.reasons(&r.Cancel, &r.Hold, &r.Refusal)
 	w.text(23, r.Trace)
 	w.time(24, r.CreatedAt)
 	w.time(25, r.UpdatedAt)
 	w.flag(26, r.Tombstone)
+	w.text(27, r.Run)
+	w.text(28, r.Awaits)
+	if r.Prior != nil {
+		w.tag(29, wireBytes) // also of one without a field
+		start := len(w.b)
+		w.prior(r.Prior)
+		w.close(start)
+	}
 	return w.seal(id)
+}
+
+// prior writes what has a field in the record, too, under the same number.
+func (w *writer) prior(p *idempotency.Prior) {
+	w.number(1, p.Fence)
+	w.int(11, int64(p.Generation))
+	w.time(14, p.PlannedAt)
+	w.time(16, p.PollAt)
+	w.submissions(p.Submissions)
+	w.group(18, func() { w.receipt(&p.Receipt) })
+	w.group(19, func() { w.status(&p.Status) })
+	w.reasons(&p.Cancel, &p.Hold, &p.Refusal)
+}
+
+func (w *writer) submissions(all []idempotency.Submission) {
+	for i := range all {
+		w.tag(17, wireBytes) // also of one without a field
+		start := len(w.b)
+		w.submission(&all[i])
+		w.close(start)
+	}
+}
+
+// reasons writes the groups of a wish to cancel, a hold, and a refusal.
+func (w *writer) reasons(c *idempotency.CancelWish, h *idempotency.Hold, no *idempotency.Refusal) {
+	w.group(20, func() {
+		w.time(1, c.At)
+		w.text(2, c.By)
+		w.text(3, string(c.Outcome))
+		w.int(4, int64(c.Tries))
+	})
+	w.group(21, func() {
+		w.text(1, string(h.Reason))
+		w.time(2, h.At)
+		w.text(3, string(h.From))
+		w.text(4, h.Note)
+	})
+	w.group(22, func() {
+		w.text(1, no.Vendor)
+		w.int(2, int64(no.Code))
+		w.text(3, no.VendorCode)
+		w.text(4, no.Note)
+	})
 }
 
 func (w *writer) submission(s *idempotency.Submission) {
@@ -193,7 +222,28 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.UpdatedAt = r.time(f)
 	case 26:
 		to.Tombstone = f.n != 0
+	case 27:
+		to.Run = f.text
+	case 28:
+		to.Awaits = f.text
+	case 29:
+		to.Prior = r.prior(f)
 	}
+}
+
+// prior reads what a record was.
+func (r *reader) prior(f field) *idempotency.Prior {
+	p, was := new(idempotency.Prior), new(idempotency.Record)
+	r.inner(f, func(r *reader, f field) {
+		if f.number == 1 { // counts as the base of times in a record
+			p.Fence = f.n
+			return
+		}
+		r.record(was, f)
+	})
+	p.Generation, p.Submissions, p.Receipt, p.Status, p.Cancel = was.Generation, was.Submissions, was.Receipt, was.Status, was.Cancel
+	p.Hold, p.Refusal, p.PlannedAt, p.PollAt = was.Hold, was.Refusal, was.PlannedAt, was.PollAt
+	return p
 }
 
 // reasons reads the groups of a wish to cancel, a hold, and a refusal.

@@ -36,23 +36,35 @@ func TestPlans(t *testing.T) {
 	s := openStore(t, db, schema)
 	fillFast(t, db, schema, planRows())
 	pause := []string{"paused"}
-	claim := func(skip []string) {
-		rs, err := s.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 50, Lease: time.Minute, Now: start(), Skip: skip})
-		if err != nil || len(rs) != 50 {
-			t.Fatalf("claimed %d records, %v", len(rs), err)
+	var sent []idempotency.Change
+	claim := func(least *int, skip []string, want int) {
+		rs, err := s.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 50, Lease: time.Minute, Now: start(), Skip: skip, Least: least})
+		if err != nil || len(rs) != want {
+			t.Fatalf("claimed %d records, %v, want %d", len(rs), err, want)
 		}
 		for _, r := range rs {
-			if r.Campaign == "paused" && skip != nil {
-				t.Fatalf("a record of a paused campaign was claimed")
+			if r.Campaign == "paused" && r.State == idempotency.Planned && skip != nil {
+				t.Fatalf("a planned record of a paused campaign was claimed")
 			}
-			if err := idempotency.CommitOne(t.Context(), s, step(r)); err != nil {
+			c := step(r)
+			c.Record.Due = start().Add(time.Hour)
+			sent = append(sent, c)
+			if err := idempotency.CommitOne(t.Context(), s, c); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	claim(nil)
-	claim(pause)
-	claim(pause)
+	claim(nil, nil, 50)
+	claim(nil, pause, 50)
+	claim(nil, pause, 50)
+	// Of a campaign that is left alone, one that was sent comes up, past all that
+	// is planned.
+	high, unknown := 100, step(sent[0].Record)
+	unknown.Record.State, unknown.Record.Campaign, unknown.Record.Due = idempotency.Unknown, "paused", start()
+	if err := idempotency.CommitOne(t.Context(), s, unknown); err != nil {
+		t.Fatal(err)
+	}
+	claim(&high, pause, 1)
 	r := record(1)
 	r.Campaign = "small"
 	if err := idempotency.CommitOne(t.Context(), s, create(r)); err != nil {
@@ -96,7 +108,7 @@ func TestPlans(t *testing.T) {
 			}
 		})
 	}
-	if claims < 3 {
+	if claims < 4 {
 		t.Errorf("%d claims were explained: the test looks at the wrong thing", claims)
 	}
 }

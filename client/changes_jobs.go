@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"errors"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// jobState is what the change log keeps of a job before and after a change:
+// nothing of the person, nor of the paper.
+type jobState struct {
+	State      idempotency.State      `json:"state"`
+	Generation int                    `json:"gen"`
+	Fence      uint64                 `json:"fence"`
+	Hold       idempotency.HoldReason `json:"hold,omitempty"`
+	Vendor     string                 `json:"vendor,omitempty"` // that has accepted it
+	VendorID   string                 `json:"vid,omitempty"`
+	// Cancel is "wished", or how the wish ended.
+	Cancel string `json:"cancel,omitempty"`
+	// Verdict is a decision's.
+	Verdict idempotency.Verdict `json:"verdict,omitempty"`
+}
+
+func stateOf(r *idempotency.Record) jobState {
+	s := jobState{
+		State: r.State, Generation: r.Generation, Fence: r.Fence, Hold: r.Hold.Reason,
+		Vendor: r.Receipt.Vendor, VendorID: r.Receipt.VendorID, Cancel: string(r.Cancel.Outcome),
+	}
+	if r.Cancel.Stands() && s.Cancel == "" {
+		s.Cancel = "wished"
+	}
+	return s
+}
+
+// personal makes a person's word come true for a job, and writes it to the change
+// log with it. The entry names who, why and what; the rest is set here. A word
+// that changes nothing is not written.
+func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event) (*idempotency.Record, ChangeEntry, error) {
+	var made jobChange
+	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made))
+	if err != nil || e.N == 0 {
+		return made.was, e, err
+	}
+	c.changed(ctx, &made)
+	return made.is, e, nil
+}
+
+// jobChange is what became of a job.
+type jobChange struct {
+	was, is *idempotency.Record
+	entries []idempotency.Entry
+}
+
+// changed tells of a change that was made.
+func (c *Client) changed(ctx context.Context, made *jobChange) {
+	c.see(made.is.UpdatedAt)
+	c.tell(ctx, made.entries)
+	c.wakeUp()
+}
+
+// changing plans the change of a job by a person's word.
+func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange) planned {
+	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
+		was, err := c.store.Get(ctx, id)
+		made.was = was
+		if err != nil {
+			return ch, ChangeEntry{}, c.storeError(op, err)
+		}
+		w := c.work(was, nil)
+		if !w.recovered {
+			// The lost history may have done more than this record knows: a job
+			// that it sent would be cancelled without its piece, or amended
+			// into a generation that hides it.
+			return ch, ChangeEntry{}, c.epochError(op)
+		}
+		ch, err = c.machine.Apply(was, c.now(), event)
+		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
+			return ch, ChangeEntry{}, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
+		}
+		if err != nil {
+			return ch, ChangeEntry{}, err
+		}
+		if len(ch.Entries) == 0 {
+			return ch, ChangeEntry{}, nil
+		}
+		ch.Counters, ch.Epoch = c.counters(ch.Counters, was, ch.Record, w.cents), w.epoch
+		made.is, made.entries = ch.Record, ch.Entries
+		before, after := stateOf(was), stateOf(ch.Record)
+		if d, ok := event.(idempotency.Decide); ok {
+			after.Verdict = d.Verdict
+		}
+		e := e
+		e.Target, e.Before, e.After = Target{Kind: TargetJob, Name: string(id)}, asJSON(before), asJSON(after)
+		return ch, e, nil
+	}
+}

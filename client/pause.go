@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/postproof/postproof"
+)
+
+// Campaign is a campaign as a [Target].
+func Campaign(name string) Target { return Target{Kind: TargetCampaign, Name: name} }
+
+// Vendor is a vendor as a [Target].
+func Vendor(name string) Target { return Target{Kind: TargetVendor, Name: name} }
+
+// BelowPriority is everything below a priority as a [Target]: the jobs whose
+// [postproof.Job.Priority] is less than least.
+func BelowPriority(least int) Target {
+	return Target{Kind: TargetPriority, Name: strconv.Itoa(least)}
+}
+
+// String names the target for people, as in "campaign spring" or "priorities
+// below 5".
+func (t Target) String() string {
+	switch {
+	case t.Kind == TargetPriority:
+		return "priorities below " + t.Name
+	case t.Name == "":
+		return "the " + string(t.Kind)
+	default:
+		return string(t.Kind) + " " + t.Name
+	}
+}
+
+// Paused is a pause that holds.
+type Paused struct {
+	// Target is what nothing new is sent for: a campaign, a vendor, or everything
+	// below a priority.
+	Target Target `json:"target"`
+	// By is who paused it, Why the reason that was given.
+	By  string `json:"by"`
+	Why string `json:"why,omitempty"`
+	// Since is when, by the ledger's time.
+	Since time.Time `json:"since"`
+}
+
+// PausedError says that a job is not sent for now, because of a pause. It is
+// found with errors.As in what [Client.Submit] returns.
+type PausedError struct{ Paused Paused }
+
+// Error says what was paused, by whom, since when and why.
+func (e *PausedError) Error() string {
+	text := fmt.Sprintf("%s: paused by %s since %s", e.Paused.Target, e.Paused.By, e.Paused.Since.UTC().Format(time.RFC3339))
+	if e.Paused.Why != "" {
+		text += ": " + e.Paused.Why
+	}
+	return text
+}
+
+// Pause stops what is sent for a campaign ([Campaign]), through a vendor
+// ([Vendor]), or below a priority ([BelowPriority]), until [Client.Resume]. It
+// holds for every replica: once Pause has returned, none commits another intent
+// for it, be it of a first send, of the next vendor, or of a resend whose outcome
+// is unknown. Sends under way finish.
+//
+// Only sending stops. What a vendor has, or may have, is settled by look-ups,
+// followed, watched and cancelled as ever. A job of a paused campaign or priority
+// stays planned. For one whose vendor is paused the next vendor is found, as for
+// any vendor that is out of order; it waits where there is none. Jobs can be
+// handed in: [Client.Submit] returns a [*PausedError] with
+// [postproof.CodeUnavailable] and [postproof.NotSent], and the job is durable.
+//
+// The time that a job may wait to be sent goes on meanwhile (PlannedFor of
+// [WithDeadlines], 30 days): what has passed it at the end of the pause is held,
+// for a person who knows whether so late a piece is still wanted. So does the
+// window of a vendor's key: an unknown outcome that was not settled before it
+// closes is looked up only, or held where the vendor cannot be asked.
+//
+// By names who asks, why the reason: they are kept in the ledger, in the change
+// log and in what other replicas say, so no personal data. The entry returned is
+// that of the change log, which [Client.Undo] takes; its N is 0 when the target
+// was paused already, and nothing has changed then. A vendor that this client
+// does not have is [postproof.CodeNotFound].
+func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
+	if err := checkTarget("pause", t, by); err != nil {
+		return ChangeEntry{}, err
+	}
+	if t.Kind == TargetVendor && c.byName[t.Name] == nil {
+		return ChangeEntry{}, &postproof.Error{
+			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "pause", Vendor: t.Name, Err: errors.New("no adapter has this name"),
+		}
+	}
+	e, err := c.logged(ctx, "pause", c.pausing(t, text(by), text(why), 0))
+	c.paused(ctx)
+	return e, err
+}
+
+// Resume ends a pause: jobs go on at once in this process, and at the latest
+// after their poll interval in others. By names who asks, why the reason. The
+// entry's N is 0 when the target was not paused, and nothing has changed then.
+//
+// Jobs that waited for a paused vendor are due at once, which reads the planned
+// jobs, some seconds for each hundred thousand; with an error from that, the
+// pause has ended nevertheless, and the jobs come back by themselves within half
+// an hour.
+func (c *Client) Resume(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
+	if err := checkTarget("resume", t, by); err != nil {
+		return ChangeEntry{}, err
+	}
+	e, err := c.logged(ctx, "resume", c.resuming(t, text(by), text(why)))
+	if err != nil || e.N == 0 {
+		c.paused(ctx)
+		return e, err
+	}
+	return e, c.resumed(ctx, t)
+}
+
+// Paused returns what is paused, oldest first. It asks the ledger.
+func (c *Client) Paused(ctx context.Context) ([]Paused, error) {
+	p, err := c.readPauses(ctx, c.id().Epoch)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(p.list), p.err()
+}
+
+// text makes text of what is none: it would be another one once it was written and
+// read.
+func text(s string) string { return strings.ToValidUTF8(s, "?") }
+
+func checkTarget(op string, t Target, by string) error {
+	switch {
+	case by == "":
+		return invalid(op, errors.New("name who asks for it (by)"))
+	case t.Name == "":
+		return invalid(op, errors.New("the target has no name: use Campaign, Vendor or BelowPriority"))
+	case !utf8.ValidString(t.Name), len(t.Name) > 1000:
+		return invalid(op, errors.New("the target's name is no text, or longer than 1000 bytes"))
+	}
+	switch t.Kind {
+	case TargetCampaign, TargetVendor:
+		return nil
+	case TargetPriority:
+		if n, err := strconv.Atoi(t.Name); err != nil || strconv.Itoa(n) != t.Name {
+			return invalid(op, errors.New("a priority is a number: use BelowPriority"))
+		}
+		return nil
+	default:
+		return invalid(op, fmt.Errorf("a %s cannot be paused: a campaign, a vendor, or what is below a priority", t.Kind))
+	}
+}

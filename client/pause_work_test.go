@@ -1,0 +1,307 @@
+package client_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// counting is a ledger that counts what is claimed.
+type counting struct {
+	*idempotency.Memory
+	claimed atomic.Int64
+}
+
+func (s *counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	recs, err := s.Memory.Claim(ctx, req)
+	s.claimed.Add(int64(len(recs)))
+	return recs, err
+}
+
+// withPriority is n jobs of a campaign and a priority.
+func withPriority(campaign string, priority, n int) []postproof.Job {
+	var all []postproof.Job
+	for i := range n {
+		j := job(campaign + "-" + string(rune('a'+i)))
+		j.Campaign, j.Priority = campaign, priority
+		all = append(all, j)
+	}
+	return all
+}
+
+// drainSoon drains, and fails when that takes more than a few minutes: it waits for
+// what is paused then.
+func drainSoon(t *testing.T, c *client.Client) client.Drained {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer stop()
+	left, err := c.Drain(ctx)
+	if err != nil {
+		t.Fatalf("Drain waits: it leaves %v, %v", left, err)
+	}
+	return left
+}
+
+// What is planned and paused is left alone: nobody claims it, however long the
+// pause. At its end it goes at once, here and at other replicas.
+func TestPausedJobsAreNotClaimed(t *testing.T) {
+	t.Parallel()
+	for name, target := range map[string]client.Target{
+		"campaign": client.Campaign("paused"), "priority": client.BelowPriority(3), "all vendors": client.Vendor("alpha"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPress(t, "alpha", postproof.IdempotencyKey)
+				store := &counting{Memory: idempotency.NewMemory(postproof.ModeTest)}
+				here, there := newClient(t, store, []*press{p}), newClient(t, store, []*press{p}, client.WithOwner("there"))
+				pause(t, here, target)
+				if _, err := here.Enqueue(t.Context(), these(append(withPriority("paused", 2, 20), withPriority("other", 3, 5)...)...)); err != nil {
+					t.Fatal(err)
+				}
+				others := 5
+				if name == "all vendors" {
+					others = 0
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				done := make(chan error, 1)
+				go func() { done <- there.Run(ctx) }()
+				if left := drainSoon(t, here); int(left[idempotency.Planned]) != 25-others || p.alive() != others {
+					t.Fatalf("Drain left %v, printed %d", left, p.alive())
+				}
+				claimed := store.claimed.Load()
+				time.Sleep(time.Minute)
+				if n := store.claimed.Load() - claimed; n > int64(others)*2 {
+					t.Fatalf("%d claims in a minute of which the jobs are paused", n)
+				}
+				time.Sleep(24 * time.Hour)
+				if n := store.claimed.Load() - claimed; n > int64(others)*2 {
+					t.Errorf("%d claims in a day of which the jobs are paused", n)
+				}
+				for _, j := range withPriority("paused", 2, 20) {
+					if rec := status(t, here, string(j.Key)); rec.Fence != 1 {
+						t.Fatalf("a paused job was touched: %v", rec)
+					}
+				}
+				resume(t, here, target)
+				time.Sleep(2 * time.Second) // the other one looks once a second
+				if p.alive() != 25 {
+					t.Errorf("%d of 25 are printed after the pause", p.alive())
+				}
+				stop()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A paused vendor is passed over, with the reason; what no other vendor takes
+// waits without keeping anybody busy, and goes at once when the pause ends.
+func TestPausedVendorIsPassedOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, beta := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		beta.tune = func(c *postproof.Capabilities) { c.Pieces[0].Content = []postproof.ContentKind{postproof.ContentPDF} }
+		open := newPress(t, "gamma", postproof.IdempotencyKey)
+		store := &counting{Memory: idempotency.NewMemory(postproof.ModeTest)}
+		c := newClient(t, store, []*press{alpha, beta, open})
+		pause(t, c, client.Vendor("alpha"))
+		rec, err := c.Submit(t.Context(), job("first"))
+		if err != nil || rec.Receipt.Vendor != "gamma" {
+			t.Fatalf("%v, %v; want it at the next vendor that takes it", rec, err)
+		}
+		passed := ""
+		for e, err := range c.History(t.Context(), "first") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == "skipped" && e.Vendor == "alpha" {
+				passed = e.Note
+			}
+		}
+		if !strings.Contains(passed, "paused by ann") {
+			t.Errorf("alpha was passed over because %q", passed)
+		}
+		if v := c.Vendors(); v[0].Paused == nil || v[0].Paused.By != "ann" || v[1].Paused != nil {
+			t.Errorf("the vendors do not tell of the pause: %+v", v)
+		}
+		pause(t, c, client.Vendor("gamma"))
+		if _, err := c.Enqueue(t.Context(), jobs(50)); err != nil {
+			t.Fatal(err)
+		}
+		if left := drainSoon(t, c); left[idempotency.Planned] != 50 {
+			t.Fatalf("Drain left %v", left)
+		}
+		claimed := store.claimed.Load()
+		runFor(t, c, 10*time.Minute)
+		if n := store.claimed.Load() - claimed; n > 50*11 {
+			t.Fatalf("%d claims of 50 jobs in ten minutes", n)
+		}
+		runFor(t, c, 48*time.Hour)
+		if n := store.claimed.Load() - claimed; n > 50*110 {
+			t.Errorf("%d claims of 50 jobs in two days", n)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		time.Sleep(17 * time.Second)
+		resume(t, c, client.Vendor("alpha"))
+		time.Sleep(2 * time.Second)
+		if alpha.alive() != 50 {
+			t.Errorf("%d of 50 are printed two seconds after the pause", alpha.alive())
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What a vendor has, or may have, goes on while it is paused: it is polled,
+// looked up and cancelled.
+func TestPausedMailIsFollowed(t *testing.T) {
+	t.Parallel()
+	for name, target := range targets() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPress(t, "alpha", postproof.IdempotencyKey)
+				p.poll = time.Hour
+				store := idempotency.NewMemory(postproof.ModeTest)
+				c := newClient(t, store, []*press{p})
+				for _, key := range []string{"polled", "cancelled"} {
+					if _, err := c.Submit(t.Context(), job(key)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				pause(t, c, target)
+				if _, err := c.Enqueue(t.Context(), these(job("waits"))); err != nil {
+					t.Fatal(err)
+				}
+				p.orders[0].Status = "mailed"
+				if _, err := c.Cancel(t.Context(), "cancelled", "bob"); err != nil {
+					t.Fatal(err)
+				}
+				runFor(t, c, 3*time.Hour)
+				if got := status(t, c, "polled").Status.Stage; got != postproof.StageMailed {
+					t.Errorf("the status of a paused piece is %q: it is not polled", got)
+				}
+				if got := status(t, c, "cancelled").State; got != idempotency.Cancelled {
+					t.Errorf("the paused piece that was to be cancelled is %s", got)
+				}
+				if _, err := c.Cancel(t.Context(), "waits", "bob"); err != nil {
+					t.Fatal(err)
+				}
+				if got := status(t, c, "waits").State; got != idempotency.Cancelled {
+					t.Errorf("the paused job that was to be cancelled is %s", got)
+				}
+			})
+		})
+	}
+}
+
+// Pauses are listed, hold for each kind and name apart, and are not made twice.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out logs
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		store := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, client.WithLogger(out.logger()))
+		all := []client.Target{client.Campaign("spring"), client.Vendor("alpha"), client.BelowPriority(-2), client.BelowPriority(5)}
+		var want []client.Paused
+		for i, target := range all {
+			if e := pause(t, c, target); e.N != uint64(i+1) || e.Action != client.ActionPause || e.By != "ann" {
+				t.Errorf("entry %+v", e)
+			}
+			want = append(want, client.Paused{Target: target, By: "ann", Why: "wrong artwork", Since: time.Now().UTC()})
+			time.Sleep(time.Minute)
+		}
+		if e := pause(t, c, all[0]); e.N != 0 {
+			t.Errorf("paused twice: %+v", e)
+		}
+		got, err := newClient(t, store, []*press{p}).Paused(t.Context())
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Fatalf("%v, (-want +got):\n%s", err, diff)
+		}
+		resume(t, c, all[2])
+		if got, err = c.Paused(t.Context()); err != nil || len(got) != 3 || got[2].Target != all[3] {
+			t.Errorf("%v, %v", got, err)
+		}
+		if e, err := c.Resume(t.Context(), all[2], "bob", ""); err != nil || e.N != 0 {
+			t.Errorf("what is not paused was resumed: %+v, %v", e, err)
+		}
+		if out.count("paused: nothing new is sent") != 4 || out.count("a pause has ended") != 1 {
+			t.Errorf("the log:\n%s", out.text())
+		}
+		for what, target := range map[string]client.Target{
+			"a job": {Kind: client.TargetJob, Name: "x"}, "no name": client.Campaign(""), "no number": {Kind: client.TargetPriority, Name: "high"},
+			"an odd number": {Kind: client.TargetPriority, Name: "+5"}, "no text": client.Campaign("\xff"), "the zero value": {},
+		} {
+			if _, err := c.Pause(t.Context(), target, "ann", ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if _, err := c.Pause(t.Context(), client.Vendor("alhpa"), "ann", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
+			t.Errorf("a vendor that is not there: %v", err)
+		}
+		if _, err := c.Pause(t.Context(), client.Campaign("x"), "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Errorf("nobody: %v", err)
+		}
+	})
+}
+
+// Pauses that this version cannot read may be of anything: nothing is sent, and
+// they are not written over.
+func TestStrangePausesStopEverything(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"newer":       `{"v":2,"pauses":[]}`,
+		"a new kind":  `{"v":1,"pauses":[{"target":{"kind":"country","name":"US"},"by":"ann","since":"2030-01-01T00:00:00Z"}]}`,
+		"no JSON":     `nonsense`,
+		"nothing":     ``,
+		"no priority": `{"v":1,"pauses":[{"target":{"kind":"priority","name":"low"},"by":"ann","since":"2030-01-01T00:00:00Z"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPress(t, "alpha", postproof.IdempotencyKey)
+				store := idempotency.NewMemory(postproof.ModeTest)
+				c := newClient(t, store, []*press{p})
+				write := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: "pauses", Value: []byte(value)}}}
+				if err := idempotency.CommitOne(t.Context(), store, write); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.NotSent || p.arrived() != 0 {
+					t.Errorf("%v; %d arrived", err, p.arrived())
+				}
+				if left := drainSoon(t, c); left[idempotency.Planned] != 1 || p.arrived() != 0 {
+					t.Errorf("Drain left %v; %d arrived", left, p.arrived())
+				}
+				if _, err := c.Paused(t.Context()); postproof.CodeOf(err) != postproof.CodeUnavailable {
+					t.Errorf("Paused: %v", err)
+				}
+				if _, err := c.Pause(t.Context(), client.Campaign("x"), "ann", ""); postproof.CodeOf(err) != postproof.CodeUnavailable {
+					t.Errorf("Pause: %v", err)
+				}
+				set, err := store.Setting(t.Context(), "pauses")
+				if err != nil || string(set.Value) != value {
+					t.Errorf("%q was written over it, %v", set.Value, err)
+				}
+			})
+		})
+	}
+}

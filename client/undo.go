@@ -1,0 +1,166 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// ErrNotUndoable means that a change cannot be taken back, or not any more. The
+// error that wraps it says why, and what to do instead.
+var ErrNotUndoable = errors.New("the change cannot be taken back")
+
+// Undo takes a change back, by the number of its entry in the change log, and
+// writes that to the change log in turn (see [ChangeEntry.Undoes]):
+//
+//   - pause: what was paused goes on; resume: it is paused again.
+//   - release, decide: the job is held again as it was, as long as nothing came of
+//     it since: nothing was sent, no vendor told anything new, nobody else changed
+//     it ([idempotency.Reopen]).
+//   - approve: the campaign waits for approval again, as if it had never been
+//     given; pieces that were sent meanwhile stay sent.
+//
+// What cannot be taken back is [ErrNotUndoable] with [postproof.CodeConflict]: it
+// was taken back already, things have moved on, or the action is none that can be
+// undone, as an amendment or a cancellation. A number that the log does not have
+// is [postproof.CodeNotFound]. By names who asks, why the reason.
+func (c *Client) Undo(ctx context.Context, n uint64, by, why string) (ChangeEntry, error) {
+	if by == "" {
+		return ChangeEntry{}, invalid("undo", errors.New("name who asks for it (by)"))
+	}
+	plan, then, err := c.undo(ctx, n, text(by), text(why))
+	if err != nil {
+		return ChangeEntry{}, err
+	}
+	e, err := c.logged(ctx, "undo", plan)
+	if err != nil {
+		return e, err
+	}
+	return e, then(ctx)
+}
+
+// Undoable says beforehand what [Client.Undo] would: nil when the entry can be
+// taken back now, else the error that Undo would return.
+func (c *Client) Undoable(ctx context.Context, n uint64) error {
+	plan, _, err := c.undo(ctx, n, "somebody", "")
+	if err != nil {
+		return err
+	}
+	_, _, err = plan(ctx)
+	return err
+}
+
+// undo returns how to take an entry back, and what to do afterwards.
+func (c *Client) undo(ctx context.Context, n uint64, by, why string) (planned, func(context.Context) error, error) {
+	e, err := c.changeEntry(ctx, "undo", n)
+	if err != nil {
+		return nil, nil, err
+	}
+	for later, err := range c.Changes(ctx, ChangeQuery{After: n}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if later.Undoes == n {
+			return nil, nil, notUndoable(n, fmt.Sprintf("entry %d has taken it back already", later.N))
+		}
+	}
+	back := ChangeEntry{By: by, Why: why, Undoes: n, Target: e.Target}
+	switch e.Action {
+	case ActionPause:
+		return c.unpausing(e, back), func(ctx context.Context) error { return c.resumed(ctx, e.Target) }, nil
+	case ActionResume:
+		return c.pausing(e.Target, by, why, n), func(ctx context.Context) error { c.paused(ctx); return nil }, nil
+	case ActionApprove:
+		return c.withdrawing(e, back), func(context.Context) error { c.checked.forget(e.Target.Name); return nil }, nil
+	case ActionRelease, ActionDecide:
+		var made jobChange
+		return c.reopening(e, back, &made), func(ctx context.Context) error { c.changed(ctx, &made); return nil }, nil
+	default:
+		return nil, nil, notUndoable(n, instead(e.Action))
+	}
+}
+
+// instead says what to do where an action cannot be taken back.
+func instead(a Action) string {
+	switch a {
+	case ActionAmend:
+		return "amend the job again, to what it was, while no vendor has it"
+	case ActionCancel:
+		return "the wish may have reached the vendor: hand the job in again, under a new key"
+	case ActionRemail:
+		return "cancel the job: that stops the new piece, while there is time"
+	case ActionReplay:
+		return "stop the replay, and cancel the jobs that are not wanted"
+	case ActionReopen:
+		return "release or decide the job again"
+	case ActionWithdraw:
+		return "approve the campaign again"
+	case ActionRecover, ActionErase, ActionDrop:
+		return "what was given up is gone"
+	default:
+		return "this version does not know what " + strconv.Quote(string(a)) + " has done"
+	}
+}
+
+// unpausing ends the very pause that an entry tells of.
+func (c *Client) unpausing(e, back ChangeEntry) planned {
+	resume := c.resuming(e.Target, back.By, back.Why)
+	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+		ch, entry, err := resume(ctx)
+		if err == nil && !bytes.Equal(entry.Before, e.After) {
+			err = notUndoable(e.N, "that pause has ended: see what is paused now")
+		}
+		entry.Undoes = back.Undoes
+		return ch, entry, err
+	}
+}
+
+// withdrawing takes the very approval back that an entry tells of.
+func (c *Client) withdrawing(e, back ChangeEntry) planned {
+	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
+		var given canaryState
+		name := canaryName(e.Target.Name)
+		set, err := c.store.Setting(ctx, name)
+		if err != nil {
+			return ch, ChangeEntry{}, c.storeError("undo", err)
+		}
+		if json.Unmarshal(e.After, &given) != nil || set.Version != given.Version || string(set.Value) != canaryApproved {
+			return ch, ChangeEntry{}, notUndoable(e.N, "the approval is not the one that holds now")
+		}
+		back.Action, back.Before, back.After = ActionWithdraw, e.After, asJSON(canaryState{Version: set.Version + 1})
+		ch.Settings = []idempotency.SettingWrite{{Name: name, Value: []byte(canaryWithdrawn), Expect: set.Version}}
+		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: "canary_withdrawn", By: back.By, Note: e.Target.Name}}
+		return ch, back, nil
+	}
+}
+
+// reopening holds a job again that was released or decided.
+func (c *Client) reopening(e, back ChangeEntry, made *jobChange) planned {
+	var then jobState
+	if err := json.Unmarshal(e.After, &then); err != nil {
+		return func(context.Context) (idempotency.Change, ChangeEntry, error) {
+			return idempotency.Change{}, ChangeEntry{}, changeLogError(fmt.Errorf("entry %d does not say what was decided", e.N))
+		}
+	}
+	back.Action = ActionReopen
+	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made)
+	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+		ch, entry, err := change(ctx)
+		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
+			err = notUndoable(e.N, fmt.Sprintf("the job has moved on, it is %s (%s): decide, amend or cancel it as it stands now", rule.State, rule.Reason))
+		}
+		return ch, entry, err
+	}
+}
+
+func notUndoable(n uint64, why string) error {
+	return &postproof.Error{
+		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "undo", Err: fmt.Errorf("%w: entry %d: %s", ErrNotUndoable, n, why),
+	}
+}
