@@ -28,6 +28,10 @@ func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (postproof.B
 
 var errTooLarge = errors.New("markup is too large")
 
+func tooLarge(n int) error {
+	return fmt.Errorf("%w: %d bytes, at most %d are allowed; give a PDF instead", errTooLarge, n, maxMarkup)
+}
+
 // artworkError wraps an error of stow or fill: the job's fault, or the store's.
 func artworkError(op string, err error) error {
 	code := postproof.CodeUnavailable
@@ -81,7 +85,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 		return blob, nil
 	}
 	if len(markup) > maxMarkup {
-		return blob, fmt.Errorf("%w: %d bytes, at most %d are allowed; give a PDF instead", errTooLarge, len(markup), maxMarkup)
+		return blob, tooLarge(len(markup))
 	}
 	b := postproof.Blob{Size: int64(len(markup))}
 	a.mu.Lock()

@@ -261,9 +261,14 @@ func (c *Client) readDoubt(ctx context.Context) error {
 // doubts reports whether new jobs have to be looked up first.
 func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load() }
 
+// newSuspicion is what a new record is suspected of.
+func (c *Client) newSuspicion(rec *idempotency.Record) idempotency.Suspect {
+	return c.suspicion(rec, time.Duration(c.doubtLost.Load()))
+}
+
 // doubt makes a new record begin in doubt.
 func (c *Client) doubt(rec *idempotency.Record) (*idempotency.Record, error) {
-	ch, err := c.machine.Create(rec, rec.CreatedAt, c.suspicion(rec, time.Duration(c.doubtLost.Load())))
+	ch, err := c.machine.Create(rec, rec.CreatedAt, c.newSuspicion(rec))
 	if err != nil {
 		return nil, c.storeError("enqueue", err)
 	}

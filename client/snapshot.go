@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"strings"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/snapshot"
@@ -36,13 +37,9 @@ type Drop struct {
 // so that the same rows always give the same keys.
 func Jobs(ctx context.Context, s *snapshot.Snapshot, d Drop) iter.Seq2[postproof.Job, error] {
 	return func(yield func(postproof.Job, error) bool) {
-		if d.Name == "" {
-			yield(postproof.Job{}, invalid("jobs", errors.New("the drop has no name: it is part of every key")))
-			return
-		}
-		template, err := d.template()
+		jobs, err := newDeriver(s, d)
 		if err != nil {
-			yield(postproof.Job{}, invalid("jobs", err))
+			yield(postproof.Job{}, err)
 			return
 		}
 		for row, err := range s.Rows(ctx) {
@@ -50,20 +47,60 @@ func Jobs(ctx context.Context, s *snapshot.Snapshot, d Drop) iter.Seq2[postproof
 				yield(postproof.Job{}, err)
 				return
 			}
-			piece, err := d.fill(template, row)
+			job, err := jobs.derive(row)
 			if err != nil {
-				yield(postproof.Job{}, invalid("jobs", err))
+				yield(postproof.Job{}, err)
 				return
-			}
-			job := postproof.Job{
-				Key: postproof.DeriveKey(s.Campaign(), row.KeyPart(), d.Name), To: row.Address, From: d.From,
-				Piece: piece, Class: d.Class, Campaign: s.Campaign(), Contact: row.ContactID, Priority: d.Priority,
 			}
 			if !yield(job, nil) {
 				return
 			}
 		}
 	}
+}
+
+// deriver makes jobs of a snapshot's rows.
+type deriver struct {
+	campaign string
+	drop     Drop
+	template postproof.Template
+	// head and tail are what stands around the contact in every key.
+	head, tail string
+}
+
+func newDeriver(s *snapshot.Snapshot, d Drop) (*deriver, error) {
+	if d.Name == "" {
+		return nil, invalid("jobs", errors.New("the drop has no name: it is part of every key"))
+	}
+	template, err := d.template()
+	if err != nil {
+		return nil, invalid("jobs", err)
+	}
+	out := &deriver{campaign: s.Campaign(), drop: d, template: template}
+	// Nothing but the separators holds a slash, so that the place of an empty
+	// contact is the first two in a row.
+	out.head, out.tail, _ = strings.Cut(string(postproof.DeriveKey(out.campaign, "", d.Name)), "//")
+	return out, nil
+}
+
+// key is [postproof.DeriveKey] of the contact, at a part of the cost where the
+// contact has nothing to escape.
+func (d *deriver) key(contact string) postproof.Key {
+	if strings.ContainsAny(contact, "%/") {
+		return postproof.DeriveKey(d.campaign, contact, d.drop.Name)
+	}
+	return postproof.Key(d.head + "/" + contact + "/" + d.tail)
+}
+
+func (d *deriver) derive(row snapshot.Row) (postproof.Job, error) {
+	piece, err := d.drop.fill(d.template, row)
+	if err != nil {
+		return postproof.Job{}, invalid("jobs", err)
+	}
+	return postproof.Job{
+		Key: d.key(row.KeyPart()), To: row.Address, From: d.drop.From,
+		Piece: piece, Class: d.drop.Class, Campaign: d.campaign, Contact: row.ContactID, Priority: d.drop.Priority,
+	}, nil
 }
 
 // template returns the template that the variables fill.

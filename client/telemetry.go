@@ -33,6 +33,7 @@ type telemetry struct {
 	polls       metric.Int64Counter
 	silent      metric.Int64Counter
 	imports     metric.Int64Counter
+	handed      metric.Int64Counter
 
 	undeliverable metric.Int64Counter
 	duration      metric.Float64Histogram
@@ -74,6 +75,7 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
 	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
+	t.handed = counter("postproof.replay.handed", "{job}", "Jobs that replays handed over to be sent or settled, by what was done.")
 	t.undeliverable = counter("postproof.undeliverable", "{piece}", "Pieces that the ledger learned by an import to be undeliverable.")
 	t.duration, err = histogram(m, err)
 	t.submitted = addOptions(attribute.String("mail.submission", "new"))
@@ -94,7 +96,9 @@ func (c *Client) watch() (metric.Registration, error) {
 		metric.WithDescription("Answers of vendors that are not in the ledger: waiting until it can be written, parked because it has no place for them, foreign to it."))
 	share, err4 := m.Int64ObservableGauge("postproof.replicas", metric.WithUnit("{client}"), metric.WithDescription("Clients that share a vendor's rate, as this one knows."))
 	paused, err5 := m.Int64ObservableGauge("postproof.paused", metric.WithUnit("{pause}"), metric.WithDescription("Pauses that hold, by what is paused: campaigns, vendors, priorities."))
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	replays, err6 := m.Int64ObservableGauge("postproof.replay.jobs", metric.WithUnit("{job}"),
+		metric.WithDescription("Jobs of each replay that is not over, by what became of them."))
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	return m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -103,8 +107,8 @@ func (c *Client) watch() (metric.Registration, error) {
 		for _, v := range c.vendors {
 			o.ObserveInt64(share, int64(v.limits.replicas()), v.marks.observe...)
 		}
-		return c.observe(ctx, o, queue, open)
-	}, queue, open, kept, share, paused)
+		return errors.Join(c.observe(ctx, o, queue, open), c.observeReplays(ctx, o, replays))
+	}, queue, open, kept, share, paused, replays)
 }
 
 // hint counts what became of a hint.

@@ -167,6 +167,7 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 		before = nil
 	}
 	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
+	countInRun(&ch, before)
 	changes := w.one[:]
 	if w.busy {
 		changes = make([]idempotency.Change, 1)

@@ -80,6 +80,7 @@
 //	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
 //	suspect        U        U        U        U        A         H     –          –
 //	refresh        –        –        U        –        A         –     –          A
+//	replay         P        –        U        P        –         PU    –          –
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
 // state: news of paper is never refused.

@@ -213,6 +213,16 @@ type Finish struct{}
 // once. See [Machine.Expects] for when it is asked otherwise.
 type Refresh struct{}
 
+// Replay brings a job forward that is part of a run of many: what is planned is
+// due now, what was refused is planned anew in the next generation, a held job
+// that nobody has is released, and one that a vendor may have is settled.
+// Anything else, what a person must look at included, is a [RuleError], as is the
+// same run again.
+type Replay struct {
+	// Run names the run, By is who started it. Both are required.
+	Run, By string
+}
+
 // Name implements [Event].
 func (Intend) Name() string { return "intend" }
 
@@ -272,3 +282,6 @@ func (Finish) Name() string { return "finish" }
 
 // Name implements [Event].
 func (Refresh) Name() string { return "refresh" }
+
+// Name implements [Event].
+func (Replay) Name() string { return "replay" }

@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -292,6 +293,13 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		next.left.amends--
 		if x.apply(&next, idempotency.Amend{Job: []byte(`{"v":2}`), Fingerprint: "v1:2", By: "ann"}) == nil {
 			emit(move{do: "the job is amended"}, next)
+		}
+	}
+	if w.left.replays > 0 {
+		next := *w
+		next.left.replays--
+		if x.apply(&next, idempotency.Replay{Run: fmt.Sprint("run", w.left.replays), By: "ann"}) == nil {
+			emit(move{do: "somebody replays the campaign"}, next)
 		}
 	}
 	if w.left.people > 0 && w.rec.State == idempotency.Held {

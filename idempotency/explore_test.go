@@ -409,6 +409,8 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 		{[]string{"list"}, budget{faults: 1, restores: 1, wishes: 1}},
 		{[]string{"list", "blind"}, budget{faults: 1, restores: 1, people: 1}},
 		{[]string{"key"}, budget{faults: 1, restores: 1, calls: 1}},
+		{[]string{"blind", "list"}, budget{faults: 2, replays: 1}},
+		{[]string{"key", "ref"}, budget{faults: 1, wishes: 1, replays: 2}},
 	} {
 		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
 			t.Parallel()

@@ -196,6 +196,8 @@ func (t *transition) apply(ev Event) error {
 		return t.reopen(ev)
 	case Wake:
 		return t.wake()
+	case Replay:
+		return t.replay(ev)
 	default:
 		return t.no(0, "the event is not known to this version")
 	}

@@ -88,6 +88,7 @@ func eventNames() []string {
 		idempotency.CancelAnswer{},
 		idempotency.Suspect{},
 		idempotency.Refresh{},
+		idempotency.Replay{},
 	} {
 		names = append(names, ev.Name())
 	}
@@ -252,6 +253,7 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.Refresh{},
 		idempotency.WishCancel{By: "ann"},
 		idempotency.Release{By: "ann"},
+		idempotency.Replay{Run: "again", By: "ann"},
 		idempotency.PutOnHold{Reason: idempotency.HoldDeadline},
 		idempotency.PutOnHold{Reason: idempotency.HoldOperator},
 		idempotency.Amend{Job: []byte(`{"v":3}`), Fingerprint: "v1:3", By: "ann"},

@@ -52,6 +52,7 @@ func TestModelOfTwoWorkers(t *testing.T) {
 		{name: "callbacks early, twice and out of order", vendors: three(), left: budget{faults: 1, calls: 2}},
 		{name: "a wish and a callback", vendors: three(), left: budget{faults: 1, calls: 1, wishes: 1}},
 		{name: "people", vendors: three(), left: budget{faults: 1, amends: 1, people: 1}},
+		{name: "a replay", vendors: three(), left: budget{faults: 1, calls: 1, replays: 1}},
 		{name: "a wish and a look-up", vendors: []string{"list", "key", "ref"}, left: budget{faults: 1, calls: 1, wishes: 1}},
 		{name: "a clock behind, another piece", vendors: three(), left: budget{faults: 1, slow: 1, garbled: 1}},
 		{name: "pruned and handed in again", vendors: three(), left: budget{faults: 1, calls: 1, prunes: 1}},

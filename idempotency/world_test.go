@@ -150,7 +150,7 @@ type reply struct {
 }
 
 // budget is what may still go wrong, or be wished for, in a world.
-type budget struct{ faults, calls, wishes, amends, people, restores, prunes, slow, garbled uint8 }
+type budget struct{ faults, calls, wishes, amends, people, restores, prunes, slow, garbled, replays uint8 }
 
 // world is one state of everything: the ledger's record, the vendors, and what
 // is under way between them. It is a value: a copy is another world.
@@ -315,7 +315,7 @@ func (w *world) key(b []byte) []byte {
 		b = w.recordKey(append(b, 0xfb, byte(max(w.backupAt-w.now, -64)), byte(w.rec.Fence-w.backup.Fence)), w.backup)
 	}
 	l := w.left
-	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.slow, l.garbled)
+	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.slow, l.garbled, l.replays)
 }
 
 // openIntent is what the machine will make of the number of an intent.

@@ -98,7 +98,8 @@ type message struct {
 
 func newBatch(c *conn) *batch {
 	return &batch{
-		c: c, places: places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place)}, refs: make(map[int64]int64),
+		c: c, refs: make(map[int64]int64),
+		places:   places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place), settings: make(map[string]uint64)},
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
 	}
@@ -240,14 +241,26 @@ func (b *batch) counter(ctx context.Context, name string) (*counter, error) {
 	return c, err
 }
 
+// setting returns the setting as the transaction has it. What is returned holds
+// until the transaction ends: it has held the file's only write lock since before
+// it read anything, so another process that pauses has either committed before,
+// and is seen, or does so later. That is as true of a setting that was never
+// made.
 func (b *batch) setting(ctx context.Context, name string) (*setting, error) {
 	if s := b.settings[name]; s != nil {
 		return s, nil
 	}
 	s := new(setting)
 	b.settings[name] = s
-	_, err := b.c.queryRow(ctx, []any{&s.version}, "SELECT version FROM settings WHERE name = ?", name)
-	return s, err
+	if version, ok := b.places.settings[name]; ok {
+		s.version = version
+		return s, nil
+	}
+	if _, err := b.c.queryRow(ctx, []any{&s.version}, "SELECT version FROM settings WHERE name = ?", name); err != nil {
+		return s, err
+	}
+	b.places.settings[name] = s.version
+	return s, nil
 }
 
 // message returns the message, with fence 0 when there is none.

@@ -195,6 +195,8 @@ func TestIndexes(t *testing.T) {
 		"claim planned":   plannedText + candidatesOrder,
 		"claim the rest":  restText + candidatesOrder,
 		"claim both":      bothText,
+		"ids":             strings.ReplaceAll(expand(selectWhole+keyText, 1000), "?", "7"),
+		"bare ids":        strings.ReplaceAll(expand(selectBare+keyText, 1000), "?", "7"),
 		"watched":         strings.Replace(watchedGroups, "?", "1", 1),
 		"rare state":      "SELECT id FROM records WHERE rare = 'held'",
 		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",

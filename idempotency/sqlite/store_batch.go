@@ -126,6 +126,7 @@ func (b *batch) storeNamed(ctx context.Context) error {
 			continue
 		}
 		s.dirty = false
+		b.places.settings[name] = s.version
 		if _, err := b.c.exec(ctx, "INSERT INTO settings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version",
 			name, codec.Nullable(s.value), int64(s.version)); err != nil {
 			return err

@@ -378,6 +378,42 @@ func claimPieces() map[string]broken {
 func readPieces() map[string]broken {
 	return map[string]broken{
 		"campaigns are not looked at": {editFind(func(q *idempotency.Query) { q.Campaign = "" }, once), []string{"find/a query finds what it names"}},
+		"ids are not looked at": {editFind(func(q *idempotency.Query) { q.IDs = nil }, once), []string{
+			"find/a query finds what it names", "find/a thousand ids are looked up at once",
+		}},
+		"any number of ids is looked up, and some are not": {editFind(func(q *idempotency.Query) {
+			q.IDs = q.IDs[:min(len(q.IDs), idempotency.MaxQueryIDs)]
+		}, once), []string{"find/a thousand ids are looked up at once"}},
+		"ids are looked up by the hundred": {editFind(func(q *idempotency.Query) { q.IDs = q.IDs[:min(len(q.IDs), 100)] }, once), []string{
+			"find/a thousand ids are looked up at once",
+		}},
+		"bare records have their jobs": {editFind(func(q *idempotency.Query) { q.Bare = false }, once), []string{
+			"find/a bare record has all but its job, and is not written back",
+		}},
+		"a bare record does not say so": {func(f *fake) {
+			find := f.find
+			f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+				return func(yield func(*idempotency.Record, error) bool) {
+					for r, err := range find(ctx, q) {
+						if err == nil {
+							c := *r
+							c.Bare = false
+							r = &c
+						}
+						if !yield(r, err) {
+							return
+						}
+					}
+				}
+			}
+		}, []string{"find/a bare record has all but its job, and is not written back"}},
+		"bare records are written back": {eachChange(func(c *idempotency.Change) {
+			if c.Record != nil && c.Record.Bare {
+				r := *c.Record
+				r.Bare = false
+				c.Record = &r
+			}
+		}), []string{"find/a bare record has all but its job, and is not written back"}},
 		"pruned references are forgotten": {func(f *fake) {
 			find := f.find
 			f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
@@ -655,7 +691,7 @@ func besidePieces() map[string]broken {
 // brokenStores has all of them by name.
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
-	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), readPieces(), inboxPieces(), besidePieces()} {
+	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces()} {
 		maps.Copy(all, some)
 	}
 	return all

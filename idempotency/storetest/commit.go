@@ -17,6 +17,7 @@ func commitChecks() []check {
 		{name: "one bad change does not fail its neighbors", run: neighbors},
 		{name: "changes of one call build on each other", run: inOrder},
 		{name: "a reference belongs to one record for ever", run: refTaken},
+		{name: "a change is made while what it has read stands", run: dependsOnSettings},
 		{name: "a change that no store may accept is refused", run: badChanges},
 		{name: "a change without a record is a change", run: withoutRecord},
 		{name: "what a newer version wrote stays untouched", run: newerUntouched},

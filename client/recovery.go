@@ -1,0 +1,280 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// RecoveryTarget is how much of a run should be recovered in which time.
+type RecoveryTarget struct {
+	// Share is from 0 to 1, Within counts from the start of the run.
+	Share  float64       `json:"share"`
+	Within time.Duration `json:"within"`
+}
+
+// RecoveryTargets are the usual ones: 60 % in one hour, all in 24 hours.
+func RecoveryTargets() []RecoveryTarget {
+	return []RecoveryTarget{{Share: 0.6, Within: time.Hour}, {Share: 1, Within: 24 * time.Hour}}
+}
+
+// TargetVerdict says whether a target was met.
+type TargetVerdict string
+
+// The verdicts.
+const (
+	TargetMet    TargetVerdict = "met"
+	TargetMissed TargetVerdict = "missed"
+	// TargetOpen: it is not reached, and there is time left.
+	TargetOpen TargetVerdict = "open"
+)
+
+// RecoveryResult is what became of a target.
+type RecoveryResult struct {
+	RecoveryTarget
+	// Needed is how many jobs Share means.
+	Needed int64 `json:"needed"`
+	// At is when so many were recovered, by the ledger's time, and Took how long
+	// that was from the start; zero when it is not reached.
+	At      time.Time     `json:"at,omitzero"`
+	Took    time.Duration `json:"took,omitempty"`
+	Verdict TargetVerdict `json:"verdict"`
+}
+
+// RecoveryLeft is a number of jobs that are not recovered, and why.
+type RecoveryLeft struct {
+	State  idempotency.State `json:"state"`
+	Reason string            `json:"reason"`
+	Jobs   int64             `json:"jobs"`
+}
+
+// RecoveryWait is how long a job waited: from the start of the run until it was
+// recovered, or until now.
+type RecoveryWait struct {
+	ID     idempotency.ID    `json:"id"`
+	Waited time.Duration     `json:"waited"`
+	State  idempotency.State `json:"state"`
+	Reason string            `json:"reason,omitempty"`
+}
+
+// RecoveryReport is how a run went. It holds no personal data.
+type RecoveryReport struct {
+	ReplayProgress
+	// At is when the report was made.
+	At      time.Time        `json:"at"`
+	Targets []RecoveryResult `json:"targets"`
+	// Left has what is not recovered, by state and reason, the most first.
+	Left []RecoveryLeft `json:"left,omitempty"`
+	// Longest has the ten jobs that waited longest, the longest first.
+	Longest []RecoveryWait `json:"longest,omitempty"`
+}
+
+// RecoveryReport returns how a run went, against the targets given or the usual
+// ones ([RecoveryTargets]). It is made from the ledger's history and records,
+// which it streams, and is the same after a restart, until the jobs are pruned.
+func (c *Client) RecoveryReport(ctx context.Context, name string, targets ...RecoveryTarget) (RecoveryReport, error) {
+	const op = "recovery report"
+	if len(targets) == 0 {
+		targets = RecoveryTargets()
+	}
+	for _, t := range targets {
+		if !(t.Share > 0 && t.Share <= 1) || t.Within <= 0 {
+			return RecoveryReport{}, invalid(op, fmt.Errorf("a target of %v in %s: want a share above 0 and up to 1, and a time", t.Share, t.Within))
+		}
+	}
+	if err := checkName(op, name); err != nil {
+		return RecoveryReport{}, err
+	}
+	st, version, err := c.replayState(ctx, op, name)
+	switch {
+	case err != nil:
+		return RecoveryReport{}, err
+	case version == 0:
+		return RecoveryReport{}, c.noReplay(op, name)
+	}
+	out := RecoveryReport{}
+	if out.ReplayProgress, err = c.replayProgress(ctx, name, &st); err != nil {
+		return out, err
+	}
+	out.At = c.now()
+	for _, t := range targets {
+		needed := int64(math.Ceil(t.Share*float64(out.Total) - 1e-9))
+		out.Targets = append(out.Targets, RecoveryResult{RecoveryTarget: t, Needed: needed})
+	}
+	var waits longest
+	if err := c.recoveries(ctx, name, &out, &waits); err != nil {
+		return out, err
+	}
+	if err := c.left(ctx, name, &st, &out, &waits); err != nil {
+		return out, err
+	}
+	for i := range out.Targets {
+		out.Targets[i].judge(&out)
+	}
+	out.Longest = waits.list
+	return out, nil
+}
+
+// recoveries walks the history of the run: how many were recovered at what time.
+// A target counts as reached from when on it stayed reached.
+func (c *Client) recoveries(ctx context.Context, name string, out *RecoveryReport, waits *longest) error {
+	after, err := c.historyAt(ctx, out.StartedAt.Add(-historyMargin))
+	if err != nil {
+		return err
+	}
+	var n int64
+	for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []string{kindRecovered, kindLostAgain}}) {
+		if err != nil {
+			return c.storeError("recovery report", err)
+		}
+		if e.Note != name {
+			continue
+		}
+		if e.Kind == kindLostAgain {
+			n--
+			waits.remove(e.ID)
+		} else {
+			n++
+			waits.add(RecoveryWait{ID: e.ID, Waited: e.At.Sub(out.StartedAt), State: e.To})
+		}
+		for i := range out.Targets {
+			switch t := &out.Targets[i]; {
+			case n < t.Needed:
+				t.At = time.Time{}
+			case t.At.IsZero():
+				t.At = e.At
+			}
+		}
+	}
+	return nil
+}
+
+// historyMargin is how far the times of neighbors in the history may be apart:
+// each record has its own, and each replica its clock.
+const historyMargin = 24 * time.Hour
+
+// historyAt returns a place in the history behind which everything stands that
+// happened from about the time on, so that the years before need not be read.
+func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
+	// before reports whether the first entry behind a place is older.
+	before := func(after uint64) (bool, error) {
+		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Limit: 1}) {
+			if err != nil {
+				return false, c.storeError("recovery report", err)
+			}
+			return e.At.Before(at), nil
+		}
+		return false, nil
+	}
+	low, high := uint64(0), uint64(1) // an older entry is behind low, none behind high
+	for {
+		older, err := before(high)
+		if err != nil {
+			return 0, err
+		}
+		if !older || high > 1<<62 {
+			break
+		}
+		low, high = high, 2*high
+	}
+	for low+1 < high {
+		middle := low + (high-low)/2
+		older, err := before(middle)
+		if err != nil {
+			return 0, err
+		}
+		if older {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+// left counts what is not recovered. It reads these records only.
+func (c *Client) left(ctx context.Context, name string, st *replayState, out *RecoveryReport, waits *longest) error {
+	counts := map[RecoveryLeft]int64{} // by RecoveryLeft with zero Jobs
+	q := idempotency.Query{Campaign: st.Campaign, Bare: true, States: []idempotency.State{
+		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Held, idempotency.Cancelled,
+	}}
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			return c.storeError("recovery report", err)
+		}
+		if rec.Run != name {
+			continue
+		}
+		why := whyLeft(rec)
+		counts[RecoveryLeft{State: rec.State, Reason: why}]++
+		if rec.State != idempotency.Cancelled {
+			waits.add(RecoveryWait{ID: rec.ID, Waited: out.At.Sub(out.StartedAt), State: rec.State, Reason: why})
+		}
+	}
+	for k, n := range counts {
+		k.Jobs = n
+		out.Left = append(out.Left, k)
+	}
+	if n := out.Total + out.Cancelled - out.Handed; n > 0 {
+		out.Left = append(out.Left, RecoveryLeft{Reason: "not_handed_over", Jobs: n})
+	}
+	slices.SortFunc(out.Left, func(a, b RecoveryLeft) int {
+		return cmp.Or(cmp.Compare(b.Jobs, a.Jobs), cmp.Compare(a.State, b.State), cmp.Compare(a.Reason, b.Reason))
+	})
+	return nil
+}
+
+// whyLeft is why a job is not recovered, in a word.
+func whyLeft(rec *idempotency.Record) string {
+	if rec.State == idempotency.Held {
+		return string(rec.Hold.Reason)
+	}
+	if code := complaint(rec, ""); code != 0 {
+		return code.String()
+	}
+	return string(rec.State)
+}
+
+// judge says whether the target was met.
+func (t *RecoveryResult) judge(r *RecoveryReport) {
+	if t.At.IsZero() && t.Needed <= 0 { // there was nothing to recover
+		t.At = r.StartedAt
+	}
+	switch {
+	case !t.At.IsZero():
+		t.Took = max(0, t.At.Sub(r.StartedAt))
+		t.Verdict = TargetMissed
+		if t.Took <= t.Within {
+			t.Verdict = TargetMet
+		}
+	case r.At.Sub(r.StartedAt) > t.Within:
+		t.Verdict = TargetMissed
+	default:
+		t.Verdict = TargetOpen
+	}
+}
+
+// longest keeps the waits that were longest, the longest first.
+type longest struct{ list []RecoveryWait }
+
+const longestWaits = 10
+
+func (l *longest) add(w RecoveryWait) {
+	at, _ := slices.BinarySearchFunc(l.list, w, func(a, b RecoveryWait) int {
+		return cmp.Or(cmp.Compare(b.Waited, a.Waited), cmp.Compare(a.ID, b.ID))
+	})
+	if at >= longestWaits {
+		return
+	}
+	l.list = slices.Insert(l.list, at, w)
+	l.list = l.list[:min(len(l.list), longestWaits)]
+}
+
+func (l *longest) remove(id idempotency.ID) {
+	l.list = slices.DeleteFunc(l.list, func(w RecoveryWait) bool { return w.ID == id })
+}

@@ -1,0 +1,135 @@
+package client_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+)
+
+func report(t *testing.T, c *client.Client, targets ...client.RecoveryTarget) client.RecoveryReport {
+	t.Helper()
+	r, err := c.RecoveryReport(t.Context(), "run", targets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Of ten jobs one is recovered each ten minutes: 60 % after fifty minutes, all
+// after ninety; the report is the same from another process.
+func TestRecoveryReportAgainstTargets(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, p *press, m *idempotency.Memory, c *client.Client) {
+		worker, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = c.Run(worker) }()
+		wait := begin(t, c, plan(t, c, replayOf(takeList(t, list(10)), "run")), client.ReplayOptions{Rate: 1.0 / 600})
+		start := time.Now()
+		time.Sleep(45 * time.Minute)
+		got := report(t, c)
+		if got.Targets[0].Verdict != client.TargetOpen || got.Targets[0].Needed != 6 || got.Recovered != 5 {
+			t.Errorf("after 45 minutes: %+v", got)
+		}
+		if diff := cmp.Diff([]client.RecoveryLeft{{Reason: "not_handed_over", Jobs: 5}}, got.Left); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, c)
+		got = report(t, newClient(t, m, []*press{p}))
+		for i, want := range []time.Duration{50 * time.Minute, 90 * time.Minute} {
+			if r := got.Targets[i]; r.Verdict != client.TargetMet || r.Took.Round(10*time.Second) != want || !r.At.Equal(start.Add(r.Took)) {
+				t.Errorf("target %d: %+v, want met after %s", i, r, want)
+			}
+		}
+		if len(got.Longest) != 10 || got.Longest[0].Waited.Round(10*time.Second) != 90*time.Minute || got.Longest[9].Waited > 10*time.Second {
+			t.Errorf("longest waits %+v", got.Longest)
+		}
+		tight := report(t, c, client.RecoveryTarget{Share: 0.6, Within: 40 * time.Minute})
+		if len(tight.Targets) != 1 || tight.Targets[0].Verdict != client.TargetMissed || tight.Targets[0].At.IsZero() {
+			t.Errorf("a tighter target: %+v, want missed, with its time", tight.Targets)
+		}
+		if diff := cmp.Diff(got.Targets, report(t, c).Targets); diff != "" {
+			t.Errorf("once more (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// What is left is told with its reason, and a piece that fails late is not
+// recovered any more, until it is once more.
+func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.poll = time.Hour
+		p.tune = func(c *postproof.Capabilities) { c.NoPaper = []string{"failed"} }
+		m := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, m, []*press{p})
+		refused := map[string]bool{}
+		p.faults(func(op, ref string, _ int) string {
+			if op != "/order" || (len(refused) >= 2 && !refused[ref]) {
+				return ""
+			}
+			refused[ref] = true
+			return "422"
+		})
+		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(5)), "run")))
+		if _, err := c.Cancel(t.Context(), postproof.Key(keyOf(4)), "bob"); err != nil {
+			t.Fatal(err)
+		}
+		runFor(t, c, time.Minute)
+		want := []client.RecoveryLeft{
+			{State: idempotency.Refused, Reason: "invalid_argument", Jobs: 2},
+			{State: idempotency.Cancelled, Reason: "cancelled", Jobs: 1},
+		}
+		half := client.RecoveryTarget{Share: 0.5, Within: time.Hour}
+		got := report(t, c, half)
+		if diff := cmp.Diff(want, got.Left); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		if got.Total != 4 || got.Recovered != 2 || got.Targets[0].Verdict != client.TargetMet || got.Phase != client.ReplayFinished {
+			t.Errorf("report %+v, want 2 of 4, which is the target", got)
+		}
+		var states []idempotency.State
+		for _, w := range got.Longest {
+			states = append(states, w.State)
+		}
+		if diff := cmp.Diff([]idempotency.State{"refused", "refused", "accepted", "accepted"}, states); diff != "" {
+			t.Errorf("longest waits (-want +got):\n%s", diff)
+		}
+		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "429"}[op] })
+		p.mu.Lock()
+		p.orders[0].Status = "failed"
+		p.mu.Unlock()
+		runFor(t, c, 2*time.Hour)
+		if got = report(t, c, half); got.Recovered != 1 || got.Waiting != 1 || !got.Targets[0].At.IsZero() || got.Targets[0].Verdict != client.TargetMissed {
+			t.Errorf("after a late failure: %+v, want 1 of 4, and the target missed", got)
+		}
+		p.faults(nil)
+		runFor(t, c, 3*time.Hour)
+		if got = report(t, c, half); got.Recovered != 2 || got.Targets[0].Took < 2*time.Hour {
+			t.Errorf("sent once more: %+v, want the target reached after two hours", got)
+		}
+	})
+}
+
+func TestRecoveryReportArguments(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
+	if _, err := c.RecoveryReport(t.Context(), "run"); postproof.CodeOf(err) != postproof.CodeNotFound {
+		t.Errorf("no run: %v", err)
+	}
+	for _, bad := range []client.RecoveryTarget{{Share: 0, Within: 1}, {Share: 1.1, Within: 1}, {Share: 1}} {
+		if _, err := c.RecoveryReport(t.Context(), "run", bad); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Errorf("%+v: %v, want an invalid argument", bad, err)
+		}
+	}
+}

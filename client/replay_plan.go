@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"iter"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// PlanReplay returns what a replay would do, and does nothing. It streams: its
+// memory does not grow with the list or the ledger, but for 16 bytes a row when
+// the replay has both a snapshot and a query.
+func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
+	ctx, span := c.tel.start(ctx, "postproof.plan_replay", "")
+	plan, err := c.planReplay(ctx, r)
+	end(span, err)
+	return plan, err
+}
+
+func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
+	plan := ReplayPlan{Replay: r}
+	if err := r.check("plan replay"); err != nil {
+		return plan, err
+	}
+	rd, err := c.replayReader(&r)
+	if err != nil {
+		return plan, err
+	}
+	if r.Name != "" { // before anything is read: what is sent meanwhile is no new budget
+		if plan.base, err = c.store.Counter(ctx, replayCounter(r.Name, sentByRun)); err != nil {
+			return plan, c.storeError("plan replay", err)
+		}
+	}
+	if r.Snapshot != nil {
+		plan.RowsRejected = int64(r.Snapshot.Counts().Rejected)
+	}
+	counts := map[ReplayCount]int64{} // by count with zero Jobs
+	costs := map[string]*ReplayCost{}
+	for b := range rd.read(ctx, replayCursor{}) {
+		if b.err != nil {
+			return plan, b.err
+		}
+		for i := range b.items {
+			it := &b.items[i].ReplayItem
+			plan.Total++
+			counts[ReplayCount{Outcome: it.Outcome, Reason: it.Reason}]++
+			if it.Outcome != ReplayNew && it.Outcome != ReplayAgain {
+				continue
+			}
+			k := costs[it.Vendor]
+			if k == nil {
+				k = &ReplayCost{Vendor: it.Vendor, Priced: c.byName[it.Vendor].config.Price != nil}
+				costs[it.Vendor] = k
+			}
+			k.Jobs++
+			k.Cents += it.Cents
+		}
+	}
+	for k, n := range counts {
+		k.Jobs = n
+		plan.Counts = append(plan.Counts, k)
+	}
+	plan.sortCounts()
+	for _, v := range c.vendors {
+		if k := costs[v.name]; k != nil {
+			plan.Costs = append(plan.Costs, *k)
+		}
+	}
+	plan.At = c.now()
+	return plan, nil
+}
+
+// ReplayItems yields each job of a replay with what would be done with it and
+// why: the rows of the snapshot in their order, then the jobs of the query by
+// their ids. It does nothing. See [Client.PlanReplay] for the sums.
+func (c *Client) ReplayItems(ctx context.Context, r Replay) iter.Seq2[ReplayItem, error] {
+	return func(yield func(ReplayItem, error) bool) {
+		err := r.check("plan replay")
+		var rd *replayReader
+		if err == nil {
+			rd, err = c.replayReader(&r)
+		}
+		if err != nil {
+			yield(ReplayItem{}, err)
+			return
+		}
+		for b := range rd.read(ctx, replayCursor{}) {
+			if b.err != nil {
+				yield(ReplayItem{}, b.err)
+				return
+			}
+			for i := range b.items {
+				if !yield(b.items[i].ReplayItem, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// What is counted of a run: what it sent, and, in the commits of the jobs, where
+// they are. Waiting is the rest.
+const (
+	inRun          = "jobs"
+	sentByRun      = "sent"
+	recoveredOfRun = "recovered"
+	heldOfRun      = "held"
+	refusedOfRun   = "refused"
+	cancelledOfRun = "cancelled"
+	unknownOfRun   = "unknown"
+)
+
+const replayPrefix = "replay/"
+
+func replayCounter(run, what string) string { return replayPrefix + run + "/" + what }
+
+// placeInRun is the counter of a run that a job stands in; empty while it waits
+// to be sent, or is being sent.
+func placeInRun(s idempotency.State) string {
+	switch s {
+	case idempotency.Accepted, idempotency.Done:
+		return recoveredOfRun
+	case idempotency.Held:
+		return heldOfRun
+	case idempotency.Refused:
+		return refusedOfRun
+	case idempotency.Cancelled:
+		return cancelledOfRun
+	case idempotency.Unknown:
+		return unknownOfRun
+	case idempotency.Planned, idempotency.Sending:
+		return ""
+	default:
+		return ""
+	}
+}
+
+// What the history says of a job of a run: that it was recovered, and that it is
+// not any more. The note names the run.
+const (
+	kindRecovered = "recovered"
+	kindLostAgain = "recovery_lost"
+)
+
+// countInRun adds to a change what it does to the runs that the job is, or was,
+// part of.
+func countInRun(ch *idempotency.Change, before *idempotency.Record) {
+	after := ch.Record
+	if after == nil {
+		return
+	}
+	var run, place string
+	if before != nil {
+		run, place = before.Run, placeInRun(before.State)
+	}
+	now := placeInRun(after.State)
+	if (run == "" && after.Run == "") || (run == after.Run && place == now) {
+		return
+	}
+	add := func(run, what string, n int64) {
+		if run != "" && what != "" {
+			ch.Counters = append(ch.Counters, idempotency.CounterAdd{Name: replayCounter(run, what), Add: n})
+		}
+	}
+	tell := func(kind, run string) {
+		ch.Entries = append(ch.Entries, idempotency.Entry{
+			ID: after.ID, At: after.UpdatedAt, Kind: kind, To: after.State, Fence: after.Fence, Generation: after.Generation, Note: run,
+		})
+	}
+	if run != after.Run {
+		add(run, inRun, -1)
+		add(after.Run, inRun, 1)
+	}
+	add(run, place, -1)
+	add(after.Run, now, 1)
+	if run != "" && place == recoveredOfRun {
+		tell(kindLostAgain, run)
+	}
+	if after.Run != "" && now == recoveredOfRun {
+		tell(kindRecovered, after.Run)
+	}
+}

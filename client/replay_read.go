@@ -1,0 +1,270 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"iter"
+	"slices"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// replayBatch is how many jobs are read from the ledger at once.
+const replayBatch = 512
+
+// replayCursor is how far a run has come: so many rows, then, once they are all
+// through, the jobs of the query up to an id.
+type replayCursor struct {
+	Rows  int            `json:"rows"`
+	After idempotency.ID `json:"after,omitempty"`
+}
+
+// replayReader reads what a replay is about, batch by batch.
+type replayReader struct {
+	c *Client
+	j *judge
+	// jobs makes those of the rows, nil without a snapshot.
+	jobs *deriver
+	// rows are the digests of the rows' ids, kept only where there is a query, too:
+	// what is in both is judged as a row.
+	rows [][16]byte
+}
+
+func (c *Client) replayReader(r *Replay) (*replayReader, error) {
+	rd := &replayReader{c: c, j: c.judge(r)}
+	if r.Snapshot == nil {
+		return rd, nil
+	}
+	drop := r.Drop
+	var err error
+	if drop.Piece, err = drawn(drop.Piece); err != nil {
+		return nil, artworkError("replay", err)
+	}
+	rd.jobs, err = newDeriver(r.Snapshot, drop)
+	return rd, err
+}
+
+// batch is a number of jobs, judged, or the error that ended the reading.
+type batch struct {
+	items []replayItem
+	next  replayCursor
+	err   error
+}
+
+// read yields what is behind the cursor, judged. After an error it yields no
+// more.
+func (rd *replayReader) read(ctx context.Context, from replayCursor) iter.Seq[batch] {
+	return func(yield func(batch) bool) {
+		if rd.jobs != nil {
+			for b := range rd.derived(ctx, from) {
+				if b.err == nil {
+					b.err = rd.judgeRows(ctx, b.items)
+				}
+				if len(b.items) == 0 && b.err == nil {
+					continue
+				}
+				if !yield(b) || b.err != nil {
+					return
+				}
+			}
+		}
+		if rd.j.query != nil {
+			rd.found(ctx, from, yield)
+		}
+	}
+}
+
+// derived yields the rows' jobs, made by another goroutine while this one reads
+// the ledger.
+func (rd *replayReader) derived(ctx context.Context, from replayCursor) iter.Seq[batch] {
+	return func(yield func(batch) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		made := make(chan batch, 2)
+		go func() {
+			defer close(made)
+			rd.derive(ctx, from, func(b batch) bool {
+				select {
+				case made <- b:
+					return true
+				case <-ctx.Done():
+					return false
+				}
+			})
+		}()
+		defer func() {
+			cancel()
+			for range made { //nolint:revive // until the other one has ended
+			}
+		}()
+		for b := range made {
+			if !yield(b) {
+				return
+			}
+		}
+		if err := context.Cause(ctx); err != nil {
+			yield(batch{err: err})
+		}
+	}
+}
+
+func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func(batch) bool) {
+	both := rd.j.query != nil
+	r := rd.j.r
+	n := 0
+	size := min(replayBatch, r.Snapshot.Counts().Accepted)
+	b := batch{items: make([]replayItem, 0, size)}
+	if both {
+		rd.rows = make([][16]byte, 0, r.Snapshot.Counts().Accepted)
+	}
+	for row, err := range r.Snapshot.Rows(ctx) {
+		if err != nil {
+			emit(batch{err: err})
+			return
+		}
+		n++
+		behind := n > from.Rows
+		if !behind && !both {
+			continue
+		}
+		job, err := rd.jobs.derive(row)
+		if err != nil {
+			emit(batch{err: err})
+			return
+		}
+		id := idempotency.IDOf(job.Key)
+		if both {
+			rd.rows = append(rd.rows, short(id))
+		}
+		if !behind {
+			continue
+		}
+		b.items = append(b.items, replayItem{
+			ReplayItem: ReplayItem{ID: id, Key: job.Key, Contact: job.Contact, Row: row.Number},
+			n:          n, job: &job, print: idempotency.FingerprintOf(&job),
+		})
+		if len(b.items) == replayBatch {
+			b.next.Rows = n
+			if !emit(b) {
+				return
+			}
+			b = batch{items: make([]replayItem, 0, size)}
+		}
+	}
+	slices.SortFunc(rd.rows, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	b.next.Rows = n
+	emit(b)
+}
+
+// short is half of an id: enough to tell the rows of one list apart.
+func short(id idempotency.ID) (out [16]byte) {
+	_, _ = hex.Decode(out[:], []byte(id[:32]))
+	return out
+}
+
+// judgeRows reads the records of rows and judges them.
+func (rd *replayReader) judgeRows(ctx context.Context, items []replayItem) error {
+	recs, err := rd.c.records(ctx, items, true)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		items[i].rec = recs[items[i].ID]
+		if err := rd.j.row(ctx, &items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// records reads the records of the items, as far as there are any.
+func (c *Client) records(ctx context.Context, items []replayItem, bare bool) (map[idempotency.ID]*idempotency.Record, error) {
+	if len(items) == 0 {
+		return nil, nil //nolint:nilnil // a map that is only read
+	}
+	q := idempotency.Query{IDs: make([]idempotency.ID, len(items)), Bare: bare}
+	for i := range items {
+		q.IDs[i] = items[i].ID
+	}
+	recs := make(map[idempotency.ID]*idempotency.Record, len(items))
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			return nil, c.storeError("replay", err)
+		}
+		recs[rec.ID] = rec
+	}
+	return recs, nil
+}
+
+// found yields the jobs of the query that are no rows, by their ids.
+func (rd *replayReader) found(ctx context.Context, from replayCursor, yield func(batch) bool) {
+	q := rd.j.query.find()
+	q.Bare, q.After = true, from.After
+	b := batch{next: from}
+	if rd.jobs != nil {
+		b.next.Rows = rd.j.r.Snapshot.Counts().Accepted
+	}
+	flush := func() bool {
+		if b.err == nil {
+			b.err = rd.judgeFound(ctx, b.items)
+		}
+		more := yield(b) && b.err == nil
+		b.items = make([]replayItem, 0, replayBatch)
+		return more
+	}
+	for rec, err := range rd.c.store.Find(ctx, q) {
+		if err != nil {
+			b.err = rd.c.storeError("replay", err)
+			break
+		}
+		b.next.After = rec.ID
+		if !rd.j.query.selects(rec) || rd.isRow(rec.ID) {
+			continue
+		}
+		b.items = append(b.items, replayItem{ReplayItem: ReplayItem{ID: rec.ID, Key: rec.Key, Contact: rec.Contact}, rec: rec})
+		if len(b.items) == replayBatch && !flush() {
+			return
+		}
+	}
+	flush()
+}
+
+func (rd *replayReader) isRow(id idempotency.ID) bool {
+	_, ok := slices.BinarySearchFunc(rd.rows, short(id), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	return ok
+}
+
+// judgeFound judges jobs of the query, and reads those whose content matters.
+func (rd *replayReader) judgeFound(ctx context.Context, items []replayItem) error {
+	var look []replayItem
+	var at []int
+	for i := range items {
+		it := &items[i]
+		rd.j.known(it)
+		if it.Outcome == ReplayAgain || (it.Outcome.Acts() && len(rd.j.r.Suppress) > 0) {
+			look, at = append(look, *it), append(at, i)
+		}
+	}
+	recs, err := rd.c.records(ctx, look, false)
+	if err != nil {
+		return err
+	}
+	for _, i := range at {
+		it := &items[i]
+		rec := recs[it.ID]
+		if rec == nil {
+			continue // a store that loses records: nothing is known of it
+		}
+		job := &postproof.Job{}
+		if err := job.UnmarshalJSON(rec.Job); err != nil {
+			it.Outcome, it.Reason, it.Note = ReplayHeld, "corrupt", "its job cannot be read"
+			continue
+		}
+		it.job = job
+		if err := rd.j.further(ctx, it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
