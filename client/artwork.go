@@ -149,6 +149,33 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 	return markup, nil
 }
 
+// forget drops markup from memory. A person that it was made for was erased.
+func (a *artworks) forget(digest string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if markup, ok := a.markup[digest]; ok {
+		delete(a.markup, digest)
+		delete(a.digests, markup)
+		a.bytes -= len(markup)
+	}
+}
+
+// known reports whether the job has no markup that would be stored now.
+func (a *artworks) known(job *postproof.Job) bool {
+	html, ok := job.Piece.Art().(postproof.HTML)
+	if !ok {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, markup := range []string{html.Front, html.Back} {
+		if _, there := a.digests[markup]; markup != "" && !there {
+			return false
+		}
+	}
+	return true
+}
+
 // remember keeps markup; durable says that this client has stored it.
 func (a *artworks) remember(digest, markup string, durable bool) {
 	a.mu.Lock()

@@ -197,6 +197,9 @@ func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration) idempote
 		refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
 	}
 	var ev idempotency.Suspect
+	if rec.Erased() {
+		return ev // no history has sent anything after the erasure: what is in doubt is what is known
+	}
 	for _, v := range c.vendors {
 		ev.Vendors = append(ev.Vendors, idempotency.SuspectVendor{Vendor: v.name, Account: v.account.Fingerprint, Refs: refs})
 	}

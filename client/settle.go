@@ -105,7 +105,9 @@ func noPlace(err error) bool {
 func (w *work) answered(ans idempotency.Answer) []idempotency.Event {
 	events := []idempotency.Event{ans}
 	now := w.c.now()
-	ch, err := w.c.machine.Apply(w.rec, now, ans)
+	asked := *w.rec
+	asked.EraseAt = time.Time{} // a refusal would end a job that is to be erased, whoever else could take it
+	ch, err := w.c.machine.Apply(&asked, now, ans)
 	if err != nil || ch.Record.State != idempotency.Refused || w.rec.State == idempotency.Refused {
 		return events // it is not this answer that refuses the job
 	}

@@ -295,14 +295,19 @@ func (s *spool) tidy() error {
 		return nil
 	}
 	s.waiting = nil
+	return s.rewrite(s.parked)
+}
+
+// rewrite moves answers to new files, and removes those that there were.
+func (s *spool) rewrite(all []spooled) error {
 	err := s.close()
 	old := s.files
 	s.files = nil
-	for i := 0; i < len(s.parked) && s.dir != ""; {
+	for i := 0; i < len(all) && s.dir != ""; {
 		j := i
-		for ; j < len(s.parked) && s.parked[j].Ledger == s.parked[i].Ledger; j++ {
+		for ; j < len(all) && all[j].Ledger == all[i].Ledger; j++ {
 		}
-		if e := s.append(s.parked[i:j]...); e != nil {
+		if e := s.append(all[i:j]...); e != nil {
 			s.files = append(old, s.files...) // twice is better than not at all
 			return errors.Join(err, e)
 		}

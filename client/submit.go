@@ -105,9 +105,12 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	if err := c.possible(job); err != nil {
 		return nil, err
 	}
-	stowed, err := c.art.stow(ctx, job)
-	if err != nil {
-		return nil, artworkError("submit", err)
+	stowed := *job
+	if c.art.known(job) || !c.erased(ctx, job.Key) {
+		var err error
+		if stowed, err = c.art.stow(ctx, job); err != nil {
+			return nil, artworkError("submit", err)
+		}
 	}
 	encoded, err := stowed.MarshalJSON()
 	if err != nil {
@@ -117,6 +120,14 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	rec.Trace = c.tel.traceparent(ctx)
 	rec.Policy = c.policies[job.Campaign]
 	return rec, nil
+}
+
+// erased reports whether the key is that of an erased job: what was made for the
+// person must not be stored again. Where the ledger cannot be asked, the commit
+// will say so.
+func (c *Client) erased(ctx context.Context, key postproof.Key) bool {
+	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
+	return err == nil && rec.Erased()
 }
 
 // refresh reads the ledger's identity, and what is paused, again when the last

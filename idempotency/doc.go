@@ -42,6 +42,8 @@
 //  9. Never silently, never for ever: a state that is not final has a deadline
 //     that ends in held with a reason, and no wait outlasts it.
 //  10. A key is never forgotten: a tombstone remains, and refuses every event.
+//     Erasure ([Erase]) loses no paper: what may be with a vendor is followed by
+//     reference to its end.
 //  11. Time never runs back: a record's time is never before the newest that it
 //     has seen. In doubt a key window is closed.
 //  12. A changed epoch stops submissions, in the very commit of the intent
@@ -81,9 +83,12 @@
 //	suspect        U        U        U        U        A         H     –          –
 //	refresh        –        –        U        –        A         –     –          A
 //	replay         P        –        U        P        –         PU    –          –
+//	erase          C        S        U        C        A         AHC   C          D
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
-// state: news of paper is never refused.
+// state: news of paper is never refused, but by a tombstone. A job that is to be
+// erased is cancelled where it would be refused for good, and becomes a
+// tombstone when it is cancelled or done and no vendor is watched.
 //
 // # Proof of absence
 //

@@ -195,6 +195,18 @@ type Amend struct {
 	By          string
 }
 
+// Erase asks that the person be forgotten: rule 10. A job that nobody has is
+// cancelled; one at rest becomes a tombstone at once, every other one when it
+// comes to rest. Where a vendor has the piece, or may have it, the job keeps what
+// another generation would need, unless it says Now or Stop, or the job is to be
+// cancelled anyway: then only what it takes to find the piece is kept
+// ([Record.Erased]), and nothing is ever sent again.
+type Erase struct {
+	Now bool
+	// Stop has the vendor cancel the piece, if there is still time.
+	Stop bool
+}
+
 // Suspect doubts a job after the ledger's history was broken: whatever a lost
 // history may have sent is unknown until every vendor was asked.
 type Suspect struct{ Vendors []SuspectVendor }
@@ -285,3 +297,6 @@ func (Refresh) Name() string { return "refresh" }
 
 // Name implements [Event].
 func (Replay) Name() string { return "replay" }
+
+// Name implements [Event].
+func (Erase) Name() string { return "erase" }

@@ -288,6 +288,16 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 			emit(move{do: "somebody wants it cancelled"}, next)
 		}
 	}
+	if w.left.erasures > 0 {
+		for _, ev := range []idempotency.Erase{{}, {Now: true}, {Stop: true}} {
+			next := *w
+			next.left.erasures--
+			if x.apply(&next, ev) == nil {
+				next.wished = next.wished || next.rec.Cancel.Stands()
+				emit(move{do: fmt.Sprintf("the person is erased: %+v", ev)}, next)
+			}
+		}
+	}
 	if w.left.amends > 0 {
 		next := *w
 		next.left.amends--

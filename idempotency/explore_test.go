@@ -187,6 +187,9 @@ func (x *explorer) wrong(w *world) string {
 	if w.broken != "" {
 		return w.broken
 	}
+	if why := remembers(r); why != "" {
+		return why + ": " + describe(w)
+	}
 	if !x.strict {
 		return ""
 	}
@@ -204,6 +207,21 @@ func (x *explorer) wrong(w *world) string {
 		return fmt.Sprintf("forgotten: the job is %s, and a vendor has its piece: %s", r.State, describe(w))
 	}
 	return ""
+}
+
+// remembers says what is wrong with a record that is to be erased, or was.
+func remembers(r *idempotency.Record) string {
+	_, watched := r.Watched()
+	switch {
+	case r.Erased() && (r.Job != nil || r.Contact != "" || r.Receipt.ProofURL != "" || r.Receipt.TrackingID != "" || r.Status.Reason != ""):
+		return "not erased: something of the person is left"
+	case r.Erased() && !r.Cancel.Stands() && r.State != idempotency.Done:
+		return "not erased: a job without its content may be sent"
+	case !r.EraseAt.IsZero() && !watched && !r.Tombstone && (r.State == idempotency.Done || r.State == idempotency.Cancelled || r.State == idempotency.Refused):
+		return "not erased: the job is at rest"
+	default:
+		return ""
+	}
 }
 
 func describe(w *world) string {
@@ -255,7 +273,7 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 // emptied: nothing may come of it.
 func (x *explorer) twice(w *world, events []idempotency.Event) {
 	a, ok := events[0].(idempotency.Answer)
-	if !ok || a.Intent == 0 || len(events) > 1 || x.flaw == flawAnyIntent {
+	if !ok || a.Intent == 0 || len(events) > 1 || x.flaw == flawAnyIntent || w.rec.Tombstone {
 		return
 	}
 	ch, err := x.m.Apply(w.rec, w.time(), a)
@@ -411,6 +429,10 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 		{[]string{"key"}, budget{faults: 1, restores: 1, calls: 1}},
 		{[]string{"blind", "list"}, budget{faults: 2, replays: 1}},
 		{[]string{"key", "ref"}, budget{faults: 1, wishes: 1, replays: 2}},
+		{[]string{"key", "list"}, budget{faults: 2, erasures: 1}},
+		{[]string{"ref", "list"}, budget{faults: 1, erasures: 2, calls: 1}},
+		{[]string{"blind", "keyonly"}, budget{faults: 1, erasures: 1, wishes: 1, people: 1}},
+		{[]string{"list"}, budget{faults: 1, erasures: 1, restores: 1}},
 	} {
 		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
 			t.Parallel()

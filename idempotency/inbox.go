@@ -75,6 +75,9 @@ type Mark struct {
 	State  MessageState
 	Due    time.Time
 	Error  string
+	// Purge deletes the raw payload, body and headers, whatever the state: the
+	// person that it is about was erased. What deduplicates the message stays.
+	Purge bool
 }
 
 // MessageQuery selects messages; the zero value selects all.

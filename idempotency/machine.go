@@ -122,6 +122,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	if next.Prior != nil && next.Prior == r.Prior && movedOn(r, next) {
 		next.Prior = nil
 	}
+	forget := t.forgotten()
 	if !next.State.Workable() {
 		next.Lease = Lease{} // at rest it is held by nobody; a watch is one step
 	}
@@ -133,7 +134,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	for i := range t.entries {
 		t.entries[i].Fence = next.Fence
 	}
-	return Change{Record: next, Expect: expect, Entries: t.entries}, nil
+	return Change{Record: next, Expect: expect, Entries: t.entries, Forget: forget}, nil
 }
 
 func nameOf(events []Event) string {
@@ -188,6 +189,9 @@ func (t *transition) apply(ev Event) error {
 		return t.amend(ev)
 	case Suspect:
 		return t.suspect(ev)
+	case Erase:
+		t.erase(ev)
+		return nil
 	case Finish:
 		return t.finish()
 	case Refresh:

@@ -24,13 +24,20 @@ func (t *transition) wishCancel(ev WishCancel) error {
 	if t.r.State == Done {
 		return t.no(13, "the piece has its final status")
 	}
-	if t.r.Cancel.Stands() {
-		return nil
+	t.stop(ev.By)
+	return nil
+}
+
+// stop forbids every send, and has what a vendor has cancelled there. A wish
+// that stands is nothing new, but for one that left the piece alone.
+func (t *transition) stop(by string) {
+	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft {
+		return
 	}
-	t.r.Cancel = CancelWish{At: t.now, By: ev.By}
-	t.note("cancel_wished", "").By = ev.By
+	t.r.Cancel = CancelWish{At: t.now, By: by}
+	t.note("cancel_wished", "").By = by
 	if t.r.State == Cancelled || t.cancelledIfWished() {
-		return nil
+		return
 	}
 	switch {
 	case t.r.State == Unknown || t.r.State == Accepted:
@@ -39,7 +46,6 @@ func (t *transition) wishCancel(ev WishCancel) error {
 		t.r.Hold = Hold{}
 		t.enter(Accepted)
 	}
-	return nil
 }
 
 // cancelAnswer applies the outcome of an attempt to cancel: only what was read

@@ -204,6 +204,9 @@ func (m *Memory) checkRecord(c *Change) error {
 func (m *Memory) apply(c *Change) {
 	if c.Record != nil {
 		m.put(c.Record)
+		if c.Forget {
+			m.history.forget(c.Record.ID)
+		}
 	}
 	for i := range c.Entries {
 		m.history.add(c.Entries[i])

@@ -49,3 +49,14 @@ func (m *Memory) Open(ctx context.Context, blob postproof.Blob) (io.ReadCloser, 
 	}
 	return VerifyBlob(io.NopCloser(bytes.NewReader(content)), blob), nil
 }
+
+// RemoveBlob implements [BlobRemover].
+func (m *Memory) RemoveBlob(ctx context.Context, blob postproof.Blob) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	m.blobs.mu.Lock()
+	defer m.blobs.mu.Unlock()
+	delete(m.blobs.content, blob.Digest)
+	return nil
+}

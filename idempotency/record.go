@@ -38,7 +38,8 @@ type Record struct {
 	// Version is the form of the record, see [RecordVersion].
 	Version int `json:"v"`
 	ID      ID  `json:"id"`
-	// Key and Job are gone from a tombstone.
+	// Key and Job are gone from a tombstone, and from an erased record whose
+	// piece is only followed ([Record.Erased]).
 	Key postproof.Key `json:"key,omitempty"`
 	// Job is the job as JSON, its artwork in the blob store.
 	Job         json.RawMessage `json:"job,omitempty"`
@@ -86,6 +87,9 @@ type Record struct {
 	// Prior is what the job was before a person's word, while that can be taken
 	// back; nil when there is nothing to take back.
 	Prior *Prior `json:"prior,omitempty"`
+	// EraseAt is when it was asked that the person be forgotten ([Erase]); zero
+	// if it was not. The record is buried when it comes to rest.
+	EraseAt time.Time `json:"erase,omitzero"`
 
 	// Run names the latest replay that the job is part of.
 	Run string `json:"run,omitempty"`
@@ -162,6 +166,9 @@ const (
 	CancelDone CancelOutcome = "cancelled"
 	// CancelTooLate: the vendor refused, or the window had closed.
 	CancelTooLate CancelOutcome = "too_late"
+	// CancelLeft: what a vendor has is left alone. Only nothing more is sent: the
+	// job was erased.
+	CancelLeft CancelOutcome = "left"
 )
 
 // Fate says how a submission was proven dead.
@@ -344,16 +351,4 @@ func (r *Record) Strip() *Record {
 	bare := *r
 	bare.Job, bare.Bare = nil, true
 	return &bare
-}
-
-// Bury returns the tombstone of a record: what must never be forgotten, and
-// nothing of the person.
-func (r *Record) Bury() *Record {
-	t := *r
-	t.Key, t.Job, t.Contact, t.Trace = "", nil, "", ""
-	t.Receipt.ProofURL, t.Receipt.TrackingID = "", ""
-	t.Prior = nil
-	t.Tombstone = true
-	t.Fence++
-	return &t
 }

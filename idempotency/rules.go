@@ -165,6 +165,9 @@ func (k Mark) Apply(m *Message) *Message {
 		marked.LastError = k.Error
 		marked.Tries++
 	}
+	if k.Purge {
+		marked.Body, marked.Header = nil, nil
+	}
 	return &marked
 }
 

@@ -153,8 +153,10 @@ type Change struct {
 	// epoch in which its fence was read: a restored history comes to the same
 	// fences again. Empty means that the change holds in any epoch.
 	Epoch string
-	// Entries are appended to the history.
+	// Entries are appended to the history. With Forget those that the record had
+	// before are deleted, in the same step.
 	Entries []Entry
+	Forget  bool
 	// Counters are added to; a limit that would be passed undoes the change.
 	Counters []CounterAdd
 	// Settings are written if their version is the one that was read.
@@ -312,6 +314,9 @@ func (c *Change) Check() error {
 	}
 	r := c.Record
 	if r == nil {
+		if c.Forget {
+			return errors.New("idempotency: change that forgets the history of no record")
+		}
 		return nil
 	}
 	switch {

@@ -89,6 +89,7 @@ func eventNames() []string {
 		idempotency.Suspect{},
 		idempotency.Refresh{},
 		idempotency.Replay{},
+		idempotency.Erase{},
 	} {
 		names = append(names, ev.Name())
 	}
@@ -167,7 +168,7 @@ func (x *explorer) tryEverything(t *testing.T) {
 					continue
 				}
 				s := shape(next.rec)
-				if len(tried) < 800 && !tried[s] && next.rec.Generation <= 2 && len(next.rec.Submissions) <= 3 {
+				if len(tried) < 800 && !tried[s] && next.rec.EraseAt.IsZero() && next.rec.Generation <= 2 && len(next.rec.Submissions) <= 3 {
 					tried[s] = true
 					todo = append(todo, next)
 				}
@@ -261,6 +262,7 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "not there"},
 		idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "not wanted"},
 		x.suspicion(w.rec.Generation, w.rec.Generation+1),
+		idempotency.Erase{}, idempotency.Erase{Now: true}, idempotency.Erase{Stop: true},
 	}
 	for v, name := range x.vendors {
 		all = append(all, idempotency.Intend{

@@ -150,7 +150,7 @@ type reply struct {
 }
 
 // budget is what may still go wrong, or be wished for, in a world.
-type budget struct{ faults, calls, wishes, amends, people, restores, prunes, slow, garbled, replays uint8 }
+type budget struct{ faults, calls, wishes, amends, people, restores, prunes, erasures, slow, garbled, replays uint8 }
 
 // world is one state of everything: the ledger's record, the vendors, and what
 // is under way between them. It is a value: a copy is another world.
@@ -315,7 +315,7 @@ func (w *world) key(b []byte) []byte {
 		b = w.recordKey(append(b, 0xfb, byte(max(w.backupAt-w.now, -64)), byte(w.rec.Fence-w.backup.Fence)), w.backup)
 	}
 	l := w.left
-	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.slow, l.garbled, l.replays)
+	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.erasures, l.slow, l.garbled, l.replays)
 }
 
 // openIntent is what the machine will make of the number of an intent.
@@ -351,7 +351,7 @@ func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 	b = append(append(append(b, string(r.Cancel.Outcome)...), 0), string(r.Hold.Reason)...)
 	b = append(append(append(b, 0), r.Receipt.VendorID...), string(r.Receipt.Ref)...)
 	b = append(append(b, r.Receipt.Vendor...), string(r.Status.Stage)...)
-	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1, r.Fingerprint[len(r.Fingerprint)-1])
+	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1|flag(r.Erased())<<2|flag(!r.EraseAt.IsZero())<<3, r.Fingerprint[len(r.Fingerprint)-1])
 	rel(r.Due, 0)
 	rel(r.Deadline, 0)
 	rel(r.PollAt, 0)

@@ -21,6 +21,7 @@ const (
 	opRead     = "snapshot.read"
 	opExport   = "snapshot.export"
 	opSuppress = "snapshot.suppress"
+	opErase    = "snapshot.erase"
 )
 
 // invalid is an error about the list or an option.

@@ -54,7 +54,7 @@ func ExampleTakeCorrections() {
 		fmt.Println(c.Kind, c.Row, err)
 	}
 	// Output:
-	// {Read:3 Outside:1 Accepted:1 Rejected:1 Warned:0}
+	// {Read:3 Outside:1 Accepted:1 Rejected:1 Warned:0 Erased:0}
 	// row 3: error[bad_postal_code] postal_code: has 4 digits, a spreadsheet may have dropped the leading zero <nil>
 	// added row(3) <nil>
 }

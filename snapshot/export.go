@@ -111,7 +111,7 @@ type exported struct {
 	id  ID
 }
 
-var errExported = errors.New("snapshot: an export takes no other snapshots")
+var errExported = errors.New("snapshot: an export takes no other snapshots, and keeps its own")
 
 // Begin implements [Store].
 func (*exported) Begin(context.Context) (Draft, error) { return nil, errExported }
@@ -133,6 +133,9 @@ func (e *exported) Open(_ context.Context, id ID, file string) (io.ReadCloser, e
 	}
 	return nil, fmt.Errorf("%w: %s is missing", ErrCorrupt, file)
 }
+
+// Remove implements [Store].
+func (*exported) Remove(context.Context, ID) error { return errExported }
 
 // List implements [Store].
 func (e *exported) List(context.Context) iter.Seq2[ID, error] {

@@ -32,6 +32,8 @@ type Folder struct {
 
 const (
 	draftPrefix = "draft-"
+	// removedPrefix is for what was removed and not deleted yet.
+	removedPrefix = "removed-"
 	// draftLife is longer than any freezing takes.
 	draftLife = 24 * time.Hour
 )
@@ -69,6 +71,11 @@ func (f *Folder) sweep() error {
 		return err
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), removedPrefix) {
+			if err := f.fs.removeAll(filepath.Join(f.dir, e.Name())); err != nil {
+				return err
+			}
+		}
 		if !strings.HasPrefix(e.Name(), draftPrefix) {
 			continue
 		}
@@ -113,6 +120,34 @@ func (f *Folder) List(context.Context) iter.Seq2[ID, error] {
 			}
 		}
 	}
+}
+
+// Remove implements [Store]. The snapshot is renamed, so that it is gone at
+// once, and then deleted; what a killed process leaves of it is deleted by the
+// next Remove or Begin.
+func (f *Folder) Remove(_ context.Context, id ID) error {
+	if !id.Valid() {
+		return nil
+	}
+	has, err := f.has(id)
+	if err != nil {
+		return err
+	}
+	if has {
+		if err := f.fs.rename(filepath.Join(f.dir, string(id)), filepath.Join(f.dir, removedPrefix+rand.Text())); err != nil {
+			if has, herr := f.has(id); herr != nil || has {
+				return errors.Join(err, herr)
+			}
+		}
+	}
+	// Also what another process has renamed, and not synced yet.
+	if err := f.fs.syncDir(f.dir); err != nil {
+		return err
+	}
+	if err := f.sweep(); err != nil {
+		return err
+	}
+	return f.fs.syncDir(f.dir)
 }
 
 type folderDraft struct {

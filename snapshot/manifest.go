@@ -11,8 +11,13 @@ import (
 	"time"
 )
 
-// formatVersion is the version of the frozen files.
-const formatVersion = 1
+const (
+	// formatVersion is the version of the frozen files; erasedFormat that of
+	// snapshots of which rows were erased: a version that does not know of that
+	// cannot read them.
+	formatVersion = 1
+	erasedFormat  = 2
+)
 
 // ID names a snapshot by its content: a SHA-256 as 64 lower-case hexadecimal
 // digits. It says nothing about a recipient and may stand in logs.
@@ -37,9 +42,9 @@ type Manifest struct {
 	// Format is the version of the frozen files, Rules the one of the checks.
 	Format int `json:"format"`
 	Rules  int `json:"rules"`
-	// ID is the SHA-256 over Format, Rules, Campaign and the digests of the
-	// rows and the rejects as they are uncompressed; nothing else of the
-	// manifest is part of it.
+	// ID is the SHA-256 over Format, Rules, Campaign, the digests of the rows and
+	// the rejects as they are uncompressed, and what the snapshot replaces; nothing
+	// else of the manifest is part of it.
 	ID       ID     `json:"id"`
 	Campaign string `json:"campaign"`
 	// Source is the name given to the source; Mapping its columns.
@@ -54,6 +59,11 @@ type Manifest struct {
 	Segment Predicate `json:"segment,omitzero"`
 	// Base is the snapshot whose rejects were corrected to make this one.
 	Base ID `json:"base,omitempty"`
+	// Replaces are the snapshots of which rows were erased to make this one, the
+	// first one first, and Erased the digests of these rows ([RowDigest]); see
+	// [Erase].
+	Replaces []ID     `json:"replaces,omitempty"`
+	Erased   []string `json:"erased,omitempty"`
 	// TakenAt is when the snapshot was first taken, in UTC.
 	TakenAt time.Time `json:"taken_at"`
 	// Vendors are the vendors against whose limits the rows were checked.
@@ -67,7 +77,7 @@ type Manifest struct {
 	Digest string `json:"digest"`
 }
 
-// Counts are numbers of rows. Read = Accepted + Rejected + Outside.
+// Counts are numbers of rows. Read = Accepted + Rejected + Outside + Erased.
 type Counts struct {
 	Read int `json:"read"`
 	// Outside is the number of rows that the segment does not mean. They are
@@ -77,6 +87,8 @@ type Counts struct {
 	Rejected int `json:"rejected"`
 	// Warned is the number of accepted rows with warnings.
 	Warned int `json:"warned"`
+	// Erased is the number of rows that were erased since.
+	Erased int `json:"erased,omitempty"`
 }
 
 func (c *Counts) add(o Counts) {
@@ -137,6 +149,7 @@ func (m *Manifest) clone() Manifest {
 	c.Vendors = slices.Clone(m.Vendors)
 	c.Columns = slices.Clone(m.Columns)
 	c.Segment = m.Segment.clone()
+	c.Replaces, c.Erased = slices.Clone(m.Replaces), slices.Clone(m.Erased)
 	c.Findings = maps.Clone(m.Findings)
 	c.Files = slices.Clone(m.Files)
 	for i := range c.Files {
@@ -157,6 +170,9 @@ func (m *Manifest) contentID() ID {
 	for i := range m.Files {
 		f := &m.Files[i]
 		fmt.Fprintf(h, "file %s %d %s\n", f.Name, f.Bytes, f.SHA256)
+	}
+	for _, id := range m.Replaces {
+		fmt.Fprintf(h, "replaces %s\n", id)
 	}
 	return ID(hex.EncodeToString(h.Sum(nil)))
 }
@@ -192,8 +208,8 @@ func decodeManifest(data []byte, id ID) (Manifest, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return bad("is not a manifest")
 	}
-	if m.Format > formatVersion {
-		return bad("has format %d, this version reads up to %d", m.Format, formatVersion)
+	if m.Format > erasedFormat {
+		return bad("has format %d, this version reads up to %d", m.Format, erasedFormat)
 	}
 	stored := m.Digest
 	fresh, err := m.encode()

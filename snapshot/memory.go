@@ -55,6 +55,14 @@ func (m *Memory) List(context.Context) iter.Seq2[ID, error] {
 	}
 }
 
+// Remove implements [Store].
+func (m *Memory) Remove(_ context.Context, id ID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.snapshots, id)
+	return nil
+}
+
 type memoryDraft struct {
 	store *Memory
 	files map[string]*memoryFile

@@ -38,7 +38,7 @@ func Open(ctx context.Context, store Store, id ID) (*Snapshot, error) {
 	}
 	data, err := readManifest(ctx, store, id)
 	if err != nil {
-		return nil, wrap(opOpen, err)
+		return nil, wrap(opOpen, gone(ctx, store, id, err))
 	}
 	m, err := decodeManifest(data, id)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Snapshot) read(ctx context.Context, file, want int) iter.Seq2[Reject, e
 		f := &s.manifest.Files[file]
 		src, err := s.store.Open(ctx, s.manifest.ID, f.stored())
 		if err != nil {
-			yield(Reject{}, wrap(opRead, err))
+			yield(Reject{}, wrap(opRead, gone(ctx, s.store, s.manifest.ID, err)))
 			return
 		}
 		defer src.Close() // only read from, and verified to the end
@@ -169,10 +169,18 @@ type frozenReader struct {
 
 // read returns nil when the consumer breaks off.
 func (r *frozenReader) read(ctx context.Context, src io.Reader, want int, yield func(Reject, error) bool) error {
+	return r.lines(ctx, src, want, func(_ string, row *Reject) (bool, error) {
+		return row == nil || yield(*row, nil), nil
+	})
+}
+
+// lines calls use for each line, with its row; the header has none.
+func (r *frozenReader) lines(ctx context.Context, src io.Reader, want int, use func(line string, row *Reject) (more bool, err error)) error {
 	chunks := newChunker(newVerifiedReader(opRead, r.file, src))
 	scan := scanner{separator: ',', table: newClasses(',')}
 	broken := corrupt(opRead, r.file.stored(), "is not the CSV that was frozen")
 	n := -1 // the header
+	var parsed Reject
 	for {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -183,6 +191,7 @@ func (r *frozenReader) read(ctx context.Context, src io.Reader, want int, yield 
 		}
 		scan.text, scan.at, scan.final = c.text, 0, c.final
 		for {
+			start := scan.at
 			ok, bad := scan.next()
 			if bad != nil {
 				return broken
@@ -190,15 +199,15 @@ func (r *frozenReader) read(ctx context.Context, src io.Reader, want int, yield 
 			if !ok {
 				break
 			}
-			if n++; n == 0 {
-				continue
+			line, row := scan.text[start:scan.at], (*Reject)(nil)
+			if n++; n > 0 {
+				if parsed, ok = parseFrozen(scan.fields, r.extra, r.columns, r.rejects); !ok {
+					return corrupt(opRead, r.file.stored(), "cannot be read in row %d", n)
+				}
+				row = &parsed
 			}
-			row, ok := parseFrozen(scan.fields, r.extra, r.columns, r.rejects)
-			if !ok {
-				return corrupt(opRead, r.file.stored(), "cannot be read in row %d", n)
-			}
-			if !yield(row, nil) {
-				return nil
+			if more, err := use(line, row); err != nil || !more {
+				return err
 			}
 		}
 		if c.err != nil {

@@ -18,6 +18,11 @@ type Store interface {
 	// [ErrNotFound] when there is no such snapshot, and [ErrCorrupt] when the
 	// snapshot is there and the file is not.
 	Open(ctx context.Context, id ID, file string) (io.ReadCloser, error)
+	// Remove makes a snapshot disappear, all of its files at once: for those who
+	// open it from then on it was never there. It is durable when Remove returns;
+	// an interrupted one is finished by the next. One that is not there is no
+	// error. Readers that have a file open may read it to its end.
+	Remove(ctx context.Context, id ID) error
 	// List yields the ids of all snapshots in ascending order, without
 	// verifying them.
 	List(ctx context.Context) iter.Seq2[ID, error]

@@ -169,6 +169,11 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 	if err != nil {
 		return nil, wrap(opTake, err)
 	}
+	if next, err := successor(ctx, opts.Store, m.ID); err != nil {
+		return nil, wrap(opTake, err)
+	} else if next != "" { // the rows that were erased are in the list
+		return nil, wrap(opTake, &ErasedError{ID: m.ID, Successor: next})
+	}
 	created, err := draft.Commit(ctx, m.ID)
 	if err != nil {
 		return nil, wrap(opTake, err)

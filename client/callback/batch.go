@@ -2,9 +2,12 @@ package callback
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 // split gives each event of a batch a message of its own, so that each is
@@ -39,10 +42,36 @@ func (r *Receiver) split(ctx context.Context, j *job) {
 	if !settled {
 		mark.State, mark.Due = idempotency.MessageWaiting, r.in.Now().Add(batchWait(j.m.Fence))
 	}
+	if settled {
+		purge, err := r.anyErased(ctx, j.o.notices)
+		if err != nil {
+			r.later(ctx, j, err)
+			return
+		}
+		mark.Purge = purge
+	}
 	if r.settle(ctx, j, mark) == nil {
 		r.tel.processed(ctx, a.route, "split")
 		r.wakeUp()
 	}
+}
+
+// anyErased reports whether one of the events is about a person that was erased:
+// then the bytes that all of them came in go, which are of use no more.
+func (r *Receiver) anyErased(ctx context.Context, notices []*vendors.Notice) (bool, error) {
+	for _, n := range notices {
+		if n.Event.VendorID == "" && n.Event.Ref == "" {
+			continue
+		}
+		rec, err := r.in.Find(ctx, &n.Event)
+		switch {
+		case rec != nil && rec.Erased():
+			return true, nil
+		case err != nil && !errors.Is(err, client.ErrNotOurs) && transient(err):
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // batchWait is how long a batch waits before it is looked at whether all its

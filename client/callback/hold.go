@@ -120,6 +120,11 @@ func (r *Receiver) turn(ctx context.Context, j *job) (bool, error) {
 func (r *Receiver) let(ctx context.Context, j *job, mark idempotency.Mark, entries ...idempotency.Entry) error {
 	mark.ID, mark.Expect = j.m.ID, j.m.Fence
 	return r.settleWith(ctx, j, func(ctx context.Context) (idempotency.Change, error) {
+		rec, err := r.in.Store.Get(ctx, j.rec.ID) // it may have been erased while the handler ran
+		if err != nil {
+			return idempotency.Change{}, storeError("get", err)
+		}
+		mark.Purge = purges(rec, mark.State)
 		ch := idempotency.Change{Marks: []idempotency.Mark{mark}, Entries: entries}
 		all, write, err := r.holds(ctx, j.rec.ID)
 		if err != nil {

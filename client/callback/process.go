@@ -119,7 +119,9 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 		if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {
 			return idempotency.Change{}, errTooSoon
 		}
-		return idempotency.Change{Marks: []idempotency.Mark{{ID: j.m.ID, Expect: j.m.Fence, State: idempotency.MessageApplied}}}, nil
+		return idempotency.Change{Marks: []idempotency.Mark{{
+			ID: j.m.ID, Expect: j.m.Fence, State: idempotency.MessageApplied, Purge: purges(told.Record, idempotency.MessageApplied),
+		}}}, nil
 	}})
 	hinted := err == nil
 	if errors.Is(err, errAsked) || errors.Is(err, errTooSoon) {
@@ -134,7 +136,7 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 	case errors.Is(err, errTooSoon):
 		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: soon}) // it logs
 	case ruled(err): // there is nothing to ask about
-		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied}) // it logs
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied, Purge: buried(err)}) // it logs
 	default:
 		r.untold(ctx, j, err, did)
 	}
@@ -142,6 +144,12 @@ func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 		count(&did.Hints)
 		r.tel.processed(ctx, j.o.a.route, "hint")
 	}
+}
+
+// buried reports whether the piece's job was pruned or erased.
+func buried(err error) bool {
+	rule, ok := errors.AsType[*idempotency.RuleError](err)
+	return ok && rule.Rule == 10
 }
 
 func ruled(err error) bool {
@@ -194,6 +202,7 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 			}
 			mark.State, mark.Due = idempotency.MessageWaiting, h.until
 		}
+		mark.Purge = purges(told.Record, mark.State)
 		ch.Marks = []idempotency.Mark{mark}
 		return ch, nil
 	}})
@@ -240,7 +249,7 @@ func (r *Receiver) untold(ctx context.Context, j *job, err error, did *Drained) 
 	case ok && rule.Rule == 10: // the job was pruned or erased: what is known of it stays as it is
 		count(&did.Ignored)
 		r.tel.processed(ctx, j.o.a.route, "ignored")
-		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored, Error: textOf("ledger", err)}) // it logs
+		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored, Error: textOf("ledger", err), Purge: true}) // it logs
 	case ok || errors.Is(err, idempotency.ErrNewer):
 		r.fail(ctx, j, failRefused, err, did)
 	case postproof.CodeOf(err) == postproof.CodeConflict, transient(err):
@@ -284,9 +293,16 @@ func (r *Receiver) stillOurs(ctx context.Context, j *job) error {
 	return nil
 }
 
+// purges reports whether a mark leaves no payload behind: the person that the
+// message is about was erased, and nobody needs it any more.
+func purges(rec *idempotency.Record, to idempotency.MessageState) bool {
+	return rec != nil && rec.Erased() && to != idempotency.MessageWaiting
+}
+
 // settle marks a message, with what else is to be written.
 func (r *Receiver) settle(ctx context.Context, j *job, mark idempotency.Mark, entries ...idempotency.Entry) error {
 	mark.ID, mark.Expect = j.m.ID, j.m.Fence
+	mark.Purge = mark.Purge || purges(j.rec, mark.State)
 	return r.settleWith(ctx, j, func(context.Context) (idempotency.Change, error) {
 		return idempotency.Change{Marks: []idempotency.Mark{mark}, Entries: entries}, nil
 	})

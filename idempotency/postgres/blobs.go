@@ -103,6 +103,7 @@ const (
 	hasBlobText  = `SELECT size FROM @blobs WHERE digest = $1`
 	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	addChunkText = `INSERT INTO @chunks (digest, place, data) VALUES ($1, $2, $3)`
+	dropBlobText = `WITH c AS (DELETE FROM @chunks WHERE digest = $1) DELETE FROM @blobs WHERE digest = $1`
 	chunkText    = `SELECT data FROM @chunks WHERE digest = $1 AND place = $2`
 )
 
@@ -171,6 +172,22 @@ func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, erro
 		return chunks[0], nil
 	}
 	return idempotency.VerifyBlob(&chunkReader{next: next}, b), nil
+}
+
+// RemoveBlob implements [idempotency.BlobRemover].
+func (s *Store) RemoveBlob(ctx context.Context, b postproof.Blob) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	digest, ok := digestBytes(b.Digest)
+	if !ok {
+		return nil
+	}
+	err := s.patiently(ctx, func() error {
+		_, err := s.db.ExecContext(ctx, s.text.dropBlob, digest)
+		return err
+	})
+	return explain("remove blob", cause(ctx, err))
 }
 
 // chunkReader reads a blob.

@@ -110,7 +110,13 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, entries [][]byte) error {
 	b.dirty = true
 	if r != nil {
-		b.put(b.places[c.Record.ID], c.Record, r)
+		p := b.places[c.Record.ID]
+		if c.Forget {
+			if err := b.forgetHistory(ctx, p); err != nil {
+				return err
+			}
+		}
+		b.put(p, c.Record, r)
 	}
 	for i := range c.Entries {
 		e := &c.Entries[i]

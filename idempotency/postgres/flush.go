@@ -196,8 +196,11 @@ const marksText = `UPDATE @messages AS m SET state = i.state, due = i.due, visib
 	tries = m.tries + CASE WHEN i.error = '' THEN 0 ELSE 1 END, last_error = CASE WHEN i.error = '' THEN m.last_error ELSE i.error END
 	FROM unnest($1::text::bigint[], $2::text::text[], $3::text::bigint[], $4::text::text[]) AS i(id, state, due, error) WHERE m.id = i.id`
 
+// blankText is for messages about a person that was erased.
+const blankText = `UPDATE @messages SET body = NULL, header = NULL WHERE id = ANY ($1::text::bigint[])`
+
 func (b *batch) storeMarks(ctx context.Context) error {
-	var ids, states, dues, errs array
+	var ids, states, dues, errs, purged array
 	for id, m := range b.messages {
 		if m.mark == nil {
 			continue
@@ -206,11 +209,18 @@ func (b *batch) storeMarks(ctx context.Context) error {
 		states.text(string(m.mark.State))
 		dues.int(codec.Nanos(m.mark.Due))
 		errs.text(m.mark.Error)
+		if m.mark.Purge {
+			purged.int(int64(id))
+		}
 		m.mark = nil
 	}
 	if ids.b.Len() == 0 {
 		return nil
 	}
 	_, err := b.c.exec(ctx, b.s.text.marks, ids.String(), states.String(), dues.String(), errs.String(), int64(codec.Never))
+	if err != nil || purged.b.Len() == 0 {
+		return err
+	}
+	_, err = b.c.exec(ctx, b.s.text.blank, purged.String())
 	return err
 }

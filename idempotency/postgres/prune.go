@@ -70,3 +70,18 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 		return len(found), err
 	})
 }
+
+// forgetHistory deletes the record's entries, those of changes before in the
+// same transaction included.
+func (b *batch) forgetHistory(ctx context.Context, p *place) error {
+	if p.num == 0 {
+		return nil
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	var nums array
+	nums.int(p.num)
+	_, err := b.c.exec(ctx, b.s.text.forget, nums.String())
+	return err
+}

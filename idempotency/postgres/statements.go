@@ -12,7 +12,7 @@ type statements struct {
 	waiting, place, entries, history                            string
 	claim, claimMessages, put, messages, purge                  string
 	prune, forget, foldDepth, keep, drop                        string
-	hasBlob, addBlob, addChunk, chunk, enqueue                  string
+	hasBlob, addBlob, addChunk, chunk, dropBlob, blank, enqueue string
 }
 
 func newStatements(s *settings) statements {
@@ -25,7 +25,7 @@ func newStatements(s *settings) statements {
 		waiting: waitingText, place: placeText, entries: entriesText, history: historyText,
 		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
 		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, keep: keepText, drop: dropText,
-		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, enqueue: enqueueText,
+		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, dropBlob: dropBlobText, blank: blankText, enqueue: enqueueText,
 	}
 	for _, text := range []*string{
 		&t.load, &t.block, &t.store, &t.commit, &t.made, &t.counters, &t.settings, &t.marks,
@@ -33,7 +33,7 @@ func newStatements(s *settings) statements {
 		&t.get, &t.find.ids, &t.find.ref, &t.find.piece, &t.find.campaign, &t.find.rare, &t.find.all,
 		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
 		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.keep, &t.drop,
-		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.enqueue,
+		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
 	} {
 		*text = s.in(*text)
 	}

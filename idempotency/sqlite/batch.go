@@ -28,11 +28,12 @@ type batch struct {
 	messages map[uint64]*message
 	depth    map[group]int64
 
-	newRefs, newPieces []link
-	newEntries         []entry
-	args               []any
-	ids                []idempotency.ID
-	wanted             []int64
+	newRecords, newJobs            newRows
+	newRefs, newPieces, newEntries newRows
+
+	args   []any
+	ids    []idempotency.ID
+	wanted []int64
 }
 
 // head is the changing part of the ledger's row.
@@ -66,15 +67,6 @@ type stored struct {
 	jobSum int64
 }
 
-// link says that a record has what the digest is of.
-type link struct{ digest, num int64 }
-
-// entry is of a record, whose number is 0 for what is of none.
-type entry struct {
-	seq, num, prev int64
-	data           []byte
-}
-
 type group struct {
 	campaign, state string
 	priority        int
@@ -102,6 +94,9 @@ func newBatch(c *conn) *batch {
 		places:   places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place), settings: make(map[string]uint64)},
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
+		newRecords: newRows{text: insertRecords, width: 19}, newJobs: newRows{text: insertJobs, width: 2},
+		newRefs: newRows{text: insertRefs, width: 2}, newPieces: newRows{text: insertPieces, width: 2},
+		newEntries: newRows{text: insertEntries, width: 4},
 	}
 }
 
@@ -140,7 +135,9 @@ func (b *batch) forget() {
 	clear(b.depth)
 	clear(b.changed)
 	b.changed = b.changed[:0]
-	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
+	for _, rows := range []*newRows{&b.newRecords, &b.newJobs, &b.newRefs, &b.newPieces, &b.newEntries} {
+		rows.forget()
+	}
 }
 
 // saw keeps the newest time of the ledger.

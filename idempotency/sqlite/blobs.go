@@ -118,6 +118,27 @@ func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, erro
 	return idempotency.VerifyBlob(f, b), nil
 }
 
+// RemoveBlob implements [idempotency.BlobRemover].
+func (s *Store) RemoveBlob(ctx context.Context, b postproof.Blob) error {
+	if s.readOnly {
+		return ErrReadOnly
+	}
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	path, ok := s.blobPath(b.Digest)
+	if !ok {
+		return nil
+	}
+	if err := removeIfThere(path); err != nil {
+		return explain("remove blob", err)
+	}
+	if err := syncDir(filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {
+		return explain("remove blob", err)
+	}
+	return nil
+}
+
 // usable returns an error when the store is closed or the context over.
 func (s *Store) usable(ctx context.Context) error {
 	select {

@@ -126,24 +126,30 @@ func (o *commitOp) apply(ctx context.Context, b *batch) error {
 func (b *batch) make(ctx context.Context, c *idempotency.Change, r *codec.Row, entries [][]byte) error {
 	b.dirty = true
 	if r != nil {
-		b.put(b.places.get(c.Record.ID), c.Record, r)
+		p := b.places.get(c.Record.ID)
+		if c.Forget {
+			if err := b.forgetHistory(ctx, p); err != nil {
+				return err
+			}
+		}
+		b.put(p, c.Record, r)
 	}
 	for i := range c.Entries {
 		e := &c.Entries[i]
 		b.head.lastEntry++
-		one := entry{seq: b.head.lastEntry, data: entries[i]}
+		seq, num, prev := b.head.lastEntry, int64(0), int64(0)
 		if e.ID != "" {
 			p, err := b.place(ctx, e.ID)
 			if err != nil {
 				return err
 			}
 			if p.num != 0 {
-				one.num, one.prev = p.num, p.tail
-				p.tail = one.seq
+				num, prev = p.num, p.tail
+				p.tail = seq
 				b.touch(p)
 			}
 		}
-		b.newEntries = append(b.newEntries, one)
+		b.newEntries.add(seq, num, prev, entries[i])
 		b.saw(e.At)
 	}
 	for _, add := range c.Counters {
@@ -185,10 +191,10 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			}
 			if ref := codec.Digest(l.Ref); l.Ref != "" && b.refs[ref] == 0 {
 				b.refs[ref] = p.num
-				b.newRefs = append(b.newRefs, link{ref, p.num})
+				b.newRefs.add(ref, p.num)
 			}
 			if l.VendorID != "" {
-				b.newPieces = append(b.newPieces, link{codec.Digest(l.VendorID), p.num})
+				b.newPieces.add(codec.Digest(l.VendorID), p.num)
 			}
 		}
 	}

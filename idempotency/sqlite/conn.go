@@ -27,6 +27,10 @@ type stmtKey struct {
 // used: few statements to prepare, and few rounds for many rows.
 const maxTimes = 64
 
+// maxRows is how many rows one statement writes at most. More at a time gain
+// nothing.
+const maxRows = 32
+
 // expand repeats the part of the text in braces, with commas.
 func expand(text string, times int) string {
 	head, rest, ok := strings.Cut(text, "{")
@@ -61,6 +65,24 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (int64, error
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// insert is exec of a statement that makes at most one row, and returns the
+// number of the row, too; 0 when there is none.
+func (c *conn) insert(ctx context.Context, text string, args ...any) (id, n int64, err error) {
+	s, err := c.stmt(ctx, text, 1) //nolint:sqlclosecheck // kept until the connection is closed
+	if err != nil {
+		return 0, 0, err
+	}
+	result, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	if n, err = result.RowsAffected(); err != nil || n == 0 {
+		return 0, n, err
+	}
+	id, err = result.LastInsertId()
+	return id, n, err
 }
 
 // query runs a query and calls scan for each row.
@@ -120,6 +142,26 @@ func (c *conn) execIn(ctx context.Context, text string, first, keys []any) error
 	return nil
 }
 
+// execRows runs a statement for many rows, each of so many values, which belong
+// to the part in braces.
+func (c *conn) execRows(ctx context.Context, text string, width int, values []any) error {
+	for len(values) > 0 {
+		step := maxRows
+		for step*width > len(values) {
+			step /= 2
+		}
+		s, err := c.stmt(ctx, text, step) //nolint:sqlclosecheck // kept until the connection is closed
+		if err != nil {
+			return err
+		}
+		if _, err := s.ExecContext(ctx, values[:step*width]...); err != nil {
+			return err
+		}
+		values = values[step*width:]
+	}
+	return nil
+}
+
 func (c *conn) queryTimes(ctx context.Context, scan func(*sql.Rows) error, text string, times int, args []any) error {
 	s, err := c.stmt(ctx, text, times) //nolint:sqlclosecheck // kept until the connection is closed
 	if err != nil {
@@ -175,6 +217,7 @@ func (c *conn) pragma(ctx context.Context, busy time.Duration, cacheKiB int, wri
 			"PRAGMA synchronous = FULL",
 			"PRAGMA wal_autocheckpoint = "+itoa(checkpointPages),
 			"PRAGMA journal_size_limit = "+itoa(journalBytes),
+			"PRAGMA secure_delete = ON", // what is deleted is overwritten
 		)
 	} else {
 		statements = append(statements, "PRAGMA query_only = ON")

@@ -50,39 +50,54 @@ func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err
 	in.Prepare(i.s.clock)
 	var header any
 	if in.Header != nil {
-		text, err := json.Marshal(in.Header)
-		if err != nil {
+		if header, err = codec.EncodeHeader(in.Header); err != nil {
 			return false, err
 		}
-		header = string(text)
 	}
-	due := codec.Nanos(in.Due)
-	err = i.s.direct(ctx, "put message", func(ctx context.Context, b *batch) error {
-		n, err := b.c.exec(ctx, `INSERT INTO messages (vendor, account, mode, dedupe, received, state, fence, due, visible,
-			lease_owner, lease_until, tries, last_error, header, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			in.Vendor, in.Account, string(in.Mode), in.Dedupe, codec.Nanos(in.ReceivedAt), string(in.State), int64(in.Fence), due, due,
-			int64(codec.Never), in.Tries, in.LastError, header, codec.Nullable(in.Body))
-		if err != nil {
-			return err
-		}
-		if fresh = n > 0; fresh {
-			b.dirty = true
-			b.saw(in.ReceivedAt)
-		}
-		_, err = b.c.queryRow(ctx, []any{&in.ID}, "SELECT id FROM messages WHERE vendor = ? AND account = ? AND dedupe = ?",
-			in.Vendor, in.Account, in.Dedupe)
-		return err
-	})
-	if err != nil {
+	op := &putOp{m: &in, header: header}
+	if err := i.s.do(ctx, "put message", op, &op.outcome); err != nil {
 		return false, err
 	}
-	if fresh {
+	if op.fresh {
 		*m = in
 	} else {
 		m.ID = in.ID
 	}
-	return fresh, nil
+	return op.fresh, nil
+}
+
+// putOp is one message on its way into the inbox. It looks at nothing that the
+// changes of its batch have loaded, and changes nothing of it.
+type putOp struct {
+	outcome
+	m      *idempotency.Message // prepared
+	header any
+	fresh  bool
+}
+
+// putBytes is how much of a body weighs as much as a change does.
+const putBytes = 64 << 10
+
+func (o *putOp) weight() int { return 1 + len(o.m.Body)/putBytes }
+
+func (o *putOp) apply(ctx context.Context, b *batch) error {
+	m := o.m
+	id, n, err := b.c.insert(ctx, `INSERT INTO messages (vendor, account, mode, dedupe, received, state, fence, due, visible,
+		lease_owner, lease_until, tries, last_error, header, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, '', ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING`,
+		m.Vendor, m.Account, string(m.Mode), m.Dedupe, codec.Nanos(m.ReceivedAt), string(m.State), int64(m.Fence), codec.Nanos(m.Due),
+		int64(codec.Never), m.Tries, m.LastError, o.header, codec.Nullable(m.Body))
+	if err != nil {
+		return err
+	}
+	if o.fresh = n > 0; o.fresh {
+		m.ID = uint64(id)
+		b.dirty = true
+		b.saw(m.ReceivedAt)
+		return nil
+	}
+	_, err = b.c.queryRow(ctx, []any{&m.ID}, "SELECT id FROM messages WHERE vendor = ? AND account = ? AND dedupe = ?", m.Vendor, m.Account, m.Dedupe)
+	return err
 }
 
 // Claim implements [idempotency.Inbox].

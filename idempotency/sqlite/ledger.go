@@ -154,11 +154,24 @@ func (b *batch) bury(ctx context.Context, r *idempotency.Record) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.c.exec(ctx, chainText+"DELETE FROM entries WHERE seq IN (SELECT seq FROM chain)", p.tail, 0); err != nil {
+	if err := b.forgetHistory(ctx, p); err != nil {
 		return err
 	}
-	p.tail = 0
 	buried := r.Bury()
 	b.put(p, buried, codec.Encode(buried))
 	return nil
+}
+
+// forgetHistory deletes the record's entries, those of changes before in the
+// same transaction included.
+func (b *batch) forgetHistory(ctx context.Context, p *place) error {
+	if p.tail == 0 {
+		return nil
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	_, err := b.c.exec(ctx, chainText+"DELETE FROM entries WHERE seq IN (SELECT seq FROM chain)", p.tail, 0)
+	p.tail = 0
+	return err
 }

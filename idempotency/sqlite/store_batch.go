@@ -6,9 +6,8 @@ import (
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
-// flush stores what the changes made of the records and all beside them. Rows
-// are written one by one: what statements for many rows save in calls they lose
-// by keeping a copy of each page that they change, to undo half a statement.
+// flush stores what the changes made of the records and all beside them. New
+// rows are written many at a time.
 func (b *batch) flush(ctx context.Context) error {
 	for _, p := range b.changed {
 		if err := b.storeRecord(ctx, p); err != nil {
@@ -17,8 +16,10 @@ func (b *batch) flush(ctx context.Context) error {
 	}
 	clear(b.changed)
 	b.changed = b.changed[:0]
-	if err := b.storeLinks(ctx); err != nil {
-		return err
+	for _, rows := range []*newRows{&b.newRecords, &b.newJobs, &b.newRefs, &b.newPieces, &b.newEntries} {
+		if err := rows.store(ctx, b.c); err != nil {
+			return err
+		}
 	}
 	if err := b.storeDepth(ctx); err != nil {
 		return err
@@ -29,9 +30,40 @@ func (b *batch) flush(ctx context.Context) error {
 	return b.storeMarks(ctx)
 }
 
+// newRows are rows of one table that are not stored yet, their values one after
+// the other.
+type newRows struct {
+	text   string // the statement; what is in braces is one row
+	width  int
+	values []any
+}
+
+func (n *newRows) add(values ...any) { n.values = append(n.values, values...) }
+
+func (n *newRows) forget() {
+	clear(n.values)
+	n.values = n.values[:0]
+}
+
+func (n *newRows) store(ctx context.Context, c *conn) error {
+	defer n.forget()
+	return c.execRows(ctx, n.text, n.width, n.values)
+}
+
+// The statements for new rows. A statement for many of them keeps a copy of each
+// page that it changes, to be undone by half: at the end of a table that is one
+// page for all, and elsewhere still less than a call for each row. Updates, which
+// are all over the place, are made one by one.
 const (
-	insertRecord = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until, prune_at,
-		tail, job_sum, links, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertRecords = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until,
+		prune_at, tail, job_sum, links, data) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`
+	insertJobs    = `INSERT INTO jobs (num, job) VALUES {(?, ?)}`
+	insertRefs    = `INSERT INTO refs (digest, num) VALUES {(?, ?)}`
+	insertPieces  = `INSERT OR IGNORE INTO pieces (digest, num) VALUES {(?, ?)}`
+	insertEntries = `INSERT INTO entries (seq, num, prev, data) VALUES {(?, ?, ?, ?)}`
+)
+
+const (
 	// updateRecord leaves alone what most indexes are of.
 	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
 		tail = ?, job_sum = ?, links = ?, data = ? WHERE num = ?`
@@ -53,8 +85,12 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 		}
 		return err
 	case !old.there:
-		_, err = b.c.exec(ctx, insertRecord, p.num, r.Key, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority),
+		b.newRecords.add(p.num, r.Key, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority),
 			r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
+		if r.Job != nil {
+			b.newJobs.add(p.num, r.Job)
+		}
+		return nil
 	default:
 		if old.group.campaign != r.Campaign || old.group.priority != r.Priority {
 			if _, err := b.c.exec(ctx, moveRecord, r.Campaign, int64(r.Priority), p.num); err != nil {
@@ -72,28 +108,6 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 		_, err = b.c.exec(ctx, putJob, p.num, r.Job)
 	}
 	return err
-}
-
-// storeLinks writes references, vendors' ids and entries.
-func (b *batch) storeLinks(ctx context.Context) error {
-	for _, l := range b.newRefs {
-		if _, err := b.c.exec(ctx, "INSERT INTO refs (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
-			return err
-		}
-	}
-	for _, l := range b.newPieces {
-		if _, err := b.c.exec(ctx, "INSERT OR IGNORE INTO pieces (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
-			return err
-		}
-	}
-	for _, e := range b.newEntries {
-		if _, err := b.c.exec(ctx, "INSERT INTO entries (seq, num, prev, data) VALUES (?, ?, ?, ?)", e.seq, e.num, e.prev, e.data); err != nil {
-			return err
-		}
-	}
-	clear(b.newEntries)
-	b.newRefs, b.newPieces, b.newEntries = b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	return nil
 }
 
 func (b *batch) storeDepth(ctx context.Context) error {
@@ -149,6 +163,11 @@ func (b *batch) storeMarks(ctx context.Context) error {
 			tries = tries + ?4, last_error = CASE WHEN ?4 THEN ?5 ELSE last_error END WHERE id = ?6`,
 			string(m.mark.State), due, int64(codec.Never), failed, m.mark.Error, int64(id)); err != nil {
 			return err
+		}
+		if m.mark.Purge {
+			if _, err := b.c.exec(ctx, "UPDATE messages SET body = NULL, header = NULL WHERE id = ?", int64(id)); err != nil {
+				return err
+			}
 		}
 		m.mark = nil
 	}

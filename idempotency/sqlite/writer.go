@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/combine"
@@ -74,6 +75,24 @@ func (w *writer) start() {
 // again.
 func (w *writer) run(ops []operation) {
 	ctx := context.Background()
+	if i := slices.IndexFunc(ops, isScrub); i >= 0 {
+		scrub, _ := ops[i].(*scrubOp)
+		if rest := slices.DeleteFunc(slices.Clone(ops), isScrub); len(rest) > 0 {
+			w.run(rest)
+		}
+		for _, op := range ops {
+			if other, ok := op.(*scrubOp); ok {
+				scrub.whole = scrub.whole || other.whole
+			}
+		}
+		err := w.scrub(ctx, scrub.whole)
+		for _, op := range ops {
+			if isScrub(op) {
+				op.settle(err)
+			}
+		}
+		return
+	}
 	unknown, err := w.transact(ctx, ops)
 	if err == nil || unknown || len(ops) == 1 {
 		for _, op := range ops {

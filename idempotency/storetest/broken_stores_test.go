@@ -691,7 +691,7 @@ func besidePieces() map[string]broken {
 // brokenStores has all of them by name.
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
-	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces()} {
+	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces(), erasePieces()} {
 		maps.Copy(all, some)
 	}
 	return all

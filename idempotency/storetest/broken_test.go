@@ -134,6 +134,8 @@ type fake struct {
 	putBlob  func(ctx context.Context, r io.Reader) (postproof.Blob, error)
 	open     func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
 	second   func() (idempotency.Engine, error)
+	remove   func(ctx context.Context, b postproof.Blob) error
+	scrub    func(ctx context.Context, whole bool) error
 
 	breakHistory func() string
 
@@ -153,7 +155,8 @@ func newFake(brk func(f *fake)) *fake {
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
-	f.putBlob = m.Put
+	f.putBlob, f.remove = m.Put, m.RemoveBlob
+	f.scrub = func(context.Context, bool) error { return nil }
 	box := m.Inbox()
 	f.put, f.claimMsg, f.list, f.purge = box.Put, box.Claim, box.List, box.Purge
 	f.second = func() (idempotency.Engine, error) { return f, nil }
@@ -307,6 +310,19 @@ func (e errReader) Read([]byte) (int, error) {
 	}
 	return 0, e.err
 }
+
+func (f *fake) RemoveBlob(ctx context.Context, b postproof.Blob) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log(func(ctx context.Context, e idempotency.Engine) {
+		if r, ok := e.(idempotency.BlobRemover); ok {
+			_ = r.RemoveBlob(ctx, b)
+		}
+	})
+	return f.remove(ctx, b)
+}
+
+func (f *fake) Scrub(ctx context.Context, whole bool) error { return f.scrub(ctx, whole) }
 
 func (f *fake) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
 	return f.open(ctx, b)

@@ -145,6 +145,7 @@ func (w *walk) change() idempotency.Change {
 			c.Expect, c.Record.Fence = c.Expect+1, c.Record.Fence+1
 		}
 	}
+	c.Forget = w.random.IntN(12) == 0
 	if w.random.IntN(4) == 0 {
 		c.Counters = append(c.Counters, idempotency.CounterAdd{Name: "cap", Add: int64(w.random.IntN(5) - 1), Limit: 20})
 	}
@@ -160,6 +161,7 @@ func (w *walk) change() idempotency.Change {
 		if w.random.IntN(2) == 0 {
 			mark.Error = "failed"
 		}
+		mark.Purge = w.random.IntN(4) == 0
 		c.Marks = append(c.Marks, mark)
 	}
 	return c

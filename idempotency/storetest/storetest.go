@@ -88,6 +88,7 @@ func checks() []check {
 		{"entries", entryChecks()},
 		{"prune", pruneChecks()},
 		{"inbox", inboxChecks()},
+		{"erase", eraseChecks()},
 		{"blobs", blobChecks()},
 		{"counters", counterChecks()},
 		{"ledger", ledgerChecks()},

@@ -54,6 +54,10 @@ const (
 	racyCommit     flaw = "a commit looks and then leaps"
 	forgetful      flaw = "nothing outlives the process"
 	dropsBlocks    flaw = "only the first bytes of a file are kept"
+	keepsRemoved   flaw = "what was removed is there"
+	removesAll     flaw = "a removal removes all"
+	remembersID    flaw = "an id that was removed cannot be committed"
+	undoes         flaw = "a removal does not outlive the process"
 )
 
 // broken is a store in memory with a flaw.
@@ -65,6 +69,7 @@ type broken struct {
 	cursor *bytes.Reader
 	looked int
 	two    chan struct{}
+	undone files
 }
 
 func newBroken(f flaw) *broken {
@@ -128,6 +133,24 @@ func (l *locked) Read(p []byte) (int, error) {
 	l.b.mu.Lock()
 	defer l.b.mu.Unlock()
 	return l.b.cursor.Read(p[:min(len(p), 512)])
+}
+
+func (b *broken) Remove(_ context.Context, id snapshot.ID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.flaw { //nolint:exhaustive // the others are about something else
+	case keepsRemoved:
+	case removesAll:
+		clear(b.all)
+	case remembersID:
+		b.all[id] = nil
+	case undoes:
+		b.undone = b.all[id]
+		delete(b.all, id)
+	default:
+		delete(b.all, id)
+	}
+	return nil
 }
 
 func (b *broken) List(context.Context) iter.Seq2[snapshot.ID, error] {
@@ -239,6 +262,9 @@ func fails(t *testing.T, c check, f flaw) (why []string) {
 		if f == forgetful {
 			return newBroken(sound), nil
 		}
+		if f == undoes {
+			store.all[idOf('a')] = store.undone
+		}
 		return store, nil
 	}}
 	defer func() {
@@ -271,6 +297,11 @@ func TestEveryCheckCanFail(t *testing.T) {
 		"concurrent commits create one":           racyCommit,
 		"what was committed outlives the process": forgetful,
 		"a list is taken, opened and read":        dropsBlocks,
+
+		"what was removed is gone":                          keepsRemoved,
+		"removing leaves the others, and may be done again": removesAll,
+		"what was removed may be committed again":           remembersID,
+		"what was removed stays away":                       undoes,
 	}
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {

@@ -74,5 +74,9 @@ func checks() []check {
 		{"concurrent commits create one", concurrentCommits},
 		{"what was committed outlives the process", outlives},
 		{"a list is taken, opened and read", takeAndOpen},
+		{"what was removed is gone", removed},
+		{"removing leaves the others, and may be done again", removedAgain},
+		{"what was removed may be committed again", removedAndCommitted},
+		{"what was removed stays away", removedOutlives},
 	}
 }

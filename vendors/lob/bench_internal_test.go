@@ -148,10 +148,12 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// calledBack is a callback about the piece of answered.
+// calledBack is a callback about the piece of answered, with a scan.
 func calledBack() []byte {
+	scanned := strings.Replace(answered, `"tracking_events":[]`, `"tracking_events":[{"id":"evnt_0123456789abcdef","type":"normal","name":"In Transit",`+
+		`"time":"2026-03-05T14:00:00.000Z","location":"94107","date_created":"2026-03-05T14:00:00.000Z","object":"tracking_event"}]`, 1)
 	return []byte(`{"id":"evt_0123456789abcdef","object":"event","reference_id":"psc_00000000000004d2","event_type":{"id":"postcard.in_transit",` +
-		`"enabled_for_test":false,"resource":"postcards","object":"event_type"},"date_created":"2026-03-05T14:00:00.000Z","body":` + answered + `}`)
+		`"enabled_for_test":false,"resource":"postcards","object":"event_type"},"date_created":"2026-03-05T14:00:00.000Z","body":` + scanned + `}`)
 }
 
 // BenchmarkParseCallback is what the intake of a callback pays for knowing whose

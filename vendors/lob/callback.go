@@ -83,7 +83,7 @@ func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, erro
 	var pieceRoom [mostMembers]member
 	piece := o.object("body", pieceRoom[:0])
 	if piece.is("id", ref) {
-		n.Order = orderOf(p, o.raw("body"), caps)
+		n.Order = orderOf(p, piece, o.raw("body"), caps)
 	} else if piece.text("id") != "" && progress(what) {
 		return nil, errOther
 	}
@@ -105,8 +105,8 @@ func productOfObject(name string) (product, bool) {
 
 // orderOf returns the piece in an event's body, nil when it shows no more than
 // an id.
-func orderOf(p product, raw []byte, caps *postproof.Capabilities) *vendors.Order {
-	order, err := parseOrder(p, raw, caps)
+func orderOf(p product, piece object, raw []byte, caps *postproof.Capabilities) *vendors.Order {
+	order, err := readOrder(p, piece, raw, caps)
 	if err != nil {
 		return nil
 	}
@@ -192,18 +192,12 @@ func statusOfType(s *postproof.Status, what string, piece object) {
 // scanOf returns the newest scan of the name; a piece without one is taken at
 // the type's word.
 func scanOf(piece object, name string, certified bool) (scan trackingEvent, at time.Time) {
-	var all []trackingEvent
-	for _, e := range value[[]trackingEvent](piece, "tracking_events") {
-		if e.Name == name {
-			all = append(all, e)
-		}
-	}
-	scan, at, ok := latestEvent(all)
+	scan, at, ok := latestEvent(piece, name)
 	if !ok {
-		scan.Name = name
+		scan.name = name
 	}
 	if certified {
-		scan.Type = "certified"
+		scan.kind = "certified"
 	}
 	return scan, at
 }

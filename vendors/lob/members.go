@@ -3,6 +3,7 @@ package lob
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"time"
 	"unicode/utf8"
 )
@@ -106,6 +107,33 @@ func (o object) texts(name string, room object) object {
 	}
 	return inner
 }
+
+// elements are the values of an array; there are none when the value is none.
+func (o object) elements(name string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		raw := o.raw(name)
+		if len(raw) == 0 || raw[0] != '[' {
+			return
+		}
+		i, more := scanOpening(raw, 0, ']')
+		for more {
+			end := scanValue(raw, i, 1)
+			if end < 0 || !yield(raw[i:end:end]) {
+				return
+			}
+			i, more = scanComma(raw, end, ']')
+		}
+	}
+}
+
+// none reports whether the value is absent or null.
+func (o object) none(name string) bool {
+	raw := o.raw(name)
+	return raw == nil || string(raw) == null
+}
+
+// textOrNone reports whether the value is a string, absent or null.
+func (o object) textOrNone(name string) bool { return isString(o.raw(name)) || o.none(name) }
 
 // value returns any other value, zero when it is not of the type.
 func value[T any](o object, name string) T {

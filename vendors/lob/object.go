@@ -13,11 +13,16 @@ import (
 // parseOrder reads a piece of the product wanted.
 func parseOrder(want product, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
 	var room [mostMembers]member
-	var metaRoom [mostPairs]member
 	o, err := parseObject(raw, room[:0])
 	if err != nil {
 		return nil, err
 	}
+	return readOrder(want, o, raw, caps)
+}
+
+// readOrder is parseOrder of a piece whose members are known.
+func readOrder(want product, o object, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
+	var metaRoom [mostPairs]member
 	id := o.text("id")
 	if p, ok := productOf(id); !ok || p != want || !o.is("object", want.object) {
 		return nil, errAnswer

@@ -16,14 +16,8 @@ const (
 	rawDeleted      = "deleted"
 )
 
-type trackingEvent struct {
-	Type    string `json:"type"`
-	Name    string `json:"name"`
-	Time    string `json:"time"`
-	Details struct {
-		Event string `json:"event"`
-	} `json:"details"`
-}
+// trackingEvent is a scan of the piece, as far as it says something.
+type trackingEvent struct{ kind, name, event string }
 
 // statusOf returns where the piece is, and whether it will never be printed.
 // The latest scan rules; without scans the render status, which says nothing
@@ -34,12 +28,10 @@ func statusOf(o object, created time.Time) (status postproof.Status, dead bool) 
 			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: o.time("date_modified"),
 		}, true
 	}
-	if len(o.raw("tracking_events")) > len("[]") {
-		if latest, at, ok := latestEvent(value[[]trackingEvent](o, "tracking_events")); ok {
-			status = statusOfEvent(latest)
-			status.VendorTime = at
-			return status, false
-		}
+	if latest, at, ok := latestEvent(o, ""); ok {
+		status = statusOfEvent(latest)
+		status.VendorTime = at
+		return status, false
 	}
 	status = postproof.Status{Confidence: postproof.Reported, Raw: token(o.text("status"))}
 	switch status.Raw {
@@ -56,26 +48,45 @@ func statusOf(o object, created time.Time) (status postproof.Status, dead bool) 
 	return status, false
 }
 
-// latestEvent returns the event with the latest time, the later in the list
-// where times are equal.
-func latestEvent(events []trackingEvent) (latest trackingEvent, at time.Time, ok bool) {
-	for _, e := range events {
-		if e.Name == "" {
-			continue
-		}
-		if t := parseTime([]byte(e.Time)); !ok || !t.Before(at) {
+// latestEvent returns the scan with the latest time, the later in the list
+// where times are equal; of those with the name only, unless that is empty. A
+// list with anything in it that is not understood says nothing.
+func latestEvent(piece object, name string) (latest trackingEvent, at time.Time, ok bool) {
+	for raw := range piece.elements("tracking_events") {
+		e, t, understood := readEvent(raw)
+		switch {
+		case !understood:
+			return trackingEvent{}, time.Time{}, false
+		case e.name == "" || (name != "" && e.name != name):
+		case !ok || !t.Before(at):
 			latest, at, ok = e, t, true
 		}
 	}
 	return latest, at, ok
 }
 
+func readEvent(raw []byte) (e trackingEvent, at time.Time, ok bool) {
+	if string(raw) == null {
+		return trackingEvent{}, time.Time{}, true
+	}
+	var room, detailRoom [mostPairs]member
+	o, err := parseObject(raw, room[:0])
+	if err != nil {
+		return trackingEvent{}, time.Time{}, false
+	}
+	details := o.object("details", detailRoom[:0])
+	if (details == nil && !o.none("details")) || !o.textOrNone("type") || !o.textOrNone("name") || !o.textOrNone("time") || !details.textOrNone("event") {
+		return trackingEvent{}, time.Time{}, false
+	}
+	return trackingEvent{kind: o.text("type"), name: o.text("name"), event: details.text("event")}, o.time("time"), true
+}
+
 // statusOfEvent maps a scan. "Delivered" of ordinary mail is a guess: the scan
 // is made when the carrier's vehicle leaves the area. Certified mail is
 // scanned at the door.
 func statusOfEvent(e trackingEvent) postproof.Status {
-	s := postproof.Status{Raw: eventRaw(e.Name), Confidence: postproof.Scanned}
-	switch e.Name {
+	s := postproof.Status{Raw: eventRaw(e.name), Confidence: postproof.Scanned}
+	switch e.name {
 	case "Mailed":
 		s.Stage = postproof.StageMailed
 	case "In Transit":
@@ -86,7 +97,7 @@ func statusOfEvent(e trackingEvent) postproof.Status {
 		s.Stage = postproof.StageOutForDelivery
 	case "Delivered":
 		s.Stage = postproof.StageDelivered
-		if e.Type != "certified" {
+		if e.kind != "certified" {
 			s.Confidence = postproof.Estimated
 		}
 	case "Re-Routed":
@@ -104,7 +115,7 @@ func statusOfEvent(e trackingEvent) postproof.Status {
 	}
 	switch s.Stage {
 	case postproof.StageIssue, postproof.StageReturned, postproof.StagePickupAvailable:
-		s.Reason = token(e.Details.Event)
+		s.Reason = token(e.event)
 	default:
 	}
 	return s

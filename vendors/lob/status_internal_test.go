@@ -87,6 +87,24 @@ func TestStatus(t *testing.T) {
 			false,
 		},
 		{
+			"a list that is understood by half says nothing",
+			`{"status":"rendered","date_modified":"2026-03-03T10:00:00Z","tracking_events":[{"name":"Delivered","time":"2026-03-06T10:00:00Z"},{"name":5}]}`,
+			postproof.Status{Stage: "rendered", Raw: "rendered", Confidence: "reported", VendorTime: at(3, 10)},
+			false,
+		},
+		{
+			"details of another form",
+			`{"status":"rendered","date_modified":"2026-03-03T10:00:00Z","tracking_events":[{"name":"Delivered","time":"2026-03-06T10:00:00Z","details":[]}]}`,
+			postproof.Status{Stage: "rendered", Raw: "rendered", Confidence: "reported", VendorTime: at(3, 10)},
+			false,
+		},
+		{
+			"null is no scan, and no harm",
+			`{"tracking_events":[null,{"name":"Delivered","type":null,"time":"2026-03-06T10:00:00Z","details":null},{"name":null,"time":"2026-03-07T10:00:00Z"}]}`,
+			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "estimated", VendorTime: at(6, 10)},
+			false,
+		},
+		{
 			"a scan of tomorrow", `{"tracking_events":[{"name":"Beamed Up","time":"2026-03-06T10:00:00Z"}]}`,
 			postproof.Status{Stage: "mailed", Raw: "Beamed Up", Confidence: "reported", VendorTime: at(6, 10)},
 			false,
@@ -111,7 +129,7 @@ func TestEveryTrackingEvent(t *testing.T) {
 		"Returned to Sender": "returned", "International Exit": "left_country",
 		"Pickup Available": "pickup_available", "Issue": "issue",
 	} {
-		if got := statusOfEvent(trackingEvent{Name: name}); got.Stage != want || got.Raw != name {
+		if got := statusOfEvent(trackingEvent{name: name}); got.Stage != want || got.Raw != name {
 			t.Errorf("%s: %+v, want %s", name, got, want)
 		}
 	}

@@ -51,6 +51,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 		w.prior(r.Prior)
 		w.close(start)
 	}
+	w.time(30, r.EraseAt)
 	return w.seal(id)
 }
 
@@ -232,6 +233,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.Awaits = f.text
 	case 29:
 		to.Prior = r.prior(f)
+	case 30:
+		to.EraseAt = r.time(f)
 	}
 }
 

@@ -133,6 +133,9 @@ func under(t *testing.T, c *pgtest.Cluster, fail func(round int)) {
 			t.Fatal(err)
 		}
 		there[r.ID] = r.Fence
+		if string(r.Job) != string(record(0).Job) {
+			t.Errorf("a record has the job %q", r.Job)
+		}
 	}
 	entries := map[idempotency.ID]uint64{}
 	for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{}) {

@@ -1,0 +1,187 @@
+package client
+
+import (
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/snapshot"
+)
+
+// Erasure says whose data is erased, and how far.
+type Erasure struct {
+	// Keys are jobs, found without a search.
+	Keys []postproof.Key
+	// Contacts are as in [postproof.Job] Contact. For them the ledger is read
+	// through, once.
+	Contacts []string
+	// Related takes the other jobs of the contacts that the jobs of Keys name as
+	// well, re-mails for example. The ledger is read through for them.
+	Related bool
+	// Snapshots are searched for the rows of the contacts, those that the jobs of
+	// Keys name included, and of Addresses. Nil for none.
+	Snapshots snapshot.Store
+	// Addresses select rows of snapshots by where they go; everybody's who lives
+	// there.
+	Addresses []snapshot.AddressKey
+
+	// By and Why go to the change log. Required but for a dry run; no personal
+	// data of the person.
+	By, Why string
+
+	// Now erases at once what belongs to pieces that a vendor has, or may have.
+	// They are followed by reference to their end and never made anew. Without it
+	// they keep what another generation would need, and are erased by themselves
+	// when they come to rest.
+	Now bool
+	// Stop has vendors cancel such pieces, where there is still time. It implies
+	// Now: what is to be cancelled is never made anew.
+	Stop bool
+	// Artwork deletes the artwork that no other job refers to. The ledger is read
+	// through for that; meanwhile, nothing may be enqueued for the person. Without
+	// it the report lists the digests that are left.
+	Artwork bool
+	// Compact has the store rewrite its files, so that nothing is left even of
+	// what an older version had deleted without overwriting it. It takes long, and
+	// room for a second copy.
+	Compact bool
+	// ProofKey makes the digests of what was erased keyed ones (HMAC-SHA256), so
+	// that only who has it can prove by them what was erased. Without it they are
+	// plain, and who can guess all that they are of can confirm the guess.
+	ProofKey []byte
+	// DryRun changes nothing, and reports what would be done.
+	DryRun bool
+}
+
+// ErasureOutcome is what became of a job's data.
+type ErasureOutcome string
+
+// The outcomes.
+const (
+	// ErasureBuried: the job is at rest, and a tombstone is all that is left.
+	ErasureBuried ErasureOutcome = "buried"
+	// ErasureFollowed: nothing personal is left, but a vendor has the piece, or
+	// may have it: it is followed by reference, and buried at its end.
+	ErasureFollowed ErasureOutcome = "followed"
+	// ErasureOpen: a vendor has the piece, or may have it, and the job keeps its
+	// data until it comes to rest, when it is buried by itself. Come again after
+	// [ErasedJob] After for what belongs to it elsewhere, or ask with Now.
+	ErasureOpen ErasureOutcome = "open"
+	// ErasureBefore: it was a tombstone already.
+	ErasureBefore ErasureOutcome = "before"
+	// ErasureNewer: a newer version wrote the record; nothing was changed.
+	ErasureNewer ErasureOutcome = "newer"
+)
+
+// ErasedPiece is one submission of an erased job. It stays, so that the piece
+// can be told from others.
+type ErasedPiece struct {
+	Vendor   string        `json:"vendor"`
+	Ref      postproof.Ref `json:"ref,omitempty"`
+	VendorID string        `json:"vendor_id,omitempty"`
+}
+
+// ErasedJob is what became of one job.
+type ErasedJob struct {
+	// ID is the record's: the SHA-256 of its key.
+	ID      idempotency.ID `json:"id"`
+	Outcome ErasureOutcome `json:"outcome"`
+	// State is that of the record afterwards.
+	State  idempotency.State `json:"state"`
+	Pieces []ErasedPiece     `json:"pieces,omitempty"`
+	// Digest is that of the job's content, empty when there was none; see
+	// [Erasure] ProofKey.
+	Digest string `json:"digest,omitempty"`
+	// After is when an open job comes to rest, or is held, at the latest; zero for
+	// one that is held.
+	After time.Time `json:"after,omitzero"`
+}
+
+// ErasedMessage is a callback whose body and headers were erased.
+type ErasedMessage struct {
+	ID     uint64 `json:"id"`
+	Vendor string `json:"vendor"`
+	// Digest is that of the body; see [Erasure] ProofKey. Empty for an open one.
+	Digest string `json:"digest,omitempty"`
+	// Open: it waits to be applied, and is erased then.
+	Open bool `json:"open,omitempty"`
+}
+
+// ArtworkOutcome is what became of a job's artwork.
+type ArtworkOutcome string
+
+// The outcomes.
+const (
+	// ArtworkErased: no other job referred to it.
+	ArtworkErased ArtworkOutcome = "erased"
+	// ArtworkShared: other jobs refer to it.
+	ArtworkShared ArtworkOutcome = "shared"
+	// ArtworkLeft: it was not asked for, or the store cannot delete artwork. If it
+	// was made for this person alone, it is still there.
+	ArtworkLeft ArtworkOutcome = "left"
+)
+
+// ErasedArtwork is artwork that an erased job referred to.
+type ErasedArtwork struct {
+	// Digest is its SHA-256, which is its name.
+	Digest  string         `json:"digest"`
+	Size    int64          `json:"size"`
+	Outcome ArtworkOutcome `json:"outcome"`
+}
+
+// StorageOutcome says what is left on the medium of what was deleted.
+type StorageOutcome string
+
+// The outcomes.
+const (
+	// StorageOverwritten: the store has overwritten what it deleted.
+	StorageOverwritten StorageOutcome = "overwritten"
+	// StorageCompacted: the store has rewritten all of its files.
+	StorageCompacted StorageOutcome = "compacted"
+	// StorageLeft: it is up to the database, see the store's documentation.
+	StorageLeft StorageOutcome = "left"
+)
+
+// ErasureReport says what was erased, store by store. It holds no personal data:
+// the ids and digests in it are pseudonyms.
+type ErasureReport struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"`
+	Why    string    `json:"why,omitempty"`
+	DryRun bool      `json:"dry_run,omitempty"`
+
+	Jobs []ErasedJob `json:"jobs,omitempty"`
+	// Unknown are the ids of keys that the ledger never had.
+	Unknown  []idempotency.ID `json:"unknown,omitempty"`
+	Messages []ErasedMessage  `json:"messages,omitempty"`
+	// Answers is the number of vendors' answers in this process's spool that lost
+	// what they said of the person.
+	Answers   int               `json:"answers,omitempty"`
+	Artwork   []ErasedArtwork   `json:"artwork,omitempty"`
+	Snapshots []snapshot.Erased `json:"snapshots,omitempty"`
+	Storage   StorageOutcome    `json:"storage,omitempty"`
+
+	// Problems are what was found when everything was read back: not erased
+	// although it should be. None if all is well.
+	Problems []string `json:"problems,omitempty"`
+
+	// Entry is the report's entry in the change log, Digest what it says there:
+	// the SHA-256 of the report without Entry and Digest, as JSON.
+	Entry  uint64 `json:"entry,omitempty"`
+	Digest string `json:"digest,omitempty"`
+}
+
+// Complete reports whether nothing is left to come again for.
+func (r *ErasureReport) Complete() bool {
+	for i := range r.Jobs {
+		if o := r.Jobs[i].Outcome; o == ErasureOpen || o == ErasureNewer {
+			return false
+		}
+	}
+	for i := range r.Messages {
+		if r.Messages[i].Open {
+			return false
+		}
+	}
+	return !r.DryRun && len(r.Problems) == 0
+}

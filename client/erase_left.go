@@ -1,0 +1,260 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/snapshot"
+)
+
+// erasePending is the setting that remembers what is still to be done for jobs
+// whose content is gone: nothing else would find them after an interruption.
+const erasePending = "erase/pending"
+
+type pendingErasure struct {
+	IDs     []idempotency.ID `json:"ids,omitempty"`
+	Artwork []postproof.Blob `json:"artwork,omitempty"`
+}
+
+// begun notes what will have to be done, and takes over what an erasure before
+// has left.
+func (x *erasing) begun(ctx context.Context) error {
+	return x.pending(ctx, func(p *pendingErasure) error {
+		for _, id := range p.IDs {
+			if slices.ContainsFunc(x.found, func(r *idempotency.Record) bool { return r.ID == id }) {
+				continue
+			}
+			rec, err := x.c.store.Get(ctx, id)
+			if errors.Is(err, idempotency.ErrNotFound) {
+				continue // of another history
+			}
+			if err != nil {
+				return err
+			}
+			if rec.Erased() && !slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id }) {
+				x.done = append(x.done, rec)
+			}
+		}
+		for _, rec := range x.found {
+			if !slices.Contains(p.IDs, rec.ID) {
+				p.IDs = append(p.IDs, rec.ID)
+			}
+		}
+		for _, b := range p.Artwork {
+			if !slices.Contains(x.artwork, b) {
+				x.artwork = append(x.artwork, b)
+			}
+		}
+		p.Artwork = slices.Clone(x.artwork)
+		return nil
+	})
+}
+
+// settled takes out of it what was done.
+func (x *erasing) settled(ctx context.Context) error {
+	return x.pending(ctx, func(p *pendingErasure) error {
+		p.IDs = slices.DeleteFunc(p.IDs, func(id idempotency.ID) bool {
+			is := func(r *idempotency.Record) bool { return r.ID == id }
+			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
+		})
+		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) })
+		return nil
+	})
+}
+
+// pending changes the setting, again when somebody else was quicker.
+func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) error) error {
+	for range 32 {
+		set, err := x.c.store.Setting(ctx, erasePending)
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		var p pendingErasure
+		if len(set.Value) > 0 {
+			if err := json.Unmarshal(set.Value, &p); err != nil {
+				return x.c.storeError(opErase, errors.Join(idempotency.ErrCorrupt, err))
+			}
+		}
+		if err := change(&p); err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		text, err := json.Marshal(&p)
+		if err != nil {
+			return invalid(opErase, err)
+		}
+		if bytes.Equal(text, set.Value) || (set.Version == 0 && string(text) == "{}") {
+			return nil
+		}
+		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: erasePending, Value: text, Expect: set.Version}}})
+		if !errors.Is(err, idempotency.ErrStale) {
+			if err != nil {
+				return x.c.storeError(opErase, err)
+			}
+			return nil
+		}
+	}
+	return x.c.storeError(opErase, idempotency.ErrStale)
+}
+
+// eraseArtwork deletes the artwork that no job refers to any more, or says what
+// is left.
+func (x *erasing) eraseArtwork(ctx context.Context) error {
+	if len(x.artwork) == 0 {
+		return nil
+	}
+	for _, b := range x.artwork {
+		x.c.art.forget(b.Digest)
+		x.rep.Artwork = append(x.rep.Artwork, ErasedArtwork{Digest: b.Digest, Size: b.Size, Outcome: ArtworkLeft})
+	}
+	remover, ok := x.c.store.(idempotency.BlobRemover)
+	if !ok || !x.e.Artwork {
+		return nil
+	}
+	if err := x.shared(ctx); err != nil {
+		return err
+	}
+	for i, b := range x.artwork {
+		if x.rep.Artwork[i].Outcome == ArtworkShared {
+			continue
+		}
+		if !x.e.DryRun {
+			if err := remover.RemoveBlob(ctx, b); err != nil {
+				return artworkError(opErase, err)
+			}
+			x.c.art.forget(b.Digest) // somebody may have read it meanwhile
+		}
+		x.rep.Artwork[i].Outcome = ArtworkErased
+	}
+	return nil
+}
+
+// shared finds what other jobs refer to.
+func (x *erasing) shared(ctx context.Context) error {
+	for rec, err := range x.c.store.Find(ctx, idempotency.Query{}) {
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		if x.e.DryRun && slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == rec.ID }) {
+			continue // it would be erased
+		}
+		for i := range x.rep.Artwork {
+			if a := &x.rep.Artwork[i]; bytes.Contains(rec.Job, []byte(a.Digest)) {
+				a.Outcome = ArtworkShared
+			}
+		}
+	}
+	return nil
+}
+
+// eraseSpooled takes what this process's spool says of the person: answers that
+// the ledger has no place for stay as evidence of a piece.
+func (x *erasing) eraseSpooled(context.Context) error {
+	n, err := x.c.spooled.redact(func(id idempotency.ID) bool {
+		return slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id })
+	})
+	x.rep.Answers = n
+	if err != nil {
+		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: opErase, Err: err}
+	}
+	return nil
+}
+
+// verify reads everything back.
+func (x *erasing) verify(ctx context.Context) error {
+	for _, check := range []func(context.Context) error{x.verifyRecords, x.verifyMessages, x.verifySnapshots} {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	for _, a := range x.rep.Artwork {
+		if a.Outcome != ArtworkErased {
+			continue
+		}
+		r, err := x.c.store.Open(ctx, postproof.Blob{Digest: a.Digest, Size: a.Size})
+		if err == nil {
+			_ = r.Close() // nothing was read
+			x.problem("artwork %.16s is there again", a.Digest)
+		}
+	}
+	return nil
+}
+
+func (x *erasing) problem(format string, args ...any) {
+	x.rep.Problems = append(x.rep.Problems, fmt.Sprintf(format, args...))
+}
+
+func (x *erasing) verifyRecords(ctx context.Context) error {
+	for _, was := range x.done {
+		rec, err := x.c.store.Get(ctx, was.ID)
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		text, err := json.Marshal(rec)
+		if err != nil {
+			return invalid(opErase, err)
+		}
+		if !rec.Erased() || len(rec.Job) > 0 || rec.Contact != "" || x.inText(text) {
+			x.problem("record %.16s still says something of the person", rec.ID)
+		}
+		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: was.ID}) {
+			if err != nil {
+				return x.c.storeError(opErase, err)
+			}
+			if x.says(e.Note) || x.says(e.By) {
+				x.problem("entry %d of record %.16s names the person", e.Seq, rec.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// inText reports whether a record's text names the person. Its own words are
+// those of programs, so that short names are not looked for.
+func (x *erasing) inText(text []byte) bool {
+	for _, name := range x.names {
+		quoted, err := json.Marshal(name)
+		if err == nil && len(name) >= 4 && bytes.Contains(text, bytes.Trim(quoted, `"`)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *erasing) verifyMessages(ctx context.Context) error {
+	engine, ok := x.c.store.(interface{ Inbox() idempotency.Inbox })
+	if !ok {
+		return nil
+	}
+	for _, id := range x.cleaned {
+		m, err := messageOf(ctx, engine.Inbox(), id)
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		if m == nil || m.Body != nil || m.Header != nil {
+			x.problem("message %d still has its payload", id)
+		}
+	}
+	return nil
+}
+
+func (x *erasing) verifySnapshots(ctx context.Context) error {
+	if x.e.Snapshots == nil {
+		return nil
+	}
+	rows := x.rows()
+	rows.DryRun = true
+	left, err := snapshot.Erase(ctx, x.e.Snapshots, rows)
+	if err != nil {
+		return err
+	}
+	for _, s := range left {
+		x.problem("snapshot %.16s still has %d rows", s.Snapshot, s.Accepted+s.Rejected)
+	}
+	return nil
+}

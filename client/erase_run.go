@@ -1,0 +1,399 @@
+package client
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/snapshot"
+)
+
+const opErase = "erase"
+
+// Erase erases what the ledger, its inbox, the spool and snapshots hold of a
+// person, reads it back, and writes to the change log that it was done. What
+// stays are tombstones: the keys are never used again, and submitting them again
+// sends nothing. It may be called again, after an error or an interruption as
+// well: it goes on where it stopped, and does nothing twice.
+//
+// What is left of a record are pseudonyms: the SHA-256 of its key, its
+// fingerprint, our references and the vendors' ids; without the first two a key
+// could be used again, without the others a piece could not be told. Who can
+// guess a key, or everything that is on the paper, can confirm the guess.
+//
+// A campaign's name stays, unless it names the person or the contact. Messages
+// of the inbox are found by our references and the vendors' ids; what a vendor
+// sent about a piece that the ledger does not know is not. The other processes
+// may hold artwork in memory until they end, and answers in spools of their own,
+// which hold ids only. What vendors have, backups, and what the program wrote
+// elsewhere, are not the ledger's.
+//
+// It must not run while the ledger's history is broken ([ErrEpochChanged]); a
+// backup that is restored brings the person back: erase again after
+// [Client.Recover].
+func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
+	ctx, span := c.tel.start(ctx, "postproof.erase", "")
+	x := &erasing{c: c, e: e, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
+	err := x.run(ctx)
+	end(span, err)
+	return x.rep, err
+}
+
+// erasing is an erasure under way.
+type erasing struct {
+	c   *Client
+	e   Erasure
+	rep ErasureReport
+	// found are the records to be erased, each once.
+	found []*idempotency.Record
+	// done are the jobs nothing of whom is left, with what is known of their
+	// pieces; what an erasure that was interrupted left to be done included.
+	done []*idempotency.Record
+	// names are what must not be found any more: names, addresses, keys.
+	names    []string
+	contacts []string
+	artwork  []postproof.Blob
+	// heard are the messages that the history says were applied to the jobs.
+	heard []uint64
+	// cleaned are the messages whose payload was erased.
+	cleaned []uint64
+}
+
+func (e *Erasure) validate() error {
+	if len(e.Keys)+len(e.Contacts)+len(e.Addresses) == 0 {
+		return invalid(opErase, errors.New("say whom to erase: Keys, Contacts, or Addresses with Snapshots"))
+	}
+	if len(e.Addresses) > 0 && e.Snapshots == nil {
+		return invalid(opErase, errors.New("addresses select rows of snapshots: give Snapshots as well"))
+	}
+	for _, k := range e.Keys {
+		if err := k.Validate(); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(e.Contacts, "") {
+		return invalid(opErase, errors.New("a contact is empty: it would be everybody without one"))
+	}
+	if !e.DryRun && (e.By == "" || e.Why == "") {
+		return invalid(opErase, errors.New("an erasure names who asks for it (By) and why (Why)"))
+	}
+	return nil
+}
+
+func (x *erasing) run(ctx context.Context) error {
+	c := x.c
+	if err := x.e.validate(); err != nil {
+		return err
+	}
+	if err := c.refresh(ctx); err != nil {
+		return err
+	}
+	if c.id().EpochChanged() {
+		return c.epochError(opErase)
+	}
+	if !x.e.DryRun {
+		c.applySpool(ctx) // an answer about the person may lie there
+	}
+	steps := []func(context.Context) error{x.find, x.eraseSnapshots, x.eraseRecords, x.eraseMessages, x.eraseArtwork}
+	if !x.e.DryRun {
+		steps = append(steps, x.eraseSpooled, x.settled, x.scrub, x.verify, x.enter)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find finds the records.
+func (x *erasing) find(ctx context.Context) error {
+	x.contacts = slices.Clone(x.e.Contacts)
+	search := slices.Clone(x.e.Contacts)
+	for _, key := range x.e.Keys {
+		id := idempotency.IDOf(key)
+		rec, err := x.c.store.Get(ctx, id)
+		switch {
+		case errors.Is(err, idempotency.ErrNotFound):
+			x.rep.Unknown = append(x.rep.Unknown, id)
+			continue
+		case err != nil:
+			return x.c.storeError(opErase, err)
+		}
+		if err := x.add(ctx, rec); err != nil {
+			return err
+		}
+		if rec.Contact != "" {
+			x.contacts = append(x.contacts, rec.Contact)
+			if x.e.Related {
+				search = append(search, rec.Contact)
+			}
+		}
+	}
+	if len(search) == 0 {
+		return nil
+	}
+	for rec, err := range x.c.store.Find(ctx, idempotency.Query{Bare: true}) {
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		if rec.Contact == "" || !slices.Contains(search, rec.Contact) {
+			continue
+		}
+		whole, err := x.c.store.Get(ctx, rec.ID) // with its job
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		if err := x.add(ctx, whole); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes a record, and what it says of the person.
+func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
+	if slices.ContainsFunc(x.found, func(o *idempotency.Record) bool { return o.ID == rec.ID }) {
+		return nil
+	}
+	x.found = append(x.found, rec)
+	for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+		if err != nil {
+			return x.c.storeError(opErase, err)
+		}
+		if id, ok := strings.CutPrefix(e.By, "inbox/"); ok {
+			if n, err := strconv.ParseUint(id, 10, 64); err == nil && n > 0 {
+				x.heard = append(x.heard, n)
+			}
+		}
+	}
+	x.names = append(x.names, string(rec.Key), rec.Contact)
+	var job postproof.Job
+	if len(rec.Job) == 0 || job.UnmarshalJSON(rec.Job) != nil {
+		return nil
+	}
+	x.names = append(x.names, job.To.Name, job.To.Line1, job.To.Line2)
+	if job.Piece == nil {
+		return nil
+	}
+	for _, b := range postproof.Blobs(job.Piece.Art()) {
+		if !b.IsZero() && !slices.Contains(x.artwork, b) {
+			x.artwork = append(x.artwork, b)
+		}
+	}
+	return nil
+}
+
+// says reports whether a text names the person. Short names are words of many
+// texts: they count only as the whole of one.
+func (x *erasing) says(text string) bool {
+	text = strings.ToLower(text)
+	return text != "" && slices.ContainsFunc(x.names, func(name string) bool {
+		name = strings.ToLower(name)
+		return name != "" && (text == name || (len(name) >= 4 && strings.Contains(text, name)))
+	})
+}
+
+// digest is the digest of what was erased.
+func (x *erasing) digest(content []byte) string {
+	if len(content) == 0 {
+		return ""
+	}
+	sum := sha256.New()
+	if len(x.e.ProofKey) > 0 {
+		sum = hmac.New(sha256.New, x.e.ProofKey)
+	}
+	sum.Write(content)
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// eraseSnapshots comes first: it needs the contacts, which the records lose.
+func (x *erasing) eraseSnapshots(ctx context.Context) (err error) {
+	if x.e.Snapshots == nil || len(x.contacts)+len(x.e.Addresses) == 0 {
+		return nil
+	}
+	x.rep.Snapshots, err = snapshot.Erase(ctx, x.e.Snapshots, x.rows())
+	return err
+}
+
+func (x *erasing) rows() snapshot.Erasure {
+	return snapshot.Erasure{Contacts: x.contacts, Addresses: x.e.Addresses, ProofKey: x.e.ProofKey, DryRun: x.e.DryRun}
+}
+
+// eraseRecords erases the jobs, one commit each.
+func (x *erasing) eraseRecords(ctx context.Context) error {
+	if !x.e.DryRun {
+		if err := x.begun(ctx); err != nil {
+			return err
+		}
+	}
+	for i, rec := range x.found {
+		job := ErasedJob{ID: rec.ID, Digest: x.digest(rec.Job), Outcome: ErasureBefore}
+		after, err := x.eraseRecord(ctx, rec)
+		switch {
+		case errors.Is(err, idempotency.ErrNewer):
+			job.Outcome, after = ErasureNewer, rec
+		case err != nil:
+			return err
+		case rec.Tombstone:
+		case after.Tombstone:
+			job.Outcome = ErasureBuried
+		case after.Erased():
+			job.Outcome = ErasureFollowed
+		default:
+			job.Outcome, job.After = ErasureOpen, after.Deadline
+			job.Digest = ""
+		}
+		job.State, job.Pieces = after.State, piecesOf(after)
+		x.rep.Jobs = append(x.rep.Jobs, job)
+		if x.found[i] = after; after.Erased() {
+			x.done = append(x.done, after)
+		}
+	}
+	return nil
+}
+
+// piecesOf are the submissions of a record, with the other piece under one
+// reference.
+func piecesOf(rec *idempotency.Record) []ErasedPiece {
+	var all []ErasedPiece
+	for i := range rec.Submissions {
+		s := &rec.Submissions[i]
+		all = append(all, ErasedPiece{Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID})
+		if s.Twin != "" {
+			all = append(all, ErasedPiece{Vendor: s.Vendor, Ref: s.Ref, VendorID: s.Twin})
+		}
+	}
+	return all
+}
+
+// eraseRecord erases one job and returns what is left of it.
+func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*idempotency.Record, error) {
+	c := x.c
+	for range 32 {
+		if rec.Tombstone {
+			return rec, nil
+		}
+		w := c.work(rec, nil)
+		if !w.recovered {
+			return rec, c.epochError(opErase)
+		}
+		ch, err := c.machine.Apply(rec, c.now(), idempotency.Erase{Now: x.e.Now, Stop: x.e.Stop})
+		if err != nil || x.e.DryRun {
+			if err == nil {
+				rec = ch.Record
+			}
+			return rec, err
+		}
+		if ch.Record.Erased() && x.says(ch.Record.Campaign) {
+			ch.Record.Campaign = ""
+		}
+		err = w.commit(ctx, ch)
+		switch {
+		case err == nil:
+			c.wakeUp()
+			return w.rec, nil
+		case errors.Is(err, ErrEpochChanged):
+			if err := c.refresh(ctx); err != nil {
+				return rec, err
+			}
+		case !errors.Is(err, idempotency.ErrStale):
+			return rec, err
+		}
+		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
+			return nil, c.storeError(opErase, err)
+		}
+	}
+	return rec, c.storeError(opErase, fmt.Errorf("the job does not keep still: %w", idempotency.ErrStale))
+}
+
+// scrub has the store overwrite what was deleted.
+func (x *erasing) scrub(ctx context.Context) error {
+	x.rep.Storage = StorageLeft
+	s, ok := x.c.store.(idempotency.Scrubber)
+	if !ok {
+		return nil
+	}
+	if err := s.Scrub(ctx, x.e.Compact); err != nil {
+		if ctx.Err() != nil {
+			return x.c.storeError(opErase, err)
+		}
+		x.rep.Problems = append(x.rep.Problems, "storage: "+err.Error())
+		return nil
+	}
+	x.rep.Storage = StorageOverwritten
+	if x.e.Compact {
+		x.rep.Storage = StorageCompacted
+	}
+	return nil
+}
+
+// erasedEntry is what the change log says of an erasure.
+type erasedEntry struct {
+	Digest    string `json:"digest"`
+	Jobs      int    `json:"jobs"`
+	Messages  int    `json:"messages"`
+	Artwork   int    `json:"artwork"`
+	Snapshots int    `json:"snapshots"`
+	Problems  int    `json:"problems,omitempty"`
+}
+
+// enter writes the report's digest to the change log.
+func (x *erasing) enter(ctx context.Context) error {
+	r := &x.rep
+	text, err := json.Marshal(r)
+	if err != nil {
+		return invalid(opErase, err)
+	}
+	sum := sha256.Sum256(text)
+	r.Digest = hex.EncodeToString(sum[:])
+	after, err := json.Marshal(erasedEntry{
+		Digest: r.Digest, Jobs: len(r.Jobs), Messages: len(r.Messages), Artwork: len(r.Artwork), Snapshots: len(r.Snapshots), Problems: len(r.Problems),
+	})
+	if err != nil {
+		return invalid(opErase, err)
+	}
+	target := Target{Kind: TargetLedger}
+	if len(r.Jobs) == 1 {
+		target = Target{Kind: TargetJob, Name: string(r.Jobs[0].ID)}
+	}
+	e, err := x.c.logged(ctx, opErase, func(context.Context) (idempotency.Change, ChangeEntry, error) {
+		return idempotency.Change{}, ChangeEntry{By: x.e.By, Why: x.e.Why, Action: ActionErase, Target: target, After: after}, nil
+	})
+	r.Entry = e.N
+	return err
+}
+
+// VerifyErasure reports whether the report is the one whose digest it carries, and
+// whether the change log has it.
+func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
+	bare := r
+	bare.Entry, bare.Digest = 0, ""
+	text, err := json.Marshal(&bare)
+	if err != nil {
+		return invalid("verify erasure", err)
+	}
+	sum := sha256.Sum256(text)
+	if hex.EncodeToString(sum[:]) != r.Digest {
+		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the report is not the one that its digest is of")}
+	}
+	for e, err := range c.Changes(ctx, ChangeQuery{Actions: []Action{ActionErase}, After: max(r.Entry, 1) - 1, Limit: 1}) {
+		if err != nil {
+			return err
+		}
+		var says erasedEntry
+		if e.N == r.Entry && json.Unmarshal(e.After, &says) == nil && says.Digest == r.Digest {
+			return nil
+		}
+	}
+	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the change log has no such erasure")}
+}
