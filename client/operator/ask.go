@@ -41,8 +41,8 @@ func auditCommand() *command {
 		long: `
 Reads the vendor's own list of orders and compares it with the ledger. It changes nothing.
 
-  unknown_to_us   the vendor has a piece that the ledger does not know: a part of the history that was
-                  lost, or another sender of the account
+  unknown_to_us   the vendor has a piece that the ledger does not know: a part of the history that
+                  was lost, or another sender of the account
   missing_there   the ledger says that the vendor has a piece, and it is not in the list
   different       both have it, and differ on whether it is printed
 
@@ -74,8 +74,8 @@ It exits 3 when there is a difference.`,
 				r.out.object(findingView{Type: "finding", Kind: f.Kind, ID: f.ID, Ref: f.Ref, VendorID: f.VendorID, Note: f.Note})
 				t.add(string(f.Kind), short(f.ID), string(f.Ref), f.VendorID, f.Note)
 			}
-			r.out.text("%s lists %s since %s; the ledger agrees with %s, and %s.", a.Vendor, many(a.Orders, "order"), moment(a.Since, r.Clock.Now()),
-				number(a.Matched), many(len(a.Findings), "difference")+are(len(a.Findings))+" left")
+			r.out.wrapped("", fmt.Sprintf("%s lists %s since %s. The ledger agrees with %s; %s left.", a.Vendor, many(a.Orders, "order"),
+				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Findings), "difference")+are(len(a.Findings))))
 			if len(a.Findings) > 0 {
 				r.out.print(t)
 			}

@@ -112,7 +112,21 @@ func (r *run) helpCommand(c *command) {
 	p := r.out
 	p.text("%s", strings.TrimRight(r.Name+" "+c.name+" "+c.args, " "))
 	p.text("")
-	p.text("%s", strings.TrimSpace(strings.ReplaceAll(c.long, "$", r.Name)))
+	paragraph := ""
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(c.long, "$", r.Name))+"\n", "\n")
+	for i, line := range lines {
+		if line != "" && line[0] != ' ' {
+			paragraph += " " + line
+			continue
+		}
+		if paragraph != "" {
+			p.wrapped("", paragraph)
+			paragraph = ""
+		}
+		if i < len(lines)-1 {
+			p.text("%s", line)
+		}
+	}
 	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	if c.flags != nil {
 		c.flags(fs)

@@ -83,8 +83,7 @@ func described(all []*idempotency.Record) string {
 	for _, rec := range all {
 		counts.add(rec)
 	}
-	_, maybe, onPaper := counts.jobs()
-	return fmt.Sprintf("%s: of %s a vendor may have a piece, of %s a vendor has one.", many(len(all), "job"), number(maybe), number(onPaper))
+	return fmt.Sprintf("%s: %s.", many(len(all), "job"), counts.risk())
 }
 
 // onlyHeld returns an error when a job is not held.
@@ -131,15 +130,23 @@ thing to press: it is safe, and most jobs settle by it.
 			}
 			in := intent{Jobs: len(all), Does: []string{"Release " + described(all)}}
 			for _, rec := range all {
-				if len(rec.Live()) == 0 && rec.Receipt.IsZero() && !rec.Cancel.Stands() {
+				switch {
+				case rec.Cancel.Stands(), !rec.Receipt.IsZero():
+				case len(rec.Live()) == 0:
 					in.Mails++
+				case rec.Policy == idempotency.PreferDuplicate:
+					in.Mails++
+					in.Twice++
 				}
+			}
+			if in.Twice > 0 {
+				in.Does = append(in.Does, fmt.Sprintf("%s of a campaign that prefers a duplicate: where nobody can be asked, it is sent anew.", many(in.Twice, "job")+are(in.Twice)))
 			}
 			if n := len(all) - in.Mails; n > 0 {
 				in.Does = append(in.Does, fmt.Sprintf("The workers settle %s with their vendors: nothing is sent anew before it is known that no vendor has it.", many(n, "job")))
 			}
-			if in.Mails > 0 {
-				in.Does = append(in.Does, fmt.Sprintf("%s to be sent, when its turn comes: nobody has it.", many(in.Mails, "job")+" wait"+third(in.Mails)))
+			if n := in.Mails - in.Twice; n > 0 {
+				in.Does = append(in.Does, fmt.Sprintf("%s sent when the turn comes: nobody has a piece.", many(n, "job")+are(n)))
 			}
 			if err := r.confirm(in); err != nil {
 				return err
@@ -157,10 +164,10 @@ func decideCommand() *command {
 		long: `
 Settles held jobs by your word, which is written down with your name and -why. The verdicts:
 
-  accepted   the piece is with the vendor. Nothing is sent again. If the vendor does not have it, nobody
-             gets one. -vendor-id names the piece, when you have found it.
-  planned    no vendor has it: it is sent anew. If a vendor has it after all, two pieces are printed. You
-             answer for it; it asks for the number of jobs, not for a yes.
+  accepted   the piece is with the vendor. Nothing is sent again. If the vendor does not have it,
+             nobody gets one. -vendor-id names the piece, when you have found it.
+  planned    no vendor has it: it is sent anew. If a vendor has it after all, two pieces are
+             printed. You answer for it; it asks for the number of jobs, not for a yes.
   cancelled  nothing is sent any more. If a vendor has it, that piece may be printed all the same.
 
 Release is the better choice while a vendor can still be asked.

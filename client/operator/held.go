@@ -66,6 +66,22 @@ func (h *heldCounts) jobs() (n, maybe, paper int) {
 	return n, maybe, paper
 }
 
+// risk says how much of them is on paper.
+func (h *heldCounts) risk() string {
+	n, maybe, onPaper := h.jobs()
+	var all []string
+	if maybe > 0 {
+		all = append(all, number(maybe)+" may be on paper")
+	}
+	if onPaper > 0 {
+		all = append(all, number(onPaper)+are(onPaper)+" with a vendor")
+	}
+	if rest := n - maybe - onPaper; rest > 0 {
+		all = append(all, number(rest)+are(rest)+" on no paper")
+	}
+	return strings.Join(all, ", ")
+}
+
 func (h *heldCounts) table(now time.Time) *table {
 	t := newTable("REASON", "~VENDOR", ">JOBS", ">NO PAPER", ">MAYBE", ">PAPER", "OLDEST (UTC)")
 	for _, g := range h.sorted() {

@@ -237,7 +237,9 @@ thousand jobs.
 			if len(stages.rows) > 0 {
 				r.out.text("")
 				r.out.print(stages)
-				r.out.text("  %s of those delivered were scanned at it; the others are the vendor's word or estimate", number(tally.Proven))
+				if n := tally.Stages[postproof.StageDelivered]; n > 0 {
+					r.out.text("  %s of the %s delivered were scanned at it; the others are the vendor's word or estimate", number(tally.Proven), number(n))
+				}
 			}
 			return nil
 		},

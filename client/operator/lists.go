@@ -43,7 +43,9 @@ a file only, for its owner's eyes, and never to the screen. An id may be cut to 
   $ snapshot export 5b1f09 -to spring.zip
 
 It exits 3 when a list is not what was frozen.`,
-		flags: func(fs *flag.FlagSet) { fs.StringVar(&to, "to", "", "with export: the `file`, which must not be there") },
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&to, "to", "", "with export: the `file`, which must not be there")
+		},
 		run: func(ctx context.Context, r *run, args []string) error {
 			if r.Snapshots == nil {
 				return usage("there are no snapshots to look at: say where they are")

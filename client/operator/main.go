@@ -120,7 +120,9 @@ func (r *run) tell(err error) int {
 	if r.cmd != nil {
 		command = " " + r.cmd.name
 	}
-	fmt.Fprintf(r.Stderr, "%s%s: %s\n", r.Name, command, clean(err.Error()))
+	for _, line := range wrap(r.Name+command+": "+clean(err.Error()), width) {
+		fmt.Fprintln(r.Stderr, line)
+	}
 	switch {
 	case code == ExitUsage:
 		fmt.Fprintf(r.Stderr, "see: %s help%s\n", r.Name, command)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,13 +30,15 @@ func (p *printer) text(format string, args ...any) {
 	fmt.Fprintln(p.w, clean(fmt.Sprintf(format, args...)))
 }
 
-// wrapped writes text for people, broken at the width, with an indent.
-func (p *printer) wrapped(indent, text string) {
+// wrapped writes text for people, broken at the width. The first line begins with
+// first, the others with as many blanks.
+func (p *printer) wrapped(first, text string) {
 	if p.json {
 		return
 	}
-	for _, line := range wrap(clean(text), width-len(indent)) {
-		fmt.Fprintln(p.w, indent+line)
+	for _, line := range wrap(clean(text), width-len(first)) {
+		fmt.Fprintln(p.w, strings.TrimRight(first+line, " "))
+		first = strings.Repeat(" ", len(first))
 	}
 }
 
@@ -113,6 +116,7 @@ func (p *printer) print(t *table) {
 	if p.json {
 		return
 	}
+	t.dropEmpty()
 	wide := make([]int, len(t.columns))
 	for i, c := range t.columns {
 		wide[i] = len(c.head)
@@ -142,6 +146,19 @@ func (p *printer) print(t *table) {
 			line += "  "
 		}
 		fmt.Fprintln(p.w, strings.TrimRight(line, " "))
+	}
+}
+
+// dropEmpty drops the columns that say nothing.
+func (t *table) dropEmpty() {
+	for i := len(t.columns) - 1; i > 0 && len(t.rows) > 0; i-- {
+		if slices.ContainsFunc(t.rows, func(row []string) bool { return row[i] != "" && row[i] != "-" }) {
+			continue
+		}
+		t.columns = slices.Delete(t.columns, i, i+1)
+		for j := range t.rows {
+			t.rows[j] = slices.Delete(t.rows[j], i, i+1)
+		}
 	}
 }
 

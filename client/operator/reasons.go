@@ -104,6 +104,10 @@ func choices(r *idempotency.Record) []press {
 			return []press{release, cancelled, planned}
 		}
 		return []press{release, accepted, cancelled, planned}
+	case live && r.Policy == idempotency.PreferDuplicate:
+		release.Means, release.Mails = "The workers ask the vendors again; if nobody can be asked it is sent anew, as the campaign's policy has it.", true
+		release.Risk = "The campaign prefers a duplicate: if a vendor has the first one after all, two pieces are printed."
+		return []press{release, accepted, cancelled, planned}
 	case live:
 		release.Means = "The workers ask the vendors again; it comes back here if nobody can be asked."
 		return []press{release, accepted, cancelled, planned}

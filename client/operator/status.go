@@ -248,7 +248,7 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 	case idempotency.Refused:
 		o.refused[orText(refusalOf(rec), "no vendor can print it")]++
 	case idempotency.Planned:
-		if late := now.Sub(rec.Due); late > stillFor && !rec.Lease.Until.After(now) {
+		if late := now.Sub(rec.Due); late > stillFor && !rec.Lease.Until.After(now) && !o.waits(rec) {
 			if o.due++; o.oldest.IsZero() || rec.Due.Before(o.oldest) {
 				o.oldest = rec.Due
 			}
@@ -273,6 +273,11 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 			v.Maybe++
 		}
 	}
+}
+
+// waits reports whether a planned job waits because somebody wants it to.
+func (o *overview) waits(rec *idempotency.Record) bool {
+	return slices.ContainsFunc(o.campaigns, func(c *campaignView) bool { return c.Campaign == rec.Campaign && c.Canary > 0 })
 }
 
 // still reports whether jobs are due and nobody seems to work.

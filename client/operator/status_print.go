@@ -51,12 +51,16 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(true, []string{"recover -h", "recover"}, "The ledger's history was broken: it was restored from a backup, copied or promoted. Nothing is sent until it is recovered.")
 	}
 	if o.still(now) {
-		add(true, []string{"status"}, "Nobody seems to work: %s due since %s, and nothing in the ledger has changed for %s. Start a worker.",
+		add(true, nil, "Nobody seems to work: %s due since %s, and nothing in the ledger has changed for %s. Start a worker.",
 			many(o.due, "job")+are(o.due), moment(o.oldest, now), rough(now.Sub(o.id.Newest)))
 	}
-	if n, maybe, paper := o.held.jobs(); n > 0 {
-		add(true, []string{"held"}, "%s held: of %s a vendor may have a piece, of %s a vendor has one, %s on no paper.",
-			many(n, "job")+are(n), number(maybe), number(paper), number(n-maybe-paper)+are(n-maybe-paper))
+	if n, maybe, _ := o.held.jobs(); n > 0 {
+		press, text := []string{"held"}, many(n, "job")+are(n)+" held: "+o.held.risk()+"."
+		if maybe > 0 {
+			press = append(press, "release -paper maybe")
+			text += " Release has the vendors asked again, and prints nothing twice."
+		}
+		add(true, press, "%s", text)
 	}
 	for _, c := range o.campaigns {
 		if c.Canary > 0 {
@@ -159,12 +163,7 @@ func (r *run) status(o *overview) error {
 		if t.Needs {
 			mark = " ! "
 		}
-		for i, line := range wrap(clean(t.What), width-3) {
-			if i > 0 {
-				mark = "   "
-			}
-			p.text("%s%s", mark, line)
-		}
+		p.wrapped(mark, t.What)
 		for _, c := range t.Press {
 			p.text("       %s %s", r.Name, c)
 		}

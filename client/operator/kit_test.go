@@ -1,0 +1,421 @@
+package operator_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/client/operator"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/snapshot"
+	"github.com/postproof/postproof/vendors"
+)
+
+// printer is a vendor in memory that takes no key and cannot be looked up, but
+// lists its orders: the vendor that leaves most to people.
+type printer struct {
+	name string
+
+	mu     sync.Mutex
+	orders []order
+	// fault says what happens to the order of a reference: "", "lose" (it is taken,
+	// and the answer is lost), "drop" (it never arrives), "refuse", "account".
+	fault func(n int) string
+	n     int
+	conns chan net.Conn
+	done  chan struct{}
+	// key is the account's; keyed vendors honor keys and can be looked up.
+	keyed bool
+	down  bool
+}
+
+type order struct {
+	ID   string    `json:"id"`
+	Ref  string    `json:"ref"`
+	Dead bool      `json:"dead,omitempty"`
+	At   time.Time `json:"at"`
+	key  string
+}
+
+func newPrinter(t *testing.T, name string) *printer {
+	t.Helper()
+	p := &printer{name: name, conns: make(chan net.Conn), done: make(chan struct{})}
+	srv := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
+	go func() { _ = srv.Serve(p) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	return p
+}
+
+func (p *printer) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *printer) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.done:
+	default:
+		close(p.done)
+	}
+	return nil
+}
+func (p *printer) Addr() net.Addr { return &net.UnixAddr{Name: p.name} }
+
+func (p *printer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	p.mu.Lock()
+	down := p.down
+	p.mu.Unlock()
+	if down {
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: io.ErrClosedPipe}
+	}
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *printer) setFault(f func(n int) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault, p.n = f, 0
+}
+
+func (p *printer) printed() []order {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]order(nil), p.orders...)
+}
+
+func (p *printer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out any
+	switch r.URL.Path {
+	case "/order":
+		var o order
+		_ = json.Unmarshal(body, &o)
+		p.n++
+		fault := ""
+		if p.fault != nil {
+			fault = p.fault(p.n)
+		}
+		switch fault {
+		case "drop":
+			panic(http.ErrAbortHandler)
+		case "refuse":
+			http.Error(w, "{}", http.StatusUnprocessableEntity)
+			return
+		case "account":
+			http.Error(w, "{}", http.StatusUnauthorized)
+			return
+		}
+		o.ID, o.At = fmt.Sprintf("%s_%d", p.name, len(p.orders)+1), time.Now()
+		p.orders = append(p.orders, o)
+		if fault == "lose" {
+			panic(http.ErrAbortHandler)
+		}
+		out = o
+	case "/find":
+		found := []order{}
+		for _, o := range p.orders {
+			if o.Ref == r.URL.Query().Get("ref") {
+				found = append(found, o)
+			}
+		}
+		out = found
+	default:
+		for i := range p.orders {
+			if p.orders[i].ID == r.URL.Query().Get("id") {
+				p.orders[i].Dead = p.orders[i].Dead || r.URL.Path == "/cancel"
+				out = p.orders[i]
+			}
+		}
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// adapter speaks to a printer.
+type adapter struct {
+	p    *printer
+	caps postproof.Capabilities
+}
+
+// finder is an adapter of a vendor that can be looked up.
+type finder struct{ *adapter }
+
+func (p *printer) adapter() vendors.Adapter {
+	a := &adapter{p: p, caps: postproof.Capabilities{
+		Vendor: p.name, Countries: []string{"US"}, Cancel: postproof.CancelWindow{Supported: true, For: 96 * time.Hour},
+		Lookup:    postproof.Lookup{ByRef: p.keyed},
+		Callbacks: postproof.Callbacks{Auth: postproof.CallbackSigned, Patience: map[postproof.Stage]time.Duration{postproof.StageAccepted: 24 * time.Hour}},
+		Pieces: []postproof.PieceSupport{{
+			Kind: postproof.KindPostcard, Sizes: []postproof.Size{postproof.Size4x6()},
+			Classes: []postproof.MailClass{postproof.FirstClass}, Content: []postproof.ContentKind{postproof.ContentHTML},
+		}},
+	}}
+	if p.keyed {
+		return finder{a}
+	}
+	return a
+}
+
+func (a *adapter) Capabilities() *postproof.Capabilities { return &a.caps }
+func (a *adapter) Account() vendors.Account {
+	return vendors.Account{Fingerprint: vendors.Fingerprint(a.p.name, "key"), Mode: postproof.ModeTest}
+}
+
+func (a *adapter) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, error) {
+	b, err := json.Marshal(order{Ref: string(s.Ref)})
+	return vendors.JSONBody("printer/1", b), err
+}
+
+func (a *adapter) do(ctx context.Context, do vendors.Doer, req *vendors.Request, out any) error {
+	req.URL = "http://" + a.p.name + req.Route
+	resp, err := do.Do(ctx, req)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(resp.Body, out)
+}
+
+func (a *adapter) order(o *order) *vendors.Order {
+	stage := postproof.StageAccepted
+	if o.Dead {
+		stage = postproof.StageCancelled
+	}
+	return &vendors.Order{
+		Receipt: postproof.Receipt{Vendor: a.p.name, VendorID: o.ID, Ref: postproof.Ref(o.Ref), AcceptedAt: o.At}, Dead: o.Dead,
+		Status: postproof.Status{Stage: stage, Raw: string(stage)},
+	}
+}
+
+func (a *adapter) Submit(ctx context.Context, do vendors.Doer, _ *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	req := &vendors.Request{Op: postproof.OpSubmit, Method: http.MethodPost, Route: "/order", Header: http.Header{}}
+	req.SetBody(body)
+	var o order
+	if err := a.do(ctx, do, req, &o); err != nil {
+		return nil, err
+	}
+	return a.order(&o), nil
+}
+
+func (a *adapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+	var o order
+	err := a.do(ctx, do, &vendors.Request{Op: postproof.OpGet, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/get?id=" + id}, &o)
+	return a.order(&o), err
+}
+
+func (a *adapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
+	return a.do(ctx, do, &vendors.Request{Op: postproof.OpCancel, Class: postproof.RepeatKeyed, Method: http.MethodPost, Route: "/cancel?id=" + id}, &order{})
+}
+
+func (a *adapter) List(ctx context.Context, _ vendors.Doer, _ time.Time) iter.Seq2[*vendors.Order, error] {
+	return func(yield func(*vendors.Order, error) bool) {
+		for _, o := range a.p.printed() {
+			if !yield(a.order(&o), ctx.Err()) {
+				return
+			}
+		}
+	}
+}
+
+func (f finder) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	var all []order
+	if err := f.do(ctx, do, &vendors.Request{Op: postproof.OpLookUp, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/find?ref=" + string(ref)}, &all); err != nil {
+		return nil, err
+	}
+	found := &vendors.Found{Complete: true}
+	for i := range all {
+		found.Orders = append(found.Orders, f.order(&all[i]))
+	}
+	return found, nil
+}
+
+// world is a ledger with a worker, and the command beside it.
+type world struct {
+	store     client.Store
+	printers  []*printer
+	worker    *client.Client
+	snapshots snapshot.Store
+	// stdin is what somebody at the terminal types; nobody is there when it is
+	// empty.
+	stdin string
+	by    string
+}
+
+func newWorld(t *testing.T, store client.Store, printers []*printer, opts ...client.Option) *world {
+	t.Helper()
+	w := &world{store: store, printers: printers, by: "ann"}
+	all := append(w.ways(), client.WithLogger(slog.New(slog.DiscardHandler)), client.WithOwner("worker-1"), client.WithConcurrency(1))
+	var err error
+	if w.worker, err = client.New(t.Context(), store, w.adapters(), append(all, opts...)...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.worker.Close() })
+	return w
+}
+
+func (w *world) ways() []client.Option {
+	var all []client.Option
+	for _, p := range w.printers {
+		all = append(all, client.WithVendor(p.name, client.VendorConfig{
+			Transport: retry.TransportConfig{DialContext: p.dial}, Retry: retry.Config{MaxAttempts: 1},
+		}))
+	}
+	return all
+}
+
+func (w *world) adapters() []vendors.Adapter {
+	var all []vendors.Adapter
+	for _, p := range w.printers {
+		all = append(all, p.adapter())
+	}
+	return all
+}
+
+// result is what a call of the command came to.
+type result struct {
+	code     int
+	out, err string
+}
+
+func (w *world) run(t *testing.T, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cfg := operator.Config{
+		Args: args, Stdin: strings.NewReader(w.stdin), Interactive: w.stdin != "", Stdout: &out, Stderr: &errs, By: w.by,
+		Store: w.store, Where: func() string { return "test.db" }, Options: w.ways(),
+		Vendors: func(context.Context, postproof.Mode) ([]vendors.Adapter, error) { return w.adapters(), nil },
+	}
+	if w.snapshots != nil {
+		cfg.Snapshots = func(context.Context) (snapshot.Store, error) { return w.snapshots, nil }
+	}
+	code := operator.Main(t.Context(), cfg)
+	return result{code, out.String(), errs.String()}
+}
+
+// must runs a command that has to end with the code given.
+func (w *world) must(t *testing.T, code int, args ...string) result {
+	t.Helper()
+	r := w.run(t, args...)
+	if r.code != code {
+		t.Fatalf("%s: exit code %d, want %d\n%s%s", strings.Join(args, " "), r.code, code, r.out, r.err)
+	}
+	return r
+}
+
+// objects decodes an answer in JSON, a line each.
+func (r result) objects(t *testing.T) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for line := range strings.Lines(r.out) {
+		var one map[string]any
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatalf("no JSON object: %s", line)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// person is what no output may show.
+const person = "MARK"
+
+// job has a person in every field that may hold one.
+func job(n int) postproof.Job {
+	return postproof.Job{
+		Key: postproof.Key(fmt.Sprintf("%s-key-%d", person, n)), Class: postproof.FirstClass, Campaign: "spring", Contact: fmt.Sprintf("c-%d", n),
+		To:       postproof.Address{Name: person + " Twain", Company: person + " Inc", Line1: fmt.Sprintf("%d %s Street", n, person), City: person + "ville", Region: "IL", PostalCode: "62701"},
+		Piece:    postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: "<b>" + person + "</b>", Back: "<b>back</b>"}},
+		Metadata: map[string]string{"note": person},
+	}
+}
+
+func jobs(from, n int) iter.Seq2[postproof.Job, error] {
+	return func(yield func(postproof.Job, error) bool) {
+		for i := range n {
+			if !yield(job(from+i), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (w *world) enqueue(t *testing.T, from, n int) {
+	t.Helper()
+	if out, err := w.worker.Enqueue(t.Context(), jobs(from, n)); err != nil || out.New != n {
+		t.Fatalf("Enqueue = %+v, %v", out, err)
+	}
+}
+
+// submit hands a job in, now; the error is what the ledger says of it, too.
+func (w *world) submit(t *testing.T, j postproof.Job) {
+	t.Helper()
+	if rec, err := w.worker.Submit(t.Context(), j); rec == nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) drain(t *testing.T) client.Drained {
+	t.Helper()
+	left, err := w.worker.Drain(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+func idOf(n int) string { return string(idempotency.IDOf(job(n).Key)) }
+
+var anyRef = regexp.MustCompile(`\b[0-9A-Z]{16}\b`)
+
+var seconds = regexp.MustCompile(`(\d\d:\d\d):\d\d(\.\d+)?`)
+
+// golden compares with a file; UPDATE_GOLDEN=1 writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	got = anyRef.ReplaceAllString(got, "REFERENCE0000000")
+	got = seconds.ReplaceAllString(got, "$1:00") // how long waits last depends on who is quicker
+	path := filepath.Join("testdata", name+".txt")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
