@@ -91,6 +91,9 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 
 // last moves a submission to the end of the list, where the current one is.
 func (t *transition) last(s *Submission) *Submission {
+	if s == &t.r.Submissions[len(t.r.Submissions)-1] {
+		return s
+	}
 	moved := *s
 	at := slices.IndexFunc(t.r.Submissions, func(o Submission) bool { return o.Vendor == s.Vendor && o.Ref == s.Ref })
 	t.r.Submissions = append(slices.Delete(t.r.Submissions, at, at+1), moved)

@@ -20,6 +20,9 @@ type Sender struct {
 	// typical holds the running medians of attempts that got an answer, in
 	// nanoseconds, by repeat class: reads are faster than submissions.
 	typical [3]atomic.Int64
+	// noHeader is what the loop sees of the header: it would copy all of it, for
+	// redirects, and each attempt makes its own. It stays empty.
+	noHeader http.Header
 	// closed stands in for attempts that are over, so that an idle connection
 	// does not keep a request in memory.
 	closed *attempt
@@ -27,7 +30,7 @@ type Sender struct {
 
 // New returns a sender, or an error that names the field that is wrong.
 func New(config Config) (*Sender, error) {
-	s := &Sender{config: config.withDefaults(), closed: &attempt{closed: true}}
+	s := &Sender{config: config.withDefaults(), noHeader: http.Header{}, closed: &attempt{closed: true}}
 	if err := s.config.validate(); err != nil {
 		return nil, err
 	}
@@ -94,7 +97,7 @@ func (s *Sender) Do(ctx context.Context, r *Request) (*Response, error) {
 	if !c.mayStart(now) {
 		return nil, c.fail()
 	}
-	request := http.Request{Method: r.Method, URL: target, Host: target.Host, Header: r.Header}
+	request := http.Request{Method: r.Method, URL: target, Host: target.Host, Header: s.noHeader}
 	c.loop.Request = request.WithContext(c) //nolint:contextcheck // c is the caller's context, extended
 	resp, err := s.client.Do(&c.loop)
 	if resp != nil && resp.Body != nil {

@@ -55,6 +55,7 @@ func TestAllocations(t *testing.T) {
 	a, s := benchSubmission(t)
 	raw := []byte(answered)
 	event := calledBack()
+	foreign := []byte(strings.Replace(answered, "postproof_content", "somebody_elses", 1))
 	for _, step := range []struct {
 		name string
 		most float64
@@ -62,6 +63,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		// The order, and its id, reference, content, URL and status.
 		{"parse", 6, func() error { _, err := parseOrder(postcardProduct(), raw, a.caps); return err }},
+		// One that is not ours has its postal code in place of the content.
+		{"parse another's", 6, func() error { _, err := parseOrder(postcardProduct(), foreign, a.caps); return err }},
 		// That, and the event with its id, type and reference.
 		{"parse a callback", 15, func() error { _, err := parseEvent(event, a.caps); return err }},
 		// The document, the body, its digest and the content's.

@@ -81,7 +81,8 @@ func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Fa
 	if f.Content != "" {
 		return f
 	}
-	if to := o.object("to", nil); !to.flag("recipient_moved") {
+	var room [mostMembers]member
+	if to := o.object("to", room[:0]); !to.flag("recipient_moved") {
 		f.PostalCode = vendors.PostalFact(to.text("address_zip"))
 	}
 	return f
