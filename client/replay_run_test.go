@@ -321,13 +321,13 @@ func TestReplayStopIsExact(t *testing.T) {
 	})
 }
 
-// counting counts the ids that are looked up.
-type counting struct {
+// lookupCounter counts the ids that are looked up.
+type lookupCounter struct {
 	*shaky
 	ids int
 }
 
-func (a *counting) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+func (a *lookupCounter) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
 	a.ids += len(q.IDs)
 	return a.shaky.Find(ctx, q)
 }
@@ -337,7 +337,7 @@ func TestReplayGoesOnBehindItsCursor(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b bubble) {
 		t, p := b.t, b.press
-		m := &counting{shaky: newShaky()}
+		m := &lookupCounter{shaky: newShaky()}
 		c := newClient(t, m, []*press{p})
 		const rows = 2000
 		made := plan(t, c, replayOf(takeList(t, list(rows)), "run"))
