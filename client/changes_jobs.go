@@ -85,7 +85,8 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 		if len(ch.Entries) == 0 {
 			return ch, ChangeEntry{}, nil
 		}
-		ch.Counters, ch.Epoch = c.counters(ch.Counters, was, ch.Record, w.cents), w.epoch
+		w.count(&ch, was)
+		ch.Epoch = w.epoch
 		made.is, made.entries = ch.Record, ch.Entries
 		before, after := stateOf(was), stateOf(ch.Record)
 		if d, ok := event.(idempotency.Decide); ok {

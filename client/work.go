@@ -161,13 +161,19 @@ func (w *work) applyWith(ctx context.Context, extra []idempotency.Entry, events 
 	return w.commit(ctx, ch)
 }
 
+// count adds what a change of the record does to caps, canaries and replays. Every
+// commit of a record needs it. before is nil for one that is new.
+func (w *work) count(ch *idempotency.Change, before *idempotency.Record) {
+	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
+	countInRun(ch, before)
+}
+
 func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 	before := w.rec
 	if w.fresh {
 		before = nil
 	}
-	ch.Counters = w.c.counters(ch.Counters, before, ch.Record, w.cents)
-	countInRun(&ch, before)
+	w.count(&ch, before)
 	changes := w.one[:]
 	if w.busy {
 		changes = make([]idempotency.Change, 1)
