@@ -317,10 +317,7 @@ func TestDrainWaitsBesideAPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.down.Store(true)
-		go func() {
-			time.Sleep(3 * time.Hour)
-			p.down.Store(false)
-		}()
+		time.AfterFunc(3*time.Hour, func() { p.down.Store(false) })
 		ctx, stop := context.WithTimeout(t.Context(), 4*time.Hour)
 		defer stop()
 		if left, err := c.Drain(ctx); err != nil || left[idempotency.Planned] != 20 || left[idempotency.Accepted] != 3 {
