@@ -41,6 +41,9 @@ const opErase = "erase"
 // backup that is restored brings the person back: erase again after
 // [Client.Recover].
 func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
+	if err := c.knowsVendors("erase"); err != nil {
+		return ErasureReport{}, err
+	}
 	ctx, span := c.tel.start(ctx, "postproof.erase", "")
 	x := &erasing{c: c, e: e, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
 	err := x.run(ctx)

@@ -86,12 +86,13 @@ func (e *PausedError) Error() string {
 // log and in what other replicas say, so no personal data. The entry returned is
 // that of the change log, which [Client.Undo] takes; its N is 0 when the target
 // was paused already, and nothing has changed then. A vendor that this client
-// does not have is [postproof.CodeNotFound].
+// does not have is [postproof.CodeNotFound]; one with [WithoutVendors] takes any
+// name.
 func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
 	if err := checkTarget("pause", t, by); err != nil {
 		return ChangeEntry{}, err
 	}
-	if t.Kind == TargetVendor && c.byName[t.Name] == nil {
+	if t.Kind == TargetVendor && c.byName[t.Name] == nil && !c.onlooker {
 		return ChangeEntry{}, &postproof.Error{
 			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "pause", Vendor: t.Name, Err: errors.New("no adapter has this name"),
 		}

@@ -36,6 +36,9 @@ type Remail struct {
 // hand in a job with a new key. A contact on a list of Suppress is
 // [postproof.CodePermissionDenied].
 func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (*idempotency.Record, error) {
+	if err := c.knowsVendors("remail"); err != nil {
+		return nil, err
+	}
 	ctx, span := c.tel.start(ctx, "postproof.remail", "")
 	rec, err := c.remail(ctx, key, &r)
 	end(span, err)

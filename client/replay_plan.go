@@ -11,6 +11,9 @@ import (
 // memory does not grow with the list or the ledger, but for 16 bytes a row when
 // the replay has both a snapshot and a query.
 func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
+	if err := c.knowsVendors("plan replay"); err != nil {
+		return ReplayPlan{}, err
+	}
 	ctx, span := c.tel.start(ctx, "postproof.plan_replay", "")
 	plan, err := c.planReplay(ctx, r)
 	end(span, err)
@@ -75,7 +78,10 @@ func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 // their ids. It does nothing. See [Client.PlanReplay] for the sums.
 func (c *Client) ReplayItems(ctx context.Context, r Replay) iter.Seq2[ReplayItem, error] {
 	return func(yield func(ReplayItem, error) bool) {
-		err := r.check("plan replay")
+		err := c.knowsVendors("plan replay")
+		if err == nil {
+			err = r.check("plan replay")
+		}
 		var rd *replayReader
 		if err == nil {
 			rd, err = c.replayReader(&r)

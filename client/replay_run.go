@@ -21,6 +21,9 @@ import (
 // there to be gone on with. A name that stands for another replay is
 // [postproof.CodeConflict]. The progress is what it was at the end.
 func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (ReplayProgress, error) {
+	if err := c.knowsVendors("run replay"); err != nil {
+		return ReplayProgress{}, err
+	}
 	ctx, span := c.tel.start(ctx, "postproof.run_replay", "")
 	p, err := c.runReplay(ctx, &plan, &opts)
 	end(span, err)

@@ -38,8 +38,10 @@ func (c *command) wants(args []string) string {
 func groups() []group {
 	return []group{
 		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), showCommand(), historyCommand(), incidentsCommand(), tallyCommand()}},
-		{"Decide", []*command{releaseCommand(), decideCommand(), cancelCommand(), approveCommand()}},
-		{"Ask the vendors (needs credentials)", []*command{auditCommand(), silenceCommand(), recoverCommand()}},
+		{"Decide", []*command{pauseCommand(), resumeCommand(), releaseCommand(), decideCommand(), cancelCommand(), approveCommand(), changesCommand()}},
+		{"Ask the vendors, or depend on them (needs credentials)", []*command{
+			auditCommand(), silenceCommand(), recoverCommand(), replayCommand(), remailCommand(), eraseCommand(),
+		}},
 		{"Lists", []*command{snapshotCommand()}},
 	}
 }

@@ -37,7 +37,15 @@ func TestNothingPersonalOnAnyScreen(t *testing.T) {
 			{"decide", "accepted", key, "-why", "on the invoice"}, {"decide", "accepted", key, "-why", "on the invoice", "-yes"},
 			{"decide", "planned", key, "-why", "again", "-yes"}, {"decide", "planned", "-all", "-why", "lost", "-yes"}, {"cancel", key, "-yes"}, {"help"},
 		}
-		all = append(all, later(w)...)
+		all = append(all, [][]string{
+			{"pause", "campaign", "spring", "-why", "wrong artwork"}, {"pause"}, {"status"}, {"resume", "campaign", "spring", "-why", "right"},
+			{"resume", "campaign", "spring", "-why", "right", "-yes"}, {"changes"}, {"changes", "verify"}, {"changes", "undo", "1", "-why", "wrong", "-yes"},
+			{"replay", "plan", "-campaign", "spring"}, {"replay", "run", "night", "-campaign", "spring", "-why", "outage", "-yes"}, {"replay", "list"},
+			{"replay", "report", "night"}, {"replay", "throttle", "night", "5", "-why", "slow"}, {"replay", "pause", "night"}, {"replay", "stop", "night"},
+			{"remail", idOf(1), "-name", "torn", "-why", "it arrived torn"}, {"remail", idOf(1), "-name", "torn", "-why", "it arrived torn", "-yes"},
+			{"erase", idOf(1), "-related", "-lists", "-artwork"}, {"erase", "-contact", "c-2", "-lists", "-now", "-run", "-why", "request", "-yes"},
+			{"show", idOf(2)}, {"history", idOf(2)}, {"show", key}, {"status", "-json"},
+		}...)
 		for _, args := range all {
 			for _, form := range []string{"-json", "-yes=false"} {
 				r := w.run(t, append([]string{form}, args...)...)
@@ -50,14 +58,11 @@ func TestNothingPersonalOnAnyScreen(t *testing.T) {
 				_ = os.Remove(exported)
 			}
 		}
-		if rec, err := w.store.Get(t.Context(), idempotency.ID(idOf(4))); err != nil || !strings.Contains(string(rec.Job), person) {
+		if rec, err := w.store.Get(t.Context(), idempotency.ID(idOf(6))); err != nil || !strings.Contains(string(rec.Job), person) {
 			t.Errorf("the ledger does not hold the person either: the test looks at the wrong thing (%v)", err)
 		}
 	})
 }
-
-// later are the commands that came later.
-func later(*world) [][]string { return nil }
 
 // What the ledger holds cannot speak to the terminal.
 func TestControlCharactersAreNotPrinted(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,14 +71,14 @@ type overview struct {
 	incidents map[string]int
 	spooled   []client.SpooledAnswer
 	parked    int // callbacks
+	paused    []client.Paused
+	replays   []client.ReplayProgress // that are not over
 	// due is how many of the planned jobs that were looked at should have been
 	// sent, oldest since when.
 	due    int
 	oldest time.Time
 	// partial: there were more jobs than could be looked at.
 	partial bool
-	// notes are what could not be found out.
-	notes []string
 }
 
 func statusCommand() *command {
@@ -137,6 +138,9 @@ func (r *run) look(ctx context.Context, campaign string) (*overview, error) {
 			one.Canary = canary.Pieces
 		}
 	}
+	if o.paused, err = c.Paused(ctx); err != nil {
+		return nil, err
+	}
 	q := idempotency.Query{Campaign: campaign, Bare: true, States: []idempotency.State{idempotency.Unknown, idempotency.Held, idempotency.Refused}}
 	for rec, err := range r.ledger.Find(ctx, q) {
 		if err != nil {
@@ -181,6 +185,14 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 	for _, t := range troubles {
 		v := o.vendor(t.Vendor)
 		v.Trouble = append(v.Trouble, troubleView{Group: t.Group, Reason: t.Reason, Since: t.Since.UTC(), Until: t.Until.UTC(), By: t.By})
+	}
+	for p, err := range c.Replays(ctx) {
+		if err != nil {
+			return err
+		}
+		if p.Phase != client.ReplayFinished && p.Phase != client.ReplayStopped {
+			o.replays = append(o.replays, p)
+		}
 	}
 	incidents, err := r.incidents(ctx, c, tonight)
 	if err != nil {
@@ -277,7 +289,18 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 
 // waits reports whether a planned job waits because somebody wants it to.
 func (o *overview) waits(rec *idempotency.Record) bool {
-	return slices.ContainsFunc(o.campaigns, func(c *campaignView) bool { return c.Campaign == rec.Campaign && c.Canary > 0 })
+	return slices.ContainsFunc(o.campaigns, func(c *campaignView) bool { return c.Campaign == rec.Campaign && c.Canary > 0 }) ||
+		slices.ContainsFunc(o.paused, func(p client.Paused) bool {
+			least, err := strconv.Atoi(p.Target.Name)
+			switch p.Target.Kind {
+			case client.TargetCampaign:
+				return p.Target.Name == rec.Campaign
+			case client.TargetPriority:
+				return err == nil && rec.Priority < least
+			default: // of a vendor: where there is no other one
+				return p.Target.Kind == client.TargetVendor
+			}
+		})
 }
 
 // still reports whether jobs are due and nobody seems to work.

@@ -2,9 +2,11 @@ package operator
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -82,6 +84,12 @@ func (r *run) todos(o *overview) (all []todoView) {
 			add(account, nil, "%s", text)
 		}
 	}
+	for _, x := range o.paused {
+		add(false, []string{"resume " + targetArgs(x.Target)}, "%s: paused by %s since %s. %s", x.Target, x.By, moment(x.Since, now), x.Why)
+	}
+	for _, x := range o.replays {
+		add(false, []string{"replay report " + x.Name}, "Replay %s is %s: %s %% of %s recovered.", x.Name, strings.ReplaceAll(string(x.Phase), "_", " "), percent(int(x.Recovered), int(x.Total)), many(int(x.Total), "job"))
+	}
 	waiting, parked, foreign := spoolCounts(o)
 	if waiting > 0 {
 		add(false, nil, "%s in the spool beside the ledger until it can be written. No piece is lost by it.", many(waiting, "vendor's answer")+" lie"+third(waiting))
@@ -99,6 +107,14 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(false, nil, "%s refused, and nothing is on paper: %s. They go on when somebody amends or cancels them.", many(n, "job")+are(n), listed(o.refused))
 	}
 	return all
+}
+
+// targetArgs names a target as pause and resume take it.
+func targetArgs(t client.Target) string {
+	if t.Kind == client.TargetPriority {
+		return "below " + t.Name
+	}
+	return string(t.Kind) + " " + quoted(t.Name)
 }
 
 func spoolCounts(o *overview) (waiting, parked, foreign int) {

@@ -1,0 +1,144 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/postproof/postproof/client"
+)
+
+// erasureView is a report in JSON.
+type erasureView struct {
+	Type string `json:"type"`
+	client.ErasureReport
+	Complete bool `json:"complete"`
+}
+
+func eraseCommand() *command {
+	var e client.Erasure
+	var contacts string
+	var do, lists bool
+	return &command{
+		name: "erase", args: "[JOB…]", short: "forget a person: dry run first, then -run", most: -1,
+		long: `
+Erases what the ledger, its inbox and the frozen lists hold of a person. Without -run nothing is changed, and
+it says what would be. Ids, references and outcomes stay, so that a key is never used again. What a vendor has,
+or may have, keeps what another generation needs until it is at rest; -now does not wait for that, and -stop
+has the vendor cancel it, too. It needs the workers' credentials.
+
+  $ erase -contact c-17 -related -lists
+  $ erase -contact c-17 -related -lists -run -why "request 4711"
+  $ erase 3f9a1c -now -run -why "request 4711"
+
+It exits 3 when something is left to come again for.`,
+		flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&contacts, "contact", "", "all jobs of these `contacts`, separated by commas")
+			fs.BoolVar(&e.Related, "related", false, "also the other jobs of the contacts that the named jobs have")
+			fs.BoolVar(&lists, "lists", false, "also the rows of the frozen lists")
+			fs.BoolVar(&e.Now, "now", false, "also what a vendor has or may have, at once")
+			fs.BoolVar(&e.Stop, "stop", false, "and have it cancelled there")
+			fs.BoolVar(&e.Artwork, "artwork", false, "delete artwork that no other job refers to")
+			fs.BoolVar(&e.Compact, "compact", false, "rewrite the ledger's files; takes long")
+			fs.BoolVar(&do, "run", false, "do it")
+			fs.StringVar(&e.Why, "why", "", "the `reason`, for the record; no personal data of the person")
+		},
+		run: func(ctx context.Context, r *run, names []string) error {
+			for _, one := range strings.Split(contacts, ",") {
+				if one = strings.TrimSpace(one); one != "" {
+					e.Contacts = append(e.Contacts, one)
+				}
+			}
+			switch {
+			case len(names) == 0 && len(e.Contacts) == 0:
+				return usage("name the jobs, or -contact")
+			case do && (e.Why == "" || r.by == ""):
+				return usage("with -run say -by and -why: they are written down")
+			}
+			for _, name := range names {
+				rec, err := r.find(ctx, name)
+				if err != nil {
+					return err
+				}
+				if rec.Key == "" {
+					return fmt.Errorf("job %s was erased already", short(rec.ID))
+				}
+				e.Keys = append(e.Keys, rec.Key)
+			}
+			if lists {
+				if r.Snapshots == nil {
+					return usage("-lists: say where the snapshots are")
+				}
+				store, err := r.Snapshots(ctx)
+				if err != nil {
+					return err
+				}
+				e.Snapshots = store
+			}
+			return r.erase(ctx, e, do)
+		},
+	}
+}
+
+func (r *run) erase(ctx context.Context, e client.Erasure, do bool) error {
+	c, err := r.withVendors(ctx)
+	if err != nil {
+		return err
+	}
+	e.DryRun = true
+	report, err := c.Erase(ctx, e)
+	if err != nil {
+		return err
+	}
+	if !do {
+		r.erasure(&report)
+		r.out.text("Nothing was changed. To do it say -run and -why.")
+		return nil
+	}
+	in := intent{Jobs: len(report.Jobs), Does: []string{fmt.Sprintf("Erase, for good: %s, %s, rows of %s.",
+		many(len(report.Jobs), "job"), many(len(report.Messages), "callback"), many(len(report.Snapshots), "frozen list"))}}
+	if e.Stop {
+		in.Does = append(in.Does, "What a vendor has is cancelled there, where there is still time.")
+	}
+	if err := r.confirm(in); err != nil {
+		return err
+	}
+	e.DryRun, e.By = false, r.by
+	report, err = c.Erase(ctx, e)
+	if err != nil {
+		return errors.Join(err, errors.New("run it again: it goes on where it was"))
+	}
+	r.erasure(&report)
+	return needsPerson(!report.Complete())
+}
+
+func (r *run) erasure(report *client.ErasureReport) {
+	r.out.object(erasureView{Type: "erasure", ErasureReport: *report, Complete: report.Complete()})
+	now := r.Clock.Now()
+	t := newTable("JOB", "OUTCOME", "STATE", "~PIECES", "COME AGAIN (UTC)")
+	for _, j := range report.Jobs {
+		var pieces []string
+		for _, p := range j.Pieces {
+			pieces = append(pieces, p.Vendor+" "+orText(p.VendorID, string(p.Ref)))
+		}
+		t.add(short(j.ID), string(j.Outcome), string(j.State), strings.Join(pieces, ", "), moment(j.After, now))
+	}
+	r.out.text("%s, %s, %s, rows of %s", many(len(report.Jobs), "job"), many(len(report.Messages), "callback"),
+		many(len(report.Artwork), "piece")+" of artwork", many(len(report.Snapshots), "frozen list"))
+	if len(t.rows) > 0 {
+		r.out.print(t)
+	}
+	for _, p := range report.Problems {
+		r.out.wrapped(" ! ", p)
+	}
+	for _, a := range report.Artwork {
+		if a.Outcome == client.ArtworkLeft {
+			r.out.text("  artwork %s is left: if it was made for this person alone, say -artwork", a.Digest[:min(shortID, len(a.Digest))])
+		}
+	}
+	if report.Digest != "" {
+		r.out.text("Change %d; the report's digest is %s.", report.Entry, report.Digest)
+	}
+}
