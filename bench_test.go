@@ -20,6 +20,13 @@ func TestJobAllocations(t *testing.T) {
 	if got := testing.AllocsPerRun(100, func() { _, _ = job.MarshalJSON() }); got > 1 {
 		t.Errorf("writing a job: %v allocations, want the text only", got)
 	}
+	text, err := job.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := testing.AllocsPerRun(100, func() { _ = new(postproof.Job).UnmarshalJSON(text) }); got > 7 {
+		t.Errorf("reading a job: %v allocations, want the text, the piece and its artwork", got)
+	}
 	if got := testing.AllocsPerRun(100, func() { _ = job.Validate() }); got > 0 {
 		t.Errorf("checking a job: %v allocations, want none", got)
 	}

@@ -93,9 +93,13 @@ func (j Job) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what [Job.MarshalJSON] wrote.
 func (j *Job) UnmarshalJSON(data []byte) error {
-	var in jobJSON
-	if err := json.Unmarshal(data, &in); err != nil {
-		return fmt.Errorf("postproof: job: %w", err)
+	in, ok := readJob(string(data))
+	if !ok {
+		other := new(jobJSON)
+		if err := json.Unmarshal(data, other); err != nil {
+			return fmt.Errorf("postproof: job: %w", err)
+		}
+		in = *other
 	}
 	*j = Job{
 		Key: Key(in.Key), To: in.To, From: in.From, Class: in.Class, SendDate: in.SendDate,
