@@ -9,7 +9,7 @@ func ledger() []Mutation {
 		person    = "idempotency/machine_person.go"
 		machine   = "idempotency/machine.go"
 		next      = "idempotency/next.go"
-		record    = "idempotency/record.go"
+		erasing   = "idempotency/machine_erase.go"
 	)
 	m := func(rule int, name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: name, Rule: rule, File: file, Old: old, New: replacement, Package: "./idempotency", Run: run}
@@ -101,7 +101,7 @@ func ledger() []Mutation {
 			`if s := &t.r.Submissions[i]; s.Late == LateSeen || !s.NextWatch.IsZero() {`, `if s := &t.r.Submissions[i]; s.Generation < 0 {`, "TestLateArrival"),
 		m(10, "rule 10: a tombstone is used again", machine,
 			`if r.Tombstone {`, `if false {`, "TestRule10"),
-		m(10, "rule 10: a tombstone forgets its references", record,
+		m(10, "rule 10: a tombstone forgets its references", erasing,
 			"\tt.Tombstone = true\n", "\tt.Tombstone, t.Submissions = true, nil\n", "TestRule10"),
 		m(11, "rule 11: time runs back", machine,
 			`if now.Before(r.UpdatedAt) {`, `if false {`, "TestRule11"),
