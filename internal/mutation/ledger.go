@@ -9,6 +9,7 @@ func ledger() []Mutation {
 		person    = "idempotency/machine_person.go"
 		machine   = "idempotency/machine.go"
 		next      = "idempotency/next.go"
+		record    = "idempotency/record.go"
 		erasing   = "idempotency/machine_erase.go"
 	)
 	m := func(rule int, name, file, old, replacement, run string) Mutation {
