@@ -94,7 +94,7 @@ func newBatch(c *conn) *batch {
 		places:   places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place), settings: make(map[string]uint64)},
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
-		newRecords: newRows{text: insertRecords, width: 19}, newJobs: newRows{text: insertJobs, width: 2},
+		newRecords: newRows{text: insertRecords, width: 20}, newJobs: newRows{text: insertJobs, width: 2},
 		newRefs: newRows{text: insertRefs, width: 2}, newPieces: newRows{text: insertPieces, width: 2},
 		newEntries: newRows{text: insertEntries, width: 4},
 	}

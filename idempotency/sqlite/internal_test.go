@@ -192,8 +192,8 @@ func TestIndexes(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	for what, text := range map[string]string{
-		"claim planned":   plannedText + candidatesOrder,
-		"claim the rest":  restText + candidatesOrder,
+		"claim planned":   plannedText,
+		"claim the rest":  restText,
 		"claim both":      bothText,
 		"ids":             strings.ReplaceAll(expand(selectWhole+keyText, 1000), "?", "7"),
 		"bare ids":        strings.ReplaceAll(expand(selectBare+keyText, 1000), "?", "7"),
@@ -225,6 +225,9 @@ func TestIndexes(t *testing.T) {
 				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "SEARCH records ") {
 					// By planned and due: what is left alone is not walked through.
 					bad = detail != "SEARCH records USING INDEX records_queue (campaign=? AND priority=? AND planned=? AND due<?)"
+				}
+				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "USE TEMP B-TREE ") {
+					bad = true // the index has the order
 				}
 				if bad || detail == "USE TEMP B-TREE FOR ORDER BY" {
 					t.Errorf("%s: %s", what, detail)

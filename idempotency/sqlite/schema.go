@@ -46,7 +46,7 @@ CREATE TABLE records (
   state       TEXT    NOT NULL,
   campaign    TEXT    NOT NULL,
   priority    INTEGER NOT NULL,
-  planned     INTEGER NOT NULL AS (state = 'planned'), -- what claims may leave alone
+  planned     INTEGER NOT NULL, -- 1 in the state planned, which claims may leave alone; else 0
   due         INTEGER NOT NULL, -- when there is something to do
   visible     INTEGER,          -- when it may be claimed; NULL: never
   watched     INTEGER,          -- the same of what is at rest, and watched for a late arrival: few

@@ -55,8 +55,8 @@ func (n *newRows) store(ctx context.Context, c *conn) error {
 // page for all, and elsewhere still less than a call for each row. Updates, which
 // are all over the place, are made one by one.
 const (
-	insertRecords = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until,
-		prune_at, tail, job_sum, links, data) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`
+	insertRecords = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, planned, due, visible, watched, rare, lease_owner,
+		lease_until, prune_at, tail, job_sum, links, data) VALUES {(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)}`
 	insertJobs    = `INSERT INTO jobs (num, job) VALUES {(?, ?)}`
 	insertRefs    = `INSERT INTO refs (ref, num) VALUES {(?, ?)}`
 	insertPieces  = `INSERT OR IGNORE INTO pieces (digest, num) VALUES {(?, ?)}`
@@ -65,7 +65,7 @@ const (
 
 const (
 	// updateRecord leaves alone what most indexes are of.
-	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
+	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, planned = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
 		tail = ?, job_sum = ?, links = ?, data = ? WHERE num = ?`
 	moveRecord = `UPDATE records SET campaign = ?, priority = ? WHERE num = ?`
 	putJob     = `INSERT INTO jobs (num, job) VALUES (?, ?) ON CONFLICT DO UPDATE SET job = excluded.job`
@@ -86,7 +86,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 		return err
 	case !old.there:
 		b.newRecords.add(p.num, r.Key, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority),
-			r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
+			r.Planned, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
 		if r.Job != nil {
 			b.newJobs.add(p.num, r.Job)
 		}
@@ -97,7 +97,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 				return err
 			}
 		}
-		_, err = b.c.exec(ctx, updateRecord, int64(r.Fence), int64(r.Version), r.State, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt,
+		_, err = b.c.exec(ctx, updateRecord, int64(r.Fence), int64(r.Version), r.State, r.Planned, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt,
 			p.tail, r.JobSum, r.Links, r.Data, p.num)
 	}
 	switch {
