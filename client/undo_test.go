@@ -186,7 +186,8 @@ func TestUndoAnApproval(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		store := idempotency.NewMemory(postproof.ModeTest)
 		canary := client.WithCanary("spring", 2)
-		one, two := newClient(t, store, []*press{p}, canary), newClient(t, store, []*press{p}, canary)
+		late := &behind{Memory: store}
+		one, two := newClient(t, store, []*press{p}, canary), newClient(t, late, []*press{p}, canary)
 		if err := one.Approve(t.Context(), "spring", "ann"); err != nil {
 			t.Fatal(err)
 		}
@@ -203,6 +204,9 @@ func TestUndoAnApproval(t *testing.T) {
 				t.Fatalf("%v, %v; %d printed: the approval was taken back", rec, err, p.alive())
 			}
 		}
+		if n := late.refused.Load(); n != 1 {
+			t.Errorf("%d changes were refused until it was noticed", n)
+		}
 		if k, err := two.Canary(t.Context(), "spring"); err != nil || k.Approved || !k.Waits() {
 			t.Errorf("%+v, %v", k, err)
 		}
@@ -217,6 +221,54 @@ func TestUndoAnApproval(t *testing.T) {
 			t.Errorf("%d printed after it was approved again", p.alive())
 		}
 	})
+}
+
+// What is taken back is the very change that the entry tells of, and not one that
+// was made in its place meanwhile.
+func TestUndoIsOvertaken(t *testing.T) {
+	t.Parallel()
+	for name, act := range map[string]func(t *testing.T, c *client.Client){
+		"pause": func(t *testing.T, c *client.Client) {
+			t.Helper()
+			pause(t, c, client.Campaign("spring"))
+		},
+		"approve": func(t *testing.T, c *client.Client) {
+			t.Helper()
+			if err := c.Approve(t.Context(), "spring", "ann"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPress(t, "alpha", postproof.IdempotencyKey)
+				store := &forged{Memory: idempotency.NewMemory(postproof.ModeTest)}
+				busy := &busySettings{forged: store}
+				canary := client.WithCanary("spring", 1)
+				c, slow := newClient(t, store, []*press{p}, canary), newClient(t, busy, []*press{p}, canary)
+				act(t, c)
+				did := false
+				busy.between = func() {
+					if did {
+						return
+					}
+					did = true
+					time.Sleep(time.Second)
+					if _, err := c.Undo(t.Context(), 1, "ann", ""); err != nil {
+						t.Error(err)
+					}
+					act(t, c)
+				}
+				if _, err := slow.Undo(t.Context(), 1, "bob", ""); !errors.Is(err, client.ErrNotUndoable) {
+					t.Errorf("another one was taken back in its place: %v", err)
+				}
+				if head := verified(t, c); head.N != 3 {
+					t.Errorf("%d entries", head.N)
+				}
+			})
+		})
+	}
 }
 
 func TestUndoRefuses(t *testing.T) {
