@@ -131,6 +131,13 @@ func (m *Memory) commit(c *Change) error {
 	if err := m.checkRecord(c); err != nil {
 		return err
 	}
+	// One lock is held from here to the end of the change: nobody writes a setting
+	// between.
+	for i := range c.Reads {
+		if m.settings[c.Reads[i].Name].Version != c.Reads[i].Version {
+			return ErrStale
+		}
+	}
 	for i := range c.Settings {
 		w := &c.Settings[i]
 		have := m.settings[w.Name].Version

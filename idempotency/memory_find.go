@@ -13,6 +13,10 @@ const memoryPage = 256
 // Find implements [Store].
 func (m *Memory) Find(ctx context.Context, q Query) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
+		if err := q.Check(); err != nil {
+			yield(nil, err)
+			return
+		}
 		after, left := q.After, q.Limit
 		for {
 			if err := context.Cause(ctx); err != nil {
@@ -25,10 +29,13 @@ func (m *Memory) Find(ctx context.Context, q Query) iter.Seq2[*Record, error] {
 			}
 			page, more := m.findPage(q, after, most)
 			for _, r := range page {
+				after = r.ID
+				if q.Bare {
+					r = r.Strip()
+				}
 				if !yield(r, nil) {
 					return
 				}
-				after = r.ID
 				if left--; left == 0 {
 					return
 				}
@@ -44,6 +51,16 @@ func (m *Memory) Find(ctx context.Context, q Query) iter.Seq2[*Record, error] {
 func (m *Memory) findPage(q Query, after ID, most int) (page []*Record, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(q.IDs) > 0 {
+		ids := q.Wanted()
+		q.IDs = nil
+		for _, id := range ids {
+			if slot := m.records[id]; slot != nil && q.Matches(slot.Record) {
+				page = append(page, slot.Record)
+			}
+		}
+		return page, false
+	}
 	if q.Ref != "" || (q.Vendor != "" && q.VendorID != "") {
 		for _, slot := range m.indexed(q) {
 			if slot.ID > after && q.Matches(slot.Record) {

@@ -94,6 +94,9 @@ type Record struct {
 	Trace     string    `json:"trace,omitempty"`
 	CreatedAt time.Time `json:"created"`
 	UpdatedAt time.Time `json:"updated"`
+	// Bare is true of a record that was read without its job ([Query.Bare]). It is
+	// no part of the ledger, and keeps the record from being committed.
+	Bare bool `json:"-"`
 	// Tombstone is true after pruning or erasure: the record only remembers
 	// that the key was used, and how it ended.
 	Tombstone bool `json:"tombstone,omitempty"`
@@ -334,6 +337,13 @@ func (r *Record) VisibleAt() (time.Time, bool) {
 		return r.Lease.Until, true
 	}
 	return at, ever
+}
+
+// Strip returns a record as a query for bare ones yields it.
+func (r *Record) Strip() *Record {
+	bare := *r
+	bare.Job, bare.Bare = nil, true
+	return &bare
 }
 
 // Bury returns the tombstone of a record: what must never be forgotten, and

@@ -3,6 +3,7 @@ package idempotency
 import (
 	"cmp"
 	"crypto/sha256"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -59,9 +60,36 @@ func (a CounterAdd) Exceeded(have int64) bool {
 	return a.Limit > 0 && a.Add > 0 && a.Sum(have) > a.Limit
 }
 
+// MaxQueryIDs is how many records a query may name by their ids.
+const MaxQueryIDs = 1000
+
+// Check returns an error for a query that no store answers.
+func (q *Query) Check() error {
+	if len(q.IDs) > MaxQueryIDs {
+		return fmt.Errorf("idempotency: a query of %d ids: ask for at most %d at a time", len(q.IDs), MaxQueryIDs)
+	}
+	return nil
+}
+
+// Wanted returns the query's IDs that stand behind After, in order and each once,
+// for stores to look up.
+func (q *Query) Wanted() []ID {
+	ids := slices.Clone(q.IDs)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	from, found := slices.BinarySearch(ids, q.After)
+	if found {
+		from++
+	}
+	return ids[from:]
+}
+
 // Matches reports whether the query selects the record. It looks at neither
 // After nor Limit.
 func (q *Query) Matches(r *Record) bool {
+	if len(q.IDs) > 0 && !slices.Contains(q.IDs, r.ID) {
+		return false
+	}
 	if len(q.States) > 0 && !slices.Contains(q.States, r.State) {
 		return false
 	}

@@ -230,10 +230,15 @@ type Query struct {
 	// Vendor and VendorID find the record of a vendor's piece. Vendor alone
 	// finds records that were ever submitted there.
 	Vendor, VendorID string
-	// IDs selects these records, at most 1000 of them; empty all.
+	// IDs selects these records, at most [MaxQueryIDs] of them; empty all. They are
+	// looked up at once; in which order they are given, and how often, says
+	// nothing.
 	IDs []ID
 	// Bare yields the records without their Job, which is most of what reading
-	// them costs.
+	// them costs. A record without its job must not be written back: it would take
+	// the job from the ledger. So it says [Record.Bare], as do all records that the
+	// machine makes of it, and a change with one is refused ([Change.Check]): read
+	// the record with Get first.
 	Bare bool
 	// After continues behind an id.
 	After ID
@@ -316,6 +321,8 @@ func (c *Change) Check() error {
 		return errors.New("idempotency: change of a record whose id is not its key's")
 	case r.Version > RecordVersion || !r.State.Known():
 		return ErrNewer
+	case r.Bare:
+		return errors.New("idempotency: change of a record that was read without its job: read it with Get")
 	}
 	return nil
 }

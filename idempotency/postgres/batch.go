@@ -145,6 +145,7 @@ func (b *batch) work(ctx context.Context, ops []operation) error {
 type wanted struct {
 	ids, refs, counters, settings, messages array
 	creates                                 int64
+	reads                                   map[string]struct{} // that are among the settings
 }
 
 func (w *wanted) add(o *commitOp) {
@@ -175,10 +176,25 @@ func (w *wanted) add(o *commitOp) {
 		for j := range c.Settings {
 			w.settings.text(c.Settings[j].Name)
 		}
+		for j := range c.Reads {
+			w.read(c.Reads[j].Name)
+		}
 		for j := range c.Marks {
 			w.messages.int(int64(c.Marks[j].ID))
 		}
 	}
+}
+
+// read adds a setting that changes depend on, once for all that do.
+func (w *wanted) read(name string) {
+	if _, ok := w.reads[name]; ok {
+		return
+	}
+	if w.reads == nil {
+		w.reads = make(map[string]struct{})
+	}
+	w.reads[name] = struct{}{}
+	w.settings.text(name)
 }
 
 // The kinds of rows that loading returns.
@@ -289,7 +305,13 @@ func (b *batch) Counter(_ context.Context, name string) (int64, error) {
 	return b.counter(name).value, nil
 }
 
-// Setting implements [judge.View].
+// Setting implements [judge.View]. What was loaded holds until the transaction
+// ends, whatever READ COMMITTED allows: settings are only written under the
+// ledger's lock, which this transaction took in a statement before the one that
+// loaded them. A pause of another replica was either committed before the lock
+// was had, and that later statement sees it, or waits for the lock until this
+// transaction has ended. No row is locked, so a setting that was never made is
+// no exception.
 func (b *batch) Setting(_ context.Context, name string) (uint64, error) {
 	return b.setting(name).version, nil
 }

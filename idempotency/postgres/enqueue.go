@@ -35,8 +35,8 @@ type Tx struct {
 func (s *Store) In(tx *sql.Tx) *Tx { return &Tx{s, tx} }
 
 // errOnlyCreates: the rest would need the ledger's lock until the caller's
-// transaction ends.
-var errOnlyCreates = errors.New("postgres: a transaction of the caller's only creates records: no counters, settings or marks")
+// transaction ends, also what only depends on a setting.
+var errOnlyCreates = errors.New("postgres: a transaction of the caller's only creates records: no counters, settings, reads of settings or marks")
 
 // Commit adds the changes to the transaction, which must create records and do
 // nothing else; errs is as that of [Store.Commit]. Nothing is durable before
@@ -195,7 +195,7 @@ func (o *commitOp) scanOutcome(rows *sql.Rows) error {
 
 // creates reports whether the change makes a record and does nothing else.
 func creates(c *idempotency.Change) bool {
-	if c.Record == nil || c.Expect != 0 || len(c.Counters)+len(c.Settings)+len(c.Marks) > 0 {
+	if c.Record == nil || c.Expect != 0 || len(c.Counters)+len(c.Settings)+len(c.Reads)+len(c.Marks) > 0 {
 		return false
 	}
 	for i := range c.Entries {

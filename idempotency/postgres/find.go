@@ -14,10 +14,14 @@ import (
 const pageSize = 256
 
 // recordsAndJobs is where [codec.Columns] are.
-const recordsAndJobs = ` FROM @records LEFT JOIN @jobs USING (num)`
+const recordsAndJobs = " FROM @records" + withJobs
 
-func scanRecord(rows *sql.Rows) (*idempotency.Record, error) {
-	var raw codec.Stored
+func scanRecord(rows *sql.Rows) (*idempotency.Record, error) { return scanStored(rows, false) }
+
+func scanBare(rows *sql.Rows) (*idempotency.Record, error) { return scanStored(rows, true) }
+
+func scanStored(rows *sql.Rows, bare bool) (*idempotency.Record, error) {
+	raw := codec.Stored{Bare: bare}
 	if err := rows.Scan(raw.Dest()...); err != nil {
 		return nil, err
 	}
@@ -39,18 +43,30 @@ func (s *Store) Get(ctx context.Context, id idempotency.ID) (*idempotency.Record
 // Find implements [idempotency.Store].
 func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
 	return func(yield func(*idempotency.Record, error) bool) {
+		if err := q.Check(); err != nil {
+			yield(nil, err)
+			return
+		}
 		text, args := s.finder(q)
+		scan, size := scanRecord, pageSize
+		if q.Bare {
+			scan = scanBare
+		}
+		named := len(q.IDs) > 0
+		if named {
+			q.IDs, size = nil, idempotency.MaxQueryIDs // only they are looked up, all at once
+		}
 		after := codec.IDBytes(q.After)
 		if after == nil {
 			after = []byte{}
 		}
 		left := q.Limit
 		for {
-			n := pageSize
+			n := size
 			if left > 0 {
 				n = min(n, left)
 			}
-			page, err := read(ctx, s, "find", scanRecord, text, append([]any{after, n}, args...)...)
+			page, err := read(ctx, s, "find", scan, text, append([]any{after, n}, args...)...)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -66,7 +82,7 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 					return
 				}
 			}
-			if len(page) < n {
+			if len(page) < n || (named && n == size) {
 				return
 			}
 			after = codec.IDBytes(page[len(page)-1].ID)
@@ -78,40 +94,59 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 // records that do not match. Its first arguments are the id before the page
 // and the page's size.
 func (s *Store) finder(q idempotency.Query) (text string, args []any) {
+	find := &s.text.find
+	if q.Bare {
+		find = &s.text.findBare
+	}
 	switch {
+	case len(q.IDs) > 0:
+		var ids array
+		for _, id := range q.Wanted() {
+			if bytes := codec.IDBytes(id); bytes != nil { // else there is no such record
+				ids.bytes(bytes)
+			}
+		}
+		return find.ids, []any{ids.String()}
 	case q.Ref != "":
-		return s.text.findRef, []any{clean(string(q.Ref))}
+		return find.ref, []any{clean(string(q.Ref))}
 	case q.VendorID != "":
-		return s.text.findPiece, []any{clean(q.VendorID), clean(q.Vendor)}
+		return find.piece, []any{clean(q.VendorID), clean(q.Vendor)}
 	case q.Campaign != "":
-		return s.text.findCampaign, []any{clean(q.Campaign), clean(q.Vendor), texts(q.States)}
+		return find.campaign, []any{clean(q.Campaign), clean(q.Vendor), texts(q.States)}
 	case len(q.States) > 0 && !slices.ContainsFunc(q.States, codec.Frequent):
-		return s.text.findRare, []any{texts(q.States), clean(q.Vendor)}
+		return find.rare, []any{texts(q.States), clean(q.Vendor)}
 	default:
-		return s.text.findAll, []any{clean(q.Vendor), texts(q.States)}
+		return find.all, []any{texts(q.States), clean(q.Vendor)}
 	}
 }
 
+// finders are the queries of a page, one for each index.
+type finders struct{ ids, ref, piece, campaign, rare, all string }
+
+// newFinders returns the queries that read so many columns from there.
+//
 // The second condition of each leaves out what does not match before it is
 // read. A state is compared as the array of states that are wanted, empty for
 // all; a vendor with the column of links, which has it between two marks.
+func newFinders(columns, jobs string) finders {
+	const (
+		ofVendor = " AND ($4::text = '' OR strpos(links, chr(30) || $4::text || chr(31)) > 0)"
+		inOrder  = " ORDER BY id LIMIT $2"
+	)
+	records := "SELECT " + columns + " FROM @records" + jobs
+	return finders{
+		ids: "SELECT " + columns + " FROM unnest($3::text::bytea[]) AS i(id) JOIN @records USING (id)" + jobs + " WHERE id > $1" + inOrder,
+		ref: "SELECT " + columns + " FROM @refs JOIN @records USING (num)" + jobs + " WHERE ref = $3 AND id > $1" + inOrder,
+		piece: records + " WHERE id > $1 AND num IN (SELECT num FROM @pieces WHERE vendor_id = $3 AND ($4::text = '' OR vendor = $4::text))" +
+			inOrder,
+		campaign: records + " WHERE campaign = $3 AND id > $1" + ofVendor + " AND (cardinality($5::text::text[]) = 0 OR state = ANY ($5::text::text[]))" + inOrder,
+		rare: "SELECT r.* FROM unnest($3::text::text[]) AS s(state) CROSS JOIN LATERAL (" +
+			records + " WHERE rare = s.state AND id > $1" + ofVendor + inOrder + ") AS r" + inOrder,
+		all: records + " WHERE id > $1 AND (cardinality($3::text::text[]) = 0 OR state = ANY ($3::text::text[]))" + ofVendor + inOrder,
+	}
+}
+
 const (
-	getText     = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id = $1`
-	findRefText = `SELECT ` + codec.Columns + ` FROM @refs JOIN @records USING (num) LEFT JOIN @jobs USING (num) WHERE ref = $3 AND id > $1 ORDER BY id LIMIT $2`
-
-	findPieceText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id > $1
-	AND num IN (SELECT num FROM @pieces WHERE vendor_id = $3 AND ($4::text = '' OR vendor = $4::text)) ORDER BY id LIMIT $2`
-
-	findCampaignText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE campaign = $3 AND id > $1
-	AND ($4::text = '' OR strpos(links, chr(30) || $4::text || chr(31)) > 0)
-	AND (cardinality($5::text::text[]) = 0 OR state = ANY ($5::text::text[])) ORDER BY id LIMIT $2`
-
-	findRareText = `SELECT r.* FROM unnest($3::text::text[]) AS s(state) CROSS JOIN LATERAL (
-		SELECT ` + codec.Columns + recordsAndJobs + ` WHERE rare = s.state AND id > $1
-		AND ($4::text = '' OR strpos(links, chr(30) || $4::text || chr(31)) > 0) ORDER BY id LIMIT $2
-	) AS r ORDER BY id LIMIT $2`
-
-	findAllText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE id > $1
-	AND ($3::text = '' OR strpos(links, chr(30) || $3::text || chr(31)) > 0)
-	AND (cardinality($4::text::text[]) = 0 OR state = ANY ($4::text::text[])) ORDER BY id LIMIT $2`
+	withJobs = " LEFT JOIN @jobs USING (num)"
+	getText  = "SELECT " + codec.Columns + recordsAndJobs + " WHERE id = $1"
 )

@@ -1,11 +1,14 @@
 package postgres
 
+import "github.com/postproof/postproof/idempotency/internal/codec"
+
 // statements are the texts with the names of the ledger's schema in them.
 type statements struct {
 	load, block, store, commit, made, counters, settings, marks string // of a transaction
 	identity, history0, breakHistory, addEntry                  string // of the ledger itself
 	depth, counter, setting, prefix                             string
-	get, findRef, findPiece, findCampaign, findRare, findAll    string
+	get                                                         string
+	find, findBare                                              finders
 	waiting, place, entries, history                            string
 	claim, claimMessages, put, messages, purge                  string
 	prune, forget, foldDepth, keep, drop                        string
@@ -18,7 +21,7 @@ func newStatements(s *settings) statements {
 		commit: `INSERT INTO @commits (token, newest) VALUES (%d, %d); COMMIT`, made: `SELECT EXISTS (SELECT FROM @commits WHERE token = $1)`,
 		identity: identityRowText, history0: historyRowText, breakHistory: breakHistoryText, addEntry: addEntryText,
 		depth: depthText, counter: counterText, setting: settingText, prefix: prefixText,
-		get: getText, findRef: findRefText, findPiece: findPieceText, findCampaign: findCampaignText, findRare: findRareText, findAll: findAllText,
+		get: getText, find: newFinders(codec.Columns, withJobs), findBare: newFinders(codec.BareColumns, ""),
 		waiting: waitingText, place: placeText, entries: entriesText, history: historyText,
 		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
 		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, keep: keepText, drop: dropText,
@@ -27,7 +30,8 @@ func newStatements(s *settings) statements {
 	for _, text := range []*string{
 		&t.load, &t.block, &t.store, &t.commit, &t.made, &t.counters, &t.settings, &t.marks,
 		&t.identity, &t.history0, &t.breakHistory, &t.addEntry, &t.depth, &t.counter, &t.setting, &t.prefix,
-		&t.get, &t.findRef, &t.findPiece, &t.findCampaign, &t.findRare, &t.findAll, &t.waiting, &t.place, &t.entries, &t.history,
+		&t.get, &t.find.ids, &t.find.ref, &t.find.piece, &t.find.campaign, &t.find.rare, &t.find.all,
+		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
 		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.keep, &t.drop,
 		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.enqueue,
 	} {

@@ -257,3 +257,40 @@ func BenchmarkGet(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLookUp looks up 256 jobs by their ids, as they were planned one after
+// the other. The plan of a replay needs no more of a job than a bare record.
+func BenchmarkLookUp(b *testing.B) {
+	const n, many = 50_000, 256
+	s := benchStore(b)
+	changes := bulk(n)
+	if errs, err := s.Commit(b.Context(), changes); errs != nil || err != nil {
+		b.Fatal(errs, err)
+	}
+	for _, bare := range []bool{true, false} {
+		b.Run(fmt.Sprint("bare=", bare), func(b *testing.B) {
+			b.ReportAllocs()
+			ids, least, runs := make([]idempotency.ID, many), time.Duration(0), 0
+			for b.Loop() {
+				for i := range ids {
+					ids[i] = changes[(runs*many+i)%n].Record.ID
+				}
+				found, cpu := 0, cpuTime()
+				for _, err := range s.Find(b.Context(), idempotency.Query{IDs: ids, Bare: bare}) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					found++
+				}
+				if found != many {
+					b.Fatalf("%d of %d were found", found, many)
+				}
+				if cpu = cpuTime() - cpu; runs == 0 || cpu < least {
+					least = cpu
+				}
+				runs++
+			}
+			b.ReportMetric(float64(least.Nanoseconds())/1000/many, "cpu-µs/record")
+		})
+	}
+}

@@ -70,8 +70,13 @@ func (c *conn) query(ctx context.Context, scan func(*sql.Rows) error, text strin
 
 // queryIn runs a query for many keys, which belong to the part in braces.
 func (c *conn) queryIn(ctx context.Context, scan func(*sql.Rows) error, text string, keys []any) error {
+	return c.queryMany(ctx, scan, text, maxTimes, keys)
+}
+
+// queryMany is queryIn with another limit for the keys of one statement.
+func (c *conn) queryMany(ctx context.Context, scan func(*sql.Rows) error, text string, most int, keys []any) error {
 	for len(keys) > 0 {
-		n := min(maxTimes, len(keys))
+		n := min(most, len(keys))
 		step := 1
 		for step < n {
 			step *= 2

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"iter"
@@ -15,14 +14,19 @@ import (
 // pageSize is how many rows an iterator reads at once.
 const pageSize = 128
 
-// recordsAndJobs is where [codec.Columns] are.
-const recordsAndJobs = " FROM records LEFT JOIN jobs USING (num)"
+// recordsAndJobs is where [codec.Columns] are, records alone where
+// [codec.BareColumns] are.
+const (
+	recordsAndJobs = " FROM records LEFT JOIN jobs USING (num)"
+	selectWhole    = "SELECT " + codec.Columns + recordsAndJobs
+	selectBare     = "SELECT " + codec.BareColumns + " FROM records"
+)
 
 // Get implements [idempotency.Store].
 func (s *Store) Get(ctx context.Context, id idempotency.ID) (r *idempotency.Record, err error) {
 	err = s.read(ctx, "get", func(c *conn) error {
 		var raw codec.Stored
-		found, err := c.queryRow(ctx, raw.Dest(), "SELECT "+codec.Columns+recordsAndJobs+" WHERE key = ? AND id = ?", codec.Key(codec.IDBytes(id)), codec.IDBytes(id))
+		found, err := c.queryRow(ctx, raw.Dest(), selectWhole+" WHERE key = ? AND id = ?", codec.Key(codec.IDBytes(id)), codec.IDBytes(id))
 		if err == nil && found {
 			r, err = raw.Record()
 		}
@@ -37,7 +41,12 @@ func (s *Store) Get(ctx context.Context, id idempotency.ID) (r *idempotency.Reco
 // Find implements [idempotency.Store].
 func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
 	return func(yield func(*idempotency.Record, error) bool) {
+		if err := q.Check(); err != nil {
+			yield(nil, err)
+			return
+		}
 		next, err := s.finder(ctx, q)
+		q.IDs = nil // only they were looked up
 		left := q.Limit
 		for err == nil {
 			var page []*idempotency.Record
@@ -66,10 +75,12 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 
 // finder returns the way to read the query's next page.
 func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left int) ([]*idempotency.Record, bool, error), err error) {
-	var ids [][]byte
+	var ids []idempotency.ID
 	switch {
+	case len(q.IDs) > 0:
+		return s.pages(ctx, q.Wanted(), idempotency.MaxQueryIDs, q.Bare), nil
 	case q.Ref != "":
-		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(string(q.Ref)))
+		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = ?", string(q.Ref))
 	case q.VendorID != "":
 		ids, err = s.ids(ctx, q, "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(q.VendorID))
 	case q.Campaign != "":
@@ -82,8 +93,8 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 			}
 			ids = append(ids, some...)
 		}
-		slices.SortFunc(ids, bytes.Compare)
-		ids = slices.CompactFunc(ids, bytes.Equal)
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
 	default:
 		after := codec.IDBytes(q.After)
 		return func(left int) (page []*idempotency.Record, more bool, err error) {
@@ -94,13 +105,23 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 			return page, len(page) > 0, err
 		}, nil
 	}
+	return s.pages(ctx, ids, pageSize, q.Bare), err
+}
+
+// pages returns the way to read the records of the ids.
+func (s *Store) pages(ctx context.Context, ids []idempotency.ID, size int, bare bool) func(int) ([]*idempotency.Record, bool, error) {
 	return func(int) ([]*idempotency.Record, bool, error) {
-		n := min(pageSize, len(ids))
-		page, err := s.records(ctx, ids[:n])
+		n := min(size, len(ids))
+		page, err := s.records(ctx, ids[:n], bare)
 		ids = ids[n:]
 		return page, len(ids) > 0, err
-	}, err
+	}
 }
+
+// pageText is the next records of those that match.
+const pageText = ` WHERE key >= ?5 AND (key > ?5 OR id > ?1)
+	AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
+	AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT ?4`
 
 func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte, left int) (page []*idempotency.Record, err error) {
 	if after == nil {
@@ -110,19 +131,27 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte
 	if left > 0 {
 		n = min(n, left)
 	}
+	text := selectWhole + pageText
+	if q.Bare {
+		text = selectBare + pageText
+	}
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.query(ctx, collect(&page), "SELECT "+codec.Columns+recordsAndJobs+` WHERE key >= ?5 AND (key > ?5 OR id > ?1)
-			AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
-			AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT ?4`, after, q.Vendor, stateList(q.States), n, codec.Key(after))
+		return c.query(ctx, collect(&page, q.Bare), text, after, q.Vendor, stateList(q.States), n, codec.Key(after))
 	})
 	return page, err
 }
 
 // collect returns a scan that appends records.
-func collect(to *[]*idempotency.Record) func(*sql.Rows) error {
+func collect(to *[]*idempotency.Record, bare bool) func(*sql.Rows) error {
+	raw := codec.Stored{Bare: bare}
+	dest := raw.Dest()
+	for i, to := range dest { // read before the next row is, and not kept
+		if to == &raw.ID || to == &raw.Data {
+			dest[i] = (*sql.RawBytes)(to.(*[]byte))
+		}
+	}
 	return func(rows *sql.Rows) error {
-		var raw codec.Stored
-		if err := rows.Scan(raw.Dest()...); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
 		r, err := raw.Record()
@@ -141,34 +170,45 @@ func stateList(states []idempotency.State) string {
 }
 
 // ids returns the distinct ids behind q.After, in order.
-func (s *Store) ids(ctx context.Context, q idempotency.Query, text string, args ...any) (ids [][]byte, err error) {
-	after := codec.IDBytes(q.After)
+func (s *Store) ids(ctx context.Context, q idempotency.Query, text string, args ...any) (ids []idempotency.ID, err error) {
 	err = s.read(ctx, "find", func(c *conn) error {
+		var raw sql.RawBytes
 		return c.query(ctx, func(rows *sql.Rows) error {
-			var id []byte
-			err := rows.Scan(&id)
-			if bytes.Compare(id, after) > 0 {
+			err := rows.Scan(&raw)
+			if id := codec.IDOf(raw); id > q.After {
 				ids = append(ids, id)
 			}
 			return err
 		}, text, args...)
 	})
-	slices.SortFunc(ids, bytes.Compare)
-	return slices.CompactFunc(ids, bytes.Equal), err
+	slices.Sort(ids)
+	return slices.Compact(ids), err
 }
 
-// records reads the records of the ids, ordered by id.
-func (s *Store) records(ctx context.Context, ids [][]byte) (page []*idempotency.Record, err error) {
-	keys := make([]any, len(ids))
-	for i, id := range ids {
-		keys[i] = codec.Key(id)
+// keyText is the records whose ids begin with one of the keys.
+const keyText = " WHERE key IN ({?})"
+
+// records reads the records of the ids, which are in order, by one statement,
+// and returns them in that order.
+func (s *Store) records(ctx context.Context, ids []idempotency.ID, bare bool) (page []*idempotency.Record, err error) {
+	keys := make([]any, 0, len(ids))
+	for _, id := range ids {
+		if key, ok := codec.KeyOf(id); ok { // else there is no such record
+			keys = append(keys, key)
+		}
 	}
+	text := selectWhole + keyText
+	if bare {
+		text = selectBare + keyText
+	}
+	page = make([]*idempotency.Record, 0, len(keys))
 	err = s.read(ctx, "find", func(c *conn) error {
-		return c.queryIn(ctx, collect(&page), "SELECT "+codec.Columns+recordsAndJobs+" WHERE key IN ({?})", keys)
+		return c.queryMany(ctx, collect(&page, bare), text, idempotency.MaxQueryIDs, keys)
 	})
-	page = slices.DeleteFunc(page, func(r *idempotency.Record) bool {
-		return !slices.ContainsFunc(ids, func(id []byte) bool { return r.ID == codec.IDOf(id) })
+	page = slices.DeleteFunc(page, func(r *idempotency.Record) bool { // another id that begins in the same way
+		_, asked := slices.BinarySearch(ids, r.ID)
+		return !asked
 	})
-	slices.SortFunc(page, func(a, b *idempotency.Record) int { return bytes.Compare(codec.IDBytes(a.ID), codec.IDBytes(b.ID)) })
+	slices.SortFunc(page, func(a, b *idempotency.Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return page, err
 }

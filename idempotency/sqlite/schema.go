@@ -71,8 +71,11 @@ CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;
 -- Written once, while the record is written again and again.
 CREATE TABLE jobs (num INTEGER PRIMARY KEY, job BLOB NOT NULL) STRICT;
 
--- The records that have a reference or a vendor's id, by its digest.
-CREATE TABLE refs (digest INTEGER PRIMARY KEY, num INTEGER NOT NULL) STRICT;
+-- The record that a reference belongs to: the whole of it, since another one may
+-- have the same digest.
+CREATE TABLE refs (ref TEXT PRIMARY KEY, num INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- The records that have a vendor's id, by its digest, which finds them; they say
+-- whether it is theirs.
 CREATE TABLE pieces (digest INTEGER, num INTEGER, PRIMARY KEY (digest, num)) STRICT, WITHOUT ROWID;
 
 -- A record's entries are a chain, from its tail to the first.

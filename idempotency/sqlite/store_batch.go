@@ -77,7 +77,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 // storeLinks writes references, vendors' ids and entries.
 func (b *batch) storeLinks(ctx context.Context) error {
 	for _, l := range b.newRefs {
-		if _, err := b.c.exec(ctx, "INSERT INTO refs (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
+		if _, err := b.c.exec(ctx, "INSERT INTO refs (ref, num) VALUES (?, ?)", l.ref, l.num); err != nil {
 			return err
 		}
 	}
@@ -126,6 +126,7 @@ func (b *batch) storeNamed(ctx context.Context) error {
 			continue
 		}
 		s.dirty = false
+		b.places.settings[name] = s.version
 		if _, err := b.c.exec(ctx, "INSERT INTO settings VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version",
 			name, codec.Nullable(s.value), int64(s.version)); err != nil {
 			return err

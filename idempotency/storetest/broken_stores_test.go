@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,7 +157,24 @@ func commitPieces() map[string]broken {
 		"a second creation succeeds": {swallow(idempotency.ErrExists), []string{
 			"commit/a key is created once", "concurrency/64 create one key, one record is there", "prune/a tombstone keeps the key, and nothing of the person",
 		}},
-		"references are not checked": {swallow(idempotency.ErrRefTaken), []string{"commit/a reference belongs to one record for ever"}},
+		"references are not checked": {swallow(idempotency.ErrRefTaken), []string{
+			"commit/a reference belongs to one record for ever", "commit/references that look alike are two",
+		}},
+		"references are known by a digest": {func(f *fake) {
+			commit, taken := f.commit, map[[8]byte]idempotency.ID{}
+			f.commit = func(ctx context.Context, cs []idempotency.Change) ([]error, error) {
+				for _, c := range cs {
+					for i := range c.Record.Submissions {
+						sum := sha256.Sum256([]byte(c.Record.Submissions[i].Ref))
+						if owner := taken[[8]byte(sum[:8])]; owner != "" && owner != c.Record.ID {
+							return []error{idempotency.ErrRefTaken}, nil
+						}
+						taken[[8]byte(sum[:8])] = c.Record.ID
+					}
+				}
+				return commit(ctx, cs)
+			}
+		}, []string{"commit/references that look alike are two"}},
 		"changes are made in pieces": {inPieces, []string{
 			"commit/a change that fails at its last precondition leaves nothing", "concurrency/a context that ends never half-applies",
 		}},
@@ -378,6 +396,42 @@ func claimPieces() map[string]broken {
 func readPieces() map[string]broken {
 	return map[string]broken{
 		"campaigns are not looked at": {editFind(func(q *idempotency.Query) { q.Campaign = "" }, once), []string{"find/a query finds what it names"}},
+		"ids are not looked at": {editFind(func(q *idempotency.Query) { q.IDs = nil }, once), []string{
+			"find/a query finds what it names", "find/a thousand ids are looked up at once",
+		}},
+		"any number of ids is looked up, and some are not": {editFind(func(q *idempotency.Query) {
+			q.IDs = q.IDs[:min(len(q.IDs), idempotency.MaxQueryIDs)]
+		}, once), []string{"find/a thousand ids are looked up at once"}},
+		"ids are looked up by the hundred": {editFind(func(q *idempotency.Query) { q.IDs = q.IDs[:min(len(q.IDs), 100)] }, once), []string{
+			"find/a thousand ids are looked up at once",
+		}},
+		"bare records have their jobs": {editFind(func(q *idempotency.Query) { q.Bare = false }, once), []string{
+			"find/a bare record has all but its job, and is not written back",
+		}},
+		"a bare record does not say so": {func(f *fake) {
+			find := f.find
+			f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+				return func(yield func(*idempotency.Record, error) bool) {
+					for r, err := range find(ctx, q) {
+						if err == nil {
+							c := *r
+							c.Bare = false
+							r = &c
+						}
+						if !yield(r, err) {
+							return
+						}
+					}
+				}
+			}
+		}, []string{"find/a bare record has all but its job, and is not written back"}},
+		"bare records are written back": {eachChange(func(c *idempotency.Change) {
+			if c.Record != nil && c.Record.Bare {
+				r := *c.Record
+				r.Bare = false
+				c.Record = &r
+			}
+		}), []string{"find/a bare record has all but its job, and is not written back"}},
 		"pruned references are forgotten": {func(f *fake) {
 			find := f.find
 			f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
@@ -655,7 +709,7 @@ func besidePieces() map[string]broken {
 // brokenStores has all of them by name.
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
-	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), readPieces(), inboxPieces(), besidePieces()} {
+	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces()} {
 		maps.Copy(all, some)
 	}
 	return all

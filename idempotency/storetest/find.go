@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/postproof/postproof"
@@ -12,6 +13,8 @@ import (
 func findChecks() []check {
 	return []check{
 		{name: "a query finds what it names", run: queries},
+		{name: "a thousand ids are looked up at once", run: manyIDs},
+		{name: "a bare record has all but its job, and is not written back", run: bareRecords},
 		{name: "a reference is found for ever", run: oldRefs},
 		{name: "pages join without gap or overlap", run: pages},
 		{name: "what does not change is seen exactly once", run: steadyUnderChange},
@@ -47,6 +50,14 @@ func queries(t reporter, h Harness) {
 		"a reference":             {idempotency.Query{Ref: refOf(3, 1)}, sorted(3)},
 		"an unknown reference":    {idempotency.Query{Ref: refOf(3, 2)}, sorted()},
 		"a reference elsewhere":   {idempotency.Query{Ref: refOf(3, 1), Campaign: "spring"}, sorted()},
+		"ids":                     {idempotency.Query{IDs: []idempotency.ID{idOf(4), idOf(1), idOf(9), idOf(4)}}, sorted(1, 4)},
+		"ids of no record":        {idempotency.Query{IDs: []idempotency.ID{idOf(9), "", "nonsense"}}, sorted()},
+		"ids and a state":         {idempotency.Query{IDs: sorted(1, 2, 4), States: []idempotency.State{idempotency.Held, idempotency.Done}}, sorted(2, 4)},
+		"ids and a campaign":      {idempotency.Query{IDs: sorted(1, 2, 4), Campaign: "autumn"}, sorted(4)},
+		"ids and a reference":     {idempotency.Query{IDs: sorted(1, 3), Ref: refOf(3, 1)}, sorted(3)},
+		"other ids' reference":    {idempotency.Query{IDs: sorted(1, 2), Ref: refOf(3, 1)}, sorted()},
+		"ids and a piece":         {idempotency.Query{IDs: sorted(1, 5), Vendor: "pcm", VendorID: "77"}, sorted(5)},
+		"ids and a vendor":        {idempotency.Query{IDs: sorted(1, 2, 5), Vendor: "lob"}, sorted(2)},
 		"a vendor":                {idempotency.Query{Vendor: "lob"}, sorted(2, 3)},
 		"half a vendor":           {idempotency.Query{Vendor: "lo"}, sorted()},
 		"a piece":                 {idempotency.Query{Vendor: "lob", VendorID: "psc_3"}, sorted(3)},
@@ -65,6 +76,62 @@ func queries(t reporter, h Harness) {
 			same(t, name+", the next", tt.want[1:min(2, len(tt.want))], find(t, h.Engine, tt.q))
 		}
 	}
+}
+
+func manyIDs(t reporter, h Harness) {
+	const n = 1200
+	changes, all := make([]idempotency.Change, n), make([]int, n)
+	for i := range changes {
+		changes[i], all[i] = create(planned(i)), i
+	}
+	must(t, h.Engine, changes...)
+	asked := sorted(all[:idempotency.MaxQueryIDs]...)
+	backwards := slices.Clone(asked)
+	slices.Reverse(backwards)
+	same(t, "a thousand", asked, find(t, h.Engine, idempotency.Query{IDs: backwards}))
+	same(t, "behind one of them", asked[900:], find(t, h.Engine, idempotency.Query{IDs: backwards, After: asked[899]}))
+	same(t, "some of them", asked[:300], find(t, h.Engine, idempotency.Query{IDs: backwards, Limit: 300}))
+	unknown := sorted(n+1, n+2, 3)
+	same(t, "some that are not there", []idempotency.ID{idOf(3)}, find(t, h.Engine, idempotency.Query{IDs: unknown}))
+	var got []idempotency.ID
+	var failed error
+	for r, err := range h.Engine.Find(t.Context(), idempotency.Query{IDs: sorted(all[:idempotency.MaxQueryIDs+1]...)}) {
+		if failed = err; err == nil {
+			got = append(got, r.ID)
+		}
+	}
+	if failed == nil || len(got) > 0 {
+		t.Errorf("%d ids: %d records, %v, want an error that says how many may be asked for", idempotency.MaxQueryIDs+1, len(got), failed)
+	}
+}
+
+// bareRecords: what is read without its job says so, however it was found, and
+// cannot take the job from the ledger.
+func bareRecords(t reporter, h Harness) {
+	full := fullRecord()
+	held := sent(2, "lob")
+	held.State = idempotency.Held
+	must(t, h.Engine, create(full), create(held), create(planned(3)))
+	for name, q := range map[string]idempotency.Query{
+		"all": {}, "ids": {IDs: sorted(1, 2)}, "reference": {Ref: refOf(1, 1)}, "piece": {Vendor: "lob", VendorID: "psc_1"},
+		"campaign": {Campaign: "spring"}, "rare": {States: []idempotency.State{idempotency.Held}}, "vendor": {Vendor: "lob"},
+	} {
+		whole := collect(t, h.Engine.Find(t.Context(), q))
+		q.Bare = true
+		bare := collect(t, h.Engine.Find(t.Context(), q))
+		if len(whole) == 0 || len(bare) != len(whole) {
+			t.Errorf("%s: %d bare records, want %d", name, len(bare), len(whole))
+			continue
+		}
+		for i, r := range bare {
+			same(t, name, whole[i].Strip(), r)
+			c := step(r, func(r *idempotency.Record) { r.Tries++ })
+			if err := idempotency.CommitOne(t.Context(), h.Engine, c); err == nil {
+				t.Errorf("%s: a record without its job was written back", name)
+			}
+		}
+	}
+	same(t, "the record after all", fullRecord(), get(t, h.Engine, full.ID))
 }
 
 func oldRefs(t reporter, h Harness) {

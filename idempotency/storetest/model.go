@@ -152,6 +152,9 @@ func (w *walk) change() idempotency.Change {
 		c.Settings = append(c.Settings, idempotency.SettingWrite{Name: fmt.Sprint("s", w.random.IntN(2)), Value: []byte{byte(n)}, Expect: uint64(w.random.IntN(4))})
 	}
 	if w.random.IntN(4) == 0 {
+		c.Reads = append(c.Reads, idempotency.SettingRead{Name: fmt.Sprint("s", w.random.IntN(3)), Version: uint64(w.random.IntN(4))})
+	}
+	if w.random.IntN(4) == 0 {
 		states := []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageApplied, idempotency.MessageParked}
 		mark := idempotency.Mark{ID: uint64(w.random.IntN(10)), Expect: uint64(1 + w.random.IntN(3)), State: states[w.random.IntN(3)], Due: w.now.Add(time.Minute)}
 		if w.random.IntN(2) == 0 {

@@ -60,7 +60,10 @@ func IDBytes(id idempotency.ID) []byte {
 }
 
 // IDOf returns the id of its bytes.
-func IDOf(b []byte) idempotency.ID { return idempotency.ID(hex.EncodeToString(b)) }
+func IDOf(b []byte) idempotency.ID {
+	var room [2 * sha256.Size]byte
+	return idempotency.ID(hex.AppendEncode(room[:0], b))
+}
 
 // Key is the beginning of an id as a number, for indexes: a quarter as long, and
 // in the same order. Ids that share one are told apart by the rest.
@@ -69,6 +72,28 @@ func Key(id []byte) int64 {
 		return math.MinInt64
 	}
 	return int64(binary.BigEndian.Uint64(id) ^ 1<<63)
+}
+
+// KeyOf is the key of an id, without its bytes; false for what is no id.
+func KeyOf(id idempotency.ID) (key int64, ok bool) {
+	if len(id) != 2*sha256.Size {
+		return 0, false
+	}
+	var first uint64
+	for i := range len(id) {
+		digit := uint64(id[i] - '0')
+		switch c := id[i]; {
+		case c >= '0' && c <= '9':
+		case c >= 'a' && c <= 'f':
+			digit = uint64(c-'a') + 10
+		default:
+			return 0, false
+		}
+		if i < 16 {
+			first = first<<4 | digit
+		}
+	}
+	return int64(first ^ 1<<63), true
 }
 
 // Digest stands for a text in an index: a number is a fraction of its length.
@@ -165,30 +190,45 @@ type Stored struct {
 	LeaseUntil int64
 	Data       []byte
 	Job        []byte
+	// Bare says that neither number nor job is read, see [idempotency.Query.Bare].
+	Bare bool
 }
 
 // Columns are the columns of [Stored], in the order of [Stored.Dest]. They are
-// those of records and, on the same num, jobs.
-const Columns = "num, id, fence, lease_owner, lease_until, data, job"
+// those of records and, on the same num, jobs. BareColumns are those of a record
+// that is read without its job, and for no change.
+const (
+	Columns     = "num, " + BareColumns + ", job"
+	BareColumns = "id, fence, lease_owner, lease_until, data"
+)
 
 // Dest returns where to scan the columns to.
 func (s *Stored) Dest() []any {
-	return []any{&s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job}
+	dest := []any{&s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job}
+	if s.Bare {
+		return dest[1 : len(dest)-1]
+	}
+	return dest
 }
 
 // Record decodes what was read. A record of a newer version gives what this
 // version understands of it.
 func (s *Stored) Record() (*idempotency.Record, error) {
-	r, err := decodeRecord(string(s.Data), s.ID)
+	id := IDOf(s.ID)
+	r, err := decodeRecord(s.Data, s.ID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: record %x: %w", idempotency.ErrCorrupt, s.ID, err)
+		return nil, fmt.Errorf("%w: record %s: %w", idempotency.ErrCorrupt, id, err)
 	}
-	if id := IDOf(s.ID); r.ID != id {
+	switch r.ID {
+	case id:
+	case "": // what is not text is known to belong to the id by its checksum
+		r.ID = id
+	default:
 		return nil, fmt.Errorf("%w: record %s is stored as %s", idempotency.ErrCorrupt, r.ID, id)
 	}
 	r.Fence = uint64(s.Fence)
 	r.Lease = idempotency.Lease{Owner: s.LeaseOwner, Until: FromNanos(s.LeaseUntil)}
-	r.Job = s.Job
+	r.Job, r.Bare = s.Job, s.Bare
 	return r, nil
 }
 

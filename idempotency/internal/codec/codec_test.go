@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func fill(v reflect.Value, n *int) {
 func filled() *idempotency.Record {
 	r, n := new(idempotency.Record), 0
 	fill(reflect.ValueOf(r).Elem(), &n)
-	r.ID = idempotency.IDOf("key")
+	r.ID, r.Bare = idempotency.IDOf("key"), false // what is bare is never stored
 	return r
 }
 
@@ -222,6 +223,16 @@ func TestKeysSortAsIDs(t *testing.T) {
 			}
 		}
 	}
+	for _, id := range ids {
+		if key, ok := codec.KeyOf(id); !ok || key != codec.Key(codec.IDBytes(id)) {
+			t.Errorf("the key of %s is %d, %v", id, key, ok)
+		}
+	}
+	for _, id := range []idempotency.ID{"", "nonsense", ids[0][:63], ids[0] + "0", idempotency.ID(strings.ToUpper(string(ids[0]))), ids[0][:63] + "g"} {
+		if key, ok := codec.KeyOf(id); ok || len(codec.IDBytes(id)) > 0 {
+			t.Errorf("%q has the key %d, and is no id", id, key)
+		}
+	}
 	if codec.Key(nil) != math.MinInt64 {
 		t.Error("the key of nothing does not come first")
 	}
@@ -239,6 +250,23 @@ func TestJobSum(t *testing.T) {
 			t.Errorf("%s has the sum %d, as has %s", name, sum, other)
 		}
 		seen[sum] = name
+	}
+}
+
+// TestBare: without its job a record says so.
+func TestBare(t *testing.T) {
+	t.Parallel()
+	s := stored(codec.Encode(filled()))
+	s.Job, s.Bare = nil, true
+	got, err := s.Record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(filled().Strip(), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if n := len(strings.Split(codec.BareColumns, ",")); len(s.Dest()) != n {
+		t.Errorf("%d columns go to %d places", n, len(s.Dest()))
 	}
 }
 

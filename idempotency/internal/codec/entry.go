@@ -42,7 +42,7 @@ func DecodeEntry(seq uint64, data, id []byte) (e idempotency.Entry, err error) {
 	if len(data) > 0 && data[0] == textForm {
 		err = json.Unmarshal(data, &e)
 	} else {
-		err = decodeEntry(&e, string(data))
+		err = decodeEntry(&e, data)
 	}
 	if err != nil {
 		return e, fmt.Errorf("%w: entry %d: %w", idempotency.ErrCorrupt, seq, err)
@@ -54,7 +54,7 @@ func DecodeEntry(seq uint64, data, id []byte) (e idempotency.Entry, err error) {
 	return e, nil
 }
 
-func decodeEntry(e *idempotency.Entry, data string) error {
+func decodeEntry(e *idempotency.Entry, data []byte) error {
 	in, ok := open(data, nil)
 	if !ok {
 		return errDamaged

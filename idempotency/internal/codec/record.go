@@ -150,17 +150,21 @@ func (w *writer) status(s *postproof.Status) {
 	w.text(7, s.Reason)
 }
 
-// decodeRecord reads what encodeRecord has written, or the record as JSON.
-func decodeRecord(data string, id []byte) (*idempotency.Record, error) {
+// decodeRecord reads what encodeRecord has written, or the record as JSON, which
+// has its id in it.
+func decodeRecord(data, id []byte) (*idempotency.Record, error) {
 	r := new(idempotency.Record)
-	if data != "" && data[0] == textForm {
-		return r, json.Unmarshal([]byte(data), r)
+	if len(data) > 0 && data[0] == textForm {
+		err := json.Unmarshal(data, r)
+		if err == nil && r.ID == "" {
+			err = errDamaged
+		}
+		return r, err
 	}
 	in, ok := open(data, id)
 	if !ok {
 		return r, errDamaged
 	}
-	r.ID = IDOf(id)
 	for f, ok := in.next(); ok; f, ok = in.next() {
 		in.record(r, f)
 	}

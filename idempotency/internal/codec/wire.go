@@ -35,8 +35,8 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // sum is the checksum of fields that belong to an id: fields under another id
 // are found out by it.
-func sum[T string | []byte](id []byte, fields T) uint32 {
-	return crc32.Update(crc32.Update(0, castagnoli(), id), castagnoli(), []byte(fields))
+func sum(id, fields []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli(), id), castagnoli(), fields)
 }
 
 // writer appends fields.
@@ -170,15 +170,12 @@ type field struct {
 	text   string
 }
 
-// open checks the head, and leaves the fields.
-func open(data string, id []byte) (reader, bool) {
-	if len(data) < headSize || data[0] != form {
+// open checks the head, and leaves a copy of the fields.
+func open(data, id []byte) (reader, bool) {
+	if len(data) < headSize || data[0] != form || binary.LittleEndian.Uint32(data[1:]) != sum(id, data[headSize:]) {
 		return reader{}, false
 	}
-	var have [crc32.Size]byte
-	copy(have[:], data[1:])
-	fields := data[headSize:]
-	return reader{s: fields}, binary.LittleEndian.Uint32(have[:]) == sum(id, fields)
+	return reader{s: string(data[headSize:])}, true
 }
 
 // next returns the next field, until there is none or what is left is damaged.
@@ -217,11 +214,12 @@ func (r *reader) varint() int64 { return unzigzag(r.uvarint()) }
 
 // inner reads the fields of a group.
 func (r *reader) inner(f field, each func(*reader, field)) {
-	in := reader{s: f.text, base: r.base}
-	for f, ok := in.next(); ok; f, ok = in.next() {
-		each(&in, f)
+	rest := r.s
+	r.s = f.text
+	for f, ok := r.next(); ok; f, ok = r.next() {
+		each(r, f)
 	}
-	r.bad = r.bad || in.bad
+	r.s = rest
 }
 
 func (r *reader) numbers(f field) (list []uint64) {

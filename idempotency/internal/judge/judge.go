@@ -23,7 +23,9 @@ type View interface {
 	RefOwner(ctx context.Context, ref string) (int64, error)
 	// Counter returns a counter, 0 when it was never used.
 	Counter(ctx context.Context, name string) (int64, error)
-	// Setting returns a setting's version, 0 when it was never made.
+	// Setting returns a setting's version, 0 when it was never made. No other
+	// transaction may write the setting before this one ends, also not one that
+	// was never made: a change that has read it counts on that.
 	Setting(ctx context.Context, name string) (uint64, error)
 	// Message returns the fence of a message, 0 when there is none.
 	Message(ctx context.Context, id uint64) (uint64, error)
@@ -48,6 +50,15 @@ func Change(ctx context.Context, v View, c *idempotency.Change, r *codec.Row) (r
 	if r != nil {
 		if refused, err = record(ctx, v, c, r); refused != nil || err != nil {
 			return refused, err
+		}
+	}
+	for i := range c.Reads {
+		have, err := v.Setting(ctx, c.Reads[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		if have != c.Reads[i].Version {
+			return idempotency.ErrStale, nil
 		}
 	}
 	for i := range c.Settings {

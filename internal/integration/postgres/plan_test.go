@@ -73,6 +73,7 @@ func TestPlans(t *testing.T) {
 	for name, q := range map[string]idempotency.Query{
 		"held": {States: []idempotency.State{idempotency.Held}}, "ref": {Ref: step(r).Record.Submissions[0].Ref},
 		"piece": {Vendor: "lob", VendorID: "psc_1"}, "campaign": {Campaign: "small"},
+		"ids": {IDs: []idempotency.ID{r.ID, record(2).ID}}, "bare ids": {IDs: []idempotency.ID{r.ID, record(2).ID}, Bare: true},
 	} {
 		for _, err := range s.Find(t.Context(), q) {
 			if err != nil {

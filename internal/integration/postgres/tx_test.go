@@ -193,11 +193,12 @@ func TestEnqueueOnlyCreates(t *testing.T) {
 	t.Parallel()
 	db := openDB(t, "pgx", pgtest.Shared(t))
 	s := openStore(t, db, newSchema(t))
-	counting, foreign := create(record(1)), create(record(1))
+	counting, foreign, reading := create(record(1)), create(record(1)), create(record(1))
+	reading.Reads = []idempotency.SettingRead{{Name: "pauses"}}
 	counting.Counters = []idempotency.CounterAdd{{Name: "n", Add: 1}}
 	foreign.Entries[0].ID = record(2).ID
 	for name, c := range map[string]idempotency.Change{
-		"a step": step(record(1)), "a counter": counting, "another's entry": foreign, "nothing": {},
+		"a step": step(record(1)), "a counter": counting, "another's entry": foreign, "a read": reading, "nothing": {},
 	} {
 		if _, err := s.In(begin(t, db)).Commit(t.Context(), []idempotency.Change{c}); err == nil {
 			t.Errorf("%s was accepted", name)
