@@ -311,6 +311,51 @@ func TestChangeLogWithoutAcknowledgement(t *testing.T) {
 	}
 }
 
+// What is returned is what was done, also when its acknowledgement was lost.
+func TestChangeLogAnswersWithoutAcknowledgement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		store := newShaky()
+		c := newClient(t, store, []*press{p})
+		if _, err := c.Enqueue(t.Context(), these(job("w"))); err != nil {
+			t.Fatal(err)
+		}
+		store.after = func([]idempotency.Change) error { return errStore }
+		if e := pause(t, c, client.Campaign("spring")); e.N != 1 || e.Digest == "" {
+			t.Errorf("%+v", e)
+		}
+		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Cancelled {
+			t.Errorf("%v, %v", rec, err)
+		}
+	})
+}
+
+// The entry that stands in the place of one that was not acknowledged may be
+// somebody else's: then nothing was done.
+func TestChangeLogOvertakenWithoutAcknowledgement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		store := newShaky()
+		c, other := newClient(t, store, []*press{p}), newClient(t, store.Memory, []*press{p})
+		store.before = func([]idempotency.Change) error {
+			pause(t, other, client.Campaign("other"))
+			return errStore
+		}
+		if _, err := c.Pause(t.Context(), client.Campaign("spring"), "ann", ""); !errors.Is(err, errStore) {
+			t.Errorf("the error is %v", err)
+		}
+		store.before = nil
+		if got, err := c.Paused(t.Context()); err != nil || len(got) != 1 || got[0].Target.Name != "other" {
+			t.Errorf("%v, %v", got, err)
+		}
+		if head := verified(t, c); head.N != 1 {
+			t.Errorf("%d entries", head.N)
+		}
+	})
+}
+
 // Where nobody can say whether it was done, the error does not say that it was not.
 func TestChangeLogWhenNobodyKnows(t *testing.T) {
 	t.Parallel()

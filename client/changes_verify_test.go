@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -163,6 +164,16 @@ func TestVerifyFindsWhatIsMissing(t *testing.T) {
 				all[a.Name], all[b.Name] = with(a, b.Value), with(b, a.Value)
 			}
 			broken(t, c, "two entries were exchanged", n)
+		}
+		for n := 1; n <= 7; n++ { // by somebody who knows how digests are made
+			store.forge = func(all map[string]idempotency.Setting) {
+				set := all[entryName(n)]
+				bare, _, _ := bytes.Cut(set.Value, []byte(`,"digest":`))
+				bare = bytes.Replace(bare, []byte(`"ann"`), []byte(`"eve"`), 1)
+				bare = append(bytes.Replace(bare, []byte(`"bob"`), []byte(`"eve"`), 1), '}')
+				all[set.Name] = with(set, fmt.Appendf(nil, `%s,"digest":"%x"}`, bare[:len(bare)-1], sha256.Sum256(bare)))
+			}
+			broken(t, c, "an entry was written anew", min(n+1, 7))
 		}
 		// Whoever writes the head as well can cut the log off, or write all of it
 		// anew: who knows an older head finds it out.

@@ -164,12 +164,9 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 	if err != nil {
 		return k, c.storeError("canary", err)
 	}
-	switch {
-	case string(set.Value) == canaryApproved:
+	if string(set.Value) == canaryApproved {
 		k.Approved = true
 		c.checked.approve(campaign, set.Version)
-	case c.checked.approved(campaign): // it was taken back
-		c.checked.forget(campaign)
 	}
 	if k.Pieces, err = c.store.Counter(ctx, canaryName(campaign)); err != nil {
 		return k, c.storeError("canary", err)

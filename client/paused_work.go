@@ -34,13 +34,15 @@ func (w *work) dependOn(ch *idempotency.Change) error {
 		return w.c.storeError("pauses", idempotency.ErrStale)
 	}
 	w.reads = append(w.reads[:0:0], idempotency.SettingRead{Name: pausesSetting, Version: p.version})
-	name := canaryName(ch.Record.Campaign)
-	for _, add := range ch.Counters {
-		if add.Name == name && add.Add > 0 && add.Limit == 0 { // it is approved
-			w.reads = append(w.reads, idempotency.SettingRead{Name: name, Version: w.c.checked.version(ch.Record.Campaign)})
+	if campaign := ch.Record.Campaign; w.c.canaries[campaign] > 0 {
+		name := canaryName(campaign)
+		for _, add := range ch.Counters {
+			if add.Name == name && add.Add > 0 && add.Limit == 0 { // it is approved
+				w.reads = append(w.reads, idempotency.SettingRead{Name: name, Version: w.c.checked.version(campaign)})
+			}
 		}
 	}
-	ch.Reads = append(ch.Reads, w.reads...)
+	ch.Reads = w.reads
 	return nil
 }
 
