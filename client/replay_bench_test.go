@@ -30,7 +30,8 @@ const (
 )
 
 // BenchmarkPlanReplay plans the replay of a list whose jobs are in an SQLite
-// ledger, but for each tenth. It reports the most memory in use meanwhile.
+// ledger, but for each tenth. It reports the processor time, too,
+// and the most memory in use meanwhile.
 func BenchmarkPlanReplay(b *testing.B) {
 	n := 100_000
 	if text := os.Getenv(replayJobsEnv); text != "" {
@@ -66,6 +67,7 @@ func BenchmarkPlanReplay(b *testing.B) {
 	r := replayOf(s, "bench")
 	runtime.GC()
 	most := watchMemory(b)
+	cpu := cpuTime()
 	b.ResetTimer()
 	for b.Loop() {
 		made, err := c.PlanReplay(b.Context(), r)
@@ -76,6 +78,7 @@ func BenchmarkPlanReplay(b *testing.B) {
 			b.Fatalf("plan %v, want %d accepted of %d", counted(made), want, n)
 		}
 	}
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/job")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/job")
 	b.ReportMetric(float64(most())/(1<<20), "MiB-most")
 }

@@ -37,7 +37,11 @@ func TestPlanReplayTellsWhatWouldHappen(t *testing.T) {
 		}
 		ref := func(i int) string { return string(id.Namespace.Ref(id.Mode, postproof.Key(keyOf(i)), 1)) }
 		p.faults(byContact(map[string]string{ref(1): "422", ref(2): "lose", ref(3): "429"}))
-		enqueueRows(t, c, s, 0, 4) // 0 accepted, 1 refused, 2 unknown, 3 waits
+		enqueueRows(t, c, s, 0, 1) // 0 accepted, 1 refused, 2 unknown, 3 waits
+		drain(t, c)
+		enqueueRows(t, c, s, 1, 2)
+		drain(t, c)
+		enqueueRows(t, c, s, 2, 4)
 		runFor(t, c, 30*time.Second)
 		enqueueRows(t, c, s, 4, 9)
 		for i, do := range map[int]func(key postproof.Key) error{

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -59,9 +60,6 @@ func (rd *replayReader) read(ctx context.Context, from replayCursor) iter.Seq[ba
 	return func(yield func(batch) bool) {
 		if rd.jobs != nil {
 			for b := range rd.derived(ctx, from) {
-				if b.err == nil {
-					b.err = rd.judgeRows(ctx, b.items)
-				}
 				if len(b.items) == 0 && b.err == nil {
 					continue
 				}
@@ -76,17 +74,34 @@ func (rd *replayReader) read(ctx context.Context, from replayCursor) iter.Seq[ba
 	}
 }
 
-// derived yields the rows' jobs, made by another goroutine while this one reads
-// the ledger.
+// reading is a batch of rows whose records are being read.
+type reading struct {
+	batch
+
+	recs map[idempotency.ID]*idempotency.Record
+	done chan struct{}
+}
+
+// derived yields the rows' jobs, judged. They are made by another goroutine, and
+// up to three batches are read from the ledger at a time: a look-up by ids is all
+// that a plan waits for.
 func (rd *replayReader) derived(ctx context.Context, from replayCursor) iter.Seq[batch] {
 	return func(yield func(batch) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		made := make(chan batch, 2)
+		made := make(chan *reading, 1)
+		var reads sync.WaitGroup
 		go func() {
 			defer close(made)
 			rd.derive(ctx, from, func(b batch) bool {
+				next := &reading{batch: b, done: make(chan struct{})}
+				reads.Go(func() {
+					defer close(next.done)
+					if next.err == nil {
+						next.recs, next.err = rd.c.records(ctx, next.items, true)
+					}
+				})
 				select {
-				case made <- b:
+				case made <- next:
 					return true
 				case <-ctx.Done():
 					return false
@@ -97,9 +112,14 @@ func (rd *replayReader) derived(ctx context.Context, from replayCursor) iter.Seq
 			cancel()
 			for range made { // until the other one has ended
 			}
+			reads.Wait()
 		}()
-		for b := range made {
-			if !yield(b) {
+		for next := range made {
+			<-next.done
+			if next.err == nil {
+				next.err = rd.judgeRows(ctx, next.items, next.recs)
+			}
+			if !yield(next.batch) {
 				return
 			}
 		}
@@ -163,12 +183,8 @@ func short(id idempotency.ID) (out [16]byte) {
 	return out
 }
 
-// judgeRows reads the records of rows and judges them.
-func (rd *replayReader) judgeRows(ctx context.Context, items []replayItem) error {
-	recs, err := rd.c.records(ctx, items, true)
-	if err != nil {
-		return err
-	}
+// judgeRows judges rows by their records.
+func (rd *replayReader) judgeRows(ctx context.Context, items []replayItem, recs map[idempotency.ID]*idempotency.Record) error {
 	for i := range items {
 		items[i].rec = recs[items[i].ID]
 		if err := rd.j.row(ctx, &items[i]); err != nil {
