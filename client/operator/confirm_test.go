@@ -45,11 +45,19 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 		}
 		w.store = &unchanging{Memory: memory, t: t}
 		for _, args := range [][]string{
-			{"release", "-all"}, {"release", idOf(3)}, {"decide", "planned", idOf(3), "-why", "lost"}, {"decide", "planned", "-all", "-why", "lost"},
-			{"decide", "accepted", idOf(3), "-why", "there"}, {"decide", "cancelled", "-reason", "cap", "-why", "enough"}, {"cancel", idOf(1)},
-			{"approve", "winter"}, {"resume", "campaign", "spring"}, {"changes", "undo", "1", "-why", "wrong"},
+			{"release", "-all"},
+			{"release", idOf(3)},
+			{"decide", "planned", idOf(3), "-why", "lost"},
+			{"decide", "planned", "-all", "-why", "lost"},
+			{"decide", "accepted", idOf(3), "-why", "there"},
+			{"decide", "cancelled", "-reason", "cap", "-why", "enough"},
+			{"cancel", idOf(1)},
+			{"approve", "winter"},
+			{"resume", "campaign", "spring"},
+			{"changes", "undo", "1", "-why", "wrong"},
 			{"replay", "run", "night", "-state", "refused,planned", "-code", "invalid_argument,unavailable", "-why", "outage"},
-			{"remail", idOf(1), "-name", "torn", "-why", "torn"}, {"erase", idOf(1), "-run", "-why", "request"},
+			{"remail", idOf(1), "-name", "torn", "-why", "torn"},
+			{"erase", idOf(1), "-run", "-why", "request"},
 		} {
 			for _, stdin := range []string{"", "\n", "no\n", "y\n", "yes please\n", "1e9\n"} {
 				w.stdin = stdin
@@ -65,8 +73,22 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 		// Looking changes nothing, either, whatever was asked for.
 		w.stdin = ""
 		for _, args := range [][]string{
-			{}, {"held"}, {"show", idOf(3)}, {"history", idOf(3)}, {"incidents"}, {"tally", "spring"}, {"audit", "alpha"}, {"silence"},
-			{"changes"}, {"changes", "verify"}, {"pause"}, {"replay", "plan", "-campaign", "spring"}, {"replay", "list"}, {"erase", idOf(1)}, {"recover"}, {"help"},
+			{},
+			{"held"},
+			{"show", idOf(3)},
+			{"history", idOf(3)},
+			{"incidents"},
+			{"tally", "spring"},
+			{"audit", "alpha"},
+			{"silence"},
+			{"changes"},
+			{"changes", "verify"},
+			{"pause"},
+			{"replay", "plan", "-campaign", "spring"},
+			{"replay", "list"},
+			{"erase", idOf(1)},
+			{"recover"},
+			{"help"},
 		} {
 			if r := w.run(t, args...); r.code != operator.ExitOK && r.code != operator.ExitNeedsPerson {
 				t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), r.code, r.err)

@@ -16,11 +16,13 @@ import (
 
 // The command for a ledger in PostgreSQL: a main of your own, which imports the
 // driver that you use, such as github.com/jackc/pgx/v5/stdlib.
-func ExampleMain_postgres() {
+func ExampleMain_postgres() { //nolint:testableexamples // it ends the program
 	var dsn string
 	code := operator.Main(context.Background(), operator.Config{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, By: os.Getenv("USER"),
-		Flags: func(fs *flag.FlagSet) { fs.StringVar(&dsn, "dsn", os.Getenv("DATABASE_URL"), "the ledger's `database`") },
+		Flags: func(fs *flag.FlagSet) {
+			fs.StringVar(&dsn, "dsn", os.Getenv("DATABASE_URL"), "the ledger's `database`")
+		},
 		Open: func(ctx context.Context) (client.Store, error) {
 			db, err := sql.Open("pgx", dsn)
 			if err != nil {

@@ -27,19 +27,56 @@ func everything(t *testing.T, dir string) (*world, [][]string) {
 	}
 	key := string(job(3).Key)
 	return w, [][]string{
-		{}, {"status"}, {"status", "-campaign", "spring"}, {"held"}, {"held", "-limit", "1"}, {"show", key}, {"show", idOf(1)}, {"show", idOf(2)},
-		{"show", "no-such-" + person[:2]}, {"history", key}, {"incidents", "-since", "0"}, {"tally", "spring"}, {"audit", "alpha"},
-		{"silence"}, {"recover"}, {"snapshot", "list"}, {"snapshot", "verify"}, {"snapshot", "export", string(frozen.ID())[:8], "-to", filepath.Join(dir, "list.zip")},
-		{"release", key}, {"release", "-reason", "cap", "-yes"}, {"approve", "winter", "-yes"},
-		{"decide", "accepted", key, "-why", "on the invoice"}, {"decide", "accepted", key, "-why", "on the invoice", "-yes"},
-		{"decide", "planned", key, "-why", "again", "-yes"}, {"decide", "planned", "-all", "-why", "lost", "-yes"}, {"cancel", key, "-yes"}, {"help"},
-		{"pause", "campaign", "spring", "-why", "wrong artwork"}, {"pause"}, {"status"}, {"resume", "campaign", "spring", "-why", "right"},
-		{"resume", "campaign", "spring", "-why", "right", "-yes"}, {"changes"}, {"changes", "verify"}, {"changes", "undo", "1", "-why", "wrong", "-yes"},
-		{"replay", "plan", "-campaign", "spring"}, {"replay", "run", "night", "-campaign", "spring", "-why", "outage", "-yes"}, {"replay", "list"},
-		{"replay", "report", "night"}, {"replay", "throttle", "night", "5", "-why", "slow"}, {"replay", "pause", "night"}, {"replay", "stop", "night"},
-		{"remail", idOf(1), "-name", "torn", "-why", "it arrived torn"}, {"remail", idOf(1), "-name", "torn", "-why", "it arrived torn", "-yes"},
-		{"erase", idOf(1), "-related", "-lists", "-artwork"}, {"erase", "-contact", "c-2", "-lists", "-now", "-run", "-why", "request", "-yes"},
-		{"show", idOf(2)}, {"history", idOf(2)}, {"show", key}, {"status"},
+		{},
+		{"status"},
+		{"status", "-campaign", "spring"},
+		{"held"},
+		{"held", "-limit", "1"},
+		{"show", key},
+		{"show", idOf(1)},
+		{"show", idOf(2)},
+		{"show", "no-such-" + person[:2]},
+		{"history", key},
+		{"incidents", "-since", "0"},
+		{"tally", "spring"},
+		{"audit", "alpha"},
+		{"silence"},
+		{"recover"},
+		{"snapshot", "list"},
+		{"snapshot", "verify"},
+		{"snapshot", "export", string(frozen.ID())[:8], "-to", filepath.Join(dir, "list.zip")},
+		{"release", key},
+		{"release", "-reason", "cap", "-yes"},
+		{"approve", "winter", "-yes"},
+		{"decide", "accepted", key, "-why", "on the invoice"},
+		{"decide", "accepted", key, "-why", "on the invoice", "-yes"},
+		{"decide", "planned", key, "-why", "again", "-yes"},
+		{"decide", "planned", "-all", "-why", "lost", "-yes"},
+		{"cancel", key, "-yes"},
+		{"help"},
+		{"pause", "campaign", "spring", "-why", "wrong artwork"},
+		{"pause"},
+		{"status"},
+		{"resume", "campaign", "spring", "-why", "right"},
+		{"resume", "campaign", "spring", "-why", "right", "-yes"},
+		{"changes"},
+		{"changes", "verify"},
+		{"changes", "undo", "1", "-why", "wrong", "-yes"},
+		{"replay", "plan", "-campaign", "spring"},
+		{"replay", "run", "night", "-campaign", "spring", "-why", "outage", "-yes"},
+		{"replay", "list"},
+		{"replay", "report", "night"},
+		{"replay", "throttle", "night", "5", "-why", "slow"},
+		{"replay", "pause", "night"},
+		{"replay", "stop", "night"},
+		{"remail", idOf(1), "-name", "torn", "-why", "it arrived torn"},
+		{"remail", idOf(1), "-name", "torn", "-why", "it arrived torn", "-yes"},
+		{"erase", idOf(1), "-related", "-lists", "-artwork"},
+		{"erase", "-contact", "c-2", "-lists", "-now", "-run", "-why", "request", "-yes"},
+		{"show", idOf(2)},
+		{"history", idOf(2)},
+		{"show", key},
+		{"status"},
 	}
 }
 
@@ -129,7 +166,9 @@ func TestControlCharactersAreNotPrinted(t *testing.T) {
 			}
 		}
 		line := w.run(t, "incidents", "-since", "0", "-json").out
-		var one struct{ Note string }
+		var one struct {
+			Note string `json:"note"`
+		}
 		if err := json.Unmarshal([]byte(strings.SplitN(line, "\n", 2)[0]), &one); err != nil || one.Note != evil {
 			t.Errorf("JSON has %q (%v), want it as it is, escaped", one.Note, err)
 		}

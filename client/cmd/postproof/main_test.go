@@ -52,7 +52,7 @@ func work(ledger, url string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("at work")
+	fmt.Fprintln(os.Stdout, "at work")
 	return errors.Join(mail.Run(ctx), mail.Close(), store.Close())
 }
 
@@ -157,7 +157,9 @@ func TestBesideAWorker(t *testing.T) {
 	for looks := 0; ; looks++ {
 		command(t, operator.ExitOK, with("show", "card-7")...)
 		line, _, _ := strings.Cut(command(t, operator.ExitOK, with("tally", "spring", "-json")...), "\n")
-		var tally struct{ States map[string]int }
+		var tally struct {
+			States map[string]int `json:"states"`
+		}
 		if err := json.Unmarshal([]byte(line), &tally); err != nil {
 			t.Fatal(err)
 		}
