@@ -33,6 +33,8 @@ type world struct {
 	// stdin is what somebody at the terminal types; nobody is there when it is
 	// empty.
 	stdin string
+	// piped: what stands in stdin was typed by nobody.
+	piped bool
 	by    string
 }
 
@@ -76,7 +78,7 @@ func (w *world) run(t *testing.T, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cfg := operator.Config{
-		Args: args, Stdin: strings.NewReader(w.stdin), Interactive: w.stdin != "", Stdout: &out, Stderr: &errs, By: w.by,
+		Args: args, Stdin: strings.NewReader(w.stdin), Interactive: w.stdin != "" && !w.piped, Stdout: &out, Stderr: &errs, By: w.by,
 		Store: w.store, Where: func() string { return "test.db" }, Options: w.ways(),
 		Vendors: func(context.Context, postproof.Mode) ([]vendors.Adapter, error) { return w.adapters(), nil },
 	}
