@@ -77,7 +77,7 @@ It exits 3 when there is a difference.`,
 			r.out.wrapped("", fmt.Sprintf("%s lists %s since %s. The ledger agrees with %s; %s left.", a.Vendor, many(a.Orders, "order"),
 				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Findings), "difference")+are(len(a.Findings))))
 			if len(a.Findings) > 0 {
-				r.out.print(t)
+				r.out.list(t)
 			}
 			return needsPerson(len(a.Findings) > 0)
 		},
@@ -131,7 +131,7 @@ It exits 3 when more than half of a vendor's pieces are silent.`,
 				deaf = deaf || 2*s.Silent > s.Expected
 			}
 			r.out.text("%s", many(len(all), "vendor"))
-			r.out.print(t)
+			r.out.list(t)
 			return needsPerson(deaf)
 		},
 	}

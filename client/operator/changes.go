@@ -94,11 +94,11 @@ func (r *run) listChanges(ctx context.Context, c *client.Client, q client.Change
 		if e.Undoes > 0 {
 			did += fmt.Sprintf(" (undoes %d)", e.Undoes)
 		}
-		t.add(fmt.Sprint(e.N), moment(e.At, r.Clock.Now()), e.By, did, to, brief(e.Before), brief(e.After), e.Why)
+		t.add(strconv.FormatUint(e.N, 10), moment(e.At, r.Clock.Now()), e.By, did, to, brief(e.Before), brief(e.After), e.Why)
 	}
 	r.out.text("%s", many(len(t.rows), "change"))
 	if len(t.rows) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 	return nil
 }

@@ -60,6 +60,9 @@ func (r *run) confirm(in intent) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return &exit{code: ExitNotConfirmed, err: fmt.Errorf("nothing was done: the answer could not be read: %w", err)}
 	}
+	if err != nil || answer == "" {
+		fmt.Fprintln(r.Stderr)
+	}
 	if strings.TrimSpace(answer) != want {
 		return &exit{code: ExitNotConfirmed, err: errors.New("nothing was done")}
 	}

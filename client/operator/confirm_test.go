@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -45,14 +46,22 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 		}
 		w.store = &unchanging{Memory: memory, t: t}
 		for _, args := range [][]string{
-			{"release", "-all"}, {"release", idOf(3)}, {"decide", "planned", idOf(3), "-why", "lost"}, {"decide", "planned", "-all", "-why", "lost"},
-			{"decide", "accepted", idOf(3), "-why", "there"}, {"decide", "cancelled", "-reason", "cap", "-why", "enough"}, {"cancel", idOf(1)},
-			{"approve", "winter"}, {"resume", "campaign", "spring"}, {"changes", "undo", "1", "-why", "wrong"},
+			{"release", "-all"},
+			{"release", idOf(3)},
+			{"decide", "planned", idOf(3), "-why", "lost"},
+			{"decide", "planned", "-all", "-why", "lost"},
+			{"decide", "accepted", idOf(3), "-why", "there"},
+			{"decide", "cancelled", "-reason", "cap", "-why", "enough"},
+			{"cancel", idOf(1)},
+			{"approve", "winter"},
+			{"resume", "campaign", "spring"},
+			{"changes", "undo", "1", "-why", "wrong"},
 			{"replay", "run", "night", "-state", "refused,planned", "-code", "invalid_argument,unavailable", "-why", "outage"},
-			{"remail", idOf(1), "-name", "torn", "-why", "torn"}, {"erase", idOf(1), "-run", "-why", "request"},
+			{"remail", idOf(1), "-name", "torn", "-why", "torn"},
+			{"erase", idOf(1), "-run", "-why", "request"},
 		} {
-			for _, stdin := range []string{"", "\n", "no\n", "y\n", "yes please\n", "1e9\n"} {
-				w.stdin = stdin
+			for _, stdin := range []string{"", "\n", "no\n", "y\n", "yes please\n", "1e9\n", "piped yes\n", "piped 1\n"} {
+				w.stdin, w.piped = strings.CutPrefix(stdin, "piped ")
 				r := w.run(t, args...)
 				if r.code != operator.ExitNotConfirmed || !strings.Contains(r.err, "nothing was done") {
 					t.Errorf("%s, answered %q: exit code %d\n%s%s", strings.Join(args, " "), stdin, r.code, r.out, r.err)
@@ -63,10 +72,24 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 			}
 		}
 		// Looking changes nothing, either, whatever was asked for.
-		w.stdin = ""
+		w.stdin, w.piped = "", false
 		for _, args := range [][]string{
-			{}, {"held"}, {"show", idOf(3)}, {"history", idOf(3)}, {"incidents"}, {"tally", "spring"}, {"audit", "alpha"}, {"silence"},
-			{"changes"}, {"changes", "verify"}, {"pause"}, {"replay", "plan", "-campaign", "spring"}, {"replay", "list"}, {"erase", idOf(1)}, {"recover"}, {"help"},
+			{},
+			{"held"},
+			{"show", idOf(3)},
+			{"history", idOf(3)},
+			{"incidents"},
+			{"tally", "spring"},
+			{"audit", "alpha"},
+			{"silence"},
+			{"changes"},
+			{"changes", "verify"},
+			{"pause"},
+			{"replay", "plan", "-campaign", "spring"},
+			{"replay", "list"},
+			{"erase", idOf(1)},
+			{"recover"},
+			{"help"},
 		} {
 			if r := w.run(t, args...); r.code != operator.ExitOK && r.code != operator.ExitNeedsPerson {
 				t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), r.code, r.err)
@@ -315,6 +338,66 @@ func TestPauseAndUndo(t *testing.T) {
 		w.must(t, operator.ExitNeedsPerson, "changes", "verify", "9:abc")
 		if _, err := w.worker.Pause(t.Context(), client.Campaign("x"), "bob", "y"); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// A release may send a second piece only where the campaign accepts that, and then
+// it takes the number.
+func TestReleaseWhereDuplicatesArePreferred(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := outage(t)
+		for _, policy := range []idempotency.Policy{idempotency.PreferLate, idempotency.PreferDuplicate} {
+			memory := idempotency.NewMemory(postproof.ModeTest)
+			for rec, err := range w.store.Find(t.Context(), idempotency.Query{States: []idempotency.State{idempotency.Held}}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := *rec
+				other.Policy, other.Fence = policy, 1
+				if err := idempotency.CommitOne(t.Context(), memory, idempotency.Change{Record: &other}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			one := &world{store: memory, by: "ann"}
+			plan := one.must(t, operator.ExitNotConfirmed, "release", "-all", "-json").objects(t)[0]
+			twice := map[idempotency.Policy]float64{idempotency.PreferLate: 0, idempotency.PreferDuplicate: 5}[policy]
+			if plan["may_mail"] != twice || plan["may_print_twice"] != twice {
+				t.Errorf("policy %q: %v, want %v that may be printed twice", policy, plan, twice)
+			}
+		}
+	})
+}
+
+// What vendors' troubles are, and that nobody works, stands on the first screen.
+func TestFirstScreenOfAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPrinter(t, "alpha")
+		w := newWorld(t, idempotency.NewMemory(postproof.ModeTest), []*printer{p})
+		p.setFault(func(int) string { return "account" })
+		ctx, stop := context.WithCancel(t.Context())
+		running := make(chan error)
+		go func() { running <- w.worker.Run(ctx) }()
+		w.enqueue(t, 1, 3)
+		time.Sleep(time.Minute)
+		r := w.must(t, operator.ExitNeedsPerson)
+		for _, want := range []string{"alpha is not tried for submit", "because of its account, says worker-1", "Look at its bill", "no paper is at risk"} {
+			if !strings.Contains(strings.ReplaceAll(r.out, "\n  ", ""), want) {
+				t.Errorf("the first screen does not say %q:\n%s", want, r.out)
+			}
+		}
+		if strings.Contains(r.out, "Nobody seems to work") {
+			t.Errorf("a worker works:\n%s", r.out)
+		}
+		stop()
+		if err := <-running; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if r = w.must(t, operator.ExitNeedsPerson); !strings.Contains(r.out, "Nobody seems to work: 3 jobs are due") {
+			t.Errorf("nobody works, and it is not said:\n%s", r.out)
 		}
 	})
 }

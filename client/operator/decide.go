@@ -39,21 +39,22 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 			v.Outcome, v.State, v.Paper = "moved", had.State, paperOf(had)
 			moved++
 		} else {
+			var is *idempotency.Record
 			if err == nil {
-				rec, err = do(rec)
+				is, err = do(rec)
 			}
 			if err != nil {
 				v.Outcome, v.Error = "failed", err.Error()
 				failed++
 			} else {
-				v.State, v.Paper = rec.State, paperOf(rec)
+				v.State, v.Paper = is.State, paperOf(is)
 				now++
 			}
 		}
 		r.out.object(v)
 		text := map[string]string{"done": past, "moved": "it moved meanwhile: look at it again", "failed": v.Error}[v.Outcome]
 		if v.Outcome != "done" || len(all) <= 20 {
-			t.add(short(v.ID), all0(had, rec).Campaign, all0(had, rec).Contact, string(v.State), v.Paper.String(), text)
+			t.add(short(v.ID), rec.Campaign, rec.Contact, string(v.State), v.Paper.String(), text)
 		}
 		if errors.Is(err, client.ErrEpochChanged) {
 			return err
@@ -61,20 +62,12 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 	}
 	r.out.text("%s %s.", many(now, "job"), past)
 	if len(t.rows) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 	if failed > 0 {
 		return fmt.Errorf("%s of %s could not be changed, see above", number(failed), many(len(all), "job"))
 	}
 	return needsPerson(moved > 0)
-}
-
-// all0 returns the record that there is.
-func all0(a, b *idempotency.Record) *idempotency.Record {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // described counts jobs for a plan.

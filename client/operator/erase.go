@@ -46,7 +46,7 @@ It exits 3 when something is left to come again for.`,
 			fs.StringVar(&e.Why, "why", "", "the `reason`, for the record; no personal data of the person")
 		},
 		run: func(ctx context.Context, r *run, names []string) error {
-			for _, one := range strings.Split(contacts, ",") {
+			for one := range strings.SplitSeq(contacts, ",") {
 				if one = strings.TrimSpace(one); one != "" {
 					e.Contacts = append(e.Contacts, one)
 				}
@@ -128,7 +128,7 @@ func (r *run) erasure(report *client.ErasureReport) {
 	r.out.text("%s, %s, %s, rows of %s", many(len(report.Jobs), "job"), many(len(report.Messages), "callback"),
 		many(len(report.Artwork), "piece")+" of artwork", many(len(report.Snapshots), "frozen list"))
 	if len(t.rows) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 	for _, p := range report.Problems {
 		r.out.wrapped(" ! ", p)

@@ -79,8 +79,7 @@ func (r *run) find(ctx context.Context, name string) (*idempotency.Record, error
 	case 1:
 		return all[0], nil
 	case 0:
-		return nil, &exit{code: ExitError, err: errors.New("no job has this id, key, reference or vendor's id: an id needs its first " +
-			fmt.Sprint(leastID) + " digits at least")}
+		return nil, &exit{code: ExitError, err: fmt.Errorf("no job has this id, key, reference or vendor's id: an id needs its first %d digits at least", leastID)}
 	}
 	var names []string
 	for _, rec := range all {

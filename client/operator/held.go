@@ -3,7 +3,6 @@ package operator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"slices"
 	"strings"
@@ -90,8 +89,6 @@ func (h *heldCounts) table(now time.Time) *table {
 	return t
 }
 
-var errEnough = errors.New("enough")
-
 func heldCommand() *command {
 	var s selection
 	limit := 50
@@ -156,9 +153,9 @@ func (r *run) listHeld(ctx context.Context, c *client.Client, s *selection, limi
 	}
 	r.out.text("%s held", many(n, "job"))
 	r.out.text("")
-	r.out.print(counts.table(now))
+	r.out.list(counts.table(now))
 	r.out.text("")
-	r.out.print(list)
+	r.out.list(list)
 	if limit > 0 && n > limit {
 		r.out.text("  … and %s more: -limit 0 lists all", number(n-limit))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,10 +77,10 @@ Lists what happened to one job: each step, with the vendor, our reference there,
 				}
 				v := entryOf("entry", &e)
 				r.out.object(v)
-				t.add(v.At.Format("2006-01-02 15:04:05"), v.Kind, string(v.To), fmt.Sprint(max(1, v.Generation)), v.Vendor, string(v.Ref), v.about())
+				t.add(v.At.Format("2006-01-02 15:04:05"), v.Kind, string(v.To), strconv.Itoa(max(1, v.Generation)), v.Vendor, string(v.Ref), v.about())
 			}
 			r.out.text("job %s: %s", short(rec.ID), many(len(t.rows), "entry"))
-			r.out.print(t)
+			r.out.list(t)
 			return nil
 		},
 	}
@@ -157,7 +158,7 @@ It exits 3 when there are any.`,
 				return nil
 			}
 			r.out.text("%s %s", many(len(all), "incident"), sinceText(since))
-			r.out.print(t)
+			r.out.list(t)
 			r.out.text("")
 			for _, k := range kinds {
 				r.out.wrapped("", k+": "+meaning(k))
@@ -233,10 +234,10 @@ thousand jobs.
 				}
 			}
 			r.out.text("campaign %s: %s", args[0], many(tally.Jobs, "job"))
-			r.out.print(states)
+			r.out.list(states)
 			if len(stages.rows) > 0 {
 				r.out.text("")
-				r.out.print(stages)
+				r.out.list(stages)
 				if n := tally.Stages[postproof.StageDelivered]; n > 0 {
 					r.out.text("  %s of the %s delivered were scanned at it; the others are the vendor's word or estimate", number(tally.Proven), number(n))
 				}

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -196,11 +197,11 @@ func (r *run) show(rec *idempotency.Record) {
 		t := newTable(">GEN", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "FATE", ">SENDS", "LAST SEND (UTC)")
 		for i := range rec.Submissions {
 			s := &rec.Submissions[i]
-			t.add(fmt.Sprint(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), fmt.Sprint(s.Sends), moment(s.LastAt, now))
+			t.add(strconv.Itoa(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), strconv.Itoa(s.Sends), moment(s.LastAt, now))
 		}
 		p.text("")
 		p.text("%s", many(len(rec.Submissions), "submission"))
-		p.print(t)
+		p.list(t)
 	}
 	if rec.State == idempotency.Held {
 		r.explain(rec)

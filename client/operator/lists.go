@@ -85,7 +85,7 @@ func (r *run) listSnapshots(ctx context.Context, store snapshot.Store) error {
 		t.add(shortList(id), v.Campaign, moment(v.TakenAt, r.Clock.Now()), number(v.Accepted), number(v.Rejected), v.Problem)
 	}
 	r.out.text("%s, not verified", many(len(t.rows), "snapshot"))
-	r.out.print(t)
+	r.out.list(t)
 	return needsPerson(bad)
 }
 
@@ -149,10 +149,10 @@ func (r *run) verifySnapshots(ctx context.Context, store snapshot.Store, names [
 			v.Campaign, v.TakenAt, v.Accepted, v.Rejected, v.Verified = m.Campaign, m.TakenAt.UTC(), m.Counts.Accepted, m.Counts.Rejected, true
 		}
 		r.out.object(v)
-		t.add(shortList(id), v.Campaign, moment(v.TakenAt, r.Clock.Now()), number(v.Accepted), number(v.Rejected), orText(v.Problem, "every byte is what was frozen"))
+		t.add(shortList(id), v.Campaign, moment(v.TakenAt, r.Clock.Now()), number(v.Accepted), number(v.Rejected), orText(v.Problem, "verified"))
 	}
 	r.out.text("%s, %s damaged", many(len(ids), "snapshot"), number(bad))
-	r.out.print(t)
+	r.out.list(t)
 	return needsPerson(bad > 0)
 }
 

@@ -166,9 +166,9 @@ func (r *run) main(ctx context.Context) error {
 	if r.cmd.flags != nil {
 		r.cmd.flags(fs)
 	}
-	for flag, value := range given {
-		if err := fs.Set(flag, value); err != nil {
-			return usage("-%s: %w", flag, err)
+	for name, value := range given {
+		if err := fs.Set(name, value); err != nil {
+			return usage("-%s: %w", name, err)
 		}
 	}
 	args, err := parse(fs, rest)

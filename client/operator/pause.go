@@ -111,7 +111,7 @@ func (r *run) listPauses(ctx context.Context, c *client.Client) error {
 	}
 	r.out.text("%s", many(len(all), "pause"))
 	if len(all) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 	return nil
 }

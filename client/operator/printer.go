@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -111,8 +112,8 @@ func newTable(heads ...string) *table {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// print writes the table, indented by two, no wider than the width.
-func (p *printer) print(t *table) {
+// list writes the table, indented by two, no wider than the width.
+func (p *printer) list(t *table) {
 	if p.json {
 		return
 	}
@@ -134,18 +135,15 @@ func (p *printer) print(t *table) {
 		heads[i] = c.head
 	}
 	for _, row := range append([][]string{heads}, t.rows...) {
-		line := "  "
+		cells := make([]string, len(row))
 		for i, cell := range row {
 			cell = cut(cell, wide[i])
 			pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell))
-			if t.columns[i].right {
-				line += pad + cell
-			} else {
-				line += cell + pad
+			if cells[i] = cell + pad; t.columns[i].right {
+				cells[i] = pad + cell
 			}
-			line += "  "
 		}
-		fmt.Fprintln(p.w, strings.TrimRight(line, " "))
+		fmt.Fprintln(p.w, strings.TrimRight("  "+strings.Join(cells, "  "), " "))
 	}
 }
 
@@ -225,15 +223,15 @@ func many(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	if strings.HasSuffix(one, "y") {
-		return number(n) + " " + strings.TrimSuffix(one, "y") + "ies"
+	if stem, ok := strings.CutSuffix(one, "y"); ok {
+		return number(n) + " " + stem + "ies"
 	}
 	return number(n) + " " + one + "s"
 }
 
 // number groups the digits of a number.
 func number(n int) string {
-	s := fmt.Sprint(n)
+	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}

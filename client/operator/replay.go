@@ -146,7 +146,7 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 	}
 	r.out.text("%s", many(int(plan.Total), "job"))
 	if len(t.rows) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 	for _, k := range plan.Costs {
 		cost := ""
@@ -225,7 +225,7 @@ func (r *run) progress(all []client.ReplayProgress) {
 	}
 	r.out.text("%s", many(len(all), "replay"))
 	if len(all) > 0 {
-		r.out.print(t)
+		r.out.list(t)
 	}
 }
 
@@ -275,7 +275,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 	}
 	r.out.text("")
 	r.out.text("%s", many(len(t.rows), "target"))
-	r.out.print(t)
+	r.out.list(t)
 	if len(report.Left) > 0 {
 		left := newTable("STATE", "~REASON", ">JOBS")
 		for _, l := range report.Left {
@@ -283,7 +283,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 		}
 		r.out.text("")
 		r.out.text("not recovered")
-		r.out.print(left)
+		r.out.list(left)
 	}
 	return needsPerson(report.Held > 0)
 }

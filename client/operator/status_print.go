@@ -193,7 +193,7 @@ func (r *run) status(o *overview) error {
 	if o.held.groups != nil {
 		p.text("")
 		p.text("%s held, by reason", many(len(o.held.groups), "group"))
-		p.print(o.held.table(now))
+		p.list(o.held.table(now))
 		for _, g := range o.held.sorted() {
 			p.object(g)
 		}
@@ -232,7 +232,7 @@ func (r *run) printCampaigns(o *overview) {
 		t.add(append(row, number(int(c.Jobs)))...)
 	}
 	r.out.text("%s", many(len(o.campaigns), "campaign"))
-	r.out.print(t)
+	r.out.list(t)
 }
 
 func (r *run) printVendors(o *overview, now time.Time) {
@@ -249,7 +249,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 		t.add(v.Vendor, zero(int64(v.Sending)), zero(int64(v.Unknown)), zero(int64(v.Held)), zero(int64(v.Refused)), zero(int64(v.Maybe)), trouble)
 	}
 	r.out.text("%s with open jobs or trouble", many(len(o.vendors), "vendor"))
-	r.out.print(t)
+	r.out.list(t)
 }
 
 func zero(n int64) string {
@@ -268,13 +268,5 @@ func quoted(s string) string {
 	if plain {
 		return s
 	}
-	out := "'"
-	for _, c := range s {
-		if c == '\'' {
-			out += `'\''`
-			continue
-		}
-		out += string(c)
-	}
-	return out + "'"
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

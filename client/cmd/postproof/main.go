@@ -64,12 +64,12 @@ type program struct {
 	vendorURLs urls
 }
 
-func (p *program) flags(fs *flag.FlagSet) {
-	fs.StringVar(&p.store, "store", p.env("POSTPROOF_STORE"), "the ledger's `file`, which must be there")
-	fs.BoolVar(&p.readOnly, "readonly", false, "open the ledger for looking only, as on a disk that cannot be written; a restored backup is not noticed then")
-	fs.StringVar(&p.snapshots, "snapshots", p.env("POSTPROOF_SNAPSHOTS"), "the `folder` of the frozen lists")
+func (p *program) flags(set *flag.FlagSet) {
+	set.StringVar(&p.store, "store", p.env("POSTPROOF_STORE"), "the ledger's `file`, which must be there")
+	set.BoolVar(&p.readOnly, "readonly", false, "open the ledger for looking only, as on a disk that cannot be written; a restored backup is not noticed then")
+	set.StringVar(&p.snapshots, "snapshots", p.env("POSTPROOF_SNAPSHOTS"), "the `folder` of the frozen lists")
 	p.vendorURLs = nil
-	fs.Var(&p.vendorURLs, "vendor-url", "talk to another server, such as a simulator, given as `vendor=URL`; may be repeated")
+	set.Var(&p.vendorURLs, "vendor-url", "talk to another server, such as a simulator, given as `vendor=URL`; may be repeated")
 }
 
 // open opens a ledger that is there: a typo must not make a new one, which would
