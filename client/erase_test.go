@@ -338,6 +338,78 @@ func TestEraseArtwork(t *testing.T) {
 	if len(p.orders) != 2 {
 		t.Errorf("%d orders", len(p.orders))
 	}
+	// A job of its own with the same artwork brings it back.
+	fresh := ada()
+	fresh.Key = "another"
+	if _, err := c.Enqueue(t.Context(), one(fresh)); err != nil {
+		t.Fatal(err)
+	}
+	if drain(t, c); len(p.orders) != 3 {
+		t.Errorf("another job with the letter: %v, %d orders", status(t, c, "another"), len(p.orders))
+	}
+}
+
+// While a job is being sent it is asked to be erased when it is over, and the
+// vendor refuses it: another one may take it, as if nothing had been asked.
+func TestEraseDoesNotEndAFailover(t *testing.T) {
+	t.Parallel()
+	for _, now := range []bool{false, true} {
+		one, two := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		store := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{one, two})
+		one.faults(func(op, _ string, _ int) string {
+			if op != "/order" {
+				return ""
+			}
+			e := eraseAda()
+			e.Now = now
+			if rep := erase(t, c, e); outcomeOf(t, rep).State != idempotency.Sending {
+				t.Errorf("erased in state %s", outcomeOf(t, rep).State)
+			}
+			return "422"
+		})
+		rec, err := c.Submit(t.Context(), ada())
+		switch {
+		case now && (rec.State != idempotency.Cancelled || !rec.Tombstone || len(two.orders) > 0):
+			t.Errorf("now: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))
+		case !now && (err != nil || rec.State != idempotency.Accepted || len(two.orders) != 1 || rec.EraseAt.IsZero()):
+			t.Errorf("in its time: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))
+		}
+	}
+}
+
+// A restored backup that has the erasure doubts what is followed under the
+// references that there are: no history has sent anything since.
+func TestRecoverAnErasedJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		store := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, client.WithPollInterval(5*time.Minute))
+		if _, err := c.Submit(t.Context(), ada()); err != nil {
+			t.Fatal(err)
+		}
+		e := eraseAda()
+		e.Now = true
+		erase(t, c, e)
+		before := status(t, c, adaKey)
+		store.BreakHistory()
+		c = newClient(t, store, []*press{p}, client.WithPollInterval(5*time.Minute))
+		if out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil || out.Doubted != 1 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		rec := status(t, c, adaKey)
+		if rec.Generation != before.Generation || len(rec.Submissions) != len(before.Submissions) || rec.PollAt.After(time.Now()) {
+			t.Errorf("generation %d, %d submissions, polled at %s", rec.Generation, len(rec.Submissions), rec.PollAt)
+		}
+		p.mu.Lock()
+		p.orders[0].Status = "delivered"
+		p.mu.Unlock()
+		runFor(t, c, 10*24*time.Hour)
+		if rec := status(t, c, adaKey); !rec.Tombstone || rec.State != idempotency.Done {
+			t.Errorf("at the end: %v", rec)
+		}
+	})
 }
 
 // The rows of a snapshot go with the job, by the contact that it names.
