@@ -38,8 +38,10 @@ type Erasure struct {
 	// Now: what is to be cancelled is never made anew.
 	Stop bool
 	// Artwork deletes the artwork that no other job refers to. The ledger is read
-	// through for that; meanwhile, nothing may be enqueued for the person. Without
-	// it the report lists the digests that are left.
+	// through for that. Nothing may be enqueued with it meanwhile; and another
+	// process may remember that it is stored: a job that it enqueues with the very
+	// same artwork is held for a person. Without Artwork the report lists the
+	// digests that are left.
 	Artwork bool
 	// Compact has the store rewrite its files, so that nothing is left even of
 	// what an older version had deleted without overwriting it. It takes long, and

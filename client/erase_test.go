@@ -26,7 +26,7 @@ const (
 )
 
 // adaWords are what must not be left of her.
-var adaWords = []string{"ada@quill", "Ada Quill", "12 Elm Street", "Dear Ada"} //nolint:gochecknoglobals // of the test
+var adaWords = []string{"ada@quill", "Ada Quill", "12 Elm Street", "Dear Ada"}
 
 func ada() postproof.Job {
 	j := job(adaKey)
@@ -194,7 +194,7 @@ func TestEraseEveryState(t *testing.T) {
 					if got.Outcome != want || outcomeOf(t, planned).Outcome != want || rep.Complete() != (want != client.ErasureOpen) {
 						t.Fatalf("%s, planned as %s, complete %v; want %s", got.Outcome, outcomeOf(t, planned).Outcome, rep.Complete(), want)
 					}
-					if (got.Digest == "") != (want == client.ErasureOpen) || (got.After.IsZero()) == (want == client.ErasureOpen) {
+					if (got.Digest == "") != (want == client.ErasureOpen) || got.After.IsZero() == (want == client.ErasureOpen) {
 						t.Errorf("digest %q, after %s", got.Digest, got.After)
 					}
 					if want != client.ErasureOpen {
@@ -232,7 +232,7 @@ func one(j postproof.Job) iter.Seq2[postproof.Job, error] {
 // searched counts how often the ledger is read through.
 type searched struct {
 	*idempotency.Memory
-	finds, blobs atomic.Int32
+	finds atomic.Int32
 }
 
 func (s *searched) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
