@@ -67,7 +67,8 @@ const (
 	ErasureFollowed ErasureOutcome = "followed"
 	// ErasureOpen: a vendor has the piece, or may have it, and the job keeps its
 	// data until it comes to rest, when it is buried by itself. Come again after
-	// [ErasedJob] After for what belongs to it elsewhere, or ask with Now.
+	// [ErasedJob] After for what belongs to it elsewhere, or ask with Now;
+	// [Client.Erasing] lists them.
 	ErasureOpen ErasureOutcome = "open"
 	// ErasureBefore: it was a tombstone already.
 	ErasureBefore ErasureOutcome = "before"
