@@ -67,6 +67,18 @@
 // in the commits of the jobs. A second piece on purpose is a call of its own,
 // [Client.Remail].
 //
+// # Erasure
+//
+// [Client.Erase] erases a person: from the ledger, its inbox, the spool and
+// snapshots. What is left of a job is a tombstone, so that its key is never used
+// again and submitting it again sends nothing. Paper is not lost sight of: where
+// a vendor has a piece, or may have it, the job keeps its data until it comes to
+// rest, and is buried then; or, with Now, it loses them at once, is followed by
+// our reference and the vendor's id alone, and is never made anew. What vendors
+// tell later about an erased piece is applied, or ignored, and not kept. The
+// [ErasureReport] says what was erased and what is left; its digest stands in the
+// change log ([Client.VerifyErasure]).
+//
 // # Errors
 //
 // Every error is a [*postproof.Error] or wraps one; ask [postproof.CodeOf] what

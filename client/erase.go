@@ -38,8 +38,10 @@ type Erasure struct {
 	// Now: what is to be cancelled is never made anew.
 	Stop bool
 	// Artwork deletes the artwork that no other job refers to. The ledger is read
-	// through for that; meanwhile, nothing may be enqueued for the person. Without
-	// it the report lists the digests that are left.
+	// through for that. Nothing may be enqueued with it meanwhile; and another
+	// process may remember that it is stored: a job that it enqueues with the very
+	// same artwork is held for a person. Without Artwork the report lists the
+	// digests that are left.
 	Artwork bool
 	// Compact has the store rewrite its files, so that nothing is left even of
 	// what an older version had deleted without overwriting it. It takes long, and
@@ -65,7 +67,8 @@ const (
 	ErasureFollowed ErasureOutcome = "followed"
 	// ErasureOpen: a vendor has the piece, or may have it, and the job keeps its
 	// data until it comes to rest, when it is buried by itself. Come again after
-	// [ErasedJob] After for what belongs to it elsewhere, or ask with Now.
+	// [ErasedJob] After for what belongs to it elsewhere, or ask with Now;
+	// [Client.Erasing] lists them.
 	ErasureOpen ErasureOutcome = "open"
 	// ErasureBefore: it was a tombstone already.
 	ErasureBefore ErasureOutcome = "before"

@@ -147,7 +147,7 @@ func mentions(body []byte, tokens []string) bool {
 
 func wordBefore(b []byte) bool {
 	n := len(b)
-	return n > 0 && wordByte(b[n-1]) && !(n > 2 && b[n-3] == '%')
+	return n > 0 && wordByte(b[n-1]) && (n < 3 || b[n-3] != '%')
 }
 
 func wordByte(c byte) bool {

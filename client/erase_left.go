@@ -5,12 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
-	"github.com/postproof/postproof/snapshot"
 )
 
 // erasePending is the setting that remembers what is still to be done for jobs
@@ -161,100 +159,6 @@ func (x *erasing) eraseSpooled(context.Context) error {
 	x.rep.Answers = n
 	if err != nil {
 		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: opErase, Err: err}
-	}
-	return nil
-}
-
-// verify reads everything back.
-func (x *erasing) verify(ctx context.Context) error {
-	for _, check := range []func(context.Context) error{x.verifyRecords, x.verifyMessages, x.verifySnapshots} {
-		if err := check(ctx); err != nil {
-			return err
-		}
-	}
-	for _, a := range x.rep.Artwork {
-		if a.Outcome != ArtworkErased {
-			continue
-		}
-		r, err := x.c.store.Open(ctx, postproof.Blob{Digest: a.Digest, Size: a.Size})
-		if err == nil {
-			_ = r.Close() // nothing was read
-			x.problem("artwork %.16s is there again", a.Digest)
-		}
-	}
-	return nil
-}
-
-func (x *erasing) problem(format string, args ...any) {
-	x.rep.Problems = append(x.rep.Problems, fmt.Sprintf(format, args...))
-}
-
-func (x *erasing) verifyRecords(ctx context.Context) error {
-	for _, was := range x.done {
-		rec, err := x.c.store.Get(ctx, was.ID)
-		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		text, err := json.Marshal(rec)
-		if err != nil {
-			return invalid(opErase, err)
-		}
-		if !rec.Erased() || len(rec.Job) > 0 || rec.Contact != "" || x.inText(text) {
-			x.problem("record %.16s still says something of the person", rec.ID)
-		}
-		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: was.ID}) {
-			if err != nil {
-				return x.c.storeError(opErase, err)
-			}
-			if x.says(e.Note) || x.says(e.By) {
-				x.problem("entry %d of record %.16s names the person", e.Seq, rec.ID)
-			}
-		}
-	}
-	return nil
-}
-
-// inText reports whether a record's text names the person. Its own words are
-// those of programs, so that short names are not looked for.
-func (x *erasing) inText(text []byte) bool {
-	for _, name := range x.names {
-		quoted, err := json.Marshal(name)
-		if err == nil && len(name) >= 4 && bytes.Contains(text, bytes.Trim(quoted, `"`)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (x *erasing) verifyMessages(ctx context.Context) error {
-	engine, ok := x.c.store.(interface{ Inbox() idempotency.Inbox })
-	if !ok {
-		return nil
-	}
-	for _, id := range x.cleaned {
-		m, err := messageOf(ctx, engine.Inbox(), id)
-		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		if m == nil || m.Body != nil || m.Header != nil {
-			x.problem("message %d still has its payload", id)
-		}
-	}
-	return nil
-}
-
-func (x *erasing) verifySnapshots(ctx context.Context) error {
-	if x.e.Snapshots == nil {
-		return nil
-	}
-	rows := x.rows()
-	rows.DryRun = true
-	left, err := snapshot.Erase(ctx, x.e.Snapshots, rows)
-	if err != nil {
-		return err
-	}
-	for _, s := range left {
-		x.problem("snapshot %.16s still has %d rows", s.Snapshot, s.Accepted+s.Rejected)
 	}
 	return nil
 }

@@ -30,9 +30,9 @@ const opErase = "erase"
 // could be used again, without the others a piece could not be told. Who can
 // guess a key, or everything that is on the paper, can confirm the guess.
 //
-// A campaign's name stays, unless it names the person or the contact. Messages
-// of the inbox are found by our references and the vendors' ids; what a vendor
-// sent about a piece that the ledger does not know is not. The other processes
+// A campaign's name stays, unless it names the person or the contact. The inbox
+// is read through, for our references and the vendors' ids; what a vendor sent
+// about a piece that the ledger does not know is not found. The other processes
 // may hold artwork in memory until they end, and answers in spools of their own,
 // which hold ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
@@ -194,16 +194,6 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 		}
 	}
 	return nil
-}
-
-// says reports whether a text names the person. Short names are words of many
-// texts: they count only as the whole of one.
-func (x *erasing) says(text string) bool {
-	text = strings.ToLower(text)
-	return text != "" && slices.ContainsFunc(x.names, func(name string) bool {
-		name = strings.ToLower(name)
-		return name != "" && (text == name || (len(name) >= 4 && strings.Contains(text, name)))
-	})
 }
 
 // digest is the digest of what was erased.
@@ -374,29 +364,4 @@ func (x *erasing) enter(ctx context.Context) error {
 	})
 	r.Entry = e.N
 	return err
-}
-
-// VerifyErasure reports whether the report is the one whose digest it carries, and
-// whether the change log has it.
-func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
-	bare := r
-	bare.Entry, bare.Digest = 0, ""
-	text, err := json.Marshal(&bare)
-	if err != nil {
-		return invalid("verify erasure", err)
-	}
-	sum := sha256.Sum256(text)
-	if hex.EncodeToString(sum[:]) != r.Digest {
-		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the report is not the one that its digest is of")}
-	}
-	for e, err := range c.Changes(ctx, ChangeQuery{Actions: []Action{ActionErase}, After: max(r.Entry, 1) - 1, Limit: 1}) {
-		if err != nil {
-			return err
-		}
-		var says erasedEntry
-		if e.N == r.Entry && json.Unmarshal(e.After, &says) == nil && says.Digest == r.Digest {
-			return nil
-		}
-	}
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the change log has no such erasure")}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
-	"github.com/postproof/postproof/snapshot"
 )
 
 const (
@@ -26,7 +25,7 @@ const (
 )
 
 // adaWords are what must not be left of her.
-var adaWords = []string{"ada@quill", "Ada Quill", "12 Elm Street", "Dear Ada"} //nolint:gochecknoglobals // of the test
+var adaWords = []string{"ada@quill", "Ada Quill", "12 Elm Street", "Dear Ada"}
 
 func ada() postproof.Job {
 	j := job(adaKey)
@@ -194,11 +193,20 @@ func TestEraseEveryState(t *testing.T) {
 					if got.Outcome != want || outcomeOf(t, planned).Outcome != want || rep.Complete() != (want != client.ErasureOpen) {
 						t.Fatalf("%s, planned as %s, complete %v; want %s", got.Outcome, outcomeOf(t, planned).Outcome, rep.Complete(), want)
 					}
-					if (got.Digest == "") != (want == client.ErasureOpen) || (got.After.IsZero()) == (want == client.ErasureOpen) {
+					if (got.Digest == "") != (want == client.ErasureOpen) || got.After.IsZero() == (want == client.ErasureOpen) {
 						t.Errorf("digest %q, after %s", got.Digest, got.After)
 					}
 					if want != client.ErasureOpen {
 						silent(t, "the ledger", ledgerText(t, store))
+					}
+					erasing := 0
+					for rec, err := range c.Erasing(t.Context()) {
+						if erasing++; err != nil || rec.ID != before.ID {
+							t.Errorf("still to be erased: %v, %v", rec, err)
+						}
+					}
+					if (erasing == 1) != (want != client.ErasureBuried) {
+						t.Errorf("%d jobs are still to be erased", erasing)
 					}
 					sent := len(p.times)
 					rec, err := c.Submit(t.Context(), ada())
@@ -232,7 +240,7 @@ func one(j postproof.Job) iter.Seq2[postproof.Job, error] {
 // searched counts how often the ledger is read through.
 type searched struct {
 	*idempotency.Memory
-	finds, blobs atomic.Int32
+	finds atomic.Int32
 }
 
 func (s *searched) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
@@ -270,105 +278,11 @@ func TestEraseFindsByKeyWithoutASearch(t *testing.T) {
 	if diff := cmp.Diff([]idempotency.ID{idempotency.IDOf("nobody's")}, rep.Unknown); diff != "" {
 		t.Errorf("unknown keys (-want +got):\n%s", diff)
 	}
+	for rec, err := range c.Erasing(t.Context()) {
+		t.Errorf("still to be erased: %v, %v", rec, err)
+	}
 	silent(t, "the ledger", ledgerText(t, store.Memory))
 	if rec := status(t, c, "ben"); rec.State != idempotency.Planned || rec.Job == nil {
 		t.Errorf("another person's job is %v", rec)
-	}
-}
-
-// What is made for her alone goes; what others get, too, stays. It does not come
-// back when the job is submitted again.
-func TestEraseArtwork(t *testing.T) {
-	t.Parallel()
-	p := newPress(t, "alpha", postproof.IdempotencyKey)
-	store := idempotency.NewMemory(postproof.ModeTest)
-	c := newClient(t, store, []*press{p})
-	other := ada()
-	other.Key, other.Contact = "ben", "ben"
-	other.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: "<b>Dear Ben,</b>", Back: "<b>back</b>"}}
-	for _, j := range []postproof.Job{ada(), other} {
-		if _, err := c.Submit(t.Context(), j); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var art postproof.Job
-	if err := art.UnmarshalJSON(status(t, c, adaKey).Job); err != nil {
-		t.Fatal(err)
-	}
-	html, _ := art.Piece.Art().(postproof.HTML)
-	outcomes := func(rep client.ErasureReport) map[string]client.ArtworkOutcome {
-		all := map[string]client.ArtworkOutcome{}
-		for _, a := range rep.Artwork {
-			all[a.Digest] = a.Outcome
-		}
-		return all
-	}
-	e := eraseAda()
-	e.Now, e.DryRun = true, true
-	left := map[string]client.ArtworkOutcome{html.FrontBlob.Digest: client.ArtworkLeft, html.BackBlob.Digest: client.ArtworkLeft}
-	if diff := cmp.Diff(left, outcomes(erase(t, c, e))); diff != "" {
-		t.Errorf("not asked for (-want +got):\n%s", diff)
-	}
-	e.Artwork = true
-	want := map[string]client.ArtworkOutcome{html.FrontBlob.Digest: client.ArtworkErased, html.BackBlob.Digest: client.ArtworkShared}
-	if diff := cmp.Diff(want, outcomes(erase(t, c, e))); diff != "" {
-		t.Errorf("dry run (-want +got):\n%s", diff)
-	}
-	if _, err := store.Open(t.Context(), html.FrontBlob); err != nil {
-		t.Fatalf("a dry run deleted: %v", err)
-	}
-	e.DryRun = false
-	if diff := cmp.Diff(want, outcomes(erase(t, c, e))); diff != "" {
-		t.Errorf("artwork (-want +got):\n%s", diff)
-	}
-	for range 2 {
-		if _, err := store.Open(t.Context(), html.FrontBlob); !errors.Is(err, idempotency.ErrNotFound) {
-			t.Errorf("her letter: %v", err)
-		}
-		if _, err := store.Open(t.Context(), html.BackBlob); err != nil {
-			t.Errorf("what others get: %v", err)
-		}
-		if _, err := c.Submit(t.Context(), ada()); err != nil {
-			t.Error(err)
-		}
-		if out, err := c.Enqueue(t.Context(), one(ada())); err != nil || out.Known != 1 {
-			t.Errorf("%+v, %v", out, err)
-		}
-	}
-	if len(p.orders) != 2 {
-		t.Errorf("%d orders", len(p.orders))
-	}
-}
-
-// The rows of a snapshot go with the job, by the contact that it names.
-func TestEraseSnapshots(t *testing.T) {
-	t.Parallel()
-	p := newPress(t, "alpha", postproof.IdempotencyKey)
-	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
-	if _, err := c.Enqueue(t.Context(), one(ada())); err != nil {
-		t.Fatal(err)
-	}
-	store := snapshot.NewMemory()
-	list := "contact_id,name,address_line1,city,state,zip\n" + adaContact + ",Ada Quill,12 Elm Street,Springfield,IL,62701\nben,Ben Poe,3 Oak St,Springfield,IL,62701\n"
-	snap, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: store})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := eraseAda()
-	e.Snapshots = store
-	rep := erase(t, c, e)
-	if len(rep.Snapshots) != 1 || rep.Snapshots[0].Snapshot != snap.ID() || rep.Snapshots[0].Accepted != 1 {
-		t.Fatalf("snapshots: %+v", rep.Snapshots)
-	}
-	if _, err := snapshot.Open(t.Context(), store, snap.ID()); !errors.Is(err, snapshot.ErrErased) {
-		t.Errorf("the old one: %v", err)
-	}
-	// By address, without a job.
-	ben := client.Erasure{
-		Addresses: []snapshot.AddressKey{snapshot.KeyOf(postproof.Address{Line1: "3 oak street", PostalCode: "62701", Region: "IL", City: "Springfield"})},
-		Snapshots: store, By: "officer", Why: "request 18",
-	}
-	if rep := erase(t, c, ben); len(rep.Snapshots) != 1 || len(rep.Jobs) != 0 {
-		t.Errorf("by address: %+v", rep)
 	}
 }

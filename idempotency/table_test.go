@@ -262,7 +262,9 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "not there"},
 		idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "not wanted"},
 		x.suspicion(w.rec.Generation, w.rec.Generation+1),
-		idempotency.Erase{}, idempotency.Erase{Now: true}, idempotency.Erase{Stop: true},
+		idempotency.Erase{},
+		idempotency.Erase{Now: true},
+		idempotency.Erase{Stop: true},
 	}
 	for v, name := range x.vendors {
 		all = append(all, idempotency.Intend{

@@ -21,6 +21,7 @@
 // columns. [Options.Suppress] leaves out whom not to mail. [TakeCorrections]
 // takes a snapshot again after a person has edited its rejects.csv, [Diff]
 // compares two, and [Export] puts one into a zip file, which [OpenExport] reads.
+// [Erase] has snapshots replaced by others without the rows of a person.
 //
 // # Rules
 //

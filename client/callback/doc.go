@@ -100,6 +100,11 @@
 // ([WithRetention]), in small steps; what waits for us or for a person keeps its
 // own. What deduplicates an event, and what the ledger learned, stays.
 //
+// What comes in about the piece of a person who was erased ([client.Client.Erase])
+// is applied, or ignored when the job is buried, and loses its payload in the
+// commit that settles it; a batch with such an event when all of its events are
+// settled. The handler sees it once more, as it came.
+//
 // # Errors
 //
 // Errors are [*postproof.Error] or wrap one. No text of an error, of the inbox, of

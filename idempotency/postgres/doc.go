@@ -124,6 +124,21 @@
 // step over the dead. Nothing else does, since what changes with every commit is
 // added, not changed, and folded now and then.
 //
+// # What is deleted
+//
+// What erasure and pruning delete is gone for every query at once, and is still
+// in the server's files: as dead rows until they are vacuumed, as bytes in free
+// space until that is used again, in the log (WAL) until its segments are
+// recycled, in the log's archive, in standbys, and in backups. The store leaves
+// that to the server's owner, and the report of an erasure says so. To be rid of
+// it, at a quiet time, since each table is locked while it is rewritten:
+//
+//	VACUUM FULL postproof.records, postproof.jobs, postproof.entries, postproof.messages, postproof.chunks;
+//	CHECKPOINT; SELECT pg_switch_wal();
+//
+// and then let the archive and the backups from before expire. Tell whoever asks
+// for an erasure how long that takes.
+//
 // # Errors
 //
 // [ErrUnsafe], [ErrInDoubt], and those of package idempotency: ErrNewer for a

@@ -94,6 +94,23 @@
 // it part of the procedure, not of somebody's memory: a spare Recover costs some
 // look-ups, a missing one costs paper.
 //
+// # What is deleted
+//
+// Erasure and pruning overwrite what they delete (PRAGMA secure_delete), and
+// [Store.Scrub], with which the client ends an erasure, empties the log. What
+// was deleted is then in no page of the file, but for two things: what an earlier
+// version of this library, or another program, deleted without overwriting it,
+// and copies that SQLite may leave in the gaps of a page when it moves rows to
+// another one. Where that matters have the file rewritten, with Scrub's whole
+// or the Compact of the client's erasure. A process that has the ledger open all
+// the time and reads at length keeps the log from being emptied: Scrub says so,
+// and is called again.
+//
+// Artwork is a file, and is deleted as one; so is the spool. Neither SQLite nor
+// this package reaches what the file system, a snapshot of a volume, the disk
+// itself or a backup keeps of old blocks: encrypt what they are on, and let
+// backups expire.
+//
 // # Errors
 //
 // [idempotency.ErrNewer] for a database of a later version,

@@ -53,7 +53,10 @@ func hidesHistory(applies func(idempotency.Change) bool) func(f *fake) {
 			var errs []error
 			for i := range cs {
 				before := uint64(0)
-				for e := range f.Engine.Entries(ctx, idempotency.EntryQuery{}) {
+				for e, err := range f.Engine.Entries(ctx, idempotency.EntryQuery{}) {
+					if err != nil {
+						return nil, err
+					}
 					before = e.Seq
 				}
 				one, err := commit(ctx, cs[i:i+1])

@@ -10,7 +10,7 @@ func ledger() []Mutation {
 		machine   = "idempotency/machine.go"
 		next      = "idempotency/next.go"
 		record    = "idempotency/record.go"
-		erasing   = "idempotency/machine_erase.go"
+		erase     = "idempotency/machine_erase.go"
 	)
 	m := func(rule int, name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: name, Rule: rule, File: file, Old: old, New: replacement, Package: "./idempotency", Run: run}
@@ -102,8 +102,20 @@ func ledger() []Mutation {
 			`if s := &t.r.Submissions[i]; s.Late == LateSeen || !s.NextWatch.IsZero() {`, `if s := &t.r.Submissions[i]; s.Generation < 0 {`, "TestLateArrival"),
 		m(10, "rule 10: a tombstone is used again", machine,
 			`if r.Tombstone {`, `if false {`, "TestRule10"),
-		m(10, "rule 10: a tombstone forgets its references", erasing,
+		m(10, "rule 10: a tombstone forgets its references", erase,
 			"\tt.Tombstone = true\n", "\tt.Tombstone, t.Submissions = true, nil\n", "TestRule10"),
+		m(10, "rule 10: a tombstone remembers what a vendor said", erase,
+			`r.Status.Raw, r.Status.Reason = "", ""`, `_ = r.Status`, "TestTombstone"),
+		m(10, "rule 10: the tombstone has the digest of what was sent", erase,
+			`s.VendorKey, s.Digest, s.NoResend = "", "", true`, `s.VendorKey, s.NoResend = "", true`, "TestTombstone"),
+		m(10, "rule 10: an erased job may be sent again", erase,
+			"\t\tt.forbid(CancelLeft)\n", "\t\tr.Key = \"\"\n", "TestRule10"),
+		m(10, "rule 10: a vendor that is watched is buried", erase,
+			`if rests && !watched {`, `if rests && (watched || !watched) {`, "TestRule10"),
+		m(10, "rule 10: a job that is to be erased stays refused", erase,
+			`if r.State == Refused {`, `if r.State == "" {`, "TestRule10"),
+		m(10, "rule 10: an erased job keeps its history", erase,
+			`return first || r.Tombstone`, `return !first && r.Tombstone`, "TestErasure"),
 		m(11, "rule 11: time runs back", machine,
 			`if now.Before(r.UpdatedAt) {`, `if false {`, "TestRule11"),
 		m(11, "rule 11: a window of unknown begin is open", next,

@@ -138,7 +138,7 @@ func (l *locked) Read(p []byte) (int, error) {
 func (b *broken) Remove(_ context.Context, id snapshot.ID) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch b.flaw { //nolint:exhaustive // the others are about something else
+	switch b.flaw {
 	case keepsRemoved:
 	case removesAll:
 		clear(b.all)
