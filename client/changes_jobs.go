@@ -93,6 +93,9 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 			after.Verdict = d.Verdict
 		}
 		e := e
+		if ch.Record.Erased() {
+			e.Why = "" // as in the history: the log can never be blanked
+		}
 		e.Target, e.Before, e.After = Target{Kind: TargetJob, Name: string(id)}, asJSON(before), asJSON(after)
 		return ch, e, nil
 	}
