@@ -29,7 +29,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving())
+	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), people())
 }
 
 func main() {
