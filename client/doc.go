@@ -19,8 +19,9 @@
 // [Client.Status], [Client.History], [Client.Held], [Client.Incidents] and
 // [Client.Depth] say where everything is, [Client.Track] and [Client.Tally] where
 // the pieces of a campaign are. [Client.Cancel], [Client.Release],
-// [Client.Decide], [Client.Amend], [Client.Approve], [Client.Recover] and
-// [Client.Audit] are for people.
+// [Client.Decide], [Client.Amend], [Client.Approve], [Client.Pause],
+// [Client.Resume], [Client.Undo], [Client.Recover] and [Client.Audit] are for
+// people.
 //
 // What may happen to a job is decided by the pure machine of package
 // idempotency; this package carries its decisions out.
@@ -51,6 +52,25 @@
 // [Client.Polls] are for an alarm when a vendor's callbacks stop arriving. A list
 // of what a vendor could not deliver is imported at the pace of its polls; see
 // [Client.ImportUndeliverable].
+//
+// # Pauses
+//
+// [Client.Pause] stops what is sent for a campaign, through a vendor, or below a
+// priority, on every replica: what is paused is one setting of the ledger, and each
+// intent is committed only if that is still as it was read. So it does not matter
+// how late a replica looks; it does so once a poll interval, and leaves the planned
+// jobs that are paused alone then. Only sending stops: what a vendor has, or may
+// have, is settled by look-ups, followed, watched and cancelled.
+//
+// # Who did what
+//
+// Whatever a person does is written to the change log in the commit that does it:
+// who, when, why, to what, and what it was before ([Client.Changes]). Each entry
+// carries the digest of the one before. [Client.VerifyChanges] walks them, and finds
+// what was changed, taken out or put in; keep the head that it returns elsewhere, and
+// it also finds a log that was cut off or written anew. [Client.Undo] takes a pause,
+// the end of one, a release, a decision or an approval back, where nothing has come of
+// it, and is an entry itself.
 //
 // # Replay
 //

@@ -67,7 +67,7 @@ func (e *PausedError) Error() string {
 // ([Vendor]), or below a priority ([BelowPriority]), until [Client.Resume]. It
 // holds for every replica: once Pause has returned, none commits another intent
 // for it, be it of a first send, of the next vendor, or of a resend whose outcome
-// is unknown. Sends under way finish.
+// is unknown. Sends under way finish, with the short retries of their call.
 //
 // Only sending stops. What a vendor has, or may have, is settled by look-ups,
 // followed, watched and cancelled as ever. A job of a paused campaign or priority

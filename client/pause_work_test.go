@@ -220,7 +220,8 @@ func TestPaused(t *testing.T) {
 		var out logs
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		store := idempotency.NewMemory(postproof.ModeTest)
-		c := newClient(t, store, []*press{p}, client.WithLogger(out.logger()))
+		r := newRecorder()
+		c := newClient(t, store, []*press{p}, client.WithLogger(out.logger()), client.WithMeterProvider(r))
 		all := []client.Target{client.Campaign("spring"), client.Vendor("alpha"), client.BelowPriority(-2), client.BelowPriority(5)}
 		var want []client.Paused
 		for i, target := range all {
@@ -229,6 +230,14 @@ func TestPaused(t *testing.T) {
 			}
 			want = append(want, client.Paused{Target: target, By: "ann", Why: "wrong artwork", Since: time.Now().UTC()})
 			time.Sleep(time.Minute)
+		}
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.gauges["postproof.paused paused=campaign"] != 1 || r.gauges["postproof.paused paused=vendor"] != 1 || r.gauges["postproof.paused paused=priority"] != 2 {
+			t.Errorf("the gauges are %v", r.gauges)
 		}
 		if e := pause(t, c, all[0]); e.N != 0 {
 			t.Errorf("paused twice: %+v", e)

@@ -258,6 +258,10 @@ func TestParkedAnswerIsGivenUpByAPerson(t *testing.T) {
 		if err := c.DropSpooled(t.Context(), ref, "ann", "the job was typed in by hand"); err != nil {
 			t.Fatal(err)
 		}
+		told := changes(t, c, client.ChangeQuery{})
+		if len(told) != 1 || told[0].Action != client.ActionDrop || told[0].By != "ann" || told[0].Target != jobID("a") || !strings.Contains(string(told[0].Before), string(ref)) {
+			t.Errorf("the change log says %+v", told)
+		}
 		if len(c.Spooled()) != 0 || len(files(t, dir)) != 0 {
 			t.Errorf("left over: %v, %v", c.Spooled(), files(t, dir))
 		}

@@ -150,11 +150,6 @@ func (m *Memory) commit(c *Change) error {
 			return ErrStale
 		}
 	}
-	for _, r := range c.Reads {
-		if m.settings[r.Name].Version != r.Version {
-			return ErrStale
-		}
-	}
 	for i, mark := range c.Marks {
 		again := slices.ContainsFunc(c.Marks[:i], func(o Mark) bool { return o.ID == mark.ID })
 		if again || !m.messages.canMark(mark) {

@@ -29,7 +29,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays())
+	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people())
 }
 
 func main() {

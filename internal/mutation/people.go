@@ -1,0 +1,74 @@
+package main
+
+// people breaks what people's words depend on: pauses, the change log, and that a
+// decision can be taken back only while nothing has come of it.
+func people() []Mutation {
+	const (
+		working = "client/paused_work.go"
+		send    = "client/send.go"
+		pauses  = "client/pauses.go"
+		verify  = "client/changes_verify.go"
+		undo    = "client/undo.go"
+		log     = "client/changes.go"
+	)
+	cl := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./idempotency", Run: run}
+	}
+	return []Mutation{
+		cl("pauses: an intent does not depend on them", working,
+			"\tch.Reads = w.reads\n", "", "TestPauseStops"),
+		cl("pauses: an intent does not depend on an approval", working,
+			`if add.Name == name && add.Add > 0 && add.Limit == 0 {`, `if false && add.Name == name {`, "TestUndoAnApproval"),
+		cl("pauses: a vendor's outcome is sent again", send,
+			`if p := w.look().keeps(w.rec, v.name); p != nil {`, `if p := w.look().stops(w.rec); p != nil {`, "TestPauseStopsTheResend"),
+		cl("pauses: a campaign's outcome is sent again", send,
+			`if p := w.look().keeps(w.rec, v.name); p != nil {`, `if p := w.look().vendor(v.name); p != nil {`, "TestPauseStopsTheResend"),
+		cl("pauses: an unknown outcome only waits", working,
+			`if caps.Lookup.ByRef {`, `if false {`, "TestPauseStopsTheResend"),
+		cl("pauses: the router does not look", "client/route.go",
+			`if p := w.look().vendor(v.name); p != nil {`, `if p := w.look().vendor(v.name); false && p != nil {`, "TestPauseStops"),
+		cl("pauses: a paused campaign is claimed", "client/pool.go",
+			`Skip: append(paused.campaigns(), skip...)`, `Skip: skip`, "TestPausedJobsAreNotClaimed"),
+		cl("pauses: a paused priority is claimed", "client/pool.go",
+			`, Least: c.least(paused),`, `,`, "TestPausedJobsAreNotClaimed"),
+		cl("pauses: jobs are claimed that no vendor may have", pauses,
+			`if p.strange || c.allPaused(p) {`, `if p.strange {`, "TestPausedJobsAreNotClaimed"),
+		cl("pauses: what cannot be read stops nothing", pauses,
+			"\tif p.strange {\n\t\treturn &Paused{", "\tif false {\n\t\treturn &Paused{", "TestStrangePauses"),
+		cl("pauses: who waits is not woken", pauses,
+			`return c.wakeWaiting(ctx, t)`, `return nil`, "TestPauseStopsTheResend|TestPausedVendor"),
+		cl("pauses: those of a lost history count", pauses,
+			`old.version == set.Version && old.epoch == epoch && bytes.Equal(old.value, set.Value) {`, `old.version == set.Version && (old.epoch == epoch || true) {`, "TestPausesOfALostHistory"),
+		cl("pauses: Drain waits for them", "client/drained.go",
+			"\t\topen = 0\n", "", "TestPausedVendor|TestDrainWaits"),
+
+		cl("change log: an entry may be another one", verify,
+			`if hex.EncodeToString(sum[:]) != e.Digest {`, `if hex.EncodeToString(sum[:]) == "" {`, "TestVerifyFindsEveryByte"),
+		cl("change log: an entry follows any other", verify,
+			`if e.Prev != v.at.Digest {`, `if false {`, "TestVerifyFindsWhatIsMissing"),
+		cl("change log: what was known is not compared", verify,
+			`if k.N == n && k.Digest != e.Digest {`, `if false {`, "TestVerifyFindsWhatIsMissing"),
+		cl("change log: a log that was cut is whole", verify,
+			`if k.N > v.at.N {`, `if false {`, "TestVerifyFindsWhatIsMissing"),
+		cl("change log: any entry is that of a lost acknowledgement", log,
+			`have.Digest == e.Digest {`, `have.Digest != "" {`, "TestChangeLogOvertaken"),
+		cl("change log: a lost acknowledgement is an error", log,
+			`if set.Version != 0 && json.Unmarshal(set.Value, &have) == nil`, `if false && json.Unmarshal(set.Value, &have) == nil`, "TestChangeLogWithout"),
+
+		cl("undo: another pause ends", undo,
+			`if err == nil && !bytes.Equal(entry.Before, e.After) {`, `if err == nil && bytes.Equal(entry.Before, nil) {`, "TestUndoIsOvertaken"),
+		cl("undo: another approval is taken back", undo,
+			`set.Version != given.Version || `, ``, "TestUndoIsOvertaken"),
+		m("undo: a decision is taken back after it was carried out", "idempotency/machine.go",
+			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestReopenIsTooLate"),
+		m("undo: a decision is taken back after it was carried out, by the oracle", "idempotency/machine.go",
+			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestExploreFinds"),
+		m("undo: another decision is taken back", "idempotency/machine_reopen.go",
+			`case p.Fence != ev.Decision:`, `case false:`, "TestReopen"),
+		m("undo: to be asked about in vain is news", "idempotency/machine_reopen.go",
+			`return reflect.DeepEqual(a.known(), b.known())`, `return reflect.DeepEqual(a, b)`, "TestReopenIsNotTooLate"),
+	}
+}
