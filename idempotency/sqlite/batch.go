@@ -22,17 +22,18 @@ type batch struct {
 
 	places   places
 	changed  []*place
-	refs     map[int64]int64 // by the reference's digest: the owner's num, 0 for none
+	refs     map[string]int64 // the owner's num, 0 for none
 	counters map[string]*counter
 	settings map[string]*setting
 	messages map[uint64]*message
 	depth    map[group]int64
 
-	newRefs, newPieces []link
-	newEntries         []entry
-	args               []any
-	ids                []idempotency.ID
-	wanted             []int64
+	newRefs    []refLink
+	newPieces  []link
+	newEntries []entry
+	args       []any
+	ids        []idempotency.ID
+	wanted     []string
 }
 
 // head is the changing part of the ledger's row.
@@ -69,6 +70,12 @@ type stored struct {
 // link says that a record has what the digest is of.
 type link struct{ digest, num int64 }
 
+// refLink says that a record has the reference.
+type refLink struct {
+	ref string
+	num int64
+}
+
 // entry is of a record, whose number is 0 for what is of none.
 type entry struct {
 	seq, num, prev int64
@@ -98,7 +105,7 @@ type message struct {
 
 func newBatch(c *conn) *batch {
 	return &batch{
-		c: c, refs: make(map[int64]int64),
+		c: c, refs: make(map[string]int64),
 		places:   places{newer: make(map[idempotency.ID]*place), older: make(map[idempotency.ID]*place), settings: make(map[string]uint64)},
 		counters: make(map[string]*counter), settings: make(map[string]*setting),
 		messages: make(map[uint64]*message), depth: make(map[group]int64),
@@ -195,11 +202,10 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	}, "SELECT num, id, fence, version, state, campaign, priority, tail, job_sum, links FROM records WHERE key IN ({?})", keys)
 }
 
-// loadRefs loads the owners of the references that are not loaded yet. Another
-// reference with the same digest, of which there is none, would be refused.
-func (b *batch) loadRefs(ctx context.Context, digests []int64) error {
+// loadRefs loads the owners of the references that are not loaded yet.
+func (b *batch) loadRefs(ctx context.Context, refs []string) error {
 	keys := b.args[:0]
-	for _, ref := range digests {
+	for _, ref := range refs {
 		if _, ok := b.refs[ref]; !ok {
 			b.refs[ref] = 0
 			keys = append(keys, ref)
@@ -207,11 +213,12 @@ func (b *batch) loadRefs(ctx context.Context, digests []int64) error {
 	}
 	b.args = keys
 	return b.c.queryIn(ctx, func(rows *sql.Rows) error {
-		var ref, num int64
+		var ref string
+		var num int64
 		err := rows.Scan(&ref, &num)
 		b.refs[ref] = num
 		return err
-	}, "SELECT digest, num FROM refs WHERE digest IN ({?})", keys)
+	}, "SELECT ref, num FROM refs WHERE ref IN ({?})", keys)
 }
 
 func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {
@@ -223,12 +230,11 @@ func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {
 }
 
 func (b *batch) refOwner(ctx context.Context, ref string) (int64, error) {
-	digest := codec.Digest(ref)
-	if owner, ok := b.refs[digest]; ok {
+	if owner, ok := b.refs[ref]; ok {
 		return owner, nil
 	}
-	err := b.loadRefs(ctx, []int64{digest})
-	return b.refs[digest], err
+	err := b.loadRefs(ctx, []string{ref})
+	return b.refs[ref], err
 }
 
 func (b *batch) counter(ctx context.Context, name string) (*counter, error) {

@@ -77,14 +77,14 @@ func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 
 // newRefs appends the references of records that gain some. It knows from the
 // places which do.
-func (o *commitOp) newRefs(b *batch, refs []int64) []int64 {
+func (o *commitOp) newRefs(b *batch, refs []string) []string {
 	for i, r := range o.rows {
 		if r == nil || r.Links == b.places.get(o.changes[i].Record.ID).links {
 			continue
 		}
 		for _, s := range o.changes[i].Record.Submissions {
 			if s.Ref != "" {
-				refs = append(refs, codec.Digest(string(s.Ref)))
+				refs = append(refs, string(s.Ref))
 			}
 		}
 	}
@@ -183,9 +183,9 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if ref := codec.Digest(l.Ref); l.Ref != "" && b.refs[ref] == 0 {
-				b.refs[ref] = p.num
-				b.newRefs = append(b.newRefs, link{ref, p.num})
+			if l.Ref != "" && b.refs[l.Ref] == 0 {
+				b.refs[l.Ref] = p.num
+				b.newRefs = append(b.newRefs, refLink{l.Ref, p.num})
 			}
 			if l.VendorID != "" {
 				b.newPieces = append(b.newPieces, link{codec.Digest(l.VendorID), p.num})

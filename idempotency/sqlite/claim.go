@@ -158,15 +158,18 @@ func (b *batch) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (
 
 // The work of a group, in order. What is planned and the rest are apart in the
 // index: so what is left alone of a million pieces costs nothing. Where there is
-// work in both, two walks through the index are merged as they go.
+// work in both, two walks through the index are merged as they go. Nothing is
+// sorted: the index has the order but for ids that begin alike, see
+// candidatesOf.
 const (
 	candidateColumns = codec.Columns + ", state, tail, job_sum, links"
 	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = ?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
-	candidatesText   = "SELECT " + candidateColumns + ", due, key" + candidatesFrom
-	restText         = candidatesText + " AND planned = 0"
-	plannedText      = candidatesText + " AND planned = 1"
-	candidatesOrder  = " ORDER BY due, key, id LIMIT ?5"
-	bothText         = restText + " UNION ALL " + plannedText + candidatesOrder
+	candidatesOrder  = " ORDER BY due, key LIMIT ?5"
+	restText         = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 0" + candidatesOrder
+	plannedText      = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 1" + candidatesOrder
+	// What a merge is ordered by must be among the columns.
+	bothText = "SELECT " + candidateColumns + ", due, key" + candidatesFrom + " AND planned = 0 UNION ALL SELECT " +
+		candidateColumns + ", due, key" + candidatesFrom + " AND planned = 1" + candidatesOrder
 )
 
 // text returns the query for the group's candidates.
@@ -175,23 +178,29 @@ func (g *workGroup) text() string {
 	case g.planned && g.rest:
 		return bothText
 	case g.planned:
-		return plannedText + candidatesOrder
+		return plannedText
 	default:
-		return restText + candidatesOrder
+		return restText
 	}
 }
 
 // candidatesOf looks into each campaign of one priority, and lets them take
-// turns. Each campaign with open work costs some microseconds.
+// turns. Each campaign with open work costs some microseconds. Records that are
+// due at the same nanosecond come by the first 64 bits of their ids: those that
+// are alike in these, too, of which there are none by chance, come in any order.
 func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []workGroup) (all []candidate, err error) {
 	now := codec.Nanos(req.Now)
+	var order sql.RawBytes // is not looked at
 	for i := range groups {
 		g, before := &groups[i], len(all)
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
 			one := candidate{turn: len(all) - before}
 			p := &one.place
-			var due, key int64 // what it is ordered by must be among the columns
-			err := rows.Scan(append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links, &due, &key)...)
+			dest := append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links)
+			if g.planned && g.rest {
+				dest = append(dest, &order, &order)
+			}
+			err := rows.Scan(dest...)
 			p.num, p.group.campaign, p.group.priority = one.Num, g.campaign, g.priority
 			p.stored = stored{true, p.group, p.tail, p.jobSum}
 			all = append(all, one)

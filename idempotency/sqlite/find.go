@@ -80,7 +80,7 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 	case len(q.IDs) > 0:
 		return s.pages(ctx, q.Wanted(), idempotency.MaxQueryIDs, q.Bare), nil
 	case q.Ref != "":
-		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(string(q.Ref)))
+		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = ?", string(q.Ref))
 	case q.VendorID != "":
 		ids, err = s.ids(ctx, q, "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(q.VendorID))
 	case q.Campaign != "":

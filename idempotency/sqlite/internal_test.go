@@ -192,8 +192,8 @@ func TestIndexes(t *testing.T) {
 	t.Parallel()
 	s := openTest(t)
 	for what, text := range map[string]string{
-		"claim planned":   plannedText + candidatesOrder,
-		"claim the rest":  restText + candidatesOrder,
+		"claim planned":   plannedText,
+		"claim the rest":  restText,
 		"claim both":      bothText,
 		"ids":             strings.ReplaceAll(expand(selectWhole+keyText, 1000), "?", "7"),
 		"bare ids":        strings.ReplaceAll(expand(selectBare+keyText, 1000), "?", "7"),
@@ -202,7 +202,7 @@ func TestIndexes(t *testing.T) {
 		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",
 		"prune":           "SELECT num FROM records WHERE prune_at < 1 ORDER BY prune_at LIMIT 1",
 		"key":             "SELECT num FROM records WHERE key = 0 AND id = x'00'",
-		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE digest = 1",
+		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = 'a'",
 		"vendor's id":     "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = 1",
 		"history":         chainText + "SELECT seq FROM entries WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq",
 		"message":         "SELECT id FROM messages WHERE vendor = 'a' AND account = 'a' AND dedupe = 'a'",
@@ -225,6 +225,9 @@ func TestIndexes(t *testing.T) {
 				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "SEARCH records ") {
 					// By planned and due: what is left alone is not walked through.
 					bad = detail != "SEARCH records USING INDEX records_queue (campaign=? AND priority=? AND planned=? AND due<?)"
+				}
+				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "USE TEMP B-TREE ") {
+					bad = true // the index has the order
 				}
 				if bad || detail == "USE TEMP B-TREE FOR ORDER BY" {
 					t.Errorf("%s: %s", what, detail)

@@ -46,7 +46,7 @@ CREATE TABLE records (
   state       TEXT    NOT NULL,
   campaign    TEXT    NOT NULL,
   priority    INTEGER NOT NULL,
-  planned     INTEGER NOT NULL AS (state = 'planned'), -- what claims may leave alone
+  planned     INTEGER NOT NULL, -- 1 in the state planned, which claims may leave alone; else 0
   due         INTEGER NOT NULL, -- when there is something to do
   visible     INTEGER,          -- when it may be claimed; NULL: never
   watched     INTEGER,          -- the same of what is at rest, and watched for a late arrival: few
@@ -71,8 +71,11 @@ CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;
 -- Written once, while the record is written again and again.
 CREATE TABLE jobs (num INTEGER PRIMARY KEY, job BLOB NOT NULL) STRICT;
 
--- The records that have a reference or a vendor's id, by its digest.
-CREATE TABLE refs (digest INTEGER PRIMARY KEY, num INTEGER NOT NULL) STRICT;
+-- The record that a reference belongs to: the whole of it, since another one may
+-- have the same digest.
+CREATE TABLE refs (ref TEXT PRIMARY KEY, num INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- The records that have a vendor's id, by its digest, which finds them; they say
+-- whether it is theirs.
 CREATE TABLE pieces (digest INTEGER, num INTEGER, PRIMARY KEY (digest, num)) STRICT, WITHOUT ROWID;
 
 -- A record's entries are a chain, from its tail to the first.

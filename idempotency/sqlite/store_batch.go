@@ -30,10 +30,10 @@ func (b *batch) flush(ctx context.Context) error {
 }
 
 const (
-	insertRecord = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until, prune_at,
-		tail, job_sum, links, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertRecord = `INSERT INTO records (num, key, id, fence, version, state, campaign, priority, planned, due, visible, watched, rare, lease_owner, lease_until, prune_at,
+		tail, job_sum, links, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// updateRecord leaves alone what most indexes are of.
-	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
+	updateRecord = `UPDATE records SET fence = ?, version = ?, state = ?, planned = ?, due = ?, visible = ?, watched = ?, rare = ?, lease_owner = ?, lease_until = ?, prune_at = ?,
 		tail = ?, job_sum = ?, links = ?, data = ? WHERE num = ?`
 	moveRecord = `UPDATE records SET campaign = ?, priority = ? WHERE num = ?`
 	putJob     = `INSERT INTO jobs (num, job) VALUES (?, ?) ON CONFLICT DO UPDATE SET job = excluded.job`
@@ -54,14 +54,14 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 		return err
 	case !old.there:
 		_, err = b.c.exec(ctx, insertRecord, p.num, r.Key, r.ID, int64(r.Fence), int64(r.Version), r.State, r.Campaign, int64(r.Priority),
-			r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
+			r.Planned, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt, p.tail, r.JobSum, r.Links, r.Data)
 	default:
 		if old.group.campaign != r.Campaign || old.group.priority != r.Priority {
 			if _, err := b.c.exec(ctx, moveRecord, r.Campaign, int64(r.Priority), p.num); err != nil {
 				return err
 			}
 		}
-		_, err = b.c.exec(ctx, updateRecord, int64(r.Fence), int64(r.Version), r.State, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt,
+		_, err = b.c.exec(ctx, updateRecord, int64(r.Fence), int64(r.Version), r.State, r.Planned, r.Due, r.Visible, r.Watched, r.Rare, r.LeaseOwner, r.LeaseUntil, r.PruneAt,
 			p.tail, r.JobSum, r.Links, r.Data, p.num)
 	}
 	switch {
@@ -77,7 +77,7 @@ func (b *batch) storeRecord(ctx context.Context, p *place) error {
 // storeLinks writes references, vendors' ids and entries.
 func (b *batch) storeLinks(ctx context.Context) error {
 	for _, l := range b.newRefs {
-		if _, err := b.c.exec(ctx, "INSERT INTO refs (digest, num) VALUES (?, ?)", l.digest, l.num); err != nil {
+		if _, err := b.c.exec(ctx, "INSERT INTO refs (ref, num) VALUES (?, ?)", l.ref, l.num); err != nil {
 			return err
 		}
 	}

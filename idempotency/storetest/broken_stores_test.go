@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,7 +157,24 @@ func commitPieces() map[string]broken {
 		"a second creation succeeds": {swallow(idempotency.ErrExists), []string{
 			"commit/a key is created once", "concurrency/64 create one key, one record is there", "prune/a tombstone keeps the key, and nothing of the person",
 		}},
-		"references are not checked": {swallow(idempotency.ErrRefTaken), []string{"commit/a reference belongs to one record for ever"}},
+		"references are not checked": {swallow(idempotency.ErrRefTaken), []string{
+			"commit/a reference belongs to one record for ever", "commit/references that look alike are two",
+		}},
+		"references are known by a digest": {func(f *fake) {
+			commit, taken := f.commit, map[[8]byte]idempotency.ID{}
+			f.commit = func(ctx context.Context, cs []idempotency.Change) ([]error, error) {
+				for _, c := range cs {
+					for i := range c.Record.Submissions {
+						sum := sha256.Sum256([]byte(c.Record.Submissions[i].Ref))
+						if owner := taken[[8]byte(sum[:8])]; owner != "" && owner != c.Record.ID {
+							return []error{idempotency.ErrRefTaken}, nil
+						}
+						taken[[8]byte(sum[:8])] = c.Record.ID
+					}
+				}
+				return commit(ctx, cs)
+			}
+		}, []string{"commit/references that look alike are two"}},
 		"changes are made in pieces": {inPieces, []string{
 			"commit/a change that fails at its last precondition leaves nothing", "concurrency/a context that ends never half-applies",
 		}},

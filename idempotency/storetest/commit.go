@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -17,6 +18,7 @@ func commitChecks() []check {
 		{name: "one bad change does not fail its neighbors", run: neighbors},
 		{name: "changes of one call build on each other", run: inOrder},
 		{name: "a reference belongs to one record for ever", run: refTaken},
+		{name: "references that look alike are two", run: refsAlike},
 		{name: "a change is made while what it has read stands", run: dependsOnSettings},
 		{name: "a change that no store may accept is refused", run: badChanges},
 		{name: "a change without a record is a change", run: withoutRecord},
@@ -196,6 +198,36 @@ func refTaken(t reporter, h Harness) {
 	}
 	same(t, "records", sorted(1, 3), find(t, h.Engine, idempotency.Query{}))
 	same(t, "owner", sorted(1), find(t, h.Engine, idempotency.Query{Ref: refOf(1, 2)}))
+}
+
+// alike are references whose SHA-256 begin with the same 64 bits: who keeps a
+// digest instead of the reference takes them for one.
+func alike() [2]postproof.Ref { return [2]postproof.Ref{"REF2A4V0IVFH849O", "REF6HHUQS6AQ7L71"} }
+
+func refsAlike(t reporter, h Harness) {
+	var changes []idempotency.Change
+	for i, ref := range alike() {
+		r := sent(i, "lob")
+		r.Submissions[0].Ref, r.Submissions[0].VendorID = ref, string(ref)
+		changes = append(changes, create(r))
+	}
+	must(t, h.Engine, changes[0])
+	must(t, h.Engine, changes[1])
+	for i, ref := range alike() {
+		same(t, "owner", sorted(i), find(t, h.Engine, idempotency.Query{Ref: ref}))
+		same(t, "owner of the piece", sorted(i), find(t, h.Engine, idempotency.Query{Vendor: "lob", VendorID: string(ref)}))
+		thief := sent(2, "lob")
+		thief.Submissions[0].Ref = ref
+		refuse(t, h.Engine, idempotency.ErrRefTaken, create(thief))
+	}
+	// In one call, and as a second reference of each.
+	for i, ref := range alike() {
+		changes[i] = step(changes[i].Record, func(r *idempotency.Record) {
+			r.Submissions = append(r.Submissions, idempotency.Submission{Generation: 2, Ref: ref[:8] + ref, Vendor: "pcm", VendorID: "same"})
+		})
+	}
+	must(t, h.Engine, changes...)
+	same(t, "owners of one piece", sorted(0, 1), find(t, h.Engine, idempotency.Query{Vendor: "pcm", VendorID: "same"}))
 }
 
 func badChanges(t reporter, h Harness) {

@@ -129,6 +129,7 @@ type Row struct {
 	State      string
 	Campaign   string
 	Priority   int
+	Planned    int64 // 1 in the state planned, which claims may leave alone; else 0
 	Due        int64
 	Visible    any // nil when it can never be claimed
 	Watched    any // the same in states without work, else nil
@@ -152,6 +153,9 @@ func Encode(r *idempotency.Record) *Row {
 		Campaign: r.Campaign, Priority: r.Priority, Due: Nanos(r.Due),
 		LeaseOwner: r.Lease.Owner, LeaseUntil: Nanos(r.Lease.Until),
 		Links: linksOf(r), Data: encodeRecord(r, id), Job: r.Job, JobSum: JobSum(r),
+	}
+	if r.State == idempotency.Planned {
+		out.Planned = 1
 	}
 	if at, ever := r.VisibleAt(); ever {
 		out.Visible = Nanos(at)

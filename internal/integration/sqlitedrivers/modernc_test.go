@@ -114,9 +114,9 @@ func plant(ctx context.Context, db *sql.DB, r *idempotency.Record) error {
 	}{
 		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
 		{
-			`INSERT INTO records (num, key, id, fence, version, state, campaign, priority, due, visible, watched, rare, lease_owner, lease_until, prune_at,
+			`INSERT INTO records (num, key, id, fence, version, state, campaign, priority, planned, due, visible, watched, rare, lease_owner, lease_until, prune_at,
 				tail, job_sum, links, data)
-			SELECT last_record, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?5, '', ?, 0, 0, 1, '', ? FROM ledger`,
+			SELECT last_record, ?, ?, ?, ?, ?, ?, ?, ?5 = 'planned', 0, 0, 0, ?5, '', ?, 0, 0, 1, '', ? FROM ledger`,
 			[]any{int64(binary.BigEndian.Uint64(id) ^ 1<<63), id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), data},
 		},
 		{"INSERT INTO jobs SELECT last_record, ? FROM ledger", []any{[]byte(r.Job)}},
