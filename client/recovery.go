@@ -197,23 +197,30 @@ func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
 	return low, nil
 }
 
-// left counts what is not recovered. It reads these records only.
+// left counts what is not recovered. It reads these records only: those that are
+// at rest or in doubt are few in any ledger, and those that wait are looked for
+// only while there are any.
 func (c *Client) left(ctx context.Context, name string, st *replayState, out *RecoveryReport, waits *longest) error {
 	counts := map[RecoveryLeft]int64{} // by RecoveryLeft with zero Jobs
-	q := idempotency.Query{Campaign: st.Campaign, Bare: true, States: []idempotency.State{
-		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Held, idempotency.Cancelled,
-	}}
-	for rec, err := range c.store.Find(ctx, q) {
-		if err != nil {
-			return c.storeError("recovery report", err)
-		}
-		if rec.Run != name {
-			continue
-		}
-		why := whyLeft(rec)
-		counts[RecoveryLeft{State: rec.State, Reason: why}]++
-		if rec.State != idempotency.Cancelled {
-			waits.add(RecoveryWait{ID: rec.ID, Waited: out.At.Sub(out.StartedAt), State: rec.State, Reason: why})
+	queries := []idempotency.Query{{Bare: true, States: []idempotency.State{
+		idempotency.Unknown, idempotency.Refused, idempotency.Held, idempotency.Cancelled,
+	}}}
+	if out.Waiting > 0 {
+		queries = append(queries, idempotency.Query{Bare: true, Campaign: st.Campaign, States: []idempotency.State{idempotency.Planned, idempotency.Sending}})
+	}
+	for _, q := range queries {
+		for rec, err := range c.store.Find(ctx, q) {
+			if err != nil {
+				return c.storeError("recovery report", err)
+			}
+			if rec.Run != name {
+				continue
+			}
+			why := whyLeft(rec)
+			counts[RecoveryLeft{State: rec.State, Reason: why}]++
+			if rec.State != idempotency.Cancelled {
+				waits.add(RecoveryWait{ID: rec.ID, Waited: out.At.Sub(out.StartedAt), State: rec.State, Reason: why})
+			}
 		}
 	}
 	for k, n := range counts {

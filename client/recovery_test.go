@@ -122,6 +122,31 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 	})
 }
 
+// The years before the run are not read.
+func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b bubble) {
+		t := b.t
+		m := &lookupCounter{shaky: newShaky()}
+		c := newClient(t, m, []*press{b.press})
+		if _, err := c.Enqueue(t.Context(), jobs(300)); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, c)
+		time.Sleep(48 * time.Hour)
+		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(5)), "run")))
+		drain(t, c)
+		before := m.entries
+		got := report(t, c)
+		if got.Recovered != 5 || got.Targets[1].Verdict != client.TargetMet || got.Targets[1].At.IsZero() || len(got.Longest) != 5 {
+			t.Errorf("report %+v, want 5 recovered", got)
+		}
+		if n := m.entries - before; n > 150 {
+			t.Errorf("%d entries were read, of some that are the run's and over a thousand", n)
+		}
+	})
+}
+
 func TestRecoveryReportArguments(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})

@@ -321,15 +321,28 @@ func TestReplayStopIsExact(t *testing.T) {
 	})
 }
 
-// lookupCounter counts the ids that are looked up.
+// lookupCounter counts the ids that are looked up, and the entries that are read.
 type lookupCounter struct {
 	*shaky
-	ids int
+	ids, entries int
 }
 
-func (a *lookupCounter) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
-	a.ids += len(q.IDs)
-	return a.shaky.Find(ctx, q)
+func (c *lookupCounter) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+	c.ids += len(q.IDs)
+	return c.shaky.Find(ctx, q)
+}
+
+func (c *lookupCounter) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[idempotency.Entry, error] {
+	return func(yield func(idempotency.Entry, error) bool) {
+		all := q
+		all.Kinds = nil // what a store without an index on them reads
+		for _, err := range c.Memory.Entries(ctx, all) {
+			if err == nil {
+				c.entries++
+			}
+		}
+		c.Memory.Entries(ctx, q)(yield)
+	}
 }
 
 // A run that was cut off does not read again what it was through with.
