@@ -260,3 +260,31 @@ func TestErasureForgetsTheHistory(t *testing.T) {
 		}
 	}
 }
+
+// What people say about an erased job is not kept; why it is held, is.
+func TestErasureKeepsReasonsOnly(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "blind")
+	l.lose("blind")
+	l.do(idempotency.Erase{Now: true})
+	for _, tc := range []struct {
+		ev   idempotency.Event
+		note map[string]string
+	}{
+		{idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk, Note: "ada"}, map[string]string{"held": string(idempotency.HoldCannotAsk)}},
+		{idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "ada said so"}, map[string]string{"decided": "", "cancelled": "", "erased": ""}},
+	} {
+		ch, err := l.m.Apply(l.r, l.now, tc.ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, e := range ch.Entries {
+			got[e.Kind] = e.Note + e.By
+		}
+		if diff := cmp.Diff(tc.note, got); diff != "" || ch.Record.Hold.Note != "" {
+			t.Errorf("%s: notes (-want +got):\n%s", tc.ev.Name(), diff)
+		}
+		l.r = ch.Record
+	}
+}

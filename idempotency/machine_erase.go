@@ -57,7 +57,10 @@ func (t *transition) forgotten() bool {
 		t.note("erased", "")
 	}
 	for i := range t.entries {
-		t.entries[i].By, t.entries[i].Note = "", ""
+		e := &t.entries[i]
+		if e.By = ""; e.Kind != "held" { // whose note is one of our reasons
+			e.Note = ""
+		}
 	}
 	return first || r.Tombstone
 }

@@ -49,7 +49,8 @@ type Erased struct {
 // missing are known, and then the old one is removed. The other rows stay as
 // they are, byte for byte, and so do the keys of their jobs.
 //
-// An error leaves each snapshot as it was, or replaced. After one, or an
+// An error leaves each snapshot as it was, or replaced; it is about those that
+// could not be read or written, the others are done. After one, or an
 // interruption, call it again: it goes on where it stopped. Opening the old id
 // afterwards says which one has taken its place ([ErrErased]), and the same list
 // is not taken again as long as the rows are in it.
@@ -76,14 +77,21 @@ func Erase(ctx context.Context, store Store, e Erasure) ([]Erased, error) {
 		return nil, wrap(opErase, err)
 	}
 	var all []Erased
-	for _, id := range ids {
+	var errs []error
+	for _, id := range ids { // one that cannot be read does not save the person in the others
 		one, err := x.erase(ctx, id)
-		if err != nil {
-			return all, wrap(opErase, err)
-		}
-		if one.Accepted+one.Rejected > 0 {
+		if err == nil && one.Accepted+one.Rejected > 0 {
 			all = append(all, one)
 		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("snapshot %.12s: %w", id, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return all, wrap(opErase, err)
 	}
 	return all, nil
 }

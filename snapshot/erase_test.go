@@ -240,3 +240,30 @@ func readFile(t *testing.T, store snapshot.Store, id snapshot.ID, name string) s
 	}
 	return string(data)
 }
+
+// A snapshot that cannot be read stops neither the erasure in the others nor the
+// taking of new ones, and is told of.
+func TestEraseBesideABrokenSnapshot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := snapshot.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []string{"0", "f"} { // before it and behind
+		if err := os.Mkdir(filepath.Join(dir, strings.Repeat(c, 64)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := take(t, eraseList, eraseOptions(store))
+	did, err := snapshot.Erase(t.Context(), store, snapshot.Erasure{Contacts: []string{"1"}})
+	if !errors.Is(err, snapshot.ErrCorrupt) || !strings.Contains(err.Error(), "000000000000") || !strings.Contains(err.Error(), "ffffffffffff") {
+		t.Errorf("err = %v, want one that names the broken ones", err)
+	}
+	if len(did) != 1 || did[0].Snapshot != s.ID() {
+		t.Errorf("done: %v", did)
+	}
+	if _, err := snapshot.Open(t.Context(), store, s.ID()); !errors.Is(err, snapshot.ErrErased) {
+		t.Errorf("the old one: %v", err)
+	}
+}

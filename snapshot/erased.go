@@ -48,8 +48,8 @@ func successor(ctx context.Context, store Store, id ID) (ID, error) {
 			return "", err
 		}
 		data, err := readManifest(ctx, store, other)
-		if errors.Is(err, ErrNotFound) {
-			continue // removed meanwhile
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+			continue // removed meanwhile, or no successor of anything
 		}
 		if err != nil {
 			return "", err
