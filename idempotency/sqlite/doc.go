@@ -122,4 +122,6 @@
 //
 // A [Store] is safe for concurrent use. Several may have the same file open, in
 // one process or many; each write waits for the others up to the busy timeout.
+// Stores that write without a pause take turns, by a lock on the marker, where
+// the system has flock: none starves another.
 package sqlite

@@ -135,7 +135,7 @@ func open(ctx context.Context, db *sql.DB, set settings, owned bool) (_ *Store, 
 			return nil, err
 		}
 	} else {
-		s.writer = &writer{conn: first}
+		s.writer = &writer{conn: first, busy: set.busy}
 		if err := s.openWriter(ctx); err != nil {
 			return nil, err
 		}
@@ -239,6 +239,10 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return err
 	}
 	w.path, w.marker, w.inode = s.path, s.marker, s.marker.last.Inode
+	// From here on the writer itself waits for the lock, in turn with others.
+	if _, err := w.c.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return err
+	}
 	w.start()
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/combine"
@@ -58,6 +59,10 @@ type writer struct {
 	path     string
 	inode    string
 	marker   *marker
+	// busy is how long the write lock is waited for.
+	busy time.Duration
+	// inVain is when the turn was last waited for in vain.
+	inVain time.Time
 	// idle counts commits since the last look at the log.
 	idle int
 }
@@ -112,7 +117,7 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 	if err := w.stillThere(); err != nil {
 		return false, err
 	}
-	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return false, err
 	}
 	b := w.batch
@@ -203,7 +208,7 @@ func (c *conn) moveLog(ctx context.Context) (all bool, err error) {
 
 // locked runs fn with the write lock, outside the combiner.
 func (w *writer) locked(ctx context.Context, commit bool, fn func(*conn) error) error {
-	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	if err := fn(w.conn); err != nil {
