@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -156,7 +157,8 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 	defer func() { <-c.logging }()
 	for try := range 64 {
 		if try > 2 {
-			if err := postproof.Sleep(ctx, c.clock, rand.N(time.Duration(min(try, 10))*10*time.Millisecond)); err != nil {
+			wait := rand.N(time.Duration(min(try, 10)) * 10 * time.Millisecond) //nolint:gosec // it spreads writers, and keeps no secret
+			if err := postproof.Sleep(ctx, c.clock, wait); err != nil {
 				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
 			}
 		}
@@ -323,13 +325,5 @@ func (q *ChangeQuery) selects(e *ChangeEntry) bool {
 	case q.Target.Kind != "" && e.Target.Kind != q.Target.Kind, q.Target.Name != "" && e.Target.Name != q.Target.Name:
 		return false
 	}
-	if len(q.Actions) == 0 {
-		return true
-	}
-	for _, a := range q.Actions {
-		if a == e.Action {
-			return true
-		}
-	}
-	return false
+	return len(q.Actions) == 0 || slices.Contains(q.Actions, e.Action)
 }

@@ -37,14 +37,14 @@ func stateOf(r *idempotency.Record) jobState {
 // personal makes a person's word come true for a job, and writes it to the change
 // log with it. The entry names who, why and what; the rest is set here. A word
 // that changes nothing is not written.
-func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event) (*idempotency.Record, ChangeEntry, error) {
+func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event) (*idempotency.Record, error) {
 	var made jobChange
 	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made))
 	if err != nil || e.N == 0 {
-		return made.was, e, err
+		return made.was, err
 	}
 	c.changed(ctx, &made)
-	return made.is, e, nil
+	return made.is, nil
 }
 
 // jobChange is what became of a job.

@@ -128,8 +128,10 @@ func acts() []act {
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
 			return c.Cancel(ctx, "w", "ann")
 		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"cancelled"`},
-		{func(ctx context.Context, c *client.Client) error { return c.Approve(ctx, "summer", "ann") },
-			entry(client.ActionApprove, client.Campaign("summer"), ""), `"approved":false`, `"approved":true`},
+		{
+			func(ctx context.Context, c *client.Client) error { return c.Approve(ctx, "summer", "ann") },
+			entry(client.ActionApprove, client.Campaign("summer"), ""), `"approved":false`, `"approved":true`,
+		},
 	}
 }
 
@@ -268,129 +270,6 @@ func everything(t *testing.T, store *idempotency.Memory) (all []string) {
 		n++
 	}
 	return append(all, fmt.Sprint(n))
-}
-
-// An acknowledgement that is lost is looked up: what was done is told once, and
-// what was not is not told.
-func TestChangeLogWithoutAcknowledgement(t *testing.T) {
-	t.Parallel()
-	for i, a := range acts() {
-		t.Run(fmt.Sprintf("%s %d", a.want.Action, i), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				p := blind(t)
-				store := newShaky()
-				c := newClient(t, store, []*press{p}, client.WithCanary("summer", 1))
-				heldJobs(t, c, p, "a", "b", "c", "d")
-				if _, err := c.Enqueue(t.Context(), these(job("w"))); err != nil {
-					t.Fatal(err)
-				}
-				first := uint64(0)
-				if a.want.Action == client.ActionResume {
-					if first = 1; acts()[0].do(t.Context(), c) != nil {
-						t.Fatal("not paused")
-					}
-				}
-				var lost atomic.Bool
-				store.after = func([]idempotency.Change) error {
-					if lost.CompareAndSwap(false, true) {
-						return errStore
-					}
-					return nil
-				}
-				if err := a.do(t.Context(), c); err != nil || !lost.Load() {
-					t.Fatalf("it was done, and the error is %v", err)
-				}
-				all := changes(t, c, client.ChangeQuery{After: first})
-				if len(all) != 1 || all[0].Action != a.want.Action {
-					t.Errorf("told as %+v", all)
-				}
-				verified(t, c)
-			})
-		})
-	}
-}
-
-// What is returned is what was done, also when its acknowledgement was lost.
-func TestChangeLogAnswersWithoutAcknowledgement(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		store := newShaky()
-		c := newClient(t, store, []*press{p})
-		if _, err := c.Enqueue(t.Context(), these(job("w"))); err != nil {
-			t.Fatal(err)
-		}
-		store.after = func([]idempotency.Change) error { return errStore }
-		if e := pause(t, c, client.Campaign("spring")); e.N != 1 || e.Digest == "" {
-			t.Errorf("%+v", e)
-		}
-		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Cancelled {
-			t.Errorf("%v, %v", rec, err)
-		}
-	})
-}
-
-// The entry that stands in the place of one that was not acknowledged may be
-// somebody else's: then nothing was done.
-func TestChangeLogOvertakenWithoutAcknowledgement(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		store := newShaky()
-		c, other := newClient(t, store, []*press{p}), newClient(t, store.Memory, []*press{p})
-		store.before = func([]idempotency.Change) error {
-			pause(t, other, client.Campaign("other"))
-			return errStore
-		}
-		if _, err := c.Pause(t.Context(), client.Campaign("spring"), "ann", ""); !errors.Is(err, errStore) {
-			t.Errorf("the error is %v", err)
-		}
-		store.before = nil
-		if got, err := c.Paused(t.Context()); err != nil || len(got) != 1 || got[0].Target.Name != "other" {
-			t.Errorf("%v, %v", got, err)
-		}
-		if head := verified(t, c); head.N != 1 {
-			t.Errorf("%d entries", head.N)
-		}
-	})
-}
-
-// Where nobody can say whether it was done, the error does not say that it was not.
-func TestChangeLogWhenNobodyKnows(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		store := newShaky()
-		mute := &muteSettings{shaky: store}
-		c := newClient(t, mute, []*press{p})
-		store.after = func([]idempotency.Change) error {
-			mute.off.Store(true)
-			return errStore
-		}
-		_, err := c.Pause(t.Context(), client.Campaign("spring"), "ann", "")
-		if postproof.DeliveryOf(err) != postproof.Unknown || !strings.Contains(err.Error(), "not known") {
-			t.Errorf("the error is %v", err)
-		}
-		store.after = nil
-		mute.off.Store(false)
-		if got, err := c.Paused(t.Context()); err != nil || len(got) != 1 {
-			t.Errorf("%v, %v", got, err)
-		}
-	})
-}
-
-// muteSettings is a store whose settings cannot be read for a while.
-type muteSettings struct {
-	*shaky
-	off atomic.Bool
-}
-
-func (s *muteSettings) Setting(ctx context.Context, name string) (idempotency.Setting, error) {
-	if s.off.Load() {
-		return idempotency.Setting{}, errStore
-	}
-	return s.shaky.Setting(ctx, name)
 }
 
 // Any number of writers leave one chain.

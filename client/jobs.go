@@ -45,16 +45,14 @@ func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, err
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
 func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	rec, _, err := c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by})
-	return rec, err
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by})
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
 // may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
 // back while nothing has come of it.
 func (c *Client) Release(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	rec, _, err := c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by})
-	return rec, err
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by})
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
@@ -65,8 +63,7 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 	if d.By == "" || d.Why == "" {
 		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
 	}
-	rec, _, err := c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d)
-	return rec, err
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
@@ -84,8 +81,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 		return nil, err
 	}
 	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by}
-	rec, _, err = c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Action: ActionAmend}, amend)
-	return rec, err
+	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Action: ActionAmend}, amend)
 }
 
 // change applies events to a job by its key, again when it moved meanwhile.

@@ -157,7 +157,7 @@ func (c *Client) readPauses(ctx context.Context, epoch string) (*pauses, error) 
 // tellPauses logs what is new, and wakes the workers when a pause has ended.
 func (c *Client) tellPauses(ctx context.Context, old, now *pauses) {
 	if now.strange && (old == nil || !old.strange) {
-		c.logger.LogAttrs(ctx, slog.LevelError, errStrangePauses.Error())
+		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's pauses cannot be read, as when a newer version wrote them: nothing is sent")
 	}
 	for i := range now.list {
 		x := &now.list[i]

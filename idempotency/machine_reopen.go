@@ -61,7 +61,7 @@ func (t *transition) reopen(ev Reopen) error {
 // vendor was asked in vain, does not.
 func movedOn(before, after *Record) bool {
 	if before.State != after.State || before.Generation != after.Generation || before.Fingerprint != after.Fingerprint ||
-		before.Cancel.At != after.Cancel.At || before.Cancel.Outcome != after.Cancel.Outcome || before.Cancel.Tries != after.Cancel.Tries ||
+		!before.Cancel.At.Equal(after.Cancel.At) || before.Cancel.Outcome != after.Cancel.Outcome || before.Cancel.Tries != after.Cancel.Tries ||
 		before.Status.Stage != after.Status.Stage || before.Receipt.Vendor != after.Receipt.Vendor ||
 		before.Receipt.Ref != after.Receipt.Ref || before.Receipt.VendorID != after.Receipt.VendorID {
 		return true
@@ -72,9 +72,10 @@ func movedOn(before, after *Record) bool {
 }
 
 // known is the submission without what only says how often it was asked about.
-func (s Submission) known() Submission {
-	s.Misses, s.LastMiss, s.LookUps, s.WatchUntil, s.NextWatch = 0, time.Time{}, 0, time.Time{}, time.Time{}
-	return s
+func (s *Submission) known() Submission {
+	k := *s
+	k.Misses, k.LastMiss, k.LookUps, k.WatchUntil, k.NextWatch = 0, time.Time{}, 0, time.Time{}, time.Time{}
+	return k
 }
 
 // wake ends a wait for what has come: a pause has ended.
