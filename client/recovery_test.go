@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,8 +75,11 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 		p.tune = func(c *postproof.Capabilities) { c.NoPaper = []string{"failed"} }
 		m := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, m, []*press{p})
+		var mu sync.Mutex
 		refused := map[string]bool{}
 		p.faults(func(op, ref string, _ int) string {
+			mu.Lock()
+			defer mu.Unlock()
 			if op != "/order" || (len(refused) >= 2 && !refused[ref]) {
 				return ""
 			}
@@ -136,12 +140,12 @@ func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
 		time.Sleep(48 * time.Hour)
 		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(5)), "run")))
 		drain(t, c)
-		before := m.entries
+		before := m.entries.Load()
 		got := report(t, c)
 		if got.Recovered != 5 || got.Targets[1].Verdict != client.TargetMet || got.Targets[1].At.IsZero() || len(got.Longest) != 5 {
 			t.Errorf("report %+v, want 5 recovered", got)
 		}
-		if n := m.entries - before; n > 150 {
+		if n := m.entries.Load() - before; n > 150 {
 			t.Errorf("%d entries were read, of some that are the run's and over a thousand", n)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,11 +325,11 @@ func TestReplayStopIsExact(t *testing.T) {
 // lookupCounter counts the ids that are looked up, and the entries that are read.
 type lookupCounter struct {
 	*shaky
-	ids, entries int
+	ids, entries atomic.Int64
 }
 
 func (c *lookupCounter) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
-	c.ids += len(q.IDs)
+	c.ids.Add(int64(len(q.IDs)))
 	return c.shaky.Find(ctx, q)
 }
 
@@ -338,7 +339,7 @@ func (c *lookupCounter) Entries(ctx context.Context, q idempotency.EntryQuery) i
 		all.Kinds = nil // what a store without an index on them reads
 		for _, err := range c.Memory.Entries(ctx, all) {
 			if err == nil {
-				c.entries++
+				c.entries.Add(1)
 			}
 		}
 		c.Memory.Entries(ctx, q)(yield)
@@ -363,13 +364,13 @@ func TestReplayGoesOnBehindItsCursor(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("err = %v, want that of the context", err)
 		}
-		m.ids = 0
+		m.ids.Store(0)
 		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
 		if err != nil || got.Handed != rows {
 			t.Fatalf("%+v, %v; want all handed over", got, err)
 		}
-		if m.ids > rows/2 {
-			t.Errorf("%d ids were looked up, want the second half at most", m.ids)
+		if n := m.ids.Load(); n > rows/2 {
+			t.Errorf("%d ids were looked up, want the second half at most", n)
 		}
 	})
 }
