@@ -83,27 +83,16 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 		ids, err = s.ids(ctx, q, "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = ?", string(q.Ref))
 	case q.VendorID != "":
 		ids, err = s.ids(ctx, q, "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = ?", codec.Digest(q.VendorID))
-	case q.Campaign != "":
-		ids, err = s.ids(ctx, q, "SELECT id FROM records WHERE campaign = ?", q.Campaign)
 	case len(q.States) > 0 && !slices.ContainsFunc(q.States, codec.Frequent):
+		var rare []string
 		for _, state := range q.States {
-			some, err := s.ids(ctx, q, "SELECT id FROM records WHERE rare = ?", string(state))
-			if err != nil {
-				return nil, err
-			}
-			ids = append(ids, some...)
+			rare = append(rare, string(state))
 		}
-		slices.Sort(ids)
-		ids = slices.Compact(ids)
+		return s.inOrder(ctx, q, rareText, rare...), nil
+	case q.Campaign != "":
+		return s.inOrder(ctx, q, campaignText, q.Campaign), nil
 	default:
-		after := codec.IDBytes(q.After)
-		return func(left int) (page []*idempotency.Record, more bool, err error) {
-			page, err = s.pageAfter(ctx, q, after, left)
-			if len(page) > 0 {
-				after = codec.IDBytes(page[len(page)-1].ID)
-			}
-			return page, len(page) > 0, err
-		}, nil
+		return s.inOrder(ctx, q, "", ""), nil // one value, which narrows nothing
 	}
 	return s.pages(ctx, ids, pageSize, q.Bare), err
 }
@@ -118,26 +107,59 @@ func (s *Store) pages(ctx context.Context, ids []idempotency.ID, size int, bare 
 	}
 }
 
-// pageText is the next records of those that match.
-const pageText = ` WHERE key >= ?5 AND (key > ?5 OR id > ?1)
+// pageText is the next records of those that match; what narrows them has an
+// index that is in the same order.
+const (
+	pageText = ` WHERE {?}key >= ?5 AND (key > ?5 OR id > ?1)
 	AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
 	AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT ?4`
+	campaignText = "campaign = ?6 AND "
+	rareText     = "rare = ?6 AND "
+)
 
-func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, after []byte, left int) (page []*idempotency.Record, err error) {
+// inOrder returns the way to read the records of which the narrowing condition
+// holds for one of the values, in the order of their ids: a page of each, of
+// which the first ones are taken. Nothing of it grows with the ledger.
+func (s *Store) inOrder(ctx context.Context, q idempotency.Query, narrow string, values ...string) func(int) ([]*idempotency.Record, bool, error) {
+	after := codec.IDBytes(q.After)
+	values = slices.Compact(slices.Sorted(slices.Values(values)))
+	return func(left int) (page []*idempotency.Record, more bool, err error) {
+		n := pageSize
+		if left > 0 && (q.Campaign == "" || narrow == campaignText) { // else some of them are not meant
+			n = min(n, left)
+		}
+		for _, value := range values {
+			some, err := s.pageAfter(ctx, q, narrow, value, after, n)
+			if err != nil {
+				return nil, false, err
+			}
+			page = append(page, some...)
+		}
+		if len(values) > 1 {
+			slices.SortFunc(page, func(a, b *idempotency.Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
+			page = page[:min(n, len(page))]
+		}
+		if len(page) > 0 {
+			after = codec.IDBytes(page[len(page)-1].ID)
+		}
+		return page, len(page) > 0, nil
+	}
+}
+
+func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, narrow, value string, after []byte, n int) (page []*idempotency.Record, err error) {
 	if after == nil {
 		after = []byte{}
 	}
-	n := pageSize
-	if left > 0 {
-		n = min(n, left)
-	}
-	text := selectWhole + pageText
+	text := selectWhole
 	if q.Bare {
-		text = selectBare + pageText
+		text = selectBare
 	}
-	err = s.read(ctx, "find", func(c *conn) error {
-		return c.query(ctx, collect(&page, q.Bare), text, after, q.Vendor, stateList(q.States), n, codec.Key(after))
-	})
+	text += strings.Replace(pageText, "{?}", narrow, 1)
+	args := []any{after, q.Vendor, stateList(q.States), n, codec.Key(after)}
+	if narrow != "" {
+		args = append(args, value)
+	}
+	err = s.read(ctx, "find", func(c *conn) error { return c.query(ctx, collect(&page, q.Bare), text, args...) })
 	return page, err
 }
 
@@ -146,8 +168,8 @@ func collect(to *[]*idempotency.Record, bare bool) func(*sql.Rows) error {
 	raw := codec.Stored{Bare: bare}
 	dest := raw.Dest()
 	for i, to := range dest { // read before the next row is, and not kept
-		if to == &raw.ID || to == &raw.Data {
-			dest[i] = (*sql.RawBytes)(to.(*[]byte))
+		if b, ok := to.(*[]byte); ok && (b == &raw.ID || b == &raw.Data) {
+			dest[i] = (*sql.RawBytes)(b)
 		}
 	}
 	return func(rows *sql.Rows) error {

@@ -198,8 +198,9 @@ func TestIndexes(t *testing.T) {
 		"ids":             strings.ReplaceAll(expand(selectWhole+keyText, 1000), "?", "7"),
 		"bare ids":        strings.ReplaceAll(expand(selectBare+keyText, 1000), "?", "7"),
 		"watched":         strings.Replace(watchedGroups, "?", "1", 1),
-		"rare state":      "SELECT id FROM records WHERE rare = 'held'",
-		"campaign":        "SELECT id FROM records WHERE campaign = 'a'",
+		"rare state":      selectBare + strings.Replace(pageText, "{?}", rareText, 1),
+		"campaign":        selectBare + strings.Replace(pageText, "{?}", campaignText, 1),
+		"all":             selectBare + strings.Replace(pageText, "{?}", "", 1),
 		"prune":           "SELECT num FROM records WHERE prune_at < 1 ORDER BY prune_at LIMIT 1",
 		"key":             "SELECT num FROM records WHERE key = 0 AND id = x'00'",
 		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = 'a'",
@@ -225,6 +226,9 @@ func TestIndexes(t *testing.T) {
 				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "SEARCH records ") {
 					// By planned and due: what is left alone is not walked through.
 					bad = detail != "SEARCH records USING INDEX records_queue (campaign=? AND priority=? AND planned=? AND due<?)"
+				}
+				if index, ok := map[string]string{"rare state": "records_rare (rare=? AND key>?)", "campaign": "records_campaign (campaign=? AND key>?)"}[what]; ok && strings.HasPrefix(detail, "SEARCH records ") {
+					bad = detail != "SEARCH records USING INDEX "+index
 				}
 				if strings.HasPrefix(what, "claim ") && strings.HasPrefix(detail, "USE TEMP B-TREE ") {
 					bad = true // the index has the order

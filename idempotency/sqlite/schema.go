@@ -64,8 +64,9 @@ CREATE INDEX records_key ON records (key);
 CREATE INDEX records_queue ON records (campaign, priority, planned, due, key, visible) WHERE visible IS NOT NULL;
 -- No more than a comparison with NULL: the condition is looked at with every step.
 CREATE INDEX records_watched ON records (watched) WHERE watched IS NOT NULL;
-CREATE INDEX records_campaign ON records (campaign);
-CREATE INDEX records_rare ON records (rare) WHERE rare IS NOT NULL;
+-- In the order in which they are listed, so that a list is read page by page.
+CREATE INDEX records_campaign ON records (campaign, key);
+CREATE INDEX records_rare ON records (rare, key) WHERE rare IS NOT NULL;
 CREATE INDEX records_prune ON records (prune_at) WHERE prune_at IS NOT NULL;
 
 -- Written once, while the record is written again and again.
