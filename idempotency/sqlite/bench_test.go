@@ -154,7 +154,8 @@ func BenchmarkLife(b *testing.B) {
 		b.Fatal(err)
 	}
 	measure(b, func(int) {
-		for live(b, s, 16) > 0 {
+		for left := true; left; {
+			left = live(b, s, 16) > 0
 		}
 	})
 }

@@ -167,9 +167,12 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, narrow, valu
 func collect(to *[]*idempotency.Record, bare bool) func(*sql.Rows) error {
 	raw := codec.Stored{Bare: bare}
 	dest := raw.Dest()
-	for i, to := range dest { // read before the next row is, and not kept
-		if b, ok := to.(*[]byte); ok && (b == &raw.ID || b == &raw.Data) {
-			dest[i] = (*sql.RawBytes)(b)
+	for i, to := range dest {
+		switch to { // read before the next row is, and not kept
+		case &raw.ID:
+			dest[i] = (*sql.RawBytes)(&raw.ID)
+		case &raw.Data:
+			dest[i] = (*sql.RawBytes)(&raw.Data)
 		}
 	}
 	return func(rows *sql.Rows) error {
