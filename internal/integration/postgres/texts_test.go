@@ -23,7 +23,7 @@ func TestTexts(t *testing.T) {
 		r.Campaign, r.Contact = text, text
 		r.Job = []byte(text + "\xff\x00")
 		c := step(r)
-		c.Record.Fence, c.Expect = 1, 0
+		c.Record.Fence, c.Expect, c.Record.State = 1, 0, idempotency.Planned
 		vendorID := text + "id" + itoa(i)
 		c.Record.Submissions[0].VendorID = vendorID
 		c.Entries[0].Note = text
@@ -42,7 +42,7 @@ func TestTexts(t *testing.T) {
 			t.Errorf("record with %q (-want +got):\n%s", text, diff)
 		}
 		for what, q := range map[string]idempotency.Query{
-			"campaign": {Campaign: text, Vendor: "lob", States: []idempotency.State{idempotency.Sending}}, "piece": {Vendor: "lob", VendorID: vendorID},
+			"campaign": {Campaign: text, Vendor: "lob", States: []idempotency.State{idempotency.Planned}}, "piece": {Vendor: "lob", VendorID: vendorID},
 		} {
 			found := false
 			for r, err := range s.Find(t.Context(), q) {
