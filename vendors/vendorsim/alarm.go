@@ -22,7 +22,12 @@ func (a *alarm) in(now time.Time, wait time.Duration) <-chan time.Time {
 	}
 	wait = max(wait, time.Millisecond)
 	if at := now.Add(wait); a.ch == nil || !at.Equal(a.at) {
-		a.at, a.ch = at, a.clock.After(wait)
+		a.at = at
+		if c, ok := a.clock.(*Clock); ok { // it may have been moved since now
+			a.ch = c.at(at)
+		} else {
+			a.ch = a.clock.After(wait)
+		}
 	}
 	return a.ch
 }

@@ -62,7 +62,19 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) After(d time.Duration) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := &clockWaiter{at: c.now().Add(d), ch: make(chan time.Time, 1)}
+	return c.until(c.now().Add(d))
+}
+
+// at is After for a moment: whoever knows when, and reads the clock to find out
+// how long that is, would wait too long if it is moved in between.
+func (c *Clock) at(t time.Time) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.until(t)
+}
+
+func (c *Clock) until(t time.Time) <-chan time.Time {
+	w := &clockWaiter{at: t, ch: make(chan time.Time, 1)}
 	c.waiters[w] = struct{}{}
 	c.arm(w)
 	return w.ch
