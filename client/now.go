@@ -3,7 +3,7 @@ package client
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -18,37 +18,60 @@ const maxSkew = 10 * time.Minute
 // later time was seen than the clock shows, it goes on from there at half
 // speed until the clock has caught up: standing still would stop every wait,
 // and going on at full speed would keep the difference for ever.
+//
+// A clock that is set back while nobody looks takes nothing away: what has passed
+// since the last look is told by the clock's monotonic reading. Else a process
+// that stood still for hours, and whose clock was set back meanwhile, would take a
+// vendor's key for younger than it is.
 type ledgerTime struct {
 	clock postproof.Clock
-	high  atomic.Int64 // the newest time returned or seen, in nanoseconds
-	lead  atomic.Pointer[lead]
+
+	mu sync.Mutex
+	// at is the newest time returned or read; seen and steady are the clock as it
+	// was then, and ahead says that at was later than seen.
+	at     time.Time
+	seen   time.Time
+	steady time.Duration
+	ahead  bool
 }
 
-// lead is a moment at which the ledger's time was ahead of the clock.
-type lead struct{ ledger, local time.Time }
+// steadyClock is a clock whose times have no monotonic reading, and that tells
+// by itself how much time has passed.
+type steadyClock interface{ Steady() time.Duration }
 
 func (t *ledgerTime) now() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tick()
+}
+
+// tick brings the time up to date; the caller holds the lock.
+func (t *ledgerTime) tick() time.Time {
 	local := t.clock.Now()
-	now := local
-	if l := t.lead.Load(); l != nil {
-		if ahead := l.ledger.Add(max(0, local.Sub(l.local)) / 2); ahead.After(now) {
-			now = ahead
-		}
+	passed := local.Sub(t.seen) // by the monotonic reading, if there is one
+	if c, ok := t.clock.(steadyClock); ok {
+		steady := c.Steady()
+		passed, t.steady = steady-t.steady, steady
 	}
-	high := t.high.Load()
-	for now.UnixNano() > high {
-		if t.high.CompareAndSwap(high, now.UnixNano()) {
-			return now
-		}
-		high = t.high.Load()
+	if t.seen.IsZero() {
+		passed = 0
 	}
-	if behind := time.Duration(high - now.UnixNano()); behind > 0 {
-		now = time.Unix(0, high).In(local.Location())
-		if behind > time.Millisecond { // less is another goroutine's haste
-			t.lead.Store(&lead{ledger: now, local: local})
-		}
+	passed = max(passed, 0)
+	if t.ahead {
+		passed /= 2
 	}
-	return now
+	at := t.at.Add(passed)
+	// Compared by the wall: where the clock was set back its monotonic reading
+	// says nothing of it.
+	if wall := local.Round(0); !at.After(wall) {
+		t.at, t.ahead = wall, false
+	} else {
+		// Half speed only where it matters: a step of the wall in the midst of its
+		// last digits is no difference.
+		t.at, t.ahead = at, at.Sub(wall) > time.Millisecond
+	}
+	t.seen = local
+	return t.at
 }
 
 // see takes note of a time that was read from the ledger or from a vendor.
@@ -56,12 +79,13 @@ func (t *ledgerTime) see(at time.Time) {
 	if at.IsZero() {
 		return
 	}
-	for n := at.UnixNano(); ; {
-		high := t.high.Load()
-		if n <= high || t.high.CompareAndSwap(high, n) {
-			return
-		}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !at.After(t.at) || !at.After(t.tick()) {
+		return
 	}
+	t.at = at.Round(0)
+	t.ahead = t.at.After(t.seen.Round(0))
 }
 
 // local returns the moment on the clock that a moment of the ledger's time

@@ -2,6 +2,7 @@ package client
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -38,6 +39,51 @@ func TestLedgerTimeNeverRunsBackAndNeverStandsStill(t *testing.T) {
 	if at := lt.local(start.Add(5 * time.Hour)); !at.Equal(clock.at.Add(30 * time.Minute)) {
 		t.Fatalf("local = %s", at)
 	}
+}
+
+// steadyWall is a clock that is set by hand, and knows how much time has passed.
+type steadyWall struct {
+	wallClock
+	steady time.Duration
+}
+
+func (c *steadyWall) Steady() time.Duration { return c.steady }
+
+// TestLedgerTimeKnowsWhatHasPassed: a process stands still for hours, and its
+// clock is set back meanwhile. What has passed is known all the same.
+func TestLedgerTimeKnowsWhatHasPassed(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	clock := &steadyWall{wallClock: wallClock{at: start}}
+	lt := ledgerTime{clock: clock}
+	step := func(passed, wall time.Duration, want time.Duration) {
+		t.Helper()
+		clock.at, clock.steady = start.Add(wall), clock.steady+passed
+		if got := lt.now().Sub(start); got != want {
+			t.Fatalf("after %s, the clock at %s: now = %s, want %s", clock.steady, wall, got, want)
+		}
+	}
+	step(0, 0, 0)
+	step(time.Hour, time.Hour, time.Hour)
+	step(3*time.Hour, 30*time.Minute, 4*time.Hour)              // it stood still, and was set back
+	step(time.Hour, 90*time.Minute, 4*time.Hour+30*time.Minute) // half speed from then on
+	lt.see(start.Add(5 * time.Hour))
+	step(0, 90*time.Minute, 5*time.Hour)
+	step(4*time.Hour, 8*time.Hour, 8*time.Hour) // set right
+}
+
+// TestLedgerTimeOfTheMachine: the system's clock needs nothing of that kind, since
+// its times carry a monotonic reading.
+func TestLedgerTimeOfTheMachine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lt := ledgerTime{clock: postproof.SystemClock()}
+		first := lt.now()
+		time.Sleep(time.Hour)
+		if got := lt.now().Sub(first); got != time.Hour {
+			t.Errorf("%s passed, want an hour", got)
+		}
+	})
 }
 
 func TestPaceNeverExceedsTheRateInAnySpan(t *testing.T) {

@@ -122,7 +122,7 @@ func lateRuleBreaks() []Break {
 				"\t\t\tdelete(m.records, slot.ID)\n\t\t\tm.ids, m.sorted = slices.DeleteFunc(m.ids, func(id ID) bool { return id == slot.ID }), 0\n",
 		}}},
 		{"rule-11-time", 11, "time runs back", []Edit{
-			{"client/now.go", "\tlocal := t.clock.Now()\n\tnow := local\n", "\tlocal := t.clock.Now()\n\tif !local.IsZero() {\n\t\treturn local\n\t}\n\tnow := local\n"},
+			{"client/now.go", "\tlocal := t.clock.Now()\n\tpassed := ", "\tlocal := t.clock.Now()\n\tif !local.IsZero() {\n\t\treturn local\n\t}\n\tpassed := "},
 			{"idempotency/machine.go", "if now.Before(r.UpdatedAt) {", "if false {"},
 		}},
 		{"rule-12-epoch", 12, "a changed epoch stops nothing", []Edit{{

@@ -19,6 +19,13 @@ func (c *skewedClock) Now() time.Time {
 	return time.Now().Add(c.offset)
 }
 
+// Steady returns how much time has passed, whatever the clock shows: the world's
+// time from its beginning.
+func (c *skewedClock) Steady() time.Duration { return time.Since(worldBegin()) }
+
+// worldBegin is when time begins in a bubble.
+func worldBegin() time.Time { return time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) }
+
 // After implements postproof.Clock: waits go by the machine's monotonic clock,
 // which does not jump.
 func (c *skewedClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
