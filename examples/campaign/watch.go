@@ -59,12 +59,13 @@ func (d *day) track(ctx context.Context) error {
 
 // deliver follows the printed pieces to where they end: delivered, or returned.
 // The mail takes days, so the clock is moved along by some at a time, until the
-// vendors have no more news: the last word of one of them is that a piece is out
-// for delivery.
+// vendors have no more news for some of these: the last word of one of them is
+// that a piece is out for delivery. Once is not enough: on a busy machine requests
+// time out, and are repeated a day later.
 func (d *day) deliver(ctx context.Context) error {
-	const stride = 4 * 24 * time.Hour
+	const stride, enough = 4 * 24 * time.Hour, 3
 	w := &watch{day: d, faults: "none"}
-	for before := -1; ; {
+	for before, quiet := -1, 0; ; {
 		under, way := 0, 0
 		q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted}}
 		for rec, err := range d.store.Find(ctx, q) {
@@ -77,7 +78,10 @@ func (d *day) deliver(ctx context.Context) error {
 			}
 		}
 		d.bar.show("delivering", d.jobs-under, d.jobs, d.plant.clock().Now().Format("on January 2"))
-		if way == 0 || way == before {
+		if quiet++; way != before {
+			quiet = 0
+		}
+		if way == 0 || quiet == enough {
 			break
 		}
 		before = way
