@@ -56,7 +56,7 @@ func TestLedgerTimeKnowsWhatHasPassed(t *testing.T) {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	clock := &steadyWall{wallClock: wallClock{at: start}}
 	lt := ledgerTime{clock: clock}
-	step := func(passed, wall time.Duration, want time.Duration) {
+	step := func(passed, wall, want time.Duration) {
 		t.Helper()
 		clock.at, clock.steady = start.Add(wall), clock.steady+passed
 		if got := lt.now().Sub(start); got != want {
