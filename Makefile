@@ -103,6 +103,10 @@ figures: ## measure everything and write docs/figures.md (half an hour, on a qui
 	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) > ../../docs/figures.md.new
 	mv docs/figures.md.new docs/figures.md
 
+.PHONY: alloc
+alloc: ## check the bounds on allocations, which the race detector hides
+	GOWORK=off go test -count=1 -run 'Alloc|LargeBodyIsStreamed' ./...
+
 .PHONY: bench-smoke
 bench-smoke: ## run every benchmark of every module once
 	@set -e; for m in $(MODULES); do \

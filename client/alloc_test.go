@@ -76,7 +76,7 @@ func bare(tb testing.TB) func() {
 // maxExtraAllocs is what a submission may allocate beyond the bare request: the
 // ledger's two commits, reference and key, routing, retries, breaker, telemetry.
 // Raise it only with a reason.
-const maxExtraAllocs = 66
+const maxExtraAllocs = 56
 
 func TestSubmitAllocations(t *testing.T) { //nolint:paralleltest // allocations are counted for the whole process
 	if raceEnabled {

@@ -78,7 +78,7 @@ func TestAllocationsAboveBare(t *testing.T) {
 		}
 	})
 	t.Logf("bare %.0f, sender %.0f", base, got)
-	if got-base > 22 && !raceEnabled {
-		t.Errorf("the sender allocates %.0f times above a bare call (%.0f), want at most 22", got-base, base)
+	if got-base > 14 && !raceEnabled {
+		t.Errorf("the sender allocates %.0f times above a bare call (%.0f), want at most 14", got-base, base)
 	}
 }
