@@ -59,13 +59,12 @@ func (d *day) track(ctx context.Context) error {
 
 // deliver follows the printed pieces to where they end: delivered, or returned.
 // The mail takes days, so the clock is moved along by some at a time, until the
-// vendors have no more news for some of these: the last word of one of them is
-// that a piece is out for delivery. Once is not enough: on a busy machine requests
-// time out, and are repeated a day later.
+// vendors have no more news: the last word of one of them is that a piece is out
+// for delivery.
 func (d *day) deliver(ctx context.Context) error {
-	const stride, enough = 4 * 24 * time.Hour, 3
+	const stride = 4 * 24 * time.Hour
 	w := &watch{day: d, faults: "none"}
-	for before, quiet := -1, 0; ; {
+	for before := -1; ; {
 		under, way := 0, 0
 		q := idempotency.Query{Campaign: campaign, States: []idempotency.State{idempotency.Accepted}}
 		for rec, err := range d.store.Find(ctx, q) {
@@ -78,10 +77,7 @@ func (d *day) deliver(ctx context.Context) error {
 			}
 		}
 		d.bar.show("delivering", d.jobs-under, d.jobs, d.plant.clock().Now().Format("on January 2"))
-		if quiet++; way != before {
-			quiet = 0
-		}
-		if way == 0 || quiet == enough {
+		if way == 0 || way == before {
 			break
 		}
 		before = way
