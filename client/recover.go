@@ -138,13 +138,15 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	if err := c.store.AcceptEpoch(ctx, id.Epoch, ns); err != nil {
 		return out, c.storeError("recover", err)
 	}
-	if id, err = c.store.Identity(ctx); err != nil {
+	// A variable of its own: the identity above is read by others since it was stored.
+	accepted, err := c.store.Identity(ctx)
+	if err != nil {
 		return out, c.storeError("recover", err)
 	}
 	if err := c.readDoubt(ctx); err != nil {
 		return out, err
 	}
-	c.identity.Store(&id) // not before the doubts are known
+	c.identity.Store(&accepted) // not before the doubts are known
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int("doubted", out.Doubted))
 	c.wakeUp()
 	return out, nil
