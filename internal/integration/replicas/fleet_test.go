@@ -59,6 +59,7 @@ type replica struct {
 	from   time.Time
 	to     time.Time // when it was killed or told to stop; zero: it lives
 	frozen []span
+	there  chan struct{} // closed when it is told of, or ended
 	read   sync.WaitGroup
 	mu     sync.Mutex
 	claims []activity
@@ -109,7 +110,7 @@ func (f *fleet) credential(vendor string) vendorsim.Credential {
 // join starts a process in the slot.
 func (f *fleet) join(t *testing.T, slot int) {
 	t.Helper()
-	r := &replica{name: fmt.Sprintf("replica %d.%d", slot, len(f.lives)), from: time.Now()}
+	r := &replica{name: fmt.Sprintf("replica %d.%d", slot, len(f.lives)), from: time.Now(), there: make(chan struct{})}
 	a := f.plan
 	a.Name = r.name
 	encoded, err := json.Marshal(a)
@@ -135,8 +136,11 @@ func (f *fleet) join(t *testing.T, slot int) {
 
 // follow reads what a worker tells of itself.
 func (r *replica) follow(out io.Reader) {
+	there := sync.OnceFunc(func() { close(r.there) })
+	defer there()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		there()
 		var a activity
 		if json.Unmarshal(lines.Bytes(), &a) == nil { // a killed process leaves half a line
 			r.mu.Lock()
@@ -149,6 +153,13 @@ func (r *replica) follow(out io.Reader) {
 // end sends the signal and waits for the end of the process.
 func (r *replica) end(t *testing.T, sig syscall.Signal) {
 	t.Helper()
+	if sig == syscall.SIGTERM { // which nobody heeds who is only being started
+		select {
+		case <-r.there:
+		case <-time.After(time.Minute):
+			t.Errorf("%s was not there after a minute", r.name)
+		}
+	}
 	if r.to.IsZero() {
 		r.to = time.Now()
 	}

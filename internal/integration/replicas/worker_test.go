@@ -60,6 +60,9 @@ func work(encoded string) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if err := tell(0); err != nil { // from here on it may be told to stop
+		return err
+	}
 	store, c, err := a.open(ctx)
 	switch {
 	case ctx.Err() != nil && err != nil: // told to stop before it began
@@ -113,7 +116,11 @@ type counting struct{ *postgres.Store }
 func (c counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	found, err := c.Store.Claim(ctx, req)
 	if len(found) > 0 {
-		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(activity{time.Now(), len(found)}))
+		err = errors.Join(err, tell(len(found)))
 	}
 	return found, err
 }
+
+// tell writes how many jobs were claimed; the first line says that the worker is
+// there.
+func tell(claimed int) error { return json.NewEncoder(os.Stdout).Encode(activity{time.Now(), claimed}) }
