@@ -30,12 +30,14 @@ func (l limits) withDefaults() limits {
 // each other is found afterwards, see finish.
 type drafter struct {
 	opts    *Options
+	draft   Draft
 	rules   *rules
 	seeds   [2]maphash.Seed
 	open    func() (scratchFile, error)
 	limits  limits
-	rows    spool // lines of rows.csv
-	rejects spool // lines of rejects.csv
+	rows    spool      // lines of rows.csv
+	early   *earlyFile // of rows, where those that do not fit into memory are
+	rejects spool      // lines of rejects.csv
 
 	contacts  sorter // of all rows
 	addresses sorter // of the accepted ones
@@ -46,15 +48,30 @@ type drafter struct {
 	last    int // number of the last row
 }
 
-func newDrafter(opts *Options, open func() (scratchFile, error)) *drafter {
+func newDrafter(opts *Options, draft Draft, open func() (scratchFile, error)) *drafter {
 	l := opts.limits.withDefaults()
-	return &drafter{
-		opts: opts, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+	d := &drafter{
+		opts: opts, draft: draft, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, 4*mostWorkers),
-		rows: spool{limit: l.spool, open: open}, rejects: spool{limit: l.spool, open: open},
+		rejects:   spool{limit: l.spool, open: open},
 		contacts:  sorter{limit: l.sort, open: open, digests: true},
 		addresses: sorter{limit: l.sort, open: open, digests: true},
 	}
+	d.rows = spool{limit: l.spool, open: d.openRows}
+	return d
+}
+
+// openRows opens the file for the lines of the accepted rows.
+func (d *drafter) openRows() (scratchFile, error) {
+	p, ok := d.draft.(provisioner)
+	if !ok || d.opts.compress(d.rows.size) {
+		return d.open()
+	}
+	var err error
+	if d.early, err = newEarlyFile(p, d.opts); err != nil {
+		return nil, err
+	}
+	return d.early, nil
 }
 
 func (d *drafter) close() error {

@@ -33,14 +33,14 @@ func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	if err := sameAddresses(&shared, &houses, again); err != nil {
 		return nil, err
 	}
-	f := &finisher{drafter: d}
-	open := func(name, header string, size int64) (*frozenWriter, error) {
-		return newFrozenWriter(draft, name, header, d.opts.compress(size))
+	if d.early != nil && contacts.none() && houses.none() && !d.opts.compress(d.rows.size) {
+		return d.asDrafted(draft)
 	}
-	if f.rows, err = open(rowsFile, frozenHeader(d.opts.Columns, false), d.rows.size); err != nil {
+	f := &finisher{drafter: d}
+	if f.rows, err = d.create(draft, rowsFile, d.rows.size); err != nil {
 		return nil, err
 	}
-	if f.rejects, err = open(rejectsFile, frozenHeader(d.opts.Columns, true), d.rejects.size); err != nil {
+	if f.rejects, err = d.create(draft, rejectsFile, d.rejects.size); err != nil {
 		_, cerr := f.rows.close()
 		return nil, errors.Join(err, cerr)
 	}
@@ -48,6 +48,32 @@ func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	rows, rerr := f.rows.close()
 	rejects, jerr := f.rejects.close()
 	return []File{rows, rejects}, errors.Join(err, rerr, jerr)
+}
+
+func (d *drafter) create(draft Draft, name string, size int64) (*frozenWriter, error) {
+	return createFrozen(draft, name, frozenHeader(d.opts.Columns, name == rejectsFile), d.opts.compress(size))
+}
+
+// asDrafted keeps all lines as they were drafted: the accepted ones are in their
+// file.
+func (d *drafter) asDrafted(draft Draft) ([]File, error) {
+	var rows File
+	var rowsErr error
+	var keeping sync.WaitGroup
+	keeping.Go(func() { rows, rowsErr = d.early.keep() })
+	rejects, err := d.copyRejects(draft)
+	keeping.Wait()
+	return []File{rows, rejects}, errors.Join(err, rowsErr)
+}
+
+func (d *drafter) copyRejects(draft Draft) (File, error) {
+	w, err := d.create(draft, rejectsFile, d.rejects.size)
+	if err != nil {
+		return File{}, err
+	}
+	_, err = io.Copy(w, d.rejects.reader())
+	file, cerr := w.close()
+	return file, errors.Join(err, cerr)
 }
 
 // bits is a set of row numbers.

@@ -99,6 +99,9 @@ func (s *sorter) add(r record) error {
 	return nil
 }
 
+// none reports whether there is no record.
+func (s *sorter) none() bool { return len(s.recs) == 0 && s.size == 0 }
+
 func (s *sorter) order() {
 	if !s.digests || len(s.recs) < 256 {
 		slices.SortFunc(s.recs, compareRecords)

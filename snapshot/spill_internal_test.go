@@ -309,7 +309,7 @@ func TestBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			data := bytes.Repeat([]byte("0123456789abcde\n"), size/16+1)[:size]
-			w, err := newFrozenWriter(draft, "rows.csv", string(data[:1]), compress)
+			w, err := createFrozen(draft, "rows.csv", string(data[:1]), compress)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -186,7 +186,7 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 
 // freeze writes the three files of the draft.
 func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *Manifest, err error) {
-	d := newDrafter(opts, newScratchOf(opts.Store))
+	d := newDrafter(opts, draft, newScratchOf(opts.Store))
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.read(ctx, source); err != nil {
 		return nil, err
