@@ -59,7 +59,7 @@ func newFrozenWriter(dst io.WriteCloser, name string, compress bool) *frozenWrit
 		w.file.Gzip = &Gzip{}
 		workers = min(runtime.GOMAXPROCS(0), mostWorkers)
 	}
-	w.line = newInOrder(workers, func() func(*block) { return newBlockWork(compress) }, w.store)
+	w.line = newInOrder(workers, workers+1, func() func(*block) { return newBlockWork(compress) }, w.store)
 	w.block = w.newBlock()
 	return w
 }

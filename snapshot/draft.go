@@ -52,7 +52,7 @@ func newDrafter(opts *Options, draft Draft, open func() (scratchFile, error)) *d
 	l := opts.limits.withDefaults()
 	d := &drafter{
 		opts: opts, draft: draft, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, 4*mostWorkers),
+		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, mostWaiting+mostWorkers),
 		rejects:   spool{limit: l.spool, open: open},
 		contacts:  sorter{limit: l.sort, open: open, digests: true},
 		addresses: sorter{limit: l.sort, open: open, digests: true},
@@ -116,9 +116,13 @@ type batcher interface {
 // mostWorkers is as many as there is work for beside reading and writing.
 const mostWorkers = 4
 
+// mostWaiting is how many batches are drafted ahead, a few hundred KiB each: as many
+// as are read while records are brought out of the memory.
+const mostWaiting = 16
+
 // read drafts the whole list. The source is read by the calling goroutine.
 func (d *drafter) read(ctx context.Context, source Source) error {
-	line := newInOrder(min(runtime.GOMAXPROCS(0), mostWorkers), func() func(*batch) { return d.worker(ctx) }, d.take)
+	line := newInOrder(min(runtime.GOMAXPROCS(0), mostWorkers), mostWaiting, func() func(*batch) { return d.worker(ctx) }, d.take)
 	finished := false
 	defer func() {
 		if !finished { // the source panicked

@@ -415,7 +415,7 @@ func TestInOrder(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 4} {
 		var got []int
-		p := newInOrder(workers, func() func(*int) { return func(v *int) { *v *= 2 } }, func(v *int) error {
+		p := newInOrder(workers, 3, func() func(*int) { return func(v *int) { *v *= 2 } }, func(v *int) error {
 			got = append(got, *v)
 			if len(got) == 50 {
 				return errDisk
