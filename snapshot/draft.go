@@ -54,8 +54,8 @@ func newDrafter(opts *Options, draft Draft, open func() (scratchFile, error)) *d
 		opts: opts, draft: draft, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, mostWaiting+mostWorkers),
 		rejects:   spool{limit: l.spool, open: open},
-		contacts:  sorter{limit: l.sort, open: open, digests: true},
-		addresses: sorter{limit: l.sort, open: open, digests: true},
+		contacts:  sorter{limit: l.sort, open: open, digests: true, doubles: true},
+		addresses: sorter{limit: l.sort, open: open, digests: true, doubles: true},
 	}
 	d.rows = spool{limit: l.spool, open: d.openRows}
 	return d

@@ -18,7 +18,7 @@ import (
 func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	contacts := sorter{limit: d.limits.sort, open: d.open}
 	houses := sorter{limit: d.limits.sort, open: d.open}
-	shared := sorter{limit: d.limits.sort, open: d.open, digests: true}
+	shared := sorter{limit: d.limits.sort, open: d.open, digests: true, doubles: true}
 	defer func() { err = errors.Join(err, contacts.close(), houses.close(), shared.close()) }()
 	// The two searches go side by side: which rows get no piece, because their
 	// contact came before, matters only where rows share an address.
@@ -76,10 +76,10 @@ func (d *drafter) copyRejects(draft Draft) (File, error) {
 	return file, errors.Join(err, cerr)
 }
 
-// bits is a set of row numbers.
-type bits []uint64
+// rowSet is a set of row numbers.
+type rowSet []uint64
 
-func (b *bits) add(n uint32) {
+func (b *rowSet) add(n uint32) {
 	at := int(n / 64)
 	if at >= len(*b) {
 		*b = append(*b, make([]uint64, at+1-len(*b)+at/4)...)
@@ -87,11 +87,11 @@ func (b *bits) add(n uint32) {
 	(*b)[at] |= 1 << (n % 64)
 }
 
-func (b *bits) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
+func (b *rowSet) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
 
 // sameContacts finds the rows whose contact id stands in an earlier one.
-func (d *drafter) sameContacts(out *sorter) (*bits, error) {
-	again := &bits{}
+func (d *drafter) sameContacts(out *sorter) (*rowSet, error) {
+	again := &rowSet{}
 	var first record
 	for r, err := range d.contacts.sorted() {
 		switch {
@@ -139,7 +139,7 @@ func (d *drafter) sharedAddresses(out *sorter) error {
 
 // sameAddresses finds, of the rows that share an address, those whose address
 // stands in an earlier row that is to be mailed.
-func sameAddresses(shared, out *sorter, again *bits) error {
+func sameAddresses(shared, out *sorter, again *rowSet) error {
 	var first record
 	for r, err := range shared.sorted() {
 		switch {
