@@ -166,7 +166,7 @@ func failEachStep(t *testing.T, list string, opts Options, crash bool, atLeast i
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, complete := 0, 0
+	steps, complete, again := 0, 0, 0
 	for step := 1; ; step++ {
 		dir := t.TempDir()
 		if _, err := OpenFolder(dir); err != nil {
@@ -179,7 +179,13 @@ func failEachStep(t *testing.T, list string, opts Options, crash bool, atLeast i
 			if err != nil {
 				t.Fatal(err)
 			}
-			break
+			// Digests are different each time, and some lie so that there is more to
+			// do: then the last step was that of another taking.
+			if again++; complete > 0 || again > 20 {
+				break
+			}
+			step -= 2
+			continue
 		}
 		steps++
 		if !errors.Is(err, errDisk) {

@@ -164,13 +164,13 @@ func (s *sorter) order() {
 
 // radixSort sorts by the first 22 bits of the keys. Spare is a copy of recs.
 func radixSort(recs, spare []record) {
-	const bits = 11
-	const mask = 1<<bits - 1
-	var low, high [1 << bits]uint32
+	const digit = 11
+	const mask = 1<<digit - 1
+	var low, high [1 << digit]uint32
 	for i := range recs {
 		k := recs[i].key
-		low[k>>(64-2*bits)&mask]++
-		high[k>>(64-bits)]++
+		low[k>>(64-2*digit)&mask]++
+		high[k>>(64-digit)]++
 	}
 	var a, b uint32
 	for i := range low {
@@ -178,12 +178,12 @@ func radixSort(recs, spare []record) {
 		high[i], b = b, b+high[i]
 	}
 	for i := range recs {
-		d := recs[i].key >> (64 - 2*bits) & mask
+		d := recs[i].key >> (64 - 2*digit) & mask
 		spare[low[d]] = recs[i]
 		low[d]++
 	}
 	for i := range spare {
-		d := spare[i].key >> (64 - bits)
+		d := spare[i].key >> (64 - digit)
 		recs[high[d]] = spare[i]
 		high[d]++
 	}
