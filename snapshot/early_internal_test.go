@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +76,10 @@ func TestEarlyFileChangesNothing(t *testing.T) {
 			if diff := gocmp.Diff(manifests[0], manifests[1]); diff != "" {
 				t.Errorf("manifest (-in memory +in the folder):\n%s", diff)
 			}
+			entries, err := os.ReadDir(filepath.Join(folder.dir, string(manifests[1].ID)))
+			if err != nil || len(entries) != 3 {
+				t.Errorf("the snapshot is %v, %v, want its three files", entries, err)
+			}
 			if disk.early != c.kept {
 				t.Errorf("the file that was written early was kept: %t, want %t", disk.early, c.kept)
 			}
@@ -120,7 +125,7 @@ func (f *syncFile) Sync() error {
 func TestSyncBeside(t *testing.T) {
 	t.Parallel()
 	block := bytes.Repeat([]byte("x"), 1<<20)
-	for _, fails := range []int{0, 1, 2} {
+	for _, fails := range []int{0, 1, 2, 3} {
 		disk, err := os.Create(t.TempDir() + "/file")
 		if err != nil {
 			t.Fatal(err)
@@ -128,10 +133,10 @@ func TestSyncBeside(t *testing.T) {
 		inner := &syncFile{file: disk, fails: fails}
 		f := &syncedFile{file: inner}
 		for range 3 * syncEvery / len(block) {
+			f.settle() // the last one is still under way when it is closed
 			if _, err := f.Write(block); err != nil {
 				t.Fatal(err)
 			}
-			f.settle()
 		}
 		err = f.Close()
 		if got, want := errors.Is(err, errDisk), fails != 0; got != want {
