@@ -37,26 +37,31 @@ type block struct {
 	packed bytes.Buffer
 }
 
-func newFrozenWriter(draft Draft, name, header string, compress bool) (*frozenWriter, error) {
-	w := &frozenWriter{file: File{Name: name}, root: sha256.New(), free: make(chan *block, 8)}
+// createFrozen creates a file of a draft, with its header.
+func createFrozen(draft Draft, name, header string, compress bool) (*frozenWriter, error) {
 	stored := name
 	if compress {
 		stored += packedSuffix
-		w.packed = sha256.New()
-		w.file.Gzip = &Gzip{}
 	}
 	dst, err := draft.Create(stored)
 	if err != nil {
 		return nil, err
 	}
-	w.dst = dst
+	w := newFrozenWriter(dst, name, compress)
+	return w, w.write([]byte(header))
+}
+
+func newFrozenWriter(dst io.WriteCloser, name string, compress bool) *frozenWriter {
+	w := &frozenWriter{file: File{Name: name}, dst: dst, root: sha256.New(), free: make(chan *block, 8)}
 	workers := 1
 	if compress {
+		w.packed = sha256.New()
+		w.file.Gzip = &Gzip{}
 		workers = min(runtime.GOMAXPROCS(0), mostWorkers)
 	}
-	w.line = newInOrder(workers, func() func(*block) { return newBlockWork(compress) }, w.store)
+	w.line = newInOrder(workers, workers+1, func() func(*block) { return newBlockWork(compress) }, w.store)
 	w.block = w.newBlock()
-	return w, w.write([]byte(header))
+	return w
 }
 
 func newBlockWork(compress bool) func(*block) {
@@ -99,6 +104,14 @@ func (w *frozenWriter) write(p []byte) error {
 	}
 	b.plain = append(b.plain, p...)
 	return nil
+}
+
+// Write implements [io.Writer].
+func (w *frozenWriter) Write(p []byte) (int, error) {
+	if err := w.write(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // store writes a block that was worked on.

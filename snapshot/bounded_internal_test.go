@@ -129,7 +129,7 @@ func TestRowsAreTakenWithoutAllocation(t *testing.T) {
 		part := list[:len(list)*rows/n]
 		part = part[:bytes.LastIndexByte(part, '\n')+1]
 		return testing.AllocsPerRun(3, func() {
-			d := newDrafter(&Options{Campaign: "spring"}, func() (scratchFile, error) { return newScratch(t.TempDir(), "x*") })
+			d := newDrafter(&Options{Campaign: "spring"}, nil, func() (scratchFile, error) { return newScratch(t.TempDir(), "x*") })
 			if err := d.read(t.Context(), CSV(bytes.NewReader(part), Mapping{})); err != nil {
 				t.Fatal(err)
 			}

@@ -22,6 +22,7 @@ type fileSystem interface { //nolint:interfacebloat // one seam for one disk, no
 // file is a file being written.
 type file interface {
 	io.WriteCloser
+	io.ReaderAt
 	Sync() error
 }
 
@@ -38,7 +39,7 @@ const (
 func (diskFS) mkdirAll(dir string) error { return os.MkdirAll(dir, dirMode) }
 
 func (diskFS) create(path string) (file, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fileMode) //nolint:gosec // Folder makes the path from its directory and a constant
+	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode) //nolint:gosec // Folder makes the path from its directory and a constant
 }
 
 func (diskFS) open(path string) (io.ReadCloser, error) {

@@ -30,12 +30,14 @@ func (l limits) withDefaults() limits {
 // each other is found afterwards, see finish.
 type drafter struct {
 	opts    *Options
+	draft   Draft
 	rules   *rules
 	seeds   [2]maphash.Seed
 	open    func() (scratchFile, error)
 	limits  limits
-	rows    spool // lines of rows.csv
-	rejects spool // lines of rejects.csv
+	rows    spool      // lines of rows.csv
+	early   *earlyFile // of rows, where those that do not fit into memory are
+	rejects spool      // lines of rejects.csv
 
 	contacts  sorter // of all rows
 	addresses sorter // of the accepted ones
@@ -46,15 +48,30 @@ type drafter struct {
 	last    int // number of the last row
 }
 
-func newDrafter(opts *Options, open func() (scratchFile, error)) *drafter {
+func newDrafter(opts *Options, draft Draft, open func() (scratchFile, error)) *drafter {
 	l := opts.limits.withDefaults()
-	return &drafter{
-		opts: opts, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, 4*mostWorkers),
-		rows: spool{limit: l.spool, open: open}, rejects: spool{limit: l.spool, open: open},
-		contacts:  sorter{limit: l.sort, open: open, digests: true},
-		addresses: sorter{limit: l.sort, open: open, digests: true},
+	d := &drafter{
+		opts: opts, draft: draft, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, mostWaiting+mostWorkers),
+		rejects:   spool{limit: l.spool, open: open},
+		contacts:  sorter{limit: l.sort, open: open, digests: true, doubles: true},
+		addresses: sorter{limit: l.sort, open: open, digests: true, doubles: true},
 	}
+	d.rows = spool{limit: l.spool, open: d.openRows}
+	return d
+}
+
+// openRows opens the file for the lines of the accepted rows.
+func (d *drafter) openRows() (scratchFile, error) {
+	p, ok := d.draft.(provisioner)
+	if !ok || d.opts.compress(d.rows.size) {
+		return d.open()
+	}
+	var err error
+	if d.early, err = newEarlyFile(p, d.opts); err != nil {
+		return nil, err
+	}
+	return d.early, nil
 }
 
 func (d *drafter) close() error {
@@ -99,9 +116,13 @@ type batcher interface {
 // mostWorkers is as many as there is work for beside reading and writing.
 const mostWorkers = 4
 
+// mostWaiting is how many batches are drafted ahead, a few hundred KiB each: as many
+// as are read while records are brought out of the memory.
+const mostWaiting = 16
+
 // read drafts the whole list. The source is read by the calling goroutine.
 func (d *drafter) read(ctx context.Context, source Source) error {
-	line := newInOrder(min(runtime.GOMAXPROCS(0), mostWorkers), func() func(*batch) { return d.worker(ctx) }, d.take)
+	line := newInOrder(min(runtime.GOMAXPROCS(0), mostWorkers), mostWaiting, func() func(*batch) { return d.worker(ctx) }, d.take)
 	finished := false
 	defer func() {
 		if !finished { // the source panicked

@@ -232,7 +232,7 @@ func (x *eraser) rewrite(ctx context.Context, old *Snapshot, file int, draft Dra
 		return File{}, err
 	}
 	defer src.Close() // only read from, and verified to the end
-	w, err := newFrozenWriter(draft, f.Name, "", f.Gzip != nil)
+	w, err := createFrozen(draft, f.Name, "", f.Gzip != nil)
 	if err != nil {
 		return File{}, err
 	}

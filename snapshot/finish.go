@@ -18,7 +18,7 @@ import (
 func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	contacts := sorter{limit: d.limits.sort, open: d.open}
 	houses := sorter{limit: d.limits.sort, open: d.open}
-	shared := sorter{limit: d.limits.sort, open: d.open, digests: true}
+	shared := sorter{limit: d.limits.sort, open: d.open, digests: true, doubles: true}
 	defer func() { err = errors.Join(err, contacts.close(), houses.close(), shared.close()) }()
 	// The two searches go side by side: which rows get no piece, because their
 	// contact came before, matters only where rows share an address.
@@ -33,14 +33,14 @@ func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	if err := sameAddresses(&shared, &houses, again); err != nil {
 		return nil, err
 	}
-	f := &finisher{drafter: d}
-	open := func(name, header string, size int64) (*frozenWriter, error) {
-		return newFrozenWriter(draft, name, header, d.opts.compress(size))
+	if d.early != nil && contacts.none() && houses.none() && !d.opts.compress(d.rows.size) {
+		return d.asDrafted(draft)
 	}
-	if f.rows, err = open(rowsFile, frozenHeader(d.opts.Columns, false), d.rows.size); err != nil {
+	f := &finisher{drafter: d}
+	if f.rows, err = d.create(draft, rowsFile, d.rows.size); err != nil {
 		return nil, err
 	}
-	if f.rejects, err = open(rejectsFile, frozenHeader(d.opts.Columns, true), d.rejects.size); err != nil {
+	if f.rejects, err = d.create(draft, rejectsFile, d.rejects.size); err != nil {
 		_, cerr := f.rows.close()
 		return nil, errors.Join(err, cerr)
 	}
@@ -50,10 +50,36 @@ func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	return []File{rows, rejects}, errors.Join(err, rerr, jerr)
 }
 
-// bits is a set of row numbers.
-type bits []uint64
+func (d *drafter) create(draft Draft, name string, size int64) (*frozenWriter, error) {
+	return createFrozen(draft, name, frozenHeader(d.opts.Columns, name == rejectsFile), d.opts.compress(size))
+}
 
-func (b *bits) add(n uint32) {
+// asDrafted keeps all lines as they were drafted: the accepted ones are in their
+// file.
+func (d *drafter) asDrafted(draft Draft) ([]File, error) {
+	var rows File
+	var rowsErr error
+	var keeping sync.WaitGroup
+	keeping.Go(func() { rows, rowsErr = d.early.keep() })
+	rejects, err := d.copyRejects(draft)
+	keeping.Wait()
+	return []File{rows, rejects}, errors.Join(err, rowsErr)
+}
+
+func (d *drafter) copyRejects(draft Draft) (File, error) {
+	w, err := d.create(draft, rejectsFile, d.rejects.size)
+	if err != nil {
+		return File{}, err
+	}
+	_, err = io.Copy(w, d.rejects.reader())
+	file, cerr := w.close()
+	return file, errors.Join(err, cerr)
+}
+
+// rowSet is a set of row numbers.
+type rowSet []uint64
+
+func (b *rowSet) add(n uint32) {
 	at := int(n / 64)
 	if at >= len(*b) {
 		*b = append(*b, make([]uint64, at+1-len(*b)+at/4)...)
@@ -61,11 +87,11 @@ func (b *bits) add(n uint32) {
 	(*b)[at] |= 1 << (n % 64)
 }
 
-func (b *bits) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
+func (b *rowSet) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
 
 // sameContacts finds the rows whose contact id stands in an earlier one.
-func (d *drafter) sameContacts(out *sorter) (*bits, error) {
-	again := &bits{}
+func (d *drafter) sameContacts(out *sorter) (*rowSet, error) {
+	again := &rowSet{}
 	var first record
 	for r, err := range d.contacts.sorted() {
 		switch {
@@ -113,7 +139,7 @@ func (d *drafter) sharedAddresses(out *sorter) error {
 
 // sameAddresses finds, of the rows that share an address, those whose address
 // stands in an earlier row that is to be mailed.
-func sameAddresses(shared, out *sorter, again *bits) error {
+func sameAddresses(shared, out *sorter, again *rowSet) error {
 	var first record
 	for r, err := range shared.sorted() {
 		switch {

@@ -162,7 +162,18 @@ func (d *folderDraft) Create(name string) (io.WriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &syncedFile{w}, nil
+	return &syncedFile{file: w}, nil
+}
+
+// provisional implements provisioner. The file goes with the draft if nobody else
+// removes it.
+func (d *folderDraft) provisional(name string) (provisional, error) {
+	path := filepath.Join(d.dir, name)
+	w, err := d.store.fs.create(path + earlySuffix)
+	if err != nil {
+		return nil, err
+	}
+	return &provisionalFile{syncedFile: syncedFile{file: w}, fs: d.store.fs, path: path}, nil
 }
 
 // Commit implements [Draft].
@@ -202,16 +213,4 @@ func (d *folderDraft) Discard() error {
 	}
 	d.done = true
 	return d.store.fs.removeAll(d.dir)
-}
-
-// syncedFile is on the disk when it is closed.
-type syncedFile struct{ file }
-
-// Close implements [io.Closer].
-func (f *syncedFile) Close() error {
-	err := f.Sync()
-	if cerr := f.file.Close(); err == nil {
-		err = cerr
-	}
-	return err
 }

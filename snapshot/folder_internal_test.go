@@ -128,24 +128,27 @@ func (f *faultyFile) Close() error { return errors.Join(f.file.Close(), f.fs.fai
 // to clean up, the store opens nothing, or the whole snapshot.
 func TestFailureLeavesNothing(t *testing.T) {
 	t.Parallel()
-	const list = "contact_id,name,address_line1,city,state,zip\n1,Jo,1 Main St,Reno,NV,89501\n2,Al,,Reno,NV,89501\n" +
-		"3,Bo,1 Main St,Reno,NV,89501\n1,Jo,4 Main St,Reno,NV,89501\n"
+	const plain = "contact_id,name,address_line1,city,state,zip\n1,Jo,1 Main St,Reno,NV,89501\n2,Al,,Reno,NV,89501\n"
+	const list = plain + "3,Bo,1 Main St,Reno,NV,89501\n1,Jo,4 Main St,Reno,NV,89501\n"
 	for _, c := range []struct {
 		name string
+		list string
 		opts Options
 		// steps that are there at least.
 		steps int
 	}{
 		// mkdir; create, write, sync, close of three files; sync, rename, sync.
-		{"in memory", Options{}, 1 + 3*4 + 3},
+		{"in memory", list, Options{}, 1 + 3*4 + 3},
 		// And make, write, read, close of six scratch files.
-		{"on disk", Options{limits: limits{spool: 1, sort: recordBytes}}, 1 + 3*4 + 3 + 6*4},
-		{"compressed", Options{CompressAbove: 1, limits: limits{spool: 1, sort: recordBytes}}, 1 + 3*4 + 3 + 6*4},
+		{"on disk", list, Options{limits: limits{spool: 1, sort: recordBytes}}, 1 + 3*4 + 3 + 6*4},
+		// One of the four, that of the accepted rows, becomes a file by a rename.
+		{"as drafted", plain, Options{limits: limits{spool: 1, sort: recordBytes}}, 1 + 3*4 + 1 + 3 + 2*4},
+		{"compressed", list, Options{CompressAbove: 1, limits: limits{spool: 1, sort: recordBytes}}, 1 + 3*4 + 3 + 6*4},
 	} {
 		for _, crash := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, crash %t", c.name, crash), func(t *testing.T) {
 				t.Parallel()
-				failEachStep(t, list, c.opts, crash, c.steps)
+				failEachStep(t, c.list, c.opts, crash, c.steps)
 			})
 		}
 	}
@@ -163,7 +166,7 @@ func failEachStep(t *testing.T, list string, opts Options, crash bool, atLeast i
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, complete := 0, 0
+	steps, complete, again := 0, 0, 0
 	for step := 1; ; step++ {
 		dir := t.TempDir()
 		if _, err := OpenFolder(dir); err != nil {
@@ -176,7 +179,13 @@ func failEachStep(t *testing.T, list string, opts Options, crash bool, atLeast i
 			if err != nil {
 				t.Fatal(err)
 			}
-			break
+			// Digests are different each time, and some lie so that there is more to
+			// do: then the last step was that of another taking.
+			if again++; complete > 0 || again > 20 {
+				break
+			}
+			step -= 2
+			continue
 		}
 		steps++
 		if !errors.Is(err, errDisk) {

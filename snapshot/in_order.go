@@ -20,9 +20,9 @@ type task[T any] struct {
 }
 
 // newInOrder starts the goroutines. Each has a work function of its own from
-// newWork; next is called by one.
-func newInOrder[T any](workers int, newWork func() func(T), next func(T) error) *inOrder[T] {
-	depth := workers + 1
+// newWork; next is called by one. Up to depth values wait for it: the work goes on
+// while it is busy for long with one of them.
+func newInOrder[T any](workers, depth int, newWork func() func(T), next func(T) error) *inOrder[T] {
 	p := &inOrder[T]{
 		work: make(chan *task[T], depth), order: make(chan *task[T], depth),
 		free: make(chan *task[T], 2*depth+workers+2), failed: make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -36,10 +37,18 @@ func (r *record) same(o *record) bool { return r.key == o.key && r.low>>1 == o.l
 const recordBytes = 24
 
 func (r *record) append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, r.key)
-	b = binary.LittleEndian.AppendUint64(b, r.more)
-	b = binary.LittleEndian.AppendUint32(b, r.low)
-	return binary.LittleEndian.AppendUint32(b, r.row)
+	n := len(b)
+	b = slices.Grow(b, recordBytes)[:n+recordBytes]
+	r.put(b[n:])
+	return b
+}
+
+func (r *record) put(b []byte) {
+	_ = b[recordBytes-1]
+	binary.LittleEndian.PutUint64(b, r.key)
+	binary.LittleEndian.PutUint64(b[8:], r.more)
+	binary.LittleEndian.PutUint32(b[16:], r.low)
+	binary.LittleEndian.PutUint32(b[20:], r.row)
 }
 
 func recordOf(b []byte) record {
@@ -60,6 +69,7 @@ type sorter struct {
 	limit   int
 	open    func() (scratchFile, error)
 	digests bool
+	doubles bool // wanted are only records whose digest another has
 	merging bool // even digests
 
 	recs, spare []record
@@ -68,6 +78,7 @@ type sorter struct {
 	file        scratchFile
 	size        int64
 	out         []byte
+	seen, again []uint64 // bits, by digest
 }
 
 // parted is a piece of the scratch file that is in parts, each of which begins
@@ -99,6 +110,39 @@ func (s *sorter) add(r record) error {
 	return nil
 }
 
+// none reports whether there is no record.
+func (s *sorter) none() bool { return len(s.recs) == 0 && s.size == 0 }
+
+// sift drops most of the records whose digest no other has, if only doubles are
+// wanted: it goes by some bits of the digest, in tables that are small enough to
+// stay close to the processor. All records of these digests are in memory.
+func (s *sorter) sift() {
+	if !s.doubles || len(s.recs) == 0 {
+		return
+	}
+	words := 1 << bits.Len(uint(len(s.recs)/4)) // sixteen bits a record, or more
+	if cap(s.seen) < words {
+		s.seen, s.again = make([]uint64, words), make([]uint64, words)
+	}
+	s.seen, s.again = s.seen[:words], s.again[:words]
+	clear(s.seen)
+	clear(s.again)
+	mask := uint64(words - 1)
+	for i := range s.recs {
+		k := s.recs[i].key
+		w, bit := k>>6&mask, uint64(1)<<(k&63)
+		s.again[w] |= s.seen[w] & bit
+		s.seen[w] |= bit
+	}
+	kept := s.recs[:0]
+	for i := range s.recs {
+		if k := s.recs[i].key; s.again[k>>6&mask]&(1<<(k&63)) != 0 {
+			kept = append(kept, s.recs[i])
+		}
+	}
+	s.recs = kept
+}
+
 func (s *sorter) order() {
 	if !s.digests || len(s.recs) < 256 {
 		slices.SortFunc(s.recs, compareRecords)
@@ -120,13 +164,13 @@ func (s *sorter) order() {
 
 // radixSort sorts by the first 22 bits of the keys. Spare is a copy of recs.
 func radixSort(recs, spare []record) {
-	const bits = 11
-	const mask = 1<<bits - 1
-	var low, high [1 << bits]uint32
+	const digit = 11
+	const mask = 1<<digit - 1
+	var low, high [1 << digit]uint32
 	for i := range recs {
 		k := recs[i].key
-		low[k>>(64-2*bits)&mask]++
-		high[k>>(64-bits)]++
+		low[k>>(64-2*digit)&mask]++
+		high[k>>(64-digit)]++
 	}
 	var a, b uint32
 	for i := range low {
@@ -134,12 +178,12 @@ func radixSort(recs, spare []record) {
 		high[i], b = b, b+high[i]
 	}
 	for i := range recs {
-		d := recs[i].key >> (64 - 2*bits) & mask
+		d := recs[i].key >> (64 - 2*digit) & mask
 		spare[low[d]] = recs[i]
 		low[d]++
 	}
 	for i := range spare {
-		d := spare[i].key >> (64 - bits)
+		d := spare[i].key >> (64 - digit)
 		recs[high[d]] = spare[i]
 		high[d]++
 	}
@@ -157,21 +201,21 @@ func (s *sorter) spill() error {
 	at := s.size
 	if s.digests && !s.merging {
 		s.parts = append(s.parts, parted{at: at})
-		s.spare = append(s.spare[:0], s.recs...)
-		s.parts[len(s.parts)-1].start = partition(s.recs, s.spare)
-		s.recs, s.spare = s.spare, s.recs
+		s.out = slices.Grow(s.out[:0], len(s.recs)*recordBytes)[:len(s.recs)*recordBytes]
+		s.parts[len(s.parts)-1].start = partition(s.recs, s.out)
+		if err := s.write(s.out); err != nil {
+			return err
+		}
 	} else {
 		s.order()
-	}
-	for part := range slices.Chunk(s.recs, 2048) {
-		s.out = s.out[:0]
-		for i := range part {
-			s.out = part[i].append(s.out)
-		}
-		n, err := s.file.Write(s.out)
-		s.size += int64(n)
-		if err != nil {
-			return err
+		for part := range slices.Chunk(s.recs, 2048) {
+			s.out = s.out[:0]
+			for i := range part {
+				s.out = part[i].append(s.out)
+			}
+			if err := s.write(s.out); err != nil {
+				return err
+			}
 		}
 	}
 	if !s.digests || s.merging {
@@ -181,9 +225,15 @@ func (s *sorter) spill() error {
 	return nil
 }
 
-// partition puts the records into parts, in which they keep their order, and
-// returns where each begins, with the end of the last.
-func partition(recs, out []record) (start [1<<partBits + 1]uint32) {
+func (s *sorter) write(b []byte) error {
+	n, err := s.file.Write(b)
+	s.size += int64(n)
+	return err
+}
+
+// partition puts the records into parts, in which they keep their order, as they
+// are written, and returns where each begins, with the end of the last.
+func partition(recs []record, out []byte) (start [1<<partBits + 1]uint32) {
 	for i := range recs {
 		start[recs[i].key>>(64-partBits)+1]++
 	}
@@ -193,7 +243,7 @@ func partition(recs, out []record) (start [1<<partBits + 1]uint32) {
 	next := start
 	for i := range recs {
 		p := recs[i].key >> (64 - partBits)
-		out[next[p]] = recs[i]
+		recs[i].put(out[next[p]*recordBytes:])
 		next[p]++
 	}
 	return start
@@ -214,6 +264,7 @@ func (s *sorter) sorted() iter.Seq2[record, error] {
 		case len(s.runs) > 0:
 			err = s.merge(use)
 		default:
+			s.sift()
 			s.order()
 			s.spare = nil
 			for _, r := range s.recs {
@@ -252,6 +303,7 @@ func (s *sorter) byParts(yield func(record, error) bool) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+		s.sift()
 		s.order()
 		for _, r := range s.recs {
 			if !yield(r, nil) {
@@ -265,9 +317,7 @@ func (s *sorter) byParts(yield func(record, error) bool) (bool, error) {
 // load reads a part.
 func (s *sorter) load(p int, use func(record) error) error {
 	const most = 2048 * recordBytes
-	if s.out == nil || cap(s.out) < most {
-		s.out = make([]byte, most)
-	}
+	s.out = slices.Grow(s.out[:0], most)
 	for i := range s.parts {
 		start := &s.parts[i].start
 		at, end := s.parts[i].at+int64(start[p])*recordBytes, s.parts[i].at+int64(start[p+1])*recordBytes

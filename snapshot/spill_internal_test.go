@@ -309,7 +309,7 @@ func TestBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			data := bytes.Repeat([]byte("0123456789abcde\n"), size/16+1)[:size]
-			w, err := newFrozenWriter(draft, "rows.csv", string(data[:1]), compress)
+			w, err := createFrozen(draft, "rows.csv", string(data[:1]), compress)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +415,7 @@ func TestInOrder(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 4} {
 		var got []int
-		p := newInOrder(workers, func() func(*int) { return func(v *int) { *v *= 2 } }, func(v *int) error {
+		p := newInOrder(workers, 3, func() func(*int) { return func(v *int) { *v *= 2 } }, func(v *int) error {
 			got = append(got, *v)
 			if len(got) == 50 {
 				return errDisk

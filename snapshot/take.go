@@ -131,8 +131,8 @@ func (o *Options) validateColumns() error {
 // Take reads the source, checks its rows and freezes them, and returns the
 // snapshot as the store has it. It holds no list in memory: beside some blocks
 // of lines and records it needs, where rows double earlier ones, one bit a row.
-// What does not fit is kept in scratch files without a name, in the directory
-// of a [Folder] or the system's.
+// What does not fit is kept in the draft of a [Folder], and in scratch files
+// without a name in its directory or, with other stores, the system's.
 //
 // An error means that nothing was taken: no part of the list is in the store.
 // The one exception is a folder that could not be synced after the snapshot
@@ -186,7 +186,7 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 
 // freeze writes the three files of the draft.
 func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *Manifest, err error) {
-	d := newDrafter(opts, newScratchOf(opts.Store))
+	d := newDrafter(opts, draft, newScratchOf(opts.Store))
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.read(ctx, source); err != nil {
 		return nil, err
