@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,11 +112,12 @@ func (fixedClock) After(d time.Duration) <-chan time.Time { return time.After(d)
 // syncFile fails at one sync.
 type syncFile struct {
 	file
-	fails, syncs int
+	fails int32
+	syncs atomic.Int32
 }
 
 func (f *syncFile) Sync() error {
-	if f.syncs++; f.syncs == f.fails {
+	if f.syncs.Add(1) == f.fails {
 		return errDisk
 	}
 	return f.file.Sync()
@@ -125,7 +128,7 @@ func (f *syncFile) Sync() error {
 func TestSyncBeside(t *testing.T) {
 	t.Parallel()
 	block := bytes.Repeat([]byte("x"), 1<<20)
-	for _, fails := range []int{0, 1, 2, 3} {
+	for _, fails := range []int32{0, 1, 2, 3} {
 		disk, err := os.Create(t.TempDir() + "/file")
 		if err != nil {
 			t.Fatal(err)
@@ -138,12 +141,15 @@ func TestSyncBeside(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for inner.syncs.Load() < 3 {
+			runtime.Gosched()
+		}
 		err = f.Close()
 		if got, want := errors.Is(err, errDisk), fails != 0; got != want {
 			t.Errorf("sync %d fails: closing says %v", fails, err)
 		}
-		if want := 4; fails == 0 && inner.syncs != want {
-			t.Errorf("%d syncs, want %d", inner.syncs, want)
+		if got := inner.syncs.Load(); fails == 0 && got != 4 {
+			t.Errorf("%d syncs, want 4", got)
 		}
 		if _, err := disk.Seek(0, io.SeekStart); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("sync %d fails: the file is still open", fails)
