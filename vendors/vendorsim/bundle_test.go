@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -120,6 +121,22 @@ func (b *bundle) do(ctx context.Context, method, path string, body io.Reader, he
 	return answer{res.StatusCode, res.Header, raw, err}
 }
 
+// json sends a JSON body, or none. Header fields without a value are left out.
+func (b *bundle) json(method, path string, body any, header map[string]string) answer {
+	b.t.Helper()
+	maps.DeleteFunc(header, func(_, value string) bool { return value == "" })
+	var r io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		header["Content-Type"] = "application/json"
+		r = bytes.NewReader(raw)
+	}
+	return b.do(b.t.Context(), method, path, r, header)
+}
+
 func basic(key string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"))
 }
@@ -132,20 +149,7 @@ func (b *bundle) lob(method, path, key string, body any) answer {
 
 func (b *bundle) lobAs(account, method, path, key string, body any) answer {
 	b.t.Helper()
-	header := map[string]string{"Authorization": basic(account)}
-	if key != "" {
-		header["Idempotency-Key"] = key
-	}
-	var r io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		header["Content-Type"] = "application/json"
-		r = bytes.NewReader(raw)
-	}
-	return b.do(b.t.Context(), method, "/lob/v1"+path, r, header)
+	return b.json(method, "/lob/v1"+path, body, map[string]string{"Authorization": basic(account), "Idempotency-Key": key})
 }
 
 // postcard returns a valid body; edit changes it.
@@ -181,15 +185,7 @@ func (b *bundle) login(account string) string {
 
 func (b *bundle) pcm(token, method, path string, body any) answer {
 	b.t.Helper()
-	var r io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		r = bytes.NewReader(raw)
-	}
-	return b.do(b.t.Context(), method, "/pcm"+path, r, map[string]string{"Authorization": "Bearer " + token})
+	return b.json(method, "/pcm"+path, body, map[string]string{"Authorization": "Bearer " + token})
 }
 
 func pcmCard(ref string, edit ...func(map[string]any)) map[string]any {
