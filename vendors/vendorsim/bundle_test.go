@@ -8,13 +8,12 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -41,13 +40,11 @@ func setup(t *testing.T, cfg vendorsim.Config) *bundle {
 		t.Fatal(err)
 	}
 	b.sim = sim
-	pipes := newPipes()
+	listener := pipe.New()
 	server := &http.Server{Handler: sim.Handler(), ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(pipes) }()
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return pipes.dial(ctx) },
-	}
+	go func() { served <- server.Serve(listener) }()
+	transport := &http.Transport{DialContext: listener.Dial}
 	b.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -220,37 +217,3 @@ func (b *bundle) events(ref string) map[string]int {
 func rule(boundary vendorsim.Boundary) vendorsim.Plan {
 	return vendorsim.Plan{Rules: []vendorsim.Rule{{Boundary: boundary, Rate: 1, First: 1}}}
 }
-
-// pipes is a listener of in-memory connections.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "pipe"} }
