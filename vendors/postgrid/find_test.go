@@ -70,6 +70,7 @@ func TestFindIsNotComplete(t *testing.T) {
 	for name, bodies := range map[string][]string{
 		"a list without an end":          append(endless, list(0)),
 		"a list that ends early":         {list(2, piece("postcard_1", other)), list(2), list(0)},
+		"a page that comes again":        {list(2, piece("postcard_1", other)), list(2, piece("postcard_1", other)), list(0)},
 		"a list that shrinks":            {list(3, piece("postcard_1", other)), list(2, piece("postcard_2", other)), list(0)},
 		"a list that grows":              {list(2, piece("postcard_1", other)), list(3, piece("postcard_2", other)), list(3, piece("postcard_3", other)), list(0)},
 		"a piece without a reference":    {list(1, piece("postcard_1", "")), list(0)},
@@ -107,13 +108,17 @@ func TestListReadsEveryPage(t *testing.T) {
 	if got, want := do.Asked()[1], "GET https://api.postgrid.com/print-mail/v1/postcards?limit=100&skip=2"; got != want {
 		t.Errorf("asked for %s, want %s", got, want)
 	}
-	do = vendortest.Answers(list(2, piece("postcard_1", ref)), list(2))
-	var last error
-	for _, err := range newAdapter(t).List(t.Context(), do, time.Time{}) {
-		last = err
-	}
-	if postproof.CodeOf(last) != postproof.CodeUnknown {
-		t.Errorf("a list that ends before its total: %v, want an error", last)
+	for name, do := range map[string]*vendortest.Doer{
+		"ends before its total":  vendortest.Answers(list(2, piece("postcard_1", ref)), list(2)),
+		"does not turn its page": vendortest.Answers(list(2, piece("postcard_1", ref))),
+	} {
+		var last error
+		for _, err := range newAdapter(t).List(t.Context(), do, time.Time{}) {
+			last = err
+		}
+		if postproof.CodeOf(last) != postproof.CodeUnknown {
+			t.Errorf("a list that %s: %v, want an error", name, last)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,6 +96,9 @@ func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	body, err := readBody(ctx, req)
 	if err != nil {
 		return nil, fail(postproof.NotSent, err)
+	}
+	if u, err := url.Parse(req.URL); err != nil || u.Host == "" || strings.ContainsAny(req.URL, " \t\r\n") {
+		return nil, fail(postproof.NotSent, errors.New("the request's URL is none, or not absolute"))
 	}
 	d.mu.Lock()
 	place := len(d.Sent)

@@ -177,7 +177,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), undeliverableBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), readBreakages(), lookUpBreakages(), eventBreakages(), undeliverableBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
