@@ -116,8 +116,8 @@ func TestListReadsEveryPage(t *testing.T) {
 		for _, err := range newAdapter(t).List(t.Context(), do, time.Time{}) {
 			last = err
 		}
-		if postproof.CodeOf(last) != postproof.CodeUnknown {
-			t.Errorf("a list that %s: %v, want an error", name, last)
+		if postproof.CodeOf(last) != postproof.CodeUnknown || len(do.Sent) != 2 {
+			t.Errorf("a list that %s: %v after %d requests, want an error after 2", name, last, len(do.Sent))
 		}
 	}
 }
