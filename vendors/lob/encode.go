@@ -269,16 +269,12 @@ func templateID(side, id string) (string, error) {
 
 func variableFields(f fieldList, variables map[string]string) (fieldList, error) {
 	f = f.open("merge_variables")
-	first := len(f)
 	for _, k := range sortedKeys(variables) {
 		// docs: codes merge_variable_whitespace, special_characters_restricted.
 		if k == "" || strings.ContainsAny(k, " \t\r\n\v\f!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
 			return nil, wrongField("piece.artwork.variables", "a name is empty or holds whitespace or a special character")
 		}
 		f = f.text(k, variables[k])
-	}
-	if len(f[first:].json()) > 25000 {
-		return nil, wrongField("piece.artwork.variables", "are longer than 25,000 characters as JSON")
 	}
 	return f.end(), nil
 }

@@ -112,7 +112,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"a template id that is none", art(tmpl("123", "tmpl_b", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a template without its back", art(tmpl("tmpl_a", "", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a variable with a space", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"first name": "x"})), nil, postproof.CodeInvalidArgument, "variables"},
-		{"variables too long", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"x": strings.Repeat("x", 25000)})), nil, postproof.CodeInvalidArgument, "variables"},
+		{"variables too long", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"x": strings.Repeat("x", 25000)})), nil, postproof.CodeUnsupported, "variables"},
 		{"long address lines", func(j *postproof.Job) { j.To.Line1, j.To.Line2 = strings.Repeat("1", 40), strings.Repeat("2", 11) }, nil, postproof.CodeUnsupported, "line1"},
 		{"a metadata key that breaks out", func(j *postproof.Job) { j.Metadata = map[string]string{"a\"]\r\nX: y": "1"} }, nil, postproof.CodeInvalidArgument, "metadata"},
 	} {
