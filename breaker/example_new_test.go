@@ -1,6 +1,7 @@
 package breaker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -44,7 +45,14 @@ func ExampleSet_Transport() {
 	}
 	vendor := &http.Client{Transport: set.Transport("acme", nil, http.DefaultTransport)}
 	set.ForceOpen("acme", "read", "maintenance until noon")
-	_, err = vendor.Get("https://api.acme.example/orders")
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://api.acme.example/orders", http.NoBody)
+	if err != nil {
+		log.Fatal(err)
+	}
+	resp, err := vendor.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
 	if open, ok := errors.AsType[*breaker.OpenError](err); ok {
 		fmt.Println(open.Phase, open.Reason, open.Note)
 	}

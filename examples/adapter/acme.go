@@ -45,7 +45,7 @@ func NewAcme(base, key string, mode postproof.Mode) (*Acme, error) {
 		err = errors.New("mode: say test or live; Acme's keys do not tell")
 	}
 	if err != nil {
-		return nil, failure("new", postproof.CodeInvalidArgument, postproof.NotSent, err)
+		return nil, notSent("new", postproof.CodeInvalidArgument, err)
 	}
 	return &Acme{
 		base: base, key: key, caps: capabilities(),
@@ -121,7 +121,7 @@ func (a *Acme) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, 
 	}
 	html, ok := s.Job.Piece.Art().(postproof.HTML)
 	if !ok || html.Front == "" || html.Back == "" {
-		return nil, failure("submit", postproof.CodeInvalidArgument, postproof.NotSent, postproof.FieldError{Path: "piece.artwork", Reason: "both sides need markup"})
+		return nil, notSent("submit", postproof.CodeInvalidArgument, postproof.FieldError{Path: "piece.artwork", Reason: "both sides need markup"})
 	}
 	content := vendors.ContentDigest(vendorName, &s.Job)
 	w := wire{
@@ -136,7 +136,7 @@ func (a *Acme) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, 
 	}
 	document, err := json.Marshal(w)
 	if err != nil {
-		return nil, failure("submit", postproof.CodeInternal, postproof.NotSent, errors.New("the job cannot be written as JSON"))
+		return nil, notSent("submit", postproof.CodeInternal, errors.New("the job cannot be written as JSON"))
 	}
 	body := vendors.JSONBody("acme/1", document)
 	body.Content = content
@@ -182,7 +182,7 @@ func (a *Acme) Cancel(ctx context.Context, do vendors.Doer, id string) error {
 // piece in it shows whose it is.
 func (a *Acme) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
 	if !ref.Valid() {
-		return nil, failure("look_up", postproof.CodeInvalidArgument, postproof.NotSent, errors.New("this is no reference of ours"))
+		return nil, notSent("look_up", postproof.CodeInvalidArgument, errors.New("this is no reference of ours"))
 	}
 	found := &vendors.Found{Complete: true}
 	for after := ""; ; {

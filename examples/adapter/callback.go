@@ -21,7 +21,7 @@ func scheme() signature.PackedHMAC { return signature.PackedHMAC{Header: "Acme-S
 func (a *Acme) NewVerifier(secrets ...string) (vendors.Verifier, error) {
 	v, err := scheme().NewVerifier(secrets...)
 	if err != nil {
-		return nil, failure("callback", postproof.CodeInvalidArgument, postproof.NotSent, err)
+		return nil, notSent("callback", postproof.CodeInvalidArgument, err)
 	}
 	return v, nil
 }
@@ -35,7 +35,7 @@ func (a *Acme) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, err
 		Piece json.RawMessage `json:"piece"`
 	}
 	refused := func() ([]*vendors.Notice, error) {
-		return nil, failure("callback", postproof.CodeInvalidArgument, postproof.NotSent, errors.New("the body is no event of acme's"))
+		return nil, notSent("callback", postproof.CodeInvalidArgument, errors.New("the body is no event of acme's"))
 	}
 	raw := bytes.Clone(body) // a notice outlives the receiver's buffer
 	if json.Unmarshal(raw, &event) != nil || event.ID == "" {

@@ -9,8 +9,9 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
-func failure(op string, code postproof.Code, delivery postproof.Delivery, err error) error {
-	return &postproof.Error{Vendor: vendorName, Op: op, Code: code, Delivery: delivery, Err: err}
+// notSent is what is wrong before anything goes out.
+func notSent(op string, code postproof.Code, err error) error {
+	return &postproof.Error{Vendor: vendorName, Op: op, Code: code, Delivery: postproof.NotSent, Err: err}
 }
 
 func unreadable(op postproof.Op, r *vendors.Response) error {

@@ -14,8 +14,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -25,8 +25,8 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
-// secret is what Acme signs its callbacks with.
-const secret = "acme-webhook-secret-of-the-dashboard"
+// webhook is what Acme signs its callbacks with: what its dashboard shows.
+const webhook = "acme-webhook-of-the-dashboard"
 
 func main() {
 	if err := run(context.Background()); err != nil {
@@ -36,9 +36,12 @@ func main() {
 
 func run(ctx context.Context) error {
 	press := NewPress("acme-test-key")
-	server := httptest.NewServer(press)
-	defer server.Close()
-	printer, err := NewAcme(server.URL+"/v1", "acme-test-key", postproof.ModeTest)
+	base, closeVendor, err := serve(ctx, press)
+	if err != nil {
+		return err
+	}
+	defer closeVendor()
+	printer, err := NewAcme(base+"/v1", "acme-test-key", postproof.ModeTest)
 	if err != nil {
 		return err
 	}
@@ -60,14 +63,19 @@ func run(ctx context.Context) error {
 	fmt.Printf("%s by %s, sent %d times, on paper: %d\n", rec.State, rec.Receipt.Vendor, rec.Submissions[0].Sends, press.Orders(string(rec.Receipt.Ref)))
 
 	// Four days later the vendor calls, twice.
-	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: printer, Secrets: []string{secret}}})
+	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: printer, Secrets: []string{webhook}}})
 	if err != nil {
 		return err
 	}
 	defer rx.Close()
+	ours, closeReceiver, err := serve(ctx, rx)
+	if err != nil {
+		return err
+	}
+	defer closeReceiver()
 	press.Advance(96 * time.Hour)
 	for range 2 {
-		if err := call(ctx, rx, press, string(rec.Receipt.Ref)); err != nil {
+		if err := call(ctx, ours+"/callbacks/acme", press, string(rec.Receipt.Ref)); err != nil {
 			return err
 		}
 	}
@@ -83,15 +91,32 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// call hands a callback of the press to the receiver.
-func call(ctx context.Context, rx http.Handler, press *Press, ref string) error {
-	header, body := press.Callback(ref, secret, time.Now())
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/callbacks/acme", bytes.NewReader(body))
+// call posts a callback of the press.
+func call(ctx context.Context, to string, press *Press, ref string) error {
+	header, body := press.Callback(ref, webhook, time.Now())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
 	req.Header = header
-	w := httptest.NewRecorder()
-	rx.ServeHTTP(w, req)
-	if w.Code != http.StatusOK {
-		return fmt.Errorf("the callback was answered with %d", w.Code)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the callback was answered with %s", resp.Status)
 	}
 	return nil
+}
+
+// serve serves on a port of this machine.
+func serve(ctx context.Context, h http.Handler) (base string, end func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // it ends with Close
+	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -182,11 +183,11 @@ func (p *Press) byID(id string) *piece {
 func (p *Press) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := len(p.pieces) - 1; i >= 0; i-- {
-		if p.pieces[i].Reference != ref {
+	for _, o := range slices.Backward(p.pieces) {
+		if o.Reference != ref {
 			continue
 		}
-		w := p.state(p.pieces[i])
+		w := p.state(o)
 		var body bytes.Buffer
 		if err := json.NewEncoder(&body).Encode(map[string]any{"id": "ev_" + w.ID + "_" + w.Status, "at": w.CreatedAt, "piece": w}); err != nil {
 			panic(err)

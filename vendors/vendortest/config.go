@@ -12,10 +12,10 @@ import (
 // of it: [postproof.CodeInvalidArgument] and NotSent, a text that contains
 // teaches (what is wrong, and what to do), and none of the secrets or of the
 // parts of them given. The name says which configuration it is about.
-func CheckConfigError(t testing.TB, name string, err error, teaches string, secrets ...string) {
-	t.Helper()
+func CheckConfigError(tb testing.TB, name string, err error, teaches string, secrets ...string) {
+	tb.Helper()
 	if problem := configProblem(err, teaches, secrets); problem != "" {
-		t.Errorf("%s: %s", name, problem)
+		tb.Errorf("%s: %s", name, problem)
 	}
 }
 
