@@ -1,6 +1,8 @@
 package postproof
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -244,7 +246,8 @@ type PieceSupport struct {
 }
 
 // Limits are the longest values that a vendor takes; 0 means none stated.
-// Texts are counted in characters.
+// Texts are counted in characters. [Capabilities.Supports] holds a job to all of
+// them but SendAhead, which takes a clock and is the client's.
 type Limits struct {
 	Name, Company  int
 	Line1, Line2   int
@@ -252,9 +255,9 @@ type Limits struct {
 	City           int
 	HTML           int           // markup of one side
 	FileBytes      int64         // one artwork file
-	MetadataPairs  int           // beside the reference
-	MetadataKey    int           //
-	MetadataValue  int           //
+	MetadataPairs  int           // of the job's own, beside what the adapter adds
+	MetadataKey    int           // one name
+	MetadataValue  int           // one value
 	SendAhead      time.Duration // how far ahead a send date may lie
 	VariablesBytes int           // all template variables as JSON
 }
@@ -292,8 +295,26 @@ func (c *Capabilities) check(v *violations, job *Job) {
 	if !job.From.IsZero() {
 		c.checkAddress(v, "from", job.From)
 	}
-	if n := c.Limits.MetadataPairs; n > 0 && len(job.Metadata) > n {
-		v.add("metadata", "%d pairs, %s takes %d", len(job.Metadata), c.Vendor, n)
+	c.checkMetadata(v, job.Metadata)
+}
+
+// checkMetadata names no key: one may be personal.
+func (c *Capabilities) checkMetadata(v *violations, metadata map[string]string) {
+	if n := c.Limits.MetadataPairs; n > 0 && len(metadata) > n {
+		v.add("metadata", "%d pairs, %s takes %d", len(metadata), c.Vendor, n)
+	}
+	if c.Limits.MetadataKey == 0 && c.Limits.MetadataValue == 0 {
+		return
+	}
+	longestKey, longestValue := 0, 0
+	for k, value := range metadata {
+		longestKey, longestValue = max(longestKey, runesOver(k, c.Limits.MetadataKey)), max(longestValue, runesOver(value, c.Limits.MetadataValue))
+	}
+	if n := c.Limits.MetadataKey; n > 0 && longestKey > n {
+		v.add("metadata", "a key of %d characters, %s takes %d", longestKey, c.Vendor, n)
+	}
+	if n := c.Limits.MetadataValue; n > 0 && longestValue > n {
+		v.add("metadata", "a value of %d characters, %s takes %d", longestValue, c.Vendor, n)
 	}
 }
 
@@ -346,6 +367,11 @@ func (c *Capabilities) checkArtwork(v *violations, art Artwork) {
 		if _, ok := a.IDs[c.Vendor]; !ok {
 			v.add("piece.artwork.ids", "no template for %s", c.Vendor)
 		}
+		if limit := c.Limits.VariablesBytes; limit > 0 {
+			if n := jsonLen(a.Variables); n > limit {
+				v.add("piece.artwork.variables", "%d bytes as JSON, %s takes %d", n, c.Vendor, limit)
+			}
+		}
 	case PDF, Images:
 		for _, b := range Blobs(art) {
 			if c.Limits.FileBytes > 0 && b.Size > c.Limits.FileBytes {
@@ -383,6 +409,18 @@ func runesOver(s string, limit int) int {
 		return 0
 	}
 	return runes(s)
+}
+
+// jsonLen is how long the variables are as JSON, markup written as it is.
+func jsonLen(variables map[string]string) int {
+	if len(variables) == 0 {
+		return 0
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(variables) // texts cannot fail, nor can the buffer
+	return b.Len() - 1      // without the line feed
 }
 
 func sizeNames(sizes []Size) string {

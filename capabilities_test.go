@@ -31,6 +31,7 @@ func TestCapabilitiesSupports(t *testing.T) {
 	}
 	blob := postproof.File{Blob: postproof.Blob{Digest: digest, Size: 11}}
 	html := postproof.HTML{Front: "ééé", Back: "x"}
+	filled := postproof.Template{IDs: map[string]postproof.TemplateIDs{"acme": {}}, Variables: map[string]string{"c": "1", "a": "<b>"}}
 	tests := []struct {
 		name   string
 		job    func(*postproof.Job)
@@ -65,6 +66,11 @@ func TestCapabilitiesSupports(t *testing.T) {
 		{"both lines", func(j *postproof.Job) { j.To.Line2 = "ab" }, postproof.Limits{Lines: 13}, "to.line1: 14"},
 		{"city", func(*postproof.Job) {}, postproof.Limits{City: 7}, "to.city: 8"},
 		{"metadata", func(j *postproof.Job) { j.Metadata = map[string]string{"a": "", "b": ""} }, postproof.Limits{MetadataPairs: 1}, "metadata: 2 pairs, acme takes 1"},
+		{"metadata of the limits' length", func(j *postproof.Job) { j.Metadata = map[string]string{"key": "éé"} }, postproof.Limits{MetadataKey: 3, MetadataValue: 2}, ""},
+		{"a metadata key", func(j *postproof.Job) { j.Metadata = map[string]string{"key": "1", "k": "1"} }, postproof.Limits{MetadataKey: 2}, "metadata: a key of 3 characters, acme takes 2"},
+		{"a metadata value", func(j *postproof.Job) { j.Metadata = map[string]string{"k": "ééé"} }, postproof.Limits{MetadataValue: 2}, "metadata: a value of 3 characters, acme takes 2"},
+		{"variables that fit", card(postproof.Size4x6(), filled), postproof.Limits{VariablesBytes: len(`{"a":"<b>","c":"1"}`)}, ""},
+		{"variables", card(postproof.Size4x6(), filled), postproof.Limits{VariablesBytes: len(`{"a":"<b>","c":"1"}`) - 1}, "piece.artwork.variables: 19 bytes as JSON, acme takes 18"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

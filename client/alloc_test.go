@@ -11,14 +11,15 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 )
 
 // canned answers every order at once.
-func canned(tb testing.TB) *pipeListener {
+func canned(tb testing.TB) *pipe.Listener {
 	tb.Helper()
-	lis := newPipe()
+	lis := pipe.New()
 	answer := []byte(`{"id":"alpha_1","status":"accepted","zip":"62701"}`)
 	srv := &http.Server{ReadHeaderTimeout: 0, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -34,7 +35,7 @@ func submitter(tb testing.TB) func() {
 	lis := canned(tb)
 	a := (&press{name: "alpha", kind: postproof.IdempotencyKey, mode: postproof.ModeTest, look: true, cancel: true, key: "k"}).adapter()
 	c, err := client.New(tb.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a}, client.WithLogger(quiet()),
-		client.WithVendor("alpha", client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.dial}}))
+		client.WithVendor("alpha", client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}}))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func submitter(tb testing.TB) func() {
 func bare(tb testing.TB) func() {
 	tb.Helper()
 	lis := canned(tb)
-	h := &http.Client{Transport: &http.Transport{DialContext: lis.dial}}
+	h := &http.Client{Transport: &http.Transport{DialContext: lis.Dial}}
 	n := 0
 	return func() {
 		n++

@@ -26,15 +26,15 @@ type FindingKind string
 
 // The kinds of findings.
 const (
-	// UnknownToUs: the vendor has a piece that the ledger does not know. With a
+	// FindingUnknown: the vendor has a piece that the ledger does not know. With a
 	// reference of ours it may be a lost part of the history.
-	UnknownToUs FindingKind = "unknown_to_us"
-	// MissingThere: the ledger says the vendor has a piece that it does not
+	FindingUnknown FindingKind = "unknown_to_us"
+	// FindingMissing: the ledger says the vendor has a piece that it does not
 	// list.
-	MissingThere FindingKind = "missing_there"
-	// Different: both have it, and differ on whether it will be printed, or on
+	FindingMissing FindingKind = "missing_there"
+	// FindingDifferent: both have it, and differ on whether it will be printed, or on
 	// its id; or it is alive beside the piece that counts for its job.
-	Different FindingKind = "different"
+	FindingDifferent FindingKind = "different"
 )
 
 // Finding is one difference. It holds no personal data.
@@ -47,17 +47,18 @@ type Finding struct {
 }
 
 // Audit compares the ledger with the vendor's own list of orders created since
-// the time given, and changes nothing. The error is [errors.ErrUnsupported] for
-// a vendor that cannot list.
-func (c *Client) Audit(ctx context.Context, vendorName string, since time.Time) (*Audit, error) {
+// the time given, and changes nothing; the zero time compares all. The error
+// wraps [errors.ErrUnsupported] for a vendor that cannot list, and has
+// [postproof.CodeNotFound] for one that the client does not have.
+func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (*Audit, error) {
 	if err := c.knowsVendors("audit"); err != nil {
 		return nil, err
 	}
-	v := c.byName[vendorName]
+	v := c.byName[vendor]
 	if v == nil {
-		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "audit", Vendor: vendorName, Err: errors.New("no adapter has this name")}
+		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "audit", Vendor: vendor, Err: errors.New("no adapter has this name")}
 	}
-	a := &Audit{Vendor: vendorName, Since: since}
+	a := &Audit{Vendor: vendor, Since: since}
 	seen := map[string]bool{}
 	k := &call{c: c, v: v}
 	for order, err := range vendors.List(ctx, v.adapter, k, since) {
@@ -74,7 +75,7 @@ func (c *Client) Audit(ctx context.Context, vendorName string, since time.Time) 
 }
 
 func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) error {
-	f := Finding{Kind: UnknownToUs, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
+	f := Finding{Kind: FindingUnknown, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
 	rec, err := c.recordOf(ctx, a.Vendor, o.Receipt.VendorID, o.Receipt.Ref)
 	switch {
 	case postproof.CodeOf(err) == postproof.CodeNotFound:
@@ -90,7 +91,7 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		if s.Vendor != a.Vendor || (s.Ref != o.Receipt.Ref && s.VendorID != o.Receipt.VendorID) {
 			continue
 		}
-		f.Kind = Different
+		f.Kind = FindingDifferent
 		switch {
 		case s.VendorID != "" && s.VendorID != o.Receipt.VendorID && !o.Dead:
 			f.Note = "a second live piece under our reference"
@@ -106,7 +107,7 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		}
 		break
 	}
-	if f.Kind == UnknownToUs {
+	if f.Kind == FindingUnknown {
 		f.Note = "the reference is ours, the ledger knows of no send to this vendor"
 	}
 	a.Findings = append(a.Findings, f)
@@ -130,7 +131,7 @@ func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool
 		if r.Vendor != a.Vendor || r.AcceptedAt.Before(a.Since) || seen[r.VendorID] {
 			continue
 		}
-		a.Findings = append(a.Findings, Finding{Kind: MissingThere, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: "accepted in the ledger, not listed by the vendor"})
+		a.Findings = append(a.Findings, Finding{Kind: FindingMissing, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: "accepted in the ledger, not listed by the vendor"})
 	}
 	return nil
 }

@@ -31,6 +31,17 @@ type Rejection struct {
 
 const enqueueBatch = 256
 
+// JobList yields the jobs given, for [Client.Enqueue].
+func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
+	return func(yield func(postproof.Job, error) bool) {
+		for _, j := range jobs {
+			if !yield(j, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Enqueue stores jobs durably, to be sent by [Client.Run] or [Client.Drain]. It
 // streams: memory does not grow with the number of jobs. A bad job is rejected
 // and the others go on; an error from the sequence, the ledger or the context

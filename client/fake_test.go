@@ -18,53 +18,30 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors"
 )
 
-// pipeListener is an in-memory listener: net/http works on it inside a
-// synctest bubble.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-	down  *atomic.Bool
+// switchboard connects to a press, or does not while it is down.
+type switchboard struct {
+	*pipe.Listener
+
+	down *atomic.Bool
 	// onDial is called before each connection is made.
 	onDial func()
 }
 
-func newPipe() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
+func (s *switchboard) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if s.onDial != nil {
+		s.onDial()
 	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if l.onDial != nil {
-		l.onDial()
-	}
-	if l.down != nil && l.down.Load() {
+	if s.down != nil && s.down.Load() {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED}
 	}
-	near, far := net.Pipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return s.Dial(ctx, network, addr)
 }
+
+func newSwitchboard() *switchboard { return &switchboard{Listener: pipe.New()} }
 
 // press is a print vendor in memory: what it printed is the truth of a test.
 type press struct {
@@ -78,7 +55,7 @@ type press struct {
 	orders []*pressOrder
 	keys   map[string]*pressOrder
 	seen   map[string]int
-	lis    *pipeListener
+	lis    *switchboard
 	srv    *http.Server
 	mode   postproof.Mode
 	look   bool
@@ -109,7 +86,7 @@ type pressOrder struct {
 
 func newPress(t *testing.T, name string, kind postproof.IdempotencyKind) *press {
 	t.Helper()
-	p := &press{name: name, kind: kind, keys: map[string]*pressOrder{}, seen: map[string]int{}, lis: newPipe(), mode: postproof.ModeTest, look: true, cancel: true, key: "k"}
+	p := &press{name: name, kind: kind, keys: map[string]*pressOrder{}, seen: map[string]int{}, lis: newSwitchboard(), mode: postproof.ModeTest, look: true, cancel: true, key: "k"}
 	p.lis.down = &p.down
 	p.srv = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
 	go func() { _ = p.srv.Serve(p.lis) }()

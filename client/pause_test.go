@@ -68,15 +68,7 @@ func targets() map[string]client.Target {
 }
 
 // these are the jobs.
-func these(all ...postproof.Job) iter.Seq2[postproof.Job, error] {
-	return func(yield func(postproof.Job, error) bool) {
-		for _, j := range all {
-			if !yield(j, nil) {
-				return
-			}
-		}
-	}
-}
+func these(all ...postproof.Job) iter.Seq2[postproof.Job, error] { return client.JobList(all...) }
 
 // arrived counts the submissions that arrived at a press.
 func (p *press) arrived() int {

@@ -214,7 +214,7 @@ func TestAuditAfterRecoverTellsOfASecondPiece(t *testing.T) {
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
 		if err != nil || audit.Orders != 2 || audit.Matched != 1 || len(audit.Findings) != 1 ||
-			audit.Findings[0].Kind != client.Different || audit.Findings[0].VendorID != "second" {
+			audit.Findings[0].Kind != client.FindingDifferent || audit.Findings[0].VendorID != "second" {
 			t.Fatalf("Audit = %+v, %v", audit, err)
 		}
 	})

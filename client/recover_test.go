@@ -386,7 +386,7 @@ func TestAuditFindsUnknownMissingAndDifferent(t *testing.T) {
 		for _, f := range audit.Findings {
 			got[f.Kind] = f.VendorID
 		}
-		want := map[client.FindingKind]string{client.Different: "alpha_1", client.UnknownToUs: "stranger", client.MissingThere: "alpha_2"}
+		want := map[client.FindingKind]string{client.FindingDifferent: "alpha_1", client.FindingUnknown: "stranger", client.FindingMissing: "alpha_2"}
 		for kind, id := range want {
 			if got[kind] != id {
 				t.Errorf("%s: %q, want %q", kind, got[kind], id)

@@ -23,15 +23,15 @@ func RecoveryTargets() []RecoveryTarget {
 	return []RecoveryTarget{{Share: 0.6, Within: time.Hour}, {Share: 1, Within: 24 * time.Hour}}
 }
 
-// TargetVerdict says whether a target was met.
-type TargetVerdict string
+// RecoveryVerdict says whether a target was met.
+type RecoveryVerdict string
 
 // The verdicts.
 const (
-	TargetMet    TargetVerdict = "met"
-	TargetMissed TargetVerdict = "missed"
-	// TargetOpen: it is not reached, and there is time left.
-	TargetOpen TargetVerdict = "open"
+	RecoveryMet    RecoveryVerdict = "met"
+	RecoveryMissed RecoveryVerdict = "missed"
+	// RecoveryOpen: it is not reached, and there is time left.
+	RecoveryOpen RecoveryVerdict = "open"
 )
 
 // RecoveryResult is what became of a target.
@@ -41,9 +41,9 @@ type RecoveryResult struct {
 	Needed int64 `json:"needed"`
 	// At is when so many were recovered, by the ledger's time, and Took how long
 	// that was from the start; zero when it is not reached.
-	At      time.Time     `json:"at,omitzero"`
-	Took    time.Duration `json:"took,omitempty"`
-	Verdict TargetVerdict `json:"verdict"`
+	At      time.Time       `json:"at,omitzero"`
+	Took    time.Duration   `json:"took,omitempty"`
+	Verdict RecoveryVerdict `json:"verdict"`
 }
 
 // RecoveryLeft is a number of jobs that are not recovered, and why.
@@ -255,14 +255,14 @@ func (t *RecoveryResult) judge(r *RecoveryReport) {
 	switch {
 	case !t.At.IsZero():
 		t.Took = max(0, t.At.Sub(r.StartedAt))
-		t.Verdict = TargetMissed
+		t.Verdict = RecoveryMissed
 		if t.Took <= t.Within {
-			t.Verdict = TargetMet
+			t.Verdict = RecoveryMet
 		}
 	case r.At.Sub(r.StartedAt) > t.Within:
-		t.Verdict = TargetMissed
+		t.Verdict = RecoveryMissed
 	default:
-		t.Verdict = TargetOpen
+		t.Verdict = RecoveryOpen
 	}
 }
 

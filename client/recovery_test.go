@@ -36,7 +36,7 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 		start := time.Now()
 		time.Sleep(45 * time.Minute)
 		got := report(t, c)
-		if got.Targets[0].Verdict != client.TargetOpen || got.Targets[0].Needed != 6 || got.Recovered != 5 {
+		if got.Targets[0].Verdict != client.RecoveryOpen || got.Targets[0].Needed != 6 || got.Recovered != 5 {
 			t.Errorf("after 45 minutes: %+v", got)
 		}
 		if diff := cmp.Diff([]client.RecoveryLeft{{Reason: "not_handed_over", Jobs: 5}}, got.Left); diff != "" {
@@ -48,7 +48,7 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 		drain(t, c)
 		got = report(t, newClient(t, m, []*press{p}))
 		for i, want := range []time.Duration{50 * time.Minute, 90 * time.Minute} {
-			if r := got.Targets[i]; r.Verdict != client.TargetMet || r.Took.Round(10*time.Second) != want || !r.At.Equal(start.Add(r.Took)) {
+			if r := got.Targets[i]; r.Verdict != client.RecoveryMet || r.Took.Round(10*time.Second) != want || !r.At.Equal(start.Add(r.Took)) {
 				t.Errorf("target %d: %+v, want met after %s", i, r, want)
 			}
 		}
@@ -56,7 +56,7 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 			t.Errorf("longest waits %+v", got.Longest)
 		}
 		tight := report(t, c, client.RecoveryTarget{Share: 0.6, Within: 40 * time.Minute})
-		if len(tight.Targets) != 1 || tight.Targets[0].Verdict != client.TargetMissed || tight.Targets[0].At.IsZero() {
+		if len(tight.Targets) != 1 || tight.Targets[0].Verdict != client.RecoveryMissed || tight.Targets[0].At.IsZero() {
 			t.Errorf("a tighter target: %+v, want missed, with its time", tight.Targets)
 		}
 		if diff := cmp.Diff(got.Targets, report(t, c).Targets); diff != "" {
@@ -100,7 +100,7 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 		if diff := cmp.Diff(want, got.Left); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)
 		}
-		if got.Total != 4 || got.Recovered != 2 || got.Targets[0].Verdict != client.TargetMet || got.Phase != client.ReplayFinished {
+		if got.Total != 4 || got.Recovered != 2 || got.Targets[0].Verdict != client.RecoveryMet || got.Phase != client.ReplayFinished {
 			t.Errorf("report %+v, want 2 of 4, which is the target", got)
 		}
 		var states []idempotency.State
@@ -115,7 +115,7 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 		p.orders[0].Status = "failed"
 		p.mu.Unlock()
 		runFor(t, c, 2*time.Hour)
-		if got = report(t, c, half); got.Recovered != 1 || got.Waiting != 1 || !got.Targets[0].At.IsZero() || got.Targets[0].Verdict != client.TargetMissed {
+		if got = report(t, c, half); got.Recovered != 1 || got.Waiting != 1 || !got.Targets[0].At.IsZero() || got.Targets[0].Verdict != client.RecoveryMissed {
 			t.Errorf("after a late failure: %+v, want 1 of 4, and the target missed", got)
 		}
 		p.faults(nil)
@@ -142,7 +142,7 @@ func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
 		drain(t, c)
 		before := m.entries.Load()
 		got := report(t, c)
-		if got.Recovered != 5 || got.Targets[1].Verdict != client.TargetMet || got.Targets[1].At.IsZero() || len(got.Longest) != 5 {
+		if got.Recovered != 5 || got.Targets[1].Verdict != client.RecoveryMet || got.Targets[1].At.IsZero() || len(got.Longest) != 5 {
 			t.Errorf("report %+v, want 5 recovered", got)
 		}
 		if n := m.entries.Load() - before; n > 150 {

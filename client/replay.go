@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -143,6 +144,12 @@ func (i ReplayItem) String() string {
 
 // GoString keeps %#v from printing personal data.
 func (i ReplayItem) GoString() string { return i.String() }
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (i ReplayItem) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", string(i.ID)), slog.String("outcome", string(i.Outcome)), slog.String("reason", i.Reason),
+		slog.String("state", string(i.State)), slog.String("vendor", i.Vendor))
+}
 
 // ReplayPlan is what a replay would do, counted. It holds no personal data.
 type ReplayPlan struct {

@@ -58,7 +58,7 @@ func BenchmarkPlanReplay(b *testing.B) {
 		b.Fatal(err)
 	}
 	fillLedger(b, store, s)
-	p := &press{name: "alpha", kind: postproof.IdempotencyKey, mode: postproof.ModeTest, lis: newPipe()}
+	p := &press{name: "alpha", kind: postproof.IdempotencyKey, mode: postproof.ModeTest, lis: newSwitchboard()}
 	c, err := client.New(b.Context(), store, adaptersOf(p), client.WithLogger(quiet()), client.WithoutHints())
 	if err != nil {
 		b.Fatal(err)

@@ -27,7 +27,8 @@ func (c *Client) Run(ctx context.Context) error {
 	return err
 }
 
-// Drained is what a Drain left behind: how many jobs stand in which state.
+// Drained is how many jobs stand in which state: what [Client.Drain] left behind,
+// or what [Client.Depth] counts.
 type Drained map[idempotency.State]int64
 
 // Open is the number of jobs that still wait to be sent or settled.

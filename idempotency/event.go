@@ -7,7 +7,7 @@ import (
 )
 
 // Event is something that happened to a job, as the machine understands it.
-// The set is sealed; the types below are all of them.
+// The types below are all of them: the machine refuses any other.
 type Event interface {
 	// Name returns the name used in the table of the package documentation and
 	// in the history.

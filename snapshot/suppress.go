@@ -73,8 +73,9 @@ type SuppressionOptions struct {
 	// a row may have both.
 	Mapping Mapping
 	// MailedOn is the column with the day on which the contact was mailed, and
-	// Layout its form, by default "2006-01-02". A row counts when that day is
-	// less than Within before Now; every row counts when MailedOn is empty.
+	// Layout its form as of [time.Parse], by default "2006-01-02". A row counts when
+	// that day is less than Within before Now, both of which are then required;
+	// every row counts when MailedOn is empty.
 	MailedOn string
 	Layout   string
 	Within   time.Duration

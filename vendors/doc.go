@@ -9,6 +9,12 @@
 // and must agree with the interfaces that the adapter implements; package
 // vendortest checks both ways.
 //
+// To add a vendor, begin with the example of [Adapter] here; examples/adapter in
+// the repository is a whole one, with callbacks and a simulator, and
+// docs/adapters.md says what to do in which order. [CheckBaseURL], [JSONBody],
+// [NewForm], [ContentDigest], [Fingerprint], [JudgeStatus], [CodeOfStatus] and
+// [RetryAfter] are what adapters have in common.
+//
 // # Errors
 //
 // Every error of an adapter says, by [postproof.DeliveryOf], whether paper may

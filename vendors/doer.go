@@ -22,6 +22,8 @@ type Doer interface {
 
 // Request is one HTTP request of an adapter.
 type Request struct {
+	// Op names the operation in errors, spans and metrics, and puts the request
+	// under a breaker ([postproof.Op.Group]).
 	Op postproof.Op
 	// Class says whether the request may be repeated when its outcome is
 	// unknown. RepeatKeyed is for a write that this vendor deduplicates.
@@ -29,7 +31,8 @@ type Request struct {
 	// NotAfter is the last moment at which a byte may be sent; zero means that
 	// the client's own bound holds.
 	NotAfter time.Time
-	Method   string
+	// Method is the HTTP method.
+	Method string
 	// URL is absolute. It holds no credentials.
 	URL string
 	// Route is the path's template, for span names: "/v1/postcards/{id}".
@@ -56,6 +59,7 @@ func (r *Request) SetBody(b *Body) {
 
 // Response is an answer, read to its end.
 type Response struct {
+	// Status is the HTTP status, Header the answer's; both are read only.
 	Status int
 	Header http.Header
 	// Body is the whole body; an answer that is too large or broken is an

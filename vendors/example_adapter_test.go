@@ -13,14 +13,14 @@ import (
 )
 
 // acme is the smallest adapter: a vendor that honors an idempotency key for a
-// day and tells nothing else. A look-up ([vendors.Finder]), a cancellation
+// day and can be asked for nothing else. examples/adapter has all of one. A look-up ([vendors.Finder]), a cancellation
 // ([vendors.Canceler]) and a status ([vendors.Getter]) are one method each.
 type acme struct{ key string }
 
 func (acme) Capabilities() *postproof.Capabilities {
 	return &postproof.Capabilities{
-		Vendor: "acme", Countries: []string{"US"},
-		Idempotency: postproof.Idempotency{Kind: postproof.IdempotencyKey, Window: 24 * time.Hour, Margin: time.Hour, Replay: "the first answer"},
+		Vendor: "acme", Countries: []string{"US"}, Poll: 6 * time.Hour,
+		Idempotency: postproof.Idempotency{Kind: postproof.IdempotencyKey, Window: 24 * time.Hour, Margin: time.Hour, Replay: postproof.ReplaySameBody},
 		Pieces: []postproof.PieceSupport{{
 			Kind: postproof.KindPostcard, Sizes: []postproof.Size{postproof.Size4x6()},
 			Classes: []postproof.MailClass{postproof.FirstClass}, Content: []postproof.ContentKind{postproof.ContentHTML},
@@ -60,7 +60,10 @@ func (a acme) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission
 	if json.Unmarshal(resp.Body, &out) != nil || out.ID == "" {
 		return nil, postproof.NewError(postproof.CodeUnknown, postproof.Unknown, errors.New("a 2xx without an order"))
 	}
-	return &vendors.Order{Receipt: postproof.Receipt{Vendor: "acme", VendorID: out.ID, Ref: s.Ref}}, nil
+	return &vendors.Order{
+		Receipt: postproof.Receipt{Vendor: "acme", VendorID: out.ID, Ref: s.Ref}, Raw: resp.Body,
+		Status: postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported},
+	}, nil
 }
 
 // answers is a Doer that always gets the same answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,7 +57,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	req.Header.Set("Acme-Signature", acmeSignature("the secret of acme's dashboard", []byte(body)))
+	signed, err := acmeScheme().Sign([]byte(body), "the secret of acme's dashboard")
+	if err != nil {
+		log.Fatal(err)
+	}
+	maps.Copy(req.Header, signed)
 	resp, err := server.Client().Do(req)
 	if err != nil {
 		log.Fatal(err)

@@ -1,21 +1,20 @@
 package callback_test
 
 import (
+	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // acme is a vendor of the examples: it takes every piece, and signs its
-// callbacks. Yours is lob.New or another adapter of this module.
+// callbacks. Yours is lob.New, another adapter of this module, or one like that
+// of examples/adapter.
 type acme struct{}
 
 func (acme) Capabilities() *postproof.Capabilities {
@@ -50,31 +49,22 @@ func (acme) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error)
 		Piece  string `json:"piece"`
 		Status string `json:"status"`
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
+	if err := json.Unmarshal(body, &in); err != nil || in.ID == "" {
 		return nil, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("no callback of acme"))
 	}
 	return []*vendors.Notice{{Event: postproof.Event{
-		ID: in.ID, VendorID: in.Piece, Raw: body, Status: postproof.Status{Stage: postproof.Stage(in.Status), Raw: in.Status},
+		ID: in.ID, Vendor: "acme", VendorID: in.Piece, Raw: bytes.Clone(body), // the receiver uses its buffer again
+		Status: postproof.Status{Stage: postproof.Stage(in.Status), Raw: in.Status, Source: postproof.SourceCallback, Confidence: postproof.Reported},
 	}}}, nil
 }
 
 func (acme) NewVerifier(secrets ...string) (vendors.Verifier, error) {
-	return acmeVerifier(secrets), nil
-}
-
-type acmeVerifier []string
-
-func (v acmeVerifier) Verify(h http.Header, body []byte, _ time.Time) error {
-	for _, s := range v {
-		if hmac.Equal([]byte(acmeSignature(s, body)), []byte(h.Get("Acme-Signature"))) {
-			return nil
-		}
+	v, err := acmeScheme().NewVerifier(secrets...)
+	if err != nil {
+		return nil, err
 	}
-	return errors.New("not signed by acme")
+	return v, nil
 }
 
-func acmeSignature(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
-}
+// acmeScheme is an HMAC-SHA256 of the body, in hexadecimal.
+func acmeScheme() signature.HMAC { return signature.HMAC{Header: "Acme-Signature"} }

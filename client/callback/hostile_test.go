@@ -17,12 +17,13 @@ import (
 	"time"
 
 	"github.com/postproof/postproof/client/callback"
+	"github.com/postproof/postproof/internal/pipe"
 )
 
 // ask sends a callback over a connection of its own.
-func ask(t *testing.T, lis *pipeListener, req *http.Request) answer {
+func ask(t *testing.T, lis *pipe.Listener, req *http.Request) answer {
 	t.Helper()
-	conn, err := lis.dial(t.Context(), "", "")
+	conn, err := lis.Dial(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +39,9 @@ func ask(t *testing.T, lis *pipeListener, req *http.Request) answer {
 }
 
 // slow opens a callback whose body does not come.
-func slow(t *testing.T, lis *pipeListener, length int) (net.Conn, *bufio.Reader) {
+func slow(t *testing.T, lis *pipe.Listener, length int) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := lis.dial(t.Context(), "", "")
+	conn, err := lis.Dial(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures th
 	var refused atomic.Int64
 	for range 200 {
 		all.Go(func() {
-			conn, err := lis.dial(t.Context(), "", "")
+			conn, err := lis.Dial(t.Context(), "", "")
 			if err != nil {
 				return
 			}

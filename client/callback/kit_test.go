@@ -98,7 +98,7 @@ func newClient(t *testing.T, store client.Store, p *printer, opts ...client.Opti
 	t.Helper()
 	c, err := client.New(t.Context(), store, []vendors.Adapter{p}, append([]client.Option{
 		client.WithLogger(slog.New(slog.DiscardHandler)),
-		client.WithVendor(p.name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: p.lis.dial}}),
+		client.WithVendor(p.name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: p.lis.Dial}}),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func TestHTTPNotifierSignsWhatItPosts(t *testing.T) {
 	}
 	n.Clock = fixedClock(alertTime())
 	n.Client = &http.Client{
-		Transport:     &http.Transport{DialContext: lis.dial},
+		Transport:     &http.Transport{DialContext: lis.Dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	want := callback.Alert{ID: "X", At: time.Unix(1, 0).UTC(), Kind: callback.AlertParked, Vendor: "printer", Message: 7, Tries: 10, Reason: "handler: *errors.errorString"}

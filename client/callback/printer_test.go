@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -30,7 +30,7 @@ type printer struct {
 	// hang, when set, is waited for before an order is answered.
 	hang chan struct{}
 
-	lis    *pipeListener
+	lis    *pipe.Listener
 	mu     sync.Mutex
 	orders []*order
 	gets   int
@@ -42,44 +42,10 @@ type order struct {
 	Status string `json:"status"`
 }
 
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipe() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // serve serves on a pipe until the test ends.
-func serve(t *testing.T, h http.Handler) *pipeListener {
+func serve(t *testing.T, h http.Handler) *pipe.Listener {
 	t.Helper()
-	lis := newPipe()
+	lis := pipe.New()
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	go func() { _ = srv.Serve(lis) }()
 	t.Cleanup(func() { _ = srv.Close() })

@@ -73,7 +73,7 @@ func newLobSim(t *testing.T, store client.Store, answered func(int, time.Duratio
 	}
 	l := &lobSim{sim: sim}
 	if l.mail, err = client.New(t.Context(), store, []vendors.Adapter{printer}, client.WithLogger(slog.New(slog.DiscardHandler)),
-		client.WithVendor(lob.Name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.dial}})); err != nil {
+		client.WithVendor(lob.Name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.mail.Close() })

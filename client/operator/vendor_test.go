@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -27,8 +28,7 @@ type printer struct {
 	// and the answer is lost), "drop" (it never arrives), "refuse", "account".
 	fault func(n int) string
 	n     int
-	conns chan net.Conn
-	done  chan struct{}
+	lis   *pipe.Listener
 	// keyed: it can be looked up.
 	keyed bool
 	down  bool
@@ -43,50 +43,21 @@ type order struct {
 
 func newPrinter(t *testing.T, name string) *printer {
 	t.Helper()
-	p := &printer{name: name, conns: make(chan net.Conn), done: make(chan struct{})}
+	p := &printer{name: name, lis: pipe.New()}
 	srv := &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
-	go func() { _ = srv.Serve(p) }()
+	go func() { _ = srv.Serve(p.lis) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	return p
 }
 
-func (p *printer) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *printer) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.done:
-	default:
-		close(p.done)
-	}
-	return nil
-}
-func (p *printer) Addr() net.Addr { return &net.UnixAddr{Name: p.name} }
-
-func (p *printer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *printer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	p.mu.Lock()
 	down := p.down
 	p.mu.Unlock()
 	if down {
 		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: io.ErrClosedPipe}
 	}
-	near, far := net.Pipe()
-	select {
-	case p.conns <- far:
-		return near, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
+	return p.lis.Dial(ctx, network, addr)
 }
 
 func (p *printer) setFault(f func(n int) string) {

@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/pages"
 )
 
 // Inbox implements [idempotency.Engine].
@@ -19,27 +18,6 @@ func (s *Store) Inbox() idempotency.Inbox { return inbox{s} }
 
 // inbox has the methods whose names the store needs for records.
 type inbox struct{ s *Store }
-
-const messageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
-
-func scanMessage(rows *sql.Rows) (*idempotency.Message, error) {
-	var m idempotency.Message
-	var mode, state string
-	var received, due, until int64
-	var header []byte
-	if err := rows.Scan(&m.ID, &m.Vendor, &m.Account, &mode, &m.Dedupe, &received, &state, &m.Fence, &due,
-		&m.Lease.Owner, &until, &m.Tries, &m.LastError, &header, &m.Body); err != nil {
-		return nil, err
-	}
-	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
-	m.ReceivedAt, m.Due, m.Lease.Until = codec.FromNanos(received), codec.FromNanos(due), codec.FromNanos(until)
-	if header != nil {
-		if err := json.Unmarshal(header, &m.Header); err != nil {
-			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
-		}
-	}
-	return &m, nil
-}
 
 // putOp stores one message; those of a batch go together.
 type putOp struct {
@@ -102,7 +80,7 @@ const claimMessagesText = `WITH picked AS MATERIALIZED (
 	UPDATE @messages AS m SET fence = m.fence + 1, lease_owner = $3, lease_until = $4, visible = greatest(m.due, $4::bigint)
 	FROM picked AS p WHERE m.id = p.id RETURNING m.*
 )
-SELECT ` + messageColumns + ` FROM claimed ORDER BY id`
+SELECT ` + codec.MessageColumns + ` FROM claimed ORDER BY id`
 
 // Claim implements [idempotency.Inbox].
 func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed []*idempotency.Message, err error) {
@@ -112,7 +90,7 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	err = i.s.claiming(ctx, func(c *session) error {
 		claimed = nil
 		return c.query(ctx, func(rows *sql.Rows) error {
-			m, err := scanMessage(rows)
+			m, err := codec.ScanMessage(rows)
 			claimed = append(claimed, m)
 			return err
 		}, i.s.text.claimMessages, codec.Nanos(req.Now), req.Limit, clean(req.Owner), codec.Nanos(req.Now.Add(req.Lease)))
@@ -125,35 +103,13 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
-	return func(yield func(*idempotency.Message, error) bool) {
-		left := q.Limit
-		for {
-			page, err := read(ctx, i.s, "list messages", scanMessage, i.s.text.messages, int64(q.After), clean(q.Vendor), pageSize)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, m := range page {
-				q.After = m.ID
-				if len(q.States) > 0 && !slices.Contains(q.States, m.State) {
-					continue
-				}
-				if !yield(m, nil) {
-					return
-				}
-				if left--; left == 0 {
-					return
-				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-		}
-	}
+	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]*idempotency.Message, error) {
+		return read(ctx, i.s, "list messages", codec.ScanMessage, i.s.text.messages, int64(q.After), clean(q.Vendor), pageSize)
+	})
 }
 
 const (
-	messagesText = `SELECT ` + messageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
+	messagesText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
 	purgeText    = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
 	WHERE received < $1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT $2)`
 )

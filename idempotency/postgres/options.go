@@ -31,15 +31,18 @@ func newSettings(opts []Option) (settings, error) {
 	case s.mode != "" && s.mode.Validate() != nil:
 		return s, s.mode.Validate()
 	case !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(s.schema):
-		return s, errors.New("WithSchema: want a name of at most 63 characters of a-z, 0-9 and _, not beginning with a digit")
+		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			errors.New("WithSchema: want a name of at most 63 characters of a-z, 0-9 and _, not beginning with a digit"))
 	case s.patience < 0:
-		return s, errors.New("WithPatience: want a time that is not negative")
+		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("WithPatience: want a time that is not negative"))
 	}
 	return s, nil
 }
 
 // WithMode says which mode the ledger has. It is needed to create one, which
-// fixes the mode for ever; opening a ledger of another mode is an error.
+// fixes the mode for ever. To open a ledger of another mode is an error with
+// [postproof.CodeConflict]; one that is not there, without a mode, with
+// [postproof.CodeInvalidArgument].
 func WithMode(mode postproof.Mode) Option { return optionFunc(func(s *settings) { s.mode = mode }) }
 
 // WithClock sets the clock; the default is the machine's. It stamps what

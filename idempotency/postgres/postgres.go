@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/combine"
@@ -123,7 +124,8 @@ func (s *Store) checkMode(ctx context.Context, c *session) error {
 	case !found:
 		return errNoRow
 	case s.mode != "" && string(s.mode) != mode:
-		return fmt.Errorf("the ledger's mode is %q and stays so, not %q: use another schema for the other mode (WithSchema)", mode, string(s.mode))
+		return postproof.NewError(postproof.CodeConflict, postproof.NotSent, fmt.Errorf(
+			"the ledger's mode is %q and stays so, not %q: use another schema for the other mode (WithSchema)", mode, string(s.mode)))
 	}
 	return nil
 }

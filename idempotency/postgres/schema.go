@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -182,7 +183,8 @@ func (s *Store) migrate(ctx context.Context, c *session) (have int64, err error)
 		}
 	} else {
 		if s.mode == "" {
-			return 0, errors.New("there is no ledger yet: to make one, say with WithMode which mode it has for ever")
+			return 0, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+				errors.New("there is no ledger yet: to make one, say with WithMode which mode it has for ever"))
 		}
 		if err := s.makeSchema(ctx, c); err != nil {
 			return 0, err

@@ -7,34 +7,14 @@ import (
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/pages"
 )
 
 // Entries implements [idempotency.Store].
 func (s *Store) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[idempotency.Entry, error] {
-	return func(yield func(idempotency.Entry, error) bool) {
-		left := q.Limit
-		for {
-			page, err := s.entriesAfter(ctx, q)
-			if err != nil {
-				yield(idempotency.Entry{}, err)
-				return
-			}
-			for i := range page {
-				if q.Matches(&page[i]) {
-					if !yield(page[i], nil) {
-						return
-					}
-					if left--; left == 0 {
-						return
-					}
-				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-			q.After = page[len(page)-1].Seq
-		}
-	}
+	return pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]idempotency.Entry, error) {
+		return s.entriesAfter(ctx, q)
+	})
 }
 
 // entriesAfter reads the next page; it may hold entries of other ids and

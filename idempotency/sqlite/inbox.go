@@ -3,15 +3,12 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"fmt"
 	"iter"
-	"slices"
 	"time"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/pages"
 )
 
 // Inbox implements [idempotency.Engine].
@@ -19,27 +16,6 @@ func (s *Store) Inbox() idempotency.Inbox { return inbox{s} }
 
 // inbox has the methods whose names the store needs for records.
 type inbox struct{ s *Store }
-
-const messageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
-
-func scanMessage(rows *sql.Rows) (*idempotency.Message, error) {
-	var m idempotency.Message
-	var mode, state string
-	var received, due, until int64
-	var header []byte
-	if err := rows.Scan(&m.ID, &m.Vendor, &m.Account, &mode, &m.Dedupe, &received, &state, &m.Fence, &due,
-		&m.Lease.Owner, &until, &m.Tries, &m.LastError, &header, &m.Body); err != nil {
-		return nil, err
-	}
-	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
-	m.ReceivedAt, m.Due, m.Lease.Until = codec.FromNanos(received), codec.FromNanos(due), codec.FromNanos(until)
-	if header != nil {
-		if err := json.Unmarshal(header, &m.Header); err != nil {
-			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
-		}
-	}
-	return &m, nil
-}
 
 // Put implements [idempotency.Inbox].
 func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err error) {
@@ -108,10 +84,10 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	err = i.s.direct(ctx, "claim message", func(ctx context.Context, b *batch) error {
 		claimed = nil
 		if err := b.c.query(ctx, func(rows *sql.Rows) error {
-			m, err := scanMessage(rows)
+			m, err := codec.ScanMessage(rows)
 			claimed = append(claimed, m)
 			return err
-		}, "SELECT "+messageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", codec.Nanos(req.Now), req.Limit); err != nil {
+		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
 		until := codec.Nanos(req.Now.Add(req.Lease))
@@ -134,38 +110,16 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
-	return func(yield func(*idempotency.Message, error) bool) {
-		left := q.Limit
-		for {
-			var page []*idempotency.Message
-			err := i.s.read(ctx, "list messages", func(c *conn) error {
-				return c.query(ctx, func(rows *sql.Rows) error {
-					m, err := scanMessage(rows)
-					page = append(page, m)
-					return err
-				}, "SELECT "+messageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT ?3", int64(q.After), q.Vendor, pageSize)
-			})
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, m := range page {
-				q.After = m.ID
-				if len(q.States) > 0 && !slices.Contains(q.States, m.State) {
-					continue
-				}
-				if !yield(m, nil) {
-					return
-				}
-				if left--; left == 0 {
-					return
-				}
-			}
-			if len(page) < pageSize {
-				return
-			}
-		}
-	}
+	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []*idempotency.Message, err error) {
+		err = i.s.read(ctx, "list messages", func(c *conn) error {
+			return c.query(ctx, func(rows *sql.Rows) error {
+				m, err := codec.ScanMessage(rows)
+				page = append(page, m)
+				return err
+			}, "SELECT "+codec.MessageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT ?3", int64(q.After), q.Vendor, pageSize)
+		})
+		return page, err
+	})
 }
 
 // Purge implements [idempotency.Inbox].

@@ -31,7 +31,9 @@ func newSettings(opts []Option) settings {
 }
 
 // WithMode says which mode the ledger has. It is needed to create one, which
-// fixes the mode for ever; opening a ledger of another mode is an error.
+// fixes the mode for ever. To open a ledger of another mode is an error with
+// [postproof.CodeConflict]; one that is not there, without a mode, with
+// [postproof.CodeInvalidArgument].
 func WithMode(mode postproof.Mode) Option { return optionFunc(func(s *settings) { s.mode = mode }) }
 
 // WithClock sets the clock; the default is the machine's. It stamps what

@@ -206,7 +206,8 @@ func (s *Store) openReader(ctx context.Context, c *conn) error {
 
 func (s *Store) checkMode(have string) error {
 	if s.mode != "" && string(s.mode) != have {
-		return fmt.Errorf("the ledger's mode is %q and stays so, not %q: use another file for the other mode", have, string(s.mode))
+		return postproof.NewError(postproof.CodeConflict, postproof.NotSent, fmt.Errorf(
+			"the ledger's mode is %q and stays so, not %q: use another file for the other mode", have, string(s.mode)))
 	}
 	return nil
 }
@@ -270,7 +271,8 @@ func (s *Store) prepare(ctx context.Context, c *conn) error {
 	now := s.clock.Now().UnixNano()
 	if have == 0 {
 		if s.mode == "" {
-			return errors.New("there is no ledger yet: to make one, say with WithMode which mode it has for ever")
+			return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+				errors.New("there is no ledger yet: to make one, say with WithMode which mode it has for ever"))
 		}
 		if m, found, err := readMarker(s.path); err != nil {
 			return err

@@ -3,9 +3,6 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/sqlite"
 	"github.com/postproof/postproof/idempotency/storetest"
+	"github.com/postproof/postproof/internal/plant"
 )
 
 func TestStoreIsAStore(t *testing.T) {
@@ -29,7 +27,7 @@ func TestStoreIsAStore(t *testing.T) {
 			// that a crash leaves behind; the crash itself is in kill_test.go.
 			Reopen:       open,
 			Second:       open,
-			Plant:        func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, path, r) },
+			Plant:        func(ctx context.Context, r *idempotency.Record) error { return plantAt(ctx, path, r) },
 			BreakHistory: func(ctx context.Context) (string, error) { return breakHistory(ctx, path) },
 			Spoil: func(b postproof.Blob) error {
 				file := filepath.Join(path+"-blobs", b.Digest[:2], b.Digest)
@@ -87,45 +85,12 @@ func breakHistory(ctx context.Context, path string) (string, error) {
 	return epoch, err
 }
 
-// plant writes a row as a newer version would, which may claim it and prune it.
-func plant(ctx context.Context, path string, r *idempotency.Record) error {
+// plantAt writes a row as a newer version would, which may claim it and prune it.
+func plantAt(ctx context.Context, path string, r *idempotency.Record) error {
 	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	bare := *r
-	bare.Job = nil
-	data, err := json.Marshal(bare)
-	if err != nil {
-		return err
-	}
-	id, err := hex.DecodeString(string(r.ID))
-	if err != nil {
-		return err
-	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	for _, step := range []struct {
-		text string
-		args []any
-	}{
-		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
-		{
-			`INSERT INTO records (num, key, id, fence, version, state, campaign, priority, planned, due, visible, watched, rare, lease_owner, lease_until, prune_at,
-				tail, job_sum, links, data)
-			SELECT last_record, ?, ?, ?, ?, ?, ?, ?, ?5 = 'planned', 0, 0, 0, ?5, '', ?, 0, 0, 1, '', ? FROM ledger`,
-			[]any{int64(binary.BigEndian.Uint64(id) ^ 1<<63), id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), data},
-		},
-		{"INSERT INTO jobs SELECT last_record, ? FROM ledger", []any{[]byte(r.Job)}},
-		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
-	} {
-		if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
+	return plant.SQLite(ctx, db, r)
 }

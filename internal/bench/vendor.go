@@ -8,9 +8,10 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/postproof/postproof/internal/pipe"
 )
 
 // network is how the vendor is reached.
@@ -48,8 +49,8 @@ func startVendor(ctx context.Context, n network) (*vendor, error) {
 	v.server = &http.Server{Handler: v, ReadHeaderTimeout: time.Minute}
 	var listener net.Listener
 	if n == inMemory {
-		pipe := newPipeListener()
-		listener, v.dial, v.base = pipe, pipe.dial, "http://vendor.invalid/v1"
+		memory := pipe.New()
+		listener, v.dial, v.base = memory, memory.Dial, "http://vendor.invalid/v1"
 	} else {
 		tcp, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
@@ -170,44 +171,5 @@ func answerParts() [len(answerFields) + 1]string {
 		`","date_modified":"`,
 		`","deleted":false,"raw_url":null,"metadata":`,
 		`}`,
-	}
-}
-
-// pipeListener hands out the far ends of in-memory connections.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
 }

@@ -40,4 +40,9 @@
 // inside. Lob renders after it accepted: a piece may turn to failed later,
 // and then no paper exists. Asset URLs expire after 30 days. Test keys
 // (test_…) print nothing; their pieces get no tracking events.
+//
+// # Sandbox
+//
+// The test TestSandbox asks Lob what its documentation leaves open. It runs with
+// a test key in POSTPROOF_TEST_LOB_KEY, and prints nothing.
 package lob

@@ -3,8 +3,6 @@ package lob
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +34,7 @@ func (a *Adapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.B
 	fields = fields.metadata(&s.Job, s.Ref, content)
 	var body *vendors.Body
 	if fields.hasFile() {
-		body = multipartBody(a.encoder(), boundary(s.Ref, content), fields, s.Open)
+		body = fields.form(vendors.NewForm(s.Ref, content)).Build(a.encoder(), s.Open)
 	} else {
 		body = vendors.JSONBody(a.encoder(), fields.json())
 	}
@@ -271,16 +269,12 @@ func templateID(side, id string) (string, error) {
 
 func variableFields(f fieldList, variables map[string]string) (fieldList, error) {
 	f = f.open("merge_variables")
-	first := len(f)
 	for _, k := range sortedKeys(variables) {
 		// docs: codes merge_variable_whitespace, special_characters_restricted.
 		if k == "" || strings.ContainsAny(k, " \t\r\n\v\f!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
 			return nil, wrongField("piece.artwork.variables", "a name is empty or holds whitespace or a special character")
 		}
 		f = f.text(k, variables[k])
-	}
-	if len(f[first:].json()) > 25000 {
-		return nil, wrongField("piece.artwork.variables", "are longer than 25,000 characters as JSON")
 	}
 	return f.end(), nil
 }
@@ -336,10 +330,4 @@ func readBlob(ctx context.Context, s *vendors.Submission, blob postproof.Blob, n
 		return nil, encodeError(postproof.CodeUnavailable, fmt.Errorf("read artwork: %w", err))
 	}
 	return raw, nil
-}
-
-// boundary is derived, so that the same submission gives the same bytes.
-func boundary(ref postproof.Ref, content string) string {
-	sum := sha256.Sum256([]byte("boundary\x00" + string(ref) + "\x00" + content))
-	return "postproof-" + hex.EncodeToString(sum[:16])
 }

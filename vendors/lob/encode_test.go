@@ -2,14 +2,14 @@ package lob_test
 
 import (
 	"io"
-	"net/http"
-	"net/http/httputil"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // TestGoldenRequests compares whole requests with files: a byte that changes
@@ -30,9 +30,9 @@ func TestGoldenRequests(t *testing.T) {
 	templated.From = postproof.Address{}
 	uploaded := job()
 	uploaded.Class = postproof.Marketing
-	uploaded.Piece = postproof.Postcard{Size: postproof.Size6x9(), Artwork: postproof.Images{Front: blob("b", 13), Back: blob("c", 8)}}
+	uploaded.Piece = postproof.Postcard{Size: postproof.Size6x9(), Artwork: postproof.Images{Front: adaptertest.File("b", 13), Back: adaptertest.File("c", 8)}}
 	document := job()
-	document.Piece = postproof.Letter{Size: postproof.SizeUSLegal(), Artwork: postproof.PDF{Front: blob("a", 14)}, Color: true}
+	document.Piece = postproof.Letter{Size: postproof.SizeUSLegal(), Artwork: postproof.PDF{Front: adaptertest.File("a", 14)}, Color: true}
 	remote := job()
 	remote.Piece = postproof.Postcard{Size: postproof.Size6x11(), Artwork: postproof.PDF{
 		Front: postproof.File{URL: "https://art.example/front.pdf"}, Back: postproof.File{URL: "https://art.example/back.pdf"},
@@ -58,32 +58,14 @@ func TestGoldenRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			do, requests := answers(created)
+			do := vendortest.Answers(created)
 			_, _ = a.Submit(t.Context(), do, s, body) // the answer is that of a postcard, whatever was ordered
-			if len(*requests) != 1 {
-				t.Fatalf("%d requests", len(*requests))
+			if len(do.Sent) != 1 {
+				t.Fatalf("%d requests", len(do.Sent))
 			}
-			golden(t, name, "encoder "+body.Encoder+"\n"+dump(t, (*requests)[0]))
+			adaptertest.Golden(t, name, "encoder "+body.Encoder+"\n"+do.Sent[0].Dump())
 		})
 	}
-}
-
-func dump(t *testing.T, r *http.Request) string {
-	t.Helper()
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int64(len(raw)) != r.ContentLength {
-		t.Errorf("Content-Length %d, %d bytes", r.ContentLength, len(raw))
-	}
-	r.Body = http.NoBody
-	r.ContentLength = 0
-	head, err := httputil.DumpRequest(r, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(string(head), "\r\n", "\n") + strings.ReplaceAll(string(raw), "\r\n", "\\r\\n\n") + "\n"
 }
 
 func TestEncodeRefuses(t *testing.T) {
@@ -124,13 +106,13 @@ func TestEncodeRefuses(t *testing.T) {
 		{"markup too long", art(postproof.HTML{Front: "<p>" + strings.Repeat("é", 9997), Back: "<p>"}), nil, postproof.CodeUnsupported, "front"},
 		{"no back", art(postproof.HTML{Front: "<p>"}), nil, postproof.CodeInvalidArgument, "back"},
 		{"a plain URL", art(postproof.PDF{Front: postproof.File{URL: "http://a/f.pdf"}}), nil, postproof.CodeUnsupported, "front"},
-		{"an image of another kind", art(postproof.Images{Front: blob("d", 6), Back: blob("b", 13)}), nil, postproof.CodeInvalidArgument, "front"},
-		{"a file too large", art(postproof.PDF{Front: blob("a", 6<<20), Back: blob("a", 14)}), nil, postproof.CodeUnsupported, "artwork"},
+		{"an image of another kind", art(postproof.Images{Front: adaptertest.File("d", 6), Back: adaptertest.File("b", 13)}), nil, postproof.CodeInvalidArgument, "front"},
+		{"a file too large", art(postproof.PDF{Front: adaptertest.File("a", 6<<20), Back: adaptertest.File("a", 14)}), nil, postproof.CodeUnsupported, "artwork"},
 		{"another vendor's template", art(postproof.Template{IDs: map[string]postproof.TemplateIDs{"pcm": {Front: "1"}}}), nil, postproof.CodeUnsupported, "no template for lob"},
 		{"a template id that is none", art(tmpl("123", "tmpl_b", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a template without its back", art(tmpl("tmpl_a", "", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a variable with a space", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"first name": "x"})), nil, postproof.CodeInvalidArgument, "variables"},
-		{"variables too long", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"x": strings.Repeat("x", 25000)})), nil, postproof.CodeInvalidArgument, "variables"},
+		{"variables too long", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"x": strings.Repeat("x", 25000)})), nil, postproof.CodeUnsupported, "variables"},
 		{"long address lines", func(j *postproof.Job) { j.To.Line1, j.To.Line2 = strings.Repeat("1", 40), strings.Repeat("2", 11) }, nil, postproof.CodeUnsupported, "line1"},
 		{"a metadata key that breaks out", func(j *postproof.Job) { j.Metadata = map[string]string{"a\"]\r\nX: y": "1"} }, nil, postproof.CodeInvalidArgument, "metadata"},
 	} {

@@ -2,16 +2,12 @@ package lob
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"math/bits"
 	"slices"
 	"strconv"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -166,26 +162,12 @@ func marshal(s string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// multipartBody writes the fields as a form, nested ones as name[inner] and
-// without those that are null. Files are streamed from the blob store.
-func multipartBody(encoder, delimiter string, fields fieldList, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *vendors.Body {
-	w := formWriter{delimiter: delimiter}
-	w.fields(fields)
-	fmt.Fprintf(&w.fixed, "--%s--\r\n", delimiter)
-	w.flush()
-	return w.body.Build(encoder, "multipart/form-data; boundary="+delimiter, open)
-}
-
-type formWriter struct {
-	delimiter string
-	fixed     bytes.Buffer
-	body      vendors.BodyBuilder
-}
-
-func (w *formWriter) fields(fields fieldList) {
-	outer := "" // nothing of Lob's is nested twice
-	for i := range fields {
-		f := &fields[i]
+// form writes the fields into a form, nested ones as name[inner] and without
+// those that are null. Nothing of Lob's is nested twice.
+func (l fieldList) form(w *vendors.FormBuilder) *vendors.FormBuilder {
+	outer := ""
+	for i := range l {
+		f := &l[i]
 		name := f.name
 		if outer != "" {
 			name = outer + "[" + name + "]"
@@ -196,27 +178,13 @@ func (w *formWriter) fields(fields fieldList) {
 		case endField:
 			outer = ""
 		case fileField:
-			w.head(name, fmt.Sprintf("; filename=\"%s.%s\"\r\nContent-Type: %s", f.name, f.file.extension, f.file.contentType))
-			w.flush()
-			w.body.Blob(f.file.blob)
-			w.fixed.WriteString("\r\n")
+			w.File(name, f.name+"."+f.file.extension, f.file.contentType, f.file.blob)
 		case literalField, textField:
 			if f.kind == literalField && f.text == null {
 				continue
 			}
-			w.head(name, "")
-			w.fixed.WriteString(f.text)
-			w.fixed.WriteString("\r\n")
+			w.Text(name, f.text)
 		}
 	}
-}
-
-// head opens a part. Names are ours, or checked to hold no quote.
-func (w *formWriter) head(name, more string) {
-	fmt.Fprintf(&w.fixed, "--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n", w.delimiter, name, more)
-}
-
-func (w *formWriter) flush() {
-	w.body.Bytes(bytes.Clone(w.fixed.Bytes()))
-	w.fixed.Reset()
+	return w
 }

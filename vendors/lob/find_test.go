@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 const emptyList = `{"object":"list","data":[],"count":0,"next_url":null}`
@@ -31,7 +35,7 @@ func list(next string, pieces ...string) string {
 
 func TestFindReadsToTheLastPage(t *testing.T) {
 	t.Parallel()
-	do, requests := answers(
+	do := vendortest.Answers(
 		list("https://elsewhere.example/v1/postcards?limit=1&after=c1", piece("psc_1", ref)),
 		list("/v1/postcards?after=c2", piece("psc_2", "OTHER00000000000")),
 		list("", piece("psc_3", ref)),
@@ -49,19 +53,14 @@ func TestFindReadsToTheLastPage(t *testing.T) {
 	}
 	const filter = "limit=100&metadata%5Bpostproof_ref%5D=0123456789ABCDEF"
 	want := []string{
-		"https://api.lob.com/v1/postcards?" + filter,
-		"https://api.lob.com/v1/postcards?after=c1&" + filter,
-		"https://api.lob.com/v1/postcards?after=c2&" + filter,
-		"https://api.lob.com/v1/letters?" + filter,
-		"https://api.lob.com/v1/self_mailers?" + filter,
+		"GET https://api.lob.com/v1/postcards?" + filter,
+		"GET https://api.lob.com/v1/postcards?after=c1&" + filter,
+		"GET https://api.lob.com/v1/postcards?after=c2&" + filter,
+		"GET https://api.lob.com/v1/letters?" + filter,
+		"GET https://api.lob.com/v1/self_mailers?" + filter,
 	}
-	for i, r := range *requests {
-		if r.URL.String() != want[i] {
-			t.Errorf("request %d: %s, want %s", i, r.URL, want[i])
-		}
-	}
-	if len(*requests) != len(want) {
-		t.Errorf("%d requests, want %d", len(*requests), len(want))
+	if diff := cmp.Diff(want, do.Asked()); diff != "" {
+		t.Errorf("requests (-want +got)\n%s", diff)
 	}
 }
 
@@ -80,7 +79,7 @@ func TestFindIsNotComplete(t *testing.T) {
 		"a piece of damaged metadata":  {list("", `{"id":"psc_1","object":"postcard","metadata":null}`), emptyList},
 		"a reference of another maker": {list("", piece("psc_1", "row 7")), emptyList},
 	} {
-		do, _ := answers(bodies...)
+		do := vendortest.Answers(bodies...)
 		found, err := newAdapter(t).Find(t.Context(), do, ref)
 		if err != nil || found.Complete || len(found.Orders) != 0 {
 			t.Errorf("%s: %+v, %v; want an answer that is not complete", name, found, err)
@@ -90,7 +89,7 @@ func TestFindIsNotComplete(t *testing.T) {
 
 func TestListAsksSince(t *testing.T) {
 	t.Parallel()
-	do, requests := answers(list("", piece("psc_1", ""), piece("psc_2", ref)), emptyList)
+	do := vendortest.Answers(list("", piece("psc_1", ""), piece("psc_2", ref)), emptyList)
 	n := 0
 	for _, err := range newAdapter(t).List(t.Context(), do, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
 		if err != nil {
@@ -98,11 +97,11 @@ func TestListAsksSince(t *testing.T) {
 		}
 		n++
 	}
-	if n != 2 || len(*requests) != 3 {
-		t.Errorf("%d orders by %d requests, want 2 by 3", n, len(*requests))
+	if n != 2 || len(do.Sent) != 3 {
+		t.Errorf("%d orders by %d requests, want 2 by 3", n, len(do.Sent))
 	}
-	if got, want := (*requests)[0].URL.RawQuery, "date_created%5Bgte%5D=2026-03-01T00%3A00%3A00Z&limit=100"; got != want {
-		t.Errorf("query %s, want %s", got, want)
+	if got, want := do.Asked()[0], "GET https://api.lob.com/v1/postcards?date_created%5Bgte%5D=2026-03-01T00%3A00%3A00Z&limit=100"; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
 	}
 }
 
@@ -121,7 +120,7 @@ func TestReplayIsMarkedByAge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		do, requests := answers(fmt.Sprintf(`{"id":"psc_1","object":"postcard","date_created":%q,"mode":"live"}`, created))
+		do := vendortest.Answers(fmt.Sprintf(`{"id":"psc_1","object":"postcard","date_created":%q,"mode":"live"}`, created))
 		order, err := a.Submit(t.Context(), do, s, body)
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +131,7 @@ func TestReplayIsMarkedByAge(t *testing.T) {
 		if order.Mode != postproof.ModeLive {
 			t.Errorf("mode %q, want the one that the vendor says", order.Mode)
 		}
-		if got := (*requests)[0].Header.Get("Idempotency-Key"); got != vendorKey || (*requests)[0].Method != http.MethodPost {
+		if got := do.Sent[0].Request.Header.Get("Idempotency-Key"); got != adaptertest.VendorKey || do.Sent[0].Request.Method != http.MethodPost {
 			t.Errorf("key %q", got)
 		}
 	}
@@ -146,8 +145,8 @@ func TestSubmitNeedsAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.VendorKey = ""
-	do, requests := answers(`{}`)
-	if _, err := a.Submit(t.Context(), do, s, body); postproof.DeliveryOf(err) != postproof.NotSent || len(*requests) != 0 {
-		t.Errorf("without a key: %v after %d requests", err, len(*requests))
+	do := vendortest.Answers(`{}`)
+	if _, err := a.Submit(t.Context(), do, s, body); postproof.DeliveryOf(err) != postproof.NotSent || len(do.Sent) != 0 {
+		t.Errorf("without a key: %v after %d requests", err, len(do.Sent))
 	}
 }

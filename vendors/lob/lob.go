@@ -4,9 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -175,12 +173,8 @@ func isWord(s, others string) bool {
 }
 
 func (s *settings) validate(mode postproof.Mode) error {
-	u, err := url.Parse(s.base)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("base URL: want an http or https URL such as %s", DefaultBaseURL)
-	}
-	if u.Scheme == "http" && mode == postproof.ModeLive && !isLoopback(u.Hostname()) {
-		return errors.New("base URL: a live key is not sent over plain http")
+	if err := vendors.CheckBaseURL(s.base, DefaultBaseURL, mode); err != nil {
+		return err
 	}
 	switch s.useType {
 	case "", Marketing, Operational:
@@ -194,11 +188,6 @@ func (s *settings) validate(mode postproof.Mode) error {
 		return errors.New("version: want a date such as 2024-01-01")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 func isDate(s string) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 func TestNew(t *testing.T) {
@@ -51,16 +52,7 @@ func TestNewRefuses(t *testing.T) {
 		{"version", good, []lob.Option{lob.WithVersion("v1")}, "2024-01-01"},
 	} {
 		_, err := lob.New(test.key, test.opts...)
-		switch {
-		case err == nil:
-			t.Errorf("%s: accepted", test.name)
-		case postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent:
-			t.Errorf("%s: %v", test.name, err)
-		case !strings.Contains(err.Error(), test.teaches):
-			t.Errorf("%s: %q does not say %q", test.name, err, test.teaches)
-		case strings.Contains(err.Error(), "0dc8d5") || strings.Contains(err.Error(), "abcdef"):
-			t.Errorf("%s: the error quotes the key", test.name)
-		}
+		vendortest.CheckConfigError(t, test.name, err, test.teaches, "0dc8d5", "abcdef")
 	}
 	for _, base := range []string{"http://127.0.0.1:8080/v1", "http://[::1]/v1", "http://localhost/v1"} {
 		if _, err := lob.New(good, lob.WithBaseURL(base)); err != nil {

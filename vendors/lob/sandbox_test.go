@@ -11,17 +11,18 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // TestSandbox asks Lob itself about what its documentation leaves open: what a
 // replay looks like, with the same body and with another, and how soon a piece
-// can be found. It runs with a test key in POSTPROOF_LOB_TEST_KEY only, and
+// can be found. It runs with a test key in POSTPROOF_TEST_LOB_KEY only, and
 // prints nothing.
 func TestSandbox(t *testing.T) {
 	t.Parallel()
-	key := os.Getenv("POSTPROOF_LOB_TEST_KEY")
+	key := os.Getenv("POSTPROOF_TEST_LOB_KEY")
 	if key == "" {
-		t.Skip("POSTPROOF_LOB_TEST_KEY is not set")
+		t.Skip("POSTPROOF_TEST_LOB_KEY is not set")
 	}
 	a, err := lob.New(key, lob.WithUseType(lob.Operational))
 	if err != nil {
@@ -30,7 +31,7 @@ func TestSandbox(t *testing.T) {
 	if a.Account().Mode != postproof.ModeTest {
 		t.Fatal("this is not a test key")
 	}
-	do := doer{&http.Transport{}}
+	do := &vendortest.Doer{Transport: &http.Transport{}}
 	s := submission(job())
 	s.Ref = postproof.Ref(rand.Text()[:postproof.RefLength])
 	s.VendorKey = strings.ToLower(rand.Text() + rand.Text())[:32]

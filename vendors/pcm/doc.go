@@ -38,4 +38,10 @@
 // look alike, so the mode is what the caller says, and a wrong one prints. A
 // send date is the day whose batch the order joins; that batch is processed
 // on the following day.
+//
+// # Sandbox
+//
+// The test TestSandbox asks PCM what its documentation leaves open. It runs with
+// a sandbox pair in POSTPROOF_TEST_PCM_KEY and POSTPROOF_TEST_PCM_SECRET; a
+// production pair in their place would print.
 package pcm

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors/pcm"
 )
 
@@ -49,7 +50,7 @@ func TestGoldenRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name, string(raw)+"\n")
+			adaptertest.Golden(t, name, string(raw)+"\n")
 			want := "pcm/1"
 			if j.Piece.Kind() == postproof.KindLetter {
 				want = "pcm/1+doubleWindow+Regular"

@@ -3,8 +3,6 @@ package pcm
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -138,19 +136,7 @@ func validate(key, secret string, mode postproof.Mode, s *settings) error {
 	default:
 		return errors.New("letter stock: want Regular, Cougar80 or Husky70")
 	}
-	u, err := url.Parse(s.base)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("base URL: want an http or https URL such as %s", DefaultBaseURL)
-	}
-	if u.Scheme == "http" && mode == postproof.ModeLive && !isLoopback(u.Hostname()) {
-		return errors.New("base URL: live credentials are not sent over plain http")
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return vendors.CheckBaseURL(s.base, DefaultBaseURL, mode)
 }
 
 // Capabilities implements [vendors.Adapter].

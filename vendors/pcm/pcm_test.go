@@ -7,6 +7,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -30,16 +31,7 @@ func TestNewRefuses(t *testing.T) {
 		{"live credentials in the clear", "hush-k", "hush-s", postproof.ModeLive, []pcm.Option{pcm.WithBaseURL("http://v3.pcmintegrations.com")}, "plain http"},
 	} {
 		_, err := pcm.New(test.key, test.secret, test.mode, test.opts...)
-		switch {
-		case err == nil:
-			t.Errorf("%s: accepted", test.name)
-		case postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent:
-			t.Errorf("%s: %v", test.name, err)
-		case !strings.Contains(err.Error(), test.teaches):
-			t.Errorf("%s: %q does not say %q", test.name, err, test.teaches)
-		case strings.Contains(err.Error(), "hush"):
-			t.Errorf("%s: the error quotes a credential", test.name)
-		}
+		vendortest.CheckConfigError(t, test.name, err, test.teaches, "hush")
 	}
 	a, err := pcm.New("hush-k", "hush-s", postproof.ModeLive)
 	if err != nil {

@@ -10,23 +10,24 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // TestSandbox asks PCM itself about what its documentation leaves open: what a
 // duplicate looks like, and how soon an order can be found. It runs with a
-// Sandbox pair in POSTPROOF_PCM_TEST_KEY and POSTPROOF_PCM_TEST_SECRET only.
+// Sandbox pair in POSTPROOF_TEST_PCM_KEY and POSTPROOF_TEST_PCM_SECRET only.
 // A Production pair in their place would print.
 func TestSandbox(t *testing.T) {
 	t.Parallel()
-	key, secret := os.Getenv("POSTPROOF_PCM_TEST_KEY"), os.Getenv("POSTPROOF_PCM_TEST_SECRET")
+	key, secret := os.Getenv("POSTPROOF_TEST_PCM_KEY"), os.Getenv("POSTPROOF_TEST_PCM_SECRET")
 	if key == "" || secret == "" {
-		t.Skip("POSTPROOF_PCM_TEST_KEY and POSTPROOF_PCM_TEST_SECRET are not set")
+		t.Skip("POSTPROOF_TEST_PCM_KEY and POSTPROOF_TEST_PCM_SECRET are not set")
 	}
 	a, err := pcm.New(key, secret, postproof.ModeTest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	do := doer{&http.Transport{}}
+	do := &vendortest.Doer{Transport: &http.Transport{}}
 	s := submission(job())
 	s.Ref = postproof.Ref(rand.Text()[:postproof.RefLength])
 	body, err := a.Encode(t.Context(), s)

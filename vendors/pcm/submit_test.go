@@ -1,9 +1,9 @@
 package pcm_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -51,10 +51,10 @@ func TestSubmit(t *testing.T) {
 	if got.Receipt != (postproof.Receipt{Vendor: "pcm", VendorID: "222", Ref: ref, AcceptedAt: at}) || got.Replayed || got.Dead {
 		t.Errorf("%+v", got)
 	}
-	if want := `{"apiKey":"the-key","apiSecret":"the-secret","childRefNbr":"child-7"}`; s.bodies[0] != want {
-		t.Errorf("login %s, want %s", s.bodies[0], want)
+	if want := `{"apiKey":"the-key","apiSecret":"the-secret","childRefNbr":"child-7"}`; string(s.do.Sent[0].Body) != want {
+		t.Errorf("login %s, want %s", s.do.Sent[0].Body, want)
 	}
-	if auth := s.requests[1].Header.Get("Authorization"); auth != "Bearer token-1" {
+	if auth := s.do.Sent[1].Request.Header.Get("Authorization"); auth != "Bearer token-1" {
 		t.Errorf("Authorization %q", auth)
 	}
 }
@@ -66,13 +66,13 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 	if _, err := submit(t, a, s.doer()); err != nil {
 		t.Fatal(err)
 	}
-	if s.logins != 2 || len(s.requests) != 4 {
-		t.Fatalf("%d logins, %d requests, want 2 and 4", s.logins, len(s.requests))
+	if s.logins != 2 || len(s.do.Sent) != 4 {
+		t.Fatalf("%d logins, %d requests, want 2 and 4", s.logins, len(s.do.Sent))
 	}
-	if s.bodies[1] != s.bodies[3] || s.bodies[1] == "" {
+	if !bytes.Equal(s.do.Sent[1].Body, s.do.Sent[3].Body) || len(s.do.Sent[1].Body) == 0 {
 		t.Error("the second send has another body than the first")
 	}
-	if got := s.requests[3].Header.Get("Authorization"); got != "Bearer token-2" {
+	if got := s.do.Sent[3].Request.Header.Get("Authorization"); got != "Bearer token-2" {
 		t.Errorf("Authorization %q", got)
 	}
 	s = &server{answers: map[string][]answer{"POST /order/postcard": {{401, unauthorize}}}}
@@ -161,8 +161,8 @@ func TestLoginFailuresSendNothing(t *testing.T) {
 	} {
 		s := &server{answers: map[string][]answer{"POST /auth/login": {test.answer}}}
 		_, err := submit(t, newAdapter(t), s.doer())
-		if postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != postproof.NotSent || len(s.requests) != 1 {
-			t.Errorf("%+v: %v after %d requests, want %v (not_sent) after 1", test.answer, err, len(s.requests), test.code)
+		if postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != postproof.NotSent || len(s.do.Sent) != 1 {
+			t.Errorf("%+v: %v after %d requests, want %v (not_sent) after 1", test.answer, err, len(s.do.Sent), test.code)
 		}
 	}
 }
@@ -237,8 +237,8 @@ func TestFailedLoginIsShared(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if len(s.requests) != 1 || time.Since(started) != time.Second {
-			t.Errorf("%d logins in %v, want 1 in 1s", len(s.requests), time.Since(started))
+		if len(s.do.Sent) != 1 || time.Since(started) != time.Second {
+			t.Errorf("%d logins in %v, want 1 in 1s", len(s.do.Sent), time.Since(started))
 		}
 	})
 }
@@ -296,8 +296,8 @@ func TestCancel(t *testing.T) {
 	}
 	for _, id := range []string{"", "0", "-1", "+1", "01", "1/recipients", "9999999999999999999999"} {
 		s := &server{}
-		if err := newAdapter(t).Cancel(t.Context(), s.doer(), id); postproof.CodeOf(err) != postproof.CodeNotFound || len(s.requests) != 0 {
-			t.Errorf("id %q: %v after %d requests", id, err, len(s.requests))
+		if err := newAdapter(t).Cancel(t.Context(), s.doer(), id); postproof.CodeOf(err) != postproof.CodeNotFound || len(s.do.Sent) != 0 {
+			t.Errorf("id %q: %v after %d requests", id, err, len(s.do.Sent))
 		}
 	}
 }
@@ -345,9 +345,9 @@ func TestFindIsNotComplete(t *testing.T) {
 	if err != nil || !found.Complete || found.VendorTime.IsZero() {
 		t.Errorf("an empty list: %+v, %v", found, err)
 	}
-	last := s.requests[len(s.requests)-1]
-	if got, want := last.URL.RawQuery, "extRefNbr=0123456789ABCDEF&page=1&perPage=50"; got != want || last.Method != http.MethodGet {
-		t.Errorf("query %s, want %s", got, want)
+	asked := s.do.Asked()
+	if got, want := asked[len(asked)-1], "GET "+pcm.DefaultBaseURL+"/order?extRefNbr=0123456789ABCDEF&page=1&perPage=50"; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/pcm"
 )
 
 func TestListUndeliverable(t *testing.T) {
@@ -39,8 +40,9 @@ func TestListUndeliverable(t *testing.T) {
 	if got[1].Receipt.VendorID != "223" || !got[1].Status.VendorTime.IsZero() {
 		t.Errorf("without a date: %+v", got[1])
 	}
-	if got := s.requests[len(s.requests)-1].URL.RawQuery; got != "startDate=2026-02-20T11%3A00%3A00Z" {
-		t.Errorf("asked for %q", got)
+	asked := s.do.Asked()
+	if got, want := asked[len(asked)-1], "GET "+pcm.DefaultBaseURL+"/recipient/undeliverable?startDate=2026-02-20T11%3A00%3A00Z"; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
 	}
 }
 

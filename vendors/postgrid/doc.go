@@ -55,4 +55,9 @@
 // with a space between them. Delivered is PostGrid's estimate, never proof. The
 // PDF's URL expires within minutes. Test keys (test_sk_…) print nothing; their
 // orders are completed when live ones would be printed.
+//
+// # Sandbox
+//
+// The test TestSandbox asks PostGrid what its documentation leaves open. It runs
+// with a test key in POSTPROOF_TEST_POSTGRID_KEY, and prints nothing on paper.
 package postgrid

@@ -2,8 +2,6 @@ package postgrid
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +57,7 @@ func (a *Adapter) Encode(ctx context.Context, s *vendors.Submission) (*vendors.B
 	f.metadata(job, s.Ref, content)
 	var body *vendors.Body
 	if f.hasFile() {
-		body = multipartBody(encoder, boundary(s.Ref, content), f, s.Open)
+		body = f.form(vendors.NewForm(s.Ref, content)).Build(encoder, s.Open)
 	} else {
 		body = vendors.JSONBody(encoder, f.json())
 	}
@@ -247,10 +245,4 @@ func (l *fieldList) pdf(f postproof.File) error {
 		return wrongField("piece.artwork.front", "missing")
 	}
 	return nil
-}
-
-// boundary is derived, so that the same submission gives the same bytes.
-func boundary(ref postproof.Ref, content string) string {
-	sum := sha256.Sum256([]byte("boundary\x00" + string(ref) + "\x00" + content))
-	return "postproof-" + hex.EncodeToString(sum[:16])
 }

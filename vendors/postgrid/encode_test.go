@@ -2,14 +2,14 @@ package postgrid_test
 
 import (
 	"io"
-	"net/http"
-	"net/http/httputil"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors/postgrid"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // TestGoldenRequests compares whole requests with files: a byte that changes
@@ -19,14 +19,14 @@ func TestGoldenRequests(t *testing.T) {
 	t.Parallel()
 	const created = `{"id":"postcard_1","object":"postcard"}`
 	letter := job()
-	letter.Piece = postproof.Letter{Size: postgrid.SizeA4(), Artwork: postproof.HTML{FrontBlob: blob("b", 18).Blob}, DoubleSided: true, AddressPage: true}
+	letter.Piece = postproof.Letter{Size: postgrid.SizeA4(), Artwork: postproof.HTML{FrontBlob: adaptertest.File("b", 18).Blob}, DoubleSided: true, AddressPage: true}
 	letter.To = postproof.Address{Company: "Firm & Sons", Line1: "1 High St", City: "Leeds", PostalCode: "LS1 1AA", Country: "gb"}
 	letter.SendDate = time.Date(2026, 4, 1, 21, 30, 0, 0, time.FixedZone("", -5*3600))
 	certified := job()
 	certified.Class = postproof.CertifiedReturnReceipt
 	certified.Piece = postproof.Letter{Size: postproof.SizeUSLetter(), Artwork: postproof.PDF{Front: postproof.File{URL: "https://art.example/letter.pdf"}}, Color: true}
 	uploaded := job()
-	uploaded.Piece = postproof.Letter{Size: postproof.SizeUSLetter(), Artwork: postproof.PDF{Front: blob("a", 14)}, Color: true}
+	uploaded.Piece = postproof.Letter{Size: postproof.SizeUSLetter(), Artwork: postproof.PDF{Front: adaptertest.File("a", 14)}, Color: true}
 	templated := job()
 	templated.Class = postproof.Marketing
 	templated.To.Name = "Cher"
@@ -57,32 +57,14 @@ func TestGoldenRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			do, requests := answers(created)
+			do := vendortest.Answers(created)
 			_, _ = a.Submit(t.Context(), do, s, body) // the answer is that of a postcard, whatever was ordered
-			if len(*requests) != 1 {
-				t.Fatalf("%d requests", len(*requests))
+			if len(do.Sent) != 1 {
+				t.Fatalf("%d requests", len(do.Sent))
 			}
-			golden(t, name, "encoder "+body.Encoder+"\n"+dump(t, (*requests)[0]))
+			adaptertest.Golden(t, name, "encoder "+body.Encoder+"\n"+do.Sent[0].Dump())
 		})
 	}
-}
-
-func dump(t *testing.T, r *http.Request) string {
-	t.Helper()
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int64(len(raw)) != r.ContentLength {
-		t.Errorf("Content-Length %d, %d bytes", r.ContentLength, len(raw))
-	}
-	r.Body = http.NoBody
-	r.ContentLength = 0
-	head, err := httputil.DumpRequest(r, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.ReplaceAll(string(head), "\r\n", "\n") + strings.ReplaceAll(string(raw), "\r\n", "\\r\\n\n") + "\n"
 }
 
 func TestEncodeRefuses(t *testing.T) {
@@ -116,12 +98,12 @@ func TestEncodeRefuses(t *testing.T) {
 		{"a legal letter", func(j *postproof.Job) {
 			j.Piece = postproof.Letter{Size: postproof.SizeUSLegal(), Artwork: html}
 		}, postproof.CodeUnsupported, "piece.size"},
-		{"a PDF for each side", art(postproof.PDF{Front: blob("a", 14), Back: blob("a", 14)}), postproof.CodeUnsupported, "artwork"},
-		{"images", art(postproof.Images{Front: blob("a", 14), Back: blob("a", 14)}), postproof.CodeUnsupported, "artwork"},
+		{"a PDF for each side", art(postproof.PDF{Front: adaptertest.File("a", 14), Back: adaptertest.File("a", 14)}), postproof.CodeUnsupported, "artwork"},
+		{"images", art(postproof.Images{Front: adaptertest.File("a", 14), Back: adaptertest.File("a", 14)}), postproof.CodeUnsupported, "artwork"},
 		{"no back", art(postproof.HTML{Front: "<p>"}), postproof.CodeInvalidArgument, "back"},
 		{"no front", art(postproof.HTML{Back: "<p>"}), postproof.CodeInvalidArgument, "front"},
 		{"no PDF", letter(postproof.PDF{}), postproof.CodeInvalidArgument, "front"},
-		{"a blob that is cut", letter(postproof.HTML{FrontBlob: blob("b", 500).Blob}), postproof.CodeInternal, "shorter"},
+		{"a blob that is cut", letter(postproof.HTML{FrontBlob: adaptertest.File("b", 500).Blob}), postproof.CodeInternal, "shorter"},
 		{"another vendor's template", art(postproof.Template{IDs: map[string]postproof.TemplateIDs{"lob": {Front: "tmpl_1"}}}), postproof.CodeUnsupported, "no template for postgrid"},
 		{"a template id that is none", art(tmpl("tmpl_1", "template_2")), postproof.CodeInvalidArgument, "front is not a template"},
 		{"a template without its back", art(tmpl("template_1", "")), postproof.CodeInvalidArgument, "back is not a template"},

@@ -2,10 +2,7 @@ package postgrid
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -100,12 +97,11 @@ func marshal(s string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// multipartBody writes the fields as a form, nested ones as name[inner], as the
-// SDK documents it. Files are streamed from the blob store.
-func multipartBody(encoder, delimiter string, fields fieldList, open func(context.Context, postproof.Blob) (io.ReadCloser, error)) *vendors.Body {
-	w := formWriter{delimiter: delimiter}
+// form writes the fields into a form, nested ones as name[inner], as the SDK
+// documents it.
+func (l *fieldList) form(w *vendors.FormBuilder) *vendors.FormBuilder {
 	outer := ""
-	for _, f := range fields {
+	for _, f := range *l {
 		name := f.name
 		if outer != "" {
 			name = outer + "[" + name + "]"
@@ -116,32 +112,10 @@ func multipartBody(encoder, delimiter string, fields fieldList, open func(contex
 		case endField:
 			outer = ""
 		case fileField:
-			w.head(name, "; filename=\""+f.name+".pdf\"\r\nContent-Type: application/pdf")
-			w.flush()
-			w.body.Blob(f.file)
-			w.fixed.WriteString("\r\n")
+			w.File(name, f.name+".pdf", "application/pdf", f.file)
 		case literalField, textField:
-			w.head(name, "")
-			w.fixed.WriteString(f.text + "\r\n")
+			w.Text(name, f.text)
 		}
 	}
-	fmt.Fprintf(&w.fixed, "--%s--\r\n", delimiter)
-	w.flush()
-	return w.body.Build(encoder, "multipart/form-data; boundary="+delimiter, open)
-}
-
-type formWriter struct {
-	delimiter string
-	fixed     bytes.Buffer
-	body      vendors.BodyBuilder
-}
-
-// head opens a part. Names are ours, or checked to hold no quote.
-func (w *formWriter) head(name, more string) {
-	fmt.Fprintf(&w.fixed, "--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n", w.delimiter, name, more)
-}
-
-func (w *formWriter) flush() {
-	w.body.Bytes(bytes.Clone(w.fixed.Bytes()))
-	w.fixed.Reset()
+	return w
 }

@@ -43,7 +43,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 // find adds the orders of one kind.
 func (a *Adapter) find(ctx context.Context, do vendors.Doer, p product, ref postproof.Ref, found *vendors.Found) error {
 	q := url.Values{"search": {`"` + string(ref) + `"`}}
-	read, total := 0, 0
+	read, total, seen := 0, 0, map[string]bool{}
 	for n := 0; ; n++ {
 		if n == maxPages {
 			found.Complete = false
@@ -61,6 +61,13 @@ func (a *Adapter) find(ctx context.Context, do vendors.Doer, p product, ref post
 		}
 		read, total = read+len(got), count
 		for _, order := range got {
+			if seen[order.Receipt.VendorID] {
+				// Pages have shifted, or are not turned at all: what the total counts
+				// beside it was not shown.
+				found.Complete = false
+				continue
+			}
+			seen[order.Receipt.VendorID] = true
 			switch order.Receipt.Ref {
 			case ref:
 				found.Orders = append(found.Orders, order)
@@ -101,7 +108,10 @@ func (a *Adapter) orders(ctx context.Context, do vendors.Doer, op postproof.Op, 
 	return resp, got, total, nil
 }
 
-var errShort = errors.New("the list ends before its total")
+var (
+	errShort    = errors.New("the list ends before its total")
+	errSamePage = errors.New("the list shows its first page again in place of the next")
+)
 
 // List implements [vendors.Lister]. There is no filter by date, so every page is
 // read; orders that are placed meanwhile may shift the pages, and then come
@@ -119,10 +129,17 @@ func (a *Adapter) List(ctx context.Context, do vendors.Doer, since time.Time) it
 // list yields the orders of one kind, and reports whether to go on.
 func (a *Adapter) list(ctx context.Context, do vendors.Doer, p product, since time.Time, yield func(*vendors.Order, error) bool) bool {
 	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	first := ""
 	for read := 0; ; {
 		resp, got, total, err := a.orders(ctx, do, postproof.OpList, p, q, read)
-		if err == nil && len(got) == 0 && read < total {
+		switch {
+		case err != nil:
+		case len(got) == 0 && read < total:
 			err = unreadable(postproof.OpList, resp, errShort)
+		case len(got) > 0 && got[0].Receipt.VendorID == first:
+			err = unreadable(postproof.OpList, resp, errSamePage)
+		case len(got) > 0:
+			first = got[0].Receipt.VendorID
 		}
 		if err != nil {
 			yield(nil, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // piece is a postcard that carries a reference in its metadata; an empty one
@@ -30,7 +31,7 @@ const other = postproof.Ref("OTHER00000000000")
 func TestFindReadsToTheLastPage(t *testing.T) {
 	t.Parallel()
 	described := `{"id":"postcard_4","object":"postcard","description":"0123456789ABCDEF"}`
-	do, requests := answers(
+	do := vendortest.Answers(
 		list(4, piece("postcard_1", ref), piece("postcard_2", other)),
 		list(4, piece("postcard_3", ref), described),
 		list(0), list(0),
@@ -49,16 +50,12 @@ func TestFindReadsToTheLastPage(t *testing.T) {
 	if want := time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC); !found.VendorTime.Equal(want) {
 		t.Errorf("vendor's time %v", found.VendorTime)
 	}
-	const base, search = "https://api.postgrid.com/print-mail/v1", "search=%220123456789ABCDEF%22&skip="
-	var urls []string
-	for _, r := range *requests {
-		urls = append(urls, r.URL.String())
-	}
+	const base, search = "GET https://api.postgrid.com/print-mail/v1", "search=%220123456789ABCDEF%22&skip="
 	want := []string{
 		base + "/postcards?" + search + "0", base + "/postcards?" + search + "2",
 		base + "/letters?" + search + "0", base + "/self_mailers?" + search + "0",
 	}
-	if diff := cmp.Diff(want, urls); diff != "" {
+	if diff := cmp.Diff(want, do.Asked()); diff != "" {
 		t.Errorf("requests (-want +got)\n%s", diff)
 	}
 }
@@ -73,6 +70,7 @@ func TestFindIsNotComplete(t *testing.T) {
 	for name, bodies := range map[string][]string{
 		"a list without an end":          append(endless, list(0)),
 		"a list that ends early":         {list(2, piece("postcard_1", other)), list(2), list(0)},
+		"a page that comes again":        {list(2, piece("postcard_1", other)), list(2, piece("postcard_1", other)), list(0)},
 		"a list that shrinks":            {list(3, piece("postcard_1", other)), list(2, piece("postcard_2", other)), list(0)},
 		"a list that grows":              {list(2, piece("postcard_1", other)), list(3, piece("postcard_2", other)), list(3, piece("postcard_3", other)), list(0)},
 		"a piece without a reference":    {list(1, piece("postcard_1", "")), list(0)},
@@ -81,14 +79,14 @@ func TestFindIsNotComplete(t *testing.T) {
 		"a reference of another maker":   {list(1, piece("postcard_1", "row 7")), list(0)},
 		"our reference as a part of one": {list(1, piece("postcard_1", "x"+ref)), list(0)},
 	} {
-		do, _ := answers(bodies...)
+		do := vendortest.Answers(bodies...)
 		found, err := newAdapter(t).Find(t.Context(), do, ref)
 		if err != nil || found.Complete || len(found.Orders) != 0 {
 			t.Errorf("%s: %+v, %v; want an answer that is not complete", name, found, err)
 		}
 	}
-	do, requests := answers(list(0))
-	if _, err := newAdapter(t).Find(t.Context(), do, `"x" OR 1`); err == nil || len(*requests) != 0 {
+	do := vendortest.Answers(list(0))
+	if _, err := newAdapter(t).Find(t.Context(), do, `"x" OR 1`); err == nil || len(do.Sent) != 0 {
 		t.Errorf("what is no reference is searched for: %v", err)
 	}
 }
@@ -96,7 +94,7 @@ func TestFindIsNotComplete(t *testing.T) {
 func TestListReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	old := strings.ReplaceAll(piece("postcard_3", ref), "2026-03-02", "2026-02-01")
-	do, requests := answers(list(3, piece("postcard_1", ""), piece("postcard_2", ref)), list(3, old), list(0), list(0))
+	do := vendortest.Answers(list(3, piece("postcard_1", ""), piece("postcard_2", ref)), list(3, old), list(0), list(0))
 	n := 0
 	for _, err := range newAdapter(t).List(t.Context(), do, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
 		if err != nil {
@@ -104,19 +102,23 @@ func TestListReadsEveryPage(t *testing.T) {
 		}
 		n++
 	}
-	if n != 2 || len(*requests) != 4 {
-		t.Errorf("%d orders by %d requests, want 2 by 4", n, len(*requests))
+	if n != 2 || len(do.Sent) != 4 {
+		t.Errorf("%d orders by %d requests, want 2 by 4", n, len(do.Sent))
 	}
-	if got, want := (*requests)[1].URL.RawQuery, "limit=100&skip=2"; got != want {
-		t.Errorf("query %s, want %s", got, want)
+	if got, want := do.Asked()[1], "GET https://api.postgrid.com/print-mail/v1/postcards?limit=100&skip=2"; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
 	}
-	do, _ = answers(list(2, piece("postcard_1", ref)), list(2))
-	var last error
-	for _, err := range newAdapter(t).List(t.Context(), do, time.Time{}) {
-		last = err
-	}
-	if postproof.CodeOf(last) != postproof.CodeUnknown {
-		t.Errorf("a list that ends before its total: %v, want an error", last)
+	for name, do := range map[string]*vendortest.Doer{
+		"ends before its total":  vendortest.Answers(list(2, piece("postcard_1", ref)), list(2)),
+		"does not turn its page": vendortest.Answers(list(2, piece("postcard_1", ref))),
+	} {
+		var last error
+		for _, err := range newAdapter(t).List(t.Context(), do, time.Time{}) {
+			last = err
+		}
+		if postproof.CodeOf(last) != postproof.CodeUnknown || len(do.Sent) != 2 {
+			t.Errorf("a list that %s: %v after %d requests, want an error after 2", name, last, len(do.Sent))
+		}
 	}
 }
 
@@ -158,7 +160,7 @@ func TestEventsStopsBehindTheTime(t *testing.T) {
 			[]string{list(2, logEntry("event_1", old)), list(2, logEntry("event_2", newer))}, []string{"event_2"}, 2,
 		},
 	} {
-		do, requests := answers(test.pages...)
+		do := vendortest.Answers(test.pages...)
 		var got []string
 		for n, err := range newAdapter(t).Events(t.Context(), do, since) {
 			if err != nil {
@@ -169,8 +171,8 @@ func TestEventsStopsBehindTheTime(t *testing.T) {
 				t.Errorf("%s: %+v", name, n.Event)
 			}
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" || len(*requests) != test.asked {
-			t.Errorf("%s: %d requests, want %d (-want +got)\n%s", name, len(*requests), test.asked, diff)
+		if diff := cmp.Diff(test.want, got); diff != "" || len(do.Sent) != test.asked {
+			t.Errorf("%s: %d requests, want %d (-want +got)\n%s", name, len(do.Sent), test.asked, diff)
 		}
 	}
 }
@@ -183,7 +185,7 @@ func TestEventsEndsEarly(t *testing.T) {
 		"what is no log":    {`{"object":"list","data":null,"totalCount":0}`},
 		"without its total": {`{"object":"list","data":[]}`},
 	} {
-		do, _ := answers(pages...)
+		do := vendortest.Answers(pages...)
 		var last error
 		for _, err := range newAdapter(t).Events(t.Context(), do, time.Time{}) {
 			last = err

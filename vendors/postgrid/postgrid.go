@@ -2,10 +2,7 @@ package postgrid
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -125,19 +122,7 @@ func notWordRune(r rune) bool {
 }
 
 func (s *settings) validate(mode postproof.Mode) error {
-	u, err := url.Parse(s.base)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("base URL: want an http or https URL such as %s", DefaultBaseURL)
-	}
-	if u.Scheme == "http" && mode == postproof.ModeLive && !isLoopback(u.Hostname()) {
-		return errors.New("base URL: a live key is not sent over plain http")
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
+	return vendors.CheckBaseURL(s.base, DefaultBaseURL, mode)
 }
 
 // Capabilities implements [vendors.Adapter].

@@ -1,15 +1,14 @@
 package postgrid_test
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/postproof/postproof"
-	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors/postgrid"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 func TestNew(t *testing.T) {
@@ -52,16 +51,7 @@ func TestNewRefuses(t *testing.T) {
 		{"live key in the clear", good, []postgrid.Option{postgrid.WithBaseURL("http://api.postgrid.com")}, "plain http"},
 	} {
 		_, err := postgrid.New(test.key, test.opts...)
-		switch {
-		case err == nil:
-			t.Errorf("%s: accepted", test.name)
-		case postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent:
-			t.Errorf("%s: %v", test.name, err)
-		case !strings.Contains(err.Error(), test.teaches):
-			t.Errorf("%s: %q does not say %q", test.name, err, test.teaches)
-		case strings.Contains(err.Error(), "0dc8d5") || strings.Contains(err.Error(), "abcdef"):
-			t.Errorf("%s: the error quotes the key", test.name)
-		}
+		vendortest.CheckConfigError(t, test.name, err, test.teaches, "0dc8d5", "abcdef")
 	}
 	for _, base := range []string{"http://127.0.0.1:8080/print-mail/v1", "http://[::1]/v1", "http://localhost/v1"} {
 		if _, err := postgrid.New(good, postgrid.WithBaseURL(base)); err != nil {
@@ -105,21 +95,20 @@ func TestUnverifiedKeysAreNotSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		do, requests := answers(`{"id":"postcard_1","object":"postcard","createdAt":"2026-03-02T14:57:00.000Z"}`)
-		spy := &classes{doer: do}
-		order, err := a.Submit(t.Context(), spy, s, body)
+		do := vendortest.Answers(`{"id":"postcard_1","object":"postcard","createdAt":"2026-03-02T14:57:00.000Z"}`)
+		order, err := a.Submit(t.Context(), do, s, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		header, class, kind := "", postproof.RepeatNever, postproof.IdempotencyNone
 		if keyed {
-			header, class, kind = vendorKey, postproof.RepeatKeyed, postproof.IdempotencyKey
+			header, class, kind = adaptertest.VendorKey, postproof.RepeatKeyed, postproof.IdempotencyKey
 		}
-		if got := (*requests)[0].Header.Get("Idempotency-Key"); got != header {
+		if got := do.Sent[0].Request.Header.Get("Idempotency-Key"); got != header {
 			t.Errorf("keyed %v: header %q, want %q", keyed, got, header)
 		}
-		if spy.seen[0] != class {
-			t.Errorf("keyed %v: class %v, want %v", keyed, spy.seen[0], class)
+		if got := do.Sent[0].Request.Class; got != class {
+			t.Errorf("keyed %v: class %v, want %v", keyed, got, class)
 		}
 		if got := a.Capabilities().Idempotency.Kind; got != kind {
 			t.Errorf("keyed %v: idempotency %q, want %q", keyed, got, kind)
@@ -138,9 +127,9 @@ func TestSubmitNeedsAKeyWhereOneIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.VendorKey = ""
-	do, requests := answers(`{}`)
-	if _, err := a.Submit(t.Context(), do, s, body); postproof.DeliveryOf(err) != postproof.NotSent || len(*requests) != 0 {
-		t.Errorf("without a key: %v after %d requests", err, len(*requests))
+	do := vendortest.Answers(`{}`)
+	if _, err := a.Submit(t.Context(), do, s, body); postproof.DeliveryOf(err) != postproof.NotSent || len(do.Sent) != 0 {
+		t.Errorf("without a key: %v after %d requests", err, len(do.Sent))
 	}
 }
 
@@ -158,7 +147,7 @@ func TestReplayIsMarkedByAge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		do, _ := answers(fmt.Sprintf(`{"id":"postcard_1","object":"postcard","live":true,"createdAt":%q}`, created))
+		do := vendortest.Answers(fmt.Sprintf(`{"id":"postcard_1","object":"postcard","live":true,"createdAt":%q}`, created))
 		order, err := a.Submit(t.Context(), do, s, body)
 		if err != nil {
 			t.Fatal(err)
@@ -180,31 +169,17 @@ func TestAnswersAboutAnotherOrder(t *testing.T) {
 	)
 	a := newAdapter(t)
 	for body, want := range map[string][2]bool{ours: {true, true}, theirs: {false, false}, alive: {true, false}} {
-		do, _ := answers(body)
+		do := vendortest.Answers(body)
 		_, err := a.Get(t.Context(), do, "postcard_1")
 		if (err == nil) != want[0] || (err != nil && postproof.DeliveryOf(err) != postproof.Unknown) {
 			t.Errorf("get, %s: %v", body, err)
 		}
-		do, requests := answers(body)
+		do = vendortest.Answers(body)
 		if err := a.Cancel(t.Context(), do, "postcard_1"); (err == nil) != want[1] || (err != nil && postproof.DeliveryOf(err) != postproof.Unknown) {
 			t.Errorf("cancel, %s: %v", body, err)
 		}
-		if r := (*requests)[0]; r.Method != http.MethodDelete || r.URL.Path != "/print-mail/v1/postcards/postcard_1" {
-			t.Errorf("cancel is %s %s", r.Method, r.URL.Path)
+		if got, want := do.Asked()[0], "DELETE https://api.postgrid.com/print-mail/v1/postcards/postcard_1"; got != want {
+			t.Errorf("cancel is %s, want %s", got, want)
 		}
 	}
-}
-
-// classes notes the classes of requests.
-type classes struct {
-	doer
-
-	seen []postproof.Repeat
-}
-
-var _ vendors.Doer = (*classes)(nil)
-
-func (c *classes) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
-	c.seen = append(c.seen, req.Class)
-	return c.doer.Do(ctx, req)
 }

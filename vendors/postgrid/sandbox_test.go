@@ -11,6 +11,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/postgrid"
+	"github.com/postproof/postproof/vendors/vendortest"
 )
 
 // TestSandbox asks PostGrid itself about what its documentation leaves open:
@@ -33,7 +34,7 @@ func TestSandbox(t *testing.T) {
 	if a.Account().Mode != postproof.ModeTest {
 		t.Fatal("this is not a test key")
 	}
-	do := doer{&http.Transport{}}
+	do := &vendortest.Doer{Transport: &http.Transport{}}
 	s := submission(job())
 	s.Ref = postproof.Ref(rand.Text()[:postproof.RefLength])
 	s.VendorKey = strings.ToLower(rand.Text() + rand.Text())[:32]

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors/postgrid"
 	"github.com/postproof/postproof/vendors/vendorsim"
 	"github.com/postproof/postproof/vendors/vendortest"
@@ -31,9 +32,9 @@ func TestAdapter(t *testing.T) {
 			t.Parallel()
 			vendortest.Run(t, func(t *testing.T) vendortest.Harness {
 				t.Helper()
-				sim := newSimulator(t, vendorsim.PostGridConfig{IdempotencyKeys: keyed, LogAllEvents: true, TestTracking: true})
-				sim.tokens = keyed // each form of a callback with one of the two
-				key := sim.Credentials("postgrid")[0].Key
+				// each form of a callback with one of the two
+				sim := newSimulator(t, keyed, vendorsim.PostGridConfig{IdempotencyKeys: keyed, LogAllEvents: true, TestTracking: true})
+				key := sim.Credential().Key
 				opts := []postgrid.Option{postgrid.WithBaseURL("https://postgrid.test/print-mail/v1")}
 				if keyed {
 					opts = append(opts, postgrid.WithIdempotencyKeys())
@@ -53,40 +54,14 @@ func TestAdapter(t *testing.T) {
 
 // simulator is PostGrid with a clock that stands still.
 type simulator struct {
-	*vendorsim.Sim
-	http.Handler
+	adaptertest.Simulator
 
-	clock  *vendorsim.Clock
 	tokens bool // callbacks are tokens
 }
 
-func newSimulator(t *testing.T, cfg vendorsim.PostGridConfig) simulator {
+func newSimulator(t *testing.T, tokens bool, cfg vendorsim.PostGridConfig) simulator {
 	t.Helper()
-	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
-	sim, err := vendorsim.New(vendorsim.Config{Clock: clock, Vendors: []vendorsim.Vendor{{Name: "postgrid"}}, PostGrid: cfg})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := sim.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return simulator{Sim: sim, Handler: sim.Vendor("postgrid"), clock: clock}
-}
-
-func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }
-func (s simulator) Orders(ref string) int   { return s.count(ref, vendorsim.Printed) }
-func (s simulator) Alive(ref string) int    { return s.Orders(ref) - s.count(ref, vendorsim.Voided) }
-
-func (s simulator) count(ref, event string) int {
-	n := 0
-	for _, line := range s.Prints() {
-		if line.Ref == ref && line.Event == event {
-			n++
-		}
-	}
-	return n
+	return simulator{adaptertest.NewSimulator(t, "postgrid", vendorsim.Config{PostGrid: cfg}), tokens}
 }
 
 // Callback returns the newest event about the order with the reference, in the
@@ -95,7 +70,7 @@ func (s simulator) count(ref, event string) int {
 func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/print-mail/v1/events?limit=100", nil)
-	r.Header.Set("X-Api-Key", s.Credentials("postgrid")[0].Key)
+	r.Header.Set("X-Api-Key", s.Credential().Key)
 	s.ServeHTTP(w, r)
 	var log struct {
 		Data []json.RawMessage `json:"data"`
@@ -127,9 +102,8 @@ func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []by
 func TestCallbackSaysWhatTheLogSays(t *testing.T) {
 	t.Parallel()
 	for _, tokens := range []bool{false, true} {
-		sim := newSimulator(t, vendorsim.PostGridConfig{LogAllEvents: true, TestTracking: true})
-		sim.tokens = tokens
-		a, err := postgrid.New(sim.Credentials("postgrid")[0].Key)
+		sim := newSimulator(t, tokens, vendorsim.PostGridConfig{LogAllEvents: true, TestTracking: true})
+		a, err := postgrid.New(sim.Credential().Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,8 +122,8 @@ func TestCallbackSaysWhatTheLogSays(t *testing.T) {
 		}
 		stages := map[postproof.Stage]bool{}
 		for range 20 {
-			header, raw := sim.Callback(string(ref), secret, sim.clock.Now())
-			if err := v.Verify(header, raw, sim.clock.Now()); err != nil {
+			header, raw := sim.Callback(string(ref), secret, sim.Clock.Now())
+			if err := v.Verify(header, raw, sim.Clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 			told, err := a.ParseCallback(header, raw)

@@ -7,13 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
+	"maps"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -40,13 +40,11 @@ func setup(t *testing.T, cfg vendorsim.Config) *bundle {
 		t.Fatal(err)
 	}
 	b.sim = sim
-	pipes := newPipes()
+	listener := pipe.New()
 	server := &http.Server{Handler: sim.Handler(), ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(pipes) }()
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return pipes.dial(ctx) },
-	}
+	go func() { served <- server.Serve(listener) }()
+	transport := &http.Transport{DialContext: listener.Dial}
 	b.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -120,6 +118,22 @@ func (b *bundle) do(ctx context.Context, method, path string, body io.Reader, he
 	return answer{res.StatusCode, res.Header, raw, err}
 }
 
+// json sends a JSON body, or none. Header fields without a value are left out.
+func (b *bundle) json(method, path string, body any, header map[string]string) answer {
+	b.t.Helper()
+	maps.DeleteFunc(header, func(_, value string) bool { return value == "" })
+	var r io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		header["Content-Type"] = "application/json"
+		r = bytes.NewReader(raw)
+	}
+	return b.do(b.t.Context(), method, path, r, header)
+}
+
 func basic(key string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"))
 }
@@ -132,20 +146,7 @@ func (b *bundle) lob(method, path, key string, body any) answer {
 
 func (b *bundle) lobAs(account, method, path, key string, body any) answer {
 	b.t.Helper()
-	header := map[string]string{"Authorization": basic(account)}
-	if key != "" {
-		header["Idempotency-Key"] = key
-	}
-	var r io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		header["Content-Type"] = "application/json"
-		r = bytes.NewReader(raw)
-	}
-	return b.do(b.t.Context(), method, "/lob/v1"+path, r, header)
+	return b.json(method, "/lob/v1"+path, body, map[string]string{"Authorization": basic(account), "Idempotency-Key": key})
 }
 
 // postcard returns a valid body; edit changes it.
@@ -181,15 +182,7 @@ func (b *bundle) login(account string) string {
 
 func (b *bundle) pcm(token, method, path string, body any) answer {
 	b.t.Helper()
-	var r io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		r = bytes.NewReader(raw)
-	}
-	return b.do(b.t.Context(), method, "/pcm"+path, r, map[string]string{"Authorization": "Bearer " + token})
+	return b.json(method, "/pcm"+path, body, map[string]string{"Authorization": "Bearer " + token})
 }
 
 func pcmCard(ref string, edit ...func(map[string]any)) map[string]any {
@@ -224,37 +217,3 @@ func (b *bundle) events(ref string) map[string]int {
 func rule(boundary vendorsim.Boundary) vendorsim.Plan {
 	return vendorsim.Plan{Rules: []vendorsim.Rule{{Boundary: boundary, Rate: 1, First: 1}}}
 }
-
-// pipes is a listener of in-memory connections.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "pipe"} }

@@ -2,7 +2,6 @@ package vendorsim_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -30,20 +29,7 @@ func (b *bundle) pg(method, path string, body any) answer {
 
 func (b *bundle) pgAs(account, method, path, key string, body any) answer {
 	b.t.Helper()
-	header := map[string]string{"X-Api-Key": account}
-	if key != "" {
-		header["Idempotency-Key"] = key
-	}
-	var r io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		header["Content-Type"] = "application/json"
-		r = bytes.NewReader(raw)
-	}
-	return b.do(b.t.Context(), method, "/postgrid/print-mail/v1"+path, r, header)
+	return b.json(method, "/postgrid/print-mail/v1"+path, body, map[string]string{"X-Api-Key": account, "Idempotency-Key": key})
 }
 
 // pgCard returns a valid body of a postcard; edit changes it.

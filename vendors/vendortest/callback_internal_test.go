@@ -14,7 +14,6 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
-	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
 // talker is an adapter whose vendor sends callbacks.
@@ -103,17 +102,6 @@ type verifying struct {
 
 func (v verifying) Verify(header http.Header, body []byte, at time.Time) error {
 	return v.judge(header, body, at, v.Verifier.Verify(header, body, at))
-}
-
-// calling is the simulator of a vendor with callbacks.
-type calling struct{ simulator }
-
-func (s calling) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
-	header, body, err := s.Sim.Callback(vendorsim.Webhook{Vendor: "lob", Secret: secret}, ref, at)
-	if err != nil {
-		panic(err)
-	}
-	return header, body
 }
 
 // lobVerifier is a verifier written in a hurry.

@@ -3,6 +3,7 @@ package vendortest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ func checkCapabilities(b *bench) {
 	_, canCancel := r.Adapter.(vendors.Canceler)
 	id := c.Idempotency
 	_, zoneErr := c.Cancel.Location()
+	kinds := []postproof.IdempotencyKind{postproof.IdempotencyNone, postproof.IdempotencyKey, postproof.IdempotencyRef}
+	replays := []postproof.ReplayForm{postproof.ReplaySameBody, postproof.ReplayConflict, postproof.ReplayConflictObject}
 	for problem, found := range map[string]bool{
 		"the vendor's name is not made of [a-z0-9]":                                 c.Vendor == "" || strings.Trim(c.Vendor, "abcdefghijklmnopqrstuvwxyz0123456789") != "",
 		"Lookup.ByRef does not agree with Finder":                                   c.Lookup.ByRef != canFind,
@@ -24,7 +27,8 @@ func checkCapabilities(b *bench) {
 		"idempotency by key takes no key of 32 characters":                          id.Kind == postproof.IdempotencyKey && (id.MinLen > 32 || (id.MaxLen > 0 && id.MaxLen < 32)),
 		"idempotency by reference takes no reference of 16 characters":              id.Kind == postproof.IdempotencyRef && (id.MinLen > postproof.RefLength || (id.MaxLen > 0 && id.MaxLen < postproof.RefLength)),
 		"idempotency by reference without look-up: a duplicate could never be read": id.Kind == postproof.IdempotencyRef && !c.Lookup.ByRef,
-		"idempotency is declared without the form of a replay":                      id.Kind != postproof.IdempotencyNone && id.Replay == "",
+		"the kind of idempotency is none of package postproof's":                    !slices.Contains(kinds, id.Kind),
+		"idempotency is declared without a form of replay of package postproof's":   id.Kind != postproof.IdempotencyNone && !slices.Contains(replays, id.Replay),
 		"a key window without a margin, or no longer than it":                       id.Window > 0 && (id.Margin <= 0 || id.Margin >= id.Window),
 		"the cancel window is no longer than its margin":                            c.Cancel.For > 0 && c.Cancel.Margin >= c.Cancel.For,
 		"a cancel window has neither a length nor a cut-off":                        c.Cancel.Supported && c.Cancel.For <= 0 && c.Cancel.Cutoff <= 0,

@@ -136,6 +136,8 @@ func (b *bench) checkOrder(r *rig, s *vendors.Submission, body *vendors.Body, or
 		b.problemf("%s: facts %+v differ from the job's %+v", s.Job.Piece.Kind(), order.Facts, want)
 	case order.Mode != "" && order.Mode != r.Adapter.Account().Mode:
 		b.problemf("an order's mode is %q", order.Mode)
+	case order.Facts.Content != "" && body.Content == "":
+		b.problemf("an order shows a digest of its content, and Encode sets no Content of the body to compare it with")
 	case order.Dead:
 		b.problemf("a live order is dead")
 	case order.Status.Stage == "" || order.Status.Source == "" || order.Status.Confidence == "":
@@ -198,6 +200,9 @@ func checkRepeat(b *bench) {
 	}
 	if err == nil && id.Kind == postproof.IdempotencyRef && changed.Facts.Equal(vendors.FactsOf(&other.Job, r.encode(&other))) {
 		b.problemf("another content under a used reference comes back as if it were the first")
+	}
+	if d := postproof.DeliveryOf(err); err != nil && !d.MayBeInTheMail() {
+		b.problemf("another content under a used key or reference: %v, but the vendor has the first piece", d)
 	}
 	if n := r.Simulator.Orders(string(s.Ref)); n != 1 {
 		b.problemf("the vendor has %d orders after another content under the same key, want 1", n)

@@ -9,18 +9,27 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 )
 
-// Doer is a plain [vendors.Doer] over a handler: one send for each call, no
-// retries, and exact knowledge of whether bytes were written. It keeps every
-// request. It is not safe for concurrent use.
+// Doer is a plain [vendors.Doer]: one send for each call, no retries, and exact
+// knowledge of whether bytes were written. It keeps every request. It is what
+// the suite uses, and what an adapter's own tests can use beside it.
+//
+// Its methods are safe for concurrent use; its fields are set before the first
+// call, and Sent is read after the last one.
 type Doer struct {
-	// Handler is the vendor.
+	// Handler is the vendor: a simulator, or what [Answers] returns.
 	Handler http.Handler
+	// Transport is used in place of Handler when it is set: that of a test
+	// against the vendor's own sandbox.
+	Transport http.RoundTripper
 	// Strike decides the fault of a request, the n-th of this Doer, from 1. A
 	// nil Strike means no faults.
 	Strike func(n int, req *vendors.Request) *Fault
@@ -30,7 +39,8 @@ type Doer struct {
 	// Sent are the requests that reached the wire, in order.
 	Sent []Sent
 
-	n int
+	mu sync.Mutex // guards n and Sent
+	n  int
 }
 
 // Sent is one request that went out, and its answer.
@@ -70,13 +80,7 @@ var errBroken = errors.New("the connection broke")
 
 // Do implements [vendors.Doer].
 func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
-	d.n++
-	var f Fault
-	if d.Strike != nil {
-		if struck := d.Strike(d.n, req); struck != nil {
-			f = *struck
-		}
-	}
+	f := d.strike(req)
 	fail := func(delivery postproof.Delivery, err error) error {
 		return &postproof.Error{Code: codeOf(err), Delivery: delivery, Op: string(req.Op), Err: err}
 	}
@@ -93,8 +97,13 @@ func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	if err != nil {
 		return nil, fail(postproof.NotSent, err)
 	}
+	if u, err := url.Parse(req.URL); err != nil || u.Host == "" || strings.ContainsAny(req.URL, " \t\r\n") {
+		return nil, fail(postproof.NotSent, errors.New("the request's URL is none, or not absolute"))
+	}
+	d.mu.Lock()
+	place := len(d.Sent)
 	d.Sent = append(d.Sent, Sent{Request: req, Body: body})
-	sent := &d.Sent[len(d.Sent)-1]
+	d.mu.Unlock()
 	answer := &vendors.Response{Status: f.Status, Header: http.Header{}, Body: f.Body, Sends: 1}
 	ordinary := f.Status == 0 && !f.Lost && f.Err == nil
 	if ordinary || f.Reach {
@@ -118,12 +127,27 @@ func (d *Doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	if f.Rewrite != nil {
 		f.Rewrite(answer)
 	}
-	sent.Answer = answer
+	d.mu.Lock()
+	d.Sent[place].Answer = answer
+	d.mu.Unlock()
 	judge := req.Judge
 	if judge == nil {
 		judge = vendors.JudgeStatus
 	}
 	return answer, judge(answer)
+}
+
+// strike counts the request and returns its fault, the zero one for none.
+func (d *Doer) strike(req *vendors.Request) Fault {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.n++
+	if d.Strike != nil {
+		if struck := d.Strike(d.n, req); struck != nil {
+			return *struck
+		}
+	}
+	return Fault{}
 }
 
 func codeOf(err error) postproof.Code {
@@ -149,15 +173,15 @@ func readBody(ctx context.Context, req *vendors.Request) ([]byte, error) {
 	return body, err
 }
 
-// serve hands the request to the vendor. It reports false when the vendor
-// broke the connection.
+// serve hands the request to the vendor. It reports false when the connection
+// broke.
 func (d *Doer) serve(ctx context.Context, req *vendors.Request, body []byte) (answer *vendors.Response, ok bool) {
+	if d.Transport != nil {
+		return roundTrip(ctx, d.Transport, req, body)
+	}
 	r := httptest.NewRequestWithContext(ctx, req.Method, req.URL, bytes.NewReader(body))
 	r.RequestURI = r.URL.RequestURI()
-	maps.Copy(r.Header, req.Header)
-	if req.ContentType != "" {
-		r.Header.Set("Content-Type", req.ContentType)
-	}
+	r.Header = headerOf(req)
 	defer func() {
 		if p := recover(); p != nil {
 			if err, isErr := p.(error); !isErr || !errors.Is(err, http.ErrAbortHandler) {
@@ -169,4 +193,29 @@ func (d *Doer) serve(ctx context.Context, req *vendors.Request, body []byte) (an
 	w := httptest.NewRecorder()
 	d.Handler.ServeHTTP(w, r)
 	return &vendors.Response{Status: w.Code, Header: w.Result().Header, Body: w.Body.Bytes(), Sends: 1}, true
+}
+
+func roundTrip(ctx context.Context, transport http.RoundTripper, req *vendors.Request, body []byte) (*vendors.Response, bool) {
+	r, err := http.NewRequestWithContext(ctx, req.Method, req.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, false
+	}
+	r.Header = headerOf(req)
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		return nil, false
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	return &vendors.Response{Status: resp.StatusCode, Header: resp.Header, Body: raw, Sends: 1}, err == nil
+}
+
+// headerOf returns the header that goes out: the request's own is shared.
+func headerOf(req *vendors.Request) http.Header {
+	h := http.Header{}
+	maps.Copy(h, req.Header)
+	if req.ContentType != "" {
+		h.Set("Content-Type", req.ContentType)
+	}
+	return h
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,8 @@ func checks() []check {
 		{"SubmitJoin", "a later, milder answer never lowers an earlier Unknown", checkSubmitJoin},
 		{"SubmitDeadline", "nothing is sent after the deadline or with a context that has ended", checkSubmitDeadline},
 		{"Find", "a reference finds its orders and no others, and its absence is complete", checkFind},
+		{"FindForeign", "an order is ours by its own reference, not because it was asked for", checkFindForeign},
+		{"FindPages", "a reference's orders are read to the last page, and a list without an end is not complete", checkFindPages},
 		{"FindFaults", "a look-up that failed is an error, never an absence", checkFindFaults},
 		{"Get", "an id finds its order; an unknown id is not_found", checkGet},
 		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
@@ -71,7 +74,7 @@ func (c check) problems(ctx context.Context, harness func() Harness) (found []st
 	defer func() {
 		if p := recover(); p != nil {
 			if _, stopped := p.(stop); !stopped {
-				b.problemf("panic: %v", p)
+				b.problemf("panic: %v\n%s", p, debug.Stack())
 			}
 		}
 		b.checkErrors()
@@ -108,6 +111,9 @@ func (b *bench) fatalf(format string, args ...any) {
 // setup returns a new harness with a store and a doer.
 func (b *bench) setup() *rig {
 	h := b.harness()
+	if h.Adapter == nil || h.Simulator == nil {
+		b.fatalf("the harness has no Adapter or no Simulator")
+	}
 	b.secrets = append(b.secrets, h.Secrets...)
 	r := &rig{b: b, Harness: h, store: blobs{}, doer: &Doer{Handler: h.Simulator}}
 	r.jobs = jobs(&h, r.store)
@@ -163,7 +169,7 @@ func (r *rig) accepted() (*vendors.Submission, *vendors.Order) {
 	s := r.next()
 	order, err := r.submit(s)
 	if err != nil {
-		r.b.fatalf("Submit without faults: %v", err)
+		r.b.fatalf("not checked, as a submission without faults fails (see the check Submit): %v", err)
 	}
 	return s, order
 }

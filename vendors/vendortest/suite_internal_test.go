@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/internal/adaptertest"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/pcm"
@@ -176,7 +177,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), eventBreakages(), undeliverableBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), readBreakages(), lookUpBreakages(), eventBreakages(), undeliverableBreakages(), callbackBreakages())
 }
 
 // redo returns a submit that runs the good one through a changed Doer.
@@ -508,64 +509,27 @@ func harness(t *testing.T, vendor string) Harness {
 	if vendor == "" {
 		vendor = "lob"
 	}
-	clock := vendorsim.NewClock(time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), 0)
-	s, err := vendorsim.New(vendorsim.Config{
-		Clock: clock, Vendors: []vendorsim.Vendor{{Name: vendor}},
+	sim := adaptertest.NewSimulator(t, vendor, vendorsim.Config{
 		Lob: vendorsim.LobConfig{RateLimit: -1, TestTracking: true}, PCM: vendorsim.PCMConfig{ProcessSandbox: true},
 		PostGrid: vendorsim.PostGridConfig{LogAllEvents: true},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	pair := s.Credentials(vendor)[0]
-	sim := simulator{s, s.Vendor(vendor), clock}
+	pair := sim.Credential()
 	h := Harness{Simulator: sim, Secrets: []string{pair.Key}}
+	var err error
 	switch vendor {
 	case "lob":
-		h.Simulator = calling{sim}
+		h.Simulator = adaptertest.Calling{Simulator: sim}
 		h.Adapter, err = lob.New(pair.Key, lob.WithUseType(lob.Marketing))
 	case "postgrid":
 		h.Adapter, err = postgrid.New(pair.Key)
 	default:
-		h.Adapter, err = pcm.New(pair.Key, pair.Secret, pair.Mode, pcm.WithClock(clock))
+		h.Adapter, err = pcm.New(pair.Key, pair.Secret, pair.Mode, pcm.WithClock(sim.Clock))
 		h.Secrets = append(h.Secrets, pair.Secret)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
-}
-
-type simulator struct {
-	*vendorsim.Sim
-	http.Handler
-
-	clock *vendorsim.Clock
-}
-
-func (s simulator) Undeliverable(ref, reason string) {
-	if err := s.Fail("pcm", ref, reason); err != nil {
-		panic(err)
-	}
-}
-
-func (s simulator) Advance(d time.Duration) { s.clock.Advance(d) }
-func (s simulator) Orders(ref string) int   { return s.count(ref, vendorsim.Printed) }
-func (s simulator) Alive(ref string) int    { return s.Orders(ref) - s.count(ref, vendorsim.Voided) }
-
-func (s simulator) count(ref, event string) int {
-	n := 0
-	for _, line := range s.Prints() {
-		if line.Ref == ref && line.Event == event {
-			n++
-		}
-	}
-	return n
 }
 
 // TestDoerKnowsWhatWasSent holds the suite's own Doer to its word.

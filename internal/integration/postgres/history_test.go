@@ -157,8 +157,8 @@ func TestVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema), postgres.WithMode(postproof.ModeLive)); err == nil {
-		t.Error("a ledger of mode test was opened as live")
+	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema), postgres.WithMode(postproof.ModeLive)); postproof.CodeOf(err) != postproof.CodeConflict {
+		t.Errorf("a ledger of mode test opened as live: %v, want a conflict", err)
 	}
 	for _, tt := range []struct {
 		oldest int

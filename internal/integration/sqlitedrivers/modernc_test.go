@@ -5,9 +5,6 @@ package sqlitedrivers
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/sqlite"
 	"github.com/postproof/postproof/idempotency/storetest"
+	"github.com/postproof/postproof/internal/plant"
 )
 
 func TestModernc(t *testing.T) {
@@ -29,7 +27,7 @@ func TestModernc(t *testing.T) {
 		open := func() (idempotency.Engine, error) { return openStore(t, path), nil }
 		return storetest.Harness{
 			Engine: openStore(t, path), Reopen: open, Second: open,
-			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, openDB(t, path), r) },
+			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant.SQLite(ctx, openDB(t, path), r) },
 		}
 	})
 }
@@ -60,7 +58,7 @@ func TestOneDriverAfterTheOther(t *testing.T) {
 				closeAtEnd(t, s.Close)
 				return s, nil
 			},
-			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant(ctx, db, r) },
+			Plant: func(ctx context.Context, r *idempotency.Record) error { return plant.SQLite(ctx, db, r) },
 		}
 	})
 }
@@ -94,37 +92,4 @@ func openStore(t *testing.T, path string) *sqlite.Store {
 	}
 	closeAtEnd(t, s.Close)
 	return s
-}
-
-// plant writes a row as a newer version of the library would.
-func plant(ctx context.Context, db *sql.DB, r *idempotency.Record) error {
-	bare := *r
-	bare.Job = nil
-	data, err := json.Marshal(bare)
-	if err != nil {
-		return err
-	}
-	id, err := hex.DecodeString(string(r.ID))
-	if err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		text string
-		args []any
-	}{
-		{"UPDATE ledger SET last_record = last_record + 1, commits = commits + 1", nil},
-		{
-			`INSERT INTO records (num, key, id, fence, version, state, campaign, priority, planned, due, visible, watched, rare, lease_owner, lease_until, prune_at,
-				tail, job_sum, links, data)
-			SELECT last_record, ?, ?, ?, ?, ?, ?, ?, ?5 = 'planned', 0, 0, 0, ?5, '', ?, 0, 0, 1, '', ? FROM ledger`,
-			[]any{int64(binary.BigEndian.Uint64(id) ^ 1<<63), id, int64(r.Fence), r.Version, string(r.State), r.Campaign, r.Priority, int64(-1 << 63), data},
-		},
-		{"INSERT INTO jobs SELECT last_record, ? FROM ledger", []any{[]byte(r.Job)}},
-		{"INSERT INTO depth VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", []any{r.Campaign, string(r.State), r.Priority}},
-	} {
-		if _, err := db.ExecContext(ctx, step.text, step.args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,0 +1,33 @@
+package codec
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// MessageColumns are what [ScanMessage] reads.
+const MessageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
+
+// ScanMessage reads a row of an inbox.
+func ScanMessage(rows *sql.Rows) (*idempotency.Message, error) {
+	var m idempotency.Message
+	var mode, state string
+	var received, due, until int64
+	var header []byte
+	if err := rows.Scan(&m.ID, &m.Vendor, &m.Account, &mode, &m.Dedupe, &received, &state, &m.Fence, &due,
+		&m.Lease.Owner, &until, &m.Tries, &m.LastError, &header, &m.Body); err != nil {
+		return nil, err
+	}
+	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
+	m.ReceivedAt, m.Due, m.Lease.Until = FromNanos(received), FromNanos(due), FromNanos(until)
+	if header != nil {
+		if err := json.Unmarshal(header, &m.Header); err != nil {
+			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
+		}
+	}
+	return &m, nil
+}
