@@ -30,8 +30,8 @@ const opErase = "erase"
 // could be used again, without the others a piece could not be told. Who can
 // guess a key, or everything that is on the paper, can confirm the guess.
 //
-// A campaign's name stays, unless it names the person or the contact. The inbox
-// is read through, for our references and the vendors' ids; what a vendor sent
+// The names of a campaign and of a replay stay, unless they name the person or the
+// contact. The inbox is read through, for our references and the vendors' ids; what a vendor sent
 // about a piece that the ledger does not know is not found. The other processes
 // may hold artwork in memory until they end, and answers in spools of their own,
 // which hold ids only. What vendors have, backups, and what the program wrote
@@ -289,6 +289,9 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 		}
 		if ch.Record.Erased() && x.says(ch.Record.Campaign) {
 			ch.Record.Campaign = ""
+		}
+		if ch.Record.Erased() && x.says(ch.Record.Run) {
+			ch.Record.Run = "" // and is not counted there any more
 		}
 		err = w.commit(ctx, ch)
 		switch {
