@@ -89,10 +89,20 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 	if err != nil {
 		return nil, err
 	}
-	errs, err := m.Commit(ctx, changes)
 	leave()
+	checks := v.checks(ctx, m, changes)
+	v.shelf.mu.RLock()
+	m = v.shelf.memory
+	errs, err := m.Commit(ctx, changes)
+	v.shelf.mu.RUnlock()
 	if err != nil {
 		return errs, err
+	}
+	for _, c := range checks {
+		if errs == nil || errs[c.index] == nil {
+			w.intended(v.shelf, c.intent)
+			w.tookIn(v.shelf, c.joining)
+		}
 	}
 	if w.stall(v.p, "stall.stored", about); v.p.pass() != nil {
 		return nil, errKilled
