@@ -25,7 +25,8 @@ func personBreaks() []Break {
 			replayDo, "ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: replaySetting(run.name), Version: run.version})", "_ = run.version",
 		}}},
 		{"replay-cursor", 0, "a replay that is gone on with leaves out a batch", []Edit{{
-			"client/replay_run.go", "\tfor b := range rd.read(ctx, run.st.Cursor) {\n", "\tif run.st.Cursor.Rows == 0 && run.st.Runner != run.runner {\n\t\treturn nil\n\t}\n\tfor b := range rd.read(ctx, run.st.Cursor) {\n",
+			"client/replay_run.go", "\t\tacted, err := run.batch(ctx, b.items)\n",
+			"\t\tif err := run.checkpoint(ctx, func(st *replayState) { st.Cursor = b.next }); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tacted, err := run.batch(ctx, b.items)\n",
 		}}},
 		{"remail-key", 0, "a second piece that is asked for again is a third one", []Edit{{
 			"client/remail.go", "second := idempotency.IDOf(remailKey(first, r.Name))", "r.Name += c.now().Format(\".150405\")\n\tsecond := idempotency.IDOf(remailKey(first, r.Name))",

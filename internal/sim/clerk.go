@@ -60,6 +60,7 @@ func (w *world) lookAfterHeld(at *process) {
 		err := w.acknowledged(at.shelf, do, func(d *deeds) {
 			w.oracle.faults["person."+string(action)+"d"]++
 			d.words[word{action, target}] = true
+			d.decided[p] = time.Now()
 		})
 		if err == nil && w.dice.next("clerk.undo", string(p.job.Key)) < 0.4 {
 			w.others.Go(func() { w.undoLater(p, target) })
@@ -122,12 +123,18 @@ func (w *world) undoLater(p *piece, target client.Target) {
 			continue
 		}
 		var e client.ChangeEntry
+		w.oracle.mu.Lock()
+		decided, sent := w.oracle.deeds.decided[p], w.oracle.wires[p]
+		w.oracle.mu.Unlock()
 		err := w.acknowledged(at.shelf, func() (err error) {
 			e, err = at.client.Undo(w.ctx, last, "sim", "it was another job")
 			return err
 		}, func(d *deeds) {
 			w.oracle.faults["person.undone"]++
 			d.entered(e)
+			if sent.After(decided) && d.decided[p].Equal(decided) {
+				w.oracle.violate("undone_late", p, "a word about it was taken back although bytes went out since")
+			}
 		})
 		code := postproof.CodeOf(err)
 		if err == nil || errors.Is(err, client.ErrNotUndoable) || code == postproof.CodeConflict || code == postproof.CodeNotFound {

@@ -21,6 +21,8 @@ type deeds struct {
 	runs map[string]*replayRun
 	// erased are the jobs whose erasure was reported: nothing new goes out.
 	erased map[*piece]*since
+	// decided is when somebody was last told that a held job is decided.
+	decided map[*piece]time.Time
 	// reports are those of the erasures, entries those of the change log.
 	reports []client.ErasureReport
 	entries []client.ChangeEntry
@@ -52,7 +54,7 @@ type replayRun struct {
 func newDeeds() deeds {
 	return deeds{
 		paused: map[*shelf]map[client.Target]*since{}, ended: map[client.Target]int{}, ending: map[client.Target]int{}, runs: map[string]*replayRun{},
-		erased: map[*piece]*since{}, words: map[word]bool{},
+		erased: map[*piece]*since{}, words: map[word]bool{}, decided: map[*piece]time.Time{},
 	}
 }
 

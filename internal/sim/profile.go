@@ -140,7 +140,9 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		unknownFor: 7 * 24 * time.Hour,
 	}
 	if p.people = d.next("profile.people", "") < 0.7; p.people {
-		p.rows = 0.25
+		if p.rows = 0.25; p.class == classRestore {
+			p.rows = 0.6
+		}
 		if d.next("profile.out", "") < 0.5 {
 			p.out = 0.3
 		}

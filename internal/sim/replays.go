@@ -105,7 +105,7 @@ func (w *world) replays() {
 		w.others.Go(func() { w.replayControl(starts) })
 	}
 	w.others.Go(func() {
-		if w.wait(starts + w.dice.between("replay.open", "", 0, 40*time.Minute)) {
+		if w.wait(starts + w.dice.between("replay.open", "", 0, 15*time.Minute)) {
 			m.open.Store(true)
 		}
 	})
@@ -126,14 +126,15 @@ func (w *world) replayer(name string, starts time.Duration) {
 				plan = w.plan(at, run)
 			}
 			// What was planned may be run much later, when more could be sent.
-			if d.next("replay.late", name) < 0.2 && !w.wait(d.between("replay.sleep", name, time.Second, 30*time.Minute)) {
+			if d.next("replay.late", name) < 0.3 && !w.wait(d.between("replay.sleep", name, time.Second, 30*time.Minute)) {
 				return
 			}
 			if plan != nil {
 				err := w.runReplay(at, name, plan)
 				switch code := postproof.CodeOf(err); {
-				case err == nil:
+				case err == nil && w.handed(run):
 					return
+				case err == nil: // in a ledger that a backup has replaced since
 				case errors.Is(err, client.ErrReplayStopped):
 					m.next(run)
 				case errors.Is(err, client.ErrReplayChanged):
@@ -174,13 +175,21 @@ func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) err
 	d, o := w.dice, w.oracle
 	run := plan.Replay.Name
 	opts := client.ReplayOptions{By: name, Why: "the printer was out"}
-	if d.next("replay.slow", name) < 0.5 {
-		opts.Rate = d.between("replay.rate", name, 20*time.Millisecond, time.Second).Seconds()
+	if d.next("replay.slow", name) < 0.7 {
+		slowest := 4 * time.Second
+		if w.restoring() { // so that there is something left to do afterwards
+			slowest = 20 * time.Minute
+		}
+		opts.Rate = 1 / d.between("replay.rate", name, 20*time.Millisecond, slowest).Seconds()
 	}
 	if d.next("replay.ahead", name) < 0.4 {
 		opts.Ahead = 1 + int(d.next("replay.most", name)*4)
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, d.between("replay.patience", name, 5*time.Second, 30*time.Minute))
+	patience := 30 * time.Minute
+	if w.restoring() {
+		patience = 2 * time.Hour
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, d.between("replay.patience", name, 5*time.Second, patience))
 	defer cancel()
 	err := w.acknowledged(at.shelf, func() error {
 		_, err := at.client.RunReplay(ctx, *plan, opts)
@@ -199,17 +208,24 @@ func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) err
 	return err
 }
 
+// handed reports whether a run is known to be handed over.
+func (w *world) handed(name string) bool {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	r := w.oracle.deeds.runs[name]
+	return r != nil && r.handed != nil
+}
+
 // replayIsWhole checks that a run that was handed over has left out no row.
 func (w *world) replayIsWhole(s *shelf, name string) {
 	o := w.oracle
+	restores := s.restores.Load()
 	o.mu.Lock()
 	run := o.deeds.runs[name]
-	handed := run != nil && run.handed != nil
 	o.mu.Unlock()
-	if !handed { // the ledger was restored meanwhile
+	if !w.handed(name) { // the ledger was restored meanwhile
 		return
 	}
-	restores := s.restores.Load()
 	for _, p := range w.mailing.rows {
 		if s.get(p.id) != nil || w.mailing.out[p.job.Contact] || s.restores.Load() != restores {
 			continue
@@ -228,17 +244,21 @@ func (w *world) replayControl(starts time.Duration) {
 	if !w.wait(starts) {
 		return
 	}
-	for range 3 {
-		if !w.wait(d.between("replay.control_at", "", time.Second, 10*time.Minute)) || !w.chaotic() {
+	for range 12 {
+		if !w.wait(d.between("replay.control_at", "", 10*time.Millisecond, 30*time.Second)) || !w.chaotic() {
 			return
 		}
 		name := m.current()
-		stop := d.next("replay.stop", "") < 0.3
+		stop := d.next("replay.stop", "") < 0.1
 		done := w.insistOn("control", 5, func(at *process) error { return w.bar(at, name, stop) })
 		if !done || stop {
 			continue
 		}
-		if !w.wait(d.between("replay.control_for", "", time.Second, 20*time.Minute)) {
+		longest := time.Second
+		if d.next("replay.lunch", "") < 0.2 {
+			longest = 20 * time.Minute
+		}
+		if !w.wait(d.between("replay.control_for", "", 10*time.Millisecond, longest)) {
 			return
 		}
 		w.insistOn("control", 1000, func(at *process) error { return w.unbar(at, name) })
