@@ -56,6 +56,9 @@ type erasing struct {
 	c   *Client
 	e   Erasure
 	rep ErasureReport
+	// id is who the ledger was before anything was read: the fences that were are
+	// those of its history then.
+	id *idempotency.Identity
 	// found are the records to be erased, each once.
 	found []*idempotency.Record
 	// done are the jobs nothing of whom is left, with what is known of their
@@ -100,7 +103,7 @@ func (x *erasing) run(ctx context.Context) error {
 	if err := c.refresh(ctx); err != nil {
 		return err
 	}
-	if c.id().EpochChanged() {
+	if x.id = c.id(); x.id.EpochChanged() {
 		return c.epochError(opErase)
 	}
 	if !x.e.DryRun {
@@ -271,12 +274,12 @@ func piecesOf(rec *idempotency.Record) []ErasedPiece {
 
 // eraseRecord erases one job and returns what is left of it.
 func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*idempotency.Record, error) {
-	c := x.c
+	c, id := x.c, x.id
 	for range 32 {
 		if rec.Tombstone {
 			return rec, nil
 		}
-		w := c.work(rec, nil)
+		w := c.workIn(id, rec, nil)
 		if !w.recovered {
 			return rec, c.epochError(opErase)
 		}
@@ -305,6 +308,7 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 		case !errors.Is(err, idempotency.ErrStale):
 			return rec, err
 		}
+		id = c.id()
 		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
 			return nil, c.storeError(opErase, err)
 		}
