@@ -181,6 +181,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 			p.vendors = []string{"plain", "lob"}
 		}
 		p.backup = d.between("profile.backup", "", 10*time.Minute, 80*time.Minute)
+		p.kill = d.next("profile.kill", "") < 0.6
 		if d.next("profile.waiting", "") < 0.7 { // in the backup the jobs still wait
 			p.plan.Windows = append(p.plan.Windows, vendorsim.Window{Kind: vendorsim.OutageRefuse, From: start, Until: start.Add(p.backup + time.Minute)})
 		}

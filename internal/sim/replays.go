@@ -97,8 +97,15 @@ func (w *world) replays() {
 		return
 	}
 	starts := w.dice.between("replay.at", "", time.Minute, 80*time.Minute)
+	if w.restoring() { // the backup is of a run that goes on
+		starts = w.profile.backup - w.dice.between("replay.before", "", time.Minute, 10*time.Minute)
+	}
 	w.others.Go(func() { w.replayer("ann", starts) })
-	if w.dice.next("replay.two", "") < 0.5 {
+	alone := 0.5
+	if w.restoring() {
+		alone = 0.8
+	}
+	if w.dice.next("replay.two", "") >= alone {
 		w.others.Go(func() { w.replayer("bob", starts+w.dice.between("replay.later", "", time.Second, 10*time.Minute)) })
 	}
 	if w.dice.next("replay.control", "") < 0.6 {
@@ -175,22 +182,23 @@ func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) err
 	d, o := w.dice, w.oracle
 	run := plan.Replay.Name
 	opts := client.ReplayOptions{By: name, Why: "the printer was out"}
-	if d.next("replay.slow", name) < 0.7 {
-		slowest := 4 * time.Second
+	if w.restoring() || d.next("replay.slow", name) < 0.7 {
+		fastest, slowest := 20*time.Millisecond, 4*time.Second
 		if w.restoring() { // so that there is something left to do afterwards
-			slowest = 20 * time.Minute
+			fastest, slowest = 3*time.Minute, 12*time.Minute
 		}
-		opts.Rate = 1 / d.between("replay.rate", name, 20*time.Millisecond, slowest).Seconds()
+		opts.Rate = 1 / d.between("replay.rate", name, fastest, slowest).Seconds()
 	}
 	if d.next("replay.ahead", name) < 0.4 {
 		opts.Ahead = 1 + int(d.next("replay.most", name)*4)
 	}
-	patience := 30 * time.Minute
+	least, most := 5*time.Second, 30*time.Minute
 	if w.restoring() {
-		patience = 2 * time.Hour
+		least, most = time.Hour, 3*time.Hour
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, d.between("replay.patience", name, 5*time.Second, patience))
+	ctx, cancel := context.WithTimeout(w.ctx, d.between("replay.patience", name, least, most))
 	defer cancel()
+	restores := at.shelf.restores.Load()
 	err := w.acknowledged(at.shelf, func() error {
 		_, err := at.client.RunReplay(ctx, *plan, opts)
 		return err
@@ -199,6 +207,9 @@ func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) err
 		d.words[word{client.ActionReplay, client.Target{Kind: client.TargetReplay, Name: run}}] = true
 		d.runs[run].handed = &since{time.Now()}
 	})
+	if at.shelf.restores.Load() != restores {
+		w.struck("person.replay_across_restore")
+	}
 	if err == nil {
 		w.replayIsWhole(at.shelf, run)
 	}
