@@ -162,6 +162,8 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
 			}
 		}
+		// Before anything is read: a restored ledger comes to the same versions again.
+		epoch := c.id().Epoch
 		ch, e, err := plan(ctx)
 		if errors.Is(err, errChanged) {
 			continue
@@ -172,6 +174,7 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 		if err := c.chain(ctx, &ch, &e); err != nil {
 			return ChangeEntry{}, err
 		}
+		ch.Epoch = epoch
 		errs, err := c.store.Commit(ctx, []idempotency.Change{ch})
 		if err != nil {
 			made, err := c.wasLogged(ctx, op, &e, err)

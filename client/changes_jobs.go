@@ -86,7 +86,6 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 			return ch, ChangeEntry{}, nil
 		}
 		w.count(&ch, was)
-		ch.Epoch = w.epoch
 		made.is, made.entries = ch.Record, ch.Entries
 		before, after := stateOf(was), stateOf(ch.Record)
 		if d, ok := event.(idempotency.Decide); ok {

@@ -204,6 +204,36 @@ func TestEraseCampaignsName(t *testing.T) {
 	}
 }
 
+// A job that a replay sent is erased like any other: the replay's name is not hers.
+// One that is named after her loses the job, and counts it no more.
+func TestEraseOfAReplayedJob(t *testing.T) {
+	t.Parallel()
+	for run, handed := range map[string]int64{"outage-of-3-march": 1, "again-ada-quill": 0} {
+		t.Run(run, func(t *testing.T) {
+			t.Parallel()
+			store := idempotency.NewMemory(postproof.ModeTest)
+			c := newClient(t, store, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
+			j := ada()
+			j.To.Name = "ada-quill"
+			if _, err := c.Enqueue(t.Context(), one(j)); err != nil {
+				t.Fatal(err)
+			}
+			runReplay(t, c, plan(t, c, client.Replay{Name: run, Query: &client.ReplayQuery{}}))
+			rep, err := c.Erase(t.Context(), eraseAda())
+			if err != nil || len(rep.Problems) > 0 || !rep.Complete() {
+				t.Errorf("Erase: %v; problems: %q, complete: %t", err, rep.Problems, rep.Complete())
+			}
+			p := progressOf(t, c, run)
+			if p.Handed != handed || p.Cancelled != handed {
+				t.Errorf("the run has %d jobs, %d of them cancelled, want %d", p.Handed, p.Cancelled, handed)
+			}
+			if got := status(t, c, adaKey).Run; (got == run) != (handed == 1) {
+				t.Errorf("the record is of the run %q", got)
+			}
+		})
+	}
+}
+
 // Whichever write of an erasure fails, and whether or not it was made: the next
 // one finishes it, and nothing is left.
 func TestEraseIsFinishedByTheNext(t *testing.T) {

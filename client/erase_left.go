@@ -69,6 +69,7 @@ func (x *erasing) settled(ctx context.Context) error {
 // pending changes the setting, again when somebody else was quicker.
 func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) error) error {
 	for range 32 {
+		epoch := x.c.id().Epoch
 		set, err := x.c.store.Setting(ctx, erasePending)
 		if err != nil {
 			return x.c.storeError(opErase, err)
@@ -89,12 +90,19 @@ func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) erro
 		if bytes.Equal(text, set.Value) || (set.Version == 0 && string(text) == "{}") {
 			return nil
 		}
-		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: erasePending, Value: text, Expect: set.Version}}})
-		if !errors.Is(err, idempotency.ErrStale) {
-			if err != nil {
-				return x.c.storeError(opErase, err)
-			}
+		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{
+			Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: erasePending, Value: text, Expect: set.Version}},
+		})
+		switch {
+		case err == nil:
 			return nil
+		case errors.Is(err, idempotency.ErrEpoch):
+			x.c.checkedAt.Store(0)
+			if err := x.c.refresh(ctx); err != nil {
+				return err
+			}
+		case !errors.Is(err, idempotency.ErrStale):
+			return x.c.storeError(opErase, err)
 		}
 	}
 	return x.c.storeError(opErase, idempotency.ErrStale)

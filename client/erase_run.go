@@ -30,8 +30,8 @@ const opErase = "erase"
 // could be used again, without the others a piece could not be told. Who can
 // guess a key, or everything that is on the paper, can confirm the guess.
 //
-// A campaign's name stays, unless it names the person or the contact. The inbox
-// is read through, for our references and the vendors' ids; what a vendor sent
+// The names of a campaign and of a replay stay, unless they name the person or the
+// contact. The inbox is read through, for our references and the vendors' ids; what a vendor sent
 // about a piece that the ledger does not know is not found. The other processes
 // may hold artwork in memory until they end, and answers in spools of their own,
 // which hold ids only. What vendors have, backups, and what the program wrote
@@ -56,6 +56,9 @@ type erasing struct {
 	c   *Client
 	e   Erasure
 	rep ErasureReport
+	// id is who the ledger was before anything was read: the fences that were are
+	// those of its history then.
+	id *idempotency.Identity
 	// found are the records to be erased, each once.
 	found []*idempotency.Record
 	// done are the jobs nothing of whom is left, with what is known of their
@@ -100,7 +103,7 @@ func (x *erasing) run(ctx context.Context) error {
 	if err := c.refresh(ctx); err != nil {
 		return err
 	}
-	if c.id().EpochChanged() {
+	if x.id = c.id(); x.id.EpochChanged() {
 		return c.epochError(opErase)
 	}
 	if !x.e.DryRun {
@@ -271,12 +274,12 @@ func piecesOf(rec *idempotency.Record) []ErasedPiece {
 
 // eraseRecord erases one job and returns what is left of it.
 func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*idempotency.Record, error) {
-	c := x.c
+	c, id := x.c, x.id
 	for range 32 {
 		if rec.Tombstone {
 			return rec, nil
 		}
-		w := c.work(rec, nil)
+		w := c.workIn(id, rec, nil)
 		if !w.recovered {
 			return rec, c.epochError(opErase)
 		}
@@ -290,6 +293,9 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 		if ch.Record.Erased() && x.says(ch.Record.Campaign) {
 			ch.Record.Campaign = ""
 		}
+		if ch.Record.Erased() && x.says(ch.Record.Run) {
+			ch.Record.Run = "" // and is not counted there any more
+		}
 		err = w.commit(ctx, ch)
 		switch {
 		case err == nil:
@@ -302,6 +308,7 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 		case !errors.Is(err, idempotency.ErrStale):
 			return rec, err
 		}
+		id = c.id()
 		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
 			return nil, c.storeError(opErase, err)
 		}

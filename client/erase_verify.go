@@ -46,7 +46,7 @@ func (x *erasing) verifyRecords(ctx context.Context) error {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if left(rec) != "" || x.says(rec.Campaign) {
+		if left(rec) != "" || x.says(rec.Campaign) || x.says(rec.Run) {
 			x.problem("record %.16s still says something of the person", rec.ID)
 		}
 		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: was.ID}) {
@@ -61,9 +61,10 @@ func (x *erasing) verifyRecords(ctx context.Context) error {
 	return nil
 }
 
-// left is all that a record can say in somebody's words.
+// left is all that a record can say in somebody's words, but for the names of its
+// campaign and of the replay that counts it.
 func left(r *idempotency.Record) string {
-	return string(r.Key) + string(r.Job) + r.Contact + r.Trace + r.Run + r.Receipt.ProofURL + r.Receipt.TrackingID +
+	return string(r.Key) + string(r.Job) + r.Contact + r.Trace + r.Receipt.ProofURL + r.Receipt.TrackingID +
 		r.Status.Raw + r.Status.Reason + r.Hold.Note + r.Refusal.Note + r.Refusal.VendorCode + r.Cancel.By
 }
 

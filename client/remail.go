@@ -138,7 +138,6 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	if err := job.Validate(); err != nil {
 		return none, err
 	}
-	epoch := c.id().Epoch
 	rec, err := c.plan(ctx, &job, now)
 	if err != nil {
 		return none, err
@@ -151,7 +150,6 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	if err != nil {
 		return none, c.storeError(op, err)
 	}
-	ch.Epoch = epoch
 	ch.Entries = append(ch.Entries, idempotency.Entry{
 		ID: first.ID, At: ch.Record.UpdatedAt, Kind: "remailed", From: first.State, To: first.State, Fence: first.Fence,
 		Generation: first.Generation, By: r.By, Note: r.Name,

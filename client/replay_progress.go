@@ -29,6 +29,7 @@ func (c *Client) ReplayProgress(ctx context.Context, name string) (ReplayProgres
 }
 
 func (c *Client) replayProgress(ctx context.Context, name string, st *replayState) (ReplayProgress, error) {
+	epoch := c.id().Epoch
 	p := ReplayProgress{Name: name, By: st.By, Why: st.Why, StartedAt: st.At, Throttle: st.Rate}
 	for _, k := range []struct {
 		what string
@@ -63,7 +64,7 @@ func (c *Client) replayProgress(ctx context.Context, name string, st *replayStat
 	default:
 		p.Phase = ReplayFinished
 		if st.Finished.IsZero() {
-			c.finishReplay(ctx, name, st)
+			c.finishReplay(ctx, name, epoch, st)
 		}
 	}
 	c.pace(st, &p)
@@ -97,9 +98,9 @@ func (c *Client) pace(st *replayState, p *ReplayProgress) {
 
 // finishReplay writes down that nothing is left open, for the time that the run
 // took. It is advice: who comes next writes it if this one could not.
-func (c *Client) finishReplay(ctx context.Context, name string, st *replayState) {
+func (c *Client) finishReplay(ctx context.Context, name, epoch string, st *replayState) {
 	now := c.now()
-	out, err := c.changeReplay(ctx, name, func(st *replayState) (bool, error) {
+	out, err := c.changeReplay(ctx, name, epoch, func(st *replayState) (bool, error) {
 		if st.Handed.IsZero() || !st.Finished.IsZero() {
 			return false, nil
 		}

@@ -38,11 +38,12 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 	if err := c.ready(ctx); err != nil {
 		return ReplayProgress{}, err
 	}
+	epoch := c.id().Epoch
 	st, err := c.beginReplay(ctx, plan, opts)
 	if err != nil {
 		return ReplayProgress{}, err
 	}
-	run := &replayRun{c: c, r: &r, opts: opts, name: r.Name, st: st, runner: st.Runner}
+	run := &replayRun{c: c, r: &r, opts: opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
 	if st.Handed.IsZero() {
 		err = run.hand(ctx)
 	}
@@ -117,6 +118,9 @@ type replayRun struct {
 	name   string
 	runner string
 	judge  *judge
+	// epoch is the ledger's when the run was begun: what was read since says
+	// nothing about another history, nor how far the run has come there.
+	epoch string
 	// st is the run's state as it was last read, in its version: what is handed
 	// over depends on it, so that nothing is once a pause or a stop is committed.
 	st      replayState
@@ -205,7 +209,7 @@ func (run *replayRun) batch(ctx context.Context, items []replayItem) (acted bool
 
 // checkpoint writes down how far the run is.
 func (run *replayRun) checkpoint(ctx context.Context, change func(*replayState)) error {
-	st, err := run.c.changeReplay(ctx, run.name, func(st *replayState) (bool, error) {
+	st, err := run.c.changeReplay(ctx, run.name, run.epoch, func(st *replayState) (bool, error) {
 		if err := run.mine(st); err != nil {
 			return false, err
 		}

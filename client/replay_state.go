@@ -90,9 +90,9 @@ func (st *replayState) write(name string, version uint64) (idempotency.SettingWr
 	return idempotency.SettingWrite{Name: replaySetting(name), Value: text, Expect: version}, nil
 }
 
-// changeReplay changes a run's state, again when somebody else was quicker. The
-// change may be none: then it returns false.
-func (c *Client) changeReplay(ctx context.Context, name string, change func(*replayState) (bool, error)) (replayState, error) {
+// changeReplay changes a run's state in the epoch given, again when somebody else
+// was quicker. The change may be none: then it returns false.
+func (c *Client) changeReplay(ctx context.Context, name, epoch string, change func(*replayState) (bool, error)) (replayState, error) {
 	for range 32 {
 		st, version, err := c.replayState(ctx, "replay", name)
 		if err != nil {
@@ -106,11 +106,14 @@ func (c *Client) changeReplay(ctx context.Context, name string, change func(*rep
 		if err != nil {
 			return st, err
 		}
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{w}})
-		if err == nil {
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{w}})
+		switch {
+		case err == nil:
 			return st, nil
-		}
-		if !errors.Is(err, idempotency.ErrStale) {
+		case errors.Is(err, idempotency.ErrEpoch):
+			c.checkedAt.Store(0)
+			return st, c.epochError("replay")
+		case !errors.Is(err, idempotency.ErrStale):
 			return st, c.storeError("replay", err)
 		}
 	}

@@ -23,7 +23,7 @@ type Edit struct{ File, Old, New string }
 
 // breaks returns all of them, by rule, the finer points last.
 func breaks() []Break {
-	all := slices.Concat(ruleBreaks(), lateRuleBreaks(), fineBreaks())
+	all := slices.Concat(ruleBreaks(), lateRuleBreaks(), fineBreaks(), personBreaks())
 	slices.SortStableFunc(all, func(a, b Break) int {
 		order := func(x Break) int { return cmp.Or(x.Rule, 99) }
 		return order(a) - order(b)

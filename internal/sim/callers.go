@@ -15,7 +15,12 @@ import (
 // callers hand the jobs in, some one by one and some as a batch, change their
 // minds about a few, and try to use keys again.
 func (w *world) callers() {
-	pieces := w.oracle.pieces
+	var pieces []*piece
+	for _, p := range w.oracle.pieces {
+		if !p.row {
+			pieces = append(pieces, p)
+		}
+	}
 	const batches = 8
 	per := (len(pieces) + batches - 1) / batches
 	for b := 0; b*per < len(pieces); b++ {
@@ -189,15 +194,25 @@ func (w *world) calm() {
 	w.processes.Go(func() { p.run(ctx) })
 	w.joined(0, p)
 	end := time.Now().Add(w.profile.limit)
+	replayed := w.profile.class == classGone // there it would be settled for days again
 	for round := 0; !w.found(); round++ {
+		w.resumeAll(p)
 		if round%6 == 0 {
 			w.handInAgain(p)
+			w.peopleAgain(p)
 		}
 		if round%2 == 1 {
 			w.controls(p, round)
 		}
-		if w.settled() {
+		if w.profile.people && round%5 == 2 && round < 50 {
+			w.lookAfterHeld(p)
+		}
+		switch settled := w.settled(); {
+		case settled && (replayed || !w.profile.people):
+			w.lastDeeds(p)
 			return
+		case settled:
+			replayed = w.replayAll(p)
 		}
 		if time.Now().After(end) {
 			w.unsettled()
@@ -233,7 +248,7 @@ func (w *world) calmProcess(s *shelf, name string) (*process, context.Context) {
 func (w *world) handInAgain(p *process) {
 	var mine []*piece
 	for _, x := range w.oracle.list() {
-		if x.shelf == p.shelf && !x.optional {
+		if x.shelf == p.shelf && !x.optional && x.first == nil {
 			mine = append(mine, x)
 		}
 	}
@@ -266,6 +281,7 @@ func (w *world) controls(p *process, round int) {
 		if rec != nil {
 			w.oracle.mu.Lock()
 			control.id = rec.ID // the key is made by the client
+			w.oracle.byID[rec.ID] = control
 			w.oracle.mu.Unlock()
 		}
 		if err != nil && errors.Is(err, context.DeadlineExceeded) {

@@ -27,6 +27,16 @@
 // differ by some microseconds for the same reason, so that few things happen at
 // the same instant and a world repeats itself.
 //
+// # People
+//
+// In most worlds people are at work on the ledger ([world.people]): they pause
+// and resume, replay a list, ask for second pieces, decide what is held, take
+// back what they did, and have persons forgotten. What somebody was told is done
+// counts from that moment ([deeds]): no intent is committed for what is paused or
+// erased, a replay takes in no more than its plan says and nothing while it is
+// paused, and each acknowledged action is in the change log. What a restored
+// backup does not know is forgotten by the oracle, too.
+//
 // # Breaks
 //
 // A simulation that cannot find anything proves nothing. Each [Break] takes out

@@ -28,6 +28,8 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 	switch {
 	case rec == nil && p.optional && alive == 0:
 		return fine, ""
+	case rec == nil && p.first != nil && alive <= 1 && o.w.restoring():
+		return fine, "" // the lost history sent it, and the first one does not let it be asked for again
 	case rec == nil:
 		return open, "the ledger does not know it"
 	case alive > 1:
@@ -47,7 +49,7 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 		switch {
 		case alive > 0:
 			return open, "it is cancelled in the ledger, and printed"
-		case !p.wished:
+		case !p.wished && !p.erasing:
 			return open, "it is cancelled, and nobody wished it"
 		}
 		return fine, ""
@@ -85,7 +87,7 @@ func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, stri
 // heldInVain says why a job should not be held; empty when nobody could be
 // asked.
 func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
-	if !slices.ContainsFunc(o.history(p), func(e idempotency.Entry) bool { return e.Kind == "held" }) {
+	if !rec.Erased() && !slices.ContainsFunc(o.history(p), func(e idempotency.Entry) bool { return e.Kind == "held" }) {
 		return "it is held in silence"
 	}
 	switch rec.Hold.Reason {
@@ -137,7 +139,9 @@ func (o *oracle) judgeLate(p *piece, rec *idempotency.Record) (verdict, string) 
 	told := func(e idempotency.Entry) bool {
 		return e.Kind == "late_arrival" || e.Kind == "late_printed" || e.Kind == "twice_at_vendor"
 	}
+	was := func(s idempotency.Submission) bool { return s.Late != "" || s.Twin != "" }
 	switch {
+	case rec.Erased() && slices.ContainsFunc(rec.Submissions, was): // its history is gone with the person
 	case !slices.ContainsFunc(o.history(p), told):
 		return open, "two pieces are alive, and nobody was told"
 	case slices.ContainsFunc(rec.Submissions, func(s idempotency.Submission) bool { return s.Late == idempotency.LateSeen }):

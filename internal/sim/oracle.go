@@ -20,7 +20,8 @@ type oracle struct {
 
 	mu       sync.Mutex
 	pieces   []*piece
-	byDigest map[string]*piece
+	byDigest map[string]*piece // of the first piece for a recipient
+	byID     map[idempotency.ID]*piece
 	byRef    map[string]*piece // what was ever submitted
 	asks     map[string]*ask   // what a process is about to send, by process, vendor and reference
 	bodies   map[string]bodies // what a vendor may have got under a key
@@ -36,6 +37,8 @@ type oracle struct {
 	found    chan struct{} // closed at the first violation
 	allSends int
 	events   func(vendorsim.PrintLine)
+	deeds    deeds
+	wires    map[*piece]time.Time // when bytes of it went out last
 }
 
 // ask is what an adapter was told to send.
@@ -68,7 +71,7 @@ type violation struct {
 
 func newOracle(w *world) *oracle {
 	return &oracle{
-		w: w, byDigest: map[string]*piece{}, byRef: map[string]*piece{}, asks: map[string]*ask{}, bodies: map[string]bodies{}, sends: map[string]int{},
+		w: w, byDigest: map[string]*piece{}, byID: map[idempotency.ID]*piece{}, deeds: newDeeds(), wires: map[*piece]time.Time{}, byRef: map[string]*piece{}, asks: map[string]*ask{}, bodies: map[string]bodies{}, sends: map[string]int{},
 		answers: map[string]answer{}, ends: map[string]time.Time{}, stamps: map[idempotency.ID]stamp{}, thaws: map[string]time.Time{}, frozen: map[string]bool{}, faults: map[string]int{},
 		notes: map[string][]note{}, found: make(chan struct{}),
 	}
@@ -79,7 +82,10 @@ func (o *oracle) expect(p *piece) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pieces = append(o.pieces, p)
-	o.byDigest[p.digest] = p
+	o.byID[p.id] = p
+	if p.first == nil {
+		o.byDigest[p.digest] = p
+	}
 }
 
 // violate keeps the first violation and ends the world.
@@ -105,7 +111,10 @@ func (o *oracle) Write(lines []byte) (int, error) {
 func (o *oracle) print(line vendorsim.PrintLine) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.byDigest[line.Recipient]
+	p := o.byRef[line.Ref]
+	if p == nil || p.digest != line.Recipient {
+		p = o.byDigest[line.Recipient]
+	}
 	if p == nil {
 		o.violate("stray", nil, fmt.Sprintf("%s printed %s for somebody who was never asked for", line.Vendor, line.Ref))
 		return
@@ -148,7 +157,13 @@ func (w *world) asked(process, vendor string, s *vendors.Submission, body *vendo
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	to := &s.Job.To
-	o.byRef[string(s.Ref)] = o.byDigest[vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)]
+	// A second piece on purpose goes to the same person, by a key of its own.
+	digest := vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode)
+	if p := o.byID[idempotency.IDOf(s.Job.Key)]; p != nil && p.digest == digest {
+		o.byRef[string(s.Ref)] = p
+	} else {
+		o.byRef[string(s.Ref)] = o.byDigest[digest]
+	}
 	if !keyless {
 		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = &ask{key: vendor + "/" + s.VendorKey, digest: body.Digest()}
 	}
@@ -233,6 +248,8 @@ func (w *world) wireSend(p *process, vendor, ref string) {
 	o.allSends++
 	o.noteLocked(ref, p.name+": bytes to "+vendor)
 	job := o.byRef[ref]
+	o.wires[job] = time.Now()
+	o.wired(job, vendor, ref)
 	if a := o.asks[p.name+"/"+vendor+"/"+ref]; a != nil && !a.wired {
 		a.wired = true
 		if o.bodies[a.key] == nil {

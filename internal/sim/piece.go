@@ -19,6 +19,12 @@ type piece struct {
 	// optional: nobody knows whether it was asked for (a control piece whose
 	// call failed).
 	optional bool
+	// first is the piece that this one is a second one of, on purpose; nil for
+	// none. Row: it is a row of the list that is replayed.
+	first *piece
+	row   bool
+
+	erasing bool // somebody asked for its erasure
 
 	wished  bool      // somebody wished to cancel it
 	heard   time.Time // when the ledger took the wish; zero when that is not known
@@ -32,18 +38,26 @@ const artFront, artBack = "<b>front</b>", "<b>back</b>"
 // artworkTexts are the contents of every ledger's blob store.
 func artworkTexts() []string { return []string{artFront, artBack} }
 
+// campaigns are those of the jobs: the list's first.
+func campaigns() []string { return []string{"spring", "autumn"} }
+
 // newPiece returns the i-th job of a kind. Its address is its own.
 func newPiece(s *shelf, kind string, i int) *piece {
-	to := postproof.Address{
-		Name: "Current Resident", Line1: strconv.Itoa(i+1) + " " + kind + " Street", City: "Springfield", Region: "IL", PostalCode: "62701",
-	}
-	key := postproof.Key(kind + "-" + strconv.Itoa(i))
-	return &piece{
-		job: postproof.Job{
-			Key: key, Class: postproof.FirstClass, Campaign: "spring", Contact: strconv.Itoa(i), To: to,
-			Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: artFront, Back: artBack}},
+	all := campaigns()
+	return newPieceOf(s, postproof.Job{
+		Key: postproof.Key(kind + "-" + strconv.Itoa(i)), Class: postproof.FirstClass, Campaign: all[i%len(all)], Contact: kind + strconv.Itoa(i), Priority: i % 3 * 5,
+		To: postproof.Address{
+			Name: "Current Resident", Line1: strconv.Itoa(i+1) + " " + kind + " Street", City: "Springfield", Region: "IL", PostalCode: "62701",
 		},
-		id: idempotency.IDOf(key), digest: vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode),
+		Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: artFront, Back: artBack}},
+	})
+}
+
+// newPieceOf returns what is known of a job that was not handed in yet.
+func newPieceOf(s *shelf, job postproof.Job) *piece {
+	to := &job.To
+	return &piece{
+		job: job, id: idempotency.IDOf(job.Key), digest: vendorsim.RecipientDigest(to.Line1, to.Line2, to.City, to.Region, to.PostalCode),
 		shelf: s, alive: map[string]vendorsim.PrintLine{},
 	}
 }

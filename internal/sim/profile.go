@@ -102,6 +102,11 @@ type profile struct {
 	lies float64
 	// prune buries what is final.
 	prune bool
+	// people has people at work on the ledger; rows is the share of jobs that
+	// only they send, by replays of a list, and out the share of these that is
+	// not to be mailed at first.
+	people    bool
+	rows, out float64
 	// unknownFor is how long an unknown outcome is looked into.
 	unknownFor time.Duration
 }
@@ -133,6 +138,14 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		kill:  true, stalls: 0.002, skew: 4 * time.Minute, jumps: d.next("profile.jumps", "") < 0.5,
 		cancels: 0.08, callbacks: 0.2, lies: 0.05, prune: d.next("profile.prune", "") < 0.5,
 		unknownFor: 7 * 24 * time.Hour,
+	}
+	if p.people = d.next("profile.people", "") < 0.7; p.people {
+		if p.rows = 0.25; p.class == classRestore {
+			p.rows = 0.6
+		}
+		if d.next("profile.out", "") < 0.5 {
+			p.out = 0.3
+		}
 	}
 	calm := start.Add(p.chaos)
 	p.vendors = order(d, "lob", "pcm")
@@ -168,6 +181,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 			p.vendors = []string{"plain", "lob"}
 		}
 		p.backup = d.between("profile.backup", "", 10*time.Minute, 80*time.Minute)
+		p.kill = d.next("profile.kill", "") < 0.6
 		if d.next("profile.waiting", "") < 0.7 { // in the backup the jobs still wait
 			p.plan.Windows = append(p.plan.Windows, vendorsim.Window{Kind: vendorsim.OutageRefuse, From: start, Until: start.Add(p.backup + time.Minute)})
 		}

@@ -34,9 +34,12 @@ func (w *world) restore() {
 	if !w.wait(w.profile.backup) {
 		return
 	}
+	w.oracle.mu.Lock()
 	w.main.mu.Lock()
-	old, err := w.main.copied(true, nil)
+	old, err := w.main.copied(true, w.oracle.counters(), nil)
 	w.main.mu.Unlock()
+	w.oracle.deeds.backup = w.oracle.deeds.clone(w.main)
+	w.oracle.mu.Unlock()
 	if err != nil {
 		w.fail("the backup", err)
 		return
@@ -57,10 +60,14 @@ func (w *world) restore() {
 		}
 	}
 	w.struck("ledger.restored")
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
 	w.main.mu.Lock()
+	defer w.main.mu.Unlock()
 	w.main.memory = old
 	w.main.broken++
-	w.main.mu.Unlock()
+	w.main.restores.Add(1)
+	w.oracle.deeds.restored(w.main)
 }
 
 // recovery has a process recover the ledger whose history was broken.
@@ -87,9 +94,11 @@ func (w *world) fork() {
 	if !w.wait(w.dice.between("copy.at", "", 10*time.Minute, 100*time.Minute)) {
 		return
 	}
+	w.oracle.mu.Lock()
 	w.main.mu.Lock()
-	memory, err := w.main.copied(true, nil)
+	memory, err := w.main.copied(true, w.oracle.counters(), nil)
 	w.main.mu.Unlock()
+	w.oracle.mu.Unlock()
 	if err != nil {
 		w.fail("the copy", err)
 		return
@@ -114,6 +123,7 @@ func (w *world) fork() {
 			if !stored {
 				stored = w.enqueueAt(p, own) == nil
 			}
+			w.resumeAll(p) // what was paused in the original is paused here, too
 			select {
 			case <-w.ctx.Done():
 				return
@@ -154,10 +164,13 @@ func (w *world) roll() {
 	if !w.wait(w.dice.between("upgrade.last", "", 10*time.Minute, 50*time.Minute)) {
 		return
 	}
+	w.oracle.mu.Lock()
+	counters := w.oracle.counters()
+	w.oracle.mu.Unlock()
 	w.main.mu.Lock()
 	defer w.main.mu.Unlock()
 	touched := false
-	memory, err := w.main.copied(false, func(rec *idempotency.Record) *idempotency.Record {
+	memory, err := w.main.copied(false, counters, func(rec *idempotency.Record) *idempotency.Record {
 		if after[rec.ID] == nil {
 			return rec
 		}

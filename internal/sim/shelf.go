@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -17,6 +18,8 @@ type shelf struct {
 	mu     sync.RWMutex
 	memory *idempotency.Memory
 	broken int // how often the ledger's history was
+	// restores is how often a backup took the ledger's place.
+	restores atomic.Int64
 }
 
 // get returns the record, nil when there is none.
@@ -32,8 +35,8 @@ func (s *shelf) get(id idempotency.ID) *idempotency.Record {
 
 // copied returns a copy of the ledger, with the same history or a broken one.
 // Change may put another record in the place of one; nil leaves all as they
-// are. The caller holds the shelf.
-func (s *shelf) copied(broken bool, change func(*idempotency.Record) *idempotency.Record) (*idempotency.Memory, error) {
+// are. Counters names those that are copied, too. The caller holds the shelf.
+func (s *shelf) copied(broken bool, counters []string, change func(*idempotency.Record) *idempotency.Record) (*idempotency.Memory, error) {
 	ctx := context.Background()
 	from := s.memory
 	id, err := from.Identity(ctx)
@@ -90,6 +93,13 @@ func (s *shelf) copied(broken bool, change func(*idempotency.Record) *idempotenc
 		for version := uint64(0); version < set.Version; version++ {
 			rest.Settings = append(rest.Settings, idempotency.SettingWrite{Name: set.Name, Value: set.Value, Expect: version})
 		}
+	}
+	for _, name := range counters {
+		n, err := from.Counter(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		rest.Counters = append(rest.Counters, idempotency.CounterAdd{Name: name, Add: n})
 	}
 	return to, idempotency.CommitOne(ctx, to, rest)
 }

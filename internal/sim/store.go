@@ -71,6 +71,9 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 		s := w.profile.store
 		fault = w.dice.pick("store.commit", about, s.fail, s.fail, s.crash, s.crash)
 		w.stall(v.p, "stall.store", about)
+		if len(changes) > 0 && changes[0].Record != nil && changes[0].Record.Run != "" && w.dice.next("store.slow", about) < 0.3 {
+			sleep(w.dice.between("store.slow_for", about, 0, 2*time.Second)) // time for somebody to stop the replay
+		}
 	}
 	strike := func(boundary string) {
 		w.struck(boundary)
@@ -89,10 +92,20 @@ func (v *view) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 	if err != nil {
 		return nil, err
 	}
-	errs, err := m.Commit(ctx, changes)
 	leave()
+	checks := v.checks(ctx, m, changes)
+	v.shelf.mu.RLock()
+	m = v.shelf.memory
+	errs, err := m.Commit(ctx, changes)
+	v.shelf.mu.RUnlock()
 	if err != nil {
 		return errs, err
+	}
+	for _, c := range checks {
+		if errs == nil || errs[c.index] == nil {
+			w.intended(v.shelf, c.intent)
+			w.tookIn(v.shelf, c.joining)
+		}
 	}
 	if w.stall(v.p, "stall.stored", about); v.p.pass() != nil {
 		return nil, errKilled

@@ -33,6 +33,7 @@ type world struct {
 	vendors []*vendor
 	main    *shelf
 	copy    *shelf // of a copied ledger
+	mailing *mailing
 
 	servers, processes, others sync.WaitGroup
 	recovering                 chan struct{} // a semaphore
@@ -80,7 +81,11 @@ func runWorld(seed uint64, number, size int) (*result, error) {
 			return nil, err
 		}
 	}
-	for i := range size {
+	rows := int(w.profile.rows * float64(size))
+	if err := w.newMailing(rows); err != nil {
+		return nil, err
+	}
+	for i := range size - rows {
 		w.oracle.expect(newPiece(w.main, "main", i))
 	}
 	if err := w.openVendors(); err != nil {
@@ -93,6 +98,7 @@ func runWorld(seed uint64, number, size int) (*result, error) {
 // live runs the world until all is settled or something is wrong.
 func (w *world) live() {
 	w.callers()
+	w.people()
 	w.scenes()
 	var replicas sync.WaitGroup
 	for slot := range w.profile.replicas {
