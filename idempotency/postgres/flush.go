@@ -103,7 +103,7 @@ func (a *recordArrays) args(args []any) []any {
 func rankOf(priority int) int64 { return ^int64(priority) }
 
 func (b *batch) storeRecords(ctx context.Context) error {
-	counterName, version, value := b.changedCounters()
+	counterName, version, value, full := b.changedCounters()
 	if len(b.changed)+len(b.newEntries)+counterName.b.Len() == 0 {
 		return nil
 	}
@@ -146,30 +146,49 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.changed)
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	_, err := b.c.exec(ctx, b.s.text.store, append(
+	if _, err := b.c.exec(ctx, b.s.text.store, append(
 		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
 		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
 		jobNum.String(), job.String(), gone.String(), counterName.String(), version.String(), value.String(),
-	)...)
-	return err
-}
-
-// changedCounters returns the counters that changed, in their next version. A
-// counter that is hot, as those of a replay are, is written by each transaction:
-// that takes no round trip of its own, and leaves no row behind that the next one
-// steps over.
-func (b *batch) changedCounters() (names, versions, values *array) {
-	names, versions, values = new(array), new(array), new(array)
-	for name, c := range b.counters {
-		if c.dirty {
-			c.dirty = false
-			c.version++
-			names.text(name)
-			versions.int(c.version)
-			values.int(c.value)
+	)...); err != nil {
+		return err
+	}
+	for _, name := range full {
+		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
+			return err
 		}
 	}
-	return names, versions, values
+	return nil
+}
+
+const (
+	// keepVersions is after how many versions of a counter those before the newest
+	// are dropped.
+	keepVersions = 256
+
+	dropCounterText = `DELETE FROM @counters WHERE name = $1 AND version >= $2::bigint - 256 AND version < $2::bigint`
+)
+
+// changedCounters returns the counters that changed, in their next version, and
+// the names of those of which versions are to be dropped. A counter that is hot,
+// as those of a replay are, is written by each transaction: that takes no round
+// trip of its own, and leaves no row behind that the next one steps over.
+func (b *batch) changedCounters() (names, versions, values *array, full []string) {
+	names, versions, values = new(array), new(array), new(array)
+	for name, c := range b.counters {
+		if !c.dirty {
+			continue
+		}
+		c.dirty = false
+		c.version++
+		names.text(name)
+		versions.int(c.version)
+		values.int(c.value)
+		if c.version%keepVersions == 0 {
+			full = append(full, name)
+		}
+	}
+	return names, versions, values, full
 }
 
 const settingsWriteText = `INSERT INTO @settings SELECT * FROM unnest($1::text::text[], $2::text::bytea[], $3::text::bigint[])

@@ -11,7 +11,7 @@ type statements struct {
 	find, findBare                                              finders
 	waiting, place, entries, history                            string
 	claim, claimMessages, put, messages, purge                  string
-	prune, forget, foldDepth, dropCounters, keep, drop          string
+	prune, forget, foldDepth, dropCounter, keep, drop           string
 	hasBlob, addBlob, addChunk, chunk, dropBlob, blank, enqueue string
 }
 
@@ -24,7 +24,7 @@ func newStatements(s *settings) statements {
 		get: getText, find: newFinders(codec.Columns, withJobs), findBare: newFinders(codec.BareColumns, ""),
 		waiting: waitingText, place: placeText, entries: entriesText, history: historyText,
 		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
-		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, dropCounters: dropCountersText, keep: keepText, drop: dropText,
+		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, dropCounter: dropCounterText, keep: keepText, drop: dropText,
 		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, dropBlob: dropBlobText, blank: blankText, enqueue: enqueueText,
 	}
 	for _, text := range []*string{
@@ -32,7 +32,7 @@ func newStatements(s *settings) statements {
 		&t.identity, &t.history0, &t.breakHistory, &t.addEntry, &t.depth, &t.counter, &t.setting, &t.prefix,
 		&t.get, &t.find.ids, &t.find.ref, &t.find.piece, &t.find.campaign, &t.find.rare, &t.find.all,
 		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
-		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounters, &t.keep, &t.drop,
+		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounter, &t.keep, &t.drop,
 		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
 	} {
 		*text = s.in(*text)

@@ -17,10 +17,6 @@ const (
 	foldDepthText = `WITH gone AS (DELETE FROM @depth RETURNING campaign, state, n)
 	INSERT INTO @depth (campaign, state, n) SELECT campaign, state, sum(n) FROM gone GROUP BY campaign, state HAVING sum(n) <> 0`
 
-	// dropCountersText lets go of all versions of the counters but the newest.
-	dropCountersText = `DELETE FROM @counters AS c USING (SELECT name, max(version) AS version FROM @counters GROUP BY name) AS n
-	WHERE c.name = n.name AND c.version < n.version`
-
 	// keepText and dropText let go of transactions that nobody asks about any
 	// more, after the newest time of them is kept elsewhere.
 	keepText = `UPDATE @ledger SET newest = n.newest, touched = ` + touchText + `
@@ -37,7 +33,7 @@ func (w *writer) tidy() {
 	w.untidy = 0
 	_ = w.transact([]operation{&directOp{do: func(ctx context.Context, b *batch) error {
 		b.dirty = true
-		for _, text := range []string{w.store.text.foldDepth, w.store.text.dropCounters, w.store.text.keep, w.store.text.drop} {
+		for _, text := range []string{w.store.text.foldDepth, w.store.text.keep, w.store.text.drop} {
 			if _, err := b.c.exec(ctx, text); err != nil {
 				return err
 			}
