@@ -8,8 +8,9 @@ import (
 )
 
 // PlanReplay returns what a replay would do, and does nothing. It streams: its
-// memory does not grow with the list or the ledger, but for 16 bytes a row when
-// the replay has both a snapshot and a query.
+// memory does not grow with the list or the ledger. A replay with both a snapshot
+// and a query reads the snapshot once more for each million of its rows, and holds
+// 16 MiB meanwhile.
 func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 	if err := c.knowsVendors("plan replay"); err != nil {
 		return ReplayPlan{}, err
