@@ -99,7 +99,7 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, opts *Replay
 		case !st.Handed.IsZero():
 			return "", nil // there is nothing to go on with
 		}
-		st.Budget = plan.base + plan.Sends()
+		st.Budget = plan.budget(st.Budget)
 		st.Runner = c.owner + "/" + randomName()
 		return ActionReplay, nil
 	})
