@@ -64,13 +64,13 @@ type replica struct {
 	claims []activity
 }
 
-func newFleet(t *testing.T, seed uint64) *fleet {
+func newFleet(t *testing.T, seed uint64, plan vendorsim.Plan) *fleet {
 	t.Helper()
 	cluster := pgtest.Private(t)
 	// Early enough that a vendor's nightly batch is hours away for a while.
 	f := &fleet{dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 1)), clock: vendorsim.NewClock(time.Date(2027, time.March, 2, 1, 0, 0, 0, time.UTC), scale)}
 	var err error
-	f.sim, err = vendorsim.Start(vendorsim.Config{Dir: filepath.Join(f.dir, "vendors"), Clock: f.clock, Seed: seed, Faults: faults(), Lob: vendorsim.LobConfig{TestTracking: true}})
+	f.sim, err = vendorsim.Start(vendorsim.Config{Dir: filepath.Join(f.dir, "vendors"), Clock: f.clock, Seed: seed, Faults: plan, Lob: vendorsim.LobConfig{TestTracking: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,13 +44,16 @@ type assignment struct {
 	Clock   vendorsim.Anchor     `json:"clock"`
 	Lob     vendorsim.Credential `json:"lob"`
 	PCM     vendorsim.Credential `json:"pcm"`
+	// Replay is what the worker replays beside its work; nil for nothing.
+	Replay *replayOrder `json:"replay,omitempty"`
 }
 
 // activity is a line of a worker's output: how many jobs it claimed since the
-// last one.
+// last one, or what it says of its replay.
 type activity struct {
-	At      time.Time `json:"at"`
-	Claimed int       `json:"claimed"`
+	At      time.Time   `json:"at"`
+	Claimed int         `json:"claimed"`
+	Replay  *replayNews `json:"replay,omitempty"`
 }
 
 // work is the main function of a worker: what any service on this library does.
@@ -68,6 +72,11 @@ func work(encoded string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(), store.Close()) }()
+	if a.Replay != nil {
+		var replay sync.WaitGroup
+		replay.Go(func() { a.Replay.run(ctx, c) })
+		defer replay.Wait()
+	}
 	return c.Run(ctx)
 }
 
@@ -113,7 +122,7 @@ type counting struct{ *postgres.Store }
 func (c counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	found, err := c.Store.Claim(ctx, req)
 	if len(found) > 0 {
-		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(activity{time.Now(), len(found)}))
+		err = errors.Join(err, json.NewEncoder(os.Stdout).Encode(activity{At: time.Now(), Claimed: len(found)}))
 	}
 	return found, err
 }
