@@ -129,6 +129,7 @@ func (f *fleet) join(t *testing.T, slot int) {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // where the test failed before its end
 	r.read.Go(func() { r.follow(out) })
 	f.slots[slot], f.lives = r, append(f.lives, r)
 }
