@@ -169,8 +169,9 @@ type ReplayPlan struct {
 	// They are no jobs, and not in Total.
 	RowsRejected int64 `json:"rows_rejected,omitempty"`
 
-	// base is what the run had sent when the planning began.
-	base int64
+	// base is what the run had sent when the planning began, and by what it had
+	// when it was done: another process may have been at work on it.
+	base, by int64
 }
 
 // ReplayCount is a number of jobs.

@@ -8,8 +8,9 @@ import (
 )
 
 // PlanReplay returns what a replay would do, and does nothing. It streams: its
-// memory does not grow with the list or the ledger, but for 16 bytes a row when
-// the replay has both a snapshot and a query.
+// memory does not grow with the list or the ledger. A replay with both a snapshot
+// and a query reads the snapshot once more for each million of its rows, and holds
+// 16 MiB meanwhile.
 func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 	if err := c.knowsVendors("plan replay"); err != nil {
 		return ReplayPlan{}, err
@@ -29,10 +30,8 @@ func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 	if err != nil {
 		return plan, err
 	}
-	if r.Name != "" { // before anything is read: what is sent meanwhile is no new budget
-		if plan.base, err = c.store.Counter(ctx, replayCounter(r.Name, sentByRun)); err != nil {
-			return plan, c.storeError("plan replay", err)
-		}
+	if plan.base, err = c.sentByRun(ctx, r.Name); err != nil {
+		return plan, err
 	}
 	if r.Snapshot != nil {
 		plan.RowsRejected = int64(r.Snapshot.Counts().Rejected)
@@ -70,7 +69,30 @@ func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 		}
 	}
 	plan.At = c.now()
-	return plan, nil
+	plan.by, err = c.sentByRun(ctx, r.Name)
+	return plan, err
+}
+
+// sentByRun is how many jobs a run has sent; 0 where there is none of the name.
+func (c *Client) sentByRun(ctx context.Context, name string) (int64, error) {
+	if name == "" {
+		return 0, nil
+	}
+	n, err := c.store.Counter(ctx, replayCounter(name, sentByRun))
+	if err != nil {
+		return 0, c.storeError("plan replay", err)
+	}
+	return n, nil
+}
+
+// budget is how many jobs the run of the plan may send, those of before included.
+// What another process sent while this plan was made is sent under the plan
+// before, and may have been planned here or not: as far as that one allows it,
+// nobody needs to plan again for it. From the plan's end on no more than it says
+// is sent in any case.
+func (p *ReplayPlan) budget(before int64) int64 {
+	least, most := p.base+p.Sends(), p.by+p.Sends()
+	return max(least, min(before, most))
 }
 
 // ReplayItems yields each job of a replay with what would be done with it and

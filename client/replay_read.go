@@ -1,11 +1,8 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"iter"
-	"slices"
 	"sync"
 
 	"github.com/postproof/postproof"
@@ -28,9 +25,9 @@ type replayReader struct {
 	j *judge
 	// jobs makes those of the rows, nil without a snapshot.
 	jobs *deriver
-	// rows are the digests of the rows' ids, kept only where there is a query, too:
-	// what is in both is judged as a row.
-	rows [][16]byte
+	// rows tells the rows among the jobs of a query: what is in both is judged as a
+	// row.
+	rows *rowSet
 }
 
 func (c *Client) replayReader(r *Replay) (*replayReader, error) {
@@ -43,8 +40,11 @@ func (c *Client) replayReader(r *Replay) (*replayReader, error) {
 	if drop.Piece, err = drawn(drop.Piece); err != nil {
 		return nil, artworkError("replay", err)
 	}
-	rd.jobs, err = newDeriver(r.Snapshot, drop)
-	return rd, err
+	if rd.jobs, err = newDeriver(r.Snapshot, drop); err != nil {
+		return nil, err
+	}
+	rd.rows = newRowSet(r.Snapshot, rd.jobs, rowsHeld)
+	return rd, nil
 }
 
 // batch is a number of jobs, judged, or the error that ended the reading.
@@ -130,22 +130,16 @@ func (rd *replayReader) derived(ctx context.Context, from replayCursor) iter.Seq
 }
 
 func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func(batch) bool) {
-	both := rd.j.query != nil
 	r := rd.j.r
 	n := 0
 	size := min(replayBatch, r.Snapshot.Counts().Accepted)
 	b := batch{items: make([]replayItem, 0, size)}
-	if both {
-		rd.rows = make([][16]byte, 0, r.Snapshot.Counts().Accepted)
-	}
 	for row, err := range r.Snapshot.Rows(ctx) {
 		if err != nil {
 			emit(batch{err: err})
 			return
 		}
-		n++
-		behind := n > from.Rows
-		if !behind && !both {
+		if n++; n <= from.Rows {
 			continue
 		}
 		job, err := rd.jobs.derive(row)
@@ -154,12 +148,6 @@ func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func
 			return
 		}
 		id := idempotency.IDOf(job.Key)
-		if both {
-			rd.rows = append(rd.rows, short(id))
-		}
-		if !behind {
-			continue
-		}
 		b.items = append(b.items, replayItem{
 			ReplayItem: ReplayItem{ID: id, Key: job.Key, Contact: job.Contact, Row: row.Number},
 			n:          n, job: &job, paper: idempotency.FingerprintOf(&job),
@@ -172,15 +160,8 @@ func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func
 			b = batch{items: make([]replayItem, 0, size)}
 		}
 	}
-	slices.SortFunc(rd.rows, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
 	b.next.Rows = n
 	emit(b)
-}
-
-// short is half of an id: enough to tell the rows of one list apart.
-func short(id idempotency.ID) (out [16]byte) {
-	_, _ = hex.Decode(out[:], []byte(id[:32]))
-	return out
 }
 
 // judgeRows judges rows by their records.
@@ -235,7 +216,15 @@ func (rd *replayReader) found(ctx context.Context, from replayCursor, yield func
 			break
 		}
 		b.next.After = rec.ID
-		if !rd.j.query.selects(rec) || rd.isRow(rec.ID) {
+		if !rd.j.query.selects(rec) {
+			continue
+		}
+		row, err := rd.rows.has(ctx, rec.ID)
+		if err != nil {
+			b.err = err
+			break
+		}
+		if row {
 			continue
 		}
 		b.items = append(b.items, replayItem{ReplayItem: ReplayItem{ID: rec.ID, Key: rec.Key, Contact: rec.Contact}, rec: rec})
@@ -244,11 +233,6 @@ func (rd *replayReader) found(ctx context.Context, from replayCursor, yield func
 		}
 	}
 	flush()
-}
-
-func (rd *replayReader) isRow(id idempotency.ID) bool {
-	_, ok := slices.BinarySearchFunc(rd.rows, short(id), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
-	return ok
 }
 
 // judgeFound judges jobs of the query, and reads those whose content matters.

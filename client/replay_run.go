@@ -17,8 +17,9 @@ import (
 //
 // It never sends more than the plan says: [ErrReplayChanged] asks for a new one.
 // [ErrReplayStopped] and [ErrReplayTaken] say that somebody else has ended it or
-// goes on with it. When the context ends, its error is returned, and the run is
-// there to be gone on with. A name that stands for another replay is
+// goes on with it. When the context ends, or the ledger cannot be reached for
+// longer than its store is patient, that error is returned, and the run is there
+// to be gone on with. A name that stands for another replay is
 // [postproof.CodeConflict]. The progress is what it was at the end.
 func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (ReplayProgress, error) {
 	if err := c.knowsVendors("run replay"); err != nil {
@@ -100,7 +101,7 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, opts *Replay
 		case !st.Handed.IsZero():
 			return "", nil // there is nothing to go on with
 		}
-		st.Budget = plan.base + plan.Sends()
+		st.Budget = plan.budget(st.Budget)
 		st.Runner = c.owner + "/" + randomName()
 		return ActionReplay, nil
 	})

@@ -56,7 +56,9 @@ type group struct{ campaign, state string }
 
 type counter struct {
 	value int64
-	dirty bool
+	// version is the newest that is stored.
+	version int64
+	dirty   bool
 }
 
 type setting struct {
@@ -212,7 +214,8 @@ const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identit
 UNION ALL SELECT 1, encode(r.id, 'hex'), r.num, r.fence, r.version, r.state, r.campaign, r.job_sum, r.links
 	FROM unnest($1::text::bytea[]) AS i(id) JOIN @records AS r ON r.id = i.id
 UNION ALL SELECT 2, r.ref, r.num, 0, 0, '', '', 0, '' FROM unnest($2::text::text[]) AS i(ref) JOIN @refs AS r ON r.ref = i.ref COLLATE "C"
-UNION ALL SELECT 3, c.name, c.value, 0, 0, '', '', 0, '' FROM unnest($3::text::text[]) AS i(name) JOIN @counters AS c ON c.name = i.name COLLATE "C"
+UNION ALL SELECT 3, i.name, c.value, c.version, 0, '', '', 0, '' FROM unnest($3::text::text[]) AS i(name) CROSS JOIN LATERAL (
+	SELECT value, version FROM @counters WHERE name = i.name COLLATE "C" ORDER BY version DESC LIMIT 1) AS c
 UNION ALL SELECT 4, s.name, 0, s.version, 0, '', '', 0, '' FROM unnest($4::text::text[]) AS i(name) JOIN @settings AS s ON s.name = i.name COLLATE "C"
 UNION ALL SELECT 5, '', m.id, m.fence, 0, '', '', 0, '' FROM unnest($5::text::bigint[]) AS i(id) JOIN @messages AS m ON m.id = i.id`
 
@@ -236,7 +239,7 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 		case loadedRef:
 			b.refs[key] = num
 		case loadedCounter:
-			b.counters[key] = &counter{value: num}
+			b.counters[key] = &counter{value: num, version: fence}
 		case loadedSetting:
 			b.settings[key] = &setting{version: uint64(fence)}
 		case loadedMessage:

@@ -6,7 +6,8 @@ import (
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
-// storeText stores records and what belongs to them, in one statement. The
+// storeText stores records and what belongs to them, and counters, in one
+// statement. The
 // numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of
 // transactions that enqueued by themselves go first: they are older.
@@ -37,15 +38,14 @@ const storeText = `WITH i AS MATERIALIZED (
 ), e AS (
 	INSERT INTO @entries (seq, num, id, data)
 	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::bytea[]) AS i
+), c AS (
+	INSERT INTO @counters (name, version, value) SELECT * FROM unnest($31::text::text[], $32::text::bigint[], $33::text::bigint[])
 )
 INSERT INTO @depth (campaign, state, n) SELECT * FROM unnest($25::text::text[], $26::text::text[], $27::text::bigint[])`
 
 // flush stores what the changes made of the records and all beside them.
 func (b *batch) flush(ctx context.Context) error {
 	if err := b.storeRecords(ctx); err != nil {
-		return err
-	}
-	if err := b.storeCounters(ctx); err != nil {
 		return err
 	}
 	if err := b.storeSettings(ctx); err != nil {
@@ -103,7 +103,8 @@ func (a *recordArrays) args(args []any) []any {
 func rankOf(priority int) int64 { return ^int64(priority) }
 
 func (b *batch) storeRecords(ctx context.Context) error {
-	if len(b.changed)+len(b.newEntries) == 0 {
+	counterName, version, value, full := b.changedCounters()
+	if len(b.changed)+len(b.newEntries)+counterName.b.Len() == 0 {
 		return nil
 	}
 	var records recordArrays
@@ -145,31 +146,49 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.changed)
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	_, err := b.c.exec(ctx, b.s.text.store, append(
+	if _, err := b.c.exec(ctx, b.s.text.store, append(
 		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
 		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
-		jobNum.String(), job.String(), gone.String(),
-	)...)
-	return err
-}
-
-const countersText = `INSERT INTO @counters SELECT * FROM unnest($1::text::text[], $2::text::bigint[])
-	ON CONFLICT (name) DO UPDATE SET value = excluded.value`
-
-func (b *batch) storeCounters(ctx context.Context) error {
-	var names, values array
-	for name, c := range b.counters {
-		if c.dirty {
-			c.dirty = false
-			names.text(name)
-			values.int(c.value)
+		jobNum.String(), job.String(), gone.String(), counterName.String(), version.String(), value.String(),
+	)...); err != nil {
+		return err
+	}
+	for _, name := range full {
+		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
+			return err
 		}
 	}
-	if names.b.Len() == 0 {
-		return nil
+	return nil
+}
+
+const (
+	// keepVersions is after how many versions of a counter those before the newest
+	// are dropped.
+	keepVersions = 256
+
+	dropCounterText = `DELETE FROM @counters WHERE name = $1 AND version >= $2::bigint - 256 AND version < $2::bigint`
+)
+
+// changedCounters returns the counters that changed, in their next version, and
+// the names of those of which versions are to be dropped. A counter that is hot,
+// as those of a replay are, is written by each transaction: that takes no round
+// trip of its own, and leaves no row behind that the next one steps over.
+func (b *batch) changedCounters() (names, versions, values *array, full []string) {
+	names, versions, values = new(array), new(array), new(array)
+	for name, c := range b.counters {
+		if !c.dirty {
+			continue
+		}
+		c.dirty = false
+		c.version++
+		names.text(name)
+		versions.int(c.version)
+		values.int(c.value)
+		if c.version%keepVersions == 0 {
+			full = append(full, name)
+		}
 	}
-	_, err := b.c.exec(ctx, b.s.text.counters, names.String(), values.String())
-	return err
+	return names, versions, values, full
 }
 
 const settingsWriteText = `INSERT INTO @settings SELECT * FROM unnest($1::text::text[], $2::text::bytea[], $3::text::bigint[])

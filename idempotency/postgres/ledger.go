@@ -122,7 +122,7 @@ func (s *Store) Settings(ctx context.Context, prefix string) iter.Seq2[idempoten
 }
 
 const (
-	counterText = `SELECT value FROM @counters WHERE name = $1`
+	counterText = `SELECT value FROM @counters WHERE name = $1 ORDER BY version DESC LIMIT 1`
 	settingText = `SELECT name, value, version FROM @settings WHERE name = $1`
 	prefixText  = `SELECT name, value, version FROM @settings WHERE name >= $1::text AND starts_with(name, $1::text) ORDER BY name`
 )

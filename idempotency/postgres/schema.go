@@ -128,7 +128,8 @@ CREATE INDEX entries_id ON @entries (id, seq) WHERE id IS NOT NULL;
 -- What was added to the numbers of records; their sums count.
 CREATE TABLE @depth (campaign text NOT NULL COLLATE "C", state text NOT NULL COLLATE "C", n bigint NOT NULL);
 
-CREATE TABLE @counters (name text COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
+-- The newest version counts: those before are left behind, not stepped over.
+CREATE TABLE @counters (name text COLLATE "C", version bigint, value bigint NOT NULL, PRIMARY KEY (name, version));
 CREATE TABLE @settings (name text COLLATE "C" PRIMARY KEY, value bytea, version bigint NOT NULL);
 
 CREATE TABLE @messages (

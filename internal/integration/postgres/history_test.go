@@ -327,13 +327,25 @@ func TestTidied(t *testing.T) {
 	for i := range n {
 		r := record(i)
 		r.UpdatedAt = latest.Add(-time.Duration(i) * time.Second) // the first is the newest
-		if err := idempotency.CommitOne(t.Context(), s, create(r)); err != nil {
+		c := create(r)
+		c.Counters = []idempotency.CounterAdd{{Name: "hot", Add: 2}}
+		if i == 0 {
+			c.Counters = append(c.Counters, idempotency.CounterAdd{Name: "cold", Add: 5})
+		}
+		if err := idempotency.CommitOne(t.Context(), s, c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var rows int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+schema+".depth").Scan(&rows); err != nil || rows > n/2+10 {
-		t.Errorf("%d rows of depth after %d commits, %v", rows, n, err)
+	for _, table := range []string{"depth", "counters"} {
+		var rows int
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+schema+"."+table).Scan(&rows); err != nil || rows > n/2+10 {
+			t.Errorf("%d rows of %s after %d commits, %v", rows, table, n, err)
+		}
+	}
+	for name, want := range map[string]int64{"hot": 2 * n, "cold": 5} {
+		if have, err := s.Counter(t.Context(), name); err != nil || have != want {
+			t.Errorf("counter %s = %d, %v, want %d", name, have, err, want)
+		}
 	}
 	// As if ten minutes had passed.
 	if _, err := db.ExecContext(t.Context(), "DELETE FROM "+schema+".commits"); err != nil {

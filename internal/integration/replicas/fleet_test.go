@@ -65,13 +65,13 @@ type replica struct {
 	claims []activity
 }
 
-func newFleet(t *testing.T, seed uint64) *fleet {
+func newFleet(t *testing.T, seed uint64, plan vendorsim.Plan) *fleet {
 	t.Helper()
 	cluster := pgtest.Private(t)
 	// Early enough that a vendor's nightly batch is hours away for a while.
 	f := &fleet{dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 1)), clock: vendorsim.NewClock(time.Date(2027, time.March, 2, 1, 0, 0, 0, time.UTC), scale)}
 	var err error
-	f.sim, err = vendorsim.Start(vendorsim.Config{Dir: filepath.Join(f.dir, "vendors"), Clock: f.clock, Seed: seed, Faults: faults(), Lob: vendorsim.LobConfig{TestTracking: true}})
+	f.sim, err = vendorsim.Start(vendorsim.Config{Dir: filepath.Join(f.dir, "vendors"), Clock: f.clock, Seed: seed, Faults: plan, Lob: vendorsim.LobConfig{TestTracking: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,7 @@ func (f *fleet) join(t *testing.T, slot int) {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // where the test failed before its end
 	r.read.Go(func() { r.follow(out) })
 	f.slots[slot], f.lives = r, append(f.lives, r)
 }

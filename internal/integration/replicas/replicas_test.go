@@ -48,7 +48,7 @@ func TestReplicasPrintOnce(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	f := newFleet(t, seed)
+	f := newFleet(t, seed, faults())
 	list := f.enqueue(t, jobs())
 	began := time.Now()
 	f.day(t)

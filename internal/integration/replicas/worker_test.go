@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,13 +44,16 @@ type assignment struct {
 	Clock   vendorsim.Anchor     `json:"clock"`
 	Lob     vendorsim.Credential `json:"lob"`
 	PCM     vendorsim.Credential `json:"pcm"`
+	// Replay is what the worker replays beside its work; nil for nothing.
+	Replay *replayOrder `json:"replay,omitempty"`
 }
 
 // activity is a line of a worker's output: how many jobs it claimed since the
-// last one.
+// last one, or what it says of its replay.
 type activity struct {
-	At      time.Time `json:"at"`
-	Claimed int       `json:"claimed"`
+	At      time.Time   `json:"at"`
+	Claimed int         `json:"claimed"`
+	Replay  *replayNews `json:"replay,omitempty"`
 }
 
 // work is the main function of a worker: what any service on this library does.
@@ -71,6 +75,11 @@ func work(encoded string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(), store.Close()) }()
+	if a.Replay != nil {
+		var replay sync.WaitGroup
+		replay.Go(func() { a.Replay.run(ctx, c) })
+		defer replay.Wait()
+	}
 	return c.Run(ctx)
 }
 
@@ -123,4 +132,4 @@ func (c counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*i
 
 // tell writes how many jobs were claimed; the first line says that the worker is
 // there.
-func tell(claimed int) error { return json.NewEncoder(os.Stdout).Encode(activity{time.Now(), claimed}) }
+func tell(claimed int) error { return json.NewEncoder(os.Stdout).Encode(activity{At: time.Now(), Claimed: claimed}) }

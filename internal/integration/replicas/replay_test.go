@@ -1,0 +1,472 @@
+package replicas_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/integration/pgtest"
+	"github.com/postproof/postproof/internal/verify"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// replayRows is the size of the list.
+func replayRows() int {
+	if pgtest.Full() {
+		return 8_000
+	}
+	return 1_600
+}
+
+// The rows of the list by what became of them before the replay: their number
+// modulo 8.
+const (
+	rowAccepted = 0 // and 1
+	rowRefused  = 2
+	rowUnknown  = 3
+	rowWaiting  = 4
+	rowHeld     = 5 // 6 and 7 were never handed in
+)
+
+// TestReplayOnReplicas: a bad day left a part of a campaign refused, a part in
+// doubt, a part held, a part waiting, and a part was never handed in. Several
+// processes on one PostgreSQL replay it from two places at once; others pause,
+// resume and throttle it; who runs it is killed; meanwhile applications enqueue
+// in transactions of their own, and contacts are erased. Each piece is printed
+// once, no more is sent than was planned, the numbers add up, and another replay
+// sends nothing.
+func TestReplayOnReplicas(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var rules []vendorsim.Rule
+	for _, b := range []vendorsim.Boundary{vendorsim.SendLost, vendorsim.SendErrorBefore, vendorsim.SendRefuse} {
+		rules = append(rules, vendorsim.Rule{Boundary: b, Rate: 0.02})
+	}
+	f := &replayFleet{fleet: newFleet(t, seed, vendorsim.Plan{Rules: rules}), order: replayOrder{Run: "outage", Rows: replayRows(), By: "ann"}}
+	f.badDay(t)
+	before := f.printed()
+
+	one, other := f.person(t), f.person(t)
+	f.plan.Replay = &f.order
+	f.join(t, 0)
+	f.join(t, 1)
+	var around sync.WaitGroup
+	around.Go(func() { f.walkIn(t, other) })
+	around.Go(func() { f.erase(t, one) })
+
+	n := int64(f.order.Rows)
+	f.until(t, one, "an eighth is handed over", func(p client.ReplayProgress) bool { return p.Handed >= n/8 })
+	if err := one.PauseReplay(t.Context(), f.order.Run, "bob", "the press is jammed"); err != nil {
+		t.Fatal(err)
+	}
+	paused := f.progress(t, other)
+	pause(t.Context(), time.Second)
+	if p := f.progress(t, other); p.Phase != client.ReplayPaused || p.Handed != paused.Handed {
+		t.Errorf("paused with %d handed over, then %d in phase %s", paused.Handed, p.Handed, p.Phase)
+	}
+	if err := other.ThrottleReplay(t.Context(), f.order.Run, 2, "eve", "gently"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.ResumeReplay(t.Context(), f.order.Run, "eve", "mended"); err != nil {
+		t.Fatal(err)
+	}
+	f.until(t, one, "it goes on", func(p client.ReplayProgress) bool { return p.Handed > paused.Handed+20 })
+	if err := one.ThrottleReplay(t.Context(), f.order.Run, 0, "bob", "quickly"); err != nil {
+		t.Fatal(err)
+	}
+	f.until(t, one, "a third is handed over", func(p client.ReplayProgress) bool { return p.Handed >= n/3 })
+	dead := f.runner(t)
+	f.slots[dead].end(t, syscall.SIGKILL)
+	f.join(t, dead) // plans anew, and goes on
+	around.Wait()
+	last := f.until(t, other, "the end", func(p client.ReplayProgress) bool { return p.Phase == client.ReplayFinished })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if !f.finish(t, ctx) {
+		t.Errorf("work is left: %v", f.depth(t))
+	}
+	for _, r := range f.slots {
+		if r != nil {
+			r.end(t, syscall.SIGTERM)
+		}
+	}
+
+	f.judgeNews(t)
+	f.judgeCounters(t, last)
+	f.judgePaper(t, before)
+	f.again(t, one)
+}
+
+// replayFleet is a fleet that replays.
+type replayFleet struct {
+	*fleet
+
+	order  replayOrder
+	walked int
+}
+
+// person opens a client that works nothing: somebody's tool.
+func (f *replayFleet) person(t *testing.T) *client.Client {
+	t.Helper()
+	a := f.plan
+	a.Name = fmt.Sprintf("person %d", rand.Uint32())
+	store, c, err := a.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// badDay hands in most of the list, with a vendor that takes it, refuses it, or
+// hangs up.
+func (f *replayFleet) badDay(t *testing.T) {
+	t.Helper()
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"error":{"message":"not today","status_code":422,"code":"bad_request"}}`)
+	}))
+	defer refuses.Close()
+	hangsUp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer hangsUp.Close()
+	each := int64(f.order.Rows / 8)
+	f.chapter(t, f.sim.URL+"/lob", []int{rowAccepted, rowAccepted + 1}, idempotency.Accepted, 2*each)
+	f.chapter(t, refuses.URL, []int{rowRefused}, idempotency.Refused, each)
+	f.chapter(t, f.sim.URL+"/lob", []int{rowHeld}, idempotency.Held, each-1, client.WithCap(client.Cap{Campaign: replayCampaign, Pieces: 1}))
+	f.chapter(t, hangsUp.URL, []int{rowUnknown}, idempotency.Unknown, each)
+	f.chapter(t, f.sim.URL+"/lob", []int{rowWaiting}, idempotency.Planned, each)
+}
+
+// chapter hands in some of the rows, and works until so many jobs stand in the
+// state.
+func (f *replayFleet) chapter(t *testing.T, vendor string, parts []int, state idempotency.State, want int64, opts ...client.Option) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	adapter, err := lob.New(f.plan.Lob.Key, lob.WithBaseURL(vendor+"/v1"), lob.WithUseType(lob.Marketing))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(ctx, f.store, []vendors.Adapter{adapter}, append(opts, client.WithoutHints(), client.WithBreaker(breaker.Config{DryRun: true}), client.WithDeadlines(idempotency.Machine{RetryBase: 10 * time.Minute, RetryCap: 15 * time.Minute}), client.WithClock(f.clock), client.WithLease(lease),
+		client.WithPollInterval(10*time.Second), client.WithLogger(slog.New(slog.DiscardHandler)))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.Enqueue(ctx, f.rows(t, parts)); err != nil || out.Rejected > 0 {
+		t.Fatalf("Enqueue = %+v, %v", out, err)
+	}
+	working, enough := context.WithCancel(ctx)
+	var ran sync.WaitGroup
+	if state != idempotency.Planned {
+		ran.Go(func() {
+			if err := c.Run(working); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for f.depth(t)[state] < want && ctx.Err() == nil {
+		pause(ctx, 20*time.Millisecond)
+	}
+	enough()
+	ran.Wait()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if d := f.depth(t); d[state] != want {
+		t.Fatalf("the bad day has left %v, want %d %s", d, want, state)
+	}
+}
+
+// rows are the jobs of the rows in some parts of the list.
+func (f *replayFleet) rows(t *testing.T, parts []int) iter.Seq2[postproof.Job, error] {
+	t.Helper()
+	r, err := f.order.replay(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(postproof.Job, error) bool) {
+		i := -1
+		for job, err := range client.Jobs(t.Context(), r.Snapshot, r.Drop) {
+			i++
+			for _, part := range parts {
+				if i%8 == part && !yield(job, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f *replayFleet) progress(t *testing.T, c *client.Client) client.ReplayProgress {
+	t.Helper()
+	p, err := c.ReplayProgress(t.Context(), f.order.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// until waits until the run is so far.
+func (f *replayFleet) until(t *testing.T, c *client.Client, what string, reached func(client.ReplayProgress) bool) (p client.ReplayProgress) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); pause(t.Context(), 20*time.Millisecond) {
+		p, err = c.ReplayProgress(t.Context(), f.order.Run)
+		if postproof.CodeOf(err) == postproof.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reached(p) {
+			return p
+		}
+	}
+	for _, r := range f.lives {
+		text, _ := os.ReadFile(r.log.Name())
+		t.Logf("%s: %.2000s", r.name, text)
+	}
+	t.Fatalf("%s was not reached: %+v, %v, %v", what, p, f.depth(t), err)
+	return p
+}
+
+// runner is the slot of the process that goes on with the run.
+func (f *replayFleet) runner(t *testing.T) int {
+	t.Helper()
+	set, err := f.store.Setting(t.Context(), "replay/"+f.order.Run)
+	var st struct {
+		Runner string `json:"runner"`
+	}
+	if err == nil {
+		err = json.Unmarshal(set.Value, &st)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for slot, r := range f.slots {
+		if r != nil && strings.HasPrefix(st.Runner, r.name+"/") {
+			return slot
+		}
+	}
+	t.Fatalf("nobody is %s", st.Runner)
+	return 0
+}
+
+// walkIn has an application enqueue in transactions of its own, of which some are
+// rolled back.
+func (f *replayFleet) walkIn(t *testing.T, c *client.Client) {
+	t.Helper()
+	db, err := sql.Open("pgx", f.plan.DSN)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer db.Close()
+	for round := range 30 {
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		first, n := f.order.Rows+f.walked, 5
+		out, err := c.EnqueueTx(t.Context(), f.store.In(tx), func(yield func(postproof.Job, error) bool) {
+			for i := first; i < first+n; i++ {
+				if !yield(postproof.Job{
+					Key: postproof.Key(fmt.Sprintf("walk-in %d/%d", i, round)), Campaign: "walk-in", Class: postproof.FirstClass, To: recipient(i),
+					Piece: postproof.Postcard{Size: postproof.Size6x9(), Artwork: postproof.HTML{Front: "<h1>Hello</h1>", Back: "<p>you</p>"}},
+				}, nil) {
+					return
+				}
+			}
+		})
+		if err != nil || out.New != n {
+			t.Errorf("EnqueueTx = %+v, %v", out, err)
+		}
+		if round%3 == 2 {
+			err = tx.Rollback()
+		} else {
+			err = tx.Commit()
+			f.walked += n
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		pause(t.Context(), 100*time.Millisecond)
+	}
+}
+
+// erase erases contacts that wait, and some that were mailed.
+func (f *replayFleet) erase(t *testing.T, c *client.Client) {
+	t.Helper()
+	for round := range 6 {
+		var e client.Erasure
+		for _, part := range []int{rowAccepted, rowWaiting, rowRefused, rowUnknown} {
+			i := f.order.Rows - 8*(5*round+1) + part
+			e.Contacts = append(e.Contacts, fmt.Sprintf("c%d", i))
+		}
+		e.By, e.Why, e.Now = "officer", "requests", true
+		if rep, err := c.Erase(t.Context(), e); err != nil || len(rep.Problems) > 0 || len(rep.Jobs) != len(e.Contacts) {
+			t.Errorf("Erase = %d jobs, %v, %v", len(rep.Jobs), rep.Problems, err)
+		}
+		pause(t.Context(), 300*time.Millisecond)
+	}
+}
+
+// judgeNews looks at what the processes said: two planned and ran it at once, one
+// of them was enough.
+func (f *replayFleet) judgeNews(t *testing.T) {
+	t.Helper()
+	var sends int64
+	ends := map[string]int{}
+	for _, r := range f.lives {
+		for _, a := range r.claims {
+			if a.Replay == nil {
+				continue
+			}
+			if a.Replay.End != "" {
+				ends[a.Replay.End]++
+			} else if sends == 0 || r == f.lives[1] {
+				sends = max(sends, a.Replay.Sends)
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"taken": 1, "handed over": 1}, ends); diff != "" {
+		t.Errorf("how the runs ended; one was killed (-want +got):\n%s", diff)
+	}
+	sent, err := f.store.Counter(t.Context(), "replay/"+f.order.Run+"/sent")
+	if err != nil || sent > sends || sent < sends/2 {
+		t.Errorf("%d were sent by the run, %v; %d were planned", sent, err, sends)
+	}
+	t.Logf("%d sent by the run of %d that were planned", sent, sends)
+}
+
+// judgeCounters compares what was counted with the records.
+func (f *replayFleet) judgeCounters(t *testing.T, p client.ReplayProgress) {
+	t.Helper()
+	got := map[string]int64{
+		"handed": p.Handed, "recovered": p.Recovered, "held": p.Held, "refused": p.Refused, "cancelled": p.Cancelled, "unknown": p.Unknown, "waiting": p.Waiting,
+	}
+	want := map[string]int64{"handed": 0, "recovered": 0, "held": 0, "refused": 0, "cancelled": 0, "unknown": 0, "waiting": 0}
+	for rec, err := range f.store.Find(t.Context(), idempotency.Query{Campaign: replayCampaign, Bare: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Run != f.order.Run {
+			continue
+		}
+		want["handed"]++
+		switch rec.State {
+		case idempotency.Accepted, idempotency.Done:
+			want["recovered"]++
+		case idempotency.Planned, idempotency.Sending:
+			want["waiting"]++
+		default:
+			want[string(rec.State)]++
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the run's counters and what the records say (-records +counters):\n%s", diff)
+	}
+	t.Logf("%+v", p)
+	if want["recovered"] < int64(f.order.Rows)/2 {
+		t.Errorf("%d recovered: the test looks at nothing", want["recovered"])
+	}
+}
+
+func (f *replayFleet) printed() int {
+	text, _ := os.ReadFile(f.sim.PrintLog())
+	return bytes.Count(text, []byte("\n"))
+}
+
+// judgePaper compares the list with the print log: each row once, but for those
+// that were erased before they were sent.
+func (f *replayFleet) judgePaper(t *testing.T, before int) {
+	t.Helper()
+	log, err := os.ReadFile(f.sim.PrintLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := f.order.Rows + f.walked
+	report, err := verify.Campaign(strings.NewReader(replayList(0, n)), bytes.NewReader(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spared := 0
+	for rec, err := range f.store.Find(t.Context(), idempotency.Query{Campaign: replayCampaign, States: []idempotency.State{idempotency.Cancelled}, Bare: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rec.Erased() {
+			t.Errorf("%v is cancelled", rec)
+		}
+		spared++
+	}
+	if report.PrintedTwice+report.Stray+report.VoidedOnly > 0 || report.Lost != spared || report.Printed != n-spared {
+		t.Errorf("%d pieces on paper, %d twice, %d stray, %d lost; want %d, and %d that were erased in time\n%+v",
+			report.Printed, report.PrintedTwice, report.Stray, report.Lost, n-spared, spared, report.Duplicates)
+	}
+	if spared == 0 || report.Printed < before+f.order.Rows/2 {
+		t.Errorf("%d spared, %d printed before, %d after: the test looks at nothing", spared, before, report.Printed)
+	}
+}
+
+// again replays the same list under another name: nothing is to be done.
+func (f *replayFleet) again(t *testing.T, c *client.Client) {
+	t.Helper()
+	before := f.printed()
+	o := f.order
+	o.Run = "once-more"
+	r, err := o.replay(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := c.PlanReplay(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Acts() != 0 || plan.Total != int64(f.order.Rows) {
+		t.Errorf("a second replay would do something: %+v", plan.Counts)
+	}
+	p, err := c.RunReplay(t.Context(), plan, client.ReplayOptions{By: "ann"})
+	if err != nil || p.Phase != client.ReplayFinished || p.Handed != 0 {
+		t.Errorf("the second replay ended with %+v, %v", p, err)
+	}
+	if n := f.printed(); n != before {
+		t.Errorf("%d more were printed", n-before)
+	}
+	for e, err := range c.Changes(t.Context(), client.ChangeQuery{Target: client.Target{Kind: client.TargetReplay, Name: f.order.Run}, Actions: []client.Action{client.ActionPause, client.ActionResume}}) {
+		if want := map[client.Action]string{client.ActionPause: "bob", client.ActionResume: "eve"}[e.Action]; err != nil || e.By != want {
+			t.Errorf("%s by %q, %v, want %q", e.Action, e.By, err, want)
+		}
+	}
+}
