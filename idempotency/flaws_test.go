@@ -43,6 +43,8 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 		{rule: 9, without: flawLateUntold, want: "forgotten", vendors: []string{"key", "ref"}, left: budget{faults: 2}, lax: true},
 		{rule: 10, without: flawNoTombstone, want: printedTwice, left: budget{prunes: 1}},
 		{rule: 11, without: flawTimeBack, want: "time runs back", left: budget{faults: 1, slow: 1}},
+		{rule: 11, without: flawTightMargin, want: "two can print", vendors: []string{"keyspare"}, left: budget{faults: 2, fast: 1}},
+		{rule: 11, without: flawTightSettle, want: printedTwice, vendors: []string{"listspare"}, left: budget{faults: 1, fast: 1}},
 		{rule: 12, without: flawNoDoubt, want: printedTwice, left: budget{restores: 1}},
 		{rule: 12, without: flawNoEpoch, want: printedTwice, vendors: []string{"key", "blind"}, left: budget{restores: 1, faults: 1}},
 		{rule: 12, without: flawLostFence, want: "forgotten", vendors: []string{"key"}, left: budget{restores: 1, faults: 1}},

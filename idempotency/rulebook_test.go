@@ -33,6 +33,8 @@ const (
 	flawFailover    flaw = "an unknown outcome is taken for not sent"
 	flawMilder      flaw = "a milder answer lowers the join"
 	flawNoMargin    flaw = "no margin is taken off the window of a key"
+	flawTightMargin flaw = "the margin of a key has no room for clocks that differ"
+	flawTightSettle flaw = "the settle time has no room for clocks that differ"
 	flawNoWindow    flaw = "the window of a key never closes"
 	flawExpiryPlans flaw = "a lease that runs out plans the job again"
 	flawAnyIntent   flaw = "an answer ends the send of whoever is sending"
@@ -76,6 +78,10 @@ func newRulebook(without flaw, vendors ...string) rulebook {
 		switch without { //nolint:exhaustive // the others are about something else
 		case flawNoMargin:
 			wrong.Idempotency.Margin = 0
+		case flawTightMargin:
+			wrong.Idempotency.Margin = keyMargin * tick
+		case flawTightSettle:
+			wrong.Lookup.Settle = settleFor * tick
 		case flawNoWindow:
 			wrong.Idempotency.Window = 0
 		case flawNoSettle:
