@@ -31,6 +31,11 @@ type explorer struct {
 	// silent: vendors never answer again once the faults are over, and send no
 	// callback. Otherwise they answer fairly.
 	silent bool
+	// patient: only a piece that was accepted two settle times after the last send
+	// serves as control.
+	patient bool
+	// policy is the campaign's.
+	policy idempotency.Policy
 	// only: what is wrong counts only if it begins like this.
 	only string
 	// flaw is the rule that is removed; none where the machine is proven.
@@ -104,7 +109,9 @@ func (x *explorer) run(t *testing.T, left budget) {
 // the first that breaks a rule, and the shortest history of it in words; or
 // that there are more worlds than the limit: then nothing is proven.
 func (x *explorer) explore(left budget) string {
-	x.push(world{rec: newRecord(), left: left, blind: x.flaw == flawNoFence || x.flaw == flawLostFence}, -1, move{do: "a job is enqueued"})
+	fresh := newRecord()
+	fresh.Policy = x.policy
+	x.push(world{rec: fresh, left: left, crowd: left.others > 0, blind: x.flaw == flawNoFence || x.flaw == flawLostFence}, -1, move{do: "a job is enqueued"})
 	for len(x.frontier) > 0 {
 		level := x.frontier
 		x.frontier, x.spare = x.spare[:0], level
@@ -197,6 +204,7 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 	if ch.Record.UpdatedAt.Before(w.rec.UpdatedAt) && w.broken == "" {
 		w.broken = "time runs back: " + describe(w)
 	}
+	x.decided(w, ch, events)
 	w.rec = ch.Record
 	if _, sends := events[0].(idempotency.Intend); sends && w.wished {
 		w.broken = "sent after the wish to cancel: " + describe(w)

@@ -57,7 +57,9 @@ func TestModelTakesOnlyTheSameForTheSame(t *testing.T) {
 		{[]string{"list", "key"}, budget{faults: 1, amends: 1}, true},
 		{[]string{"key", "ref"}, budget{restores: 1}, true},
 		{[]string{"keyspare"}, budget{faults: 1, fast: 1}, true},
-		{[]string{"list"}, budget{faults: 1, slow: 1}, true},
+		{[]string{"listspare"}, budget{faults: 1, slow: 1}, true},
+		{[]string{"blind"}, budget{faults: 1, risks: 1, people: 1}, true},
+		{[]string{"list"}, budget{faults: 1, others: 1}, true},
 	} {
 		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
 			t.Parallel()

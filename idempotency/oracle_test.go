@@ -29,8 +29,11 @@ func (x *explorer) wrong(w *world) string {
 	if !x.strict {
 		return ""
 	}
+	if w.aliveTwice() {
+		return "two pieces of one risk: " + describe(w)
+	}
 	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Cancelled
-	switch n := w.alive(); {
+	switch n := w.unwanted(); {
 	case w.printed() > 1:
 		return "printed twice: " + describe(w)
 	case x.only == printedTwice:

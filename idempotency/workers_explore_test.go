@@ -3,6 +3,8 @@ package idempotency_test
 import (
 	"testing"
 	"time"
+
+	"github.com/postproof/postproof/idempotency"
 )
 
 // workload is one exploration: which vendors there are, and what may happen.
@@ -12,6 +14,8 @@ type workload struct {
 	left    budget
 	lag     int16
 	silent  bool
+	policy  idempotency.Policy
+	patient bool
 }
 
 // three are a vendor that honors a key, one where our reference is unique, and
@@ -26,7 +30,7 @@ func explores(t *testing.T, strict bool, all []workload) {
 			t.Parallel()
 			start := time.Now()
 			x := newWorkers(strict, flawNone, l.vendors...)
-			x.silent, x.lag = l.silent, max(x.lag, l.lag)
+			x.silent, x.lag, x.policy, x.patient = l.silent, max(x.lag, l.lag), l.policy, l.patient
 			x.run(t, affordable(l.left))
 			t.Log(time.Since(start).Round(time.Millisecond))
 		})

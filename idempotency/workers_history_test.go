@@ -144,10 +144,13 @@ func (x *explorer) pass(w *world) {
 // possible counts the pieces that exist or may yet come of bytes that are under
 // way, or about to be.
 func (x *explorer) possible(w *world) int {
-	n := w.alive()
+	n := w.unwanted()
 	var counted [len(w.limbo) + len(w.workers)]packet
 	all := counted[:0]
 	add := func(p packet) {
+		if w.risks(p.vendor, p.gen) {
+			return
+		}
 		kind := x.caps[p.vendor].Idempotency.Kind
 		for i := range w.orders[:w.nOrder] {
 			o := &w.orders[i]

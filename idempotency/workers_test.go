@@ -143,6 +143,10 @@ func (x *explorer) begins(w world, i int, emit func(move, world)) {
 		tell("an intent to send again is written down", w)
 	case idempotency.DoLookUp:
 		ev := idempotency.LookedUp{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, Complete: true, Control: true, Orders: w.lookUp(v, g), At: w.time()}
+		if w.crowd {
+			x.looksInCrowd(w, &a.Submission, v, g, ev, says)
+			break
+		}
 		says("looks the reference up", w, ev)
 		if w.spend() {
 			for i := range w.orders[:w.nOrder] {
@@ -184,7 +188,9 @@ func (x *explorer) acts(w *world, i int, a idempotency.Action) {
 	case idempotency.DoTooLate:
 		x.commits(w, i, idempotency.CancelAnswer{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, TooLate: true})
 	case idempotency.DoHold:
-		x.commits(w, i, idempotency.PutOnHold{Reason: a.Reason})
+		x.commits(w, i, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
+	case idempotency.DoDuplicate:
+		x.commits(w, i, policyDecides()...)
 	case idempotency.DoExpire:
 		x.commits(w, i, idempotency.Expire{})
 	case idempotency.DoFinish:

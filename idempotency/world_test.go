@@ -214,6 +214,8 @@ type world struct {
 	// others are the pieces of other jobs, by which look-ups are known to work.
 	others  [2]other
 	nOthers uint8
+	// crowd: control pieces are those of other jobs, and not just there.
+	crowd bool
 	// broken is the first rule of the oracle that does not hold.
 	broken string
 }
@@ -241,6 +243,17 @@ func (w *world) alive() int {
 	return n
 }
 
+// unwanted counts the pieces that live and that nobody took the risk of.
+func (w *world) unwanted() int {
+	n := 0
+	for _, o := range w.orders[:w.nOrder] {
+		if o.fate == uint8(alive) && !w.risks(o.vendor, o.gen) {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *world) differs(id string) bool {
 	for i := range int8(w.nOrder) {
 		if vendorID(i) == id {
@@ -250,11 +263,12 @@ func (w *world) differs(id string) bool {
 	return false
 }
 
-// printed counts the pieces that cannot be stopped any more.
+// printed counts the pieces that cannot be stopped any more, and that nobody took
+// the risk of.
 func (w *world) printed() int {
 	n := 0
 	for _, o := range w.orders[:w.nOrder] {
-		if o.fate == uint8(alive) && w.now >= o.made+printsAfter {
+		if o.fate == uint8(alive) && w.now >= o.made+printsAfter && !w.risks(o.vendor, o.gen) {
 			n++
 		}
 	}
@@ -303,9 +317,14 @@ func (w *world) arrive(kind postproof.IdempotencyKind, vendor, gen uint8, lag in
 
 // lookUp returns what a look-up by reference shows.
 func (w *world) lookUp(vendor, gen uint8) []idempotency.Sighting {
+	return w.lookUpAsOf(vendor, gen, w.now)
+}
+
+// lookUpAsOf is lookUp in an index that has stood still since then.
+func (w *world) lookUpAsOf(vendor, gen uint8, since int16) []idempotency.Sighting {
 	var all []idempotency.Sighting
 	for i := range int8(w.nOrder) {
-		if o := &w.orders[i]; o.vendor == vendor && o.gen == gen && o.shown <= w.now {
+		if o := &w.orders[i]; o.vendor == vendor && o.gen == gen && o.shown <= since {
 			all = append(all, w.sighting(i, postproof.SourcePoll))
 		}
 	}
