@@ -2,10 +2,10 @@ package idempotency_test
 
 import (
 	"encoding/binary"
-	"github.com/postproof/postproof"
 	"slices"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 

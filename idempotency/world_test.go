@@ -44,7 +44,9 @@ const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 func digit(n uint8) string { return digits[n : n+1] }
 
 // exampleVendor returns the capabilities of a vendor by its name: "key", "ref"
-// (which sends callbacks), "list" (a look-up and nothing else), "blind" (neither),
+// (which sends callbacks), "list" (a look-up and nothing else), "blind" (neither)
+// or "keyonly" (no look-up). Those whose name ends in "spare" have a margin and a
+// settle time with room for clocks that differ.
 func exampleVendor(name string) *postproof.Capabilities {
 	c := &postproof.Capabilities{
 		Vendor: name, Poll: 2 * tick,
