@@ -109,7 +109,8 @@ type Lookup struct {
 	ByRef bool
 	// Settle is how long after the last moment at which a byte could have
 	// arrived an empty answer starts to mean something. Where a vendor
-	// documents no lag it is at least [MinSettle].
+	// documents no lag it is at least [MinSettle]. It needs room for the
+	// difference between the clocks of replicas, as the margin of a key does.
 	Settle time.Duration
 }
 

@@ -37,9 +37,9 @@ func stateOf(r *idempotency.Record) jobState {
 // personal makes a person's word come true for a job, and writes it to the change
 // log with it. The entry names who, why and what; the rest is set here. A word
 // that changes nothing is not written.
-func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event) (*idempotency.Record, error) {
+func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, when ...Condition) (*idempotency.Record, error) {
 	var made jobChange
-	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made))
+	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made, when...))
 	if err != nil || e.N == 0 {
 		return made.was, err
 	}
@@ -61,7 +61,7 @@ func (c *Client) changed(ctx context.Context, made *jobChange) {
 }
 
 // changing plans the change of a job by a person's word.
-func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange) planned {
+func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange, when ...Condition) planned {
 	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		was, err := c.store.Get(ctx, id)
 		made.was = was
@@ -74,6 +74,10 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 			// that it sent would be cancelled without its piece, or amended
 			// into a generation that hides it.
 			return ch, ChangeEntry{}, c.epochError(op)
+		}
+		// Before the machine has its word: what it refuses is a consequence.
+		if err := c.unchanged(ctx, op, was, conditionsOf(when).version); err != nil {
+			return ch, ChangeEntry{}, err
 		}
 		ch, err = c.machine.Apply(was, c.now(), event)
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {

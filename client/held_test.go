@@ -116,6 +116,9 @@ func TestPolicyPreferDuplicateIsPerCampaignOnceAndAudited(t *testing.T) {
 				if rec := status(t, c, "risky"); rec.State != tc.state || rec.Generation != 2 || p.alive() != 2 {
 					t.Errorf("%v, printed %d", rec, p.alive())
 				}
+				if rec := status(t, c, "risky"); rec.State == idempotency.Held && rec.Hold.Note == "" {
+					t.Error("the hold does not say that it was sent anew once already")
+				}
 				audited := false
 				for e, err := range c.History(t.Context(), "risky") {
 					if err != nil {
@@ -129,6 +132,29 @@ func TestPolicyPreferDuplicateIsPerCampaignOnceAndAudited(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A policy that sends anew what may be with its vendor does not call a piece dead
+// that is to be cancelled: nobody asked for another one, and the one that may be
+// printed would be reported as cancelled.
+func TestPolicyPreferDuplicateCancelsNothingByItsWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := mute(t)
+		p.faults(func(string, string, int) string { return "lose" })
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithPolicy("risky", idempotency.PreferDuplicate))
+		risky := job("risky")
+		risky.Campaign = "risky"
+		if _, err := c.Submit(t.Context(), risky); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		cancelJob(t, c, "risky")
+		drain(t, c)
+		rec := status(t, c, "risky")
+		if rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldCannotAsk || len(rec.Live()) != 1 || p.alive() != 1 {
+			t.Errorf("%v, hold %q, printed %d: want it held, because nobody can be asked", rec, rec.Hold.Reason, p.alive())
+		}
+	})
 }
 
 func TestMissingArtworkIsHeldNotTriedForEver(t *testing.T) {

@@ -44,26 +44,31 @@ func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, err
 // returned says how far that is: state cancelled means that nothing was sent or
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
-func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by})
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by}, when...)
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
 // may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
-// back while nothing has come of it.
-func (c *Client) Release(ctx context.Context, key postproof.Key, by string) (*idempotency.Record, error) {
-	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by})
+// back while nothing has come of it. With [IfUnchanged] it counts only for the job
+// as it was seen.
+func (c *Client) Release(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by}, when...)
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
 // and the reason. [idempotency.VerdictPlanned] sends it anew: that person
 // answers for it if the first one turns up after all. [Client.Undo] takes it back
 // while nothing has come of it.
-func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide) (*idempotency.Record, error) {
+//
+// Between what a person saw and the decision the job may have changed: an answer
+// came late, or somebody else decided. Give the version that was seen, with
+// [IfUnchanged], and a decision about another one is refused.
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, when ...Condition) (*idempotency.Record, error) {
 	if d.By == "" || d.Why == "" {
 		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
 	}
-	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d)
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, when...)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,

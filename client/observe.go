@@ -79,7 +79,8 @@ type News struct {
 	// piece by our reference, by the vendor's id, or by both.
 	Notice *vendors.Notice
 	// Hint: nobody knows whether it was the vendor. It is asked soon, and
-	// nothing of what the notice says is believed.
+	// nothing of what the notice says is believed. [Client.Refresh] is for those
+	// whom we know: it asks after the end, too, and says when nobody can be asked.
 	Hint bool
 	// Beside returns what is committed in one step with the record: entries,
 	// settings and marks. It may be nil. When the record, or anything of what

@@ -14,6 +14,11 @@ import (
 // is asked about once more, since a return may overrule a delivery. Many wishes
 // for one piece are one poll, which waits for its turn like every other.
 //
+// It is for those who may wish to know. A callback that nobody signed is no
+// reason to ask about a piece at its end, or anybody could have every piece asked
+// about for ever: hand such a one in with [News] and its Hint, which does the same
+// to a piece that is on its way and nothing to any other.
+//
 // The error has [postproof.CodeNotFound] for a key that was never used, and
 // [postproof.CodeConflict] when there is nobody to ask: the job was not sent, is
 // held, or ended without a piece.

@@ -107,7 +107,7 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	case idempotency.DoTooLate:
 		return w.apply(ctx, idempotency.CancelAnswer{Vendor: s.Vendor, Ref: s.Ref, TooLate: true})
 	case idempotency.DoHold:
-		return w.apply(ctx, idempotency.PutOnHold{Reason: a.Reason})
+		return w.apply(ctx, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
 	case idempotency.DoExpire:
 		return w.apply(ctx, idempotency.Expire{})
 	case idempotency.DoFinish:
@@ -120,14 +120,8 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 }
 
 // takeRisk sends a job anew that may be with its vendor, as the campaign's
-// policy has it: once. The policy accepts two pieces, not one for each answer
-// that gets lost.
+// policy has it.
 func (w *work) takeRisk(ctx context.Context) error {
-	for i := range w.rec.Submissions {
-		if w.rec.Submissions[i].Fate == idempotency.FateDecided {
-			return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk, Note: "it was sent anew once already"})
-		}
-	}
 	return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk}, idempotency.Decide{
 		Verdict: idempotency.VerdictPlanned, By: "policy", Why: string(idempotency.PreferDuplicate),
 	})

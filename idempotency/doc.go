@@ -132,8 +132,8 @@
 //
 // Where nobody can be asked, [PreferLate] holds the job for a callback or a
 // person. With [PreferDuplicate] somebody has accepted the risk of two pieces,
-// and the job is planned anew; for an [Action] of [DoDuplicate] apply [PutOnHold]
-// and [Decide] in one change.
+// and the job is planned anew: once, and never a job that is to be cancelled. For
+// an [Action] of [DoDuplicate] apply [PutOnHold] and [Decide] in one change.
 //
 // # Errors
 //

@@ -101,7 +101,9 @@ type Observe struct {
 	Failed     bool
 	RetryAfter time.Duration
 	// Hint: nobody knows who said it. It is a reason to ask the vendor soon, and
-	// nothing of the Sighting is believed.
+	// nothing of the Sighting is believed. It is [Refresh] but for whom it comes
+	// from: it opens nothing that has ended, and has no meaning for a piece that
+	// nobody waits for.
 	Hint bool
 }
 

@@ -247,6 +247,7 @@ func (x *explorer) stepVendors(w *world, emit func(move, world)) {
 			emit(move{do: "somebody asks where it is"}, next)
 		}
 	}
+	x.stepOthers(w, emit)
 	for i := range int8(w.nOrder) {
 		o := w.orders[i]
 		mv := func(do string) move { return move{do, o.vendor, o.gen} }
@@ -312,6 +313,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 			emit(move{do: "somebody replays the campaign"}, next)
 		}
 	}
+	x.risksTwo(w, emit)
 	if w.left.people > 0 && w.rec.State == idempotency.Held {
 		next := *w
 		next.left.people--

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -32,6 +31,11 @@ type explorer struct {
 	// silent: vendors never answer again once the faults are over, and send no
 	// callback. Otherwise they answer fairly.
 	silent bool
+	// patient: only a piece that was accepted two settle times after the last send
+	// serves as control.
+	patient bool
+	// policy is the campaign's.
+	policy idempotency.Policy
 	// only: what is wrong counts only if it begins like this.
 	only string
 	// flaw is the rule that is removed; none where the machine is proven.
@@ -41,6 +45,10 @@ type explorer struct {
 	seen func(from idempotency.State, event string, to idempotency.State, err error)
 	// probe is shown every world.
 	probe func(*world)
+	// firsts are the worlds by their keys, where it is to be shown that those
+	// with one key have one future; differ tells of two that do not.
+	firsts map[[16]byte]world
+	differ string
 
 	known    map[[16]byte]bool
 	settled  map[[16]byte]bool
@@ -101,7 +109,9 @@ func (x *explorer) run(t *testing.T, left budget) {
 // the first that breaks a rule, and the shortest history of it in words; or
 // that there are more worlds than the limit: then nothing is proven.
 func (x *explorer) explore(left budget) string {
-	x.push(world{rec: newRecord(), left: left, blind: x.flaw == flawNoFence || x.flaw == flawLostFence}, -1, move{do: "a job is enqueued"})
+	fresh := newRecord()
+	fresh.Policy = x.policy
+	x.push(world{rec: fresh, left: left, crowd: left.others > 0, blind: x.flaw == flawNoFence || x.flaw == flawLostFence}, -1, move{do: "a job is enqueued"})
 	for len(x.frontier) > 0 {
 		level := x.frontier
 		x.frontier, x.spare = x.spare[:0], level
@@ -137,9 +147,15 @@ func (x *explorer) visit(level []node) string {
 func (x *explorer) push(w world, parent int32, mv move) {
 	d := x.digest(&w)
 	if x.known[d] && w.broken == "" {
+		if x.firsts != nil && x.differ == "" {
+			x.differ = x.different(x.firsts[d], w)
+		}
 		return
 	}
 	x.known[d] = true
+	if x.firsts != nil {
+		x.firsts[d] = w
+	}
 	x.parents = append(x.parents, parent)
 	x.moves = append(x.moves, mv)
 	x.frontier = append(x.frontier, node{w, int32(len(x.parents) - 1)})
@@ -171,72 +187,6 @@ func (x *explorer) history(at int32) string {
 	return b.String()
 }
 
-// check holds a world against what really happened.
-func (x *explorer) check(w *world) string { return x.counts(x.wrong(w)) }
-
-// counts drops what is wrong but is not looked for.
-func (x *explorer) counts(why string) string {
-	if !strings.HasPrefix(why, x.only) {
-		return ""
-	}
-	return why
-}
-
-func (x *explorer) wrong(w *world) string {
-	r := w.rec
-	if w.broken != "" {
-		return w.broken
-	}
-	if why := remembers(r); why != "" {
-		return why + ": " + describe(w)
-	}
-	if !x.strict {
-		return ""
-	}
-	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Cancelled
-	switch n := w.alive(); {
-	case w.printed() > 1:
-		return "printed twice: " + describe(w)
-	case x.only == printedTwice:
-		return ""
-	case n > 1:
-		return "two pieces exist: " + describe(w)
-	case x.possible(w) > 1:
-		return "two can print: " + describe(w)
-	case nowhere && n > 0 && !w.recovering:
-		return fmt.Sprintf("forgotten: the job is %s, and a vendor has its piece: %s", r.State, describe(w))
-	}
-	return ""
-}
-
-// remembers says what is wrong with a record that is to be erased, or was.
-func remembers(r *idempotency.Record) string {
-	_, watched := r.Watched()
-	switch {
-	case r.Erased() && (r.Job != nil || r.Contact != "" || r.Receipt.ProofURL != "" || r.Receipt.TrackingID != "" || r.Status.Reason != ""):
-		return "not erased: something of the person is left"
-	case r.Erased() && !r.Cancel.Stands() && r.State != idempotency.Done:
-		return "not erased: a job without its content may be sent"
-	case !r.EraseAt.IsZero() && !watched && !r.Tombstone && (r.State == idempotency.Done || r.State == idempotency.Cancelled || r.State == idempotency.Refused):
-		return "not erased: the job is at rest"
-	default:
-		return ""
-	}
-}
-
-func describe(w *world) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "state %s, generation %d, hold %q, receipt %s %s, status %s", w.rec.State, w.rec.Generation, w.rec.Hold.Reason,
-		w.rec.Receipt.Vendor, w.rec.Receipt.VendorID, w.rec.Status.Stage)
-	for _, s := range w.rec.Submissions {
-		fmt.Fprintf(&b, "\n  submission %s %s join %s fate %q late %q id %s twin %s misses %d", s.Vendor, s.Ref, s.Join, s.Fate, s.Late, s.VendorID, s.Twin, s.Misses)
-	}
-	for i, o := range w.orders[:w.nOrder] {
-		fmt.Fprintf(&b, "\n  order id-%d at vendor %d, generation %d, fate %d, made at tick %d of %d", i, o.vendor, o.gen, o.fate, o.made, w.now)
-	}
-	return b.String()
-}
-
 // apply commits events; an error that the machine itself did not ask for
 // breaks the world.
 func (x *explorer) apply(w *world, events ...idempotency.Event) error {
@@ -254,6 +204,7 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 	if ch.Record.UpdatedAt.Before(w.rec.UpdatedAt) && w.broken == "" {
 		w.broken = "time runs back: " + describe(w)
 	}
+	x.decided(w, ch, events)
 	w.rec = ch.Record
 	if _, sends := events[0].(idempotency.Intend); sends && w.wished {
 		w.broken = "sent after the wish to cancel: " + describe(w)
@@ -295,7 +246,8 @@ func (x *explorer) must(w *world, events ...idempotency.Event) {
 	}
 }
 
-// claim leases the record to a worker, as a store does.
+// claim leases the record to a worker, as a store does: by the worker's time,
+// which is never before the newest that it has read.
 func (w *world) claim() bool {
 	at, ok := w.rec.VisibleAt()
 	if !ok || at.After(w.time()) {
@@ -303,7 +255,7 @@ func (w *world) claim() bool {
 	}
 	r := *w.rec
 	r.Fence++
-	r.Lease = idempotency.Lease{Owner: "worker", Until: w.time().Add(leaseFor * tick)}
+	r.Lease = idempotency.Lease{Owner: "worker", Until: w.rec.Now(w.time()).Add(leaseFor * tick)}
 	w.rec = &r
 	return true
 }
@@ -396,70 +348,4 @@ func (x *explorer) cancelAt(w *world, v, g uint8, id string) idempotency.CancelA
 		}
 	}
 	return ev
-}
-
-// affordable leaves a smaller world to explore where each step costs ten times
-// as much. The machine is pure: there are no races to be found in it.
-func affordable(b budget) budget {
-	if raceDetector || testing.Short() {
-		b.faults = max(1, b.faults-1)
-		if b.restores > 0 {
-			b.faults = 0
-		}
-	}
-	return b
-}
-
-func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		vendors []string
-		left    budget
-	}{
-		{[]string{"key", "ref"}, budget{faults: 3}},
-		{[]string{"list", "key"}, budget{faults: 2, calls: 1}},
-		{[]string{"blind", "list"}, budget{faults: 2, people: 1}},
-		{[]string{"blind"}, budget{faults: 1, people: 3}},
-		{[]string{"blind", "ref"}, budget{faults: 1, people: 2, calls: 1, wishes: 1}},
-		{[]string{"key", "list"}, budget{faults: 2, wishes: 1}},
-		{[]string{"keyonly", "ref"}, budget{faults: 2, wishes: 1, calls: 1}},
-		{[]string{"ref", "blind", "list"}, budget{faults: 1, wishes: 1, amends: 1, people: 1}},
-		{[]string{"list"}, budget{faults: 1, restores: 1, wishes: 1}},
-		{[]string{"list", "blind"}, budget{faults: 1, restores: 1, people: 1}},
-		{[]string{"key"}, budget{faults: 1, restores: 1, calls: 1}},
-		{[]string{"blind", "list"}, budget{faults: 2, replays: 1}},
-		{[]string{"key", "ref"}, budget{faults: 1, wishes: 1, replays: 2}},
-		{[]string{"key", "list"}, budget{faults: 2, erasures: 1}},
-		{[]string{"ref", "list"}, budget{faults: 1, erasures: 2, calls: 1}},
-		{[]string{"blind", "keyonly"}, budget{faults: 1, erasures: 1, wishes: 1, people: 1}},
-		{[]string{"list"}, budget{faults: 1, erasures: 1, restores: 1}},
-	} {
-		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
-			t.Parallel()
-			start := time.Now()
-			newExplorer(true, tc.vendors...).run(t, affordable(tc.left))
-			t.Log(time.Since(start).Round(time.Millisecond))
-		})
-	}
-}
-
-// Beyond the assumptions, when bytes arrive after any settle time, two pieces
-// can exist. They must not go unnoticed.
-func TestExploreNoticesWhatArrivesTooLate(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		vendors []string
-		left    budget
-	}{
-		{[]string{"list", "ref"}, budget{faults: 1, calls: 1}},
-		{[]string{"key", "list"}, budget{faults: 2}},
-		{[]string{"ref"}, budget{faults: 2, wishes: 1}},
-		{[]string{"blind", "key"}, budget{faults: 2, people: 1}},
-		{[]string{"keyonly", "list"}, budget{faults: 2, calls: 1}},
-	} {
-		t.Run(strings.Join(tc.vendors, "+"), func(t *testing.T) {
-			t.Parallel()
-			newExplorer(false, tc.vendors...).run(t, affordable(tc.left))
-		})
-	}
 }

@@ -98,41 +98,6 @@ func (t *transition) pace() time.Duration {
 	return every
 }
 
-// refresh has the vendor asked now: nothing but the time of the next question
-// changes. A piece that reached its end is asked about once more: a return may
-// overrule it.
-func (t *transition) refresh() error {
-	r := t.r
-	switch {
-	case r.State == Accepted:
-	case r.State == Done:
-		t.enter(Accepted)
-		t.note("asked_again", "after the end")
-	case r.State == Unknown && !t.resends():
-		r.Due = earlier(r.Due, t.now)
-		return nil
-	default:
-		return t.no(0, "there is no piece to ask about")
-	}
-	r.PollAt = earlier(r.PollAt, t.now)
-	if r.PollAt.IsZero() {
-		r.PollAt = t.now
-	}
-	r.Due = earlier(r.Due, t.now)
-	return nil
-}
-
-// resends reports whether what comes next for an unknown outcome is another
-// send: a question does not bring that about sooner.
-func (t *transition) resends() bool {
-	for _, s := range t.r.Live() {
-		if t.m.mayResend(t.r, s, t.now) {
-			return true
-		}
-	}
-	return false
-}
-
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

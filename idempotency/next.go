@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -22,7 +23,7 @@ const (
 	DoHold      Do = "hold"      // with Reason
 	DoExpire    Do = "expire"    // the lease in sending
 	DoFinish    Do = "finish"    // the last status is known
-	DoDuplicate Do = "take_risk" // the campaign's policy prefers a duplicate
+	DoDuplicate Do = "take_risk" // the campaign's policy prefers a duplicate: once
 )
 
 // Action is the next thing to do for a record.
@@ -32,8 +33,9 @@ type Action struct {
 	At time.Time
 	// Submission is the one in question: a copy.
 	Submission Submission
-	// Reason is why the job is to be held.
+	// Reason is why the job is to be held, and Note what there is to say of it.
 	Reason HoldReason
+	Note   string
 }
 
 // Next returns what a worker that holds the record does now. It is pure.
@@ -131,13 +133,22 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	switch {
 	case look != nil:
 		return Action{Do: DoLookUp, Submission: *look}
-	case r.Policy == PreferDuplicate && len(live) > 0:
+	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be cancelled is not called dead, nor sent anew
+		if r.decidedDead() {
+			return Action{Do: DoHold, Reason: reason, Note: "it was sent anew once already"}
+		}
 		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
 	case len(live) > 0 && live[0].NoResend && reason == HoldCannotAsk && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
 		return Action{Do: DoHold, Reason: HoldCannotBuild}
 	default:
 		return Action{Do: DoHold, Reason: reason}
 	}
+}
+
+// decidedDead reports whether a submission counts as dead by a word alone. The
+// policy accepts two pieces, not one for each answer that gets lost.
+func (r *Record) decidedDead() bool {
+	return slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Fate == FateDecided })
 }
 
 func (m *Machine) mayResend(r *Record, s *Submission, now time.Time) bool {

@@ -25,6 +25,8 @@ const (
 	flawLostFence    flaw = "a fence of a lost history counts"
 	flawNoStandstill flaw = "people change a restored ledger before it is recovered"
 	flawNoDoubt      flaw = "a restored ledger is not doubted"
+	flawOldControl   flaw = "a control piece counts whenever it was accepted"
+	flawHalfShown    flaw = "an index stops between a send and the moment at which its piece is shown"
 	flawNoSpool      flaw = "an answer that cannot be written down is dropped"
 )
 
@@ -33,6 +35,8 @@ const (
 	flawFailover    flaw = "an unknown outcome is taken for not sent"
 	flawMilder      flaw = "a milder answer lowers the join"
 	flawNoMargin    flaw = "no margin is taken off the window of a key"
+	flawTightMargin flaw = "the margin of a key has no room for clocks that differ"
+	flawTightSettle flaw = "the settle time has no room for clocks that differ"
 	flawNoWindow    flaw = "the window of a key never closes"
 	flawExpiryPlans flaw = "a lease that runs out plans the job again"
 	flawAnyIntent   flaw = "an answer ends the send of whoever is sending"
@@ -50,6 +54,11 @@ const (
 	flawTimeBack    flaw = "a record's time follows the clock"
 	flawSendsOn     flaw = "a wish to cancel forbids nothing"
 	flawUnread      flaw = "a request to cancel counts without being read back"
+	flawUncalled    flaw = "the risk of two is taken though nobody agreed to it"
+	flawRiskAgain   flaw = "the risk of two is taken for each answer that gets lost"
+	flawRiskEarly   flaw = "the risk of two is taken while a vendor can be asked"
+	flawRiskWish    flaw = "the risk of two is taken for a job that is to be cancelled"
+	flawRiskUnsaid  flaw = "who took the risk of two is not written down"
 	flawHeardTwice  flaw = "an answer is applied as often as it comes"
 )
 
@@ -76,6 +85,10 @@ func newRulebook(without flaw, vendors ...string) rulebook {
 		switch without { //nolint:exhaustive // the others are about something else
 		case flawNoMargin:
 			wrong.Idempotency.Margin = 0
+		case flawTightMargin:
+			wrong.Idempotency.Margin = keyMargin * tick
+		case flawTightSettle:
+			wrong.Lookup.Settle = settleFor * tick
 		case flawNoWindow:
 			wrong.Idempotency.Window = 0
 		case flawNoSettle:
@@ -91,7 +104,36 @@ func (b rulebook) Next(r *idempotency.Record, now time.Time) idempotency.Action 
 	if b.without == flawSendsOn && r.State == idempotency.Unknown {
 		r = altered(r, func(r *idempotency.Record) { r.Cancel = idempotency.CancelWish{} })
 	}
-	return b.Machine.Next(r, now)
+	return b.risks(b.Machine.Next(b.risky(r), now), r)
+}
+
+// risky is the record as it looks without what a policy may not do.
+func (b rulebook) risky(r *idempotency.Record) *idempotency.Record {
+	if r.State != idempotency.Unknown {
+		return r
+	}
+	return altered(r, func(r *idempotency.Record) {
+		switch b.without { //nolint:exhaustive // the others are about something else
+		case flawUncalled:
+			r.Policy = idempotency.PreferDuplicate
+		case flawRiskWish:
+			r.Cancel = idempotency.CancelWish{}
+		case flawRiskAgain:
+			for i := range r.Submissions {
+				if s := &r.Submissions[i]; s.Fate == idempotency.FateDecided {
+					s.Fate = idempotency.FateAbsent
+				}
+			}
+		}
+	})
+}
+
+// risks is the action that a hasty policy makes of one.
+func (b rulebook) risks(a idempotency.Action, r *idempotency.Record) idempotency.Action {
+	if b.without == flawRiskEarly && r.State == idempotency.Unknown && a.Do == idempotency.DoLookUp {
+		a.Do = idempotency.DoDuplicate
+	}
+	return a
 }
 
 // Apply is the machine's, less the rule.
@@ -108,6 +150,9 @@ func (b rulebook) Apply(r *idempotency.Record, now time.Time, events ...idempote
 		return ch, err
 	}
 	ch.Record = b.writes(r, ch.Record, told[0])
+	if b.without == flawRiskUnsaid {
+		ch.Entries = slices.DeleteFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind == "decided" })
+	}
 	return ch, nil
 }
 

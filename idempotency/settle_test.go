@@ -97,7 +97,7 @@ func ruleOf(err error) int {
 // ledger asks a person about.
 func (x *explorer) dropped(w *world) string {
 	for i := range int8(w.nOrder) {
-		if w.given&(1<<i) != 0 && w.orders[i].fate == uint8(alive) && w.rec.State == idempotency.Held && w.rec.Hold.Reason == idempotency.HoldCannotAsk {
+		if o := w.orders[i]; w.given&(1<<i) != 0 && o.fate == uint8(alive) && !w.risks(o.vendor, o.gen) && w.rec.State == idempotency.Held && w.rec.Hold.Reason == idempotency.HoldCannotAsk {
 			return fmt.Sprintf("forgotten: the vendor's answer about order id-%d: %s", i, describe(w))
 		}
 	}
@@ -208,14 +208,13 @@ func (x *explorer) plain(w *world, a idempotency.Action) {
 	case idempotency.DoTooLate:
 		x.must(w, idempotency.CancelAnswer{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, TooLate: true})
 	case idempotency.DoHold:
-		x.must(w, idempotency.PutOnHold{Reason: a.Reason})
+		x.must(w, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
 	case idempotency.DoExpire:
 		x.must(w, idempotency.Expire{})
 	case idempotency.DoFinish:
 		x.must(w, idempotency.Finish{})
 	case idempotency.DoDuplicate:
-		x.must(w, idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk},
-			idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "policy", Why: "prefer_duplicate"})
+		x.must(w, policyDecides()...)
 	default:
 		w.broken = fmt.Sprintf("a record that was claimed has nothing to do (%s): %s", a.Do, describe(w))
 	}

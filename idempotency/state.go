@@ -103,7 +103,7 @@ type Policy string
 const (
 	// PreferLate holds the job: rather late, or never, than twice. The default.
 	PreferLate Policy = ""
-	// PreferDuplicate plans the job anew: a person has accepted the risk of
+	// PreferDuplicate plans the job anew, once: a person has accepted the risk of
 	// two pieces.
 	PreferDuplicate Policy = "prefer_duplicate"
 )

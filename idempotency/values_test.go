@@ -298,6 +298,19 @@ func TestNextActions(t *testing.T) {
 			l.lose("list")
 			l.wait(1)
 		}, idempotency.DoLookUp},
+		"unknown, risk taken before": {func(l *life) {
+			l.r.Policy = idempotency.PreferDuplicate
+			l.lose("blind")
+			l.do(policyDecides()...)
+			l.lose("blind")
+			l.wait(1)
+		}, idempotency.DoHold},
+		"unknown, risk unwanted": {func(l *life) {
+			l.r.Policy = idempotency.PreferDuplicate
+			l.lose("blind")
+			l.do(idempotency.WishCancel{By: "ann"})
+			l.wait(1)
+		}, idempotency.DoHold},
 		"unknown, too long": {func(l *life) { l.lose("list"); l.wait(16) }, idempotency.DoHold},
 		"refused": {func(l *life) {
 			l.send("key")

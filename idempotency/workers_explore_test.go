@@ -3,6 +3,8 @@ package idempotency_test
 import (
 	"testing"
 	"time"
+
+	"github.com/postproof/postproof/idempotency"
 )
 
 // workload is one exploration: which vendors there are, and what may happen.
@@ -12,6 +14,8 @@ type workload struct {
 	left    budget
 	lag     int16
 	silent  bool
+	policy  idempotency.Policy
+	patient bool
 }
 
 // three are a vendor that honors a key, one where our reference is unique, and
@@ -26,7 +30,7 @@ func explores(t *testing.T, strict bool, all []workload) {
 			t.Parallel()
 			start := time.Now()
 			x := newWorkers(strict, flawNone, l.vendors...)
-			x.silent, x.lag = l.silent, max(x.lag, l.lag)
+			x.silent, x.lag, x.policy, x.patient = l.silent, max(x.lag, l.lag), l.policy, l.patient
 			x.run(t, affordable(l.left))
 			t.Log(time.Since(start).Round(time.Millisecond))
 		})
@@ -54,7 +58,14 @@ func TestModelOfTwoWorkers(t *testing.T) {
 		{name: "people", vendors: three(), left: budget{faults: 1, amends: 1, people: 1}},
 		{name: "a replay", vendors: three(), left: budget{faults: 1, calls: 1, replays: 1}},
 		{name: "a wish and a look-up", vendors: []string{"list", "key", "ref"}, left: budget{faults: 1, calls: 1, wishes: 1}},
-		{name: "a clock behind, another piece", vendors: three(), left: budget{faults: 1, slow: 1, garbled: 1}},
+		{name: "another piece", vendors: three(), left: budget{faults: 1, garbled: 1}},
+		{name: "a clock behind", vendors: []string{"keyspare", "ref", "blind"}, left: budget{faults: 1, slow: 2, calls: 1}},
+		{name: "a clock ahead", vendors: []string{"keyspare", "ref", "blind"}, left: budget{faults: 1, fast: 1, calls: 1}},
+		{name: "a clock behind, key", vendors: []string{"keyspare"}, left: budget{faults: 2, slow: 2}},
+		{name: "a clock ahead, key", vendors: []string{"keyspare"}, left: budget{faults: 2, fast: 1}},
+		{name: "a clock behind, look-up", vendors: []string{"listspare"}, left: budget{faults: 2, slow: 1}},
+		{name: "a clock ahead, look-up", vendors: []string{"listspare"}, left: budget{faults: 2, fast: 1}},
+		{name: "a clock ahead, a wish", vendors: []string{"keyspare", "listspare"}, left: budget{faults: 1, fast: 1, wishes: 1}},
 		{name: "pruned and handed in again", vendors: three(), left: budget{faults: 1, calls: 1, prunes: 1}},
 		{name: "any backup restored", vendors: three(), left: budget{restores: 1}},
 		{name: "any backup restored, callbacks", vendors: []string{"key", "ref"}, left: budget{restores: 1, calls: 1}},

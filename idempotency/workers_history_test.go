@@ -103,12 +103,12 @@ func (w *world) working() bool {
 }
 
 // slowly reports whether a worker's clock is behind.
-func (w *world) slowly() bool { return w.workers[0].slow || w.workers[1].slow }
+func (w *world) slowly() bool { return w.workers[0].skew < 0 || w.workers[1].skew < 0 }
 
 // mayWrite reports whether a worker may yet send bytes.
 func (w *world) mayWrite() bool {
 	for i := range w.workers {
-		if at := w.workers[i].at; at == checked || (at == intended && w.now < w.workers[i].notAfter) {
+		if at := w.workers[i].at; at == checked || (at == intended && w.now < w.workers[i].lastByte()) {
 			return true
 		}
 	}
@@ -135,7 +135,7 @@ func (x *explorer) busy(w *world) (due, never bool) {
 func (x *explorer) pass(w *world) {
 	w.pass()
 	for i := range w.workers {
-		if wk := &w.workers[i]; x.strict && wk.at == checked && w.now >= wk.notAfter+settleFor {
+		if wk := &w.workers[i]; x.strict && wk.at == checked && w.now >= wk.lastByte()+settleFor {
 			*wk = worker{}
 		}
 	}
@@ -144,10 +144,13 @@ func (x *explorer) pass(w *world) {
 // possible counts the pieces that exist or may yet come of bytes that are under
 // way, or about to be.
 func (x *explorer) possible(w *world) int {
-	n := w.alive()
+	n := w.unwanted()
 	var counted [len(w.limbo) + len(w.workers)]packet
 	all := counted[:0]
 	add := func(p packet) {
+		if w.risks(p.vendor, p.gen) {
+			return
+		}
 		kind := x.caps[p.vendor].Idempotency.Kind
 		for i := range w.orders[:w.nOrder] {
 			o := &w.orders[i]
@@ -169,7 +172,7 @@ func (x *explorer) possible(w *world) int {
 	}
 	for i := range w.workers {
 		if wk := &w.workers[i]; wk.at == checked {
-			add(packet{vendor: wk.vendor, gen: wk.gen, until: wk.notAfter + settleFor})
+			add(packet{vendor: wk.vendor, gen: wk.gen, until: wk.lastByte() + settleFor})
 		}
 	}
 	return n

@@ -30,13 +30,13 @@ func (w *world) workerKey(b []byte, i int) []byte {
 	}
 	fresh := wk.rec.Fence == w.rec.Fence && wk.epoch == w.epoch
 	again := mine && w.rec.Lease.Until.Equal(wk.rec.Lease.Until)
-	b = append(b, flag(wk.stalled)|flag(fresh)<<1|flag(again)<<2|flag(wk.epoch == w.epoch)<<3|flag(wk.slow)<<4, wk.vendor, wk.gen)
+	b = append(b, flag(wk.stalled)|flag(fresh)<<1|flag(again)<<2|flag(wk.epoch == w.epoch)<<3|byte(wk.skew+skewBy)<<4, wk.vendor, wk.gen)
 	if !fresh && (wk.at == claimed || w.blind) {
 		b = w.recordKey(append(b, byte(w.rec.Fence-wk.rec.Fence)), wk.rec)
 	}
 	switch {
 	case wk.at == intended, wk.at == checked:
-		b = append(b, byte(max(wk.notAfter-w.now, -1-settleFor)), w.openIntent(wk.vendor, wk.gen, wk.intent, wk.epoch))
+		b = append(b, byte(max(wk.lastByte()-w.now, -1-settleFor)), w.openIntent(wk.vendor, wk.gen, wk.intent, wk.epoch))
 	case wk.at == answered && wk.says == nil:
 		a := wk.reply
 		b = append(b, byte(a.delivery), byte(a.order), byte(a.code), a.sends, flag(a.duplicate)|flag(a.dead)<<1,

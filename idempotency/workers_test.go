@@ -27,7 +27,7 @@ func (p phase) String() string {
 type worker struct {
 	at      phase
 	stalled bool
-	slow    bool // its clock is behind
+	skew    int16 // how far its clock is ahead
 	// epoch is the history that it believes to be the present one.
 	epoch uint8
 	// rec is the record as it read it last: not always as it is.
@@ -41,13 +41,16 @@ type worker struct {
 	says  idempotency.Event
 }
 
+// lastByte is when a worker that looks at its clock stops to send.
+func (wk *worker) lastByte() int16 { return wk.notAfter - wk.skew }
+
 func owner(i int) string { return "worker " + digit(uint8(i+1)) }
 
 // stepWorkers emits each next step of each worker, and its crash and its stall
 // before that step.
 func (x *explorer) stepWorkers(w *world, emitted func(move, world)) {
 	emit := func(mv move, next world) {
-		next.behind = 0
+		next.skew = 0
 		emitted(mv, next)
 	}
 	for i := range w.workers {
@@ -62,14 +65,7 @@ func (x *explorer) stepWorkers(w *world, emitted func(move, world)) {
 			if next := *w; next.claimFor(i) {
 				emit(move{do: owner(i) + " claims the job"}, next)
 			}
-			if next := *w; w.left.slow > 0 {
-				next.behind = slowBy
-				if next.claimFor(i) {
-					next.left.slow--
-					next.workers[i].slow = true
-					emit(move{do: owner(i) + ", whose clock is behind, claims the job"}, next)
-				}
-			}
+			x.claimsSkewed(w, i, emit)
 			continue
 		}
 		if next := *w; next.spend() {
@@ -84,9 +80,7 @@ func (x *explorer) stepWorkers(w *world, emitted func(move, world)) {
 		}
 		woken := *w
 		woken.workers[i].stalled = false
-		if wk.slow {
-			woken.behind = slowBy
-		}
+		woken.skew = wk.skew
 		tell := func(do string, next world) {
 			emit(move{owner(i) + ": " + do, next.workers[i].vendor, next.workers[i].gen}, next)
 		}
@@ -95,7 +89,7 @@ func (x *explorer) stepWorkers(w *world, emitted func(move, world)) {
 			x.begins(woken, i, emit)
 		case intended:
 			me := &woken.workers[i]
-			if x.flaw == flawNoSecondLook || w.now-woken.behind < me.notAfter {
+			if x.flaw == flawNoSecondLook || w.now < me.lastByte() {
 				me.at = checked
 				tell("there is time left to send", woken)
 				break
@@ -149,6 +143,10 @@ func (x *explorer) begins(w world, i int, emit func(move, world)) {
 		tell("an intent to send again is written down", w)
 	case idempotency.DoLookUp:
 		ev := idempotency.LookedUp{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, Complete: true, Control: true, Orders: w.lookUp(v, g), At: w.time()}
+		if w.crowd {
+			x.looksInCrowd(w, &a.Submission, v, g, ev, says)
+			break
+		}
 		says("looks the reference up", w, ev)
 		if w.spend() {
 			for i := range w.orders[:w.nOrder] {
@@ -190,7 +188,9 @@ func (x *explorer) acts(w *world, i int, a idempotency.Action) {
 	case idempotency.DoTooLate:
 		x.commits(w, i, idempotency.CancelAnswer{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref, TooLate: true})
 	case idempotency.DoHold:
-		x.commits(w, i, idempotency.PutOnHold{Reason: a.Reason})
+		x.commits(w, i, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
+	case idempotency.DoDuplicate:
+		x.commits(w, i, policyDecides()...)
 	case idempotency.DoExpire:
 		x.commits(w, i, idempotency.Expire{})
 	case idempotency.DoFinish:
@@ -237,7 +237,7 @@ func (x *explorer) readsAgain(w *world, i int) {
 	held := w.rec.Lease.Owner == owner(i) && w.rec.Lease.Until.Equal(wk.rec.Lease.Until)
 	w.workers[i] = worker{}
 	if held && !w.recovering {
-		w.workers[i] = worker{at: claimed, rec: w.rec, epoch: w.epoch, slow: wk.slow}
+		w.workers[i] = worker{at: claimed, rec: w.rec, epoch: w.epoch, skew: wk.skew}
 	}
 }
 
@@ -245,7 +245,7 @@ func (x *explorer) readsAgain(w *world, i int) {
 func (x *explorer) intends(w *world, i int, v, g uint8) {
 	wk := &w.workers[i]
 	if x.flaw == flawNoIntent { // the ledger hears of it when it is over
-		*wk = worker{at: checked, rec: wk.rec, epoch: wk.epoch, slow: wk.slow, vendor: v, gen: g, notAfter: w.now + leaseFor}
+		*wk = worker{at: checked, rec: wk.rec, epoch: wk.epoch, skew: wk.skew, vendor: v, gen: g, notAfter: w.now + wk.skew + leaseFor}
 		return
 	}
 	if x.stale(w, wk, true) {
@@ -262,7 +262,7 @@ func (x *explorer) intends(w *world, i int, v, g uint8) {
 	}
 	s := w.rec.Current()
 	*wk = worker{
-		at: intended, rec: w.rec, epoch: wk.epoch, slow: wk.slow, vendor: v, gen: g, intent: s.Intent,
+		at: intended, rec: w.rec, epoch: wk.epoch, skew: wk.skew, vendor: v, gen: g, intent: s.Intent,
 		notAfter: int16(s.NotAfter.Sub(exampleStart()) / tick),
 	}
 }
@@ -315,7 +315,7 @@ func (x *explorer) writes(w world, i int, tell func(string, world)) {
 	answer("sent, the answer is lost, and look-ups lag", next, lost)
 	dies("sent, look-ups lag", next)
 	if next = w; int(next.nLimbo) < len(next.limbo) {
-		until := me.notAfter + settleFor
+		until := me.lastByte() + settleFor
 		if !x.strict {
 			until = next.now + 100
 		}

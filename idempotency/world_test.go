@@ -1,7 +1,6 @@
 package idempotency_test
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ const (
 	cancelFor   = 6
 	cancelClose = 2
 	lostAtMost  = 4 // from a backup to its restore
-	slowBy      = 1 // the clock of a replica that is behind
+	skewBy      = 1 // a clock that is ahead or behind
 	patientFor  = 4 // of a vendor with callbacks
 	printsAfter = 6 // from then on a piece is delivered, and cannot be stopped
 )
@@ -44,16 +43,21 @@ const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 func digit(n uint8) string { return digits[n : n+1] }
 
-// exampleVendor returns the capabilities of a vendor by its name: "key",
-// "ref" (which sends callbacks), "list" (a look-up and nothing else) or "blind"
-// (neither).
+// exampleVendor returns the capabilities of a vendor by its name: "key", "ref"
+// (which sends callbacks), "list" (a look-up and nothing else), "blind" (neither)
+// or "keyonly" (no look-up). Those whose name ends in "spare" have a margin and a
+// settle time with room for clocks that differ.
 func exampleVendor(name string) *postproof.Capabilities {
 	c := &postproof.Capabilities{
 		Vendor: name, Poll: 2 * tick,
 		Lookup: postproof.Lookup{ByRef: true, Settle: settleFor * tick},
 		Cancel: postproof.CancelWindow{Supported: true, For: cancelFor * tick, Margin: cancelClose * tick},
 	}
-	switch strings.TrimRight(name, "0123456789") {
+	plain, spare := strings.CutSuffix(strings.TrimRight(name, "0123456789"), "spare")
+	if spare {
+		c.Lookup.Settle += skewBy * tick
+	}
+	switch plain {
 	case "key":
 		c.Idempotency = postproof.Idempotency{Kind: postproof.IdempotencyKey, Window: keyWindow * tick, Margin: keyMargin * tick}
 	case "ref":
@@ -71,7 +75,23 @@ func exampleVendor(name string) *postproof.Capabilities {
 	default:
 		return nil
 	}
+	if spare {
+		c.Idempotency.Margin += skewBy * tick
+	}
 	return c
+}
+
+// settlesIn returns the settle time of a vendor in ticks.
+func settlesIn(vendor string) int16 {
+	if strings.HasSuffix(vendor, "spare") {
+		return settleFor + skewBy
+	}
+	return settleFor
+}
+
+// deduplicates reports whether the vendor knows a repeat.
+func deduplicates(vendor string) bool {
+	return strings.HasPrefix(vendor, "key") || strings.HasPrefix(vendor, "ref")
 }
 
 // exampleMachine returns a machine for the vendors named, with small times.
@@ -150,7 +170,12 @@ type reply struct {
 }
 
 // budget is what may still go wrong, or be wished for, in a world.
-type budget struct{ faults, calls, wishes, amends, people, restores, prunes, erasures, slow, garbled, replays uint8 }
+type budget struct {
+	faults, calls, wishes, amends, people, restores, prunes, erasures, garbled, replays uint8
+	// slow and fast are workers whose clock is behind or ahead, risks decisions to
+	// send what a vendor may have, and others pieces of other jobs.
+	slow, fast, risks, others uint8
+}
 
 // world is one state of everything: the ledger's record, the vendors, and what
 // is under way between them. It is a value: a copy is another world.
@@ -166,8 +191,9 @@ type world struct {
 	left   budget
 	// workers are those that are at work, where each step of theirs is a move.
 	workers [2]worker
-	// behind is how far the clock is behind of the worker that moves.
-	behind int16
+	// skew is how far the clock is ahead of the worker that moves; below zero it
+	// is behind.
+	skew int16
 	// blind: a store that takes what it should not, so that what a worker read long
 	// ago matters.
 	blind bool
@@ -184,12 +210,20 @@ type world struct {
 	given uint8
 	// told has a bit for each order that the history calls an incident.
 	told uint8
+	// risked has a bit for each submission that somebody had sent anew while its
+	// vendor may have it, on purpose.
+	risked uint64
+	// others are the pieces of other jobs, by which look-ups are known to work.
+	others  [2]other
+	nOthers uint8
+	// crowd: control pieces are those of other jobs, and not just there.
+	crowd bool
 	// broken is the first rule of the oracle that does not hold.
 	broken string
 }
 
 // time is what the clock shows to whoever moves.
-func (w *world) time() time.Time { return exampleStart().Add(time.Duration(w.now-w.behind) * tick) }
+func (w *world) time() time.Time { return exampleStart().Add(time.Duration(w.now+w.skew) * tick) }
 
 func (w *world) add(o order) int8 {
 	if int(w.nOrder) == len(w.orders) {
@@ -211,6 +245,17 @@ func (w *world) alive() int {
 	return n
 }
 
+// unwanted counts the pieces that live and that nobody took the risk of.
+func (w *world) unwanted() int {
+	n := 0
+	for _, o := range w.orders[:w.nOrder] {
+		if o.fate == uint8(alive) && !w.risks(o.vendor, o.gen) {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *world) differs(id string) bool {
 	for i := range int8(w.nOrder) {
 		if vendorID(i) == id {
@@ -220,11 +265,12 @@ func (w *world) differs(id string) bool {
 	return false
 }
 
-// printed counts the pieces that cannot be stopped any more.
+// printed counts the pieces that cannot be stopped any more, and that nobody took
+// the risk of.
 func (w *world) printed() int {
 	n := 0
 	for _, o := range w.orders[:w.nOrder] {
-		if o.fate == uint8(alive) && w.now >= o.made+printsAfter {
+		if o.fate == uint8(alive) && w.now >= o.made+printsAfter && !w.risks(o.vendor, o.gen) {
 			n++
 		}
 	}
@@ -273,9 +319,14 @@ func (w *world) arrive(kind postproof.IdempotencyKind, vendor, gen uint8, lag in
 
 // lookUp returns what a look-up by reference shows.
 func (w *world) lookUp(vendor, gen uint8) []idempotency.Sighting {
+	return w.lookUpAsOf(vendor, gen, w.now)
+}
+
+// lookUpAsOf is lookUp in an index that has stood still since then.
+func (w *world) lookUpAsOf(vendor, gen uint8, since int16) []idempotency.Sighting {
 	var all []idempotency.Sighting
 	for i := range int8(w.nOrder) {
-		if o := &w.orders[i]; o.vendor == vendor && o.gen == gen && o.shown <= w.now {
+		if o := &w.orders[i]; o.vendor == vendor && o.gen == gen && o.shown <= since {
 			all = append(all, w.sighting(i, postproof.SourcePoll))
 		}
 	}
@@ -292,104 +343,4 @@ func (w *world) pass() {
 		}
 	}
 	w.nLimbo = uint8(len(keep))
-}
-
-// key writes everything that matters for the future: times relative to now,
-// and no farther back than anything looks.
-func (w *world) key(b []byte) []byte {
-	r := w.rec
-	b = w.recordKey(b, r)
-	for _, o := range w.orders[:w.nOrder] {
-		b = append(b, o.vendor, o.gen, o.fate|flag(o.differs)<<6|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
-	}
-	b = append(b, 0xfe)
-	for _, p := range w.limbo[:w.nLimbo] {
-		b = append(b, p.vendor, p.gen, byte(min(p.until-w.now, 32)))
-	}
-	b = append(b, 0xfd)
-	for _, a := range w.late[:w.nLate] {
-		b = append(b, a.vendor, a.gen, byte(a.delivery), byte(a.order), flag(a.duplicate)|flag(a.dead)<<1, byte(a.code), w.openIntent(a.vendor, a.gen, a.intent, a.epoch))
-	}
-	b = w.workersKey(append(b, 0xfc))
-	if w.backup != nil && w.now <= w.backupAt+lostAtMost {
-		b = w.recordKey(append(b, 0xfb, byte(max(w.backupAt-w.now, -64)), byte(w.rec.Fence-w.backup.Fence)), w.backup)
-	}
-	l := w.left
-	return append(b, w.told, w.given, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.erasures, l.slow, l.garbled, l.replays)
-}
-
-// openIntent is what the machine will make of the number of an intent.
-func (w *world) openIntent(_, gen uint8, intent uint64, epoch uint8) byte {
-	if epoch != w.epoch || intent == 0 {
-		return 4
-	}
-	for i := range w.rec.Submissions {
-		if s := &w.rec.Submissions[i]; slices.Contains(s.Unanswered, intent) {
-			return flag(s.Intent == intent) | 2
-		}
-	}
-	return 0
-}
-
-func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
-	base := w.time()
-	rel := func(t time.Time, back int16) {
-		if t.IsZero() {
-			b = append(b, 0x7f, 0xff)
-			return
-		}
-		// Things happen at ticks: what lies between two of them is the later.
-		ticks := int16((t.Sub(base) + 1000*tick + tick - 1) / tick)
-		b = append(b, 0, byte(max(ticks-1000, -back)))
-	}
-	tries := byte(min(r.Tries, 1))
-	if r.State == idempotency.Accepted {
-		tries = byte(r.Tries)
-	}
-	b = append(b, string(r.State)...)
-	b = append(b, 0, byte(r.Generation), tries, byte(r.Cancel.Tries), byte(len(r.Submissions)))
-	b = append(append(append(b, string(r.Cancel.Outcome)...), 0), string(r.Hold.Reason)...)
-	b = append(append(append(b, 0), r.Receipt.VendorID...), string(r.Receipt.Ref)...)
-	b = append(append(b, r.Receipt.Vendor...), string(r.Status.Stage)...)
-	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1|flag(r.Erased())<<2|flag(!r.EraseAt.IsZero())<<3, r.Fingerprint[len(r.Fingerprint)-1])
-	rel(r.Due, 0)
-	rel(r.Deadline, 0)
-	rel(r.PollAt, 0)
-	if r.State == idempotency.Accepted {
-		rel(r.Status.SeenAt, patientFor)
-	}
-	rel(r.Lease.Until, 0)
-	rel(r.PlannedAt, 48)
-	if w.left.slow > 0 || w.slowly() {
-		rel(r.UpdatedAt, slowBy)
-	}
-	for i := range r.Submissions {
-		s := &r.Submissions[i]
-		b = append(append(b, s.Vendor...), string(s.Ref[10:])...)
-		b = append(append(b, string(s.Fate)...), string(s.Late)...)
-		b = append(append(append(b, 0), s.VendorID...), s.Twin...)
-		b = append(b, byte(s.Join), byte(s.Misses), byte(min(s.LookUps, 3)), byte(min(s.Sends, 2)), byte(s.Code), flag(s.Veto)|flag(s.NoResend)<<1|flag(s.Differs)<<2)
-		rel(s.FirstAt, keyWindow)
-		rel(s.LastAt, settleFor)
-		rel(s.NotAfter, 0)
-		rel(s.LastMiss, settleFor)
-		rel(s.WatchUntil, 0)
-		rel(s.NextWatch, 0)
-		rel(s.AcceptedAt, cancelFor)
-	}
-	if p := r.Prior; p != nil { // what it may become again
-		was := *r
-		was.State, was.Generation, was.Submissions, was.Receipt, was.Status, was.Cancel = idempotency.Held, p.Generation, p.Submissions, p.Receipt, p.Status, p.Cancel
-		was.Hold, was.Refusal, was.PlannedAt, was.PollAt, was.Prior = p.Hold, p.Refusal, p.PlannedAt, p.PollAt, nil
-		was.Due, was.Deadline, was.Lease = time.Time{}, time.Time{}, idempotency.Lease{}
-		b = w.recordKey(append(b, 0xfa), &was)
-	}
-	return b
-}
-
-func flag(b bool) byte {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -145,7 +145,7 @@ func TestWhatMovedMeanwhileIsLeftAlone(t *testing.T) {
 			}
 		}}
 		r := w.run(t, "decide", "planned", idOf(3), idOf(4), "-why", "lost")
-		if r.code != operator.ExitNeedsPerson || !strings.Contains(r.out, "it moved meanwhile") {
+		if r.code != operator.ExitNeedsPerson || !strings.Contains(r.out, "it moved meanwhile: decided by bob, cancelled") {
 			t.Fatalf("exit code %d\n%s%s", r.code, r.out, r.err)
 		}
 		for n, want := range map[int]idempotency.State{3: idempotency.Cancelled, 4: idempotency.Planned} {

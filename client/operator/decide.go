@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -25,7 +26,7 @@ type doneView struct {
 
 // each does something to each job, one after the other, unless it has moved since
 // it was shown. It reports what became of them.
-func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record) (*idempotency.Record, error)) error {
+func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record, client.Condition) (*idempotency.Record, error)) error {
 	now, t := 0, newTable("ID", "~CAMPAIGN", "~CONTACT", "NOW", "PAPER", "~WHAT BECAME OF IT")
 	moved, failed := 0, 0
 	for _, rec := range all {
@@ -34,25 +35,23 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 			return err
 		}
 		v := doneView{Type: "done", ID: rec.ID, State: rec.State, Paper: paperOf(rec), Outcome: "done"}
-		had, err := r.ledger.Get(ctx, rec.ID)
-		if err == nil && had.Fence != rec.Fence {
-			v.Outcome, v.State, v.Paper = "moved", had.State, paperOf(had)
+		is, err := do(rec, client.IfUnchanged(rec.Fence))
+		if is != nil {
+			v.State, v.Paper = is.State, paperOf(is)
+		}
+		changed, other := errors.AsType[*client.ChangedError](err)
+		switch {
+		case other:
+			v.Outcome, v.Error = "moved", err.Error()
 			moved++
-		} else {
-			var is *idempotency.Record
-			if err == nil {
-				is, err = do(rec)
-			}
-			if err != nil {
-				v.Outcome, v.Error = "failed", err.Error()
-				failed++
-			} else {
-				v.State, v.Paper = is.State, paperOf(is)
-				now++
-			}
+		case err != nil:
+			v.Outcome, v.Error = "failed", err.Error()
+			failed++
+		default:
+			now++
 		}
 		r.out.object(v)
-		text := map[string]string{"done": past, "moved": "it moved meanwhile: look at it again", "failed": v.Error}[v.Outcome]
+		text := map[string]string{"done": past, "moved": movedText(changed), "failed": v.Error}[v.Outcome]
 		if v.Outcome != "done" || len(all) <= 20 {
 			t.add(short(v.ID), rec.Campaign, rec.Contact, string(v.State), v.Paper.String(), text)
 		}
@@ -68,6 +67,26 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 		return fmt.Errorf("%s of %s could not be changed, see above", number(failed), many(len(all), "job"))
 	}
 	return needsPerson(moved > 0)
+}
+
+// movedText says what happened to a job since it was shown, and who did it.
+func movedText(changed *client.ChangedError) string {
+	if changed == nil {
+		return ""
+	}
+	var all []string
+	for i := range changed.Since {
+		e := &changed.Since[i]
+		what := strings.ReplaceAll(e.Kind, "_", " ")
+		if e.By != "" {
+			what += " by " + e.By
+		}
+		all = append(all, what)
+	}
+	if len(all) > 3 {
+		all = all[len(all)-3:]
+	}
+	return strings.TrimSuffix("it moved meanwhile: "+strings.Join(all, ", "), ": ") + ": look at it again"
 }
 
 // described counts jobs for a plan.
@@ -99,6 +118,7 @@ job comes back here when nobody can be asked. What nobody has is sent. After an 
 thing to press: it is safe, and most jobs settle by it.
 
   $ release 3f9a1c
+  $ release 3f9a1c@12          only as it was listed, in version 12
   $ release -reason deadline -vendor lob
   $ release -campaign spring -paper maybe -yes -expect 120`,
 		flags: func(fs *flag.FlagSet) {
@@ -144,7 +164,9 @@ thing to press: it is safe, and most jobs settle by it.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "released", func(rec *idempotency.Record) (*idempotency.Record, error) { return c.Release(ctx, rec.Key, r.by) })
+			return r.each(ctx, all, "released", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Release(ctx, rec.Key, r.by, seen)
+			})
 		},
 	}
 }
@@ -163,10 +185,11 @@ Settles held jobs by your word, which is written down with your name and -why. T
              printed. You answer for it; it asks for the number of jobs, not for a yes.
   cancelled  nothing is sent any more. If a vendor has it, that piece may be printed all the same.
 
-Release is the better choice while a vendor can still be asked.
+Release is the better choice while a vendor can still be asked. A job named as held lists it, with its
+version, is decided only if nothing has happened to it since.
 
   $ decide accepted 3f9a1c -vendor-id psc_5a1b2c3d4e5f -why "on the invoice of May"
-  $ decide planned 3f9a1c -why "lob says that it never arrived"
+  $ decide planned 3f9a1c@12 -why "lob says that it never arrived"
   $ decide cancelled -campaign spring -reason cannot_ask_vendor -why "the offer has ended"`,
 		flags: func(fs *flag.FlagSet) {
 			s.flags(fs)
@@ -203,8 +226,8 @@ Release is the better choice while a vendor can still be asked.
 			if err := r.confirm(decision(verdict, all)); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record) (*idempotency.Record, error) {
-				return c.Decide(ctx, rec.Key, idempotency.Decide{Verdict: verdict, By: r.by, Why: why, VendorID: vendorID})
+			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Decide(ctx, rec.Key, idempotency.Decide{Verdict: verdict, By: r.by, Why: why, VendorID: vendorID}, seen)
 			})
 		},
 	}
@@ -273,7 +296,9 @@ Jobs in any state can be named; the flags select held ones.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "wished to be cancelled", func(rec *idempotency.Record) (*idempotency.Record, error) { return c.Cancel(ctx, rec.Key, r.by) })
+			return r.each(ctx, all, "wished to be cancelled", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Cancel(ctx, rec.Key, r.by, seen)
+			})
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -24,6 +25,21 @@ const (
 
 func short(id idempotency.ID) string { return string(id[:min(shortID, len(id))]) }
 
+// asSeen names a job in the version in which it is shown.
+func asSeen(rec *idempotency.Record) string {
+	return short(rec.ID) + "@" + strconv.FormatUint(rec.Fence, 10)
+}
+
+// versionOf splits a name of a job as it was seen. A key may look like one.
+func versionOf(name string) (job string, version uint64) {
+	job, digits, ok := strings.Cut(name, "@")
+	version, err := strconv.ParseUint(digits, 10, 64)
+	if !ok || err != nil || version == 0 {
+		return name, 0
+	}
+	return job, version
+}
+
 func isHex(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') })
 }
@@ -31,8 +47,17 @@ func isHex(s string) bool {
 func isRef(s string) bool { return regexp.MustCompile(`^[0-9A-Z]{16}$`).MatchString(s) }
 
 // find returns the job that a name means: an id or the beginning of one, a key, a
-// reference, or a vendor's id. A name that means two jobs is an error.
+// reference, or a vendor's id. A name that means two jobs is an error. Behind an @
+// may stand the version in which the job was seen: find does not look at it.
 func (r *run) find(ctx context.Context, name string) (*idempotency.Record, error) {
+	rec, err := r.named(ctx, name)
+	if job, version := versionOf(name); err != nil && version > 0 {
+		return r.named(ctx, job)
+	}
+	return rec, err
+}
+
+func (r *run) named(ctx context.Context, name string) (*idempotency.Record, error) {
 	store, err := r.open(ctx)
 	if err != nil {
 		return nil, err
@@ -203,6 +228,11 @@ func (r *run) chosen(ctx context.Context, c *client.Client, names []string, s *s
 		rec, err := r.find(ctx, name)
 		if err != nil {
 			return nil, err
+		}
+		if _, version := versionOf(name); version > 0 && rec.Key != postproof.Key(name) {
+			if err := c.Unchanged(ctx, rec, version); err != nil {
+				return nil, fmt.Errorf("job %s: %w", short(rec.ID), err)
+			}
 		}
 		if !slices.ContainsFunc(all, func(o *idempotency.Record) bool { return o.ID == rec.ID }) {
 			all = append(all, slim(rec))

@@ -102,7 +102,10 @@ stands what each reason means, what may be decided, and what each choice risks.
   $ held
   $ held -campaign spring -vendor lob
   $ held -reason cannot_ask_vendor -paper maybe -limit 0
-  $ held -json | jq -r 'select(.type == "job") | .id'
+  $ held -json | jq -r 'select(.type == "job") | "\(.id)@\(.version)"'
+
+JOB@VERSION names a job as it is listed here. Give it to decide or release as it stands, and what has
+changed meanwhile is left alone. The id without the version means the job as it is then.
 
 It exits 3 when there are any.`,
 		flags: func(fs *flag.FlagSet) {
@@ -125,7 +128,7 @@ It exits 3 when there are any.`,
 func (r *run) listHeld(ctx context.Context, c *client.Client, s *selection, limit int) error {
 	now := r.Clock.Now()
 	var counts heldCounts
-	list := newTable("ID", "~CAMPAIGN", "~CONTACT", "~VENDOR", "REASON", "PAPER", "SINCE (UTC)")
+	list := newTable("JOB@VERSION", "~CAMPAIGN", "~CONTACT", "~VENDOR", "REASON", "PAPER", "SINCE (UTC)")
 	example := map[idempotency.HoldReason]*idempotency.Record{}
 	n := 0
 	err := r.held(ctx, c, s, func(rec *idempotency.Record) error {
@@ -138,7 +141,7 @@ func (r *run) listHeld(ctx context.Context, c *client.Client, s *selection, limi
 			return nil
 		}
 		r.out.object(jobOf(rec))
-		list.add(short(rec.ID), rec.Campaign, rec.Contact, strings.Join(vendorsOf(rec), "+"), string(rec.Hold.Reason), paperOf(rec).String(), moment(rec.Hold.At, now))
+		list.add(asSeen(rec), rec.Campaign, rec.Contact, strings.Join(vendorsOf(rec), "+"), string(rec.Hold.Reason), paperOf(rec).String(), moment(rec.Hold.At, now))
 		return nil
 	})
 	if err != nil {

@@ -18,6 +18,8 @@ type jobView struct {
 	Campaign string            `json:"campaign,omitempty"`
 	Contact  string            `json:"contact,omitempty"`
 	State    idempotency.State `json:"state"`
+	// Version grows with each change: see the job by it, and decide about that.
+	Version uint64 `json:"version"`
 	// Hold, HeldAt and Note are set while it is held.
 	Hold    idempotency.HoldReason `json:"hold,omitempty"`
 	HeldAt  time.Time              `json:"held_at,omitzero"`
@@ -71,7 +73,7 @@ type sentView struct {
 
 func jobOf(rec *idempotency.Record) jobView {
 	v := jobView{
-		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State,
+		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State, Version: rec.Fence,
 		Paper: paperOf(rec), Vendors: vendorsOf(rec), Priority: rec.Priority, Generation: rec.Generation,
 		Due: rec.Due.UTC(), Deadline: rec.Deadline.UTC(), Worker: rec.Lease.Owner, WorkedTill: rec.Lease.Until.UTC(),
 		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Tombstone,
@@ -163,7 +165,7 @@ func (r *run) show(rec *idempotency.Record) {
 		}
 	}
 	p.text("job %s", rec.ID)
-	line("state", "%s, generation %d, since %s", rec.State, rec.Generation, moment(rec.UpdatedAt, now))
+	line("state", "%s, generation %d, version %d, since %s", rec.State, rec.Generation, rec.Fence, moment(rec.UpdatedAt, now))
 	line("on paper", "%s", paperOf(rec))
 	if rec.Campaign != "" || rec.Contact != "" {
 		line("campaign", "%s, contact %s", orDash(rec.Campaign), orDash(rec.Contact))

@@ -21,9 +21,11 @@ type replayArgs struct {
 	since, until                         time.Duration
 	rate                                 float64
 	ahead                                int
+	rows                                 listArgs
 }
 
 func (a *replayArgs) flags(fs *flag.FlagSet) {
+	a.rows.flags(fs)
 	fs.StringVar(&a.campaign, "campaign", "", "jobs of a `campaign`")
 	fs.StringVar(&a.vendor, "vendor", "", "jobs that were ever submitted to a `vendor`")
 	fs.StringVar(&a.states, "state", "", "jobs in these `states`, as planned,refused")
@@ -58,7 +60,10 @@ func (a *replayArgs) query(now time.Time) (*client.ReplayQuery, error) {
 		q.Until = now.Add(-a.until)
 	}
 	if a.campaign == "" && a.vendor == "" && len(q.States) == 0 && len(q.Codes) == 0 {
-		return nil, usage("say which jobs: -campaign, -vendor, -state or -code")
+		if a.rows.list != "" && a.since == 0 && a.until == 0 {
+			return nil, nil //nolint:nilnil // no query selects no job of the ledger
+		}
+		return nil, usage("say which jobs: -campaign, -vendor, -state or -code, or the rows of a -list")
 	}
 	return q, nil
 }
@@ -84,10 +89,16 @@ func replayCommand() *command {
 Brings jobs of the ledger to their end: what was refused is sent again, what a vendor may have is settled,
 what waits is brought forward. What a vendor has is never sent again by it. plan shows what would be done and
 does nothing. run shows the plan, asks, and hands the jobs to the workers; with the same NAME it goes on where
-it was. The rows of a frozen list are replayed by a program: their artwork is not in the ledger.
+it was.
+
+With -list it is about the rows of a frozen list: those that the ledger does not know are sent as well. What
+is printed for them is not in the ledger: give it with -job, as the JSON of a job without recipient, whose key
+is the drop's name. It must be the very same as when the list was handed in, or its rows count as changed, or
+as new. Say with -suppress who does not want mail any more.
 
   $ replay plan -campaign spring -code unavailable
   $ replay run outage-of-may -campaign spring -code unavailable -rate 20 -ahead 500 -why "lob was down"
+  $ replay run rest-of-may -list 5b1f09 -job card.json -suppress optouts.csv -why "it stopped half-way"
   $ replay list
   $ replay pause outage-of-may -why "the vendor struggles"
   $ replay throttle outage-of-may 5
@@ -127,15 +138,24 @@ type replayPlanView struct {
 }
 
 func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (client.ReplayPlan, *client.Client, error) {
+	if err := a.rows.check(); err != nil {
+		return client.ReplayPlan{}, nil, err
+	}
 	q, err := a.query(r.Clock.Now())
 	if err != nil {
 		return client.ReplayPlan{}, nil, err
+	}
+	replay := client.Replay{Name: name, Query: q}
+	if a.rows.list != "" {
+		if err := r.rows(ctx, &a.rows, &replay); err != nil {
+			return client.ReplayPlan{}, nil, err
+		}
 	}
 	c, err := r.withVendors(ctx)
 	if err != nil {
 		return client.ReplayPlan{}, nil, err
 	}
-	plan, err := c.PlanReplay(ctx, client.Replay{Name: name, Query: q})
+	plan, err := c.PlanReplay(ctx, replay)
 	if err != nil {
 		return plan, c, err
 	}
@@ -185,6 +205,9 @@ func outcome(o client.ReplayOutcome) string {
 func (r *run) runReplay(ctx context.Context, a *replayArgs, name string) error {
 	plan, c, err := r.planReplay(ctx, a, name)
 	if err != nil {
+		return err
+	}
+	if err := r.known(ctx, c, &a.rows, &plan); err != nil {
 		return err
 	}
 	in := intent{Jobs: int(plan.Acts()), Mails: int(plan.Sends()), Does: []string{

@@ -6,6 +6,7 @@ func polls() []Mutation {
 		poll      = "idempotency/machine_poll.go"
 		reconcile = "idempotency/machine_reconcile.go"
 		next      = "idempotency/next.go"
+		ask       = "idempotency/machine_ask.go"
 		queue     = "client/polls.go"
 	)
 	cl := func(name, file, old, replacement, run string) Mutation {
@@ -45,14 +46,20 @@ func polls() []Mutation {
 			"\t\tt.r.PollAt = time.Time{}\n", "", "TestPollEnds|TestRefresh"),
 		m("polls: an end that somebody asks about is not read", next,
 			`case (!r.Status.Stage.Terminal() || !r.PollAt.IsZero()) && !now`, `case !r.Status.Stage.Terminal() && !now`, "TestRefresh"),
-		m("polls: a refresh brings a send about", poll,
-			`case r.State == Unknown && !t.resends():`, `case r.State == Unknown:`, "TestRefresh"),
-		m("polls: a refresh takes the lease away", poll,
-			"\tif r.PollAt.IsZero() {\n", "\tr.Lease = Lease{}\n\tif r.PollAt.IsZero() {\n", "TestRefresh"),
-		m("polls: a refresh puts off what was due", poll,
-			"\t\tr.PollAt = t.now\n\t}\n\tr.Due = earlier(r.Due, t.now)", "\t\tr.PollAt = t.now\n\t}\n\tr.Due = t.now", "TestRefresh"),
-		m("polls: a refresh does nothing", poll,
-			"\tr.PollAt = earlier(r.PollAt, t.now)\n", "", "TestRefresh"),
+		m("polls: a question brings a send about", ask,
+			`case r.State == Unknown && t.resends():`, `case false:`, "TestRefresh|TestAWishAndAHint"),
+		m("polls: a question takes the lease away", ask,
+			"\tr.Due = earlier(r.Due, t.now)\n", "\tr.Due, r.Lease = earlier(r.Due, t.now), Lease{}\n", "TestRefresh"),
+		m("polls: a question puts off what was due", ask,
+			"\tr.Due = earlier(r.Due, t.now)\n", "\tr.Due = t.now\n", "TestRefresh"),
+		m("polls: a question changes nothing", ask,
+			"\t\tr.PollAt = t.now\n", "", "TestRefresh|TestAWishAndAHint"),
+		m("polls: a hint opens what has ended", ask,
+			`t.holds(s) && !t.r.Status.Stage.Terminal())`, `t.holds(s))`, "TestAWishAndAHint"),
+		m("risk: for each answer that gets lost", next,
+			`if r.decidedDead() {`, `if false {`, "TestNextActions"),
+		m("risk: of a job that is to be cancelled", next,
+			`len(live) > 0 && !r.Cancel.Stands():`, `len(live) > 0:`, "TestNextActions"),
 		cl("polls: a flood has no share", queue,
 			`if q.running >= places ||`, `if q.running >= 1000 ||`, "TestFlood"),
 		cl("polls: a flood is passed at a walk", queue,
@@ -71,6 +78,10 @@ func polls() []Mutation {
 			`case notAsked(err):`, `case notAsked(err) && ctx.Err() != nil:`, "TestPollsWait"),
 		cl("polls: a vendor that cannot be asked is asked", queue,
 			`if !at.After(now) && one.v`, `if (!at.After(now) || true) && one.v`, "TestPollsWait|TestDrainMakes"),
+		cl("decisions: about what was not seen", "client/changes_jobs.go",
+			`conditionsOf(when).version`, `0*conditionsOf(when).version`, "TestADecision"),
+		cl("decisions: a lease is a change", "client/unchanged.go",
+			`if len(changed.Since) == 0 && !rec.Tombstone {`, `if false {`, "TestADecision"),
 		cl("refresh: no worker is woken", "client/refresh.go",
 			"\tif err == nil {\n\t\tc.wakeUp()\n\t}\n", "", "TestRefreshWakes"),
 		cl("silence: what is expected counts as overdue", "client/refresh.go",

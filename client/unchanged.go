@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// Condition is what a person's word depends on: see [IfUnchanged].
+type Condition interface{ apply(*conditions) }
+
+type conditionFunc func(*conditions)
+
+func (f conditionFunc) apply(c *conditions) { f(c) }
+
+type conditions struct{ version uint64 }
+
+// IfUnchanged makes a person's word count only for the job as that person saw it:
+// in the version given, which is the record's [idempotency.Record.Fence]. Where
+// anything has come of the job since, be it a vendor's word or another person's,
+// nothing happens and the error is a [ChangedError]. That a worker looked at it
+// and found nothing new is no change. Zero is no condition.
+func IfUnchanged(version uint64) Condition {
+	return conditionFunc(func(c *conditions) { c.version = version })
+}
+
+func conditionsOf(all []Condition) (c conditions) {
+	for _, o := range all {
+		o.apply(&c)
+	}
+	return c
+}
+
+// ChangedError says that a job is not any more what somebody saw who decided
+// about it.
+type ChangedError struct {
+	// Seen is the version that was seen, and Version the present one.
+	Seen, Version uint64
+	// State is the present one.
+	State idempotency.State
+	// Since is what happened since, oldest first. It is empty where the ledger is
+	// older than what was seen, and where the job was erased.
+	Since []idempotency.Entry
+}
+
+// Error says what happened, by the words of the history and without names.
+func (e *ChangedError) Error() string {
+	var since []string
+	for i := range e.Since {
+		s := e.Since[i].Kind
+		if v := e.Since[i].Vendor; v != "" {
+			s += " (" + v + ")"
+		}
+		since = append(since, s)
+	}
+	const most = 6
+	if n := len(since) - most; n > 0 {
+		since = append([]string{fmt.Sprintf("%d others", n)}, since[n:]...)
+	}
+	what := strings.Join(since, ", ")
+	switch {
+	case e.Version < e.Seen:
+		what = "the ledger is an older one, perhaps from a backup"
+	case what == "":
+		what = "it was erased"
+	}
+	return fmt.Sprintf("the job is not any more what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
+}
+
+// Unchanged returns nil when nothing has come of a job since the version given,
+// else an error that wraps a [ChangedError]. What it says may be over when it
+// returns: to act on it use [IfUnchanged].
+func (c *Client) Unchanged(ctx context.Context, rec *idempotency.Record, version uint64) error {
+	return c.unchanged(ctx, "unchanged", rec, version)
+}
+
+func (c *Client) unchanged(ctx context.Context, op string, rec *idempotency.Record, version uint64) error {
+	if version == 0 || version == rec.Fence {
+		return nil
+	}
+	changed := &ChangedError{Seen: version, Version: rec.Fence, State: rec.State}
+	if rec.Fence > version {
+		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+			if err != nil {
+				return c.storeError(op, err)
+			}
+			if e.Fence > version {
+				changed.Since = append(changed.Since, e)
+			}
+		}
+		// A lease that was taken and given back grows the fence, and so does a
+		// look-up in vain: nothing is told of them.
+		if len(changed.Since) == 0 && !rec.Tombstone {
+			return nil
+		}
+	}
+	return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: changed}
+}
