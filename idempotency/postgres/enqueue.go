@@ -136,7 +136,7 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		}
 		ord.int(int64(i))
 		epoch.text(c.Epoch)
-		records.add(0, o.rows[i], true)
+		records.add(0, o.rows[i])
 		if o.rows[i].Job != nil {
 			jobOrd.int(int64(i))
 			job.bytes(o.rows[i].Job)

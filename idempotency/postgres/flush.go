@@ -9,20 +9,17 @@ import (
 // storeText stores records and what belongs to them, in one statement. The
 // numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of
-// transactions that enqueued by themselves go first: they are older.
-const storeText = `WITH i AS MATERIALIZED (
+// transactions that enqueued by themselves go first: they are older. A record
+// that is there is found by its number as one that is not: a join with the table
+// could become one that reads all of it, see settingsText.
+const storeText = `WITH r AS (
+	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
 	SELECT * FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
 		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
 		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::bytea[])
-		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-), r AS (
-	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-	SELECT * FROM i WHERE id IS NOT NULL
-), u AS (
-	UPDATE @records AS r SET fence = i.fence, version = i.version, state = i.state, campaign = i.campaign, rank = i.rank, due = i.due,
-		visible = i.visible, lease_owner = i.lease_owner, lease_until = i.lease_until, prune_at = i.prune_at, rare = i.rare,
-		job_sum = i.job_sum, links = i.links, data = i.data
-	FROM i WHERE i.id IS NULL AND r.num = i.num
+	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
+		rank = excluded.rank, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
+		prune_at = excluded.prune_at, rare = excluded.rare, job_sum = excluded.job_sum, links = excluded.links, data = excluded.data
 ), j AS (
 	INSERT INTO @jobs AS old (num, job) SELECT * FROM unnest($28::text::bigint[], $29::text::bytea[]) AS i(num, job) WHERE job IS NOT NULL
 	ON CONFLICT (num) DO UPDATE SET job = excluded.job
@@ -59,14 +56,10 @@ type recordArrays struct {
 	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, data array
 }
 
-// add adds a record; one without its id is there already.
-func (a *recordArrays) add(num int64, r *codec.Row, fresh bool) {
+// add adds a record.
+func (a *recordArrays) add(num int64, r *codec.Row) {
 	a.num.int(num)
-	if fresh {
-		a.id.bytes(r.ID)
-	} else {
-		a.id.null()
-	}
+	a.id.bytes(r.ID)
 	a.fence.int(int64(r.Fence))
 	a.version.int(int64(r.Version))
 	a.state.text(r.State)
@@ -109,7 +102,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	var records recordArrays
 	var jobNum, job, gone array
 	for _, p := range b.changed {
-		records.add(p.num, p.row, p.fresh)
+		records.add(p.num, p.row)
 		switch {
 		case p.row.JobSum == p.storedSum:
 		case p.row.Job == nil:
@@ -118,7 +111,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 			jobNum.int(p.num)
 			job.bytes(p.row.Job)
 		}
-		p.row, p.fresh, p.storedSum = nil, false, p.row.JobSum
+		p.row, p.storedSum = nil, p.row.JobSum
 	}
 	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, text, campaign, state, n array
 	for _, l := range b.newRefs {
