@@ -11,6 +11,9 @@ import (
 
 // conn is one connection with its pragmas set and its statements kept. It is
 // used by one goroutine at a time.
+//
+// The statements write LIMIT +? where LIMIT ? would do: the engine makes a new
+// plan for each value of a bare parameter there.
 type conn struct {
 	c     *sql.Conn
 	stmts map[stmtKey]*sql.Stmt

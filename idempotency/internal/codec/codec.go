@@ -252,6 +252,23 @@ func (l Link) String() string {
 	return linkStart + l.Vendor + linkPart + l.Ref + linkPart + l.VendorID + linkPart
 }
 
+// HasRef reports whether the column has the reference in one of its links: then
+// it is the record's own, and nobody else need be asked.
+func HasRef(links, ref string) bool {
+	for {
+		_, rest, ok := strings.Cut(links, linkStart)
+		if !ok {
+			return false
+		}
+		_, rest, _ = strings.Cut(rest, linkPart) // the vendor
+		own, rest, ok := strings.Cut(rest, linkPart)
+		if ok && own == ref {
+			return true
+		}
+		_, links, _ = strings.Cut(rest, linkPart) // the vendor's id
+	}
+}
+
 // Links returns the links of a record.
 func Links(r *idempotency.Record) []Link {
 	links := make([]Link, 0, len(r.Submissions)+1)
