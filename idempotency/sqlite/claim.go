@@ -163,7 +163,7 @@ func (b *batch) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (
 // candidatesOf.
 const (
 	candidateColumns = codec.Columns + ", state, tail, job_sum, links"
-	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = ?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
+	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = +?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
 	candidatesOrder  = " ORDER BY due, key LIMIT +?5"
 	restText         = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 0" + candidatesOrder
 	plannedText      = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 1" + candidatesOrder

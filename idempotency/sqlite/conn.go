@@ -12,8 +12,8 @@ import (
 // conn is one connection with its pragmas set and its statements kept. It is
 // used by one goroutine at a time.
 //
-// The statements write LIMIT +? where LIMIT ? would do: the engine makes a new
-// plan for each value of a bare parameter there.
+// The statements write LIMIT +? and priority = +? where a bare parameter would do:
+// the engine looks at what it is, and makes a new plan for other values.
 type conn struct {
 	c     *sql.Conn
 	stmts map[stmtKey]*sql.Stmt
