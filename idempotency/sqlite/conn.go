@@ -256,7 +256,10 @@ const (
 	// journalBytes is what is left of the log after a checkpoint.
 	journalBytes = 64 << 20
 
-	writerCacheKiB = 16 << 10
+	// writerCacheKiB: a commit that split a page of an index walks through all of
+	// the cache. What is written is at the ends of tables, or anywhere in indexes
+	// that have no end.
+	writerCacheKiB = 4 << 10
 	// readerCacheKiB is small: there are several readers, and the pages are in
 	// the system's cache as well.
 	readerCacheKiB = 2 << 10

@@ -3,7 +3,7 @@ package sqlite
 import (
 	"errors"
 	"strconv"
-		"testing"
+	"testing"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
