@@ -22,8 +22,9 @@ type batch struct {
 	dirty bool // there is something to commit
 	token int64
 	epoch string
-	// newest is the newest time that the transaction saw.
-	newest int64
+	// newest is the newest time that the transaction saw, noted what the row by
+	// which it is known says of that; codec.Never before there is one.
+	newest, noted int64
 
 	places   map[idempotency.ID]*place
 	changed  []*place
@@ -36,6 +37,7 @@ type batch struct {
 
 	newRefs, newPieces []link
 	newEntries         []entry
+	long               blob // has room for the next statement's
 }
 
 // place is a record's place in the database, and what it will be.
@@ -92,7 +94,7 @@ func newBatch(s *Store) *batch {
 
 // begin forgets everything of the transaction before.
 func (b *batch) begin() {
-	b.dirty, b.token, b.newest, b.epoch = false, newToken(), codec.Never, ""
+	b.dirty, b.token, b.newest, b.noted, b.epoch = false, newToken(), codec.Never, codec.Never, ""
 	b.forget()
 }
 

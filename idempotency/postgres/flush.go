@@ -11,17 +11,24 @@ import (
 // commit order and without a gap that would be filled later. Entries of
 // transactions that enqueued by themselves go first: they are older. A record
 // that is there is found by its number as one that is not: a join with the table
-// could become one that reads all of it, see settingsText.
+// could become one that reads all of it, see settingsText. What is long comes as
+// one parameter, $31, and where each begins in it: as text it would be twice as
+// long, and be taken apart letter by letter. With it goes the row by which the
+// transaction is known.
 const storeText = `WITH r AS (
 	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-	SELECT * FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
+	SELECT num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links,
+		substring($31::bytea, place, size)
+	FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
 		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
-		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::bytea[])
+		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::int[], $32::text::int[])
+		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, place, size)
 	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
 		rank = excluded.rank, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
 		prune_at = excluded.prune_at, rare = excluded.rare, job_sum = excluded.job_sum, links = excluded.links, data = excluded.data
 ), j AS (
-	INSERT INTO @jobs AS old (num, job) SELECT * FROM unnest($28::text::bigint[], $29::text::bytea[]) AS i(num, job) WHERE job IS NOT NULL
+	INSERT INTO @jobs AS old (num, job) SELECT num, substring($31::bytea, place, size)
+	FROM unnest($28::text::bigint[], $29::text::int[], $36::text::int[]) AS i(num, place, size)
 	ON CONFLICT (num) DO UPDATE SET job = excluded.job
 ), g AS (
 	DELETE FROM @jobs WHERE num = ANY ($30::text::bigint[])
@@ -33,7 +40,10 @@ const storeText = `WITH r AS (
 	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL RETURNING seq
 ), e AS (
 	INSERT INTO @entries (seq, num, id, data)
-	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::bytea[]) AS i
+	SELECT nextval('@places'), num, id, substring($31::bytea, place, size) FROM (SELECT count(*) FROM w) AS first,
+		unnest($22::text::bigint[], $23::text::bytea[], $24::text::int[], $33::text::int[]) AS i(num, id, place, size)
+), c AS (
+	INSERT INTO @commits (token, newest) VALUES ($34, $35)
 )
 INSERT INTO @depth (campaign, state, n) SELECT * FROM unnest($25::text::text[], $26::text::text[], $27::text::bigint[])`
 
@@ -53,7 +63,20 @@ func (b *batch) flush(ctx context.Context) error {
 
 // recordArrays are the columns of many records.
 type recordArrays struct {
-	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, data array
+	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links array
+}
+
+// blob is many values one after the other.
+type blob []byte
+
+// parts are the values of a column in a blob: where each begins, counted from 1,
+// and how long it is.
+type parts struct{ place, size array }
+
+func (p *parts) add(to *blob, value []byte) {
+	p.place.int(int64(len(*to)) + 1)
+	p.size.int(int64(len(value)))
+	*to = append(*to, value...)
 }
 
 // add adds a record.
@@ -82,38 +105,43 @@ func (a *recordArrays) add(num int64, r *codec.Row) {
 	}
 	a.sum.int(r.JobSum)
 	a.links.text(r.Links)
-	a.data.bytes(r.Data)
 }
 
 func (a *recordArrays) args(args []any) []any {
 	return append(
 		args, a.num.String(), a.id.String(), a.fence.String(), a.version.String(), a.state.String(), a.campaign.String(), a.rank.String(), a.due.String(),
-		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.sum.String(), a.links.String(), a.data.String(),
+		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.sum.String(), a.links.String(),
 	)
 }
 
 // rankOf sorts the highest priority first, and every priority has one.
 func rankOf(priority int) int64 { return ^int64(priority) }
 
+// keepLong is how much room is kept for the next statement.
+const keepLong = 1 << 20
+
 func (b *batch) storeRecords(ctx context.Context) error {
 	if len(b.changed)+len(b.newEntries) == 0 {
 		return nil
 	}
 	var records recordArrays
-	var jobNum, job, gone array
+	var data, jobData, entryData parts
+	long := b.long[:0]
+	var jobNum, gone array
 	for _, p := range b.changed {
 		records.add(p.num, p.row)
+		data.add(&long, p.row.Data)
 		switch {
 		case p.row.JobSum == p.storedSum:
 		case p.row.Job == nil:
 			gone.int(p.num)
 		default:
 			jobNum.int(p.num)
-			job.bytes(p.row.Job)
+			jobData.add(&long, p.row.Job)
 		}
 		p.row, p.storedSum = nil, p.row.JobSum
 	}
-	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, text, campaign, state, n array
+	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, campaign, state, n array
 	for _, l := range b.newRefs {
 		ref.text(l.Ref)
 		refNum.int(l.num)
@@ -126,7 +154,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	for _, e := range b.newEntries {
 		entryNum.int(e.num)
 		entryID.bytes(e.id)
-		text.bytes(e.data)
+		entryData.add(&long, e.data)
 	}
 	for g, count := range b.depth {
 		if count != 0 {
@@ -139,10 +167,13 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
 	_, err := b.c.exec(ctx, b.s.text.store, append(
-		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
-		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
-		jobNum.String(), job.String(), gone.String(),
+		records.args(nil), data.place.String(), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
+		entryNum.String(), entryID.String(), entryData.place.String(), campaign.String(), state.String(), n.String(),
+		jobNum.String(), jobData.place.String(), gone.String(), []byte(long), data.size.String(), entryData.size.String(), b.token, b.newest, jobData.size.String(),
 	)...)
+	if b.noted = b.newest; cap(long) <= keepLong {
+		b.long = long[:0]
+	}
 	return err
 }
 
