@@ -97,11 +97,12 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []candidate, err error) {
 	err = s.claiming(ctx, func(c *session) error {
 		found = found[:0]
+		dest := make([]any, 0, 10)
 		return c.query(ctx, func(rows *sql.Rows) error {
-			var one candidate
-			err := rows.Scan(append(one.Dest(), &one.rank, &one.campaign, &one.due)...)
-			found = append(found, one)
-			return err
+			found = append(found, candidate{})
+			one := &found[len(found)-1]
+			dest = append(one.AppendDest(dest[:0]), &one.rank, &one.campaign, &one.due)
+			return rows.Scan(dest...)
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
 			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
 	})

@@ -207,12 +207,14 @@ const (
 )
 
 // Dest returns where to scan the columns to.
-func (s *Stored) Dest() []any {
-	dest := []any{&s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job}
+func (s *Stored) Dest() []any { return s.AppendDest(nil) }
+
+// AppendDest appends where to scan the columns to.
+func (s *Stored) AppendDest(dest []any) []any {
 	if s.Bare {
-		return dest[1 : len(dest)-1]
+		return append(dest, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data)
 	}
-	return dest
+	return append(dest, &s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job)
 }
 
 // Record decodes what was read. A record of a newer version gives what this
