@@ -22,8 +22,9 @@ type batch struct {
 	dirty bool // there is something to commit
 	token int64
 	epoch string
-	// newest is the newest time that the transaction saw.
-	newest int64
+	// newest is the newest time that the transaction saw, noted what the row by
+	// which it is known says of that; codec.Never before there is one.
+	newest, noted int64
 
 	places   map[idempotency.ID]*place
 	changed  []*place
@@ -36,6 +37,7 @@ type batch struct {
 
 	newRefs, newPieces []link
 	newEntries         []entry
+	long               blob // has room for the next statement's
 }
 
 // place is a record's place in the database, and what it will be.
@@ -47,9 +49,7 @@ type place struct {
 	links string
 	// jobSum is that of the job, storedSum that of the one in the database.
 	jobSum, storedSum int64
-	// fresh: the database has no such record yet.
-	fresh bool
-	row   *codec.Row // not stored yet; nil when nothing changed
+	row               *codec.Row // not stored yet; nil when nothing changed
 }
 
 type group struct{ campaign, state string }
@@ -96,7 +96,7 @@ func newBatch(s *Store) *batch {
 
 // begin forgets everything of the transaction before.
 func (b *batch) begin() {
-	b.dirty, b.token, b.newest, b.epoch = false, newToken(), codec.Never, ""
+	b.dirty, b.token, b.newest, b.noted, b.epoch = false, newToken(), codec.Never, codec.Never, ""
 	b.forget()
 }
 
@@ -209,15 +209,16 @@ const (
 	loadedMessage
 )
 
+// loadText names the keys with ANY, not with a join: a join may read all of a
+// table, and does so if that was empty when the plan was made.
 const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identityText + ` AND ` + ownText + ` THEN 1 ELSE 0 END AS num,
 	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, 0::bigint AS job_sum, '' AS links FROM @ledger
-UNION ALL SELECT 1, encode(r.id, 'hex'), r.num, r.fence, r.version, r.state, r.campaign, r.job_sum, r.links
-	FROM unnest($1::text::bytea[]) AS i(id) JOIN @records AS r ON r.id = i.id
-UNION ALL SELECT 2, r.ref, r.num, 0, 0, '', '', 0, '' FROM unnest($2::text::text[]) AS i(ref) JOIN @refs AS r ON r.ref = i.ref COLLATE "C"
+UNION ALL SELECT 1, encode(id, 'hex'), num, fence, version, state, campaign, job_sum, links FROM @records WHERE id = ANY ($1::text::bytea[])
+UNION ALL SELECT 2, ref, num, 0, 0, '', '', 0, '' FROM @refs WHERE ref = ANY ($2::text::text[])
 UNION ALL SELECT 3, i.name, c.value, c.version, 0, '', '', 0, '' FROM unnest($3::text::text[]) AS i(name) CROSS JOIN LATERAL (
 	SELECT value, version FROM @counters WHERE name = i.name COLLATE "C" ORDER BY version DESC LIMIT 1) AS c
-UNION ALL SELECT 4, s.name, 0, s.version, 0, '', '', 0, '' FROM unnest($4::text::text[]) AS i(name) JOIN @settings AS s ON s.name = i.name COLLATE "C"
-UNION ALL SELECT 5, '', m.id, m.fence, 0, '', '', 0, '' FROM unnest($5::text::bigint[]) AS i(id) JOIN @messages AS m ON m.id = i.id`
+UNION ALL SELECT 4, name, 0, version, 0, '', '', 0, '' FROM @settings WHERE name = ANY ($4::text::text[])
+UNION ALL SELECT 5, '', id, fence, 0, '', '', 0, '' FROM @messages WHERE id = ANY ($5::text::bigint[])`
 
 func (b *batch) load(ctx context.Context, w *wanted) error {
 	same := false
@@ -352,7 +353,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 	now := group{r.Campaign, r.State}
 	switch {
 	case p.num == 0:
-		p.num, p.fresh = b.free.next, true
+		p.num = b.free.next
 		b.free.next++
 		b.depth[now]++
 	case p.group != now:

@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -20,9 +23,10 @@ const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 
 // of the rest. They are apart in the index, so what is left alone of a million
 // pieces costs nothing; each campaign with open work costs some microseconds.
 // The campaigns of one priority take turns, those behind $8 first. Of these it
-// locks what no other claim has locked, up to the limit. Nothing is
-// locked that is not claimed, and nobody waits: $6 more records than are wanted
-// are looked at, for other claims at the same moment.
+// locks what no other claim has locked, one after the other up to the limit; the
+// condition on due is written so that no index fits it, and a record is found by
+// its number. Nothing is locked that is not claimed, and nobody waits: $6 more
+// records than are wanted are looked at, for other claims at the same moment.
 const claimText = `WITH RECURSIVE groups AS (
 	(SELECT rank, campaign FROM @records WHERE due IS NOT NULL ORDER BY rank, campaign LIMIT 1)
 	UNION ALL
@@ -38,16 +42,17 @@ const claimText = `WITH RECURSIVE groups AS (
 		) AS f
 	) AS c ORDER BY g.rank, c.turn, g.campaign <= $8 COLLATE "C", g.campaign LIMIT $3::bigint + $6::bigint
 ), picked AS MATERIALIZED (
-	SELECT r.num, c.turn, c.campaign FROM candidates AS c JOIN @records AS r ON r.num = c.num
-	WHERE r.due IS NOT NULL AND r.due <= $1::bigint AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
-	ORDER BY c.rank, c.turn, c.campaign <= $8 COLLATE "C", c.campaign LIMIT $3::bigint FOR UPDATE OF r SKIP LOCKED
+	SELECT l.num FROM candidates AS c CROSS JOIN LATERAL (
+		SELECT r.num FROM @records AS r WHERE r.num = c.num AND coalesce(r.due <= $1::bigint, false) AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
+		LIMIT 1 FOR UPDATE SKIP LOCKED
+	) AS l LIMIT $3::bigint
 ), claimed AS (
-	UPDATE @records AS r SET fence = r.fence + 1, lease_owner = $7, lease_until = $5::bigint, visible = greatest(r.due, $5::bigint)
-	FROM picked AS p WHERE r.num = p.num RETURNING r.*, p.turn
+	UPDATE @records SET fence = fence + 1, lease_owner = $7, lease_until = $5::bigint, visible = greatest(due, $5::bigint)
+	WHERE num = ANY (ARRAY(SELECT num FROM picked)) RETURNING *
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, rank FROM claimed LEFT JOIN @jobs USING (num) ORDER BY rank, turn, campaign <= $8 COLLATE "C", campaign`
+SELECT ` + codec.Columns + `, rank, campaign, due FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
 
 // firstOfText is the records of a group that may be claimed.
 const firstOfText = `SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
@@ -72,8 +77,8 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	}
 	var errs []error
 	claimed := make([]*idempotency.Record, 0, len(found))
-	for _, one := range found {
-		r, err := one.Record()
+	for i := range found {
+		r, err := found[i].Record()
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -89,19 +94,52 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 }
 
 // claim claims from so many times more records than are wanted.
-func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []*codec.Stored, err error) {
+func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []candidate, err error) {
 	err = s.claiming(ctx, func(c *session) error {
 		found = found[:0]
+		dest := make([]any, 0, 10)
 		return c.query(ctx, func(rows *sql.Rows) error {
-			var one codec.Stored
-			var rank int64
-			err := rows.Scan(append(one.Dest(), &rank)...)
-			found = append(found, &one)
-			return err
+			found = append(found, candidate{})
+			one := &found[len(found)-1]
+			dest = append(one.AppendDest(dest[:0]), &one.rank, &one.campaign, &one.due)
+			return rows.Scan(dest...)
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
 			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
 	})
+	takeTurns(found, clean(req.Served))
 	return found, err
+}
+
+// candidate is a record that was claimed, and what its place in the order hangs
+// on.
+type candidate struct {
+	codec.Stored
+	rank, due int64
+	campaign  string
+	turn      int // its place among those of the campaign
+}
+
+// takeTurns puts the records in order: the highest priority first, and of each
+// one record of every campaign after the other, those behind the one that was
+// served last first. The server returns them as it comes by them.
+func takeTurns(found []candidate, served string) {
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.campaign, b.campaign), cmp.Compare(a.due, b.due), bytes.Compare(a.ID, b.ID))
+	})
+	had := func(c candidate) int {
+		if c.campaign <= served {
+			return 1
+		}
+		return 0
+	}
+	for i := 1; i < len(found); i++ {
+		if a, b := &found[i-1], &found[i]; a.rank == b.rank && a.campaign == b.campaign {
+			b.turn = a.turn + 1
+		}
+	}
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.turn, b.turn), had(a)-had(b), cmp.Compare(a.campaign, b.campaign))
+	})
 }
 
 // claiming lends the connection of claims to fn. What fn does may be done

@@ -122,7 +122,7 @@ SELECT i.ord, r.num IS NOT NULL, head.same AND i.epoch IN ('', head.epoch) FROM 
 
 func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 	o.errs = make([]error, len(o.changes))
-	var ord, epoch, refOrd, ref, pieceOrd, vendorID, vendor, entryOrd, text, jobOrd, job array
+	var ord, epoch, refOrd, ref, pieceOrd, vendorID, vendor, entryOrd, text, jobOrd, job, data array
 	var records recordArrays
 	newest := int64(codec.Never)
 	next := 0
@@ -138,7 +138,8 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		}
 		ord.int(int64(i))
 		epoch.text(c.Epoch)
-		records.add(0, o.rows[i], true)
+		records.add(0, o.rows[i])
+		data.bytes(o.rows[i].Data)
 		if o.rows[i].Job != nil {
 			jobOrd.int(int64(i))
 			job.bytes(o.rows[i].Job)
@@ -162,7 +163,7 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		}
 	}
 	args := append([]any{ord.String(), epoch.String()}, records.args(nil)[1:]...) // their numbers are made there
-	args = append(args, refOrd.String(), ref.String(), pieceOrd.String(), vendorID.String(), vendor.String(), entryOrd.String(), text.String(), newest,
+	args = append(args, data.String(), refOrd.String(), ref.String(), pieceOrd.String(), vendorID.String(), vendor.String(), entryOrd.String(), text.String(), newest,
 		jobOrd.String(), job.String())
 	rows, err := t.tx.QueryContext(ctx, t.s.text.enqueue, args...)
 	if err == nil {

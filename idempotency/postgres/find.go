@@ -135,9 +135,9 @@ func newFinders(columns, jobs string) finders {
 	)
 	records := "SELECT " + columns + " FROM @records" + jobs
 	return finders{
-		ids: "SELECT " + columns + " FROM unnest($3::text::bytea[]) AS i(id) JOIN @records USING (id)" + jobs + " WHERE id > $1" + inOrder,
-		ref: "SELECT " + columns + " FROM @refs JOIN @records USING (num)" + jobs + " WHERE ref = $3 AND id > $1" + inOrder,
-		piece: records + " WHERE id > $1 AND num IN (SELECT num FROM @pieces WHERE vendor_id = $3 AND ($4::text = '' OR vendor = $4::text))" +
+		ids: records + " WHERE id = ANY ($3::text::bytea[]) AND id > $1" + inOrder,
+		ref: records + " WHERE num = (SELECT num FROM @refs WHERE ref = $3) AND id > $1" + inOrder,
+		piece: records + " WHERE id > $1 AND num = ANY (ARRAY(SELECT num FROM @pieces WHERE vendor_id = $3 AND ($4::text = '' OR vendor = $4::text)))" +
 			inOrder,
 		campaign: records + " WHERE campaign = $3 AND id > $1" + ofVendor + " AND (cardinality($5::text::text[]) = 0 OR state = ANY ($5::text::text[]))" + inOrder,
 		rare: "SELECT r.* FROM unnest($3::text::text[]) AS s(state) CROSS JOIN LATERAL (" +
@@ -147,6 +147,8 @@ func newFinders(columns, jobs string) finders {
 }
 
 const (
-	withJobs = " LEFT JOIN @jobs USING (num)"
+	// withJobs looks each job up; the limit keeps the server from joining the tables
+	// in another way, see settingsText.
+	withJobs = " LEFT JOIN LATERAL (SELECT job FROM @jobs WHERE @jobs.num = @records.num LIMIT 1) AS jobs ON true"
 	getText  = "SELECT " + codec.Columns + recordsAndJobs + " WHERE id = $1"
 )

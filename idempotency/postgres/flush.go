@@ -7,25 +7,28 @@ import (
 )
 
 // storeText stores records and what belongs to them, and counters, in one
-// statement. The
-// numbers of entries are taken under the ledger's lock, so that they come in
+// statement. The numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of
-// transactions that enqueued by themselves go first: they are older.
-const storeText = `WITH i AS MATERIALIZED (
-	SELECT * FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
+// transactions that enqueued by themselves go first: they are older. A record
+// that is there is found by its number as one that is not: a join with the table
+// could become one that reads all of it, see settingsText. What is long comes as
+// one parameter, $31, and where each begins in it: as text it would be twice as
+// long, and be taken apart letter by letter. With it goes the row by which the
+// transaction is known.
+const storeText = `WITH r AS (
+	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+	SELECT num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links,
+		substring($31::bytea, place, size)
+	FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
 		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
-		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::bytea[])
-		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-), r AS (
-	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-	SELECT * FROM i WHERE id IS NOT NULL
-), u AS (
-	UPDATE @records AS r SET fence = i.fence, version = i.version, state = i.state, campaign = i.campaign, rank = i.rank, due = i.due,
-		visible = i.visible, lease_owner = i.lease_owner, lease_until = i.lease_until, prune_at = i.prune_at, rare = i.rare,
-		job_sum = i.job_sum, links = i.links, data = i.data
-	FROM i WHERE i.id IS NULL AND r.num = i.num
+		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::int[], $32::text::int[])
+		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, place, size)
+	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
+		rank = excluded.rank, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
+		prune_at = excluded.prune_at, rare = excluded.rare, job_sum = excluded.job_sum, links = excluded.links, data = excluded.data
 ), j AS (
-	INSERT INTO @jobs AS old (num, job) SELECT * FROM unnest($28::text::bigint[], $29::text::bytea[]) AS i(num, job) WHERE job IS NOT NULL
+	INSERT INTO @jobs AS old (num, job) SELECT num, substring($31::bytea, place, size)
+	FROM unnest($28::text::bigint[], $29::text::int[], $36::text::int[]) AS i(num, place, size)
 	ON CONFLICT (num) DO UPDATE SET job = excluded.job
 ), g AS (
 	DELETE FROM @jobs WHERE num = ANY ($30::text::bigint[])
@@ -37,9 +40,12 @@ const storeText = `WITH i AS MATERIALIZED (
 	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL RETURNING seq
 ), e AS (
 	INSERT INTO @entries (seq, num, id, data)
-	SELECT nextval('@places'), i.* FROM (SELECT count(*) FROM w) AS first, unnest($22::text::bigint[], $23::text::bytea[], $24::text::bytea[]) AS i
+	SELECT nextval('@places'), num, id, substring($31::bytea, place, size) FROM (SELECT count(*) FROM w) AS first,
+		unnest($22::text::bigint[], $23::text::bytea[], $24::text::int[], $33::text::int[]) AS i(num, id, place, size)
 ), c AS (
-	INSERT INTO @counters (name, version, value) SELECT * FROM unnest($31::text::text[], $32::text::bigint[], $33::text::bigint[])
+	INSERT INTO @commits (token, newest) VALUES ($34, $35)
+), k AS (
+	INSERT INTO @counters (name, version, value) SELECT * FROM unnest($37::text::text[], $38::text::bigint[], $39::text::bigint[])
 )
 INSERT INTO @depth (campaign, state, n) SELECT * FROM unnest($25::text::text[], $26::text::text[], $27::text::bigint[])`
 
@@ -56,17 +62,26 @@ func (b *batch) flush(ctx context.Context) error {
 
 // recordArrays are the columns of many records.
 type recordArrays struct {
-	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, data array
+	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links array
 }
 
-// add adds a record; one without its id is there already.
-func (a *recordArrays) add(num int64, r *codec.Row, fresh bool) {
+// blob is many values one after the other.
+type blob []byte
+
+// parts are the values of a column in a blob: where each begins, counted from 1,
+// and how long it is.
+type parts struct{ place, size array }
+
+func (p *parts) add(to *blob, value []byte) {
+	p.place.int(int64(len(*to)) + 1)
+	p.size.int(int64(len(value)))
+	*to = append(*to, value...)
+}
+
+// add adds a record.
+func (a *recordArrays) add(num int64, r *codec.Row) {
 	a.num.int(num)
-	if fresh {
-		a.id.bytes(r.ID)
-	} else {
-		a.id.null()
-	}
+	a.id.bytes(r.ID)
 	a.fence.int(int64(r.Fence))
 	a.version.int(int64(r.Version))
 	a.state.text(r.State)
@@ -89,18 +104,20 @@ func (a *recordArrays) add(num int64, r *codec.Row, fresh bool) {
 	}
 	a.sum.int(r.JobSum)
 	a.links.text(r.Links)
-	a.data.bytes(r.Data)
 }
 
 func (a *recordArrays) args(args []any) []any {
 	return append(
 		args, a.num.String(), a.id.String(), a.fence.String(), a.version.String(), a.state.String(), a.campaign.String(), a.rank.String(), a.due.String(),
-		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.sum.String(), a.links.String(), a.data.String(),
+		a.visible.String(), a.owner.String(), a.until.String(), a.prune.String(), a.rare.String(), a.sum.String(), a.links.String(),
 	)
 }
 
 // rankOf sorts the highest priority first, and every priority has one.
 func rankOf(priority int) int64 { return ^int64(priority) }
+
+// keepLong is how much room is kept for the next statement.
+const keepLong = 1 << 20
 
 func (b *batch) storeRecords(ctx context.Context) error {
 	counterName, version, value, full := b.changedCounters()
@@ -108,20 +125,23 @@ func (b *batch) storeRecords(ctx context.Context) error {
 		return nil
 	}
 	var records recordArrays
-	var jobNum, job, gone array
+	var data, jobData, entryData parts
+	long := b.long[:0]
+	var jobNum, gone array
 	for _, p := range b.changed {
-		records.add(p.num, p.row, p.fresh)
+		records.add(p.num, p.row)
+		data.add(&long, p.row.Data)
 		switch {
 		case p.row.JobSum == p.storedSum:
 		case p.row.Job == nil:
 			gone.int(p.num)
 		default:
 			jobNum.int(p.num)
-			job.bytes(p.row.Job)
+			jobData.add(&long, p.row.Job)
 		}
-		p.row, p.fresh, p.storedSum = nil, false, p.row.JobSum
+		p.row, p.storedSum = nil, p.row.JobSum
 	}
-	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, text, campaign, state, n array
+	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, campaign, state, n array
 	for _, l := range b.newRefs {
 		ref.text(l.Ref)
 		refNum.int(l.num)
@@ -134,7 +154,7 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	for _, e := range b.newEntries {
 		entryNum.int(e.num)
 		entryID.bytes(e.id)
-		text.bytes(e.data)
+		entryData.add(&long, e.data)
 	}
 	for g, count := range b.depth {
 		if count != 0 {
@@ -146,11 +166,16 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.changed)
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	if _, err := b.c.exec(ctx, b.s.text.store, append(
-		records.args(nil), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
-		entryNum.String(), entryID.String(), text.String(), campaign.String(), state.String(), n.String(),
-		jobNum.String(), job.String(), gone.String(), counterName.String(), version.String(), value.String(),
-	)...); err != nil {
+	_, err := b.c.exec(ctx, b.s.text.store, append(
+		records.args(nil), data.place.String(), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
+		entryNum.String(), entryID.String(), entryData.place.String(), campaign.String(), state.String(), n.String(),
+		jobNum.String(), jobData.place.String(), gone.String(), []byte(long), data.size.String(), entryData.size.String(), b.token, b.newest, jobData.size.String(),
+		counterName.String(), version.String(), value.String(),
+	)...)
+	if b.noted = b.newest; cap(long) <= keepLong {
+		b.long = long[:0]
+	}
+	if err != nil {
 		return err
 	}
 	for _, name := range full {

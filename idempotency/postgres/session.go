@@ -30,6 +30,11 @@ type backend struct {
 // plans are made once, and by the indexes, whatever the statistics of a young
 // table say; nobody waits for a lock for ever; and a process that is frozen in
 // the midst of a transaction does not keep the others from their work.
+//
+// A plan that was made while a table was empty may read all of it, once for each
+// row of a join, when it has grown. So the statements leave the server no choice:
+// rows are named by = ANY of an array, and looked up one by one with LATERAL and
+// a LIMIT; what hashes and merges whole tables is off.
 const settingsText = `SELECT
 	set_config('default_transaction_isolation', 'read committed', false),
 	set_config('default_transaction_read_only', 'off', false),
@@ -38,6 +43,8 @@ const settingsText = `SELECT
 	set_config('jit', 'off', false),
 	set_config('enable_seqscan', 'off', false),
 	set_config('enable_bitmapscan', 'off', false),
+	set_config('enable_hashjoin', 'off', false),
+	set_config('enable_mergejoin', 'off', false),
 	set_config('lock_timeout', $1, false),
 	set_config('statement_timeout', $2, false),
 	set_config('idle_in_transaction_session_timeout', $3, false)`

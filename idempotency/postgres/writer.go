@@ -10,6 +10,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/combine"
 )
 
@@ -116,9 +117,13 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 		w.abort(ctx, nil)
 		return nil
 	}
-	// The row by which the transaction is known goes with the COMMIT: one round
-	// trip less.
-	if err := w.script(ctx, fmt.Sprintf(w.store.text.commit, b.token, b.newest)); err != nil {
+	// The row by which the transaction is known was stored with its records, or
+	// goes with the COMMIT: one round trip less.
+	end := "COMMIT"
+	if b.noted == codec.Never || b.noted < b.newest {
+		end = fmt.Sprintf(w.store.text.commit, b.token, b.newest)
+	}
+	if err := w.script(ctx, end); err != nil {
 		w.give()
 		if err := w.settleDoubt(ctx, b.token, err); err != nil {
 			return err

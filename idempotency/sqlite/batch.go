@@ -162,6 +162,14 @@ func (b *batch) load(ctx context.Context, ops []operation) error {
 	return b.loadRefs(ctx, b.wanted)
 }
 
+// What is looked for comes first, as a list that is read from, once: for IN the
+// engine would make a table of it with an index.
+const (
+	placesText = "WITH wanted (key) AS (VALUES {(?)}) SELECT num, id, fence, version, state, campaign, priority, tail, job_sum, links" +
+		" FROM wanted CROSS JOIN records USING (key)"
+	ownersText = "WITH wanted (ref) AS (VALUES {(?)}) SELECT ref, num FROM wanted CROSS JOIN refs USING (ref)"
+)
+
 // loadPlaces loads the places of the ids that are not loaded yet.
 func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 	keys := b.args[:0]
@@ -189,7 +197,7 @@ func (b *batch) loadPlaces(ctx context.Context, ids []idempotency.ID) error {
 		p.stored = stored{true, p.group, p.tail, p.jobSum}
 		*have = p
 		return nil
-	}, "SELECT num, id, fence, version, state, campaign, priority, tail, job_sum, links FROM records WHERE key IN ({?})", keys)
+	}, placesText, keys)
 }
 
 // loadRefs loads the owners of the references that are not loaded yet.
@@ -208,7 +216,7 @@ func (b *batch) loadRefs(ctx context.Context, refs []string) error {
 		err := rows.Scan(&ref, &num)
 		b.refs[ref] = num
 		return err
-	}, "SELECT ref, num FROM refs WHERE ref IN ({?})", keys)
+	}, ownersText, keys)
 }
 
 func (b *batch) place(ctx context.Context, id idempotency.ID) (*place, error) {

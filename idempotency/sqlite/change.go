@@ -79,12 +79,17 @@ func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {
 // places which do.
 func (o *commitOp) newRefs(b *batch, refs []string) []string {
 	for i, r := range o.rows {
-		if r == nil || r.Links == b.places.get(o.changes[i].Record.ID).links {
+		if r == nil {
 			continue
 		}
-		for _, s := range o.changes[i].Record.Submissions {
-			if s.Ref != "" {
-				refs = append(refs, string(s.Ref))
+		links := b.places.get(o.changes[i].Record.ID).links
+		if r.Links == links {
+			continue
+		}
+		all := o.changes[i].Record.Submissions
+		for j := range all {
+			if ref := string(all[j].Ref); ref != "" && !codec.HasRef(links, ref) {
+				refs = append(refs, ref)
 			}
 		}
 	}
@@ -189,7 +194,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if l.Ref != "" && b.refs[l.Ref] == 0 {
+			if l.Ref != "" && b.refs[l.Ref] == 0 && !codec.HasRef(p.links, l.Ref) {
 				b.refs[l.Ref] = p.num
 				b.newRefs.add(l.Ref, p.num)
 			}

@@ -163,8 +163,8 @@ func (b *batch) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (
 // candidatesOf.
 const (
 	candidateColumns = codec.Columns + ", state, tail, job_sum, links"
-	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = ?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
-	candidatesOrder  = " ORDER BY due, key LIMIT ?5"
+	candidatesFrom   = recordsAndJobs + " WHERE campaign = ?1 AND priority = +?2 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " + known
+	candidatesOrder  = " ORDER BY due, key LIMIT +?5"
 	restText         = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 0" + candidatesOrder
 	plannedText      = "SELECT " + candidateColumns + candidatesFrom + " AND planned = 1" + candidatesOrder
 	// What a merge is ordered by must be among the columns.
@@ -191,19 +191,20 @@ func (g *workGroup) text() string {
 func (b *batch) candidatesOf(ctx context.Context, req idempotency.ClaimRequest, limit int, groups []workGroup) (all []candidate, err error) {
 	now := codec.Nanos(req.Now)
 	var order sql.RawBytes // is not looked at
+	dest := make([]any, 0, 13)
 	for i := range groups {
 		g, before := &groups[i], len(all)
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
-			one := candidate{turn: len(all) - before}
+			all = append(all, candidate{turn: len(all) - before})
+			one := &all[len(all)-1]
 			p := &one.place
-			dest := append(one.Dest(), &p.group.state, &p.tail, &p.jobSum, &p.links)
+			dest = append(one.AppendDest(dest[:0]), &p.group.state, &p.tail, &p.jobSum, &p.links)
 			if g.planned && g.rest {
 				dest = append(dest, &order, &order)
 			}
 			err := rows.Scan(dest...)
 			p.num, p.group.campaign, p.group.priority = one.Num, g.campaign, g.priority
 			p.stored = stored{true, p.group, p.tail, p.jobSum}
-			all = append(all, one)
 			return err
 		}, g.text(), g.campaign, g.priority, now, idempotency.RecordVersion, limit)
 		if err != nil {

@@ -11,6 +11,9 @@ import (
 
 // conn is one connection with its pragmas set and its statements kept. It is
 // used by one goroutine at a time.
+//
+// The statements write LIMIT +? and priority = +? where a bare parameter would do:
+// the engine looks at what it is, and makes a new plan for other values.
 type conn struct {
 	c     *sql.Conn
 	stmts map[stmtKey]*sql.Stmt
@@ -253,7 +256,10 @@ const (
 	// journalBytes is what is left of the log after a checkpoint.
 	journalBytes = 64 << 20
 
-	writerCacheKiB = 16 << 10
+	// writerCacheKiB: a commit that split a page of an index walks through all of
+	// the cache. What is written is at the ends of tables, or anywhere in indexes
+	// that have no end.
+	writerCacheKiB = 4 << 10
 	// readerCacheKiB is small: there are several readers, and the pages are in
 	// the system's cache as well.
 	readerCacheKiB = 2 << 10

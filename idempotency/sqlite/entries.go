@@ -21,7 +21,7 @@ func (s *Store) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2
 // kinds. There is one writer, and Seq is given inside its transaction: what a
 // reader sees has no gap that is filled later.
 func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) (page []idempotency.Entry, err error) {
-	text := "SELECT e.seq, e.data, r.id FROM entries AS e LEFT JOIN records AS r ON r.num = e.num WHERE e.seq > ? ORDER BY e.seq LIMIT ?"
+	text := "SELECT e.seq, e.data, r.id FROM entries AS e LEFT JOIN records AS r ON r.num = e.num WHERE e.seq > ? ORDER BY e.seq LIMIT +?"
 	args := []any{int64(q.After), pageSize}
 	err = s.read(ctx, "entries", func(c *conn) error {
 		if q.ID != "" {
@@ -48,4 +48,4 @@ func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) (pag
 // historyText is a record's entries, and those of none: they may be the
 // record's from before it was there, and then say so themselves.
 const historyText = chainText + `SELECT seq, data, CASE WHEN num <> 0 THEN ?3 END FROM entries
-	WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq LIMIT ?4`
+	WHERE seq IN (SELECT seq FROM chain UNION ALL SELECT seq FROM entries WHERE num = 0 AND seq > ?2) ORDER BY seq LIMIT +?4`

@@ -112,7 +112,7 @@ func (s *Store) pages(ctx context.Context, ids []idempotency.ID, size int, bare 
 const (
 	pageText = ` WHERE {?}key >= ?5 AND (key > ?5 OR id > ?1)
 	AND (?2 = '' OR instr(links, char(30) || ?2 || char(31)) > 0)
-	AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT ?4`
+	AND (?3 = '' OR instr(?3, ' ' || state || ' ') > 0) ORDER BY key, id LIMIT +?4`
 	campaignText = "campaign = ?6 AND "
 	rareText     = "rare = ?6 AND "
 )

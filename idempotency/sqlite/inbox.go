@@ -87,7 +87,7 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 			m, err := codec.ScanMessage(rows)
 			claimed = append(claimed, m)
 			return err
-		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT ?", codec.Nanos(req.Now), req.Limit); err != nil {
+		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT +?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
 		until := codec.Nanos(req.Now.Add(req.Lease))
@@ -116,7 +116,7 @@ func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*
 				m, err := codec.ScanMessage(rows)
 				page = append(page, m)
 				return err
-			}, "SELECT "+codec.MessageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT ?3", int64(q.After), q.Vendor, pageSize)
+			}, "SELECT "+codec.MessageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3", int64(q.After), q.Vendor, pageSize)
 		})
 		return page, err
 	})
@@ -126,7 +126,7 @@ func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*
 func (i inbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
 	return i.s.bites(ctx, "purge", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		n, err := b.c.exec(ctx, `UPDATE messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM messages
-			WHERE received < ? AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT ?)`,
+			WHERE received < ? AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT +?)`,
 			codec.Nanos(before), most)
 		return int(n), err
 	})

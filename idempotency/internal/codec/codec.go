@@ -207,12 +207,14 @@ const (
 )
 
 // Dest returns where to scan the columns to.
-func (s *Stored) Dest() []any {
-	dest := []any{&s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job}
+func (s *Stored) Dest() []any { return s.AppendDest(nil) }
+
+// AppendDest appends where to scan the columns to.
+func (s *Stored) AppendDest(dest []any) []any {
 	if s.Bare {
-		return dest[1 : len(dest)-1]
+		return append(dest, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data)
 	}
-	return dest
+	return append(dest, &s.Num, &s.ID, &s.Fence, &s.LeaseOwner, &s.LeaseUntil, &s.Data, &s.Job)
 }
 
 // Record decodes what was read. A record of a newer version gives what this
@@ -250,6 +252,23 @@ type Link struct{ Vendor, Ref, VendorID string }
 // String returns the part of the column that stands for the link.
 func (l Link) String() string {
 	return linkStart + l.Vendor + linkPart + l.Ref + linkPart + l.VendorID + linkPart
+}
+
+// HasRef reports whether the column has the reference in one of its links: then
+// it is the record's own, and nobody else need be asked.
+func HasRef(links, ref string) bool {
+	for {
+		_, rest, ok := strings.Cut(links, linkStart)
+		if !ok {
+			return false
+		}
+		_, rest, _ = strings.Cut(rest, linkPart) // the vendor
+		own, rest, ok := strings.Cut(rest, linkPart)
+		if ok && own == ref {
+			return true
+		}
+		_, links, _ = strings.Cut(rest, linkPart) // the vendor's id
+	}
 }
 
 // Links returns the links of a record.

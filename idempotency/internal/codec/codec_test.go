@@ -324,3 +324,31 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestHasRef: a reference is found where one stands, not where a vendor or a
+// vendor's id is the same text.
+func TestHasRef(t *testing.T) {
+	t.Parallel()
+	r := &idempotency.Record{ID: idempotency.IDOf("key"), Submissions: []idempotency.Submission{
+		{Vendor: "lob", Ref: "AAAA"},
+		{Vendor: "BBBB", Ref: "CCCC", VendorID: "DDDD"},
+		{Vendor: "pcm"},
+		{Vendor: "pcm", Ref: "EEEE", VendorID: "AAAA1"},
+	}}
+	links := codec.Encode(r).Links
+	for _, ref := range []string{"AAAA", "CCCC", "EEEE"} {
+		if !codec.HasRef(links, ref) {
+			t.Errorf("the record's own reference %s is not found", ref)
+		}
+	}
+	for _, other := range []string{"lob", "BBBB", "DDDD", "AAAA1", "AAA", "FFFF"} {
+		if codec.HasRef(links, other) {
+			t.Errorf("%s is taken for a reference", other)
+		}
+	}
+	for _, odd := range []string{"", "\x1e", "\x1elob", "\x1elob\x1f", "\x1elob\x1fAAAA"} {
+		if codec.HasRef(odd, "AAAA") {
+			t.Errorf("a link that is cut off has a reference: %q", odd)
+		}
+	}
+}

@@ -15,7 +15,7 @@ var errDamaged = errors.New("the checksum or the fields are wrong")
 // lease and job.
 func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	var w writer
-	w.begin(256 + 224*len(r.Submissions))
+	w.begin(288 + 352*len(r.Submissions)) // for the usual record, to its last transition
 	if nanos, ok := near(r.CreatedAt); ok && !r.CreatedAt.IsZero() {
 		w.base = nanos
 		w.int(1, nanos) // comes first: times count from it

@@ -125,7 +125,7 @@ func record(ctx context.Context, v View, c *idempotency.Change, r *codec.Row) (r
 	}
 	for i := range c.Record.Submissions {
 		ref := string(c.Record.Submissions[i].Ref)
-		if ref == "" {
+		if ref == "" || codec.HasRef(p.Links, ref) {
 			continue
 		}
 		owner, err := v.RefOwner(ctx, ref)
