@@ -55,8 +55,12 @@ func TestNothingIsCompiled(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, q := range []idempotency.Query{
-			{}, {States: []idempotency.State{idempotency.Held}}, {Campaign: "spring"}, {Ref: step(record(0)).Record.Submissions[0].Ref},
-			{Vendor: "lob", VendorID: "psc_1"}, {IDs: []idempotency.ID{record(first).ID}, Bare: true},
+			{},
+			{States: []idempotency.State{idempotency.Held}},
+			{Campaign: "spring"},
+			{Ref: step(record(0)).Record.Submissions[0].Ref},
+			{Vendor: "lob", VendorID: "psc_1"},
+			{IDs: []idempotency.ID{record(first).ID}, Bare: true},
 		} {
 			q.Limit = 100
 			for _, err := range s.Find(t.Context(), q) {
