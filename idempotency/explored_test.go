@@ -10,7 +10,7 @@ import (
 // as much. The machine is pure: there are no races to be found in it.
 func affordable(b budget) budget {
 	if raceDetector || testing.Short() {
-		b.faults = max(1, b.faults-1)
+		b.faults, b.calls = max(1, b.faults-1), min(b.calls, 1)
 		if b.restores > 0 {
 			b.faults = 0
 		}

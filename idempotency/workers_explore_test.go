@@ -48,7 +48,13 @@ func explores(t *testing.T, strict bool, all []workload) {
 // that gives a piece up. Time is counted in ticks of half an hour, windows and
 // deadlines are a few ticks long, eight orders at most. Within them no world is
 // left out: it fails when the limit is reached first. Bytes arrive, and are
-// shown, within the settle time; see TestModelOfFrozenWorkers for the rest.
+// shown, within the settle time; see TestModelOfFrozenWorkers for the rest. One
+// worker's clock may be a tick ahead of the other's and of the vendors', or behind,
+// where the margin of the key and the settle time have that tick to spare.
+//
+// Worlds are known by what is still looked at in them, see
+// TestModelTakesOnlyTheSameForTheSame. Risks that people take are in
+// TestModelOfRisksTaken, other jobs in TestModelOfControlPieces.
 func TestModelOfTwoWorkers(t *testing.T) {
 	t.Parallel()
 	explores(t, true, []workload{
