@@ -178,8 +178,11 @@ func TestPlansOfAYoungLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, q := range []idempotency.Query{
-			{Ref: change.Record.Submissions[0].Ref}, {Vendor: "lob", VendorID: "psc_1"}, {IDs: []idempotency.ID{r.ID, change.Record.ID}},
-			{Campaign: "small"}, {States: []idempotency.State{idempotency.Held}},
+			{Ref: change.Record.Submissions[0].Ref},
+			{Vendor: "lob", VendorID: "psc_1"},
+			{IDs: []idempotency.ID{r.ID, change.Record.ID}},
+			{Campaign: "small"},
+			{States: []idempotency.State{idempotency.Held}},
 		} {
 			for _, err := range s.Find(t.Context(), q) {
 				if err != nil {
