@@ -289,10 +289,11 @@ func (w *world) erase(at *process, p *piece) error {
 		}
 		for _, job := range report.Jobs {
 			x := o.byID[job.ID]
-			if x == nil || !x.erasing {
-				o.violate("erasure", p, "another job was erased with it")
+			if x == nil || x.job.Contact != p.job.Contact {
+				o.violate("erasure", p, "another person's job was erased with it")
 				return
 			}
+			x.erasing = true // a second piece may be younger than the request
 			switch job.Outcome {
 			case client.ErasureBuried, client.ErasureFollowed, client.ErasureBefore:
 				d.erased[x] = &since{time.Now()}
