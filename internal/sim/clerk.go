@@ -37,7 +37,7 @@ func (w *world) lookAfterHeld(at *process) {
 		}
 		var do func() error
 		action := client.ActionDecide
-		switch w.dice.pick("clerk", string(p.job.Key), 0.15, 0.25) {
+		switch w.dice.pick("clerk", string(p.job.Key), 0.25, 0.35) {
 		case 0:
 			action = client.ActionRelease
 			do = func() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof/client"
@@ -64,7 +65,7 @@ func (d *deeds) clone(main *shelf) *deeds {
 	c.paused[main] = maps.Clone(d.paused[main])
 	c.erased = maps.Clone(d.erased)
 	c.words = maps.Clone(d.words)
-	c.entries, c.reports = d.entries[:len(d.entries):len(d.entries)], d.reports[:len(d.reports):len(d.reports)]
+	c.entries, c.reports = slices.Clip(d.entries), slices.Clip(d.reports)
 	for name, r := range d.runs {
 		copied := *r
 		c.runs[name] = &copied

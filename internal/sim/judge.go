@@ -49,7 +49,7 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 		switch {
 		case alive > 0:
 			return open, "it is cancelled in the ledger, and printed"
-		case !p.wished && !p.erasing:
+		case !p.wished && !p.erasing && (p.first == nil || !p.first.erasing):
 			return open, "it is cancelled, and nobody wished it"
 		}
 		return fine, ""

@@ -256,6 +256,12 @@ var errUnknownJob = errors.New("sim: the ledger does not know the job yet")
 func (w *world) erase(at *process, p *piece) error {
 	o, key := w.oracle, string(p.job.Key)
 	how := client.Erasure{Keys: []postproof.Key{p.job.Key}, By: "sim", Why: "request 7"}
+	switch r := w.dice.next("erase.whom", key); { // with the second piece, or without
+	case r < 0.2:
+		how.Keys, how.Contacts = nil, []string{p.job.Contact}
+	case r < 0.5:
+		how.Related = true
+	}
 	switch r := w.dice.at("erase.how", key, 1); {
 	case r < 0.35:
 		how.Now = true
@@ -263,7 +269,11 @@ func (w *world) erase(at *process, p *piece) error {
 		how.Stop = true
 	}
 	o.mu.Lock()
-	p.erasing = true // also when the call fails: it may have been heard
+	for _, x := range o.pieces { // also when the call fails: it may have been heard
+		if x == p || (x.job.Contact == p.job.Contact && (how.Related || len(how.Contacts) > 0)) {
+			x.erasing = true
+		}
+	}
 	o.mu.Unlock()
 	var report client.ErasureReport
 	return w.acknowledged(at.shelf, func() (err error) {
@@ -277,14 +287,22 @@ func (w *world) erase(at *process, p *piece) error {
 		if len(report.Problems) > 0 {
 			o.violate("erasure", p, "the erasure left something: "+report.Problems[0])
 		}
-		switch report.Jobs[0].Outcome {
-		case client.ErasureBuried, client.ErasureFollowed, client.ErasureBefore:
-			d.erased[p] = &since{time.Now()}
-		case client.ErasureOpen:
-			if how.Now || how.Stop {
-				o.violate("erasure", p, "the job keeps its data, and was to be erased at once")
+		for _, job := range report.Jobs {
+			x := o.byID[job.ID]
+			if x == nil || x.job.Contact != p.job.Contact {
+				o.violate("erasure", p, "another person's job was erased with it")
+				return
 			}
-		case client.ErasureNewer:
+			x.erasing = true // a second piece may be younger than the request
+			switch job.Outcome {
+			case client.ErasureBuried, client.ErasureFollowed, client.ErasureBefore:
+				d.erased[x] = &since{time.Now()}
+			case client.ErasureOpen:
+				if how.Now || how.Stop {
+					o.violate("erasure", x, "the job keeps its data, and was to be erased at once")
+				}
+			case client.ErasureNewer:
+			}
 		}
 	})
 }

@@ -37,7 +37,7 @@ func TestCleanRunKeepsEveryPromise(t *testing.T) {
 	for _, boundary := range []string{
 		"callback.told", "clock.jump", "ledger.copied", "ledger.restored", "ledger.recovered", "list.lies_once", "net.cut_after",
 		"net.cut_before", "net.cut_within", "net.late", "net.refused", "net.stale_connection", "net.swallowed",
-		"person.decided", "person.erased", "person.paused", "person.released", "person.remailed", "person.replay_barred", "person.replayed",
+		"person.decided", "person.erased", "person.paused", "person.remailed", "person.replay_barred", "person.replayed",
 		"person.resumed", "person.undone", "process.killed",
 		"store.down", "store.lost_acknowledgement", "upgrade.unknown_state", "vendor.send.error_after", "vendor.send.lost",
 	} {
