@@ -19,7 +19,7 @@ func backup(t *testing.T, s *idempotency.Memory) *shaky {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := &shaky{Memory: idempotency.NewMemory(id.Mode, idempotency.MemoryNamespace(id.Namespace))}
+	old := &shaky{Memory: idempotency.NewMemory(id.Mode, idempotency.WithNamespace(id.Namespace))}
 	for rec, err := range s.Find(t.Context(), idempotency.Query{}) {
 		if err != nil {
 			t.Fatal(err)

@@ -57,14 +57,14 @@ type memoryOption func(*Memory)
 
 func (o memoryOption) applyMemory(m *Memory) { o(m) }
 
-// MemoryClock sets the clock; the default is the machine's.
-func MemoryClock(clock postproof.Clock) MemoryOption {
+// WithClock sets the clock of a [Memory]; the default is the machine's.
+func WithClock(clock postproof.Clock) MemoryOption {
 	return memoryOption(func(m *Memory) { m.clock = clock })
 }
 
-// MemoryNamespace sets the namespace, so that references repeat from run to
+// WithNamespace sets the namespace of a [Memory], so that references repeat from run to
 // run; the default is random.
-func MemoryNamespace(ns Namespace) MemoryOption {
+func WithNamespace(ns Namespace) MemoryOption {
 	return memoryOption(func(m *Memory) { m.identity.Namespace = ns })
 }
 

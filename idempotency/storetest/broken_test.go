@@ -150,7 +150,7 @@ type stoppedClock struct{ postproof.Clock }
 func (stoppedClock) Now() time.Time { return epoch() }
 
 func newFake(brk func(f *fake)) *fake {
-	m := idempotency.NewMemory(postproof.ModeTest, idempotency.MemoryNamespace("00112233445566778899aabbccddeeff"), idempotency.MemoryClock(stoppedClock{}))
+	m := idempotency.NewMemory(postproof.ModeTest, idempotency.WithNamespace("00112233445566778899aabbccddeeff"), idempotency.WithClock(stoppedClock{}))
 	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, spoiled: map[string]bool{}, lose: func(int, int) bool { return false }}
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch

@@ -43,7 +43,7 @@ func (s *shelf) copied(broken bool, counters []string, change func(*idempotency.
 	if err != nil {
 		return nil, err
 	}
-	to := idempotency.NewMemory(id.Mode, idempotency.MemoryNamespace(id.Namespace))
+	to := idempotency.NewMemory(id.Mode, idempotency.WithNamespace(id.Namespace))
 	for range s.broken {
 		to.BreakHistory()
 	}
@@ -125,5 +125,5 @@ func (s *shelf) plant(rec *idempotency.Record) *idempotency.Record {
 
 // newLedger returns an empty ledger whose references depend on the seed.
 func newLedger(ns idempotency.Namespace) *shelf {
-	return &shelf{memory: idempotency.NewMemory(postproof.ModeLive, idempotency.MemoryNamespace(ns))}
+	return &shelf{memory: idempotency.NewMemory(postproof.ModeLive, idempotency.WithNamespace(ns))}
 }

@@ -9,36 +9,25 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
-// object is an answer whose fields are read one by one: a new form of a field
-// that does not matter must not turn an acceptance into a doubt.
-type object map[string]json.RawMessage
-
-func parseObject(raw []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
+// parseObject returns errAnswer for what is none.
+func parseObject(raw []byte) (vendors.Object, error) {
+	o, err := vendors.ParseObject(raw)
+	if err != nil {
 		return nil, errAnswer
 	}
 	return o, nil
 }
 
-func value[T any](o object, name string) T {
-	var v, zero T
-	if json.Unmarshal(o[name], &v) != nil {
-		return zero
-	}
-	return v
-}
-
-// id returns a positive number as a string; empty when there is none.
-func (o object) id(name string) string {
-	if n := value[int64](o, name); n > 0 {
+// idOf returns a positive number as a string; empty when there is none.
+func idOf(o vendors.Object, name string) string {
+	if n := vendors.Field[int64](o, name); n > 0 {
 		return strconv.FormatInt(n, 10)
 	}
 	return ""
 }
 
-func (o object) ref() postproof.Ref {
-	if ref := postproof.Ref(value[string](o, "extRefNbr")); ref.Valid() {
+func refOf(o vendors.Object) postproof.Ref {
+	if ref := postproof.Ref(o.Text("extRefNbr")); ref.Valid() {
 		return ref
 	}
 	return ""
@@ -50,12 +39,12 @@ func parsePlaced(raw []byte) (*vendors.Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := o.id("orderID")
+	id := idOf(o, "orderID")
 	if id == "" {
 		return nil, errAnswer
 	}
 	return &vendors.Order{
-		Receipt: postproof.Receipt{Vendor: Name, VendorID: id, Ref: o.ref()},
+		Receipt: postproof.Receipt{Vendor: Name, VendorID: id, Ref: refOf(o)},
 		Status:  postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported},
 		Raw:     raw,
 	}, nil
@@ -73,22 +62,22 @@ func parseOrder(raw []byte) (*seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, status := o.id("orderID"), value[string](o, "status")
+	id, status := idOf(o, "orderID"), o.Text("status")
 	if id == "" || status == "" {
 		return nil, errAnswer
 	}
-	placed := parseTime(value[string](o, "orderDate"))
+	placed := parseTime(o.Text("orderDate"))
 	s := &seen{
 		Order: &vendors.Order{
 			Receipt: postproof.Receipt{
-				Vendor: Name, VendorID: id, Ref: o.ref(), AcceptedAt: placed,
-				ProofURL: value[string](o, "proof"),
+				Vendor: Name, VendorID: id, Ref: refOf(o), AcceptedAt: placed,
+				ProofURL: o.Text("proof"),
 			},
-			Facts: vendors.Facts{Kind: kindOf(value[string](o, "productType")), Class: classOf(value[string](o, "mailClass"))},
+			Facts: vendors.Facts{Kind: kindOf(o.Text("productType")), Class: classOf(o.Text("mailClass"))},
 			Raw:   raw,
 		},
 		status: status,
-		batch:  o.id("batchID"),
+		batch:  idOf(o, "batchID"),
 	}
 	s.Status, s.Dead = statusOf(status, "")
 	s.Status.VendorTime = placed
@@ -132,8 +121,8 @@ func parseBatch(id string, raw []byte) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{status: value[string](o, "status"), changed: parseTime(value[string](o, "lastModifiedDate"))}
-	if o.id("batchID") != id || b.status == "" {
+	b := &batch{status: o.Text("status"), changed: parseTime(o.Text("lastModifiedDate"))}
+	if idOf(o, "batchID") != id || b.status == "" {
 		return nil, errAnswer
 	}
 	return b, nil
@@ -154,16 +143,16 @@ func parsePage(raw []byte) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := value[[]json.RawMessage](o, "results")
-	about := value[object](o, "pagination")
+	results := vendors.Field[[]json.RawMessage](o, "results")
+	about := o.Object("pagination")
 	for _, name := range []string{"page", "totalPages", "totalResults"} {
-		if n := value[*int](about, name); n == nil || *n < 0 {
+		if n := vendors.Field[*int](about, name); n == nil || *n < 0 {
 			return nil, errAnswer
 		}
 	}
 	p := &page{
-		results: results, page: value[int](about, "page"),
-		totalPages: value[int](about, "totalPages"), total: value[int](about, "totalResults"),
+		results: results, page: vendors.Field[int](about, "page"),
+		totalPages: vendors.Field[int](about, "totalPages"), total: vendors.Field[int](about, "totalResults"),
 	}
 	if results == nil || p.total < len(results) || (p.total > 0 && p.totalPages == 0) {
 		return nil, errAnswer

@@ -94,8 +94,8 @@ func addRecipient(f *vendors.Facts, p *page) {
 	if err != nil {
 		return
 	}
-	if f.Content = value[string](r, "extRefNbr"); f.Content == "" {
-		f.PostalCode = vendors.PostalFact(value[string](r, "zipCode"))
+	if f.Content = r.Text("extRefNbr"); f.Content == "" {
+		f.PostalCode = vendors.PostalFact(r.Text("zipCode"))
 	}
 }
 

@@ -53,14 +53,14 @@ func parseUndeliverable(raw []byte) ([]*vendors.Order, error) {
 		if err != nil {
 			return nil, err
 		}
-		id := o.id("orderID")
+		id := idOf(o, "orderID")
 		if id == "" {
 			return nil, errAnswer
 		}
 		one := &vendors.Order{Receipt: postproof.Receipt{Vendor: Name, VendorID: id}, Raw: item}
 		one.Status, one.Dead = statusOf(orderUndeliverable, "")
 		one.Status.Source = postproof.SourcePoll
-		one.Status.VendorTime = parseTime(value[string](o, "date"))
+		one.Status.VendorTime = parseTime(o.Text("date"))
 		all = append(all, one)
 	}
 	return all, nil

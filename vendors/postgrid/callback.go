@@ -53,7 +53,7 @@ func eventIn(claims []byte) ([]byte, error) {
 		return claims, nil
 	}
 	for _, name := range []string{"event", "data"} {
-		if isEvent(o.object(name)) {
+		if isEvent(o.Object(name)) {
 			return o[name], nil
 		}
 	}

@@ -19,8 +19,8 @@ type event struct {
 
 // isEvent reports whether the object is one of PostGrid's events. SDK: object is
 // always "event", id and type are always there.
-func isEvent(o object) bool {
-	return o.text("object") == "event" && token(o.text("id")) != "" && o.text("type") != ""
+func isEvent(o vendors.Object) bool {
+	return o.Text("object") == "event" && token(o.Text("id")) != "" && o.Text("type") != ""
 }
 
 // parseEvent reads an event. Its types say no more than created and updated of
@@ -34,8 +34,8 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	if !isEvent(o) {
 		return nil, errAnswer
 	}
-	e := &event{created: o.time("createdAt"), notice: &vendors.Notice{Event: postproof.Event{
-		ID: o.text("id"), Vendor: Name, Mode: modeField(o), Raw: raw,
+	e := &event{created: o.Time("createdAt"), notice: &vendors.Notice{Event: postproof.Event{
+		ID: o.Text("id"), Vendor: Name, Mode: modeField(o), Raw: raw,
 	}}}
 	order, err := parseOrder(o["data"], caps)
 	if err != nil {

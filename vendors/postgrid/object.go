@@ -2,45 +2,18 @@ package postgrid
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
 )
 
-// object is an answer whose fields are read one by one: a new form of a field
-// that does not matter must not turn an acceptance into a doubt. A struct would
-// not do: encoding/json takes "ID" for "id".
-type object map[string]json.RawMessage
-
-func parseObject(raw []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(raw, &o); err != nil || o == nil {
+// parseObject returns errAnswer for what is none.
+func parseObject(raw []byte) (vendors.Object, error) {
+	o, err := vendors.ParseObject(raw)
+	if err != nil {
 		return nil, errAnswer
 	}
 	return o, nil
-}
-
-// value returns zero for what is not of the type.
-func value[T any](o object, name string) T {
-	var v, zero T
-	if json.Unmarshal(o[name], &v) != nil {
-		return zero
-	}
-	return v
-}
-
-func (o object) text(name string) string { return value[string](o, name) }
-
-func (o object) object(name string) object { return value[object](o, name) }
-
-// time returns a time in UTC; zero when there is none.
-func (o object) time(name string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, o.text(name))
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
 }
 
 // parseOrder reads an order of any product.
@@ -49,18 +22,18 @@ func parseOrder(raw []byte, caps *postproof.Capabilities) (*vendors.Order, error
 	if err != nil {
 		return nil, err
 	}
-	id := o.text("id")
+	id := o.Text("id")
 	p, ok := productOf(id)
-	if !ok || o.text("object") != p.object {
+	if !ok || o.Text("object") != p.object {
 		return nil, errAnswer
 	}
-	meta := o.object("metadata")
+	meta := o.Object("metadata")
 	order := &vendors.Order{
 		Receipt: postproof.Receipt{
 			Vendor: Name, VendorID: id, Ref: refOf(o, meta),
-			TrackingID: token(o.text("trackingNumber")),
-			ProofURL:   o.text("url"),
-			AcceptedAt: o.time("createdAt"),
+			TrackingID: token(o.Text("trackingNumber")),
+			ProofURL:   o.Text("url"),
+			AcceptedAt: o.Time("createdAt"),
 		},
 		Mode:  modeField(o),
 		Facts: factsOf(p, o, meta, caps),
@@ -84,10 +57,10 @@ func parseProduct(want product, raw []byte, caps *postproof.Capabilities) (*vend
 
 // refOf reads our reference from the metadata; from the description where the
 // order shows none of our metadata.
-func refOf(o, meta object) postproof.Ref {
-	ref := postproof.Ref(o.text("description"))
+func refOf(o, meta vendors.Object) postproof.Ref {
+	ref := postproof.Ref(o.Text("description"))
 	if _, ours := meta[metaRef]; ours {
-		ref = postproof.Ref(meta.text(metaRef))
+		ref = postproof.Ref(meta.Text(metaRef))
 	}
 	if !ref.Valid() {
 		return ""
@@ -96,8 +69,8 @@ func refOf(o, meta object) postproof.Ref {
 }
 
 // modeField reads the flag that every resource has; empty when it is none.
-func modeField(o object) postproof.Mode {
-	switch live := value[*bool](o, "live"); {
+func modeField(o vendors.Object) postproof.Mode {
+	switch live := vendors.Field[*bool](o, "live"); {
 	case live == nil:
 		return ""
 	case *live:
@@ -110,13 +83,13 @@ func modeField(o object) postproof.Mode {
 // factsOf reads what the piece is. Live addresses are verified and may be
 // corrected, so the postal code says something only where our own digest,
 // which covers the whole address, is missing.
-func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Facts {
+func factsOf(p product, o, meta vendors.Object, caps *postproof.Capabilities) vendors.Facts {
 	f := vendors.Facts{
-		Kind: p.kind, Size: sizeOf(caps, p.kind, o.text("size")),
-		Class: classOf(o.text("mailingClass")), Content: token(meta.text(metaContent)),
+		Kind: p.kind, Size: sizeOf(caps, p.kind, o.Text("size")),
+		Class: classOf(o.Text("mailingClass")), Content: token(meta.Text(metaContent)),
 	}
 	if f.Content == "" {
-		f.PostalCode = vendors.PostalFact(o.object("to").text("postalOrZip"))
+		f.PostalCode = vendors.PostalFact(o.Object("to").Text("postalOrZip"))
 	}
 	return f
 }
@@ -134,9 +107,9 @@ func parsePage(raw []byte) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &page{items: value[[]json.RawMessage](o, "data")}
-	total := value[*int](o, "totalCount")
-	if o.text("object") != "list" || p.items == nil || total == nil || *total < len(p.items) {
+	p := &page{items: vendors.Field[[]json.RawMessage](o, "data")}
+	total := vendors.Field[*int](o, "totalCount")
+	if o.Text("object") != "list" || p.items == nil || total == nil || *total < len(p.items) {
 		return nil, errAnswer
 	}
 	p.total = *total

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
 )
 
 // The statuses of an order. PostGrid writes cancelled with two l.
@@ -25,7 +26,7 @@ const (
 // destined in the US, and may lag by days. The one of the higher rank rules.
 //
 // A scan proves paper: an order that is canceled and scanned is not dead.
-func statusOf(o object) (status postproof.Status, dead bool) {
+func statusOf(o vendors.Object) (status postproof.Status, dead bool) {
 	status = orderStatus(o)
 	scan, scanned := scanOf(o)
 	if !scanned {
@@ -39,8 +40,8 @@ func statusOf(o object) (status postproof.Status, dead bool) {
 	return status, false
 }
 
-func orderStatus(o object) postproof.Status {
-	s := postproof.Status{Raw: token(o.text("status")), Confidence: postproof.Reported, VendorTime: o.time("updatedAt")}
+func orderStatus(o vendors.Object) postproof.Status {
+	s := postproof.Status{Raw: token(o.Text("status")), Confidence: postproof.Reported, VendorTime: o.Time("updatedAt")}
 	switch s.Raw {
 	case statusPrinting:
 		s.Stage = postproof.StageInProduction
@@ -50,16 +51,16 @@ func orderStatus(o object) postproof.Status {
 		// SDK: "most likely delivered"; "an approximation".
 		s.Stage, s.Confidence = postproof.StageDelivered, postproof.Estimated
 	case statusCancelled:
-		s.Reason = token(o.object("cancellation").text("reason"))
+		s.Reason = token(o.Object("cancellation").Text("reason"))
 		s.Stage = postproof.StageFailed // invalid_content, invalid_order_mailing_class
 		if s.Reason == "" || s.Reason == reasonByUser {
 			s.Stage = postproof.StageCancelled
 		}
 	case statusReady:
 		s.Stage = postproof.StageAccepted
-		if o.text("url") != "" {
+		if o.Text("url") != "" {
 			s.Stage = postproof.StageRendered // SDK: url comes with the preview
-		} else if created := o.time("createdAt"); !created.IsZero() {
+		} else if created := o.Time("createdAt"); !created.IsZero() {
 			s.VendorTime = created
 		}
 	default: // absent, or a status of a newer version: it has the order, no more
@@ -69,8 +70,8 @@ func orderStatus(o object) postproof.Status {
 }
 
 // scanOf returns the last scan, false when there is none.
-func scanOf(o object) (postproof.Status, bool) {
-	s := postproof.Status{Raw: token(o.text("imbStatus")), Confidence: postproof.Scanned, VendorTime: dateOf(o, "imbDate")}
+func scanOf(o vendors.Object) (postproof.Status, bool) {
+	s := postproof.Status{Raw: token(o.Text("imbStatus")), Confidence: postproof.Scanned, VendorTime: dateOf(o, "imbDate")}
 	switch s.Raw {
 	case "":
 		return s, false
@@ -87,11 +88,11 @@ func scanOf(o object) (postproof.Status, bool) {
 }
 
 // dateOf reads a time, or a date alone: the form of imbDate is not documented.
-func dateOf(o object, name string) time.Time {
-	if t := o.time(name); !t.IsZero() {
+func dateOf(o vendors.Object, name string) time.Time {
+	if t := o.Time(name); !t.IsZero() {
 		return t
 	}
-	t, err := time.Parse(time.DateOnly, o.text(name))
+	t, err := time.Parse(time.DateOnly, o.Text(name))
 	if err != nil {
 		return time.Time{}
 	}
