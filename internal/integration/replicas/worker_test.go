@@ -132,4 +132,6 @@ func (c counting) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*i
 
 // tell writes how many jobs were claimed; the first line says that the worker is
 // there.
-func tell(claimed int) error { return json.NewEncoder(os.Stdout).Encode(activity{At: time.Now(), Claimed: claimed}) }
+func tell(claimed int) error {
+	return json.NewEncoder(os.Stdout).Encode(activity{At: time.Now(), Claimed: claimed})
+}
