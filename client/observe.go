@@ -62,6 +62,25 @@ func (i *Intake) Now() time.Time { return i.c.now() }
 // Mode returns the ledger's mode.
 func (i *Intake) Mode() postproof.Mode { return i.c.id().Mode }
 
+// Epoch names the history of the ledger that the client works on. What is claimed
+// from the inbox belongs to the history at that time.
+func (i *Intake) Epoch() string { return i.c.id().Epoch }
+
+// Commit commits a change of messages and settings that was made for a history of
+// the ledger, which [Intake.Epoch] returned before anything of it was read: a
+// restored ledger comes to the same numbers of messages, fences and versions again.
+// The error wraps [ErrEpochChanged] when it has another history by now, which the
+// client then works on, and [idempotency.ErrStale] when somebody else was quicker.
+func (i *Intake) Commit(ctx context.Context, epoch string, ch idempotency.Change) error {
+	ch.Epoch = epoch
+	err := idempotency.CommitOne(ctx, i.Store, ch)
+	if !errors.Is(err, idempotency.ErrEpoch) {
+		return err
+	}
+	i.c.checkedAt.Store(0)
+	return errors.Join(i.c.epochError("commit"), i.c.refresh(ctx))
+}
+
 // Capabilities returns what a vendor of the client can do; nil for one that it
 // does not have.
 func (i *Intake) Capabilities(vendor string) *postproof.Capabilities { return i.c.capabilities(vendor) }

@@ -176,6 +176,7 @@ func (p *pool) imports() {
 // is at it. The mark in the ledger is moved first, so that only one of them is.
 func (c *Client) importDue(ctx context.Context, v *vendor, now time.Time) {
 	name := "undeliverable/" + v.name + "/" + v.account.Fingerprint
+	epoch := c.id().Epoch // a restored ledger does not know what was imported into the lost one
 	mark, err := c.store.Setting(ctx, name)
 	var state importState
 	if err == nil && mark.Value != nil {
@@ -185,7 +186,7 @@ func (c *Client) importDue(ctx context.Context, v *vendor, now time.Time) {
 		return
 	}
 	state.Tried = now
-	if !c.markImport(ctx, name, state, mark.Version) {
+	if !c.markImport(ctx, epoch, name, state, mark.Version) {
 		return
 	}
 	since := now.Add(-importFirst)
@@ -198,13 +199,13 @@ func (c *Client) importDue(ctx context.Context, v *vendor, now time.Time) {
 		return
 	}
 	state.Done = state.Tried
-	c.markImport(ctx, name, state, mark.Version+1)
+	c.markImport(ctx, epoch, name, state, mark.Version+1)
 }
 
-func (c *Client) markImport(ctx context.Context, name string, state importState, expect uint64) bool {
+func (c *Client) markImport(ctx context.Context, epoch, name string, state importState, expect uint64) bool {
 	value, err := json.Marshal(state)
 	if err == nil {
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: name, Value: value, Expect: expect}}})
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: name, Value: value, Expect: expect}}})
 	}
 	return err == nil // else another was quicker, or the ledger is away: the next look finds out
 }

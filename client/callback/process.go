@@ -20,6 +20,8 @@ var errLost = errors.New("callback: the message has moved on")
 // job is one claimed message.
 type job struct {
 	m *idempotency.Message
+	// epoch is the ledger's history that the message was claimed in.
+	epoch string
 	// o is what it says; err why it cannot be read, or has no record.
 	o   *opened
 	rec *idempotency.Record
@@ -40,8 +42,8 @@ const (
 func byMessage(id uint64) string { return "inbox/" + strconv.FormatUint(id, 10) }
 
 // prepare reads a claimed message and finds its piece.
-func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message) *job {
-	j := &job{m: m}
+func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message, epoch string) *job {
+	j := &job{m: m, epoch: epoch}
 	if j.o, j.err = r.open(ctx, m); j.err != nil || len(j.o.notices) != 1 {
 		return j
 	}
@@ -279,6 +281,9 @@ func (r *Receiver) toldBefore(ctx context.Context, j *job) (fresh, there bool, e
 
 // stillOurs returns errLost when the message was taken over.
 func (r *Receiver) stillOurs(ctx context.Context, j *job) error {
+	if r.in.Epoch() != j.epoch {
+		return errLost // another message may have its number now
+	}
 	if !j.tried {
 		j.tried = true // it was just claimed
 		return nil
@@ -318,7 +323,7 @@ func (r *Receiver) settleWith(ctx context.Context, j *job, change func(context.C
 		if ch, err = change(ctx); err != nil {
 			break
 		}
-		err = idempotency.CommitOne(ctx, r.in.Store, ch)
+		err = r.in.Commit(ctx, j.epoch, ch)
 		if !errors.Is(err, idempotency.ErrStale) {
 			break
 		}

@@ -133,6 +133,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if p.full() {
 		return 0, nil
 	}
+	epoch := r.in.Epoch() // before the claim: a restored ledger may be behind it
 	messages, err := r.in.Inbox.Claim(ctx, idempotency.ClaimRequest{
 		Owner: r.in.Owner, Limit: cap(p.slots) - len(p.slots), Lease: r.lease, Now: r.in.Now(),
 	})
@@ -144,7 +145,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 			continue // its lease ran out while this process is at it; it comes up again
 		}
 		p.slots <- struct{}{}
-		p.start(r.prepare(ctx, m))
+		p.start(r.prepare(ctx, m, epoch))
 	}
 	return len(messages), nil
 }
