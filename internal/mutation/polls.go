@@ -87,7 +87,7 @@ func polls() []Mutation {
 		cl("silence: what is expected counts as overdue", "client/refresh.go",
 			`if now.Before(until) {`, `if now.IsZero() {`, "TestSilentPieces"),
 		cl("imports: every process imports", "client/undeliverable.go",
-			`if !c.markImport(ctx, name, state, mark.Version) {`, `if !c.markImport(ctx, name, state, mark.Version) && false {`, "TestImportsAre"),
+			`if !c.markImport(ctx, epoch, name, state, mark.Version) {`, `if !c.markImport(ctx, epoch, name, state, mark.Version) && false {`, "TestImportsAre"),
 		cl("imports: what was added to a day that is over is missed", "client/undeliverable.go",
 			`since = state.Done.Add(-importOverlap)`, `since = state.Done`, "TestImportsAre"),
 		cl("imports: a list that was not read is over", "client/undeliverable.go",
