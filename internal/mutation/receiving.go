@@ -33,6 +33,8 @@ func receiving() []Mutation {
 		m("an unsigned callback is believed", process, "case j.err == nil && j.o.a.route.unsigned:", "case false:", "TestUnsigned"),
 		m("hints ask as often as they come", process, "if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {", "if soon = before.UpdatedAt; false {", "TestHintsAsk"),
 		m("another account's event counts", seam, `return s == nil || s.Account == "" || s.Account == e.Account`, "return s == nil || true", "TestOtherAccounts"),
+		m("a message of a lost history is marked", seam, "\tch.Epoch = epoch\n", "", "TestAMessageOfALostHistory"),
+		m("news of a lost history marks a message", process, "if r.in.Epoch() != j.epoch {", "if false {", "TestAMessageOfALostHistory"),
 		m("another mode's event waits", intake, "case m.Mode != r.in.Mode():", "case false:", "TestOtherModeIsIgnoredAtOnce"),
 		m("no event is known again", dedupe, `return "id:" + e.ID`, `return "id:" + e.ID + time.Now().String()`, "TestEventsAreDeduplicated"),
 		m("an id that nothing vouches for is believed", dedupe, "rt.caps.Callbacks.EventIDs &&", "true &&", "TestEventsAreDeduplicated"),
