@@ -210,10 +210,15 @@ const (
 )
 
 // loadText names the keys with ANY, not with a join: a join may read all of a
-// table, and does so if that was empty when the plan was made.
+// table, and does so if that was empty when the plan was made. The records are
+// locked: claims take no lock of the ledger, and one between the loading and the
+// storing would make the same fence of a record, so that both count. Such a claim
+// passes over what is locked; one that was first is waited for, and what it made
+// is what is loaded.
 const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identityText + ` AND ` + ownText + ` THEN 1 ELSE 0 END AS num,
 	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, 0::bigint AS job_sum, '' AS links FROM @ledger
-UNION ALL SELECT 1, encode(id, 'hex'), num, fence, version, state, campaign, job_sum, links FROM @records WHERE id = ANY ($1::text::bytea[])
+UNION ALL SELECT 1, encode(id, 'hex'), num, fence, version, state, campaign, job_sum, links FROM (
+	SELECT id, num, fence, version, state, campaign, job_sum, links FROM @records WHERE id = ANY ($1::text::bytea[]) ORDER BY id FOR NO KEY UPDATE) AS r
 UNION ALL SELECT 2, ref, num, 0, 0, '', '', 0, '' FROM @refs WHERE ref = ANY ($2::text::text[])
 UNION ALL SELECT 3, i.name, c.value, c.version, 0, '', '', 0, '' FROM unnest($3::text::text[]) AS i(name) CROSS JOIN LATERAL (
 	SELECT value, version FROM @counters WHERE name = i.name COLLATE "C" ORDER BY version DESC LIMIT 1) AS c

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -52,7 +53,7 @@ const claimText = `WITH RECURSIVE groups AS (
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, rank, campaign, due FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
+SELECT ` + codec.Columns + `, job_sum, rank, campaign, due FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
 
 // firstOfText is the records of a group that may be claimed.
 const firstOfText = `SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
@@ -78,12 +79,14 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	var errs []error
 	claimed := make([]*idempotency.Record, 0, len(found))
 	for i := range found {
-		r, err := found[i].Record()
+		r, err := s.claimed(ctx, &found[i])
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		claimed = append(claimed, r)
+		if r != nil {
+			claimed = append(claimed, r)
+		}
 	}
 	if len(claimed) == 0 {
 		return nil, explain("claim", errors.Join(errs...))
@@ -93,15 +96,38 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	return claimed, nil
 }
 
+// claimed returns a record that was claimed, with its job. The record is that of
+// the moment in which it was locked, the job that of the moment in which the claim
+// began: one that was amended between them is read again. It returns nil if
+// somebody else has changed the record since.
+func (s *Store) claimed(ctx context.Context, c *candidate) (*idempotency.Record, error) {
+	r, err := c.Record()
+	if err != nil || codec.JobSum(r) == c.jobSum {
+		return r, err
+	}
+	now, err := s.Get(ctx, r.ID)
+	switch {
+	case errors.Is(err, idempotency.ErrNotFound):
+		return nil, nil //nolint:nilnil // it was pruned: nothing is claimed
+	case err != nil:
+		return nil, err
+	case now.Fence != r.Fence:
+		return nil, nil //nolint:nilnil // as above
+	case codec.JobSum(now) != c.jobSum:
+		return nil, fmt.Errorf("%w: record %s: its job is not the one that it was stored with", idempotency.ErrCorrupt, r.ID)
+	}
+	return now, nil
+}
+
 // claim claims from so many times more records than are wanted.
 func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []candidate, err error) {
 	err = s.claiming(ctx, func(c *session) error {
 		found = found[:0]
-		dest := make([]any, 0, 10)
+		dest := make([]any, 0, 12)
 		return c.query(ctx, func(rows *sql.Rows) error {
 			found = append(found, candidate{})
 			one := &found[len(found)-1]
-			dest = append(one.AppendDest(dest[:0]), &one.rank, &one.campaign, &one.due)
+			dest = append(one.AppendDest(dest[:0]), &one.jobSum, &one.rank, &one.campaign, &one.due)
 			return rows.Scan(dest...)
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
 			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
@@ -114,6 +140,7 @@ func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others 
 // on.
 type candidate struct {
 	codec.Stored
+	jobSum    int64
 	rank, due int64
 	campaign  string
 	turn      int // its place among those of the campaign

@@ -11,7 +11,9 @@ import (
 // commit order and without a gap that would be filled later. Entries of
 // transactions that enqueued by themselves go first: they are older. A record
 // that is there is found by its number as one that is not: a join with the table
-// could become one that reads all of it, see settingsText. What is long comes as
+// could become one that reads all of it, see settingsText. Should a number have
+// been given out twice, the id that is not null refuses to put one job in the place
+// of another. What is long comes as
 // one parameter, $31, and where each begins in it: as text it would be twice as
 // long, and be taken apart letter by letter. With it goes the row by which the
 // transaction is known.
@@ -23,7 +25,7 @@ const storeText = `WITH r AS (
 		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
 		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::int[], $32::text::int[])
 		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, place, size)
-	ON CONFLICT (num) DO UPDATE SET fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
+	ON CONFLICT (num) DO UPDATE SET id = CASE WHEN old.id = excluded.id THEN old.id END, fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
 		rank = excluded.rank, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
 		prune_at = excluded.prune_at, rare = excluded.rare, job_sum = excluded.job_sum, links = excluded.links, data = excluded.data
 ), j AS (

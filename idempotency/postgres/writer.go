@@ -141,6 +141,9 @@ func (w *writer) recall(ctx context.Context, b *batch) error {
 	if w.checked == w.back {
 		return nil
 	}
+	// The server may hand out the numbers of our block again: a sequence that it
+	// had not written down yet, or one that was restored, begins before them.
+	b.free = block{}
 	if w.last.token != 0 && time.Since(w.last.at) < keepCommits/2 {
 		made := false
 		if _, err := w.queryRow(ctx, []any{&made}, w.store.text.made, w.last.token); err != nil {
