@@ -119,7 +119,11 @@ func TestReplayAcrossARestore(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
 				_ = c.Run(ctx)
-				if got := runReplay(t, c, made); got.Handed != 5 {
+				// What was planned is over with the history that it was planned on.
+				if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrReplayChanged) {
+					t.Errorf("the old plan: err = %v, want ErrReplayChanged", err)
+				}
+				if got := runReplay(t, c, plan(t, c, replayOf(rows, "run"))); got.Handed != 5 {
 					t.Errorf("%d jobs were handed over, want all 5", got.Handed)
 				}
 			})

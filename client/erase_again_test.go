@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -295,4 +296,37 @@ func TestEraseIsFinishedByTheNext(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The name of a replay that names the person is not written down once more when
+// its job, which was recovered, is taken out of the count.
+func TestEraseOfARecoveredJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
+		j := ada()
+		j.To.Name = "ada-quill"
+		if _, err := c.Enqueue(t.Context(), one(j)); err != nil {
+			t.Fatal(err)
+		}
+		runReplay(t, c, plan(t, c, client.Replay{Name: "again-ada-quill", Query: &client.ReplayQuery{}}))
+		if _, err := c.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if rec := status(t, c, adaKey); rec.State != idempotency.Accepted || rec.Run == "" {
+			t.Fatalf("the job is %s, of the run %q", rec.State, rec.Run)
+		}
+		e := eraseAda()
+		e.Now = true
+		rep, err := c.Erase(t.Context(), e)
+		if err != nil || len(rep.Problems) > 0 {
+			t.Errorf("Erase: %v; problems: %q", err, rep.Problems)
+		}
+		for e, err := range store.Entries(t.Context(), idempotency.EntryQuery{ID: idempotency.IDOf(adaKey)}) {
+			if err != nil || strings.Contains(e.Note, "quill") {
+				t.Errorf("the history has %+v, %v", e, err)
+			}
+		}
+	})
 }

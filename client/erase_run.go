@@ -31,8 +31,10 @@ const opErase = "erase"
 // guess a key, or everything that is on the paper, can confirm the guess.
 //
 // The names of a campaign and of a replay stay, unless they name the person or the
-// contact. The inbox is read through, for our references and the vendors' ids; what a vendor sent
-// about a piece that the ledger does not know is not found. The other processes
+// contact: then the record and its history lose them, but not the replay's own
+// progress, nor the change log. The inbox is read through, for our references and
+// the vendors' ids; what a vendor sent about a piece that the ledger does not know
+// is not found. The other processes
 // may hold artwork in memory until they end, and answers in spools of their own,
 // which hold ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.

@@ -172,6 +172,9 @@ type ReplayPlan struct {
 	// base is what the run had sent when the planning began, and by what it had
 	// when it was done: another process may have been at work on it.
 	base, by int64
+	// epoch is the ledger's history that was planned on: in another one, what was
+	// sent is another number, and so is what is left.
+	epoch string
 }
 
 // ReplayCount is a number of jobs.

@@ -22,7 +22,7 @@ func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
 }
 
 func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
-	plan := ReplayPlan{Replay: r}
+	plan := ReplayPlan{Replay: r, epoch: c.id().Epoch}
 	if err := r.check("plan replay"); err != nil {
 		return plan, err
 	}
@@ -201,7 +201,8 @@ func countInRun(ch *idempotency.Change, before *idempotency.Record) {
 	}
 	add(run, place, -1)
 	add(after.Run, now, 1)
-	if run != "" && place == recoveredOfRun {
+	// The name of a run that an erasure takes away is not to be written down again.
+	if run != "" && place == recoveredOfRun && !(after.Erased() && after.Run == "") {
 		tell(kindLostAgain, run)
 	}
 	if after.Run != "" && now == recoveredOfRun {

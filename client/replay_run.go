@@ -40,6 +40,9 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 		return ReplayProgress{}, err
 	}
 	epoch := c.id().Epoch
+	if plan.epoch != "" && plan.epoch != epoch {
+		return ReplayProgress{}, replayError(ErrReplayChanged)
+	}
 	st, err := c.beginReplay(ctx, plan, opts)
 	if err != nil {
 		return ReplayProgress{}, err

@@ -22,7 +22,9 @@ type conditions struct{ version uint64 }
 // in the version given, which is the record's [idempotency.Record.Fence]. Where
 // anything has come of the job since, be it a vendor's word or another person's,
 // nothing happens and the error is a [ChangedError]. That a worker looked at it
-// and found nothing new is no change. Zero is no condition.
+// and found nothing new is no change. Zero is no condition. A restored ledger comes
+// to the same versions again: what was seen before a recovery has to be looked at
+// anew.
 func IfUnchanged(version uint64) Condition {
 	return conditionFunc(func(c *conditions) { c.version = version })
 }

@@ -69,7 +69,7 @@ func (f *replayFleet) judgeCounters(t *testing.T, p client.ReplayProgress) {
 		t.Errorf("the run's counters and what the records say (-records +counters):\n%s", diff)
 	}
 	t.Logf("%+v", p)
-	if want["recovered"] < int64(f.order.Rows)/2 {
+	if want["recovered"] < int64(f.order.Rows)/4 { // what has come due by itself is no part of it
 		t.Errorf("%d recovered: the test looks at nothing", want["recovered"])
 	}
 }
