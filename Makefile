@@ -23,6 +23,8 @@ BENCH ?= .
 BENCHFLAGS ?= -benchmem
 # FIGURESIZES are the campaigns that make figures drains on SQLite.
 FIGURESIZES ?= 10000,100000,1000000
+# FIGUREFLAGS are further flags for it, for example fewer rounds.
+FIGUREFLAGS ?=
 # EXAMPLETIME is the longest that one example may run, in seconds.
 EXAMPLETIME ?= 240
 
@@ -100,7 +102,7 @@ bench: ## run the comparison with the peers (internal/bench)
 
 .PHONY: figures
 figures: ## measure everything and write docs/figures.md (half an hour, on a quiet machine with PostgreSQL)
-	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) > ../../docs/figures.md.new
+	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) $(FIGUREFLAGS) > ../../docs/figures.md.new
 	mv docs/figures.md.new docs/figures.md
 
 .PHONY: alloc
