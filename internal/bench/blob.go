@@ -99,7 +99,7 @@ func measureBlob(ctx context.Context, rounds, calls int) (report blobReport, err
 		}
 	}
 	l, m := medianCost(larges), medianCost(smalls)
-	return blobReport{Size: largeFile, Bytes: l.Bytes, Small: m.Bytes, Body: l.Bytes - m.Bytes, Milliseconds: l.NS / 1e6}, nil
+	return blobReport{Size: largeFile, Bytes: l.Bytes, Small: m.Bytes, Body: max(0, l.Bytes-m.Bytes), Milliseconds: l.NS / 1e6}, nil
 }
 
 // pdf stores a file that only looks like one: nobody renders it.
