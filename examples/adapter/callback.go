@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -26,28 +25,35 @@ func (a *Acme) NewVerifier(secrets ...string) (vendors.Verifier, error) {
 	return v, nil
 }
 
-// ParseCallback implements [vendors.CallbackParser]. Nobody has verified the body
-// yet when it is called with what is stored; it only reads.
+// ParseCallback implements [vendors.CallbackParser]. It is called with bytes that
+// nobody may have verified; it only reads.
+//
+// Acme also tells of its templates and of the account, by the same URL. Those
+// events name no piece and are kept: refused, they would come again for days.
 func (a *Acme) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, error) {
-	var event struct {
-		ID    string          `json:"id"`
-		At    time.Time       `json:"at"`
-		Piece json.RawMessage `json:"piece"`
-	}
 	refused := func() ([]*vendors.Notice, error) {
 		return nil, notSent("callback", postproof.CodeInvalidArgument, errors.New("the body is no event of acme's"))
 	}
 	raw := bytes.Clone(body) // a notice outlives the receiver's buffer
-	if json.Unmarshal(raw, &event) != nil || event.ID == "" {
+	o, err := vendors.ParseObject(raw)
+	id, kind := word(o.Text("id")), o.Text("type")
+	if err != nil || id == "" || kind == "" {
 		return refused()
 	}
-	w, err := parse(event.Piece)
-	if err != nil {
+	n := &vendors.Notice{Event: postproof.Event{
+		ID: id, Vendor: vendorName, Raw: raw,
+		Status: postproof.Status{Source: postproof.SourceCallback, VendorTime: o.Time("at")},
+	}}
+	if !strings.HasPrefix(kind, "piece.") {
+		return []*vendors.Notice{n}, nil
+	}
+	p, err := readPiece(o["piece"])
+	if err != nil || p.status == "" {
 		return refused()
 	}
-	o := a.orderOf(w, event.Piece, postproof.SourceCallback)
-	o.Status.VendorTime = event.At
-	return []*vendors.Notice{{Order: o, Event: postproof.Event{
-		ID: event.ID, Vendor: vendorName, Mode: o.Mode, VendorID: o.Receipt.VendorID, Ref: o.Receipt.Ref, Status: o.Status, Raw: raw,
-	}}}, nil
+	n.Order = a.orderOf(p, postproof.SourceCallback)
+	n.Order.Status.VendorTime = n.Event.Status.VendorTime
+	n.Event.Mode, n.Event.Status = n.Order.Mode, n.Order.Status
+	n.Event.VendorID, n.Event.Ref = p.id, p.ref()
+	return []*vendors.Notice{n}, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -9,47 +8,45 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
+// errAnswer is all that is said of an answer that cannot be read: it may hold an
+// address.
+var errAnswer = errors.New("the answer is not what acme documents")
+
 // notSent is what is wrong before anything goes out.
 func notSent(op string, code postproof.Code, err error) error {
 	return &postproof.Error{Vendor: vendorName, Op: op, Code: code, Delivery: postproof.NotSent, Err: err}
-}
-
-func unreadable(op postproof.Op, r *vendors.Response) error {
-	return &postproof.Error{
-		Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: r.Header.Get("X-Request-Id"),
-		Code: postproof.CodeUnknown, Delivery: postproof.Unknown, Err: errors.New("the answer is not what acme documents"),
-	}
 }
 
 // judge returns what decides about an answer: nil, or what went wrong and
 // whether paper may be in the mail. [vendors.JudgeStatus] is the cautious
 // beginning; what is documented beyond it is said here. The vendor's message is
 // not read: it may quote an address.
-func judge(op postproof.Op, good func(body []byte) bool) func(*vendors.Response) error {
+func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response) error {
 	return func(r *vendors.Response) error {
-		if r.Status >= 200 && r.Status <= 299 {
-			if !good(r.Body) {
-				return unreadable(op, r) // a 2xx that cannot be read: Unknown
-			}
-			return nil
-		}
 		e := &postproof.Error{
-			Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: r.Header.Get("X-Request-Id"),
+			Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: word(r.Header.Get("X-Request-Id")),
 			Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
 			RetryAfter: vendors.RetryAfter(r),
 		}
-		var body struct {
-			Error struct {
-				Code string `json:"code"`
-			} `json:"error"`
+		if r.Status >= 200 && r.Status <= 299 {
+			if err := read(r.Body); err != nil { // a 2xx that cannot be read
+				e.Code, e.Delivery, e.Err = postproof.CodeUnknown, postproof.Unknown, err
+				return e
+			}
+			return nil
 		}
-		_ = json.Unmarshal(r.Body, &body) // without a code the status says it
-		switch known := body.Error.Code; {
-		case known == "too_late" && op == postproof.OpCancel && r.Status == http.StatusConflict: // docs, "Cancel"
-			e.VendorCode, e.Code, e.Delivery = known, postproof.CodeConflict, postproof.Accepted
-		case known == "idempotency_mismatch" && r.Status == http.StatusUnprocessableEntity: // docs, "Retries"
+		o, _ := vendors.ParseObject(r.Body) // without a code the status says it
+		e.VendorCode = word(o.Object("error").Text("code"))
+		switch {
+		case e.VendorCode == "too_late" && op == postproof.OpCancel && r.Status == http.StatusConflict: // docs, "Cancel"
+			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
+		case e.VendorCode == "idempotency_mismatch" && r.Status == http.StatusUnprocessableEntity: // docs, "Retries"
 			// The key was used before, for other bytes: that piece may be in the mail.
-			e.VendorCode, e.Code, e.Delivery = known, postproof.CodeConflict, postproof.Unknown
+			e.Code, e.Delivery = postproof.CodeConflict, postproof.Unknown
+		case e.VendorCode == "not_in_plan" && r.Status == http.StatusForbidden: // docs, "Errors": the size or class
+			// About this job, which the next vendor may take. Any other 403 is about
+			// the account: then all jobs leave it alone.
+			e.Code = postproof.CodeUnsupported
 		}
 		return e
 	}

@@ -1,7 +1,8 @@
 // Adapter is a vendor that this module does not know, from its API to the mail:
-// acme.go is the adapter, errors.go what its refusals mean, callback.go what it
-// tells by itself, press.go a simulator of it, and main_test.go the test that
-// every adapter passes. The program loses the answer to a submission, and counts
+// acme.go is the adapter, wire.go what goes over the wire, find.go the look-up,
+// errors.go what its refusals mean, callback.go what it tells by itself, press.go a
+// simulator of it, main_test.go the test that every adapter passes, and
+// acme_test.go what no simulator says. The program loses the answer to a submission, and counts
 // the paper.
 //
 // What to look at: nothing here retries, stores or decides. That the second
@@ -41,7 +42,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer closeVendor()
-	printer, err := NewAcme(base+"/v1", "acme-test-key", postproof.ModeTest)
+	printer, err := NewAcme(base+"/v1", "main", "acme-test-key", postproof.ModeTest)
 	if err != nil {
 		return err
 	}

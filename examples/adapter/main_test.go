@@ -13,7 +13,7 @@ func TestAcme(t *testing.T) {
 	t.Parallel()
 	vendortest.Run(t, func(t *testing.T) vendortest.Harness {
 		t.Helper()
-		adapter, err := NewAcme("https://acme.test/v1", "acme-key-1f0c7d52", postproof.ModeTest)
+		adapter, err := NewAcme("https://acme.test/v1", "main", "acme-key-1f0c7d52", postproof.ModeTest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,9 +64,8 @@ func newSimulator(t *testing.T, tokens bool, cfg vendorsim.PostGridConfig) simul
 	return simulator{adaptertest.NewSimulator(t, "postgrid", vendorsim.Config{PostGrid: cfg}), tokens}
 }
 
-// Callback returns the newest event about the order with the reference, in the
-// form that the simulator was made for. It signs by hand, not with package
-// signature.
+// Callback returns the newest event about the order with the reference. It signs
+// by hand, not with package signature.
 func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []byte) {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/print-mail/v1/events?limit=100", nil)
@@ -82,7 +81,17 @@ func (s simulator) Callback(ref, secret string, at time.Time) (http.Header, []by
 	if i < 0 {
 		panic("no event about " + ref)
 	}
-	event := log.Data[i]
+	return s.signed(log.Data[i], secret, at)
+}
+
+// AccountCallback tells of a contact, which is no piece.
+func (s simulator) AccountCallback(secret string, at time.Time) (http.Header, []byte) {
+	return s.signed([]byte(`{"id":"event_s9T1qkxBv5bmjYwMrLVe","object":"event","type":"contact.created","createdAt":"2026-03-02T15:00:00.000Z",`+
+		`"data":{"id":"contact_hEvyPnJPfNkbDZLqKUeSna","object":"contact","firstName":"Kevin"}}`), secret, at)
+}
+
+// signed returns an event in the form that the simulator was made for.
+func (s simulator) signed(event []byte, secret string, at time.Time) (http.Header, []byte) {
 	mac := hmac.New(sha256.New, []byte(secret))
 	if s.tokens {
 		part := base64.RawURLEncoding.EncodeToString

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -275,6 +276,29 @@ func callbackBreakages() []breakage {
 				return nil, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New(string(body)))
 			}
 		}},
+		{"CallbackAccount", "what is no piece is no event", "", func(b *broken) {
+			good, _ := b.full.(talker)
+			b.parse = func(header http.Header, body []byte) ([]*vendors.Notice, error) {
+				all, err := good.ParseCallback(header, body)
+				if err == nil && all[0].Event.VendorID == "" {
+					return nil, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errBroken)
+				}
+				return all, err
+			}
+		}},
+		{"CallbackAccount", "what is no piece is left out", "", func(b *broken) {
+			good, _ := b.full.(talker)
+			b.parse = func(header http.Header, body []byte) ([]*vendors.Notice, error) {
+				all, err := good.ParseCallback(header, body)
+				return slices.DeleteFunc(all, func(n *vendors.Notice) bool { return n.Event.VendorID == "" }), err
+			}
+		}},
+		{"CallbackAccount", "every id is a piece's", "", notice(func(n *vendors.Notice) {
+			if n.Event.VendorID == "" {
+				n.Event.VendorID = "adr_fc26a9a4b1"
+			}
+		})},
+		{"CallbackAccount", "no bytes are kept", "", notice(func(n *vendors.Notice) { n.Event.Raw = nil })},
 		{"CallbackGarbage", "the body is believed", "", func(b *broken) {
 			good, _ := b.full.(talker)
 			b.parse = func(header http.Header, body []byte) ([]*vendors.Notice, error) {

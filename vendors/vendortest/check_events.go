@@ -33,18 +33,11 @@ func checkEvents(b *bench) {
 	if len(told) != len(want) {
 		b.problemf("the log tells of %d orders of %d", len(told), len(want))
 	}
-	for n := 1; n <= requests; n++ {
-		for _, f := range readFaults(r.echo()) {
-			if f.Status == 401 {
-				continue // may be mended by a login
-			}
-			r.doer.Strike = strikeAt(n, &f)
-			if _, err := logAll(b, r, time.Time{}); err == nil {
-				b.problemf("request %d, %s: the log ends without an error", n, f.Name)
-			}
+	r.strikeEach(requests, func(n int, f *Fault) {
+		if _, err := logAll(b, r, time.Time{}); err == nil {
+			b.problemf("request %d, %s: the log ends without an error", n, f.Name)
 		}
-	}
-	r.doer.Strike = nil
+	})
 	if got, err := logAll(b, r, time.Now().Add(100*365*24*time.Hour)); err != nil || len(got) > 0 {
 		b.problemf("Events since a day to come: %d, %v", len(got), err)
 	}

@@ -1,6 +1,7 @@
 package vendortest
 
 import (
+	"bytes"
 	"net/url"
 
 	"github.com/postproof/postproof"
@@ -8,7 +9,8 @@ import (
 )
 
 // checkFindForeign has the vendor answer a look-up with the order of somebody
-// else, as one does that does not know the filter.
+// else, as one does that does not know the filter, and with one that shows no
+// reference.
 func checkFindForeign(b *bench) {
 	r := b.setup()
 	if !r.caps().Lookup.ByRef {
@@ -35,13 +37,43 @@ func checkFindForeign(b *bench) {
 	if b.see(err) == nil && len(found.Orders) > 0 {
 		b.problemf("a vendor that ignores the filter: %d orders of another reference are taken for ours", len(found.Orders))
 	}
+	n = 0
+	for i, answer := range told {
+		bare := *answer
+		bare.Body = bytes.ReplaceAll(answer.Body, []byte(foreign.Ref), nil)
+		told[i] = &bare
+	}
+	found, err = vendors.Find(b.ctx, r.Adapter, r.doer, ours.Ref)
+	if b.see(err) == nil && (len(found.Orders) > 0 || found.Complete) {
+		b.problemf("an order without any reference: %d orders found, complete %v, want 0 and false: it may be ours", len(found.Orders), found.Complete)
+	}
+}
+
+// checkSubmitForeign has the vendor answer a submission with the order of another
+// one, as one does whose keys are mixed up: that it is another one is seen by its
+// reference.
+func checkSubmitForeign(b *bench) {
+	r := b.setup()
+	foreign, first := r.accepted()
+	var told *vendors.Response
+	for _, sent := range r.doer.Sent {
+		if sent.Request.Op == postproof.OpSubmit {
+			told = sent.Answer
+		}
+	}
+	r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{Rewrite: func(a *vendors.Response) { a.Status, a.Body = told.Status, told.Body }})
+	ours := r.next()
+	order, err := r.submit(ours)
+	if err == nil && order.Receipt.VendorID == first.Receipt.VendorID && order.Receipt.Ref != "" && order.Receipt.Ref != foreign.Ref {
+		b.problemf("a submission answered with another order: that order is shown with the reference of the submission")
+	}
 }
 
 // pages is more orders than the shortest page of any vendor's holds.
 const pages = 12
 
 // checkFindPages looks up a reference with many orders, and then from a vendor
-// that answers with its first page again and again.
+// that goes round in a circle.
 func checkFindPages(b *bench) {
 	r := b.setup()
 	if !r.caps().Lookup.ByRef || r.caps().Idempotency.Kind == postproof.IdempotencyRef {
@@ -66,29 +98,45 @@ func checkFindPages(b *bench) {
 			asked[u.Path]++
 		}
 	}
-	pageOne := map[string][]byte{}
-	requests, paged := 0, false
+	b.circle(r, first.Ref, asked, 1, "whose first page comes again and again")
+	b.circle(r, first.Ref, asked, 2, "whose first two pages come in turn, again and again")
+}
+
+// circle looks a reference up where every list that has more than so many pages
+// begins again after them. Asked are the requests that each path took.
+func (b *bench) circle(r *rig, ref postproof.Ref, asked map[string]int, length int, which string) {
+	told := map[string][][]byte{}
+	requests, turned := map[string]int{}, false
 	r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
 		u, err := url.Parse(req.URL)
-		if requests++; err != nil || asked[u.Path] < 2 {
-			return nil // no list that has pages
+		if err != nil || asked[u.Path] <= length {
+			return nil // no list that has so many pages
 		}
-		if requests > 1000 {
+		n := requests[u.Path]
+		requests[u.Path]++
+		if n > endless {
 			return &Fault{Err: postproof.NewError(postproof.CodeUnavailable, postproof.Unknown, errBroken)}
 		}
 		return &Fault{Rewrite: func(a *vendors.Response) {
-			if body, ok := pageOne[u.Path]; ok {
-				a.Body, paged = body, true
-			} else {
-				pageOne[u.Path] = a.Body
+			if n < length {
+				told[u.Path] = append(told[u.Path], a.Body)
+				return
 			}
+			a.Status, a.Body, turned = 200, told[u.Path][n%length], true
 		}}
 	}
-	found, err := vendors.Find(b.ctx, r.Adapter, r.doer, first.Ref)
-	switch {
-	case requests > 1000:
-		b.problemf("a list whose first page comes again and again is read for ever")
-	case b.see(err) == nil && paged && found.Complete:
-		b.problemf("a list whose first page comes again and again is complete")
+	found, err := vendors.Find(b.ctx, r.Adapter, r.doer, ref)
+	r.doer.Strike = nil
+	for _, n := range requests {
+		if n > endless {
+			b.problemf("a list %s is read for ever", which)
+			return
+		}
+	}
+	if b.see(err) == nil && turned && found.Complete {
+		b.problemf("a list %s is complete", which)
 	}
 }
+
+// endless is more pages than any look-up by reference has.
+const endless = 1000

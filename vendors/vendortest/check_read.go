@@ -2,6 +2,8 @@ package vendortest
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -111,29 +113,24 @@ func checkGet(b *bench) {
 		b.problemf("an order has no time of acceptance")
 	}
 	stranger := b.setup()
-	for _, unknown := range []string{id, "", "../orders", "%2e%2e", "no such id"} {
+	for _, unknown := range []string{id, "", ".", "..", "../orders", "%2e%2e", "no such id"} {
 		_, err := vendors.Get(b.ctx, stranger.Adapter, stranger.doer, unknown)
 		if b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeNotFound {
 			b.problemf("Get of the unknown id %q: %v, want not_found", unknown, err)
 		}
 	}
+	b.checkPaths(stranger)
 	before := len(r.doer.Sent)
 	if _, err := vendors.Get(b.ctx, r.Adapter, r.doer, id); err != nil {
 		b.fatalf("Get without faults: %v", err)
 	}
 	requests := len(r.doer.Sent) - before
-	for n := 1; n <= requests; n++ {
-		for _, f := range readFaults(r.echo()) {
-			if f.Status == 401 {
-				continue // may be mended by a login
-			}
-			r.doer.Strike = strikeAt(n, &f)
-			got, err := vendors.Get(b.ctx, r.Adapter, r.doer, id)
-			if b.see(err) == nil && (n == 1 || got.Receipt.VendorID != id || got.Dead) {
-				b.problemf("request %d, %s: no error", n, f.Name)
-			}
+	r.strikeEach(requests, func(n int, f *Fault) {
+		got, err := vendors.Get(b.ctx, r.Adapter, r.doer, id)
+		if b.see(err) == nil && (n == 1 || got.Receipt.VendorID != id || got.Dead) {
+			b.problemf("request %d, %s: no error", n, f.Name)
 		}
-	}
+	})
 }
 
 func checkCancel(b *bench) {
@@ -177,9 +174,26 @@ func checkCancel(b *bench) {
 		b.problemf("canceled after the window")
 	}
 	stranger := b.setup()
-	for _, unknown := range []string{id, "", "../orders"} {
+	for _, unknown := range []string{id, "", ".", "..", "../orders"} {
 		if err := vendors.Cancel(b.ctx, stranger.Adapter, stranger.doer, unknown); b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeNotFound {
 			b.problemf("Cancel of the unknown id %q: %v, want not_found", unknown, err)
+		}
+	}
+	b.checkPaths(stranger)
+}
+
+// checkPaths looks for ids that came into a path unchecked: what a server or a
+// proxy makes of "/orders/.." is another request, and url.PathEscape leaves it.
+func (b *bench) checkPaths(r *rig) {
+	for _, sent := range r.doer.Sent {
+		u, err := url.Parse(sent.Request.URL)
+		if err != nil {
+			continue // the Doer does not send it
+		}
+		for element := range strings.SplitSeq(u.Path, "/") {
+			if element == "." || element == ".." {
+				b.problemf("%s: an id that is none becomes the element %q of a path: check its form first", sent.Request.Op, element)
+			}
 		}
 	}
 }
@@ -226,18 +240,11 @@ func checkList(b *bench) {
 		}
 	}
 	requests := len(r.doer.Sent) - before
-	for n := 1; n <= requests; n++ {
-		for _, f := range readFaults(r.echo()) {
-			if f.Status == 401 {
-				continue // may be mended by a login
-			}
-			r.doer.Strike = strikeAt(n, &f)
-			if err := listAll(b, r, time.Time{}, nil); err == nil {
-				b.problemf("request %d, %s: the list ends without an error", n, f.Name)
-			}
+	r.strikeEach(requests, func(n int, f *Fault) {
+		if err := listAll(b, r, time.Time{}, nil); err == nil {
+			b.problemf("request %d, %s: the list ends without an error", n, f.Name)
 		}
-	}
-	r.doer.Strike = nil
+	})
 	if err := listAll(b, r, time.Now().Add(100*365*24*time.Hour), got); err != nil {
 		b.problemf("List since a day to come: %v", err)
 	}

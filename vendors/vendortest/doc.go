@@ -21,7 +21,8 @@
 //
 // A [Simulator]: the vendor's API as a handler, written from its documentation,
 // and the truth about what it took. Where the vendor sends callbacks it is also
-// [Callbacks]; where it lists what could not be delivered, [Undeliverables].
+// [Callbacks], and [AccountCallbacks] where some are about no piece of mail; where it
+// lists what could not be delivered, [Undeliverables].
 //
 // # Beside the suite
 //

@@ -69,3 +69,18 @@ func readFaults(echo []byte) []Fault {
 	}
 	return all
 }
+
+// strikeEach strikes each of the requests that a read makes with every fault, one
+// at a time, and has the read tried each time.
+func (r *rig) strikeEach(requests int, try func(n int, f *Fault)) {
+	for n := 1; n <= requests; n++ {
+		for _, f := range readFaults(r.echo()) {
+			if f.Status == http.StatusUnauthorized {
+				continue // may be mended by a login
+			}
+			r.doer.Strike = strikeAt(n, &f)
+			try(n, &f)
+		}
+	}
+	r.doer.Strike = nil
+}

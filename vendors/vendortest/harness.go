@@ -22,10 +22,18 @@ type Harness struct {
 	// Secrets are the credentials, none of which may show up in an error, a
 	// URL or a printed adapter.
 	Secrets []string
-	// Templates are ids that the vendor knows; zero leaves templates out.
+	// Templates are ids that the vendor knows. Without them no template is ordered:
+	// that content is then declared and not tested.
 	Templates postproof.TemplateIDs
-	// Uploads is true when the vendor takes artwork as files.
+	// Uploads is true when the vendor takes artwork as files. Otherwise PDF and
+	// images are ordered by URL only.
 	Uploads bool
+	// CallbackSecrets are three good secrets for NewVerifier, in the vendor's form,
+	// each another one; a Callbacks simulator is given the same texts. The default
+	// suits the schemes whose secret is a text, and the shared secrets of Standard
+	// Webhooks. Where the vendor signs with a private key they are the public keys,
+	// to each of which the simulator has the private one.
+	CallbackSecrets []string
 }
 
 // Simulator is a vendor for tests: its API as an [http.Handler], and the truth
@@ -46,4 +54,11 @@ type Callbacks interface {
 	// of the order with the reference, signed with the secret at the time given.
 	// An event has the same id each time.
 	Callback(ref, secret string, at time.Time) (http.Header, []byte)
+}
+
+// AccountCallbacks is implemented by [Callbacks] whose vendor also tells of what
+// is no piece of mail: an address, a template, the state of the account.
+type AccountCallbacks interface {
+	// AccountCallback returns such a callback, signed as one of Callback's.
+	AccountCallback(secret string, at time.Time) (http.Header, []byte)
 }

@@ -46,6 +46,7 @@ func checks() []check {
 		{"SubmitBoundaries", "every fault of a submission has its Delivery; in doubt it is Unknown", checkSubmitBoundaries},
 		{"RepeatBoundaries", "a repeated submission that fails is never less than Unknown when the first was accepted", checkRepeatBoundaries},
 		{"SubmitJoin", "a later, milder answer never lowers an earlier Unknown", checkSubmitJoin},
+		{"SubmitForeign", "an order's reference is the one that the vendor's answer shows, not an echo of the submission", checkSubmitForeign},
 		{"SubmitDeadline", "nothing is sent after the deadline or with a context that has ended", checkSubmitDeadline},
 		{"Find", "a reference finds its orders and no others, and its absence is complete", checkFind},
 		{"FindForeign", "an order is ours by its own reference, not because it was asked for", checkFindForeign},
@@ -63,6 +64,7 @@ func checks() []check {
 		{"CallbackSecrets", "no secret, an empty or a short one is refused; during a rotation the old one and the new are good", checkCallbackSecrets},
 		{"CallbackTime", "a time that is signed fits the time of receipt, on either side", checkCallbackTime},
 		{"CallbackParse", "an event names its piece, its stage and itself, as a look at the order does", checkCallbackParse},
+		{"CallbackAccount", "an event about no piece of mail is a notice without one", checkCallbackAccount},
 		{"CallbackGarbage", "no callback makes the adapter panic or is believed without a form", checkCallbackGarbage},
 		{"Silence", "no error and no printed adapter holds credentials, keys or personal data", checkSilence},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -363,6 +364,19 @@ func submitBreakages() []breakage {
 	}
 }
 
+// orAnID stands in for what the good adapter would not send, and unchecked puts
+// that back, escaped as a part of the path.
+func orAnID(id string) string {
+	if id == "." || id == ".." {
+		return "psc_0000000000000000"
+	}
+	return id
+}
+
+func unchecked(id string) func(r *vendors.Request) {
+	return func(r *vendors.Request) { r.URL = strings.Replace(r.URL, orAnID(id), url.PathEscape(id), 1) }
+}
+
 func readBreakages() []breakage {
 	return []breakage{
 		{"Find", "the filter is trusted", "", func(b *broken) {
@@ -400,6 +414,11 @@ func readBreakages() []breakage {
 				return o, err
 			}
 		}},
+		{"Get", "any id is put into the path", "", func(b *broken) {
+			b.get = func(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+				return b.full.Get(ctx, through{Doer: do, request: unchecked(id)}, orAnID(id))
+			}
+		}},
 		{"Get", "failures are hidden", "", func(b *broken) {
 			b.get = func(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
 				o, err := b.full.Get(ctx, do, id)
@@ -411,6 +430,11 @@ func readBreakages() []breakage {
 		}},
 		{"Cancel", "it says yes without asking", "", func(b *broken) {
 			b.cancel = func(context.Context, vendors.Doer, string) error { return nil }
+		}},
+		{"Cancel", "any id is put into the path", "", func(b *broken) {
+			b.cancel = func(ctx context.Context, do vendors.Doer, id string) error {
+				return b.full.Cancel(ctx, through{Doer: do, request: unchecked(id)}, orAnID(id))
+			}
 		}},
 		{"Cancel", "too late is a refusal", "", func(b *broken) {
 			b.cancel = func(ctx context.Context, do vendors.Doer, id string) error {
@@ -518,7 +542,7 @@ func harness(t *testing.T, vendor string) Harness {
 	var err error
 	switch vendor {
 	case "lob":
-		h.Simulator = adaptertest.Calling{Simulator: sim}
+		h.Simulator = announcing{adaptertest.Calling{Simulator: sim}}
 		h.Adapter, err = lob.New(pair.Key, lob.WithUseType(lob.Marketing))
 	case "postgrid":
 		h.Adapter, err = postgrid.New(pair.Key)

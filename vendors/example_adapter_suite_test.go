@@ -1,0 +1,84 @@
+package vendors_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof/vendors/vendortest"
+)
+
+// TestExampleAdapter: what is shown as an adapter is one.
+func TestExampleAdapter(t *testing.T) {
+	t.Parallel()
+	vendortest.Run(t, func(t *testing.T) vendortest.Harness {
+		t.Helper()
+		const key = "acme-key-1f0c7d52"
+		return vendortest.Harness{
+			Adapter: acme{key: key}, Secrets: []string{key},
+			Simulator: &acmePress{key: key, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), byKey: map[string]map[string]any{}},
+		}
+	})
+}
+
+// acmePress is the vendor of the example.
+type acmePress struct {
+	key string
+
+	mu     sync.Mutex
+	now    time.Time
+	orders []map[string]any
+	byKey  map[string]map[string]any
+}
+
+func (p *acmePress) Advance(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = p.now.Add(d)
+}
+
+func (p *acmePress) Orders(ref string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, o := range p.orders {
+		if o["reference"] == ref {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *acmePress) Alive(ref string) int { return p.Orders(ref) }
+
+func (p *acmePress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id, one := strings.CutPrefix(r.URL.Path, "/orders/")
+	n, err := strconv.Atoi(id)
+	switch key := r.Header.Get("Idempotency-Key"); {
+	case r.Header.Get("Authorization") != "Bearer "+p.key:
+		w.WriteHeader(http.StatusUnauthorized)
+	case one && (err != nil || n < 1 || n > len(p.orders)):
+		w.WriteHeader(http.StatusNotFound)
+	case one:
+		_ = json.NewEncoder(w).Encode(p.orders[n-1])
+	case p.byKey[key] != nil:
+		_ = json.NewEncoder(w).Encode(p.byKey[key])
+	default:
+		var in map[string]any
+		if json.NewDecoder(r.Body).Decode(&in) != nil || in["street"] == "" || key == "" {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		o := map[string]any{
+			"id": strconv.Itoa(len(p.orders) + 1), "reference": in["reference"], "digest": in["digest"], "created": p.now, "status": "received",
+		}
+		p.orders, p.byKey[key] = append(p.orders, o), o
+		_ = json.NewEncoder(w).Encode(o)
+	}
+}
