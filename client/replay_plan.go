@@ -202,7 +202,7 @@ func countInRun(ch *idempotency.Change, before *idempotency.Record) {
 	add(run, place, -1)
 	add(after.Run, now, 1)
 	// The name of a run that an erasure takes away is not to be written down again.
-	if run != "" && place == recoveredOfRun && !(after.Erased() && after.Run == "") {
+	if run != "" && place == recoveredOfRun && (after.Run != "" || !after.Erased()) {
 		tell(kindLostAgain, run)
 	}
 	if after.Run != "" && now == recoveredOfRun {
