@@ -102,7 +102,8 @@
 // # Errors
 //
 // Every error is a [*postproof.Error] or wraps one; ask [postproof.CodeOf] what
-// went wrong and [postproof.DeliveryOf] whether paper may be in the mail.
+// went wrong and [postproof.DeliveryOf] whether paper may be in the mail. The error
+// of a sequence or a context of yours comes back as it is.
 //
 // # Concurrency
 //

@@ -20,23 +20,42 @@ func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Re
 	return rec, nil
 }
 
-// History yields what happened to a job, oldest first.
+// History yields what happened to a job, oldest first; nothing for a key that was
+// never used. After an error it yields no more.
 func (c *Client) History(ctx context.Context, key postproof.Key) iter.Seq2[idempotency.Entry, error] {
-	return c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)})
+	return readOf(c, "history", c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)}))
 }
 
 // Held yields the jobs that wait for a person, of one campaign if it is not
-// empty. [idempotency.Record.Hold] says why.
+// empty. [idempotency.Record.Hold] says why. After an error it yields no more.
 func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
-	return c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign})
+	return readOf(c, "held", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign}))
 }
 
 // Incidents yields what a person should look at, oldest first: late arrivals,
 // pieces that could not be stopped, vendors that contradict themselves, answers
 // that came late or that the ledger has no place for (see [Client.Spooled]),
-// callbacks about pieces that the ledger does not know.
+// callbacks about pieces that the ledger does not know. What happened stays in the
+// list for as long as the ledger remembers it: nobody ends an entry. For an alarm
+// ask [Client.IncidentsSince] for what is new. After an error it yields no more.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
-	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()})
+	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
+}
+
+// readOf passes on what the ledger lists, and says what was read when that fails.
+func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range all {
+			if err != nil {
+				var none T
+				yield(none, c.storeError(op, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Cancel records the wish that a job be stopped: from then on it is not sent,
