@@ -34,8 +34,8 @@ func conditionsOf(all []Condition) (c conditions) {
 	return c
 }
 
-// ChangedError says that a job is not any more what somebody saw who decided
-// about it.
+// ChangedError says that a job is no longer what was seen by whoever decided about
+// it.
 type ChangedError struct {
 	// Seen is the version that was seen, and Version the present one.
 	Seen, Version uint64
@@ -67,7 +67,7 @@ func (e *ChangedError) Error() string {
 	case what == "":
 		what = "it was erased"
 	}
-	return fmt.Sprintf("the job is not any more what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
+	return fmt.Sprintf("the job is no longer what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
 }
 
 // Unchanged returns nil when nothing has come of a job since the version given,

@@ -70,7 +70,7 @@ type AttemptStart struct {
 	Method string
 	// Attempt counts from 0: it is the value of http.request.resend_count.
 	Attempt int
-	// Wait is how long it was waited before it.
+	// Wait is the time waited before it.
 	Wait time.Duration
 	// Start is when it begins.
 	Start time.Time
