@@ -216,6 +216,16 @@ func (c *Client) Vendors() []VendorState {
 	return out
 }
 
+// Price returns what a job would cost at a vendor, as Price of its [VendorConfig]
+// has it; false for a vendor that has none, or is not known. It is what caps count.
+func (c *Client) Price(vendor string, job *postproof.Job) (cents int64, known bool) {
+	v := c.byName[vendor]
+	if v == nil || v.config.Price == nil {
+		return 0, false
+	}
+	return max(0, v.config.Price(job)), true
+}
+
 // Breakers returns the client's circuit breakers, to be opened and closed by
 // hand.
 func (c *Client) Breakers() *breaker.Set { return c.breakers }
