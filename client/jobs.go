@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,38 +63,43 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 // and what a vendor has is cancelled there as soon as it turns up. The record
 // returned says how far that is: state cancelled means that nothing was sent or
 // that the vendor's cancellation was read back; a worker goes on with the rest.
-// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
-func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
-	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by}, when...)
+// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
+// [Because] the reason.
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.version)
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
 // may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
-// as it was seen.
-func (c *Client) Release(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
-	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by}, when...)
+// as it was seen; [Because] gives the reason.
+func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.version)
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
-// and the reason. [idempotency.VerdictPlanned] sends it anew: that person
+// and the reason: both are required, the reason in d or by [Because]. [idempotency.VerdictPlanned] sends it anew: that person
 // answers for it if the first one turns up after all. [Client.Undo] takes it back
 // while nothing has come of it.
 //
 // Between what a person saw and the decision the job may have changed: an answer
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
-func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, when ...Condition) (*idempotency.Record, error) {
-	if d.By == "" || d.Why == "" {
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	if d.Why = cmp.Or(d.Why, a.why); d.By == "" || d.Why == "" {
 		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
 	}
-	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, when...)
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.version)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
 // refused, or held without a submission in doubt. The key stays; what was
-// refused is sent anew in the next generation.
-func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idempotency.Record, error) {
+// refused is sent anew in the next generation. By names who does it, [Because] the
+// reason; with [IfUnchanged] it counts only for the job as it was seen.
+func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
 	if err := c.knowsVendors("amend"); err != nil {
 		return nil, err
 	}
@@ -104,8 +110,9 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by}
-	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Action: ActionAmend}, amend)
+	a := actOf(opts)
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
+	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.version)
 }
 
 // change applies events to a job by its key, again when it moved meanwhile.

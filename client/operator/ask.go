@@ -186,6 +186,7 @@ vendor a piece to yourself, with control: beside it an empty answer proves somet
 
 On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
+			whyFlag(fs, &o.Why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
 			fs.BoolVar(&o.Copy, "copy", false, "the ledger is a copy, and its original goes on")
 			fs.DurationVar(&o.DoubtNewFor, "doubt-new-for", 0, "for which `duration` keys that are new to the ledger are looked up first (default 72h, negative for not at all)")
