@@ -86,7 +86,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	v.marks = c.tel.vendorMarks(v.name)
 	var err error
 	if v.transport, err = retry.NewTransport(v.config.Transport); err != nil {
-		return fmt.Errorf("%s: %w", v.name, err)
+		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
 	rc := v.config.Retry
 	rc.Clock = c.clock
@@ -94,11 +94,20 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	if v.sender, err = retry.New(rc); err != nil {
-		return fmt.Errorf("%s: %w", v.name, err)
+		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
 	c.vendors = append(c.vendors, v)
 	c.byName[v.name] = v
 	return nil
+}
+
+// said is what an error says without its code and delivery, which whoever wraps it
+// says.
+func said(err error) error {
+	if e, ok := errors.AsType[*postproof.Error](err); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
 }
 
 func breakerGroup(r *http.Request) string {

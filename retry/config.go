@@ -122,11 +122,16 @@ func (c *Config) validate() error {
 		{"AttemptTimeout", int64(c.AttemptTimeout)},
 	} {
 		if f.value < 0 {
-			return fmt.Errorf("retry: Config.%s is negative", f.name)
+			return wrong("Config.%s is negative", f.name)
 		}
 	}
 	if c.Cap < c.Base {
-		return fmt.Errorf("retry: Config.Cap %v is below Base %v", c.Cap, c.Base)
+		return wrong("Config.Cap %v is below Base %v", c.Cap, c.Base)
 	}
 	return nil
+}
+
+// wrong is the error of a setting.
+func wrong(format string, args ...any) error {
+	return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("retry: "+format, args...))
 }
