@@ -36,10 +36,10 @@ func stateOf(r *idempotency.Record) jobState {
 
 // personal makes a person's word come true for a job, and writes it to the change
 // log with it. The entry names who, why and what; the rest is set here. A word
-// that changes nothing is not written.
-func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, when ...Condition) (*idempotency.Record, error) {
+// that changes nothing is not written. seen is the version that it is about, or 0.
+func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, seen uint64) (*idempotency.Record, error) {
 	var made jobChange
-	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made, when...))
+	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made, seen))
 	if err != nil || e.N == 0 {
 		return made.was, err
 	}
@@ -61,7 +61,7 @@ func (c *Client) changed(ctx context.Context, made *jobChange) {
 }
 
 // changing plans the change of a job by a person's word.
-func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange, when ...Condition) planned {
+func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange, seen uint64) planned {
 	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		was, err := c.store.Get(ctx, id)
 		made.was = was
@@ -76,7 +76,7 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 			return ch, ChangeEntry{}, c.epochError(op)
 		}
 		// Before the machine has its word: what it refuses is a consequence.
-		if err := c.unchanged(ctx, op, was, conditionsOf(when).version); err != nil {
+		if err := c.unchanged(ctx, op, was, seen); err != nil {
 			return ch, ChangeEntry{}, err
 		}
 		ch, err = c.machine.Apply(was, c.now(), event)

@@ -64,9 +64,9 @@
 //
 // # Who did what
 //
-// Whatever a person does is written to the change log in the commit that does it:
-// who, when, why, to what, and what it was before ([Client.Changes]). Each entry
-// carries the digest of the one before. [Client.VerifyChanges] walks them, and finds
+// Whatever a person does to what is in the ledger is written to the change log in the
+// commit that does it: who, when, the reason that was given ([Because] where none is
+// required), to what, and what it was before ([Client.Changes]). Each entry carries the digest of the one before. [Client.VerifyChanges] walks them, and finds
 // what was changed, taken out or put in; keep the head that it returns elsewhere, and
 // it also finds a log that was cut off or written anew. [Client.Undo] takes a pause,
 // the end of one, a release, a decision or an approval back, where nothing has come of
@@ -102,7 +102,8 @@
 // # Errors
 //
 // Every error is a [*postproof.Error] or wraps one; ask [postproof.CodeOf] what
-// went wrong and [postproof.DeliveryOf] whether paper may be in the mail.
+// went wrong and [postproof.DeliveryOf] whether paper may be in the mail. The error
+// of a sequence or a context of yours comes back as it is.
 //
 // # Concurrency
 //

@@ -16,7 +16,9 @@ func incidentKinds() []string {
 }
 
 // IncidentsSince is [Client.Incidents] from a moment on, by the ledger's time,
-// without reading the history before it.
+// without reading the history before it. For an alarm that tells of each once ask
+// from a while before the last one, since clocks of replicas differ, and leave out
+// what was told, by [idempotency.Entry.Seq]. After an error it yields no more.
 func (c *Client) IncidentsSince(ctx context.Context, since time.Time) iter.Seq2[idempotency.Entry, error] {
 	return func(yield func(idempotency.Entry, error) bool) {
 		after, err := c.seekHistory(ctx, since.Add(-seekSlack))

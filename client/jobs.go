@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,61 +21,85 @@ func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Re
 	return rec, nil
 }
 
-// History yields what happened to a job, oldest first.
+// History yields what happened to a job, oldest first; nothing for a key that was
+// never used. After an error it yields no more.
 func (c *Client) History(ctx context.Context, key postproof.Key) iter.Seq2[idempotency.Entry, error] {
-	return c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)})
+	return readOf(c, "history", c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)}))
 }
 
 // Held yields the jobs that wait for a person, of one campaign if it is not
-// empty. [idempotency.Record.Hold] says why.
+// empty. [idempotency.Record.Hold] says why. After an error it yields no more.
 func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
-	return c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign})
+	return readOf(c, "held", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign}))
 }
 
 // Incidents yields what a person should look at, oldest first: late arrivals,
 // pieces that could not be stopped, vendors that contradict themselves, answers
 // that came late or that the ledger has no place for (see [Client.Spooled]),
-// callbacks about pieces that the ledger does not know.
+// callbacks about pieces that the ledger does not know. What happened stays in the
+// list for as long as the ledger remembers it: nobody ends an entry. For an alarm
+// ask [Client.IncidentsSince] for what is new. After an error it yields no more.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
-	return c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()})
+	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
+}
+
+// readOf passes on what the ledger lists, and says what was read when that fails.
+func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range all {
+			if err != nil {
+				var none T
+				yield(none, c.storeError(op, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Cancel records the wish that a job be stopped: from then on it is not sent,
 // and what a vendor has is cancelled there as soon as it turns up. The record
 // returned says how far that is: state cancelled means that nothing was sent or
 // that the vendor's cancellation was read back; a worker goes on with the rest.
-// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks.
-func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
-	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionCancel}, idempotency.WishCancel{By: by}, when...)
+// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
+// [Because] the reason.
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.version)
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
 // may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
-// as it was seen.
-func (c *Client) Release(ctx context.Context, key postproof.Key, by string, when ...Condition) (*idempotency.Record, error) {
-	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Action: ActionRelease}, idempotency.Release{By: by}, when...)
+// as it was seen; [Because] gives the reason.
+func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.version)
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
-// and the reason. [idempotency.VerdictPlanned] sends it anew: that person
+// and the reason: both are required, the reason in d or by [Because]. [idempotency.VerdictPlanned] sends it anew: that person
 // answers for it if the first one turns up after all. [Client.Undo] takes it back
 // while nothing has come of it.
 //
 // Between what a person saw and the decision the job may have changed: an answer
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
-func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, when ...Condition) (*idempotency.Record, error) {
-	if d.By == "" || d.Why == "" {
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (*idempotency.Record, error) {
+	a := actOf(opts)
+	if d.Why = cmp.Or(d.Why, a.why); d.By == "" || d.Why == "" {
 		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
 	}
-	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, when...)
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.version)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
 // refused, or held without a submission in doubt. The key stays; what was
-// refused is sent anew in the next generation.
-func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idempotency.Record, error) {
+// refused is sent anew in the next generation. By names who does it, [Because] the
+// reason; with [IfUnchanged] it counts only for the job as it was seen.
+func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
 	if err := c.knowsVendors("amend"); err != nil {
 		return nil, err
 	}
@@ -85,8 +110,9 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string) (*idem
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by}
-	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Action: ActionAmend}, amend)
+	a := actOf(opts)
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
+	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.version)
 }
 
 // change applies events to a job by its key, again when it moved meanwhile.

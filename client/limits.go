@@ -179,8 +179,13 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 
 // Approve lets the rest of a campaign go after its canary was looked at. The
 // approval is durable, holds for every replica, and is written to the history
-// with who gave it.
-func (c *Client) Approve(ctx context.Context, campaign, by string) error {
+// with who gave it. The reason, by [Because], stands in the change log. It is about
+// a campaign, so [IfUnchanged] is an invalid argument.
+func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOption) error {
+	a := actOf(opts)
+	if a.version != 0 {
+		return invalid("approve", errors.New("IfUnchanged is for a job: an approval is for a campaign"))
+	}
 	if by == "" {
 		return invalid("approve", errors.New("an approval names who gives it"))
 	}
@@ -195,7 +200,7 @@ func (c *Client) Approve(ctx context.Context, campaign, by string) error {
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: by, Note: campaign}},
-		}, ChangeEntry{By: by, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
+		}, ChangeEntry{By: by, Why: a.why, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {
 		return err

@@ -14,11 +14,13 @@ import (
 
 // WithoutVendors makes a client that knows no vendor, for looking and deciding
 // where there are no credentials: New takes no adapters then. Reading, Pause,
-// Resume, Cancel, Release, Decide, Approve, Undo and the change log work, and workers elsewhere carry
-// out what was decided. What would ask a vendor or send to one, and what depends
-// on what vendors can do, returns an error with [postproof.CodeUnsupported]:
-// Submit, Enqueue, Amend, Run, Drain, Refresh, Silence, Observe, PlanReplay,
-// RunReplay, Remail, Erase, and Recover but for a copy.
+// Resume, Cancel, Release, Decide, Approve, Undo and the change log work, and workers
+// elsewhere carry out what was decided. What would ask a vendor or send to one, and
+// what depends on what vendors can do, returns an error with
+// [postproof.CodeUnsupported]: Submit, Enqueue, EnqueueTx, Amend, Run, Drain,
+// Refresh, Silence, Observe, Intake, ImportUndeliverable, PlanReplay, ReplayItems,
+// RunReplay, Remail, Audit, SendControl, DropSpooled, Erase, and Recover but for a
+// copy.
 //
 // Where the ledger's rules depend on a vendor that is not known they take the
 // cautious way: a submission that is decided to be dead is watched as if its

@@ -71,6 +71,28 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 		"intake":  func(context.Context) error { _, err := c.Intake(); return err },
 		"observe": func(ctx context.Context) error { _, err := c.Observe(ctx, postproof.Event{}, true); return err },
 		"drop":    func(ctx context.Context) error { return c.DropSpooled(ctx, "R", "ann", "why") },
+		"plan replay": func(ctx context.Context) error {
+			_, err := c.PlanReplay(ctx, client.Replay{Name: "night", Query: &client.ReplayQuery{Campaign: "spring"}})
+			return err
+		},
+		"replay items": func(ctx context.Context) (err error) {
+			for _, err = range c.ReplayItems(ctx, client.Replay{Name: "night", Query: &client.ReplayQuery{Campaign: "spring"}}) {
+				break
+			}
+			return err
+		},
+		"run replay": func(ctx context.Context) error {
+			_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.ReplayOptions{By: "ann"})
+			return err
+		},
+		"remail": func(ctx context.Context) error {
+			_, err := c.Remail(ctx, "a", client.Remail{Name: "torn", By: "ann", Why: "why"})
+			return err
+		},
+		"erase": func(ctx context.Context) error {
+			_, err := c.Erase(ctx, client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "why"})
+			return err
+		},
 		"enqueueTx": func(ctx context.Context) error {
 			_, err := c.EnqueueTx(ctx, store, iter.Seq2[postproof.Job, error](one))
 			return err

@@ -73,8 +73,8 @@ type VendorConfig struct {
 	// ([postproof.Callbacks]). The default polls them at the vendor's pace, which
 	// misses nothing and asks more often.
 	Callbacks bool
-	// Price returns what a job costs at the vendor, in cents, for spend caps.
-	// The default is 0. It must be quick and safe for concurrent use.
+	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
+	// the currency that the account is billed in. The default is 0. It must be quick and safe for concurrent use.
 	Price func(*postproof.Job) int64
 }
 
@@ -86,7 +86,10 @@ type VendorConfig struct {
 type Cap struct {
 	Campaign string
 	Vendor   string
-	// Pieces and Cents are the most that may be sent; 0 means no bound.
+	// Pieces is the most that may be sent, and Cents the most that it may cost, in
+	// hundredths of the currency that the account is billed in; 0 means no bound.
+	// Nothing is converted: where vendors bill in several currencies give each a
+	// cap of its own in place of one for their sum.
 	Pieces int64
 	Cents  int64
 }
@@ -131,27 +134,28 @@ func WithVendor(name string, c VendorConfig) Option {
 }
 
 // WithConcurrency sets how many jobs Run and Drain work on at a time. Default
-// 16. As many again may be held while they wait for their turn.
+// 16, also for 0. As many again may be held while they wait for their turn.
 func WithConcurrency(n int) Option { return optionFunc(func(s *settings) { s.concurrency = n }) }
 
 // WithLease sets how long a job is held by a worker, and so the longest that a
-// call with all its retries may send. Default 2 minutes.
+// call with all its retries may send. Default 2 minutes, also for 0.
 func WithLease(d time.Duration) Option { return optionFunc(func(s *settings) { s.lease = d }) }
 
 // WithPollInterval sets how often an idle worker looks for work that came from
-// elsewhere. Default 1 second.
+// elsewhere. Default 1 second, also for 0.
 func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settings) { s.poll = d }) }
 
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
 // the one that it is for asks it to wait (429), or refuses the account (401,
-// 402, 403). Until then the job waits for that vendor. Default 15 minutes.
+// 402, 403). Until then the job waits for that vendor. The default, and the meaning
+// of 0, is 15 minutes; a millisecond is as good as at once.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })
 }
 
 // WithVendorStop sets for how long a vendor is left alone after it refused the
 // account (401, 402, 403), before it is tried again. Jobs that are for it wait,
-// see [WithRerouteAfter]. Default 15 minutes.
+// see [WithRerouteAfter]. The default, and the meaning of 0, is 15 minutes.
 func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
 
 // WithoutHints makes the client read and write no hints, see Replicas in the
@@ -160,7 +164,8 @@ func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings
 func WithoutHints() Option { return optionFunc(func(s *settings) { s.alone = true }) }
 
 // WithGrace sets how long Run and Drain let sends finish when they are told to
-// stop. Default 30 seconds.
+// stop. The default, and the meaning of 0, is 30 seconds; a millisecond is as good
+// as not at all.
 func WithGrace(d time.Duration) Option { return optionFunc(func(s *settings) { s.grace = d }) }
 
 // WithSpool sets the folder that keeps vendors' answers while the ledger cannot

@@ -14,8 +14,9 @@ import (
 // RecoverOptions are the settings of a recovery. The zero value means the
 // defaults.
 type RecoverOptions struct {
-	// By names who asks. Required.
-	By string
+	// By names who asks. Required. Why is the reason, which is recorded beside it if
+	// it is given; no personal data.
+	By, Why string
 	// Copy makes the ledger one of its own, with a new namespace, because its
 	// original is still in use elsewhere. The original goes on with the jobs
 	// that both have, so the copy holds those that are not final, accepted ones
@@ -232,8 +233,8 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 		}
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By}},
-		}, ChangeEntry{By: o.By, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By, Note: o.Why}},
+		}, ChangeEntry{By: o.By, Why: o.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
 	return err
 }

@@ -17,7 +17,8 @@ import (
 // each vendor that was in use.
 //
 // It returns as [Client.Submit] does. An unknown vendor is
-// [postproof.CodeNotFound]. When the vendor does not take it now the job goes on
+// [postproof.CodeNotFound], and a piece that it cannot make
+// [postproof.CodeUnsupported]. When the vendor does not take it now the job goes on
 // like any other, perhaps to another vendor.
 func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job) (*idempotency.Record, error) {
 	if err := c.knowsVendors("control"); err != nil {
@@ -31,6 +32,10 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	job.Key = postproof.Key("control/" + rand.Text())
 	if err := job.Validate(); err != nil {
 		return nil, err
+	}
+	if err := c.byName[vendor].caps.Supports(&job); err != nil {
+		// It would only stand in the ledger as refused.
+		return nil, &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "control", Vendor: vendor, Err: err}
 	}
 	rec, err := c.plan(ctx, &job, c.now())
 	if err != nil {

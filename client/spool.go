@@ -286,6 +286,21 @@ func (s *spool) placed(gone []spooled) error {
 	return s.tidy()
 }
 
+// drop forgets parked answers that were given up, in the files, too, whatever else
+// waits. A process that took them over has them among what waits until it tries
+// them again.
+func (s *spool) drop(gone []spooled) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	given := func(e spooled) bool {
+		return slices.ContainsFunc(gone, func(o spooled) bool { return o.same(&e) })
+	}
+	s.waiting, s.parked = slices.DeleteFunc(s.waiting, given), slices.DeleteFunc(s.parked, given)
+	s.length.Store(int64(len(s.waiting)))
+	s.nparked.Store(int64(len(s.parked)))
+	return s.rewrite(slices.Concat(s.waiting, s.parked))
+}
+
 // tidy brings the files up to date once nothing waits: what is parked moves to
 // a new one before the others are removed.
 func (s *spool) tidy() error {

@@ -158,6 +158,9 @@ func (c *Client) Spooled() []SpooledAnswer {
 // person's word: it is written to the history with the name and the reason. The
 // error has [postproof.CodeNotFound] when no answer of this ledger is parked
 // under the reference.
+//
+// Another process that has the answer, too, because it is running since it was
+// parked, keeps it until it is started again.
 func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why string) error {
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
@@ -189,7 +192,7 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if err != nil {
 		return err
 	}
-	if err := c.spooled.placed(gone); err != nil {
+	if err := c.spooled.drop(gone); err != nil {
 		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Op: "drop spooled", Err: err}
 	}
 	return nil

@@ -271,6 +271,53 @@ func TestParkedAnswerIsGivenUpByAPerson(t *testing.T) {
 	})
 }
 
+// A process that has just taken over what another one left gives up what it is
+// told to, and keeps the rest.
+func TestParkedAnswerIsGivenUpByTheNextProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyNone), newVeiled(), t.TempDir()
+		p.look = false
+		c := spoolOneVeiled(t, s, p, dir)
+		s.cover(func(rec *idempotency.Record) (*idempotency.Record, error) {
+			if rec.Key == "a" {
+				return gone(rec)
+			}
+			return rec, nil
+		})
+		p.faults(func(op, _ string, _ int) string {
+			s.dead.Store(op == "/order")
+			return ""
+		})
+		if _, err := c.Submit(t.Context(), job("b")); postproof.DeliveryOf(err) != postproof.Accepted {
+			t.Fatalf("Submit = %v", err)
+		}
+		s.dead.Store(false)
+		s.cover(gone)
+		parked := runAndList(t, c)
+		if len(parked) != 2 || parked[0].Parked == "" || parked[1].Parked == "" {
+			t.Fatalf("Spooled() = %+v", parked)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		next := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		if err := next.DropSpooled(t.Context(), parked[0].Ref, "ann", "typed in by hand"); err != nil {
+			t.Fatal(err)
+		}
+		if err := next.DropSpooled(t.Context(), parked[0].Ref, "ann", "again"); postproof.CodeOf(err) != postproof.CodeNotFound {
+			t.Errorf("given up twice: %v", err)
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		left := newClient(t, s, []*press{p}, client.WithSpool(dir)).Spooled()
+		if len(left) != 1 || left[0].Ref != parked[1].Ref {
+			t.Errorf("left over: %+v, want the other one", left)
+		}
+	})
+}
+
 func spoolOneVeiled(t *testing.T, s *veiled, p *press, dir string) *client.Client {
 	t.Helper()
 	p.faults(func(op, _ string, _ int) string {

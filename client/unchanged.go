@@ -9,14 +9,23 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// Condition is what a person's word depends on: see [IfUnchanged].
-type Condition interface{ apply(*conditions) }
+// ActOption says more of what a person does: on what it depends ([IfUnchanged]),
+// and why it is done ([Because]).
+type ActOption interface{ apply(*act) }
 
-type conditionFunc func(*conditions)
+type actFunc func(*act)
 
-func (f conditionFunc) apply(c *conditions) { f(c) }
+func (f actFunc) apply(a *act) { f(a) }
 
-type conditions struct{ version uint64 }
+type act struct {
+	version uint64
+	why     string
+}
+
+// Because gives the reason. It stands in the change log and in the job's history
+// beside who did it, so no personal data: an erasure takes it from the history, and
+// nothing from the log. Empty is no reason.
+func Because(why string) ActOption { return actFunc(func(a *act) { a.why = why }) }
 
 // IfUnchanged makes a person's word count only for the job as that person saw it:
 // in the version given, which is the record's [idempotency.Record.Fence]. Where
@@ -25,19 +34,19 @@ type conditions struct{ version uint64 }
 // and found nothing new is no change. Zero is no condition. A restored ledger comes
 // to the same versions again: what was seen before a recovery has to be looked at
 // anew.
-func IfUnchanged(version uint64) Condition {
-	return conditionFunc(func(c *conditions) { c.version = version })
+func IfUnchanged(version uint64) ActOption {
+	return actFunc(func(a *act) { a.version = version })
 }
 
-func conditionsOf(all []Condition) (c conditions) {
+func actOf(all []ActOption) (a act) {
 	for _, o := range all {
-		o.apply(&c)
+		o.apply(&a)
 	}
-	return c
+	return a
 }
 
-// ChangedError says that a job is not any more what somebody saw who decided
-// about it.
+// ChangedError says that a job is no longer what was seen by whoever decided about
+// it.
 type ChangedError struct {
 	// Seen is the version that was seen, and Version the present one.
 	Seen, Version uint64
@@ -69,7 +78,7 @@ func (e *ChangedError) Error() string {
 	case what == "":
 		what = "it was erased"
 	}
-	return fmt.Sprintf("the job is not any more what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
+	return fmt.Sprintf("the job is no longer what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
 }
 
 // Unchanged returns nil when nothing has come of a job since the version given,

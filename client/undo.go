@@ -149,7 +149,7 @@ func (c *Client) reopening(e, back ChangeEntry, made *jobChange) planned {
 		}
 	}
 	back.Action = ActionReopen
-	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made)
+	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made, 0)
 	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		ch, entry, err := change(ctx)
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {

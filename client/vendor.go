@@ -86,7 +86,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	v.marks = c.tel.vendorMarks(v.name)
 	var err error
 	if v.transport, err = retry.NewTransport(v.config.Transport); err != nil {
-		return fmt.Errorf("%s: %w", v.name, err)
+		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
 	rc := v.config.Retry
 	rc.Clock = c.clock
@@ -94,11 +94,20 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	if v.sender, err = retry.New(rc); err != nil {
-		return fmt.Errorf("%s: %w", v.name, err)
+		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
 	c.vendors = append(c.vendors, v)
 	c.byName[v.name] = v
 	return nil
+}
+
+// said is what an error says without its code and delivery, which whoever wraps it
+// says.
+func said(err error) error {
+	if e, ok := errors.AsType[*postproof.Error](err); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
 }
 
 func breakerGroup(r *http.Request) string {
@@ -214,6 +223,16 @@ func (c *Client) Vendors() []VendorState {
 		}
 	}
 	return out
+}
+
+// Price returns what a job would cost at a vendor, as Price of its [VendorConfig]
+// has it; false for a vendor that has none, or is not known. It is what caps count.
+func (c *Client) Price(vendor string, job *postproof.Job) (cents int64, known bool) {
+	v := c.byName[vendor]
+	if v == nil || v.config.Price == nil {
+		return 0, false
+	}
+	return max(0, v.config.Price(job)), true
 }
 
 // Breakers returns the client's circuit breakers, to be opened and closed by

@@ -108,7 +108,11 @@ type Observe struct {
 }
 
 // WishCancel is a person's wish that the piece be stopped.
-type WishCancel struct{ By string }
+type WishCancel struct {
+	By string
+	// Why is recorded, if it is given; no personal data.
+	Why string
+}
 
 // CancelAnswer is the outcome of an attempt to cancel at the vendor.
 type CancelAnswer struct {
@@ -157,7 +161,11 @@ type PutOnHold struct {
 }
 
 // Release gives a held job back to the machine.
-type Release struct{ By string }
+type Release struct {
+	By string
+	// Why is recorded, if it is given; no personal data.
+	Why string
+}
 
 // Reopen takes a release or a decision back: the job is held again as it was
 // before. Only while nothing has come of it, see [Prior].
@@ -195,6 +203,8 @@ type Amend struct {
 	Job         []byte
 	Fingerprint Fingerprint
 	By          string
+	// Why is recorded, if it is given; no personal data.
+	Why string
 }
 
 // Erase asks that the person be forgotten: rule 10. A job that nobody has is

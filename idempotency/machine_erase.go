@@ -16,7 +16,7 @@ func (t *transition) erase(ev Erase) {
 	case len(r.Live()) == 0:
 		t.forbid("")
 	case ev.Stop:
-		t.stop("")
+		t.stop("", "")
 	case ev.Now:
 		t.forbid(CancelLeft)
 	}

@@ -24,18 +24,18 @@ func (t *transition) wishCancel(ev WishCancel) error {
 	if t.r.State == Done {
 		return t.no(13, "the piece has its final status")
 	}
-	t.stop(ev.By)
+	t.stop(ev.By, ev.Why)
 	return nil
 }
 
 // stop forbids every send, and has what a vendor has cancelled there. A wish
 // that stands is nothing new, but for one that left the piece alone.
-func (t *transition) stop(by string) {
+func (t *transition) stop(by, why string) {
 	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft {
 		return
 	}
 	t.r.Cancel = CancelWish{At: t.now, By: by}
-	t.note("cancel_wished", "").By = by
+	t.note("cancel_wished", why).By = by
 	if t.r.State == Cancelled || t.cancelledIfWished() {
 		return
 	}
@@ -117,7 +117,7 @@ func (t *transition) release(ev Release) error {
 	default:
 		t.ready()
 	}
-	t.note("released", "").By = ev.By
+	t.note("released", ev.Why).By = ev.By
 	return nil
 }
 
@@ -214,7 +214,7 @@ func (t *transition) amend(ev Amend) error {
 		return t.no(7, "the amended job is missing")
 	}
 	t.r.Job, t.r.Fingerprint = ev.Job, ev.Fingerprint
-	t.note("amended", "").By = ev.By
+	t.note("amended", ev.Why).By = ev.By
 	if t.sentInGeneration() {
 		t.nextGeneration()
 		return nil

@@ -2,7 +2,6 @@ package retry
 
 import (
 	"cmp"
-	"fmt"
 	"sync"
 	"time"
 
@@ -66,7 +65,8 @@ type BudgetStats struct {
 	Denied   uint64
 }
 
-// NewBudget returns a budget for one vendor.
+// NewBudget returns a budget for one vendor. The error names the field that is
+// wrong, and has [postproof.CodeInvalidArgument].
 func NewBudget(config BudgetConfig) (*Budget, error) {
 	b := &Budget{
 		ratio:       cmp.Or(config.Ratio, 0.2),
@@ -80,13 +80,13 @@ func NewBudget(config BudgetConfig) (*Budget, error) {
 	}
 	switch {
 	case !(b.ratio > 0 && b.ratio <= 1): // written so that NaN fails, too
-		return nil, fmt.Errorf("retry: BudgetConfig.Ratio %v is not above 0 and at most 1", b.ratio)
+		return nil, wrong("BudgetConfig.Ratio %v is not above 0 and at most 1", b.ratio)
 	case b.reserve < 0:
-		return nil, fmt.Errorf("retry: BudgetConfig.Reserve %d is negative", b.reserve)
+		return nil, wrong("BudgetConfig.Reserve %d is negative", b.reserve)
 	case b.timeoutCost < 1:
-		return nil, fmt.Errorf("retry: BudgetConfig.TimeoutCost %d is below 1", b.timeoutCost)
+		return nil, wrong("BudgetConfig.TimeoutCost %d is below 1", b.timeoutCost)
 	case b.slot < time.Millisecond:
-		return nil, fmt.Errorf("retry: BudgetConfig.Window %v is below 10ms", config.Window)
+		return nil, wrong("BudgetConfig.Window %v is below 10ms", config.Window)
 	}
 	return b, nil
 }

@@ -157,21 +157,30 @@ func TestBudgetWindow(t *testing.T) {
 func TestConfigErrorsNameTheField(t *testing.T) {
 	t.Parallel()
 	var got []string
+	add := func(err error) {
+		t.Helper()
+		e, ok := errors.AsType[*postproof.Error](err)
+		if !ok || e.Code != postproof.CodeInvalidArgument || e.Delivery != postproof.NotSent {
+			t.Errorf("%v is no error of an argument, of which nothing was sent", err)
+			return
+		}
+		got = append(got, e.Err.Error())
+	}
 	for _, c := range []retry.BudgetConfig{
 		{Ratio: 1.1}, {Ratio: math.NaN()}, {Reserve: -1}, {TimeoutCost: -1}, {Window: time.Millisecond},
 	} {
 		_, err := retry.NewBudget(c)
-		got = append(got, err.Error())
+		add(err)
 	}
 	for _, c := range []retry.Config{
 		{MaxAttempts: -1}, {Base: -1}, {Base: time.Minute}, {AttemptTimeout: -1},
 	} {
 		_, err := retry.New(c)
-		got = append(got, err.Error())
+		add(err)
 	}
 	for _, c := range []retry.TransportConfig{{DialTimeout: -1}, {MaxConnsPerHost: -1}} {
 		_, err := retry.NewTransport(c)
-		got = append(got, err.Error())
+		add(err)
 	}
 	want := []string{
 		"retry: BudgetConfig.Ratio 1.1 is not above 0 and at most 1",

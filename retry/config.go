@@ -70,7 +70,7 @@ type AttemptStart struct {
 	Method string
 	// Attempt counts from 0: it is the value of http.request.resend_count.
 	Attempt int
-	// Wait is how long it was waited before it.
+	// Wait is the time waited before it.
 	Wait time.Duration
 	// Start is when it begins.
 	Start time.Time
@@ -122,11 +122,16 @@ func (c *Config) validate() error {
 		{"AttemptTimeout", int64(c.AttemptTimeout)},
 	} {
 		if f.value < 0 {
-			return fmt.Errorf("retry: Config.%s is negative", f.name)
+			return wrong("Config.%s is negative", f.name)
 		}
 	}
 	if c.Cap < c.Base {
-		return fmt.Errorf("retry: Config.Cap %v is below Base %v", c.Cap, c.Base)
+		return wrong("Config.Cap %v is below Base %v", c.Cap, c.Base)
 	}
 	return nil
+}
+
+// wrong is the error of a setting.
+func wrong(format string, args ...any) error {
+	return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("retry: "+format, args...))
 }

@@ -44,7 +44,8 @@
 //
 // Do returns a [*postproof.Error] whose cause is an [*AttemptsError] with
 // every attempt, the last failure, the reason to stop and, where the context
-// or the clock ended it, that cause, too. Error texts hold no URL, header or
+// or the clock ended it, that cause, too. New, NewBudget and NewTransport return one
+// with [postproof.CodeInvalidArgument] for a setting that is wrong. Error texts hold no URL, header or
 // body.
 //
 // # Concurrency

@@ -83,7 +83,7 @@ type Attempt struct {
 	Start time.Time
 	// Duration is how long it took.
 	Duration time.Duration
-	// Wait is how long it was waited before it.
+	// Wait is the time waited before it.
 	Wait time.Duration
 	// Delivery is what this attempt alone says about paper.
 	Delivery postproof.Delivery

@@ -28,7 +28,8 @@ type Sender struct {
 	closed *attempt
 }
 
-// New returns a sender, or an error that names the field that is wrong.
+// New returns a sender. The error names the field that is wrong, and has
+// [postproof.CodeInvalidArgument].
 func New(config Config) (*Sender, error) {
 	s := &Sender{config: config.withDefaults(), noHeader: http.Header{}, closed: &attempt{closed: true}}
 	if err := s.config.validate(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -58,7 +57,8 @@ type Transport struct {
 	plain   *httptrace.ClientTrace
 }
 
-// NewTransport returns a transport with no connections.
+// NewTransport returns a transport with no connections. The error names the field
+// that is wrong, and has [postproof.CodeInvalidArgument].
 func NewTransport(config TransportConfig) (*Transport, error) {
 	for _, f := range []struct {
 		name  string
@@ -72,7 +72,7 @@ func NewTransport(config TransportConfig) (*Transport, error) {
 		{"MaxResponseHeaderBytes", config.MaxResponseHeaderBytes},
 	} {
 		if f.value < 0 {
-			return nil, fmt.Errorf("retry: TransportConfig.%s is negative", f.name)
+			return nil, wrong("TransportConfig.%s is negative", f.name)
 		}
 	}
 	t := &Transport{

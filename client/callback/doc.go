@@ -87,7 +87,7 @@
 //
 // # Silence
 //
-// A vendor that stops to call is noticed ([Endpoint] Silence): when nothing came
+// A vendor that stops calling is noticed ([Endpoint] Silence): when nothing came
 // for a while although pieces wait for news, the owner is told, also of whether
 // it was the secret that did not fit. Polling, meanwhile, is the client's: say with
 // Callbacks of [client.VendorConfig], in every process that works on the ledger,

@@ -179,13 +179,14 @@ nobody here knows. Recover puts every job that is not final in doubt. The worker
 it, and it goes on only when the answers prove where it is.
 
 Give the credentials of every vendor that was in use: one that is left out is not asked. Afterwards send each
-vendor a piece to yourself (SendControl of the client): beside it an empty answer proves something.
+vendor a piece to yourself, with control: beside it an empty answer proves something.
 
   $ recover -backup-at 2026-05-04T02:00:00Z
   $ recover -copy              for a copy whose original goes on: holds all, under a new namespace
 
 On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
+			whyFlag(fs, &o.Why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
 			fs.BoolVar(&o.Copy, "copy", false, "the ledger is a copy, and its original goes on")
 			fs.DurationVar(&o.DoubtNewFor, "doubt-new-for", 0, "for which `duration` keys that are new to the ledger are looked up first (default 72h, negative for not at all)")
@@ -254,7 +255,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		return nil
 	}
 	r.out.text("%s in doubt: the workers look them up before they go on. Start them now.", many(done.Doubted, "job")+are(done.Doubted))
-	r.out.text("Send each vendor a piece to yourself (SendControl): without one, empty answers prove nothing.")
+	r.out.text("Send each vendor a piece to yourself (%s control -h): without one, empty answers prove nothing.", r.Name)
 	return nil
 }
 

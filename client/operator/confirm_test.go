@@ -37,8 +37,10 @@ func (u *unchanging) Commit(ctx context.Context, changes []idempotency.Change) (
 // without a terminal, not at an empty answer, a no, or the end of the input.
 func TestNothingHappensWithoutAYes(t *testing.T) {
 	t.Parallel()
+	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := bad(t)
+		own := ownPiece(t, dir, nil)
 		w.must(t, operator.ExitOK, "pause", "campaign", "spring", "-why", "wrong artwork")
 		memory, ok := w.store.(*idempotency.Memory)
 		if !ok {
@@ -59,6 +61,7 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 			{"replay", "run", "night", "-state", "refused,planned", "-code", "invalid_argument,unavailable", "-why", "outage"},
 			{"remail", idOf(1), "-name", "torn", "-why", "torn"},
 			{"erase", idOf(1), "-run", "-why", "request"},
+			{"control", "alpha", "-job", own},
 		} {
 			for _, stdin := range []string{"", "\n", "no\n", "y\n", "yes please\n", "1e9\n", "piped yes\n", "piped 1\n"} {
 				w.stdin, w.piped = strings.CutPrefix(stdin, "piped ")
@@ -291,13 +294,14 @@ func TestRecoverFromTheCommandLine(t *testing.T) {
 // Without credentials one can look and decide, and is told what needs them.
 func TestWithoutCredentials(t *testing.T) {
 	t.Parallel()
+	own := ownPiece(t, t.TempDir(), nil)
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := outage(t)
 		w.printers = nil
 		w.must(t, operator.ExitNeedsPerson)
 		w.must(t, operator.ExitOK, "decide", "cancelled", idOf(3), "-why", "too late", "-yes")
 		w.must(t, operator.ExitOK, "pause", "vendor", "alpha", "-why", "it is down")
-		for _, args := range [][]string{{"audit", "alpha"}, {"silence"}, {"replay", "plan", "-campaign", "spring"}, {"remail", idOf(1), "-name", "a", "-why", "b"}, {"erase", idOf(1)}} {
+		for _, args := range [][]string{{"audit", "alpha"}, {"silence"}, {"replay", "plan", "-campaign", "spring"}, {"remail", idOf(1), "-name", "a", "-why", "b"}, {"erase", idOf(1)}, {"control", "alpha", "-job", own}} {
 			if r := w.run(t, args...); r.code != operator.ExitError || !strings.Contains(r.err, "credentials") {
 				t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), r.code, r.err)
 			}

@@ -26,7 +26,7 @@ type doneView struct {
 
 // each does something to each job, one after the other, unless it has moved since
 // it was shown. It reports what became of them.
-func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record, client.Condition) (*idempotency.Record, error)) error {
+func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record, client.ActOption) (*idempotency.Record, error)) error {
 	now, t := 0, newTable("ID", "~CAMPAIGN", "~CONTACT", "NOW", "PAPER", "~WHAT BECAME OF IT")
 	moved, failed := 0, 0
 	for _, rec := range all {
@@ -89,6 +89,11 @@ func movedText(changed *client.ChangedError) string {
 	return strings.TrimSuffix("it moved meanwhile: "+strings.Join(all, ", "), ": ") + ": look at it again"
 }
 
+// whyFlag is for what may be done without a reason; it is better with one.
+func whyFlag(fs *flag.FlagSet, why *string) {
+	fs.StringVar(why, "why", "", "the `reason`, for the record, if there is something to say; no personal data")
+}
+
 // described counts jobs for a plan.
 func described(all []*idempotency.Record) string {
 	var counts heldCounts
@@ -110,6 +115,7 @@ func onlyHeld(all []*idempotency.Record) error {
 
 func releaseCommand() *command {
 	var s selection
+	var why string
 	return &command{
 		name: "release", args: "[JOB…]", short: "give held jobs back to the workers: they ask again, or send what nobody has", most: -1, changes: true,
 		long: `
@@ -120,9 +126,10 @@ thing to press: it is safe, and most jobs settle by it.
   $ release 3f9a1c
   $ release 3f9a1c@12          only as it was listed, in version 12
   $ release -reason deadline -vendor lob
-  $ release -campaign spring -paper maybe -yes -expect 120`,
+  $ release -campaign spring -paper maybe -why "lob is back" -yes -expect 120`,
 		flags: func(fs *flag.FlagSet) {
 			s.flags(fs)
+			whyFlag(fs, &why)
 			fs.BoolVar(&s.all, "all", false, "all held jobs")
 		},
 		run: func(ctx context.Context, r *run, names []string) error {
@@ -164,8 +171,8 @@ thing to press: it is safe, and most jobs settle by it.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "released", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
-				return c.Release(ctx, rec.Key, r.by, seen)
+			return r.each(ctx, all, "released", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
+				return c.Release(ctx, rec.Key, r.by, seen, client.Because(why))
 			})
 		},
 	}
@@ -226,7 +233,7 @@ version, is decided only if nothing has happened to it since.
 			if err := r.confirm(decision(verdict, all)); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
 				return c.Decide(ctx, rec.Key, idempotency.Decide{Verdict: verdict, By: r.by, Why: why, VendorID: vendorID}, seen)
 			})
 		},
@@ -265,6 +272,7 @@ func decision(verdict idempotency.Verdict, all []*idempotency.Record) intent {
 
 func cancelCommand() *command {
 	var s selection
+	var why string
 	return &command{
 		name: "cancel", args: "[JOB…]", short: "stop jobs: not sent any more, cancelled at the vendor while there is time", most: -1, changes: true,
 		long: `
@@ -277,6 +285,7 @@ Jobs in any state can be named; the flags select held ones.
   $ show 3f9a1c`,
 		flags: func(fs *flag.FlagSet) {
 			s.flags(fs)
+			whyFlag(fs, &why)
 			fs.BoolVar(&s.all, "all", false, "all held jobs")
 		},
 		run: func(ctx context.Context, r *run, names []string) error {
@@ -296,14 +305,15 @@ Jobs in any state can be named; the flags select held ones.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "wished to be cancelled", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
-				return c.Cancel(ctx, rec.Key, r.by, seen)
+			return r.each(ctx, all, "wished to be cancelled", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
+				return c.Cancel(ctx, rec.Key, r.by, seen, client.Because(why))
 			})
 		},
 	}
 }
 
 func approveCommand() *command {
+	var why string
 	return &command{
 		name: "approve", args: "CAMPAIGN", short: "let the rest of a campaign go, after its canary was looked at", least: 1, most: 1, changes: true,
 		long: `
@@ -311,7 +321,8 @@ Lets the rest of a campaign go. Look at its canary first: tally counts its piece
 ids, by which the vendor shows proofs. An approval holds for every worker.
 
   $ tally spring
-  $ approve spring`,
+  $ approve spring -why "the proofs are right"`,
+		flags: func(fs *flag.FlagSet) { whyFlag(fs, &why) },
 		run: func(ctx context.Context, r *run, args []string) error {
 			c, err := r.client(ctx)
 			if err != nil {
@@ -337,7 +348,7 @@ ids, by which the vendor shows proofs. An approval holds for every worker.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			if err := c.Approve(ctx, args[0], r.by); err != nil {
+			if err := c.Approve(ctx, args[0], r.by, client.Because(why)); err != nil {
 				return err
 			}
 			r.out.object(campaignView{Type: "approved", Campaign: args[0], States: depth, Jobs: int64(n)})

@@ -60,6 +60,7 @@
 //	finding       kind id ref vendor_id note
 //	silence       vendor expected silent since heard
 //	recovered     vendors checked doubted
+//	answer        id vendor ref vendor_id delivery at parked other_ledger
 //	replay_plan   at total counts costs rows_rejected sends acts
 //	replay        name phase by why total handed recovered waiting unknown held refused cancelled started_at
 //	  elapsed rate ends_at throttle

@@ -36,6 +36,9 @@ type world struct {
 	// piped: what stands in stdin was typed by nobody.
 	piped bool
 	by    string
+	// price is what a piece costs at each vendor; more are options of the command.
+	price func(*postproof.Job) int64
+	more  []client.Option
 }
 
 func newWorld(t *testing.T, store client.Store, printers []*printer, opts ...client.Option) *world {
@@ -54,7 +57,7 @@ func (w *world) ways() []client.Option {
 	var all []client.Option
 	for _, p := range w.printers {
 		all = append(all, client.WithVendor(p.name, client.VendorConfig{
-			Transport: retry.TransportConfig{DialContext: p.dial}, Retry: retry.Config{MaxAttempts: 1},
+			Transport: retry.TransportConfig{DialContext: p.dial}, Retry: retry.Config{MaxAttempts: 1}, Price: w.price,
 		}))
 	}
 	return all
@@ -79,7 +82,7 @@ func (w *world) run(t *testing.T, args ...string) result {
 	var out, errs bytes.Buffer
 	cfg := operator.Config{
 		Args: args, Stdin: strings.NewReader(w.stdin), Interactive: w.stdin != "" && !w.piped, Stdout: &out, Stderr: &errs, By: w.by,
-		Store: w.store, Where: func() string { return "test.db" }, Options: w.ways(),
+		Store: w.store, Where: func() string { return "test.db" }, Options: append(w.ways(), w.more...),
 		Vendors: func(context.Context, postproof.Mode) ([]vendors.Adapter, error) { return w.adapters(), nil },
 	}
 	if w.snapshots != nil {

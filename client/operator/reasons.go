@@ -45,7 +45,7 @@ func advice(reason idempotency.HoldReason) string {
 	case idempotency.HoldDeadline:
 		return "Find out what kept it, as an outage or a vendor that says nothing; then release it: it gets its time anew."
 	case idempotency.HoldVendorGone:
-		return "Give the workers that vendor's credentials again and release it; decide only if they are gone for good."
+		return "Give the workers that vendor's credentials again and release it (where the account has no name, a rotated key is another account: give the old one); decide only if they are gone for good."
 	case idempotency.HoldContradiction:
 		return "Ask the vendor what became of the piece: planned makes a second one if the first was mailed."
 	case idempotency.HoldGenerations:

@@ -116,23 +116,10 @@ func dropOf(a *listArgs, campaign string) (client.Drop, error) {
 	bad := func(reason string) (client.Drop, error) {
 		return client.Drop{}, usage("-job %s: %s", a.job, reason)
 	}
-	f, err := os.Open(a.job)
-	if err != nil {
-		return client.Drop{}, fmt.Errorf("-job: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, mostTemplate+1))
-	if err != nil {
-		return client.Drop{}, fmt.Errorf("-job: %w", err)
-	}
-	var job postproof.Job
+	job, err := jobIn(a.job)
 	switch {
-	case len(data) > mostTemplate:
-		return bad("it is too large for a job")
-	case !json.Valid(data) || json.Unmarshal(data, &job) != nil:
-		return bad("it is no job as JSON, as a postproof.Job is written")
-	}
-	switch {
+	case err != nil:
+		return client.Drop{}, err
 	case job.To != (postproof.Address{}) || job.Contact != "":
 		return bad("it has a recipient: those are in the list")
 	case job.Key == "":
@@ -147,6 +134,25 @@ func dropOf(a *listArgs, campaign string) (client.Drop, error) {
 	return client.Drop{
 		Name: string(job.Key), Piece: job.Piece, Class: job.Class, From: job.From, Priority: job.Priority, Variables: a.variables,
 	}, nil
+}
+
+// jobIn reads a job from a file. Its errors do not show what the file holds.
+func jobIn(path string) (job postproof.Job, err error) {
+	f, err := os.Open(path) //nolint:gosec // it is the operator's own file
+	if err != nil {
+		return job, fmt.Errorf("-job: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, mostTemplate+1))
+	switch {
+	case err != nil:
+		return job, fmt.Errorf("-job: %w", err)
+	case len(data) > mostTemplate:
+		return job, usage("-job %s: it is too large for a job", path)
+	case !json.Valid(data) || json.Unmarshal(data, &job) != nil:
+		return postproof.Job{}, usage("-job %s: it is no job as JSON, as a postproof.Job is written", path)
+	}
+	return job, nil
 }
 
 func suppressed(ctx context.Context, path string) (_ *snapshot.SuppressionList, err error) {

@@ -95,7 +95,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(false, nil, "%s in the spool beside the ledger until it can be written. No piece is lost by it.", many(waiting, "vendor's answer")+" lie"+third(waiting))
 	}
 	if parked > 0 {
-		add(true, []string{"incidents -since 0"}, "%s no place in the ledger, as after a restore: kept in the spool and tried again.", many(parked, "vendor's answer")+has(parked))
+		add(true, []string{"spool", "incidents -since 0"}, "%s no place in the ledger, as after a restore: kept in the spool and tried again.", many(parked, "vendor's answer")+has(parked))
 	}
 	if foreign > 0 {
 		add(true, nil, "%s of another ledger in this one's spool folder: give each ledger a folder of its own.", many(foreign, "answer")+are(foreign))

@@ -81,7 +81,7 @@ func ledger() []Mutation {
 		m(7, "rule 7: a job is amended while a vendor may have it", person,
 			"case len(t.r.Live()) > 0:\n\t\treturn t.no(7,", "case false:\n\t\treturn t.no(7,", "TestRule07"),
 		m(7, "rule 7: an amended job keeps the reference", person,
-			"\tt.note(\"amended\", \"\").By = ev.By\n\tif t.sentInGeneration() {", "\tt.note(\"amended\", \"\").By = ev.By\n\tif false {", "TestRule07"),
+			"\tt.note(\"amended\", ev.Why).By = ev.By\n\tif t.sentInGeneration() {", "\tt.note(\"amended\", ev.Why).By = ev.By\n\tif false {", "TestRule07"),
 		m(7, "rule 7: a burnt reference is used after a release", person,
 			"case t.burnt():\n", "case false:\n", "TestNews"),
 		m(8, "rule 8: sends are not counted", send,

@@ -17,7 +17,28 @@ func people() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./idempotency", Run: run}
 	}
+	op := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client/operator", Run: run}
+	}
 	return []Mutation{
+		cl("reasons: one is not in the history", "client/jobs.go",
+			`idempotency.Release{By: by, Why: a.why}`, `idempotency.Release{By: by}`, "TestReasonsAre"),
+		cl("reasons: those of an erased person are kept", "client/changes_jobs.go",
+			`e.Why = "" // as`, `_ = e.Why // as`, "TestReasonsOf"),
+		cl("spool: what was given up comes back", "client/spool_apply.go",
+			`c.spooled.drop(gone)`, `c.spooled.placed(gone)`, "TestParkedAnswer"),
+		cl("control: a piece is sent that its vendor cannot make", "client/recover_control.go",
+			`caps.Supports(&job); err != nil {`, `caps.Supports(&job); err != nil && false {`, "TestControlPieceIsMade"),
+		cl("lists: the ledger's error is passed on as it is", "client/jobs.go",
+			`yield(none, c.storeError(op, err))`, `yield(none, err)`, "TestListsTell"),
+		op("control: nobody is asked", "client/operator/control.go",
+			`r.confirm(in); err != nil {`, `r.confirm(in); err != nil && false {`, "TestNothingHappens"),
+		op("control: the piece is a job like any other", "client/operator/control.go",
+			`c.SendControl(ctx, vendor, job)`, `c.Submit(ctx, job)`, "TestRecoveryIsFinished"),
+		op("spool: nobody is asked", "client/operator/spool.go",
+			`r.confirm(in); err != nil {`, `r.confirm(in); err != nil && false {`, "TestSpoolIs"),
+		op("reasons: the command keeps one to itself", "client/operator/decide.go",
+			`c.Approve(ctx, args[0], r.by, client.Because(why))`, `c.Approve(ctx, args[0], r.by)`, "TestReasonsFrom"),
 		cl("pauses: an intent does not depend on them", working,
 			"\tch.Reads = w.reads\n", "", "TestPauseStops"),
 		cl("pauses: an intent does not depend on an approval", working,

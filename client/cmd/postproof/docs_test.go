@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client/operator"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -42,6 +44,25 @@ func TestPageShowsCommandsThatThereAre(t *testing.T) {
 		if !strings.Contains(string(page), "`"+string(r)+"`") {
 			t.Errorf("the page does not say what %s is", r)
 		}
+	}
+}
+
+// The job that the page shows can be handed to the command as it stands there.
+func TestPageShowsAJob(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```json\n")
+	text, _, _ := strings.Cut(rest, "```")
+	var job postproof.Job
+	if err := json.Unmarshal([]byte(text), &job); err != nil || !found {
+		t.Fatalf("%v: %s", err, text)
+	}
+	job.Key = "control"
+	if err := job.Validate(); err != nil {
+		t.Error(err)
 	}
 }
 
