@@ -111,6 +111,11 @@ func (q *pollQueue) putOff(earliest time.Time, places int, rec *idempotency.Reco
 	if q.first.next.Before(q.again.next) {
 		q.first.next = q.again.next
 	}
+	// Whom they are put behind is as old as that: else polls that another process
+	// put off, or this one in an earlier life, would wait for themselves for ever.
+	if q.first.due.Before(q.again.due) {
+		q.first.due = q.again.due
+	}
 	return at
 }
 
