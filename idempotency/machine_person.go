@@ -31,8 +31,14 @@ func (t *transition) wishCancel(ev WishCancel) error {
 // stop forbids every send, and has what a vendor has cancelled there. A wish
 // that stands is nothing new, but for one that left the piece alone.
 func (t *transition) stop(by, why string) {
-	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft {
+	// A decision to cancel may be taken back; what somebody else wishes since then
+	// would go with it, unheard.
+	undoable := t.r.State == Cancelled && t.r.Prior != nil
+	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft && !undoable {
 		return
+	}
+	if undoable {
+		t.r.Prior = nil
 	}
 	t.r.Cancel = CancelWish{At: t.now, By: by}
 	t.note("cancel_wished", why).By = by

@@ -96,6 +96,11 @@ func TestReopenIsTooLate(t *testing.T) {
 			planned(l)
 			l.do(idempotency.WishCancel{By: "ann"})
 		},
+		"somebody else wants it cancelled, too": func(l *life) {
+			l.do(idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "guessed"})
+			l.do(idempotency.WishCancel{By: "bob"})
+			l.state(idempotency.Cancelled)
+		},
 		"it was amended": func(l *life) {
 			planned(l)
 			l.do(idempotency.Amend{Job: []byte(`{"v":2}`), Fingerprint: "v1:2", By: "ann"})
