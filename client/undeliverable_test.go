@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -201,6 +202,38 @@ func TestImportUndeliverable(t *testing.T) {
 		}
 		if _, err := c.ImportUndeliverable(t.Context(), "gamma", time.Time{}); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a vendor that is not there: %v", err)
+		}
+	})
+}
+
+// What was imported into a ledger that was lost is not marked as imported in the
+// one that was restored: it has to be read again.
+func TestImportAcrossARestore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const prefix = "undeliverable/"
+		s, p := newShaky(), newPress(t, "alpha", postproof.IdempotencyKey)
+		p.poll = 12 * time.Hour
+		c, l := newListing(t, s, p)
+		marks := 0
+		s.before = func(changes []idempotency.Change) error {
+			if w := changes[0].Settings; len(w) == 1 && strings.HasPrefix(w[0].Name, prefix) {
+				if marks++; marks == 2 { // the list was read, and is about to be over
+					restore(s)
+				}
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_ = c.Run(ctx)
+		if marks != 2 || len(l.reads()) != 1 {
+			t.Fatalf("%d marks, read %d times", marks, len(l.reads()))
+		}
+		for set, err := range s.Settings(t.Context(), prefix) {
+			if err != nil || set.Version != 1 {
+				t.Errorf("the mark is %s in version %d, %v: want that of the beginning", set.Value, set.Version, err)
+			}
 		}
 	})
 }

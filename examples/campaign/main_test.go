@@ -53,11 +53,17 @@ func command(ctx context.Context, out, errout *bytes.Buffer, args ...string) *ex
 	return cmd
 }
 
-// run runs the program to its end.
+// runProgram runs the program to its end.
 func runProgram(t *testing.T, args ...string) ended {
+	t.Helper()
+	return runAs(t, func(*exec.Cmd) {}, args...)
+}
+
+func runAs(t *testing.T, as func(*exec.Cmd), args ...string) ended {
 	t.Helper()
 	var out, errout bytes.Buffer
 	cmd := command(t.Context(), &out, &errout, args...)
+	as(cmd)
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatal(err)

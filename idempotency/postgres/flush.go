@@ -6,17 +6,16 @@ import (
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
-// storeText stores records and what belongs to them, and counters, in one
-// statement. The numbers of entries are taken under the ledger's lock, so that they come in
-// commit order and without a gap that would be filled later. Entries of
-// transactions that enqueued by themselves go first: they are older. A record
-// that is there is found by its number as one that is not: a join with the table
-// could become one that reads all of it, see settingsText. Should a number have
-// been given out twice, the id that is not null refuses to put one job in the place
-// of another. What is long comes as
-// one parameter, $31, and where each begins in it: as text it would be twice as
-// long, and be taken apart letter by letter. With it goes the row by which the
-// transaction is known.
+// storeText stores records and what belongs to them, and counters, in one statement.
+// The numbers of entries are taken under the ledger's lock, so that they come in
+// commit order and without a gap that would be filled later. Entries of transactions
+// that enqueued by themselves go first: they are older. A record that is there is
+// found by its number as one that is not: a join with the table could become one
+// that reads all of it, see settingsText. Should a number have been given out twice,
+// the id that is not null refuses to put one job in the place of another. What is
+// long comes as one parameter, $31, and where each begins in it: as text it would be
+// twice as long, and be taken apart letter by letter. With it goes the row by which
+// the transaction is known.
 const storeText = `WITH r AS (
 	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
 	SELECT num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links,

@@ -87,6 +87,8 @@ func people() []Mutation {
 			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestReopenIsTooLate"),
 		m("undo: a decision is taken back after it was carried out, by the oracle", "idempotency/machine.go",
 			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestExploreFinds"),
+		m("undo: what somebody else wished goes with it", "idempotency/machine_person.go",
+			`t.r.Cancel.Outcome != CancelLeft && !undoable {`, `t.r.Cancel.Outcome != CancelLeft {`, "TestReopenIsTooLate"),
 		m("undo: another decision is taken back", "idempotency/machine_reopen.go",
 			`case p.Fence != ev.Decision:`, `case false:`, "TestReopen"),
 		m("undo: to be asked about in vain is news", "idempotency/machine_reopen.go",

@@ -87,6 +87,7 @@ func polls() []Mutation {
 		cl("silence: what is expected counts as overdue", "client/refresh.go",
 			`if now.Before(until) {`, `if now.IsZero() {`, "TestSilentPieces"),
 		cl("polls: who was put off by another waits for himself", "client/polls.go", "if q.first.due.Before(q.again.due) {", "if false {", "TestPollsPutOffByAnother"),
+		cl("imports: those of a lost history count", "client/undeliverable.go", "idempotency.Change{Epoch: epoch, Settings:", "idempotency.Change{Settings:", "TestImportAcross"),
 		cl("imports: every process imports", "client/undeliverable.go",
 			`if !c.markImport(ctx, epoch, name, state, mark.Version) {`, `if !c.markImport(ctx, epoch, name, state, mark.Version) && false {`, "TestImportsAre"),
 		cl("imports: what was added to a day that is over is missed", "client/undeliverable.go",
