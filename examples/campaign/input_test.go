@@ -80,11 +80,11 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 		if used {
 			keptPromise(t, runAs(t, someone, args...))
 		}
-		if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // a folder
+		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
 		runAs(t, someone, args...).fails(t, "cannot be written")
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder
+		if err := os.Chmod(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
