@@ -16,8 +16,8 @@ TOOL := GOWORK=off go tool -modfile=$(CURDIR)/internal/tools/go.mod
 RACE ?= auto
 # TESTFLAGS goes to every `go test` of `make test`.
 TESTFLAGS ?=
-# FUZZTIME is the time given to each fuzz target.
-FUZZTIME ?= 10s
+# FUZZTIME is what each fuzz target is given: a number of inputs, or a time (10m).
+FUZZTIME ?= 50000x
 # BENCH selects benchmarks; BENCHFLAGS are the flags they run with.
 BENCH ?= .
 BENCHFLAGS ?= -benchmem
@@ -88,7 +88,7 @@ tidy-check: ## say what `go mod tidy` would change in any module
 	done
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (10s)
+fuzz: ## run every fuzz target for FUZZTIME (50000x: inputs; or 10m)
 	@FUZZTIME='$(FUZZTIME)' .ci/fuzz $(MODULES)
 
 .PHONY: examples
