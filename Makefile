@@ -45,7 +45,8 @@ test: ## run all tests, with the race detector where there is a C compiler
 	for m in $(MODULES); do \
 		echo "go test $$race $(TESTFLAGS) ./... (module in $$m)"; \
 		(cd "$$m" && GOWORK=off go test $$race $(TESTFLAGS) ./...); \
-	done
+	done; \
+	if [ -n "$$race" ]; then $(MAKE) --no-print-directory plain; fi
 
 .PHONY: mutation
 mutation: ## break each rule in turn and require that a test notices
@@ -105,9 +106,13 @@ figures: ## measure everything and write docs/figures.md (half an hour, on a qui
 	cd internal/bench && GOWORK=off go run . -markdown -sizes $(FIGURESIZES) $(FIGUREFLAGS) > ../../docs/figures.md.new
 	mv docs/figures.md.new docs/figures.md
 
-.PHONY: alloc
-alloc: ## check the bounds on allocations, which the race detector hides
-	GOWORK=off go test -count=1 -run 'Alloc|LargeBodyIsStreamed' ./...
+# PLAIN are the packages with bounds on allocations.
+PLAIN = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^func Test.*(Alloc|LargeBodyIsStreamed)' .)))
+
+.PHONY: plain
+plain: ## run what the race detector hides or slows: bounds on allocations, the model check (part of make test)
+	GOWORK=off go test $(TESTFLAGS) -run 'Alloc|LargeBodyIsStreamed' $(PLAIN)
+	GOWORK=off go test $(TESTFLAGS) ./idempotency
 
 .PHONY: bench-smoke
 bench-smoke: ## run every benchmark of every module once

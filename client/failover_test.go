@@ -334,7 +334,7 @@ func TestAbsenceNeedsAControlPiece(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)
-		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, seldom())
 		if _, err := c.Submit(t.Context(), job("earlier")); err != nil { // a piece from before proves nothing
 			t.Fatal(err)
 		}

@@ -362,6 +362,10 @@ func newHearing(t *testing.T, store client.Store, presses []*press, opts ...clie
 	return c
 }
 
+// seldom is how often the ledger is looked at in tests that last days, most of
+// which nothing happens in.
+func seldom() client.Option { return client.WithPollInterval(time.Minute) }
+
 func job(key string) postproof.Job {
 	return postproof.Job{
 		Key: postproof.Key(key), Class: postproof.FirstClass, Campaign: "spring", Contact: key,

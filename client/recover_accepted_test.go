@@ -17,12 +17,12 @@ import (
 func acceptedThenLost(t *testing.T, presses []*press, lost func(before *client.Client)) *client.Client {
 	t.Helper()
 	live := idempotency.NewMemory(postproof.ModeTest)
-	before := newClient(t, live, presses)
+	before := newClient(t, live, presses, seldom())
 	accept(t, before, "a")
 	s := backup(t, live)
 	lost(before)
 	restore(s)
-	c := newClient(t, s, presses)
+	c := newClient(t, s, presses, seldom())
 	if out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil || out.Doubted != 1 {
 		t.Fatalf("Recover = %+v, %v", out, err)
 	}

@@ -212,7 +212,7 @@ func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		live := idempotency.NewMemory(postproof.ModeTest)
-		before := newClient(t, live, []*press{p})
+		before := newClient(t, live, []*press{p}, seldom())
 		if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
 		}
 		s := backup(t, live)
 		restore(s)
-		c := newClient(t, s, []*press{p})
+		c := newClient(t, s, []*press{p}, seldom())
 		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); !errors.Is(err, client.ErrEpochChanged) {
 			t.Fatalf("a control piece before the recovery = %v", err)
 		}
@@ -266,7 +266,7 @@ func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		p.poll = time.Hour
 		live := idempotency.NewMemory(postproof.ModeTest)
-		before := newClient(t, live, []*press{p})
+		before := newClient(t, live, []*press{p}, seldom())
 		if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
 		clear(p.keys)           // and its keys have run out
 		p.mu.Unlock()
 		restore(s)
-		c := newClient(t, s, []*press{p})
+		c := newClient(t, s, []*press{p}, seldom())
 		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
@@ -342,13 +342,13 @@ func TestRecoveredCopyLeavesALateFailureToItsOriginal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		live := idempotency.NewMemory(postproof.ModeTest)
-		original := newClient(t, live, []*press{p})
+		original := newClient(t, live, []*press{p}, seldom())
 		if _, err := original.Submit(t.Context(), job("a")); err != nil {
 			t.Fatal(err)
 		}
 		s := backup(t, live)
 		restore(s)
-		twin := newClient(t, s, []*press{p})
+		twin := newClient(t, s, []*press{p}, seldom())
 		if _, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client,
 		}
 		return ""
 	})
-	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a}, opts...)
+	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a}, append([]client.Option{seldom()}, opts...)...)
 	if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 		t.Fatal(err)
 	}

@@ -6,10 +6,19 @@ import (
 	"time"
 )
 
-// affordable leaves a smaller world to explore where each step costs ten times
-// as much. The machine is pure: there are no races to be found in it.
+// exhaustive marks a test that explores the machine, which is pure: the race
+// detector has nothing to find in it and makes each step several times as slow.
+// The test is left out under it, and make test runs it once more without.
+func exhaustive(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("nothing here is concurrent: explored without the race detector")
+	}
+}
+
+// affordable leaves a smaller world to explore where go test -short asks for it.
 func affordable(b budget) budget {
-	if raceDetector || testing.Short() {
+	if testing.Short() {
 		b.faults, b.calls = max(1, b.faults-1), min(b.calls, 1)
 		if b.restores > 0 {
 			b.faults = 0
@@ -20,6 +29,7 @@ func affordable(b budget) budget {
 
 func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 	t.Parallel()
+	exhaustive(t)
 	for _, tc := range []struct {
 		vendors []string
 		left    budget
@@ -55,6 +65,7 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 // can exist. They must not go unnoticed.
 func TestExploreNoticesWhatArrivesTooLate(t *testing.T) {
 	t.Parallel()
+	exhaustive(t)
 	for _, tc := range []struct {
 		vendors []string
 		left    budget

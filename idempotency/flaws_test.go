@@ -12,6 +12,7 @@ import (
 // explorer can fail.
 func TestEveryRuleIsNeeded(t *testing.T) {
 	t.Parallel()
+	exhaustive(t)
 	risky := idempotency.PreferDuplicate
 	for _, tc := range []struct {
 		rule    int
@@ -65,9 +66,6 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 		{rule: 14, without: flawNoSpool, want: "forgotten", left: budget{faults: 1}},
 		{rule: 14, without: flawHeardTwice, want: "an answer does more", left: budget{faults: 1}},
 	} {
-		if raceDetector && tc.left.faults > 1 {
-			continue // ten times as slow, and the machine is pure: no races to be found
-		}
 		t.Run(string(tc.without), func(t *testing.T) {
 			t.Parallel()
 			vendors := tc.vendors

@@ -13,6 +13,7 @@ import (
 // and cancelled while there is time.
 func TestModelOfRisksTaken(t *testing.T) {
 	t.Parallel()
+	exhaustive(t)
 	risky := idempotency.PreferDuplicate
 	explores(t, true, []workload{
 		{name: "the policy", vendors: []string{"blind"}, left: budget{faults: 2}, policy: risky},

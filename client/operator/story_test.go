@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/operator"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -83,7 +84,7 @@ func TestReleaseAfterAnOutagePrintsNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPrinter(t, "alpha")
 		p.keyed = true
-		w := newWorld(t, idempotency.NewMemory(postproof.ModeTest), []*printer{p})
+		w := newWorld(t, idempotency.NewMemory(postproof.ModeTest), []*printer{p}, client.WithPollInterval(time.Minute)) // it lasts weeks
 		p.setFault(func(n int) string {
 			if n%2 == 0 {
 				return "drop"
