@@ -34,6 +34,8 @@ type Client struct {
 	time     ledgerTime
 	// checkedAt is when the ledger's identity was last read, in nanoseconds.
 	checkedAt atomic.Int64
+	// prunes is when what is old is next pruned.
+	prunes seldomDone
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
 	// doubtLost is how long a lost history may have worked on them.
@@ -170,6 +172,8 @@ func (s *settings) defaults() error {
 		return fmt.Errorf("WithLease(%s): want at least 1s", s.lease)
 	case s.poll < 0 || s.reroute < 0 || s.stopFor < 0 || s.grace < 0:
 		return errors.New("a duration is negative")
+	case s.retention != 0 && s.retention < MinRetention:
+		return fmt.Errorf("WithRetention(%s): want at least %s (%d days), or 0 to keep everything", s.retention, MinRetention, MinRetention/(24*time.Hour))
 	}
 	for _, c := range s.caps {
 		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {

@@ -43,6 +43,7 @@ type settings struct {
 	reroute     time.Duration
 	stopFor     time.Duration
 	grace       time.Duration
+	retention   time.Duration
 	spool       string
 	caps        []Cap
 	canaries    map[string]int

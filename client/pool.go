@@ -147,6 +147,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 		return 0, c.epochError("work")
 	}
 	p.imports()
+	p.prune()
 	skip := c.waitingCampaigns(ctx)
 	paused := c.pauses.Load()
 	id := c.id() // read before the records: what they say counts in this history

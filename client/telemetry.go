@@ -33,6 +33,7 @@ type telemetry struct {
 	polls       metric.Int64Counter
 	silent      metric.Int64Counter
 	imports     metric.Int64Counter
+	pruned      metric.Int64Counter
 	handed      metric.Int64Counter
 
 	undeliverable metric.Int64Counter
@@ -75,6 +76,7 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
 	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
+	t.pruned = counter("postproof.pruned", "{job}", "Jobs that ended long ago and are tombstones now.")
 	t.handed = counter("postproof.replay.handed", "{job}", "Jobs that replays handed over to be sent or settled, by what was done.")
 	t.undeliverable = counter("postproof.undeliverable", "{piece}", "Pieces that the ledger learned by an import to be undeliverable.")
 	t.duration, err = histogram(m, err)

@@ -31,20 +31,21 @@ const (
 	importFirst   = 30 * 24 * time.Hour
 )
 
-// importing is when the ledger is next asked whether an import is due.
-type importing struct {
+// seldomDone is when something that this process does now and then is next due.
+type seldomDone struct {
 	mu   sync.Mutex
 	next time.Time
 }
 
-// due reports whether the ledger is to be asked now, and by the caller alone.
-func (i *importing) due(now time.Time) bool {
+// due reports whether it is to be done now, and by the caller alone; again after
+// the time given.
+func (i *seldomDone) due(now time.Time, every time.Duration) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if now.Before(i.next) {
 		return false
 	}
-	i.next = now.Add(importLooks)
+	i.next = now.Add(every)
 	return true
 }
 
@@ -166,7 +167,7 @@ func (s importState) next(every time.Duration) time.Time {
 func (p *pool) imports() {
 	now := p.c.now()
 	for _, v := range p.c.vendors {
-		if _, lists := v.adapter.(vendors.UndeliverableLister); lists && v.imports.due(now) {
+		if _, lists := v.adapter.(vendors.UndeliverableLister); lists && v.imports.due(now, importLooks) {
 			p.busy.Go(func() { p.c.importDue(p.ctx, v, now) })
 		}
 	}

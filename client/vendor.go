@@ -33,7 +33,7 @@ type vendor struct {
 	controls    controls
 	marks       vendorMarks
 	polls       pollQueue
-	imports     importing
+	imports     seldomDone
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool

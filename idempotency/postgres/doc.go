@@ -127,19 +127,15 @@
 // # Retention
 //
 // A million pieces take about 1.3 GB with their jobs, history and indexes, and
-// nothing is deleted by itself. Once a day, from one process:
+// nothing is deleted by itself. The client's option
 //
-//	for {
-//		n, err := ledger.Prune(ctx, time.Now().AddDate(0, 0, -90), 10_000)
-//		if err != nil || n == 0 {
-//			return err
-//		}
-//	}
+//	client.WithRetention(90 * 24 * time.Hour)
 //
 // makes tombstones of the jobs that came to their end ninety days ago and are not
 // watched any more: job and history go, and what keeps a second piece from being
-// sent stays. [Store.Prune] and the inbox's Purge, which client/callback calls,
-// take a hundred rows in a transaction, so that claims and commits go on; some
+// sent stays. [Store.Prune], which it calls, and the inbox's Purge, which
+// client/callback calls, take a hundred rows in a transaction, so that claims and
+// commits go on; some
 // thousand rows a second.
 //
 // The server frees the space by autovacuum, for its tables to use again. Leave it
