@@ -69,7 +69,7 @@ func TestChangeLogAnswersWithoutAcknowledgement(t *testing.T) {
 		if e := pause(t, c, client.Campaign("spring")); e.N != 1 || e.Digest == "" {
 			t.Errorf("%+v", e)
 		}
-		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Cancelled {
+		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Canceled {
 			t.Errorf("%v, %v", rec, err)
 		}
 	})

@@ -118,7 +118,7 @@ func acts() []act {
 		}, entry(client.ActionResume, client.Campaign("spring"), "seen"), `"why":"look"`, ""},
 		{decide("a", idempotency.VerdictPlanned), entry(client.ActionDecide, jobID("a"), "asked them"), `"hold":"cannot_ask_vendor"`, `"verdict":"planned"`},
 		{decide("b", idempotency.VerdictAccepted), entry(client.ActionDecide, jobID("b"), "asked them"), `"state":"held"`, `"state":"accepted"`},
-		{decide("c", idempotency.VerdictCancelled), entry(client.ActionDecide, jobID("c"), "asked them"), `"state":"held"`, `"cancel":"cancelled"`},
+		{decide("c", idempotency.VerdictCanceled), entry(client.ActionDecide, jobID("c"), "asked them"), `"state":"held"`, `"cancel":"canceled"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
 			return c.Release(ctx, "d", "ann")
 		}), entry(client.ActionRelease, jobID("d"), ""), `"state":"held"`, `"state":"unknown"`},
@@ -127,7 +127,7 @@ func acts() []act {
 		}), entry(client.ActionAmend, jobID("w"), ""), `"state":"planned"`, `"state":"planned"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
 			return c.Cancel(ctx, "w", "ann")
-		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"cancelled"`},
+		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"canceled"`},
 		{
 			func(ctx context.Context, c *client.Client) error { return c.Approve(ctx, "summer", "ann") },
 			entry(client.ActionApprove, client.Campaign("summer"), ""), `"approved":false`, `"approved":true`,

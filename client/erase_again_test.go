@@ -225,8 +225,8 @@ func TestEraseOfAReplayedJob(t *testing.T) {
 				t.Errorf("Erase: %v; problems: %q, complete: %t", err, rep.Problems, rep.Complete())
 			}
 			p := progressOf(t, c, run)
-			if p.Handed != handed || p.Cancelled != handed {
-				t.Errorf("the run has %d jobs, %d of them cancelled, want %d", p.Handed, p.Cancelled, handed)
+			if p.Handed != handed || p.Canceled != handed {
+				t.Errorf("the run has %d jobs, %d of them canceled, want %d", p.Handed, p.Canceled, handed)
 			}
 			if got := status(t, c, adaKey).Run; (got == run) != (handed == 1) {
 				t.Errorf("the record is of the run %q", got)

@@ -110,7 +110,7 @@ func TestEraseDoesNotEndAFailover(t *testing.T) {
 		})
 		rec, err := c.Submit(t.Context(), ada())
 		switch {
-		case now && (rec.State != idempotency.Cancelled || !rec.Tombstone || len(two.orders) > 0):
+		case now && (rec.State != idempotency.Canceled || !rec.Tombstone || len(two.orders) > 0):
 			t.Errorf("now: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))
 		case !now && (err != nil || rec.State != idempotency.Accepted || len(two.orders) != 1 || rec.EraseAt.IsZero()):
 			t.Errorf("in its time: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))

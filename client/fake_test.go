@@ -106,7 +106,7 @@ func (p *press) alive() int {
 	defer p.mu.Unlock()
 	n := 0
 	for _, o := range p.orders {
-		if o.Status != "cancelled" && o.Status != "failed" {
+		if o.Status != "canceled" && o.Status != "failed" {
 			n++
 		}
 	}
@@ -201,7 +201,7 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 		for _, o := range p.orders {
 			if o.ID == r.URL.Query().Get("id") {
 				if op == "/cancel" {
-					o.Status = "cancelled"
+					o.Status = "canceled"
 				}
 				return *o, http.StatusOK
 			}
@@ -282,7 +282,7 @@ func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.S
 func (a *pressAdapter) order(o *pressOrder) *vendors.Order {
 	out := &vendors.Order{
 		Receipt: postproof.Receipt{Vendor: a.p.name, VendorID: o.ID, Ref: postproof.Ref(o.Ref), AcceptedAt: o.At},
-		Dead:    o.Status == "cancelled" || o.Status == "failed", Facts: vendors.Facts{PostalCode: o.Zip},
+		Dead:    o.Status == "canceled" || o.Status == "failed", Facts: vendors.Facts{PostalCode: o.Zip},
 		Status: postproof.Status{Stage: postproof.Stage(o.Status), Raw: o.Status},
 	}
 	return out

@@ -70,7 +70,7 @@ func (e *PausedError) Error() string {
 // is unknown. Sends under way finish, with the short retries of their call.
 //
 // Only sending stops. What a vendor has, or may have, is settled by look-ups,
-// followed, watched and cancelled as ever. A job of a paused campaign or priority
+// followed, watched and canceled as ever. A job of a paused campaign or priority
 // stays planned. For one whose vendor is paused the next vendor is found, as for
 // any vendor that is out of order; it waits where there is none. Jobs can be
 // handed in: [Client.Submit] returns a [*PausedError] with

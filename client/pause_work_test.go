@@ -171,7 +171,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 }
 
 // What a vendor has, or may have, goes on while it is paused: it is polled,
-// looked up and cancelled.
+// looked up and canceled.
 func TestPausedMailIsFollowed(t *testing.T) {
 	t.Parallel()
 	for name, target := range targets() {
@@ -182,7 +182,7 @@ func TestPausedMailIsFollowed(t *testing.T) {
 				p.poll = time.Hour
 				store := idempotency.NewMemory(postproof.ModeTest)
 				c := newClient(t, store, []*press{p})
-				for _, key := range []string{"polled", "cancelled"} {
+				for _, key := range []string{"polled", "canceled"} {
 					if _, err := c.Submit(t.Context(), job(key)); err != nil {
 						t.Fatal(err)
 					}
@@ -192,21 +192,21 @@ func TestPausedMailIsFollowed(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.orders[0].Status = "mailed"
-				if _, err := c.Cancel(t.Context(), "cancelled", "bob"); err != nil {
+				if _, err := c.Cancel(t.Context(), "canceled", "bob"); err != nil {
 					t.Fatal(err)
 				}
 				runFor(t, c, 3*time.Hour)
 				if got := status(t, c, "polled").Status.Stage; got != postproof.StageMailed {
 					t.Errorf("the status of a paused piece is %q: it is not polled", got)
 				}
-				if got := status(t, c, "cancelled").State; got != idempotency.Cancelled {
-					t.Errorf("the paused piece that was to be cancelled is %s", got)
+				if got := status(t, c, "canceled").State; got != idempotency.Canceled {
+					t.Errorf("the paused piece that was to be canceled is %s", got)
 				}
 				if _, err := c.Cancel(t.Context(), "waits", "bob"); err != nil {
 					t.Fatal(err)
 				}
-				if got := status(t, c, "waits").State; got != idempotency.Cancelled {
-					t.Errorf("the paused job that was to be cancelled is %s", got)
+				if got := status(t, c, "waits").State; got != idempotency.Canceled {
+					t.Errorf("the paused job that was to be canceled is %s", got)
 				}
 			})
 		})

@@ -376,7 +376,7 @@ func TestAuditFindsUnknownMissingAndDifferent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p.orders[0].Status = "cancelled"
+		p.orders[0].Status = "canceled"
 		p.orders[1] = &pressOrder{ID: "stranger", Ref: "0000000000000000", Status: "accepted", At: time.Now()}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
 		if err != nil || audit.Orders != 3 || audit.Matched != 1 {

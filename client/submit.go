@@ -262,8 +262,8 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
 		}
-	case idempotency.Cancelled:
-		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was cancelled")
+	case idempotency.Canceled:
+		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was canceled")
 	default:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnknown, postproof.Unknown, idempotency.ErrNewer
 	}

@@ -104,7 +104,7 @@ func TestUndoADecision(t *testing.T) {
 		}
 	}
 	for name, do := range map[string]func(*testing.T, *client.Client){
-		"planned": decide(idempotency.VerdictPlanned), "accepted": decide(idempotency.VerdictAccepted), "cancelled": decide(idempotency.VerdictCancelled),
+		"planned": decide(idempotency.VerdictPlanned), "accepted": decide(idempotency.VerdictAccepted), "canceled": decide(idempotency.VerdictCanceled),
 		"released": func(t *testing.T, c *client.Client) {
 			t.Helper()
 			if _, err := c.Release(t.Context(), "a", "ann"); err != nil {

@@ -37,7 +37,7 @@ func (d Drained) Open() int64 {
 }
 
 // Drain works the ledger until no job waits to be sent or settled: each is with
-// a vendor, refused, held, cancelled or done. It waits for jobs that are due
+// a vendor, refused, held, canceled or done. It waits for jobs that are due
 // later, and works at the statuses of accepted ones only as they come due
 // meanwhile. It returns what it left, and an error when the context ended
 // first. A campaign that waits for the approval of its canary is not waited

@@ -251,7 +251,7 @@ func (t *transition) deadline() {
 		t.r.Deadline = t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
 	case Accepted:
 		t.r.Deadline = t.now.Add(orDefault(t.m.TrackFor, 60*24*time.Hour))
-	case Refused, Held, Cancelled, Done:
+	case Refused, Held, Canceled, Done:
 		t.r.Deadline = time.Time{}
 	}
 }

@@ -137,7 +137,7 @@ type Order struct {
 	Mode postproof.Mode
 	// Status is where the piece is.
 	Status postproof.Status
-	// Dead means that the vendor will never print it: cancelled, or failed
+	// Dead means that the vendor will never print it: canceled, or failed
 	// with a status that it lists as no paper.
 	Dead bool
 	// Replayed means that the answer is that of an earlier submission.
