@@ -287,7 +287,7 @@ func TestEraseIsFinishedByTheNext(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, b := range postproof.Blobs(job.Piece.Art()) {
-				if _, err := store.Open(t.Context(), b); !errors.Is(err, idempotency.ErrNotFound) {
+				if _, err := store.OpenBlob(t.Context(), b); !errors.Is(err, idempotency.ErrNotFound) {
 					t.Errorf("write %d, made %v: artwork %d: %v", step, made, i, err)
 				}
 			}

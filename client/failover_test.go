@@ -98,7 +98,7 @@ func TestRefusedAccountStopsTheVendor(t *testing.T) {
 			t.Fatalf("vendor = %+v", v)
 		}
 		a.faults(nil)
-		if err := c.ResumeVendor("alpha"); err != nil {
+		if err := c.EndVendorStop("alpha"); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)

@@ -455,7 +455,7 @@ func kinds(t *testing.T, c *client.Client, key string) []string {
 	return all
 }
 
-func drain(t *testing.T, c *client.Client) client.Drained {
+func drain(t *testing.T, c *client.Client) client.Depth {
 	t.Helper()
 	left, err := c.Drain(t.Context())
 	if err != nil {

@@ -164,7 +164,7 @@ func TestMissingArtworkIsHeldNotTriedForEver(t *testing.T) {
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{p})
 		lost := job("a")
-		b, err := idempotency.NewMemory(postproof.ModeTest).Put(t.Context(), strings.NewReader("<b>"))
+		b, err := idempotency.NewMemory(postproof.ModeTest).PutBlob(t.Context(), strings.NewReader("<b>"))
 		if err != nil {
 			t.Fatal(err)
 		}

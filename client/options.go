@@ -156,6 +156,7 @@ func WithRerouteAfter(d time.Duration) Option {
 // WithVendorStop sets for how long a vendor is left alone after it refused the
 // account (401, 402, 403), before it is tried again. Jobs that are for it wait,
 // see [WithRerouteAfter]. The default, and the meaning of 0, is 15 minutes.
+// [Client.EndVendorStop] ends it sooner.
 func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
 
 // WithoutHints makes the client read and write no hints, see Replicas in the

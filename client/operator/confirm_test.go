@@ -340,7 +340,7 @@ func TestPauseAndUndo(t *testing.T) {
 		_, head, _ := strings.Cut(verified.out, "elsewhere: ")
 		w.must(t, operator.ExitOK, "changes", "verify", strings.TrimSpace(head))
 		w.must(t, operator.ExitNeedsPerson, "changes", "verify", "9:abc")
-		if _, err := w.worker.Pause(t.Context(), client.Campaign("x"), "bob", "y"); err != nil {
+		if _, err := w.worker.Pause(t.Context(), client.CampaignTarget("x"), "bob", "y"); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -222,10 +222,10 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, err := range map[string]error{
-		"Commit": idempotency.CommitOne(t.Context(), s, create(record(1))),
-		"Get":    func() error { _, err := s.Get(t.Context(), record(1).ID); return err }(),
-		"Claim":  func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
-		"Put":    func() error { _, err := s.Put(t.Context(), strings.NewReader("x")); return err }(),
+		"Commit":  idempotency.CommitOne(t.Context(), s, create(record(1))),
+		"Get":     func() error { _, err := s.Get(t.Context(), record(1).ID); return err }(),
+		"Claim":   func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
+		"PutBlob": func() error { _, err := s.PutBlob(t.Context(), strings.NewReader("x")); return err }(),
 	} {
 		if !errors.Is(err, idempotency.ErrClosed) {
 			t.Errorf("%s = %v, want ErrClosed", what, err)
@@ -300,7 +300,7 @@ func TestPermissions(t *testing.T) {
 	if err := s.AcceptEpoch(t.Context(), identify(t, s).Epoch, ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("artwork")); err != nil {
+	if _, err := s.PutBlob(t.Context(), strings.NewReader("artwork")); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Prune(t.Context(), start(), 0); err != nil {
