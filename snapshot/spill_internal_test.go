@@ -283,7 +283,7 @@ func TestRowNumbersMustGrow(t *testing.T) {
 					}
 				}
 			}
-		}), Options{Campaign: "spring"})
+		}), Options{Campaign: "spring", Store: NewMemory()})
 		if err == nil || !strings.Contains(err.Error(), "the numbers of rows must grow") {
 			t.Errorf("numbers %v: got %v", numbers[max(0, len(numbers)-3):], err)
 		}
