@@ -17,11 +17,15 @@ import (
 
 // judgeDocumented is an adapter whose vendor documents 503 as not accepted
 // and 502 as unknown.
-func judgeDocumented(status int, header http.Header, body []byte) error {
-	if status == http.StatusServiceUnavailable {
+func judgeDocumented(status int, _ http.Header, _ []byte) error {
+	switch {
+	case status == http.StatusServiceUnavailable:
 		return postproof.NewError(postproof.CodeUnavailable, postproof.Refused, nil)
+	case postproof.DeliveryOfHTTPStatus(status) == postproof.Accepted:
+		return nil
+	default:
+		return postproof.NewError(postproof.CodeOfHTTPStatus(status), postproof.DeliveryOfHTTPStatus(status), nil)
 	}
-	return retry.JudgeStatus(status, header, body)
 }
 
 // The table of the package's documentation: how often the vendor sees the

@@ -80,16 +80,6 @@ func PostGridCallbacks() CallbackPolicy {
 	return CallbackPolicy{Retries: []Duration{h, 2 * h, 4 * h}, Status: 200}
 }
 
-// StannpCallbacks returns how Stannp sends: three more attempts half a minute
-// apart, a pause after five failures in a day, and up to 50 events at once.
-func StannpCallbacks() CallbackPolicy {
-	const s = Duration(time.Second)
-	return CallbackPolicy{
-		Retries: []Duration{30 * s, 30 * s, 30 * s}, Status: 200,
-		PauseAfter: 5, PauseWithin: 24 * 3600 * s, Batch: 50,
-	}
-}
-
 // over returns p with its zero fields taken from the vendor's own policy.
 func (p CallbackPolicy) over(own CallbackPolicy) CallbackPolicy {
 	if p.Retries == nil {
