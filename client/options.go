@@ -74,7 +74,8 @@ type VendorConfig struct {
 	// misses nothing and asks more often.
 	Callbacks bool
 	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
-	// the currency that the account is billed in. The default is 0. It must be quick and safe for concurrent use.
+	// the currency that the account is billed in. The default is 0. It must be quick,
+	// and safe for concurrent use.
 	Price func(*postproof.Job) int64
 }
 

@@ -116,7 +116,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	if err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
 	}
-	rec := idempotency.New(&stowed, encoded, id.Mode, now)
+	rec := idempotency.NewRecord(&stowed, encoded, id.Mode, now)
 	rec.Trace = c.tel.traceparent(ctx)
 	rec.Policy = c.policies[job.Campaign]
 	return rec, nil

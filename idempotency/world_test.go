@@ -121,7 +121,7 @@ func exampleJob() *postproof.Job {
 
 // newRecord returns the record of a job that was just enqueued.
 func newRecord() *idempotency.Record {
-	r := idempotency.New(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
+	r := idempotency.NewRecord(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
 	ch, err := exampleMachine().Create(r, exampleStart())
 	if err != nil {
 		panic(err)
