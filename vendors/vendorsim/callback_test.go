@@ -261,6 +261,7 @@ func TestRetries(t *testing.T) {
 	accept := func(status int, body string) func(int, received) (int, string) {
 		return func(int, received) (int, string) { return status, body }
 	}
+	exactly200 := vendorsim.CallbackPolicy{Status: 200, Retries: []vendorsim.Duration{vendorsim.Duration(h), vendorsim.Duration(2 * h), vendorsim.Duration(4 * h)}}
 	for _, test := range []struct {
 		name   string
 		policy vendorsim.CallbackPolicy
@@ -286,8 +287,8 @@ func TestRetries(t *testing.T) {
 		{"failures too far apart for a pause", vendorsim.CallbackPolicy{
 			PauseAfter: 2, PauseWithin: vendorsim.Duration(h), Retries: []vendorsim.Duration{vendorsim.Duration(h), vendorsim.Duration(h)},
 		}, accept(500, ""), []time.Duration{0, h, 2 * h}, vendorsim.StateGivenUp},
-		{"exactly 200", vendorsim.PostGridCallbacks(), accept(202, ""), []time.Duration{0, h, 3 * h, 7 * h}, vendorsim.StateGivenUp},
-		{"exactly 200, and it is", vendorsim.PostGridCallbacks(), accept(200, "x"), []time.Duration{0}, vendorsim.StateAcknowledged},
+		{"exactly 200", exactly200, accept(202, ""), []time.Duration{0, h, 3 * h, 7 * h}, vendorsim.StateGivenUp},
+		{"exactly 200, and it is", exactly200, accept(200, "x"), []time.Duration{0}, vendorsim.StateAcknowledged},
 		{"half a minute", impatient(), accept(500, ""), []time.Duration{0, m / 2, m, m * 3 / 2}, vendorsim.StateGivenUp},
 		{"a body", vendorsim.CallbackPolicy{Body: "true", Retries: []vendorsim.Duration{vendorsim.Duration(h)}}, func(n int, _ received) (int, string) {
 			return 200, []string{"false", "true\n"}[n-1]
