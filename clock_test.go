@@ -29,11 +29,11 @@ func TestSleep(t *testing.T) {
 			cancel(why)
 		}()
 		if err := postproof.Sleep(ctx, clock, time.Hour); !errors.Is(err, why) || time.Since(start) != time.Hour+time.Minute {
-			t.Errorf("a cancelled wait ended after %v with %v", time.Since(start), err)
+			t.Errorf("a canceled wait ended after %v with %v", time.Since(start), err)
 		}
 		for _, d := range []time.Duration{0, time.Hour} {
 			if err := postproof.Sleep(ctx, clock, d); !errors.Is(err, why) {
-				t.Errorf("with a cancelled context: %v", err)
+				t.Errorf("with a canceled context: %v", err)
 			}
 		}
 	})

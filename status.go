@@ -32,8 +32,8 @@ const (
 	StageReturned Stage = "returned"
 	// StageFailed will not be printed or mailed.
 	StageFailed Stage = "failed"
-	// StageCancelled was stopped before it was printed.
-	StageCancelled Stage = "cancelled"
+	// StageCanceled was stopped before it was printed.
+	StageCanceled Stage = "canceled"
 )
 
 // Rank orders the stages: 10 for accepted to 80 for delivered, in steps of
@@ -58,7 +58,7 @@ func (s Stage) Rank() int {
 		return 70
 	case StageDelivered:
 		return 80
-	case StageReturned, StageFailed, StageCancelled:
+	case StageReturned, StageFailed, StageCanceled:
 		return 90
 	default:
 		return 0
@@ -72,7 +72,7 @@ func (s Stage) Known() bool { return s.Rank() > 0 }
 // terminal although a return may still overrule it.
 func (s Stage) Terminal() bool {
 	switch s {
-	case StageDelivered, StageReturned, StageFailed, StageCancelled:
+	case StageDelivered, StageReturned, StageFailed, StageCanceled:
 		return true
 	default:
 		return false
@@ -141,7 +141,7 @@ func (s Status) Supersedes(old Status) bool {
 		return true
 	case s.Stage == StageReRouted && old.Stage == StageDelivered:
 		return s.VendorTime.After(old.VendorTime)
-	case s.Stage == StageFailed || s.Stage == StageCancelled:
+	case s.Stage == StageFailed || s.Stage == StageCanceled:
 		return !old.Stage.Terminal() && old.Stage.Rank() < StageMailed.Rank()
 	case old.Stage.Rank() >= StageReturned.Rank():
 		return false

@@ -15,7 +15,7 @@ func stages() []postproof.Stage {
 		postproof.StageAccepted, postproof.StageOnHold, postproof.StageRendered, postproof.StageInProduction, postproof.StageMailed,
 		postproof.StageInTransit, postproof.StageReRouted, postproof.StageLeftCountry, postproof.StageInLocalArea, postproof.StageIssue,
 		postproof.StageOutForDelivery, postproof.StagePickupAvailable, postproof.StageDelivered,
-		postproof.StageReturned, postproof.StageFailed, postproof.StageCancelled, "teleported",
+		postproof.StageReturned, postproof.StageFailed, postproof.StageCanceled, "teleported",
 	}
 }
 
@@ -38,7 +38,7 @@ pickup          .  .  .  .  .  .  .  .  .  .  =  .  x  x  .  .  .
 delivered       .  .  .  .  .  .  >  .  .  .  .  .  .  x  .  .  .
 returned        .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
 failed          .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
-cancelled       .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
+canceled       .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .
 newer           .  .  .  .  .  .  .  .  .  .  .  .  x  x  .  .  .
 `
 

@@ -19,7 +19,7 @@ import (
 // in a [postproof.PDF], [postproof.Images] or [postproof.HTML]. It is durable
 // when PutArtwork returns. Content is streamed, of any size.
 func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (postproof.Blob, error) {
-	b, err := c.store.Put(ctx, content)
+	b, err := c.store.PutBlob(ctx, content)
 	if err != nil {
 		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}
 	}
@@ -96,7 +96,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	}
 	sum := sha256.Sum256([]byte(markup))
 	b.Digest = hex.EncodeToString(sum[:])
-	if _, err := a.store.Put(ctx, strings.NewReader(markup)); err != nil {
+	if _, err := a.store.PutBlob(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
 	a.remember(b.Digest, markup, true)
@@ -135,7 +135,7 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 	if b.Size > maxMarkup {
 		return "", fmt.Errorf("%w: %d bytes, at most %d are allowed", errTooLarge, b.Size, maxMarkup)
 	}
-	rc, err := a.store.Open(ctx, b)
+	rc, err := a.store.OpenBlob(ctx, b)
 	if err != nil {
 		return "", fmt.Errorf("open the artwork: %w", err)
 	}

@@ -23,7 +23,7 @@ func TestReasonsAreWrittenDown(t *testing.T) {
 		p := blind(t)
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{p}, client.WithCanary("summer", 1))
-		heldJobs(t, c, p, "cancelled", "released", "decided")
+		heldJobs(t, c, p, "canceled", "released", "decided")
 		if _, err := c.Enqueue(t.Context(), these(job("amended"))); err != nil {
 			t.Fatal(err)
 		}
@@ -35,8 +35,8 @@ func TestReasonsAreWrittenDown(t *testing.T) {
 			action    client.Action
 			do        func(context.Context, ...client.ActOption) error
 		}{
-			{"cancelled", "cancel_wished", client.ActionCancel, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Cancel(ctx, "cancelled", "ann", o...)
+			{"canceled", "cancel_wished", client.ActionCancel, func(ctx context.Context, o ...client.ActOption) error {
+				_, err := c.Cancel(ctx, "canceled", "ann", o...)
 				return err
 			}},
 			{"released", "released", client.ActionRelease, func(ctx context.Context, o ...client.ActOption) error {
@@ -44,7 +44,7 @@ func TestReasonsAreWrittenDown(t *testing.T) {
 				return err
 			}},
 			{"decided", "decided", client.ActionDecide, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Decide(ctx, "decided", idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann"}, o...)
+				_, err := c.Decide(ctx, "decided", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann"}, o...)
 				return err
 			}},
 			{"amended", "amended", client.ActionAmend, func(ctx context.Context, o ...client.ActOption) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// A canary that waits for approval is still settled, and cancelled: only
+// A canary that waits for approval is still settled, and canceled: only
 // nothing new is sent.
 func TestWaitingCanaryIsTended(t *testing.T) {
 	t.Parallel()
@@ -50,8 +50,8 @@ func TestWaitingCanaryIsTended(t *testing.T) {
 		if _, err := c.Drain(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got := status(t, c, string(canary)).State; got != idempotency.Cancelled || p.alive() != 1 {
-			t.Errorf("the canary that was cancelled is %s; %d alive at the vendor, want 1", got, p.alive())
+		if got := status(t, c, string(canary)).State; got != idempotency.Canceled || p.alive() != 1 {
+			t.Errorf("the canary that was canceled is %s; %d alive at the vendor, want 1", got, p.alive())
 		}
 	})
 }

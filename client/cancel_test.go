@@ -27,7 +27,7 @@ func TestCancelBeforeAnythingIsSent(t *testing.T) {
 		if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil {
 			t.Fatal(err)
 		}
-		if rec := cancelJob(t, c, "contact-0"); rec.State != idempotency.Cancelled {
+		if rec := cancelJob(t, c, "contact-0"); rec.State != idempotency.Canceled {
 			t.Fatalf("%v", rec)
 		}
 		drain(t, c)
@@ -41,7 +41,7 @@ func TestCancelBeforeAnythingIsSent(t *testing.T) {
 }
 
 // The wish comes while the job is sent, unknown or accepted: nothing new is
-// sent, and what the vendor has is cancelled and read back.
+// sent, and what the vendor has is canceled and read back.
 func TestCancelFindsThePieceAndReadsItBack(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(op, ref string, n int) string{
@@ -73,12 +73,12 @@ func TestCancelFindsThePieceAndReadsItBack(t *testing.T) {
 				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 				_, _ = c.Submit(t.Context(), job("a"))
 				sent := len(p.times)
-				if rec := cancelJob(t, c, "a"); rec.State == idempotency.Cancelled {
-					t.Fatalf("cancelled without asking: %v", rec)
+				if rec := cancelJob(t, c, "a"); rec.State == idempotency.Canceled {
+					t.Fatalf("canceled without asking: %v", rec)
 				}
 				runFor(t, c, 30*time.Minute)
 				rec := status(t, c, "a")
-				if rec.State != idempotency.Cancelled || rec.Cancel.Outcome != idempotency.CancelDone || p.alive() != 0 || len(p.orders) != 1 {
+				if rec.State != idempotency.Canceled || rec.Cancel.Outcome != idempotency.CancelDone || p.alive() != 0 || len(p.orders) != 1 {
 					t.Fatalf("%v %+v; alive %d of %d", rec, rec.Cancel, p.alive(), len(p.orders))
 				}
 				if len(p.times) != sent {
@@ -101,7 +101,7 @@ func TestCancelDuringTheSend(t *testing.T) {
 			t.Fatalf("Submit = %v, %v", rec, err)
 		}
 		runFor(t, c, time.Minute)
-		if rec := status(t, c, "a"); rec.State != idempotency.Cancelled || p.alive() != 0 {
+		if rec := status(t, c, "a"); rec.State != idempotency.Canceled || p.alive() != 0 {
 			t.Fatalf("%v, alive %d", rec, p.alive())
 		}
 	})

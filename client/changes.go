@@ -61,7 +61,8 @@ const (
 
 // Target is what an action was done to. Name is a campaign, a vendor, a
 // priority, the [idempotency.ID] of a job, a replay or the id of a snapshot;
-// empty for the ledger.
+// empty for the ledger. [CampaignTarget], [VendorTarget] and [BelowPriorityTarget]
+// make the ones that can be paused.
 type Target struct {
 	Kind TargetKind `json:"kind"`
 	Name string     `json:"name,omitempty"`

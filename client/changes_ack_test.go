@@ -66,10 +66,10 @@ func TestChangeLogAnswersWithoutAcknowledgement(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.after = func([]idempotency.Change) error { return errStore }
-		if e := pause(t, c, client.Campaign("spring")); e.N != 1 || e.Digest == "" {
+		if e := pause(t, c, client.CampaignTarget("spring")); e.N != 1 || e.Digest == "" {
 			t.Errorf("%+v", e)
 		}
-		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Cancelled {
+		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Canceled {
 			t.Errorf("%v, %v", rec, err)
 		}
 	})
@@ -84,10 +84,10 @@ func TestChangeLogOvertakenWithoutAcknowledgement(t *testing.T) {
 		store := newShaky()
 		c, other := newClient(t, store, []*press{p}), newClient(t, store.Memory, []*press{p})
 		store.before = func([]idempotency.Change) error {
-			pause(t, other, client.Campaign("other"))
+			pause(t, other, client.CampaignTarget("other"))
 			return errStore
 		}
-		if _, err := c.Pause(t.Context(), client.Campaign("spring"), "ann", ""); !errors.Is(err, errStore) {
+		if _, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", ""); !errors.Is(err, errStore) {
 			t.Errorf("the error is %v", err)
 		}
 		store.before = nil
@@ -112,7 +112,7 @@ func TestChangeLogWhenNobodyKnows(t *testing.T) {
 			mute.off.Store(true)
 			return errStore
 		}
-		_, err := c.Pause(t.Context(), client.Campaign("spring"), "ann", "")
+		_, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "")
 		if postproof.DeliveryOf(err) != postproof.Unknown || !strings.Contains(err.Error(), "not known") {
 			t.Errorf("the error is %v", err)
 		}

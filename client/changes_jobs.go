@@ -71,7 +71,7 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 		w := c.work(was, nil)
 		if !w.recovered {
 			// The lost history may have done more than this record knows: a job
-			// that it sent would be cancelled without its piece, or amended
+			// that it sent would be canceled without its piece, or amended
 			// into a generation that hides it.
 			return ch, ChangeEntry{}, c.epochError(op)
 		}

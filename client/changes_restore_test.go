@@ -53,15 +53,15 @@ func TestPauseAcrossARestore(t *testing.T) {
 	t.Parallel()
 	s := newShaky()
 	c := newClient(t, s, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
-	pause(t, c, client.Campaign("spring"))
+	pause(t, c, client.CampaignTarget("spring"))
 	old := backupOf(t, s.Memory)
-	pause(t, c, client.Campaign("lost"))
+	pause(t, c, client.CampaignTarget("lost"))
 	s.onSetting("pauses", 1, func() {
 		restore(old)
-		pause(t, newClient(t, old, []*press{newPress(t, "alpha", postproof.IdempotencyKey)}), client.Campaign("since"))
+		pause(t, newClient(t, old, []*press{newPress(t, "alpha", postproof.IdempotencyKey)}), client.CampaignTarget("since"))
 		s.Memory = old.Memory
 	})
-	pause(t, c, client.Campaign("summer"))
+	pause(t, c, client.CampaignTarget("summer"))
 	if s.before != nil {
 		t.Fatal("nothing was written")
 	}

@@ -109,16 +109,16 @@ func acts() []act {
 	}
 	return []act{
 		{func(ctx context.Context, c *client.Client) error {
-			_, err := c.Pause(ctx, client.Campaign("spring"), "ann", "look")
+			_, err := c.Pause(ctx, client.CampaignTarget("spring"), "ann", "look")
 			return err
-		}, entry(client.ActionPause, client.Campaign("spring"), "look"), "", `"why":"look"`},
+		}, entry(client.ActionPause, client.CampaignTarget("spring"), "look"), "", `"why":"look"`},
 		{func(ctx context.Context, c *client.Client) error {
-			_, err := c.Resume(ctx, client.Campaign("spring"), "ann", "seen")
+			_, err := c.Resume(ctx, client.CampaignTarget("spring"), "ann", "seen")
 			return err
-		}, entry(client.ActionResume, client.Campaign("spring"), "seen"), `"why":"look"`, ""},
+		}, entry(client.ActionResume, client.CampaignTarget("spring"), "seen"), `"why":"look"`, ""},
 		{decide("a", idempotency.VerdictPlanned), entry(client.ActionDecide, jobID("a"), "asked them"), `"hold":"cannot_ask_vendor"`, `"verdict":"planned"`},
 		{decide("b", idempotency.VerdictAccepted), entry(client.ActionDecide, jobID("b"), "asked them"), `"state":"held"`, `"state":"accepted"`},
-		{decide("c", idempotency.VerdictCancelled), entry(client.ActionDecide, jobID("c"), "asked them"), `"state":"held"`, `"cancel":"cancelled"`},
+		{decide("c", idempotency.VerdictCanceled), entry(client.ActionDecide, jobID("c"), "asked them"), `"state":"held"`, `"cancel":"canceled"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
 			return c.Release(ctx, "d", "ann")
 		}), entry(client.ActionRelease, jobID("d"), ""), `"state":"held"`, `"state":"unknown"`},
@@ -127,10 +127,10 @@ func acts() []act {
 		}), entry(client.ActionAmend, jobID("w"), ""), `"state":"planned"`, `"state":"planned"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
 			return c.Cancel(ctx, "w", "ann")
-		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"cancelled"`},
+		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"canceled"`},
 		{
 			func(ctx context.Context, c *client.Client) error { return c.Approve(ctx, "summer", "ann") },
-			entry(client.ActionApprove, client.Campaign("summer"), ""), `"approved":false`, `"approved":true`,
+			entry(client.ActionApprove, client.CampaignTarget("summer"), ""), `"approved":false`, `"approved":true`,
 		},
 	}
 }
@@ -283,7 +283,7 @@ func TestChangeLogOfManyWriters(t *testing.T) {
 			c := newClient(t, store, []*press{p})
 			for j := range 25 {
 				all.Go(func() {
-					target := client.Campaign(fmt.Sprintf("%d-%d", i, j))
+					target := client.CampaignTarget(fmt.Sprintf("%d-%d", i, j))
 					if e, err := c.Pause(t.Context(), target, "ann", ""); err != nil || e.N == 0 {
 						t.Errorf("%+v, %v", e, err)
 					}
@@ -331,9 +331,9 @@ func TestChangesQuery(t *testing.T) {
 		const n = 2102
 		began := time.Now().UTC()
 		for i := range n / 2 {
-			target, by := client.Campaign("spring"), "ann"
+			target, by := client.CampaignTarget("spring"), "ann"
 			if i%100 == 7 {
-				target, by = client.BelowPriority(i), "bob"
+				target, by = client.BelowPriorityTarget(i), "bob"
 			}
 			if _, err := c.Pause(t.Context(), target, by, ""); err != nil {
 				t.Fatal(err)
@@ -360,7 +360,7 @@ func TestChangesQuery(t *testing.T) {
 			"over a border":               {client.ChangeQuery{After: 998, Limit: 3}, []uint64{999, 1000, 1001}, 1002},
 			"behind a border":             {client.ChangeQuery{After: 1999, Limit: 1}, []uint64{2000}, 1},
 			"a time":                      {client.ChangeQuery{Since: began.Add(2 * time.Second), Until: began.Add(5 * time.Second)}, []uint64{3, 4, 5}, n},
-			"a name":                      {client.ChangeQuery{Target: client.BelowPriority(107)}, []uint64{215, 216}, n},
+			"a name":                      {client.ChangeQuery{Target: client.BelowPriorityTarget(107)}, []uint64{215, 216}, n},
 			"a kind, a person, an action": {client.ChangeQuery{Target: client.Target{Kind: client.TargetPriority}, By: "bob", Actions: []client.Action{client.ActionPause, client.ActionResume}, Limit: 3}, []uint64{15, 16, 215}, n},
 		} {
 			store.read.Store(0)
@@ -388,7 +388,7 @@ func TestChangeEntryOfOddTexts(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 		for i, odd := range []string{"<b>&\u2028", "\xff\xfe", `"},"digest":"`, "é\x00\n", strings.Repeat("long ", 1000)} {
-			e, err := c.Pause(t.Context(), client.Campaign(fmt.Sprint(i)), "ann "+odd, odd)
+			e, err := c.Pause(t.Context(), client.CampaignTarget(fmt.Sprint(i)), "ann "+odd, odd)
 			if err != nil {
 				t.Fatal(err)
 			}

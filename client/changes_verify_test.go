@@ -68,11 +68,11 @@ func someChanges(t *testing.T) (*client.Client, *forged) {
 	store := &forged{Memory: idempotency.NewMemory(postproof.ModeTest)}
 	c := newClient(t, store, []*press{p})
 	for i := range 4 {
-		pause(t, c, client.Campaign(fmt.Sprint(i)))
+		pause(t, c, client.CampaignTarget(fmt.Sprint(i)))
 		time.Sleep(time.Second)
 	}
 	for i := range 3 {
-		resume(t, c, client.Campaign(fmt.Sprint(i)))
+		resume(t, c, client.CampaignTarget(fmt.Sprint(i)))
 		time.Sleep(time.Second)
 	}
 	return c, store
@@ -235,7 +235,7 @@ func TestVerifyBesideWriters(t *testing.T) {
 		n := 0
 		slow.between = func() {
 			if n++; n < 20 {
-				pause(t, c, client.Campaign(fmt.Sprintf("new %d", n)))
+				pause(t, c, client.CampaignTarget(fmt.Sprintf("new %d", n)))
 			}
 		}
 		head := verified(t, reader)

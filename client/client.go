@@ -87,7 +87,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, open: store.Open, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())

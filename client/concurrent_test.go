@@ -127,7 +127,7 @@ func TestDrainReportsThatItWasStopped(t *testing.T) {
 
 // The caller's context ends while the vendor prints: what is known is kept, and
 // a worker goes on.
-func TestCancelledSubmitIsSettled(t *testing.T) {
+func TestCanceledSubmitIsSettled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
@@ -153,7 +153,7 @@ func TestCancelledSubmitIsSettled(t *testing.T) {
 
 // It ends before anything was sent: the job is planned, and no other vendor is
 // tried in haste.
-func TestSubmitCancelledBeforeTheFirstByte(t *testing.T) {
+func TestSubmitCanceledBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyKey)

@@ -60,7 +60,7 @@
 // intent is committed only if that is still as it was read. So it does not matter
 // how late a replica looks; it does so once a poll interval, and leaves the planned
 // jobs that are paused alone then. Only sending stops: what a vendor has, or may
-// have, is settled by look-ups, followed, watched and cancelled.
+// have, is settled by look-ups, followed, watched and canceled.
 //
 // # Who did what
 //

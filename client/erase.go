@@ -35,7 +35,7 @@ type Erasure struct {
 	// when they come to rest.
 	Now bool
 	// Stop has vendors cancel such pieces, where there is still time. It implies
-	// Now: what is to be cancelled is never made anew.
+	// Now: what is to be canceled is never made anew.
 	Stop bool
 	// Artwork deletes the artwork that no other job refers to. The ledger is read
 	// through for that. Nothing may be enqueued with it meanwhile; and another

@@ -225,8 +225,8 @@ func TestEraseOfAReplayedJob(t *testing.T) {
 				t.Errorf("Erase: %v; problems: %q, complete: %t", err, rep.Problems, rep.Complete())
 			}
 			p := progressOf(t, c, run)
-			if p.Handed != handed || p.Cancelled != handed {
-				t.Errorf("the run has %d jobs, %d of them cancelled, want %d", p.Handed, p.Cancelled, handed)
+			if p.Handed != handed || p.Canceled != handed {
+				t.Errorf("the run has %d jobs, %d of them canceled, want %d", p.Handed, p.Canceled, handed)
 			}
 			if got := status(t, c, adaKey).Run; (got == run) != (handed == 1) {
 				t.Errorf("the record is of the run %q", got)
@@ -287,7 +287,7 @@ func TestEraseIsFinishedByTheNext(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, b := range postproof.Blobs(job.Piece.Art()) {
-				if _, err := store.Open(t.Context(), b); !errors.Is(err, idempotency.ErrNotFound) {
+				if _, err := store.OpenBlob(t.Context(), b); !errors.Is(err, idempotency.ErrNotFound) {
 					t.Errorf("write %d, made %v: artwork %d: %v", step, made, i, err)
 				}
 			}

@@ -54,7 +54,7 @@ func TestEraseArtwork(t *testing.T) {
 	if diff := cmp.Diff(want, outcomes(erase(t, c, e))); diff != "" {
 		t.Errorf("dry run (-want +got):\n%s", diff)
 	}
-	if _, err := store.Open(t.Context(), html.FrontBlob); err != nil {
+	if _, err := store.OpenBlob(t.Context(), html.FrontBlob); err != nil {
 		t.Fatalf("a dry run deleted: %v", err)
 	}
 	e.DryRun = false
@@ -62,10 +62,10 @@ func TestEraseArtwork(t *testing.T) {
 		t.Errorf("artwork (-want +got):\n%s", diff)
 	}
 	for range 2 {
-		if _, err := store.Open(t.Context(), html.FrontBlob); !errors.Is(err, idempotency.ErrNotFound) {
+		if _, err := store.OpenBlob(t.Context(), html.FrontBlob); !errors.Is(err, idempotency.ErrNotFound) {
 			t.Errorf("her letter: %v", err)
 		}
-		if _, err := store.Open(t.Context(), html.BackBlob); err != nil {
+		if _, err := store.OpenBlob(t.Context(), html.BackBlob); err != nil {
 			t.Errorf("what others get: %v", err)
 		}
 		if _, err := c.Submit(t.Context(), ada()); err != nil {
@@ -110,7 +110,7 @@ func TestEraseDoesNotEndAFailover(t *testing.T) {
 		})
 		rec, err := c.Submit(t.Context(), ada())
 		switch {
-		case now && (rec.State != idempotency.Cancelled || !rec.Tombstone || len(two.orders) > 0):
+		case now && (rec.State != idempotency.Canceled || !rec.Tombstone || len(two.orders) > 0):
 			t.Errorf("now: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))
 		case !now && (err != nil || rec.State != idempotency.Accepted || len(two.orders) != 1 || rec.EraseAt.IsZero()):
 			t.Errorf("in its time: %v, %v, %d orders at the other vendor", rec, err, len(two.orders))

@@ -140,7 +140,7 @@ func TestEraseEveryState(t *testing.T) {
 			},
 		},
 		{
-			name: "cancelled", open: client.ErasureBuried, now: client.ErasureBuried, stop: client.ErasureBuried, state: idempotency.Cancelled,
+			name: "canceled", open: client.ErasureBuried, now: client.ErasureBuried, stop: client.ErasureBuried, state: idempotency.Canceled,
 			come: func(t *testing.T, c *client.Client, _ *press) { t.Helper(); cancelJob(t, c, adaKey) },
 		},
 		{

@@ -27,7 +27,7 @@ func (x *erasing) verify(ctx context.Context) error {
 		if a.Outcome != ArtworkErased {
 			continue
 		}
-		r, err := x.c.store.Open(ctx, postproof.Blob{Digest: a.Digest, Size: a.Size})
+		r, err := x.c.store.OpenBlob(ctx, postproof.Blob{Digest: a.Digest, Size: a.Size})
 		if err == nil {
 			_ = r.Close() // nothing was read
 			x.problem("artwork %.16s is there again", a.Digest)

@@ -46,7 +46,7 @@ func ExampleClient_Erase() {
 	again, err := mail.Enqueue(ctx, jobs)
 	fmt.Println("handed in again:", again.New, "new,", again.Known, "known,", err)
 	// Output:
-	// buried cancelled complete: true
+	// buried canceled complete: true
 	// in the change log: true
 	// handed in again: 0 new, 1 known, <nil>
 }

@@ -51,7 +51,7 @@ func ExampleClient_Held() {
 		}
 		fmt.Println("held:", rec.Contact, "because of", rec.Hold.Reason)
 	}
-	if _, err := mail.Decide(ctx, "spring-bob", idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "eve", Why: "one is enough"}); err != nil {
+	if _, err := mail.Decide(ctx, "spring-bob", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "eve", Why: "one is enough"}); err != nil {
 		log.Fatal(err)
 	}
 	if rec, err = mail.Status(ctx, "spring-bob"); err != nil {
@@ -67,7 +67,7 @@ func ExampleClient_Held() {
 	// Output:
 	// held with conflict not_sent
 	// held: bob because of cap
-	// now: cancelled
+	// now: canceled
 	// 1 decide by eve: one is enough
 }
 

@@ -38,7 +38,7 @@ func ExampleClient_PlanReplay() {
 		log.Fatal(err)
 	}
 	defer mail.Close()
-	snap, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	snap, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err != nil {
 		log.Fatal(err)
 	}

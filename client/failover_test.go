@@ -98,7 +98,7 @@ func TestRefusedAccountStopsTheVendor(t *testing.T) {
 			t.Fatalf("vendor = %+v", v)
 		}
 		a.faults(nil)
-		if err := c.ResumeVendor("alpha"); err != nil {
+		if err := c.EndVendorStop("alpha"); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)
@@ -200,9 +200,9 @@ func TestRefusedByAllIsRefusedUntilAmended(t *testing.T) {
 
 // Absence was proven, the job went to the next vendor, and then the piece turns
 // up at the first one.
-func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
+func TestLateArrivalIsCanceledOrAnIncident(t *testing.T) {
 	t.Parallel()
-	for name, cancelable := range map[string]bool{"cancelled": true, "incident": false} {
+	for name, cancelable := range map[string]bool{"canceled": true, "incident": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -106,7 +106,7 @@ func (p *press) alive() int {
 	defer p.mu.Unlock()
 	n := 0
 	for _, o := range p.orders {
-		if o.Status != "cancelled" && o.Status != "failed" {
+		if o.Status != "canceled" && o.Status != "failed" {
 			n++
 		}
 	}
@@ -201,7 +201,7 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 		for _, o := range p.orders {
 			if o.ID == r.URL.Query().Get("id") {
 				if op == "/cancel" {
-					o.Status = "cancelled"
+					o.Status = "canceled"
 				}
 				return *o, http.StatusOK
 			}
@@ -282,7 +282,7 @@ func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.S
 func (a *pressAdapter) order(o *pressOrder) *vendors.Order {
 	out := &vendors.Order{
 		Receipt: postproof.Receipt{Vendor: a.p.name, VendorID: o.ID, Ref: postproof.Ref(o.Ref), AcceptedAt: o.At},
-		Dead:    o.Status == "cancelled" || o.Status == "failed", Facts: vendors.Facts{PostalCode: o.Zip},
+		Dead:    o.Status == "canceled" || o.Status == "failed", Facts: vendors.Facts{PostalCode: o.Zip},
 		Status: postproof.Status{Stage: postproof.Stage(o.Status), Raw: o.Status},
 	}
 	return out
@@ -393,59 +393,6 @@ func status(t *testing.T, c *client.Client, key string) *idempotency.Record {
 	return rec
 }
 
-// shaky is a store that fails when it is told to. A dead one is a process that
-// was killed: nothing comes through any more.
-type shaky struct {
-	*idempotency.Memory
-	dead atomic.Bool
-	// before and after are asked around each commit: an error is returned, and
-	// with one from before nothing is written.
-	before, after func([]idempotency.Change) error
-}
-
-var errStore = fmt.Errorf("the disk is on fire")
-
-func newShaky() *shaky { return &shaky{Memory: idempotency.NewMemory(postproof.ModeTest)} }
-
-func (s *shaky) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
-	if s.dead.Load() {
-		return nil, errStore
-	}
-	if s.before != nil {
-		if err := s.before(changes); err != nil {
-			return nil, err
-		}
-	}
-	errs, err := s.Memory.Commit(ctx, changes)
-	if s.after != nil && err == nil {
-		if err := s.after(changes); err != nil {
-			return nil, err
-		}
-	}
-	return errs, err
-}
-
-func (s *shaky) Get(ctx context.Context, id idempotency.ID) (*idempotency.Record, error) {
-	if s.dead.Load() {
-		return nil, errStore
-	}
-	return s.Memory.Get(ctx, id)
-}
-
-func (s *shaky) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
-	if s.dead.Load() {
-		return nil, errStore
-	}
-	return s.Memory.Claim(ctx, req)
-}
-
-func (s *shaky) Identity(ctx context.Context) (idempotency.Identity, error) {
-	if s.dead.Load() {
-		return idempotency.Identity{}, errStore
-	}
-	return s.Memory.Identity(ctx)
-}
-
 // kinds returns the kinds of the job's history.
 func kinds(t *testing.T, c *client.Client, key string) []string {
 	t.Helper()
@@ -459,7 +406,7 @@ func kinds(t *testing.T, c *client.Client, key string) []string {
 	return all
 }
 
-func drain(t *testing.T, c *client.Client) client.Drained {
+func drain(t *testing.T, c *client.Client) client.Depth {
 	t.Helper()
 	left, err := c.Drain(t.Context())
 	if err != nil {

@@ -44,10 +44,10 @@ func TestWhoCannotBeAskedIsHeldForAPerson(t *testing.T) {
 			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "they lost it"})
 			return err
 		}, idempotency.Accepted, 2},
-		"cancelled": {func(c *client.Client) error {
-			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "too late"})
+		"canceled": {func(c *client.Client) error {
+			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "too late"})
 			return err
-		}, idempotency.Cancelled, 1},
+		}, idempotency.Canceled, 1},
 		"released": {func(c *client.Client) error {
 			_, err := c.Release(t.Context(), "a", "ann")
 			return err
@@ -135,8 +135,8 @@ func TestPolicyPreferDuplicateIsPerCampaignOnceAndAudited(t *testing.T) {
 }
 
 // A policy that sends anew what may be with its vendor does not call a piece dead
-// that is to be cancelled: nobody asked for another one, and the one that may be
-// printed would be reported as cancelled.
+// that is to be canceled: nobody asked for another one, and the one that may be
+// printed would be reported as canceled.
 func TestPolicyPreferDuplicateCancelsNothingByItsWord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestMissingArtworkIsHeldNotTriedForEver(t *testing.T) {
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{p})
 		lost := job("a")
-		b, err := idempotency.NewMemory(postproof.ModeTest).Put(t.Context(), strings.NewReader("<b>"))
+		b, err := idempotency.NewMemory(postproof.ModeTest).PutBlob(t.Context(), strings.NewReader("<b>"))
 		if err != nil {
 			t.Fatal(err)
 		}

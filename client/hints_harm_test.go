@@ -117,7 +117,7 @@ func TestHintsDelayNoCancellation(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		if n := p.alive(); n != 0 {
-			t.Errorf("the piece is not cancelled after ten seconds: %s", status(t, c.Client, "a").State)
+			t.Errorf("the piece is not canceled after ten seconds: %s", status(t, c.Client, "a").State)
 		}
 	})
 }

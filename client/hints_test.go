@@ -214,7 +214,7 @@ func TestAccountStopIsHintedAndResumed(t *testing.T) {
 		if left, why := two.hinted(0); left < 4*time.Minute || left > 5*time.Minute || !strings.HasPrefix(why, "account") {
 			t.Errorf("the second replica waits for %s: %q", left, why)
 		}
-		if err := one.ResumeVendor("alpha"); err != nil {
+		if err := one.EndVendorStop("alpha"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)

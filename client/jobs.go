@@ -60,8 +60,8 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 }
 
 // Cancel records the wish that a job be stopped: from then on it is not sent,
-// and what a vendor has is cancelled there as soon as it turns up. The record
-// returned says how far that is: state cancelled means that nothing was sent or
+// and what a vendor has is canceled there as soon as it turns up. The record
+// returned says how far that is: state canceled means that nothing was sent or
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
 // [Because] the reason.
@@ -129,7 +129,7 @@ func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.R
 		w := c.work(rec, nil)
 		if _, news := events[0].(idempotency.Observe); !w.recovered && !news && op != "recover" {
 			// The lost history may have done more than this record knows: a job
-			// that it sent would be cancelled without its piece, or amended
+			// that it sent would be canceled without its piece, or amended
 			// into a generation that hides it.
 			return rec, c.epochError(op)
 		}

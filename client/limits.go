@@ -200,7 +200,7 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: by, Note: campaign}},
-		}, ChangeEntry{By: by, Why: a.why, Action: ActionApprove, Target: Campaign(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
+		}, ChangeEntry{By: by, Why: a.why, Action: ActionApprove, Target: CampaignTarget(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {
 		return err

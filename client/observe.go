@@ -238,10 +238,10 @@ func (w *work) heard(ctx context.Context, n News) idempotency.Observe {
 }
 
 // saysDead reports whether an event that shows no order says that there will be
-// no paper: the piece was cancelled, or failed in a way that the vendor lists.
+// no paper: the piece was canceled, or failed in a way that the vendor lists.
 func (c *Client) saysDead(e *postproof.Event) bool {
 	caps := c.capabilities(e.Vendor)
-	return e.Status.Stage == postproof.StageCancelled ||
+	return e.Status.Stage == postproof.StageCanceled ||
 		(e.Status.Stage == postproof.StageFailed && caps != nil && slices.Contains(caps.NoPaper, e.Status.Raw))
 }
 

@@ -108,7 +108,7 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 // where it is: a piece that turns up after all is found and stopped.
 func TestDecidedWithoutVendorsIsWatchedAllTheSame(t *testing.T) {
 	t.Parallel()
-	for _, verdict := range []idempotency.Verdict{idempotency.VerdictCancelled, idempotency.VerdictPlanned} {
+	for _, verdict := range []idempotency.Verdict{idempotency.VerdictCanceled, idempotency.VerdictPlanned} {
 		t.Run(string(verdict), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestDecidedWithoutVendorsIsWatchedAllTheSame(t *testing.T) {
 				}
 				p.faults(nil)
 				runFor(t, worker, 24*time.Hour)
-				want := map[idempotency.Verdict]int{idempotency.VerdictCancelled: 0, idempotency.VerdictPlanned: 1}[verdict]
+				want := map[idempotency.Verdict]int{idempotency.VerdictCanceled: 0, idempotency.VerdictPlanned: 1}[verdict]
 				if got := p.alive() + other.alive(); got != want {
 					t.Errorf("%d pieces are alive, want %d: the late arrival was not found", got, want)
 				}

@@ -75,7 +75,8 @@ type VendorConfig struct {
 	// misses nothing and asks more often.
 	Callbacks bool
 	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
-	// the currency that the account is billed in. The default is 0. It must be quick and safe for concurrent use.
+	// the currency that the account is billed in. The default is 0. It must be quick,
+	// and safe for concurrent use.
 	Price func(*postproof.Job) int64
 }
 
@@ -157,6 +158,7 @@ func WithRerouteAfter(d time.Duration) Option {
 // WithVendorStop sets for how long a vendor is left alone after it refused the
 // account (401, 402, 403), before it is tried again. Jobs that are for it wait,
 // see [WithRerouteAfter]. The default, and the meaning of 0, is 15 minutes.
+// [Client.EndVendorStop] ends it sooner.
 func WithVendorStop(d time.Duration) Option { return optionFunc(func(s *settings) { s.stopFor = d }) }
 
 // WithoutHints makes the client read and write no hints, see Replicas in the

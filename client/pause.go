@@ -13,15 +13,17 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// Campaign is a campaign as a [Target].
-func Campaign(name string) Target { return Target{Kind: TargetCampaign, Name: name} }
+// CampaignTarget is the [Target] that is a campaign: its pause holds all jobs of
+// that name.
+func CampaignTarget(name string) Target { return Target{Kind: TargetCampaign, Name: name} }
 
-// Vendor is a vendor as a [Target].
-func Vendor(name string) Target { return Target{Kind: TargetVendor, Name: name} }
+// VendorTarget is the [Target] that is a vendor, by the name in its capabilities:
+// its pause holds what would be sent there.
+func VendorTarget(name string) Target { return Target{Kind: TargetVendor, Name: name} }
 
-// BelowPriority is everything below a priority as a [Target]: the jobs whose
-// [postproof.Job.Priority] is less than least.
-func BelowPriority(least int) Target {
+// BelowPriorityTarget is the [Target] that is everything below a priority: the
+// jobs whose [postproof.Job.Priority] is less than least.
+func BelowPriorityTarget(least int) Target {
 	return Target{Kind: TargetPriority, Name: strconv.Itoa(least)}
 }
 
@@ -63,14 +65,15 @@ func (e *PausedError) Error() string {
 	return text
 }
 
-// Pause stops what is sent for a campaign ([Campaign]), through a vendor
-// ([Vendor]), or below a priority ([BelowPriority]), until [Client.Resume]. It
-// holds for every replica: once Pause has returned, none commits another intent
-// for it, be it of a first send, of the next vendor, or of a resend whose outcome
-// is unknown. Sends under way finish, with the short retries of their call.
+// Pause stops what is sent for a campaign ([CampaignTarget]), through a vendor
+// ([VendorTarget]), or below a priority ([BelowPriorityTarget]), until
+// [Client.Resume]. It holds for every replica: once Pause has returned, none
+// commits another intent for it, be it of a first send, of the next vendor, or of
+// a resend whose outcome is unknown. Sends under way finish, with the short
+// retries of their call.
 //
 // Only sending stops. What a vendor has, or may have, is settled by look-ups,
-// followed, watched and cancelled as ever. A job of a paused campaign or priority
+// followed, watched and canceled as ever. A job of a paused campaign or priority
 // stays planned. For one whose vendor is paused the next vendor is found, as for
 // any vendor that is out of order; it waits where there is none. Jobs can be
 // handed in: [Client.Submit] returns a [*PausedError] with
@@ -105,6 +108,8 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 // Resume ends a pause: jobs go on at once in this process, and at the latest
 // after their poll interval in others. By names who asks, why the reason. The
 // entry's N is 0 when the target was not paused, and nothing has changed then.
+// A vendor that is left alone because it refused the account is not paused: see
+// [Client.EndVendorStop].
 //
 // Jobs that waited for a paused vendor are due at once, which reads the planned
 // jobs, some seconds for each hundred thousand; with an error from that, the

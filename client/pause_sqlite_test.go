@@ -30,7 +30,7 @@ func TestPauseAndUndoOnSQLite(t *testing.T) {
 			return newClient(t, store, []*press{p}, opts...)
 		}
 		one, two := open(), open(client.WithPollInterval(365*24*time.Hour))
-		pause(t, one, client.Campaign("spring"))
+		pause(t, one, client.CampaignTarget("spring"))
 		if _, err := two.Submit(t.Context(), job("a")); !errors.As(err, new(*client.PausedError)) || p.arrived() != 0 {
 			t.Fatalf("%v; %d arrived", err, p.arrived())
 		}

@@ -63,7 +63,7 @@ func resume(t *testing.T, c *client.Client, target client.Target) {
 // the only vendor.
 func targets() map[string]client.Target {
 	return map[string]client.Target{
-		"campaign": client.Campaign("spring"), "vendor": client.Vendor("alpha"), "priority": client.BelowPriority(1),
+		"campaign": client.CampaignTarget("spring"), "vendor": client.VendorTarget("alpha"), "priority": client.BelowPriorityTarget(1),
 	}
 }
 
@@ -147,7 +147,7 @@ func TestPauseStopsAStaleWorker(t *testing.T) {
 		var both sync.WaitGroup
 		both.Go(func() {
 			time.Sleep(5500 * time.Millisecond)
-			pause(t, one, client.Campaign("spring"))
+			pause(t, one, client.CampaignTarget("spring"))
 			at = time.Now()
 		})
 		runFor(t, two, time.Minute)
@@ -234,7 +234,7 @@ func TestPauseStopsTheResendOfAStaleReplica(t *testing.T) {
 // A vendor refuses while the pause comes: the job does not go to the next one.
 func TestPauseStopsTheNextVendor(t *testing.T) {
 	t.Parallel()
-	for name, target := range map[string]client.Target{"campaign": client.Campaign("spring"), "next vendor": client.Vendor("beta")} {
+	for name, target := range map[string]client.Target{"campaign": client.CampaignTarget("spring"), "next vendor": client.VendorTarget("beta")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

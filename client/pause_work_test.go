@@ -40,7 +40,7 @@ func withPriority(campaign string, priority, n int) []postproof.Job {
 
 // drainSoon drains, and fails when that takes more than a few minutes: it waits for
 // what is paused then.
-func drainSoon(t *testing.T, c *client.Client) client.Drained {
+func drainSoon(t *testing.T, c *client.Client) client.Depth {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer stop()
@@ -56,7 +56,7 @@ func drainSoon(t *testing.T, c *client.Client) client.Drained {
 func TestPausedJobsAreNotClaimed(t *testing.T) {
 	t.Parallel()
 	for name, target := range map[string]client.Target{
-		"campaign": client.Campaign("paused"), "priority": client.BelowPriority(3), "all vendors": client.Vendor("alpha"),
+		"campaign": client.CampaignTarget("paused"), "priority": client.BelowPriorityTarget(3), "all vendors": client.VendorTarget("alpha"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +117,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 		open := newPress(t, "gamma", postproof.IdempotencyKey)
 		store := &counting{Memory: idempotency.NewMemory(postproof.ModeTest)}
 		c := newClient(t, store, []*press{alpha, beta, open})
-		pause(t, c, client.Vendor("alpha"))
+		pause(t, c, client.VendorTarget("alpha"))
 		rec, err := c.Submit(t.Context(), job("first"))
 		if err != nil || rec.Receipt.Vendor != "gamma" {
 			t.Fatalf("%v, %v; want it at the next vendor that takes it", rec, err)
@@ -137,7 +137,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 		if v := c.Vendors(); v[0].Paused == nil || v[0].Paused.By != "ann" || v[1].Paused != nil {
 			t.Errorf("the vendors do not tell of the pause: %+v", v)
 		}
-		pause(t, c, client.Vendor("gamma"))
+		pause(t, c, client.VendorTarget("gamma"))
 		if _, err := c.Enqueue(t.Context(), jobs(50)); err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- c.Run(ctx) }()
 		time.Sleep(17 * time.Second)
-		resume(t, c, client.Vendor("alpha"))
+		resume(t, c, client.VendorTarget("alpha"))
 		time.Sleep(2 * time.Second)
 		if alpha.alive() != 50 {
 			t.Errorf("%d of 50 are printed two seconds after the pause", alpha.alive())
@@ -171,7 +171,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 }
 
 // What a vendor has, or may have, goes on while it is paused: it is polled,
-// looked up and cancelled.
+// looked up and canceled.
 func TestPausedMailIsFollowed(t *testing.T) {
 	t.Parallel()
 	for name, target := range targets() {
@@ -182,7 +182,7 @@ func TestPausedMailIsFollowed(t *testing.T) {
 				p.poll = time.Hour
 				store := idempotency.NewMemory(postproof.ModeTest)
 				c := newClient(t, store, []*press{p})
-				for _, key := range []string{"polled", "cancelled"} {
+				for _, key := range []string{"polled", "canceled"} {
 					if _, err := c.Submit(t.Context(), job(key)); err != nil {
 						t.Fatal(err)
 					}
@@ -192,21 +192,21 @@ func TestPausedMailIsFollowed(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.orders[0].Status = "mailed"
-				if _, err := c.Cancel(t.Context(), "cancelled", "bob"); err != nil {
+				if _, err := c.Cancel(t.Context(), "canceled", "bob"); err != nil {
 					t.Fatal(err)
 				}
 				runFor(t, c, 3*time.Hour)
 				if got := status(t, c, "polled").Status.Stage; got != postproof.StageMailed {
 					t.Errorf("the status of a paused piece is %q: it is not polled", got)
 				}
-				if got := status(t, c, "cancelled").State; got != idempotency.Cancelled {
-					t.Errorf("the paused piece that was to be cancelled is %s", got)
+				if got := status(t, c, "canceled").State; got != idempotency.Canceled {
+					t.Errorf("the paused piece that was to be canceled is %s", got)
 				}
 				if _, err := c.Cancel(t.Context(), "waits", "bob"); err != nil {
 					t.Fatal(err)
 				}
-				if got := status(t, c, "waits").State; got != idempotency.Cancelled {
-					t.Errorf("the paused job that was to be cancelled is %s", got)
+				if got := status(t, c, "waits").State; got != idempotency.Canceled {
+					t.Errorf("the paused job that was to be canceled is %s", got)
 				}
 			})
 		})
@@ -222,7 +222,7 @@ func TestPaused(t *testing.T) {
 		store := idempotency.NewMemory(postproof.ModeTest)
 		r := newRecorder()
 		c := newClient(t, store, []*press{p}, client.WithLogger(out.logger()), client.WithMeterProvider(r))
-		all := []client.Target{client.Campaign("spring"), client.Vendor("alpha"), client.BelowPriority(-2), client.BelowPriority(5)}
+		all := []client.Target{client.CampaignTarget("spring"), client.VendorTarget("alpha"), client.BelowPriorityTarget(-2), client.BelowPriorityTarget(5)}
 		var want []client.Paused
 		for i, target := range all {
 			if e := pause(t, c, target); e.N != uint64(i+1) || e.Action != client.ActionPause || e.By != "ann" {
@@ -257,17 +257,17 @@ func TestPaused(t *testing.T) {
 			t.Errorf("the log:\n%s", out.text())
 		}
 		for what, target := range map[string]client.Target{
-			"a job": {Kind: client.TargetJob, Name: "x"}, "no name": client.Campaign(""), "no number": {Kind: client.TargetPriority, Name: "high"},
-			"an odd number": {Kind: client.TargetPriority, Name: "+5"}, "no text": client.Campaign("\xff"), "the zero value": {},
+			"a job": {Kind: client.TargetJob, Name: "x"}, "no name": client.CampaignTarget(""), "no number": {Kind: client.TargetPriority, Name: "high"},
+			"an odd number": {Kind: client.TargetPriority, Name: "+5"}, "no text": client.CampaignTarget("\xff"), "the zero value": {},
 		} {
 			if _, err := c.Pause(t.Context(), target, "ann", ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if _, err := c.Pause(t.Context(), client.Vendor("alhpa"), "ann", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if _, err := c.Pause(t.Context(), client.VendorTarget("alhpa"), "ann", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a vendor that is not there: %v", err)
 		}
-		if _, err := c.Pause(t.Context(), client.Campaign("x"), "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("nobody: %v", err)
 		}
 	})
@@ -303,7 +303,7 @@ func TestStrangePausesStopEverything(t *testing.T) {
 				if _, err := c.Paused(t.Context()); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Paused: %v", err)
 				}
-				if _, err := c.Pause(t.Context(), client.Campaign("x"), "ann", ""); postproof.CodeOf(err) != postproof.CodeUnavailable {
+				if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "ann", ""); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Pause: %v", err)
 				}
 				set, err := store.Setting(t.Context(), "pauses")
@@ -321,7 +321,7 @@ func TestDrainWaitsBesideAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
-		pause(t, c, client.BelowPriority(1))
+		pause(t, c, client.BelowPriorityTarget(1))
 		if _, err := c.Enqueue(t.Context(), these(append(withPriority("spring", 0, 20), withPriority("autumn", 1, 3)...)...)); err != nil {
 			t.Fatal(err)
 		}
@@ -343,7 +343,7 @@ func TestPausesOfALostHistoryDoNotCount(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		store := &rewritten{Memory: idempotency.NewMemory(postproof.ModeTest)}
 		one, two := newClient(t, store, []*press{p}), newClient(t, store, []*press{p}, client.WithPollInterval(365*24*time.Hour))
-		pause(t, one, client.Campaign("autumn"))
+		pause(t, one, client.CampaignTarget("autumn"))
 		if _, err := two.Paused(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -84,7 +84,7 @@ func (p *pauses) stops(rec *idempotency.Record) *Paused {
 }
 
 // vendor returns the pause of a vendor; nil for none.
-func (p *pauses) vendor(name string) *Paused { return p.of(Vendor(name)) }
+func (p *pauses) vendor(name string) *Paused { return p.of(VendorTarget(name)) }
 
 func (p *pauses) of(t Target) *Paused {
 	for i := range p.list {

@@ -78,7 +78,7 @@ func overdue(t *testing.T, store client.Store, a *asked, campaign string, n int)
 	changes := make([]idempotency.Change, 0, n)
 	for i := range n {
 		j := job(fmt.Sprintf("%s-%06d", campaign, i))
-		r := idempotency.New(&j, nil, postproof.ModeTest, now.Add(-24*time.Hour))
+		r := idempotency.NewRecord(&j, nil, postproof.ModeTest, now.Add(-24*time.Hour))
 		id := fmt.Sprintf("v-%s-%06d", campaign, i)
 		r.State, r.Campaign, r.Deadline = idempotency.Accepted, campaign, now.Add(30*24*time.Hour)
 		r.PollAt = now.Add(time.Duration(i-n) * time.Millisecond)

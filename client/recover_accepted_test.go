@@ -144,14 +144,14 @@ func TestRecoverLooksForHeirsWithoutAStatus(t *testing.T) {
 }
 
 // The vendor forgot the piece that died, so that nobody can say how it is: the
-// one that followed may be the only one, and is not cancelled. It counts as soon
+// one that followed may be the only one, and is not canceled. It counts as soon
 // as the death is told.
 func TestRecoverKeepsAnHeirWithoutAStatus(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct{ dies, cancelled bool }{
+	for name, tc := range map[string]struct{ dies, canceled bool }{
 		"the first one died":  {dies: true},
 		"the first one lives": {},
-		"it is cancelled":     {cancelled: true},
+		"it is canceled":      {canceled: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +171,7 @@ func TestRecoverKeepsAnHeirWithoutAStatus(t *testing.T) {
 				if told := kinds(t, c, "a"); a.alive() != 1 || !slices.Contains(told, "late_arrival") || !slices.Contains(told, "missing") {
 					t.Fatalf("%d alive, history %v", a.alive(), told)
 				}
-				if tc.cancelled {
+				if tc.canceled {
 					if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
 						t.Fatal(err)
 					}

@@ -203,7 +203,7 @@ func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
 func (c *Client) left(ctx context.Context, name string, st *replayState, out *RecoveryReport, waits *longest) error {
 	counts := map[RecoveryLeft]int64{} // by RecoveryLeft with zero Jobs
 	queries := []idempotency.Query{{Bare: true, States: []idempotency.State{
-		idempotency.Unknown, idempotency.Refused, idempotency.Held, idempotency.Cancelled,
+		idempotency.Unknown, idempotency.Refused, idempotency.Held, idempotency.Canceled,
 	}}}
 	if out.Waiting > 0 {
 		queries = append(queries, idempotency.Query{Bare: true, Campaign: st.Campaign, States: []idempotency.State{idempotency.Planned, idempotency.Sending}})
@@ -218,7 +218,7 @@ func (c *Client) left(ctx context.Context, name string, st *replayState, out *Re
 			}
 			why := whyLeft(rec)
 			counts[RecoveryLeft{State: rec.State, Reason: why}]++
-			if rec.State != idempotency.Cancelled {
+			if rec.State != idempotency.Canceled {
 				waits.add(RecoveryWait{ID: rec.ID, Waited: out.At.Sub(out.StartedAt), State: rec.State, Reason: why})
 			}
 		}
@@ -227,7 +227,7 @@ func (c *Client) left(ctx context.Context, name string, st *replayState, out *Re
 		k.Jobs = n
 		out.Left = append(out.Left, k)
 	}
-	if n := out.Total + out.Cancelled - out.Handed; n > 0 {
+	if n := out.Total + out.Canceled - out.Handed; n > 0 {
 		out.Left = append(out.Left, RecoveryLeft{Reason: "not_handed_over", Jobs: n})
 	}
 	slices.SortFunc(out.Left, func(a, b RecoveryLeft) int {

@@ -93,7 +93,7 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 		runFor(t, c, time.Minute)
 		want := []client.RecoveryLeft{
 			{State: idempotency.Refused, Reason: "invalid_argument", Jobs: 2},
-			{State: idempotency.Cancelled, Reason: "cancelled", Jobs: 1},
+			{State: idempotency.Canceled, Reason: "canceled", Jobs: 1},
 		}
 		half := client.RecoveryTarget{Share: 0.5, Within: time.Hour}
 		got := report(t, c, half)

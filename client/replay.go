@@ -44,8 +44,8 @@ type Replay struct {
 	// their state or a code. The others are told of and left alone.
 	Refused bool
 	// Suppress lists whom not to mail by now. Nothing new is sent to them, and
-	// what the ledger has of them that was never sent is cancelled by the run;
-	// one that a vendor may have is cancelled for [snapshot.CodeDoNotMail] only:
+	// what the ledger has of them that was never sent is canceled by the run;
+	// one that a vendor may have is canceled for [snapshot.CodeDoNotMail] only:
 	// a list of whom was mailed may mean that very piece.
 	Suppress []snapshot.Suppression
 }
@@ -84,8 +84,8 @@ const (
 	ReplayUnderWay ReplayOutcome = "under_way"
 	// ReplayAccepted: a vendor has it, or it has arrived. Nothing is done.
 	ReplayAccepted ReplayOutcome = "accepted"
-	// ReplayCancelled: it was cancelled, or is to be. Nothing is done.
-	ReplayCancelled ReplayOutcome = "cancelled"
+	// ReplayCanceled: it was canceled, or is to be. Nothing is done.
+	ReplayCanceled ReplayOutcome = "canceled"
 	// ReplayRefused: it was refused, and not asked for. Nothing is done.
 	ReplayRefused ReplayOutcome = "refused"
 	// ReplayHeld: it needs a person. Nothing is done.
@@ -104,7 +104,7 @@ const (
 func ReplayOutcomes() []ReplayOutcome {
 	return []ReplayOutcome{
 		ReplayNew, ReplayAgain, ReplaySettle, ReplayWaiting, ReplayUnderWay, ReplayAccepted,
-		ReplayCancelled, ReplayRefused, ReplayHeld, ReplayChanged, ReplaySuppressed, ReplayRejected,
+		ReplayCanceled, ReplayRefused, ReplayHeld, ReplayChanged, ReplaySuppressed, ReplayRejected,
 	}
 }
 
@@ -270,7 +270,7 @@ type ReplayProgress struct {
 	By  string `json:"by"`
 	Why string `json:"why,omitempty"`
 	// Total is the number of jobs to be recovered: those that were planned, and,
-	// once all are handed over, those that are in the run. What was cancelled is
+	// once all are handed over, those that are in the run. What was canceled is
 	// not among them.
 	Total int64 `json:"total"`
 	// Handed are in the run by now; the others below are their parts.
@@ -280,7 +280,7 @@ type ReplayProgress struct {
 	Unknown   int64 `json:"unknown"`   // to be settled
 	Held      int64 `json:"held"`
 	Refused   int64 `json:"refused"`
-	Cancelled int64 `json:"cancelled"`
+	Canceled  int64 `json:"canceled"`
 	// StartedAt is when the run was started, Elapsed the time since, until it was
 	// finished.
 	StartedAt time.Time     `json:"started_at"`

@@ -133,7 +133,7 @@ func fillLedger(b *testing.B, store *sqlite.Store, s *snapshot.Snapshot) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		rec := idempotency.New(&job, text, postproof.ModeTest, began)
+		rec := idempotency.NewRecord(&job, text, postproof.ModeTest, began)
 		rec.State = idempotency.Accepted
 		ref := id.Namespace.Ref(rec.Mode, rec.Key, 1)
 		rec.Submissions = []idempotency.Submission{{

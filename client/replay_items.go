@@ -165,8 +165,8 @@ func (j *judge) known(it *replayItem) {
 	switch rec.State {
 	case idempotency.Accepted, idempotency.Done:
 		it.Outcome = ReplayAccepted
-	case idempotency.Cancelled:
-		it.Outcome = ReplayCancelled
+	case idempotency.Canceled:
+		it.Outcome = ReplayCanceled
 	case idempotency.Sending:
 		it.Outcome = ReplayUnderWay
 	case idempotency.Planned, idempotency.Unknown:
@@ -178,7 +178,7 @@ func (j *judge) known(it *replayItem) {
 			it.Reason = code.String()
 		}
 		if rec.Cancel.Stands() {
-			it.Outcome, it.Reason = ReplayCancelled, "to_be_cancelled"
+			it.Outcome, it.Reason = ReplayCanceled, "to_be_canceled"
 		}
 	case idempotency.Refused:
 		it.Outcome = ReplayRefused

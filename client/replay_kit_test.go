@@ -26,7 +26,7 @@ func list(n int) string {
 
 func takeList(t *testing.T, text string, opts ...snapshot.CSVOption) *snapshot.Snapshot {
 	t.Helper()
-	s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(text), snapshot.Mapping{}, opts...), snapshot.Options{Campaign: "spring"})
+	s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(text), snapshot.Mapping{}, opts...), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

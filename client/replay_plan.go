@@ -134,7 +134,7 @@ const (
 	recoveredOfRun = "recovered"
 	heldOfRun      = "held"
 	refusedOfRun   = "refused"
-	cancelledOfRun = "cancelled"
+	canceledOfRun  = "canceled"
 	unknownOfRun   = "unknown"
 )
 
@@ -152,8 +152,8 @@ func placeInRun(s idempotency.State) string {
 		return heldOfRun
 	case idempotency.Refused:
 		return refusedOfRun
-	case idempotency.Cancelled:
-		return cancelledOfRun
+	case idempotency.Canceled:
+		return canceledOfRun
 	case idempotency.Unknown:
 		return unknownOfRun
 	case idempotency.Planned, idempotency.Sending:

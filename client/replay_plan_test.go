@@ -60,7 +60,7 @@ func TestPlanReplayTellsWhatWouldHappen(t *testing.T) {
 		got := plan(t, c, r)
 		want := map[string]int64{
 			"accepted accepted": 1, "refused " + postproof.CodeInvalidArgument.String(): 1, "settle " + status(t, c, keyOf(2)).Current().Code.String(): 1,
-			"waiting " + postproof.CodeRateLimited.String(): 1, "cancelled cancelled": 1, "held operator": 1, "again deadline": 1,
+			"waiting " + postproof.CodeRateLimited.String(): 1, "canceled canceled": 1, "held operator": 1, "again deadline": 1,
 			"changed planned": 1, "suppressed do_not_mail": 2, "new not_in_ledger": 2,
 		}
 		if diff := cmp.Diff(want, counted(got)); diff != "" {

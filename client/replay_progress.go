@@ -39,7 +39,7 @@ func (c *Client) replayProgress(ctx context.Context, name string, st *replayStat
 		{recoveredOfRun, &p.Recovered},
 		{heldOfRun, &p.Held},
 		{refusedOfRun, &p.Refused},
-		{cancelledOfRun, &p.Cancelled},
+		{canceledOfRun, &p.Canceled},
 		{unknownOfRun, &p.Unknown},
 		{inRun, &p.Handed},
 	} {
@@ -48,8 +48,8 @@ func (c *Client) replayProgress(ctx context.Context, name string, st *replayStat
 			return p, c.storeError("replay progress", err)
 		}
 	}
-	p.Waiting = max(0, p.Handed-p.Recovered-p.Held-p.Refused-p.Cancelled-p.Unknown)
-	p.Total = p.Handed - p.Cancelled
+	p.Waiting = max(0, p.Handed-p.Recovered-p.Held-p.Refused-p.Canceled-p.Unknown)
+	p.Total = p.Handed - p.Canceled
 	switch {
 	case !st.Stopped.IsZero():
 		p.Phase = ReplayStopped
@@ -58,7 +58,7 @@ func (c *Client) replayProgress(ctx context.Context, name string, st *replayStat
 		if !st.PausedAt.IsZero() {
 			p.Phase = ReplayPaused
 		}
-		p.Total = max(p.Total, st.Planned-p.Cancelled)
+		p.Total = max(p.Total, st.Planned-p.Canceled)
 	case p.Waiting > 0 || p.Unknown > 0:
 		p.Phase = ReplayHanded
 	default:
@@ -193,8 +193,8 @@ func (c *Client) observeReplays(ctx context.Context, o metric.Observer, jobs met
 			{"unknown", p.Unknown},
 			{"held", p.Held},
 			{"refused", p.Refused},
-			{"cancelled", p.Cancelled},
-			{"to_hand_over", max(0, p.Total-p.Handed+p.Cancelled)},
+			{"canceled", p.Canceled},
+			{"to_hand_over", max(0, p.Total-p.Handed+p.Canceled)},
 		} {
 			o.ObserveInt64(jobs, k.n, metric.WithAttributes(attribute.String("mail.replay", name), attribute.String("mail.replay.part", k.part)))
 		}

@@ -23,7 +23,7 @@ func TestRowSetIsBounded(t *testing.T) {
 	for i := range rows {
 		fmt.Fprintf(&list, "c%d,Jo Doe %d,%d Main St,Reno,NV,89501\n", i, i, i+1)
 	}
-	s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list.String()), snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list.String()), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,15 +155,15 @@ func TestReplaySendsRefusedAgainOnce(t *testing.T) {
 }
 
 // Whom not to mail by now gets nothing: new rows are left out, what waits is
-// cancelled, and what may have been sent is cancelled where nobody wants it.
+// canceled, and what may have been sent is canceled where nobody wants it.
 func TestReplaySuppresses(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[snapshot.Code]struct {
 		pieces int
 		states []idempotency.State
 	}{
-		snapshot.CodeDoNotMail:      {0, []idempotency.State{idempotency.Cancelled, idempotency.Cancelled, ""}},
-		snapshot.CodeMailedRecently: {1, []idempotency.State{idempotency.Accepted, idempotency.Cancelled, ""}},
+		snapshot.CodeDoNotMail:      {0, []idempotency.State{idempotency.Canceled, idempotency.Canceled, ""}},
+		snapshot.CodeMailedRecently: {1, []idempotency.State{idempotency.Accepted, idempotency.Canceled, ""}},
 	} {
 		t.Run(string(code), func(t *testing.T) {
 			t.Parallel()

@@ -70,7 +70,7 @@ func TestAnswerAcrossARestoreKeepsTheDoubts(t *testing.T) {
 }
 
 // Before the recovery nobody changes a job: what the lost history sent would be
-// called cancelled, though nothing was read back, or be hidden behind a new
+// called canceled, though nothing was read back, or be hidden behind a new
 // generation, and Recover would not look for it.
 func TestPeopleWaitForTheRecovery(t *testing.T) {
 	t.Parallel()

@@ -356,7 +356,7 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 	case ans.Delivery <= postproof.Refused && refused: // of the login, too, when nothing was submitted
 		now := c.now()
 		if k.v.refused(now, now.Add(c.stopFor), ans.Code.String()) {
-			c.logger.LogAttrs(ctx, slog.LevelError, "vendor refuses the account: it is left alone; mend the account, then ResumeVendor",
+			c.logger.LogAttrs(ctx, slog.LevelError, "vendor refuses the account: it is left alone; mend the account, then EndVendorStop",
 				slog.String("vendor", k.v.name), slog.String("code", ans.Code.String()), slog.String("vendor_code", ans.VendorCode))
 		}
 		c.tellOthers(k.v, submitGroup, hintAccount, c.stopFor, now.Sub(k.v.refusing()))

@@ -18,7 +18,7 @@ const fieldsList = "contact_id,name,address_line1,city,state,zip,Discount Code\n
 func TestJobsFillTemplates(t *testing.T) {
 	t.Parallel()
 	snap, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(fieldsList), snapshot.Mapping{}),
-		snapshot.Options{Campaign: "spring", Columns: []string{"Discount Code"}})
+		snapshot.Options{Campaign: "spring", Columns: []string{"Discount Code"}, Store: snapshot.NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	if err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
 	}
-	rec := idempotency.New(&stowed, encoded, id.Mode, now)
+	rec := idempotency.NewRecord(&stowed, encoded, id.Mode, now)
 	rec.Trace = c.tel.traceparent(ctx)
 	rec.Policy = c.policies[job.Campaign]
 	return rec, nil
@@ -262,8 +262,8 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
 		}
-	case idempotency.Cancelled:
-		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was cancelled")
+	case idempotency.Canceled:
+		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was canceled")
 	default:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnknown, postproof.Unknown, idempotency.ErrNewer
 	}

@@ -139,7 +139,7 @@ func TestOutageFailsOver(t *testing.T) {
 
 // The caller gives up while a throttled send waits to be repeated. The vendor has
 // not refused the job, only the moment.
-func TestSubmitCancelledWhileThrottledIsSentLater(t *testing.T) {
+func TestSubmitCanceledWhileThrottledIsSentLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)

@@ -50,10 +50,10 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 		"somebody else decided": {
 			func(t *testing.T, c *client.Client, _ *idempotency.Memory) {
 				t.Helper()
-				if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "bob", Why: "was quicker"}); err != nil {
+				if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "bob", Why: "was quicker"}); err != nil {
 					t.Fatal(err)
 				}
-			}, idempotency.Cancelled, []string{"decided", "cancelled"}, "decided",
+			}, idempotency.Canceled, []string{"decided", "canceled"}, "decided",
 		},
 		"somebody decided, and thought better of it": {
 			func(t *testing.T, c *client.Client, _ *idempotency.Memory) {

@@ -104,7 +104,7 @@ func TestUndoADecision(t *testing.T) {
 		}
 	}
 	for name, do := range map[string]func(*testing.T, *client.Client){
-		"planned": decide(idempotency.VerdictPlanned), "accepted": decide(idempotency.VerdictAccepted), "cancelled": decide(idempotency.VerdictCancelled),
+		"planned": decide(idempotency.VerdictPlanned), "accepted": decide(idempotency.VerdictAccepted), "canceled": decide(idempotency.VerdictCanceled),
 		"released": func(t *testing.T, c *client.Client) {
 			t.Helper()
 			if _, err := c.Release(t.Context(), "a", "ann"); err != nil {
@@ -196,7 +196,7 @@ func TestUndoAnApproval(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if e := undo(t, one); e.Action != client.ActionWithdraw || e.Target != client.Campaign("spring") || !strings.Contains(string(e.After), `"approved":false`) {
+		if e := undo(t, one); e.Action != client.ActionWithdraw || e.Target != client.CampaignTarget("spring") || !strings.Contains(string(e.After), `"approved":false`) {
 			t.Errorf("%+v", e)
 		}
 		for _, c := range []*client.Client{two, one} {
@@ -230,7 +230,7 @@ func TestUndoIsOvertaken(t *testing.T) {
 	for name, act := range map[string]func(t *testing.T, c *client.Client){
 		"pause": func(t *testing.T, c *client.Client) {
 			t.Helper()
-			pause(t, c, client.Campaign("spring"))
+			pause(t, c, client.CampaignTarget("spring"))
 		},
 		"approve": func(t *testing.T, c *client.Client) {
 			t.Helper()

@@ -239,14 +239,16 @@ func (c *Client) Price(vendor string, job *postproof.Job) (cents int64, known bo
 // hand.
 func (c *Client) Breakers() *breaker.Set { return c.breakers }
 
-// ResumeVendor ends the time for which a vendor is left alone, for example
-// after its account was paid, here and, as a hint, at the other replicas. It
-// returns an error with
-// [postproof.CodeNotFound] for a vendor that is not configured.
-func (c *Client) ResumeVendor(name string) error {
+// EndVendorStop has a vendor tried again at once that is left alone because it
+// refused the account ([WithVendorStop], [VendorState.StoppedUntil]), for example
+// after the bill was paid: here and, as a hint, at the other replicas. It ends no
+// pause, which is a person's word ([Client.Resume]), and closes no breaker
+// ([Client.Breakers]). It returns an error with [postproof.CodeNotFound] for a
+// vendor that is not configured.
+func (c *Client) EndVendorStop(name string) error {
 	v := c.byName[name]
 	if v == nil {
-		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "resume vendor", Vendor: name, Err: errors.New("no adapter has this name")}
+		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "end vendor stop", Vendor: name, Err: errors.New("no adapter has this name")}
 	}
 	v.works()
 	v.heed.Store(nil)

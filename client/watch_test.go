@@ -42,15 +42,15 @@ func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client,
 	return nil, ""
 }
 
-// The job was cancelled after its absence was taken as proven, and then the
+// The job was canceled after its absence was taken as proven, and then the
 // piece turns up: nobody but the watch would ever look for it.
-func TestLateArrivalOfACancelledJobIsFoundByTheWatch(t *testing.T) {
+func TestLateArrivalOfACanceledJobIsFoundByTheWatch(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		late time.Duration
 		opts []client.Option
 	}{
-		"cancelled at the vendor":                {},
+		"canceled at the vendor":                 {},
 		"too late, and told":                     {late: 2 * time.Hour},
 		"while its campaign waits for an answer": {opts: []client.Option{client.WithCanary("spring", 2)}},
 	} {
@@ -59,7 +59,7 @@ func TestLateArrivalOfACancelledJobIsFoundByTheWatch(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newPress(t, "alpha", postproof.IdempotencyNone)
 				c, lost := lostAtAlpha(t, a, tc.opts...)
-				if rec, err := c.Cancel(t.Context(), "a", "ann"); err != nil || rec.State != idempotency.Cancelled {
+				if rec, err := c.Cancel(t.Context(), "a", "ann"); err != nil || rec.State != idempotency.Canceled {
 					t.Fatalf("Cancel = %v, %v", rec, err)
 				}
 				if tc.opts != nil {
@@ -78,7 +78,7 @@ func TestLateArrivalOfACancelledJobIsFoundByTheWatch(t *testing.T) {
 				runFor(t, c, 24*time.Hour)
 				rec, told := status(t, c, "a"), kinds(t, c, "a")
 				if tc.late == 0 {
-					if rec.State != idempotency.Cancelled || a.alive() != 1+len(tc.opts) || !slices.Contains(told, "late_arrival") {
+					if rec.State != idempotency.Canceled || a.alive() != 1+len(tc.opts) || !slices.Contains(told, "late_arrival") {
 						t.Fatalf("%v, %d pieces, history %v", rec, a.alive(), told)
 					}
 					return
@@ -113,7 +113,7 @@ func TestLateArrivalOfAHeldJobIsFoundByTheWatch(t *testing.T) {
 }
 
 // Looks that find nothing end, and leave a record that can be pruned.
-func TestWatchOfACancelledJobEnds(t *testing.T) {
+func TestWatchOfACanceledJobEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newPress(t, "alpha", postproof.IdempotencyNone)

@@ -294,7 +294,7 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 			level = slog.LevelError
 		case "late_answer", "missing", "cancel_too_late", "suspected", "doubted_again":
 			level = slog.LevelWarn
-		case "absent", "next_generation", "cancelled", "lease_expired", "cannot_rebuild":
+		case "absent", "next_generation", "canceled", "lease_expired", "cannot_rebuild":
 		default:
 			continue
 		}

@@ -27,34 +27,34 @@ func (c *Client) Run(ctx context.Context) error {
 	return err
 }
 
-// Drained is how many jobs stand in which state: what [Client.Drain] left behind,
+// Depth is how many jobs stand in which state: what [Client.Drain] left behind,
 // or what [Client.Depth] counts.
-type Drained map[idempotency.State]int64
+type Depth map[idempotency.State]int64
 
 // Open is the number of jobs that still wait to be sent or settled.
-func (d Drained) Open() int64 {
+func (d Depth) Open() int64 {
 	return d[idempotency.Planned] + d[idempotency.Sending] + d[idempotency.Unknown]
 }
 
 // Drain works the ledger until no job waits to be sent or settled: each is with
-// a vendor, refused, held, cancelled or done. It waits for jobs that are due
+// a vendor, refused, held, canceled or done. It waits for jobs that are due
 // later, and works at the statuses of accepted ones only as they come due
 // meanwhile. It returns what it left, and an error when the context ended
 // first. A campaign that waits for the approval of its canary is not waited
 // for, nor is what is paused ([Client.Pause]).
-func (c *Client) Drain(ctx context.Context) (Drained, error) {
-	d := drained{c: c}
+func (c *Client) Drain(ctx context.Context) (Depth, error) {
+	d := drainEnd{c: c}
 	return c.drain(ctx, d.finished)
 }
 
 // Depth returns how many jobs stand in which state; of one campaign, if it is
 // not empty.
-func (c *Client) Depth(ctx context.Context, campaign string) (Drained, error) {
+func (c *Client) Depth(ctx context.Context, campaign string) (Depth, error) {
 	depths, err := c.store.Depth(ctx, campaign)
 	if err != nil {
 		return nil, c.storeError("depth", err)
 	}
-	d := Drained{}
+	d := Depth{}
 	for _, x := range depths {
 		d[x.State] += x.Count
 	}
@@ -62,7 +62,7 @@ func (c *Client) Depth(ctx context.Context, campaign string) (Drained, error) {
 }
 
 // drain claims and works until finished says so or the context ends.
-func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool, error)) (Drained, error) {
+func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool, error)) (Depth, error) {
 	if err := c.knowsVendors("work"); err != nil {
 		return nil, err
 	}

@@ -9,11 +9,11 @@ import (
 
 // Blobs keeps artwork by its content, once.
 type Blobs interface {
-	// Put stores the content and returns its name. It is durable when Put
+	// PutBlob stores the content and returns its name. It is durable when PutBlob
 	// returns. Storing the same content again is cheap and changes nothing.
-	Put(ctx context.Context, content io.Reader) (postproof.Blob, error)
-	// Open returns the content, or [ErrNotFound]. The digest is verified while
+	PutBlob(ctx context.Context, content io.Reader) (postproof.Blob, error)
+	// OpenBlob returns the content, or [ErrNotFound]. The digest is verified while
 	// reading: the reader returns [ErrCorrupt] instead of io.EOF when the
 	// content is not what the name says.
-	Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
+	OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
 }

@@ -19,7 +19,7 @@
 // A record is planned (waits to be sent), sending (an intent is durable, bytes
 // may be on their way), unknown (nobody can tell yet whether the vendor has it),
 // refused (definitely not taken), accepted (with a vendor; its mail status
-// moves), held (waits for a callback or a person), cancelled or done.
+// moves), held (waits for a callback or a person), canceled or done.
 //
 // # Rules
 //
@@ -51,7 +51,7 @@
 //     in every generation that it can have come to ([Machine.Reachable]), and
 //     every vendor has been asked.
 //  13. Cancel is a durable wish: it forbids new sends at once, and is carried out
-//     whenever the piece turns up. Cancelled means that it was read back.
+//     whenever the piece turns up. Canceled means that it was read back.
 //  14. An answer is not lost with the store: applied late, it means what it
 //     meant, and applied twice, nothing more.
 //
@@ -61,7 +61,7 @@
 // state it can lead to, by its initial; "–" where the event is refused with a
 // [RuleError].
 //
-//	event          planned  sending  unknown  refused  accepted  held  cancelled  done
+//	event          planned  sending  unknown  refused  accepted  held  canceled   done
 //	intend         S        –        S        –        –         –     –          –
 //	answer         PUAH     PSURAHC  PUAHC    URAH     PUAHC     PAHC  UAHC       AD
 //	expire         –        PUAHC    –        –        –         –     –          –
@@ -87,8 +87,8 @@
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
 // state: news of paper is never refused, but by a tombstone. A job that is to be
-// erased is cancelled where it would be refused for good, and becomes a
-// tombstone when it is cancelled or done and no vendor is watched.
+// erased is canceled where it would be refused for good, and becomes a
+// tombstone when it is canceled or done and no vendor is watched.
 //
 // # Proof of absence
 //
@@ -98,15 +98,15 @@
 // time apart. A vendor that once called our reference a duplicate is never
 // believed again not to have it. After the proof the vendor is watched for a
 // late arrival, by further look-ups, whatever state the job is in meanwhile:
-// also when it was cancelled or refused. Where another piece counts, or the job
-// is to be cancelled, what arrives late is cancelled at once; one that cannot be
+// also when it was canceled or refused. Where another piece counts, or the job
+// is to be canceled, what arrives late is canceled at once; one that cannot be
 // is told as an incident, as are two pieces under one reference. Where nothing
 // took its place, it is the piece that counts. Where the job is held although it
 // has a receipt, nobody knows whether the piece of the receipt lives (its vendor
 // contradicts itself, or has been silent for too long): what arrives late may be
 // the only one. It is told as an incident and left alone until a person speaks:
 // [Release] keeps the receipt, and [Decide] with [VerdictAccepted] names the
-// piece that counts; the other one is then cancelled, if there is still time.
+// piece that counts; the other one is then canceled, if there is still time.
 //
 // # Second thoughts
 //
@@ -132,7 +132,7 @@
 //
 // Where nobody can be asked, [PreferLate] holds the job for a callback or a
 // person. With [PreferDuplicate] somebody has accepted the risk of two pieces,
-// and the job is planned anew: once, and never a job that is to be cancelled. For
+// and the job is planned anew: once, and never a job that is to be canceled. For
 // an [Action] of [DoDuplicate] apply [PutOnHold] and [Decide] in one change.
 //
 // # Errors

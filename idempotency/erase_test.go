@@ -104,7 +104,7 @@ func TestRule10ErasureOfWhatNobodyHas(t *testing.T) {
 			l := newLife(t, "key")
 			tc.come(l)
 			l.do(ev)
-			l.state(idempotency.Cancelled)
+			l.state(idempotency.Canceled)
 			if !l.r.Tombstone || !l.r.Erased() || l.r.Job != nil {
 				t.Errorf("%s, %+v: it is no tombstone", tc.name, ev)
 			}
@@ -156,7 +156,7 @@ func TestRule10ErasedIsNeverMadeAnew(t *testing.T) {
 		l.accept("list", "id")
 		l.do(ev)
 		l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: see("id", postproof.StageFailed)})
-		l.state(idempotency.Cancelled)
+		l.state(idempotency.Canceled)
 		if !l.r.Tombstone || l.r.Generation != 1 {
 			t.Errorf("%+v: generation %d, tombstone %v", ev, l.r.Generation, l.r.Tombstone)
 		}
@@ -190,7 +190,7 @@ func TestRule10ErasureWaitsForTheEnd(t *testing.T) {
 	l.state(idempotency.Planned)
 	l.lease()
 	l.do(idempotency.NoRoute{Code: postproof.CodeUnsupported, Note: "12 Elm St is too long"})
-	l.state(idempotency.Cancelled)
+	l.state(idempotency.Canceled)
 	if l.r.Job != nil || l.r.Refusal.Note != "" {
 		t.Error("a job that was refused keeps its content")
 	}
@@ -206,7 +206,7 @@ func TestRule10ErasedIsWatchedForALateArrival(t *testing.T) {
 	l.lose("list")
 	l.do(idempotency.Erase{Now: true})
 	l.absent("list")
-	l.state(idempotency.Cancelled)
+	l.state(idempotency.Canceled)
 	if at, watched := l.r.Watched(); !watched || l.r.Tombstone || l.r.Job != nil {
 		t.Fatalf("watched %v until %v, tombstone %v", watched, at, l.r.Tombstone)
 	}
@@ -235,9 +235,9 @@ func TestRule13ErasureStopsThePiece(t *testing.T) {
 			if l.r.Erased() && l.r.Cancel.By != "" {
 				t.Errorf("%+v, %+v: who asked is remembered", first, then)
 			}
-			back := see("id", postproof.StageCancelled)
+			back := see("id", postproof.StageCanceled)
 			l.do(idempotency.CancelAnswer{Vendor: "list", Ref: exampleRef(1), ReadBack: &back})
-			l.state(idempotency.Cancelled)
+			l.state(idempotency.Canceled)
 		}
 	}
 }
@@ -272,7 +272,7 @@ func TestErasureKeepsReasonsOnly(t *testing.T) {
 		note map[string]string
 	}{
 		{idempotency.PutOnHold{Reason: idempotency.HoldCannotAsk, Note: "ada"}, map[string]string{"held": string(idempotency.HoldCannotAsk)}},
-		{idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "ada said so"}, map[string]string{"decided": "", "cancelled": "", "erased": ""}},
+		{idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "ada said so"}, map[string]string{"decided": "", "canceled": "", "erased": ""}},
 	} {
 		ch, err := l.m.Apply(l.r, l.now, tc.ev)
 		if err != nil {

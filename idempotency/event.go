@@ -184,8 +184,8 @@ const (
 	VerdictAccepted Verdict = "accepted"
 	// VerdictPlanned: it is not; send it anew. The person answers for it.
 	VerdictPlanned Verdict = "planned"
-	// VerdictCancelled: it is not, and shall not be sent.
-	VerdictCancelled Verdict = "cancelled"
+	// VerdictCanceled: it is not, and shall not be sent.
+	VerdictCanceled Verdict = "canceled"
 )
 
 // Decide settles a held job by a person's word.
@@ -208,10 +208,10 @@ type Amend struct {
 }
 
 // Erase asks that the person be forgotten: rule 10. A job that nobody has is
-// cancelled; one at rest becomes a tombstone at once, every other one when it
+// canceled; one at rest becomes a tombstone at once, every other one when it
 // comes to rest. Where a vendor has the piece, or may have it, the job keeps what
 // another generation would need, unless it says Now or Stop, or the job is to be
-// cancelled anyway: then only what it takes to find the piece is kept
+// canceled anyway: then only what it takes to find the piece is kept
 // ([Record.Erased]), and nothing is ever sent again.
 type Erase struct {
 	Now bool

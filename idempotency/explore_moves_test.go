@@ -67,7 +67,7 @@ func (x *explorer) stepWorker(w *world, emit func(move, world)) {
 	case idempotency.DoCancel:
 		next := held
 		x.cancelNow(&next, v, g, a.Submission.VendorID)
-		emit(move{"the piece is cancelled", v, g}, next)
+		emit(move{"the piece is canceled", v, g}, next)
 		if held.spend() {
 			next = held
 			x.must(&next, idempotency.CancelAnswer{Vendor: a.Submission.Vendor, Ref: a.Submission.Ref})
@@ -286,7 +286,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		next.left.wishes--
 		if x.apply(&next, idempotency.WishCancel{By: "ann"}) == nil {
 			next.wished = true
-			emit(move{do: "somebody wants it cancelled"}, next)
+			emit(move{do: "somebody wants it canceled"}, next)
 		}
 	}
 	if w.left.erasures > 0 {
@@ -320,7 +320,7 @@ func (x *explorer) stepPeople(w *world, emit func(move, world)) {
 		if x.apply(&next, idempotency.Release{By: "ann"}) == nil {
 			emit(move{do: "the job is released"}, next)
 		}
-		verdicts := []idempotency.Verdict{idempotency.VerdictPlanned, idempotency.VerdictCancelled}
+		verdicts := []idempotency.Verdict{idempotency.VerdictPlanned, idempotency.VerdictCanceled}
 		if w.alive() > 0 {
 			verdicts = []idempotency.Verdict{idempotency.VerdictAccepted}
 		} else if w.nLimbo > 0 || w.mayWrite() {

@@ -340,7 +340,7 @@ func (x *explorer) cancelAt(w *world, v, g uint8, id string) idempotency.CancelA
 			continue
 		}
 		if o.fate == uint8(alive) && w.now < o.made+cancelFor {
-			o.fate = uint8(cancelled)
+			o.fate = uint8(canceled)
 		}
 		if o.fate != uint8(alive) {
 			s := w.sighting(i, postproof.SourcePoll)

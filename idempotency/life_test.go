@@ -115,7 +115,7 @@ func see(id string, stage postproof.Stage) idempotency.Sighting {
 	return idempotency.Sighting{
 		Receipt: postproof.Receipt{VendorID: id},
 		Status:  postproof.Status{Stage: stage, Source: postproof.SourcePoll},
-		Alive:   stage != postproof.StageFailed && stage != postproof.StageCancelled, Equal: true,
+		Alive:   stage != postproof.StageFailed && stage != postproof.StageCanceled, Equal: true,
 	}
 }
 

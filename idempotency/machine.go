@@ -55,9 +55,9 @@ func (e *RuleError) Error() string {
 	return fmt.Sprintf("idempotency: %s in state %s: rule %d: %s", e.Event, e.State, e.Rule, e.Reason)
 }
 
-// New returns the first record of a job, planned and not yet stored: commit it
+// NewRecord returns the first record of a job, planned and not yet stored: commit it
 // with Expect 0.
-func New(job *postproof.Job, encoded []byte, mode postproof.Mode, now time.Time) *Record {
+func NewRecord(job *postproof.Job, encoded []byte, mode postproof.Mode, now time.Time) *Record {
 	r := &Record{
 		Version: RecordVersion, ID: IDOf(job.Key), Key: job.Key, Job: encoded, Fingerprint: FingerprintOf(job),
 		Mode: mode, Campaign: job.Campaign, Contact: job.Contact, Priority: job.Priority,
@@ -251,7 +251,7 @@ func (t *transition) deadline() {
 		t.r.Deadline = t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
 	case Accepted:
 		t.r.Deadline = t.now.Add(orDefault(t.m.TrackFor, 60*24*time.Hour))
-	case Refused, Held, Cancelled, Done:
+	case Refused, Held, Canceled, Done:
 		t.r.Deadline = time.Time{}
 	}
 }

@@ -12,7 +12,7 @@ func (t *transition) erase(ev Erase) {
 		t.note("erasing", "")
 	}
 	switch {
-	case r.State == Done || r.State == Cancelled:
+	case r.State == Done || r.State == Canceled:
 	case len(r.Live()) == 0:
 		t.forbid("")
 	case ev.Stop:
@@ -31,7 +31,7 @@ func (t *transition) forbid(outcome CancelOutcome) {
 	if !t.r.Cancel.Stands() {
 		t.r.Cancel = CancelWish{At: t.now, Outcome: outcome}
 	}
-	t.cancelledIfWished()
+	t.canceledIfWished()
 }
 
 // forgotten is the end of each change to a job that is to be erased: it keeps
@@ -46,7 +46,7 @@ func (t *transition) forgotten() bool {
 		t.forbid("")
 	}
 	_, watched := r.Watched()
-	rests := r.State == Done || r.State == Cancelled
+	rests := r.State == Done || r.State == Canceled
 	if !rests && !r.Erased() {
 		return false
 	}

@@ -36,13 +36,13 @@ func (t *transition) twin(s *Submission, o Sighting) bool {
 // that is dead, though, is news, and so is another piece.
 func outdated(s *Submission, o Sighting) bool {
 	another := o.Receipt.VendorID != "" && s.VendorID != "" && o.Receipt.VendorID != s.VendorID
-	return (s.Fate == FateFailed || s.Fate == FateCancelled) && !another && o.Status.Source == postproof.SourceCallback &&
+	return (s.Fate == FateFailed || s.Fate == FateCanceled) && !another && o.Status.Source == postproof.SourceCallback &&
 		o.Status.Stage.Rank() < postproof.StageInProduction.Rank()
 }
 
 // noPaper reports whether a stage says that nothing will be mailed.
 func noPaper(s postproof.Stage) bool {
-	return s == postproof.StageFailed || s == postproof.StageCancelled
+	return s == postproof.StageFailed || s == postproof.StageCanceled
 }
 
 // surviving goes on with the other of two pieces under one reference, after the
@@ -71,7 +71,7 @@ func (t *transition) contradiction(s *Submission, o Sighting) {
 
 // late records that a piece turned up where it was thought absent while
 // another vendor has, or may have, the job. Where the job is accepted it is
-// cancelled at once. Where it is held with a receipt it is told, and waits with
+// canceled at once. Where it is held with a receipt it is told, and waits with
 // the job: it is held because nobody knows whether the piece of the receipt
 // lives (its vendor contradicts itself, or has said nothing for months), so that
 // what turned up may be the only one, and to cancel it would lose the job.

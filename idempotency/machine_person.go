@@ -7,15 +7,15 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// cancelledIfWished ends a job that is to be cancelled and that nobody has.
-func (t *transition) cancelledIfWished() bool {
+// canceledIfWished ends a job that is to be canceled and that nobody has.
+func (t *transition) canceledIfWished() bool {
 	if !t.r.Cancel.Stands() || len(t.r.Live()) > 0 {
 		return false
 	}
 	t.r.Cancel.Outcome = CancelDone
 	t.r.Receipt, t.r.Hold, t.r.Refusal = postproof.Receipt{}, Hold{}, Refusal{}
-	t.enter(Cancelled)
-	t.note("cancelled", "")
+	t.enter(Canceled)
+	t.note("canceled", "")
 	return true
 }
 
@@ -28,12 +28,12 @@ func (t *transition) wishCancel(ev WishCancel) error {
 	return nil
 }
 
-// stop forbids every send, and has what a vendor has cancelled there. A wish
+// stop forbids every send, and has what a vendor has canceled there. A wish
 // that stands is nothing new, but for one that left the piece alone.
 func (t *transition) stop(by, why string) {
 	// A decision to cancel may be taken back; what somebody else wishes since then
 	// would go with it, unheard.
-	undoable := t.r.State == Cancelled && t.r.Prior != nil
+	undoable := t.r.State == Canceled && t.r.Prior != nil
 	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft && !undoable {
 		return
 	}
@@ -42,7 +42,7 @@ func (t *transition) stop(by, why string) {
 	}
 	t.r.Cancel = CancelWish{At: t.now, By: by}
 	t.note("cancel_wished", why).By = by
-	if t.r.State == Cancelled || t.cancelledIfWished() {
+	if t.r.State == Canceled || t.canceledIfWished() {
 		return
 	}
 	switch {
@@ -70,7 +70,7 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	if ev.TooLate {
 		if s.Late == LateSeen {
 			s.Late = LatePrinted
-			t.noteSub("late_printed", s, "could not be cancelled: two pieces may exist")
+			t.noteSub("late_printed", s, "could not be canceled: two pieces may exist")
 		} else {
 			t.r.Cancel.Outcome = CancelTooLate
 			t.noteSub("cancel_too_late", s, "")
@@ -117,7 +117,7 @@ func (t *transition) release(ev Release) error {
 		t.r.Due = t.now
 	case len(t.r.Live()) > 0:
 		t.enter(Unknown)
-	case t.cancelledIfWished():
+	case t.canceledIfWished():
 	case t.burnt():
 		t.nextGeneration()
 	default:
@@ -154,18 +154,18 @@ func (t *transition) decide(ev Decide) error {
 			Status:  postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceOperator, Confidence: postproof.Reported},
 		})
 		return nil
-	case VerdictPlanned, VerdictCancelled:
+	case VerdictPlanned, VerdictCanceled:
 	default:
-		return t.no(0, "the verdict is accepted, planned or cancelled")
+		return t.no(0, "the verdict is accepted, planned or canceled")
 	}
 	for _, s := range live {
 		s.Fate = FateDecided
 		t.watch(s)
 	}
-	if ev.Verdict == VerdictCancelled && !t.r.Cancel.Stands() {
+	if ev.Verdict == VerdictCanceled && !t.r.Cancel.Stands() {
 		t.r.Cancel = CancelWish{At: t.now, By: ev.By}
 	}
-	if t.cancelledIfWished() {
+	if t.canceledIfWished() {
 		return nil
 	}
 	if t.sentInGeneration() {
@@ -215,7 +215,7 @@ func (t *transition) amend(ev Amend) error {
 	case len(t.r.Live()) > 0:
 		return t.no(7, "a vendor is not proven not to have the piece: decide or reconcile first")
 	case t.r.Cancel.Stands():
-		return t.no(13, "the job is to be cancelled")
+		return t.no(13, "the job is to be canceled")
 	case len(ev.Job) == 0 || ev.Fingerprint == "":
 		return t.no(7, "the amended job is missing")
 	}

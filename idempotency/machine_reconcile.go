@@ -152,13 +152,13 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 	}
 	already := !slices.Contains(t.r.Live(), s)
 	s.Fate = FateFailed
-	if o.Status.Stage == postproof.StageCancelled {
-		s.Fate = FateCancelled
+	if o.Status.Stage == postproof.StageCanceled {
+		s.Fate = FateCanceled
 	}
 	e := t.noteSub("dead", s, string(o.Status.Stage))
 	e.Delivery = 0
 	if s.Late == LateSeen {
-		s.Late = LateCancelled
+		s.Late = LateCanceled
 	}
 	if c := t.m.caps(s.Vendor); s.Sends > 1 && c != nil && c.Idempotency.Kind == postproof.IdempotencyNone {
 		t.watch(s) // another of its sends may have become a piece, too
@@ -180,7 +180,7 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 }
 
 // afterDeath goes on after a submission was proven dead: to a piece that
-// another vendor turned out to have, to what is still unknown, to cancelled,
+// another vendor turned out to have, to what is still unknown, to canceled,
 // or to the next generation.
 func (t *transition) afterDeath() error {
 	if t.r.State != Sending {
@@ -200,7 +200,7 @@ func (t *transition) afterDeath() error {
 		return nil
 	}
 	switch {
-	case t.cancelledIfWished():
+	case t.canceledIfWished():
 	case t.r.State == Held && t.r.Hold.Reason.deliberate(): // until somebody ends it
 	case t.r.spent() >= orDefault(t.m.MaxGenerations, 4):
 		t.hold(HoldGenerations, "")

@@ -13,7 +13,7 @@ func (t *transition) replay(ev Replay) error {
 	case r.Run == ev.Run: // else each time that it is applied would be another send
 		return t.no(7, "the job is part of the run already")
 	case r.Cancel.Stands():
-		return t.no(13, "the job is to be cancelled")
+		return t.no(13, "the job is to be canceled")
 	}
 	switch r.State {
 	case Planned:
@@ -36,7 +36,7 @@ func (t *transition) replay(ev Replay) error {
 		}
 	case Sending:
 		return t.no(4, "bytes may be on their way")
-	case Accepted, Cancelled, Done:
+	case Accepted, Canceled, Done:
 		return t.no(0, "the job is at its end, or with a vendor")
 	}
 	r.Run = ev.Run

@@ -14,7 +14,7 @@ func (t *transition) intend(ev Intend) error {
 	case r.State != Planned && r.State != Unknown:
 		return t.no(0, "only a planned job is sent, and only an unknown one sent again")
 	case r.Cancel.Stands():
-		return t.no(13, "the job is to be cancelled")
+		return t.no(13, "the job is to be canceled")
 	case ev.EpochChanged:
 		return t.no(12, "the ledger's history was broken: recover first")
 	case ev.Mode != r.Mode:
@@ -220,7 +220,7 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 		return
 	}
 	switch t.r.State {
-	case Planned, Refused, Cancelled: // nothing newer is under way: doubt again
+	case Planned, Refused, Canceled: // nothing newer is under way: doubt again
 		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
 		if t.r.Current() == nil && t.r.Generation == s.Generation+1 {
 			t.r.Generation = s.Generation // the next one was never used
@@ -274,7 +274,7 @@ func waits(c postproof.Code) bool {
 }
 
 func (t *transition) backToPlanned(s *Submission, ev Answer) error {
-	if t.cancelledIfWished() {
+	if t.canceledIfWished() {
 		return nil
 	}
 	tries := t.r.Tries
@@ -287,7 +287,7 @@ func (t *transition) backToPlanned(s *Submission, ev Answer) error {
 }
 
 func (t *transition) refuse(s *Submission, ev Answer) error {
-	if t.cancelledIfWished() {
+	if t.canceledIfWished() {
 		return nil
 	}
 	t.enter(Refused)
@@ -332,7 +332,7 @@ func (t *transition) replan() error {
 	case t.r.State != Refused:
 		return t.no(0, "only a refused job is planned for another vendor")
 	case t.r.Cancel.Stands():
-		return t.no(13, "the job is to be cancelled")
+		return t.no(13, "the job is to be canceled")
 	case len(t.r.Live()) > 0:
 		return t.no(2, "a vendor is not proven not to have the piece")
 	}
@@ -345,7 +345,7 @@ func (t *transition) noRoute(ev NoRoute) error {
 	if t.r.State != Planned {
 		return t.no(0, "only a planned job looks for a vendor")
 	}
-	if t.cancelledIfWished() {
+	if t.canceledIfWished() {
 		return nil
 	}
 	t.enter(Refused)

@@ -18,8 +18,8 @@ type memoryBlobs struct {
 
 func newMemoryBlobs() memoryBlobs { return memoryBlobs{content: make(map[string][]byte)} }
 
-// Put implements [Blobs].
-func (m *Memory) Put(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+// PutBlob implements [Blobs].
+func (m *Memory) PutBlob(ctx context.Context, content io.Reader) (postproof.Blob, error) {
 	if err := context.Cause(ctx); err != nil {
 		return postproof.Blob{}, err
 	}
@@ -36,8 +36,8 @@ func (m *Memory) Put(ctx context.Context, content io.Reader) (postproof.Blob, er
 	return blob, nil
 }
 
-// Open implements [Blobs].
-func (m *Memory) Open(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
+// OpenBlob implements [Blobs].
+func (m *Memory) OpenBlob(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}

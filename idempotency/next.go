@@ -87,10 +87,10 @@ func (r *Record) toWatch(now time.Time) *Submission {
 	return nil
 }
 
-// toStop returns a late arrival of an accepted record that is to be cancelled.
+// toStop returns a late arrival of an accepted record that is to be canceled.
 // Not an heir while the status of the piece that counts cannot be had: that an
 // heir is there says that the other one died, and it may be the only piece.
-// Where the job is to be cancelled, that does not matter.
+// Where the job is to be canceled, that does not matter.
 func (r *Record) toStop() *Submission {
 	for i := range r.Submissions {
 		if s := &r.Submissions[i]; s.Late == LateSeen && (!s.Heir || r.Status.Stage.Terminal() || r.Cancel.Stands()) {
@@ -133,7 +133,7 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	switch {
 	case look != nil:
 		return Action{Do: DoLookUp, Submission: *look}
-	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be cancelled is not called dead, nor sent anew
+	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be canceled is not called dead, nor sent anew
 		if r.decidedDead() {
 			return Action{Do: DoHold, Reason: reason, Note: "it was sent anew once already"}
 		}

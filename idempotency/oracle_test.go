@@ -32,7 +32,7 @@ func (x *explorer) wrong(w *world) string {
 	if w.aliveTwice() {
 		return "two pieces of one risk: " + describe(w)
 	}
-	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Cancelled
+	nowhere := r.State == idempotency.Planned || r.State == idempotency.Refused || r.State == idempotency.Canceled
 	switch n := w.unwanted(); {
 	case w.printed() > 1:
 		return "printed twice: " + describe(w)
@@ -56,7 +56,7 @@ func remembers(r *idempotency.Record) string {
 		return "not erased: something of the person is left"
 	case r.Erased() && !r.Cancel.Stands() && r.State != idempotency.Done:
 		return "not erased: a job without its content may be sent"
-	case !r.EraseAt.IsZero() && !watched && !r.Tombstone && (r.State == idempotency.Done || r.State == idempotency.Cancelled || r.State == idempotency.Refused):
+	case !r.EraseAt.IsZero() && !watched && !r.Tombstone && (r.State == idempotency.Done || r.State == idempotency.Canceled || r.State == idempotency.Refused):
 		return "not erased: the job is at rest"
 	default:
 		return ""

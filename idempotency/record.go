@@ -163,7 +163,7 @@ type CancelOutcome string
 // The outcomes.
 const (
 	// CancelDone: nothing was ever sent, or the cancellation was read back.
-	CancelDone CancelOutcome = "cancelled"
+	CancelDone CancelOutcome = "canceled"
 	// CancelTooLate: the vendor refused, or the window had closed.
 	CancelTooLate CancelOutcome = "too_late"
 	// CancelLeft: what a vendor has is left alone. Only nothing more is sent: the
@@ -179,8 +179,8 @@ type Fate string
 const (
 	// FateAbsent: the absence at the vendor was proven.
 	FateAbsent Fate = "absent"
-	// FateCancelled: the vendor's cancellation was read back.
-	FateCancelled Fate = "cancelled"
+	// FateCanceled: the vendor's cancellation was read back.
+	FateCanceled Fate = "canceled"
 	// FateFailed: the vendor said, after accepting, that there is no paper.
 	FateFailed Fate = "failed"
 	// FateDecided: a person decided that it is dead.
@@ -262,8 +262,8 @@ type Late string
 const (
 	// LateSeen: the piece turned up; its cancellation is due.
 	LateSeen Late = "seen"
-	// LateCancelled: its cancellation was read back.
-	LateCancelled Late = "cancelled"
+	// LateCanceled: its cancellation was read back.
+	LateCanceled Late = "canceled"
 	// LatePrinted: it can no longer be stopped: an incident.
 	LatePrinted Late = "printed"
 )

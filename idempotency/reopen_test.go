@@ -36,10 +36,10 @@ func TestReopenTakesADecisionBack(t *testing.T) {
 		ev   idempotency.Event
 		want idempotency.State
 	}{
-		"planned":   {decide(idempotency.VerdictPlanned), idempotency.Planned},
-		"accepted":  {decide(idempotency.VerdictAccepted), idempotency.Accepted},
-		"cancelled": {decide(idempotency.VerdictCancelled), idempotency.Cancelled},
-		"released":  {idempotency.Release{By: "ann"}, idempotency.Unknown},
+		"planned":  {decide(idempotency.VerdictPlanned), idempotency.Planned},
+		"accepted": {decide(idempotency.VerdictAccepted), idempotency.Accepted},
+		"canceled": {decide(idempotency.VerdictCanceled), idempotency.Canceled},
+		"released": {idempotency.Release{By: "ann"}, idempotency.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +50,7 @@ func TestReopenTakesADecisionBack(t *testing.T) {
 			l.wait(1)
 			l.refused(5, idempotency.Reopen{By: "bob", Decision: l.r.Fence + 1})
 			l.refused(9, idempotency.Reopen{Decision: decisionOf(l.r)})
-			if tc.want != idempotency.Cancelled { // a worker has put it off meanwhile
+			if tc.want != idempotency.Canceled { // a worker has put it off meanwhile
 				l.lease()
 				l.do(idempotency.Postpone{Until: l.now.Add(time.Hour)})
 			}
@@ -92,14 +92,14 @@ func TestReopenIsTooLate(t *testing.T) {
 			a.Intent += 1 << 10 // of a history that was lost
 			l.do(a)
 		},
-		"it is to be cancelled": func(l *life) {
+		"it is to be canceled": func(l *life) {
 			planned(l)
 			l.do(idempotency.WishCancel{By: "ann"})
 		},
-		"somebody else wants it cancelled, too": func(l *life) {
-			l.do(idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "guessed"})
+		"somebody else wants it canceled, too": func(l *life) {
+			l.do(idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "guessed"})
 			l.do(idempotency.WishCancel{By: "bob"})
-			l.state(idempotency.Cancelled)
+			l.state(idempotency.Canceled)
 		},
 		"it was amended": func(l *life) {
 			planned(l)

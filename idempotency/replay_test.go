@@ -112,7 +112,7 @@ func TestReplayRefuses(t *testing.T) {
 	}{
 		"what is being sent": {4, func(l *life) { l.send("list") }},
 		"what a vendor has":  {0, func(l *life) { l.accept("list", "id") }},
-		"what was cancelled": {13, func(l *life) { l.do(idempotency.WishCancel{By: "bob"}) }},
+		"what was canceled":  {13, func(l *life) { l.do(idempotency.WishCancel{By: "bob"}) }},
 		"what is to be":      {13, func(l *life) { l.lose("list"); l.do(idempotency.WishCancel{By: "bob"}) }},
 		"the same run again": {7, func(l *life) { l.do(replayed) }},
 		"again after a refusal": {7, func(l *life) {

@@ -10,7 +10,7 @@ import (
 // people who decide without knowing what a vendor has. A piece that somebody
 // took the risk of may be printed beside the one that counts: only that one, once
 // for each decision, and the policy decides once. It is told when it turns up,
-// and cancelled while there is time.
+// and canceled while there is time.
 func TestModelOfRisksTaken(t *testing.T) {
 	t.Parallel()
 	exhaustive(t)

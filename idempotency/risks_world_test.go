@@ -72,7 +72,7 @@ func (x *explorer) allowed(w *world) {
 	case bits.OnesCount64(w.risked&^w.over()) > 1:
 		w.broken = "a third piece: the risk that was agreed to is of two: " + describe(w)
 	case w.rec.Cancel.Stands():
-		w.broken = "unwanted: the risk of two is taken for a job that is to be cancelled: " + describe(w)
+		w.broken = "unwanted: the risk of two is taken for a job that is to be canceled: " + describe(w)
 	}
 	for _, s := range w.rec.Live() {
 		c := x.caps[x.index(s.Vendor)]
@@ -98,7 +98,7 @@ func (x *explorer) risksTwo(w *world, emit func(move, world)) {
 	if w.left.risks == 0 || w.rec.State != idempotency.Held || len(w.rec.Live()) == 0 {
 		return
 	}
-	for _, v := range []idempotency.Verdict{idempotency.VerdictPlanned, idempotency.VerdictCancelled} {
+	for _, v := range []idempotency.Verdict{idempotency.VerdictPlanned, idempotency.VerdictCanceled} {
 		next := *w
 		next.left.risks--
 		if x.apply(&next, idempotency.Decide{Verdict: v, By: "ann", Why: "rather twice than never"}) == nil {

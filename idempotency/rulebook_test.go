@@ -57,7 +57,7 @@ const (
 	flawUncalled    flaw = "the risk of two is taken though nobody agreed to it"
 	flawRiskAgain   flaw = "the risk of two is taken for each answer that gets lost"
 	flawRiskEarly   flaw = "the risk of two is taken while a vendor can be asked"
-	flawRiskWish    flaw = "the risk of two is taken for a job that is to be cancelled"
+	flawRiskWish    flaw = "the risk of two is taken for a job that is to be canceled"
 	flawRiskUnsaid  flaw = "who took the risk of two is not written down"
 	flawHeardTwice  flaw = "an answer is applied as often as it comes"
 )
@@ -237,7 +237,7 @@ func (b rulebook) hears(r *idempotency.Record, ev idempotency.Event) idempotency
 		return ev
 	case idempotency.CancelAnswer:
 		if b.without == flawUnread && !ev.TooLate && ev.ReadBack == nil {
-			ev.ReadBack = &idempotency.Sighting{Status: postproof.Status{Stage: postproof.StageCancelled, Source: postproof.SourceResponse}}
+			ev.ReadBack = &idempotency.Sighting{Status: postproof.Status{Stage: postproof.StageCanceled, Source: postproof.SourceResponse}}
 		}
 		return ev
 	default:

@@ -218,7 +218,7 @@ func TestAbsenceSettleTimeIsNeverZero(t *testing.T) {
 	}
 }
 
-func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
+func TestLateArrivalIsCanceledOrAnIncident(t *testing.T) {
 	t.Parallel()
 	late := func(t *testing.T) *life {
 		t.Helper()
@@ -235,16 +235,16 @@ func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
 		}
 		return l
 	}
-	t.Run("cancelled", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		t.Parallel()
 		l := late(t)
 		if a := l.next(idempotency.DoCancel); a.Submission.VendorID != "id-a" {
 			t.Fatalf("cancels %s", a.Submission.VendorID)
 		}
-		dead := see("id-a", postproof.StageCancelled)
+		dead := see("id-a", postproof.StageCanceled)
 		l.do(idempotency.CancelAnswer{Vendor: "list", Ref: exampleRef(1), ReadBack: &dead})
 		l.state(idempotency.Accepted)
-		if l.r.Submissions[0].Late != idempotency.LateCancelled {
+		if l.r.Submissions[0].Late != idempotency.LateCanceled {
 			t.Errorf("late %q", l.r.Submissions[0].Late)
 		}
 	})
@@ -261,7 +261,7 @@ func TestLateArrivalIsCancelledOrAnIncident(t *testing.T) {
 		}
 	})
 	// The job is held because its own piece may be none: what turned up may be the
-	// only one, and is not cancelled before a person says which one counts.
+	// only one, and is not canceled before a person says which one counts.
 	held := func(t *testing.T) *life {
 		t.Helper()
 		l := newLife(t, "list", "key")
@@ -349,7 +349,7 @@ func TestTwoPiecesUnderOneReferenceAreAnIncident(t *testing.T) {
 		t.Fatalf("twin %q", l.r.Submissions[0].Twin)
 	}
 	// One of them dies: the job lives on with the other.
-	l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(1), VendorID: "id-1", Sighting: see("id-1", postproof.StageCancelled)})
+	l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(1), VendorID: "id-1", Sighting: see("id-1", postproof.StageCanceled)})
 	l.state(idempotency.Accepted)
 	if l.r.Receipt.VendorID != "id-2" || l.r.Generation != 1 {
 		t.Errorf("receipt %+v, generation %d", l.r.Receipt, l.r.Generation)

@@ -86,7 +86,7 @@ func TestRule02OneHolder(t *testing.T) {
 		}
 		l.next(idempotency.DoWait)
 		l.do(idempotency.WishCancel{By: "ann"})
-		l.state(idempotency.Sending) // not cancelled: the bytes may arrive
+		l.state(idempotency.Sending) // not canceled: the bytes may arrive
 	})
 }
 
@@ -471,7 +471,7 @@ func TestRule13CancelIsADurableWish(t *testing.T) {
 		t.Parallel()
 		l := newLife(t, "key")
 		l.do(idempotency.WishCancel{By: "ann"})
-		l.state(idempotency.Cancelled)
+		l.state(idempotency.Canceled)
 	})
 	t.Run("it forbids sends and survives doubt", func(t *testing.T) {
 		t.Parallel()
@@ -491,9 +491,9 @@ func TestRule13CancelIsADurableWish(t *testing.T) {
 		l.state(idempotency.Accepted)
 		l.wait(1)
 		l.next(idempotency.DoCancel)
-		dead := see("id", postproof.StageCancelled)
+		dead := see("id", postproof.StageCanceled)
 		l.do(idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), ReadBack: &dead})
-		l.state(idempotency.Cancelled)
+		l.state(idempotency.Canceled)
 	})
 	t.Run("not past the window less its margin", func(t *testing.T) {
 		t.Parallel()
@@ -521,7 +521,7 @@ func TestRule13CancelIsADurableWish(t *testing.T) {
 		l.lose("list")
 		l.do(idempotency.WishCancel{By: "ann"})
 		l.absent("list")
-		l.state(idempotency.Cancelled)
+		l.state(idempotency.Canceled)
 		s := see("id", postproof.StageAccepted) // it turns up after all
 		s.Receipt.AcceptedAt = l.now
 		l.do(idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: s})

@@ -19,25 +19,25 @@ const (
 	Accepted State = "accepted"
 	// Held waits for a callback or a person.
 	Held State = "held"
-	// Cancelled will not be printed.
-	Cancelled State = "cancelled"
+	// Canceled will not be printed.
+	Canceled State = "canceled"
 	// Done has reached its last mail status.
 	Done State = "done"
 )
 
 // States returns all states in the order of a job's life.
 func States() []State {
-	return []State{Planned, Sending, Unknown, Refused, Accepted, Held, Cancelled, Done}
+	return []State{Planned, Sending, Unknown, Refused, Accepted, Held, Canceled, Done}
 }
 
 // Final reports whether the machine has nothing more to do by itself. A
 // refused job may still be amended, a finished one mailed again on purpose.
-func (s State) Final() bool { return s == Cancelled || s == Done || s == Refused }
+func (s State) Final() bool { return s == Canceled || s == Done || s == Refused }
 
 // Known reports whether this version knows the state.
 func (s State) Known() bool {
 	switch s {
-	case Planned, Sending, Unknown, Refused, Accepted, Held, Cancelled, Done:
+	case Planned, Sending, Unknown, Refused, Accepted, Held, Canceled, Done:
 		return true
 	default:
 		return false

@@ -176,7 +176,7 @@ func (x *explorer) tryEverything(t *testing.T) {
 				switch live := len(next.rec.Live()); {
 				case live == 0 && (next.rec.State == idempotency.Unknown || next.rec.State == idempotency.Sending):
 					t.Fatalf("%+v on\n%s\nleaves nothing to ask about: %s", ev, describe(&claimed), describe(&next))
-				case live > 0 && (next.rec.State == idempotency.Planned || next.rec.State == idempotency.Refused || next.rec.State == idempotency.Cancelled):
+				case live > 0 && (next.rec.State == idempotency.Planned || next.rec.State == idempotency.Refused || next.rec.State == idempotency.Canceled):
 					t.Fatalf("%+v on\n%s\nforgets a submission: %s", ev, describe(&claimed), describe(&next))
 				}
 			}
@@ -261,7 +261,7 @@ func (x *explorer) everyEvent(w *world) []idempotency.Event {
 		idempotency.Amend{Job: []byte(`{"v":3}`), Fingerprint: "v1:3", By: "ann"},
 		idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "seen"},
 		idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "not there"},
-		idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "ann", Why: "not wanted"},
+		idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "not wanted"},
 		x.suspicion(w.rec.Generation, w.rec.Generation+1),
 		idempotency.Erase{},
 		idempotency.Erase{Now: true},
@@ -294,7 +294,7 @@ func (x *explorer) everyWord(w *world, v uint8, ref postproof.Ref) []idempotency
 		intent = s.Intent
 	}
 	see := func(stage postproof.Stage, equal bool) idempotency.Sighting {
-		dead := stage == postproof.StageFailed || stage == postproof.StageCancelled
+		dead := stage == postproof.StageFailed || stage == postproof.StageCanceled
 		return idempotency.Sighting{
 			Receipt: postproof.Receipt{VendorID: "seen"}, Alive: !dead, Equal: equal,
 			Status: postproof.Status{Stage: stage, Source: postproof.SourcePoll},
@@ -315,7 +315,7 @@ func (x *explorer) everyWord(w *world, v uint8, ref postproof.Ref) []idempotency
 	}
 	for _, s := range []idempotency.Sighting{
 		see(postproof.StageAccepted, true), see(postproof.StageMailed, true), see(postproof.StageAccepted, false),
-		see(postproof.StageDelivered, true), see(postproof.StageFailed, true), see(postproof.StageCancelled, true),
+		see(postproof.StageDelivered, true), see(postproof.StageFailed, true), see(postproof.StageCanceled, true),
 	} {
 		words = append(words, idempotency.Answer{Vendor: name, Ref: ref, Intent: intent, Delivery: postproof.Accepted, Order: &s},
 			idempotency.LookedUp{Vendor: name, Ref: ref, Complete: true, Control: true, Orders: []idempotency.Sighting{s}},

@@ -318,7 +318,7 @@ func TestNextActions(t *testing.T) {
 		}, idempotency.DoNothing},
 		"accepted":                   {func(l *life) { l.accept("key", "id") }, idempotency.DoWait},
 		"accepted, quiet":            {func(l *life) { l.accept("key", "id"); l.wait(2) }, idempotency.DoPoll},
-		"accepted, to be cancelled":  {func(l *life) { l.accept("key", "id"); l.do(idempotency.WishCancel{By: "ann"}) }, idempotency.DoCancel},
+		"accepted, to be canceled":   {func(l *life) { l.accept("key", "id"); l.do(idempotency.WishCancel{By: "ann"}) }, idempotency.DoCancel},
 		"accepted, no cancellation":  {func(l *life) { l.accept("blind", "id"); l.do(idempotency.WishCancel{By: "ann"}) }, idempotency.DoTooLate},
 		"accepted, no status for so": {func(l *life) { l.accept("key", "id"); l.wait(20) }, idempotency.DoHold},
 		"delivered": {func(l *life) {

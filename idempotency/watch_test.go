@@ -12,10 +12,10 @@ import (
 // was proven not to be at its vendor.
 func atRest() map[idempotency.State]func(*life) {
 	return map[idempotency.State]func(*life){
-		idempotency.Planned:   func(l *life) { l.do(idempotency.Postpone{Until: l.now.Add(20 * tick)}) },
-		idempotency.Refused:   func(l *life) { l.do(idempotency.NoRoute{Code: postproof.CodeUnsupported}) },
-		idempotency.Held:      func(l *life) { l.do(idempotency.PutOnHold{Reason: idempotency.HoldOperator}) },
-		idempotency.Cancelled: func(l *life) { l.do(idempotency.WishCancel{By: "ann"}) },
+		idempotency.Planned:  func(l *life) { l.do(idempotency.Postpone{Until: l.now.Add(20 * tick)}) },
+		idempotency.Refused:  func(l *life) { l.do(idempotency.NoRoute{Code: postproof.CodeUnsupported}) },
+		idempotency.Held:     func(l *life) { l.do(idempotency.PutOnHold{Reason: idempotency.HoldOperator}) },
+		idempotency.Canceled: func(l *life) { l.do(idempotency.WishCancel{By: "ann"}) },
 	}
 }
 
@@ -61,19 +61,19 @@ func TestWatchFindsALateArrivalInEveryState(t *testing.T) {
 			if !l.told("late_arrival") || l.r.Receipt.VendorID != "ghost" || l.r.Lease != (idempotency.Lease{}) {
 				t.Fatalf("told %v, receipt %+v, lease %+v", l.kinds, l.r.Receipt, l.r.Lease)
 			}
-			if state != idempotency.Cancelled {
+			if state != idempotency.Canceled {
 				l.next(idempotency.DoWait) // it is the piece that counts now
 				return
 			}
 			l.next(idempotency.DoCancel)
-			dead := see("ghost", postproof.StageCancelled)
+			dead := see("ghost", postproof.StageCanceled)
 			l.do(idempotency.CancelAnswer{Vendor: "list", Ref: exampleRef(1), ReadBack: &dead})
-			l.state(idempotency.Cancelled)
+			l.state(idempotency.Canceled)
 		})
 	}
-	t.Run("cancelled, and too late to stop", func(t *testing.T) {
+	t.Run("canceled, and too late to stop", func(t *testing.T) {
 		t.Parallel()
-		l := thoughtAbsent(t, idempotency.Cancelled)
+		l := thoughtAbsent(t, idempotency.Canceled)
 		l.claimed(l.r.Submissions[0].NextWatch)
 		ghost := see("ghost", postproof.StageMailed)
 		ghost.Receipt.AcceptedAt = l.now.Add(-cancelFor * tick)

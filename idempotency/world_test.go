@@ -121,7 +121,7 @@ func exampleJob() *postproof.Job {
 
 // newRecord returns the record of a job that was just enqueued.
 func newRecord() *idempotency.Record {
-	r := idempotency.New(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
+	r := idempotency.NewRecord(exampleJob(), []byte(`{"v":1}`), postproof.ModeTest, exampleStart())
 	ch, err := exampleMachine().Create(r, exampleStart())
 	if err != nil {
 		panic(err)
@@ -135,7 +135,7 @@ type fate uint8
 const (
 	alive fate = iota
 	failed
-	cancelled
+	canceled
 )
 
 // order is a piece at a vendor, whether we know of it or not.
@@ -287,8 +287,8 @@ func (w *world) sighting(i int8, source postproof.Source) idempotency.Sighting {
 	switch {
 	case o.fate == uint8(failed):
 		stage = postproof.StageFailed
-	case o.fate == uint8(cancelled):
-		stage = postproof.StageCancelled
+	case o.fate == uint8(canceled):
+		stage = postproof.StageCanceled
 	case w.now >= o.made+printsAfter:
 		stage = postproof.StageDelivered
 	}

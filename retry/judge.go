@@ -80,7 +80,7 @@ func (c *call) verdict(resp *http.Response, body []byte, readErr error) error {
 	}
 	judge := c.req.Judge
 	if judge == nil {
-		judge = JudgeStatus
+		judge = judgeStatus
 	}
 	err := judge(resp.StatusCode, resp.Header, body)
 	switch {

@@ -52,7 +52,9 @@ type Request struct {
 	// delivery counts as [postproof.Unknown]. It is not called for a 2xx that
 	// could not be read to its end. The body is the beginning of the answer, at
 	// most MaxResponseBytes long. It must neither keep nor change its
-	// arguments while the call runs. Nil means [JudgeStatus].
+	// arguments while the call runs. Nil judges by the status alone: a 2xx is
+	// success, and of the others [postproof.CodeOfHTTPStatus] and
+	// [postproof.DeliveryOfHTTPStatus] say what they are.
 	Judge func(status int, header http.Header, body []byte) error
 	// MaxResponseBytes bounds the body of the answer that is kept; 0 means
 	// 1 MiB. A longer 2xx is unreadable.
@@ -143,36 +145,12 @@ func (r *Request) effectiveClass() postproof.Repeat {
 	}
 }
 
-// JudgeStatus judges by the status alone, in the cautious way: 2xx is
-// success; the 4xx that mean "not processed" by their definition in RFC 9110
-// and RFC 6585 are Refused; everything else, 408, 409, redirects and 5xx
-// included, is Unknown.
-func JudgeStatus(status int, _ http.Header, _ []byte) error {
-	code, delivery := postproof.CodeUnknown, postproof.Unknown
-	switch {
-	case status >= 200 && status <= 299:
+// judgeStatus is the judge of a request that has none.
+func judgeStatus(status int, _ http.Header, _ []byte) error {
+	if status >= 200 && status <= 299 {
 		return nil
-	case status == http.StatusTooManyRequests:
-		code, delivery = postproof.CodeRateLimited, postproof.Refused
-	case status == http.StatusUnauthorized:
-		code, delivery = postproof.CodeUnauthenticated, postproof.Refused
-	case status == http.StatusForbidden, status == http.StatusPaymentRequired:
-		code, delivery = postproof.CodePermissionDenied, postproof.Refused
-	case status == http.StatusNotFound, status == http.StatusGone:
-		code, delivery = postproof.CodeNotFound, postproof.Refused
-	case status == http.StatusRequestTimeout:
-		code = postproof.CodeDeadlineExceeded
-	case status == http.StatusConflict:
-		code = postproof.CodeConflict
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented:
-		code = postproof.CodeUnsupported
-		if status < 500 {
-			delivery = postproof.Refused
-		}
-	case status >= 400 && status <= 499 && status != http.StatusTooEarly:
-		code, delivery = postproof.CodeInvalidArgument, postproof.Refused
-	case status >= 500:
-		code = postproof.CodeUnavailable
 	}
-	return &postproof.Error{Code: code, Delivery: delivery, HTTPStatus: status}
+	return &postproof.Error{
+		Code: postproof.CodeOfHTTPStatus(status), Delivery: postproof.DeliveryOfHTTPStatus(status), HTTPStatus: status,
+	}
 }

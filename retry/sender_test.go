@@ -11,19 +11,21 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/retry"
 )
 
 // judgeDocumented is an adapter whose vendor documents 503 as not accepted
 // and 502 as unknown.
-func judgeDocumented(status int, header http.Header, body []byte) error {
-	if status == http.StatusServiceUnavailable {
+func judgeDocumented(status int, _ http.Header, _ []byte) error {
+	switch {
+	case status == http.StatusServiceUnavailable:
 		return postproof.NewError(postproof.CodeUnavailable, postproof.Refused, nil)
+	case postproof.DeliveryOfHTTPStatus(status) == postproof.Accepted:
+		return nil
+	default:
+		return postproof.NewError(postproof.CodeOfHTTPStatus(status), postproof.DeliveryOfHTTPStatus(status), nil)
 	}
-	return retry.JudgeStatus(status, header, body)
 }
 
 // The table of the package's documentation: how often the vendor sees the
@@ -183,184 +185,6 @@ func (e *gateError) Unwrap() error      { return e.err }
 
 func openError(at time.Time) error {
 	return &gateError{postproof.NewError(postproof.CodeUnavailable, postproof.NotSent, nil), at}
-}
-
-// A keyed request whose window is unknown, or closes, is not repeated.
-func TestKeyWindow(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		window time.Duration // 0: none given
-		stop   retry.Stop
-		seen   int
-	}{
-		"none":   {0, retry.StopVerdict, 1},
-		"closes": {time.Second, retry.StopNotAfter, 1},
-		"open":   {time.Hour, retry.StopAttempts, 3},
-		"passed": {-time.Second, retry.StopNotAfter, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				v := &vendor{serve: func(int, net.Conn, []byte) bool {
-					time.Sleep(2 * time.Second)
-					return false
-				}}
-				r := post(postproof.RepeatKeyed)
-				r.NotAfter = time.Time{}
-				if tt.window != 0 {
-					r.NotAfter = time.Now().Add(tt.window)
-				}
-				resp, err := newSender(t, v, retry.Config{}).Do(t.Context(), r)
-				_, detail := failed(t, resp, err)
-				if detail.Stop != tt.stop || v.count() != tt.seen {
-					t.Errorf("stop %v, seen %d; want %v, %d", detail.Stop, v.count(), tt.stop, tt.seen)
-				}
-				if want := tt.stop == retry.StopNotAfter; errors.Is(err, retry.ErrTooLate) != want {
-					t.Errorf("errors.Is(ErrTooLate) is not %v: %v", want, err)
-				}
-				if tt.seen == 0 && (postproof.DeliveryOf(err) != postproof.NotSent || len(detail.Attempts) != 0) {
-					t.Errorf("delivery %v after %d attempts, want not_sent after 0", postproof.DeliveryOf(err), len(detail.Attempts))
-				}
-			})
-		})
-	}
-}
-
-// Not-after is checked when the connection is at hand: a dial that takes too
-// long must not end in a send.
-func TestNotAfterAtTheConnection(t *testing.T) {
-	t.Parallel()
-	for _, class := range []postproof.Repeat{postproof.RepeatNever, postproof.RepeatKeyed} {
-		t.Run(class.String(), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				v := &vendor{serve: always(200, "")}
-				transport, err := retry.NewTransport(retry.TransportConfig{
-					DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-						time.Sleep(5 * time.Second)
-						return v.dial(ctx, network, address)
-					},
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer transport.CloseIdleConnections()
-				r := post(class)
-				r.NotAfter = time.Now().Add(2 * time.Second)
-				resp, err := newSenderOn(t, retry.Config{Transport: transport}).Do(t.Context(), r)
-				e, detail := failed(t, resp, err)
-				if v.count() != 0 || detail.Sends != 0 || e.Delivery != postproof.NotSent {
-					t.Errorf("seen %d, sends %d, %v; want 0, 0, not_sent", v.count(), detail.Sends, e.Delivery)
-				}
-				if !errors.Is(err, retry.ErrTooLate) {
-					t.Errorf("error is not ErrTooLate: %v", err)
-				}
-			})
-		})
-	}
-}
-
-func TestWaits(t *testing.T) {
-	t.Parallel()
-	half := func() float64 { return 0.5 }
-	for name, tt := range map[string]struct {
-		serve   func(int, net.Conn, []byte) bool
-		elapsed time.Duration
-		waits   []time.Duration
-		stop    retry.Stop
-		after   time.Duration
-	}{
-		"transient": {
-			always(500, ""), 75 * time.Millisecond,
-			[]time.Duration{0, 25 * time.Millisecond, 50 * time.Millisecond},
-			retry.StopAttempts, 100 * time.Millisecond,
-		},
-		"throttle": {
-			always(429, ""), 1500 * time.Millisecond,
-			[]time.Duration{0, 500 * time.Millisecond, time.Second},
-			retry.StopAttempts, 2 * time.Second,
-		},
-		"hint is a floor": {
-			always(429, "", "Retry-After: 2"), 5500 * time.Millisecond,
-			[]time.Duration{0, 2500 * time.Millisecond, 3 * time.Second},
-			retry.StopAttempts, 4 * time.Second,
-		},
-		"hint above the limit": {
-			always(429, "", "Retry-After: 3600"), 0,
-			[]time.Duration{0},
-			retry.StopHint, time.Hour + 500*time.Millisecond,
-		},
-		"hint that overflows": {
-			always(429, "", "Retry-After: 9223372036854775807"), 0,
-			[]time.Duration{0},
-			retry.StopHint, retry.MaxRetryAfter + 500*time.Millisecond,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				v := &vendor{serve: tt.serve}
-				start := time.Now()
-				resp, err := newSender(t, v, retry.Config{Rand: half}).Do(t.Context(), get())
-				e, detail := failed(t, resp, err)
-				if got := time.Since(start); got != tt.elapsed {
-					t.Errorf("took %v, want %v", got, tt.elapsed)
-				}
-				var waits []time.Duration
-				for _, a := range detail.Attempts {
-					waits = append(waits, a.Wait)
-				}
-				if diff := cmp.Diff(tt.waits, waits); diff != "" {
-					t.Errorf("waits (-want +got):\n%s", diff)
-				}
-				if detail.Stop != tt.stop || e.RetryAfter != tt.after {
-					t.Errorf("stop %v, retry after %v; want %v, %v", detail.Stop, e.RetryAfter, tt.stop, tt.after)
-				}
-			})
-		})
-	}
-}
-
-// The wait is compared with the deadline before it begins, and the last
-// answer is not lost.
-func TestUnreachableDeadline(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := &vendor{serve: always(429, "", "Retry-After: 4", "X-Request-Id: req_1")}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		start := time.Now()
-		resp, err := newSender(t, v, retry.Config{}).Do(ctx, get())
-		e, detail := failed(t, resp, err)
-		if got := time.Since(start); got != 0 {
-			t.Errorf("gave up after %v, want at once", got)
-		}
-		if !errors.Is(err, context.DeadlineExceeded) || e.Code != postproof.CodeDeadlineExceeded || detail.Stop != retry.StopDeadline {
-			t.Errorf("got %v, stop %v: %v", e.Code, detail.Stop, err)
-		}
-		if detail.Last == nil || e.HTTPStatus != 429 || e.RequestID != "req_1" || e.RetryAfter < 4*time.Second {
-			t.Errorf("status %d, request %q, retry after %v; the last answer is lost", e.HTTPStatus, e.RequestID, e.RetryAfter)
-		}
-	})
-}
-
-// A retry needs the time of a typical attempt.
-func TestTypicalAttemptMustFit(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		v := &vendor{serve: func(_ int, conn net.Conn, _ []byte) bool {
-			time.Sleep(4 * time.Second)
-			return answer(conn, 500, "")
-		}}
-		s := newSender(t, v, retry.Config{})
-		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
-		defer cancel()
-		resp, err := s.Do(ctx, get())
-		_, detail := failed(t, resp, err)
-		if detail.Stop != retry.StopDeadline || v.count() != 1 {
-			t.Errorf("stop %v after %d sends, want deadline after 1", detail.Stop, v.count())
-		}
-	})
 }
 
 func TestCallerCancels(t *testing.T) {

@@ -19,8 +19,10 @@ import (
 // Enqueuing the new snapshot under the same drop makes jobs of the corrected
 // rows only: the keys of the others are there already.
 //
-// The campaign and the columns are the base's. The segment is not asked again.
-// Suppression lists are asked for the changed rows only.
+// The campaign and the columns are the base's, and so is the store where
+// [Options.Store] names no other, which it must for a base from [OpenExport]. The
+// segment is not asked again. Suppression lists are asked for the changed rows
+// only.
 func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Options) (*Snapshot, error) {
 	switch {
 	case base == nil || edited == nil:
@@ -33,6 +35,9 @@ func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Op
 		return nil, invalid("columns", "are the base snapshot's")
 	}
 	opts.Campaign, opts.Columns, opts.base = base.Campaign(), base.manifest.Columns, base
+	if opts.Store == nil {
+		opts.Store = base.store
+	}
 	if opts.Source == "" {
 		opts.Source = base.manifest.Source
 	}

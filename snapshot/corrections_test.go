@@ -107,9 +107,12 @@ func TestCorrections(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := snapshot.TakeCorrections(t.Context(), base, snapshot.CSV(asCSV(t, c.edited), snapshot.Mapping{}), snapshot.Options{Store: store})
+			s, err := snapshot.TakeCorrections(t.Context(), base, snapshot.CSV(asCSV(t, c.edited), snapshot.Mapping{}), snapshot.Options{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if _, err := snapshot.Open(t.Context(), store, s.ID()); err != nil {
+				t.Errorf("it is not in the store of the base: %v", err)
 			}
 			var accepted, rejected []string
 			for _, r := range rows(t, s) {

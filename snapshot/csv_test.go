@@ -89,7 +89,7 @@ func TestCSVErrors(t *testing.T) {
 
 func TestNoRowsIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(header), snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(header), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err == nil || !strings.Contains(err.Error(), "source: has no rows") {
 		t.Errorf("got %v, want no rows", err)
 	}
@@ -194,7 +194,7 @@ func TestCSVReadError(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk gone")
 	r := io.MultiReader(strings.NewReader(header+"1,a,x,,x,NV,1\n"), iotest.ErrReader(broken))
-	_, err := snapshot.Take(t.Context(), snapshot.CSV(r, snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	_, err := snapshot.Take(t.Context(), snapshot.CSV(r, snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if !errors.Is(err, broken) || postproof.CodeOf(err) != postproof.CodeUnavailable || !strings.Contains(err.Error(), "row 2") {
 		t.Errorf("got %v, want the reader's error, unavailable, after row 2", err)
 	}
@@ -242,7 +242,7 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("\xff\xfei\x00d\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := snapshot.Take(t.Context(), snapshot.CSV(bytes.NewReader(data), snapshot.Mapping{}),
-			snapshot.Options{Campaign: "fuzz", DefaultName: "Current Resident"})
+			snapshot.Options{Campaign: "fuzz", DefaultName: "Current Resident", Store: snapshot.NewMemory()})
 		if err != nil {
 			if postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 				t.Fatalf("a bad list is an invalid argument, got %v", err)
@@ -275,7 +275,7 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		// What was accepted is accepted again, as it is: the rules are stable.
-		again, err := snapshot.Take(t.Context(), snapshot.SourceFunc(replay), snapshot.Options{Campaign: "fuzz"})
+		again, err := snapshot.Take(t.Context(), snapshot.SourceFunc(replay), snapshot.Options{Campaign: "fuzz", Store: snapshot.NewMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func TestDiffSpills(t *testing.T) {
 			lists[i][id] = house
 			fmt.Fprintf(&b, "%s,Jo,%s Main St,Reno,NV,89501\n", id, house)
 		}
-		s, err := Take(t.Context(), CSV(strings.NewReader(b.String()), Mapping{}), Options{Campaign: "spring"})
+		s, err := Take(t.Context(), CSV(strings.NewReader(b.String()), Mapping{}), Options{Campaign: "spring", Store: NewMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}

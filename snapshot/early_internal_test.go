@@ -56,7 +56,7 @@ func TestEarlyFileChangesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole, err := Take(t.Context(), CSV(strings.NewReader(c.list), Mapping{}), Options{Campaign: "spring", CompressAbove: -1})
+			whole, err := Take(t.Context(), CSV(strings.NewReader(c.list), Mapping{}), Options{Campaign: "spring", CompressAbove: -1, Store: NewMemory()})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -64,7 +64,7 @@ func TestAnyExportOfAListIsTheSame(t *testing.T) {
 			t.Parallel()
 			// Read byte by byte, too: no character may be cut in two.
 			for name, r := range map[string]io.Reader{"whole": strings.NewReader(c.list), "bytes": iotest.OneByteReader(strings.NewReader(c.list))} {
-				s, err := snapshot.Take(t.Context(), snapshot.CSV(r, snapshot.Mapping{}, c.opts...), snapshot.Options{Campaign: "spring"})
+				s, err := snapshot.Take(t.Context(), snapshot.CSV(r, snapshot.Mapping{}, c.opts...), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 				if err != nil {
 					t.Fatal(name, err)
 				}
@@ -106,7 +106,7 @@ func TestOtherBytesThanUTF8(t *testing.T) {
 	t.Run("fallback", func(t *testing.T) {
 		t.Parallel()
 		s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}, snapshot.WithFallback(snapshot.Windows1252)),
-			snapshot.Options{Campaign: "spring"})
+			snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestOtherBytesThanUTF8(t *testing.T) {
 	t.Run("a byte without a character", func(t *testing.T) {
 		t.Parallel()
 		s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(header+"1,Jo\x81,1 Main St,,Reno,NV,89501\n"), snapshot.Mapping{},
-			snapshot.WithEncoding(snapshot.Windows1252)), snapshot.Options{Campaign: "spring"})
+			snapshot.WithEncoding(snapshot.Windows1252)), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestOtherBytesThanUTF8(t *testing.T) {
 			t.Errorf("got %v, want the way out", err)
 		}
 		m := snapshot.Mapping{AddressLine1: "Straße"}
-		s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), m, snapshot.WithFallback(snapshot.Latin1)), snapshot.Options{Campaign: "spring"})
+		s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), m, snapshot.WithFallback(snapshot.Latin1)), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 		if err != nil || s.Counts().Accepted != 1 {
 			t.Errorf("got %v, want the row", err)
 		}
@@ -203,7 +203,7 @@ func TestLongLines(t *testing.T) {
 			start = utf16Of(binary.LittleEndian, true, start)
 		}
 		source := snapshot.CSV(io.MultiReader(strings.NewReader(start), line), snapshot.Mapping{}, snapshot.WithEncoding(enc))
-		_, err := snapshot.Take(t.Context(), source, snapshot.Options{Campaign: "spring"})
+		_, err := snapshot.Take(t.Context(), source, snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 		if err == nil || !strings.Contains(err.Error(), "the row after row 2: is longer than 65536 bytes") {
 			t.Errorf("%q: got %v, want the row that is too long", enc, err)
 		}
@@ -241,7 +241,7 @@ func TestRowNumbersFarIntoAList(t *testing.T) {
 		t.Errorf("rejects (-want +got):\n%s", diff)
 	}
 	list.WriteString("x,\"open\n")
-	_, err := snapshot.Take(t.Context(), snapshot.CSV(&list, snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	_, err := snapshot.Take(t.Context(), snapshot.CSV(&list, snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("row %d: a quote is out of place", n+2)) {
 		t.Errorf("got %v, want the quote in row %d", err, n+2)
 	}
@@ -281,7 +281,7 @@ func TestFields(t *testing.T) {
 		t.Errorf("frozen fields (-want +got):\n%s", diff)
 	}
 	for _, columns := range [][]string{{"phone"}, {"city"}, {""}, {"a", "A"}, {"findings"}, {"x\ny"}} {
-		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Columns: columns})
+		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Columns: columns, Store: snapshot.NewMemory()})
 		if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), "columns") {
 			t.Errorf("columns %q: got %v, want an invalid argument", columns, err)
 		}

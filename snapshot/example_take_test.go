@@ -21,7 +21,7 @@ c3,Kim Poe,5 Oak Ave,Springfield,IL,62701
 func ExampleTake() {
 	ctx := context.Background()
 	take := func(list string) *snapshot.Snapshot {
-		s, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+		s, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func ExampleOpen() {
 // One file holds a snapshot, for an archive or another machine.
 func ExampleExport() {
 	ctx := context.Background()
-	taken, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(spring), snapshot.Mapping{}), snapshot.Options{Campaign: "spring"})
+	taken, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(spring), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func failEachStep(t *testing.T, list string, opts Options, crash bool, atLeast i
 		o.Store = store
 		return Take(t.Context(), CSV(strings.NewReader(list), Mapping{}), o)
 	}
-	clean, err := takeList(nil)
+	clean, err := takeList(NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func TestKilledProcess(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("needs processes that can be killed")
 	}
-	clean := takeKillList(t, nil)
+	clean := takeKillList(t, NewMemory())
 	killed, whole := 0, 0
 	stride := 1
 	if testing.Short() {

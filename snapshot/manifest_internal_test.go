@@ -11,7 +11,7 @@ import (
 func TestManifestOfOtherContent(t *testing.T) {
 	t.Parallel()
 	s, err := Take(t.Context(), CSV(strings.NewReader("id,name,address,city,state,zip\n1,Jo,1 Main St,Reno,NV,89501\n"), Mapping{}),
-		Options{Campaign: "spring"})
+		Options{Campaign: "spring", Store: NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

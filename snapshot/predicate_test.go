@@ -130,7 +130,7 @@ func TestBadSegments(t *testing.T) {
 		"two prefixes":       {Op: "prefix", Column: "city", Values: []string{"x", "y"}},
 		"deep":               deep,
 	} {
-		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(visits), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Segment: p})
+		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(visits), snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Segment: p, Store: snapshot.NewMemory()})
 		if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), "segment") {
 			t.Errorf("%s: got %v, want an invalid argument about the segment", name, err)
 		}

@@ -23,6 +23,9 @@ func take(t *testing.T, list string, opts snapshot.Options) *snapshot.Snapshot {
 	if opts.Campaign == "" {
 		opts.Campaign = "spring"
 	}
+	if opts.Store == nil {
+		opts.Store = snapshot.NewMemory()
+	}
 	s, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +174,7 @@ func TestIDIsOfTheContent(t *testing.T) {
 			true,
 		},
 		{"spaces and case of the state", strings.ReplaceAll(base, ",NV,", ", nv ,"), snapshot.Options{}, true},
-		{"another campaign", base, snapshot.Options{Campaign: "summer"}, false},
+		{"another campaign", base, snapshot.Options{Campaign: "summer", Store: snapshot.NewMemory()}, false},
 		{"another row", base + "10,A,4 Main St,,Reno,NV,89501\n", snapshot.Options{}, false},
 		{"another accepted value", strings.Replace(base, "Jo Doe", "Jo Dow", 1), snapshot.Options{}, false},
 		{"another rejected value", strings.Replace(base, "No City", "No Town", 1), snapshot.Options{}, false},
@@ -257,9 +260,13 @@ func TestOptionsAreChecked(t *testing.T) {
 		"default name":    {Campaign: "a", DefaultName: "a\tb"},
 		"source not utf8": {Campaign: "a", Source: "\xff"},
 		"nil vendor":      {Campaign: "a", Vendors: []*postproof.Capabilities{nil}},
+		"no store":        {Campaign: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "no store" {
+				opts.Store = snapshot.NewMemory()
+			}
 			list := header + "7,Jo,1 Main St,,Reno,NV,89501\n"
 			_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(list), snapshot.Mapping{}), opts)
 			if postproof.CodeOf(err) != postproof.CodeInvalidArgument {

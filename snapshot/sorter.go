@@ -1,62 +1,12 @@
 package snapshot
 
 import (
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"math/bits"
 	"slices"
 )
-
-// record is what is known of a row when rows are compared: 95 bits of a
-// digest, a last bit by which of two equal rows one goes first whatever their
-// numbers, the row's number, and something that comes along.
-type record struct {
-	key  uint64
-	more uint64
-	low  uint32
-	row  uint32
-}
-
-func compareRecords(a, b record) int {
-	if a.key != b.key {
-		if a.key < b.key {
-			return -1
-		}
-		return 1
-	}
-	return cmp.Or(cmp.Compare(a.low, b.low), cmp.Compare(a.row, b.row))
-}
-
-// same reports whether the digests are equal.
-func (r *record) same(o *record) bool { return r.key == o.key && r.low>>1 == o.low>>1 }
-
-const recordBytes = 24
-
-func (r *record) append(b []byte) []byte {
-	n := len(b)
-	b = slices.Grow(b, recordBytes)[:n+recordBytes]
-	r.put(b[n:])
-	return b
-}
-
-func (r *record) put(b []byte) {
-	_ = b[recordBytes-1]
-	binary.LittleEndian.PutUint64(b, r.key)
-	binary.LittleEndian.PutUint64(b[8:], r.more)
-	binary.LittleEndian.PutUint32(b[16:], r.low)
-	binary.LittleEndian.PutUint32(b[20:], r.row)
-}
-
-func recordOf(b []byte) record {
-	return record{
-		key: binary.LittleEndian.Uint64(b), more: binary.LittleEndian.Uint64(b[8:]),
-		low: binary.LittleEndian.Uint32(b[16:]), row: binary.LittleEndian.Uint32(b[20:]),
-	}
-}
 
 // sorter puts any number of records into order. It holds limit bytes of them
 // in memory and the rest in a scratch file.
@@ -91,14 +41,6 @@ type parted struct {
 // partBits: fewer parts are read in fewer pieces; more keep a longer list from
 // going the longer way. These take twenty million rows.
 const partBits = 7
-
-// run is a sorted piece of the scratch file.
-type run struct {
-	at, end int64
-	buf     []byte
-	rest    []byte
-	head    record
-}
 
 func (s *sorter) add(r record) error {
 	if len(s.recs) >= s.limit/recordBytes {
@@ -353,83 +295,6 @@ func (s *sorter) largePart(p int, yield func(record, error) bool) (more bool, er
 			return false, nil
 		}
 	}
-	return true, nil
-}
-
-// merge yields the records of all runs.
-func (s *sorter) merge(yield func(record, error) bool) error {
-	if err := s.spill(); err != nil {
-		return err
-	}
-	s.recs, s.spare = nil, nil
-	// As much memory as the records had, but for at least some of each run.
-	each := max(s.limit/len(s.runs)/recordBytes, 64) * recordBytes
-	heap := make([]*run, 0, len(s.runs))
-	for i := range s.runs {
-		r := &s.runs[i]
-		r.buf = make([]byte, min(int64(each), r.end-r.at))
-		if ok, err := r.next(s.file); err != nil {
-			return err
-		} else if ok {
-			heap = append(heap, r)
-		}
-	}
-	down := func(i int) {
-		r := heap[i]
-		for {
-			c := 2*i + 1
-			if c >= len(heap) {
-				break
-			}
-			if c+1 < len(heap) && compareRecords(heap[c+1].head, heap[c].head) < 0 {
-				c++
-			}
-			if compareRecords(r.head, heap[c].head) <= 0 {
-				break
-			}
-			heap[i] = heap[c]
-			i = c
-		}
-		heap[i] = r
-	}
-	for i := len(heap)/2 - 1; i >= 0; i-- {
-		down(i)
-	}
-	for len(heap) > 0 {
-		r := heap[0]
-		if !yield(r.head, nil) {
-			return nil
-		}
-		ok, err := r.next(s.file)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			heap[0] = heap[len(heap)-1]
-			heap = heap[:len(heap)-1]
-		}
-		if len(heap) > 0 {
-			down(0)
-		}
-	}
-	return nil
-}
-
-// next reads the run's next record into head.
-func (r *run) next(f io.ReaderAt) (bool, error) {
-	if len(r.rest) == 0 {
-		n := min(int64(len(r.buf)), r.end-r.at)
-		if n == 0 {
-			return false, nil
-		}
-		if have, err := f.ReadAt(r.buf[:n], r.at); int64(have) < n {
-			return false, fmt.Errorf("snapshot: scratch file: %w", err)
-		}
-		r.at += n
-		r.rest = r.buf[:n]
-	}
-	r.head = recordOf(r.rest)
-	r.rest = r.rest[recordBytes:]
 	return true, nil
 }
 

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,55 +165,6 @@ func checkAgainstMaps(t *testing.T, list string, s *Snapshot, onePerAddress bool
 	}
 }
 
-func TestSorter(t *testing.T) {
-	t.Parallel()
-	rng := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{0, 1, 2, 255, 256, 1000, 5000} {
-		for _, limit := range []int{recordBytes, 10 * recordBytes, 1000 * recordBytes, 1 << 20} {
-			for _, digests := range []bool{false, true} {
-				if limit == recordBytes && n > 1000 {
-					continue // thousands of runs of one
-				}
-				s := sorter{limit: limit, digests: digests, open: func() (scratchFile, error) { return newScratch(t.TempDir(), "x*") }}
-				var want []record
-				for i := range n {
-					r := record{key: rng.Uint64(), low: rng.Uint32(), more: uint64(i), row: uint32(i)}
-					switch rng.IntN(4) {
-					case 0: // the same first bits, or all of them
-						r.key = 5<<60 + uint64(rng.IntN(3))
-						r.low = uint32(rng.IntN(2))
-					case 1:
-						r.key = 0
-					}
-					want = append(want, r)
-					if err := s.add(r); err != nil {
-						t.Fatal(err)
-					}
-				}
-				slices.SortFunc(want, func(a, b record) int {
-					return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.low, b.low), cmp.Compare(a.row, b.row))
-				})
-				var got []record
-				for r, err := range s.sorted() {
-					if err != nil {
-						t.Fatal(err)
-					}
-					got = append(got, r)
-					if len(s.recs) > limit/recordBytes {
-						t.Fatalf("%d records are in memory, the limit is %d", len(s.recs), limit/recordBytes)
-					}
-				}
-				if !slices.Equal(want, got) {
-					t.Errorf("%d records, limit %d, digests %t: not sorted", n, limit, digests)
-				}
-				if err := s.close(); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-	}
-}
-
 // Nobody else reads a scratch file, and none is left.
 func TestScratchIsHidden(t *testing.T) {
 	t.Parallel()
@@ -283,7 +233,7 @@ func TestRowNumbersMustGrow(t *testing.T) {
 					}
 				}
 			}
-		}), Options{Campaign: "spring"})
+		}), Options{Campaign: "spring", Store: NewMemory()})
 		if err == nil || !strings.Contains(err.Error(), "the numbers of rows must grow") {
 			t.Errorf("numbers %v: got %v", numbers[max(0, len(numbers)-3):], err)
 		}
@@ -370,75 +320,3 @@ func (f failingStore) Open(ctx context.Context, id ID, file string) (io.ReadClos
 type brokenDisk struct{}
 
 func (brokenDisk) Read([]byte) (int, error) { return 0, errDisk }
-
-// Lines for which nothing is to be done are passed on many at a time, and never
-// one too many.
-func TestLinesBefore(t *testing.T) {
-	t.Parallel()
-	const n = 3000
-	var text strings.Builder
-	for i := range n {
-		fmt.Fprintf(&text, "%d,%s\n", 3*i+1, strings.Repeat("x", i%50))
-	}
-	for row := uint32(0); row < 3*n+3; row += 61 {
-		r := newLineReader(&spool{mem: []byte(text.String()), size: int64(text.Len())})
-		var got strings.Builder
-		bulk := 0
-		for {
-			if err := r.next(); err != nil {
-				t.Fatal(err)
-			}
-			if r.row == end {
-				break
-			}
-			got.Write(r.line)
-			part := r.before(row)
-			got.Write(part)
-			for line := range bytes.Lines(part) {
-				bulk++
-				if rowOf(line) >= row {
-					t.Fatalf("row %d comes before row %d", rowOf(line), row)
-				}
-			}
-		}
-		if got.String() != text.String() {
-			t.Fatalf("row %d: lines are lost", row)
-		}
-		if row > 2000 && bulk == 0 {
-			t.Fatalf("row %d: no lines were passed on at once", row)
-		}
-	}
-}
-
-// After an error nothing more is handed on, and whoever puts is told.
-func TestInOrder(t *testing.T) {
-	t.Parallel()
-	for _, workers := range []int{1, 4} {
-		var got []int
-		p := newInOrder(workers, 3, func() func(*int) { return func(v *int) { *v *= 2 } }, func(v *int) error {
-			got = append(got, *v)
-			if len(got) == 50 {
-				return errDisk
-			}
-			return nil
-		})
-		var err error
-		puts := 0
-		for i := 0; i < 1000 && err == nil; i++ {
-			v := i
-			err = p.put(&v)
-			puts++
-		}
-		if ferr := p.finish(); !errors.Is(ferr, errDisk) || len(got) != 50 {
-			t.Errorf("%d workers: %d values, %v; want 50 and the error", workers, len(got), ferr)
-		}
-		for i, v := range got {
-			if v != 2*i {
-				t.Fatalf("%d workers: value %d is %d", workers, i, v)
-			}
-		}
-		if puts == 1000 || !errors.Is(err, errDisk) {
-			t.Errorf("%d workers: put %d values, %v", workers, puts, err)
-		}
-	}
-}

@@ -257,7 +257,7 @@ func TestForeignSource(t *testing.T) {
 			}
 		}
 	})
-	s, err := snapshot.Take(t.Context(), source, snapshot.Options{Campaign: "spring"})
+	s, err := snapshot.Take(t.Context(), source, snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,7 @@ func TestSuppressionErrors(t *testing.T) {
 	}
 	for name, s := range map[string]snapshot.Suppression{"nil": {}, "code": {Code: snapshot.CodeMissing, List: broken}} {
 		_, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(suppressible), snapshot.Mapping{}),
-			snapshot.Options{Campaign: "spring", Suppress: []snapshot.Suppression{s}})
+			snapshot.Options{Campaign: "spring", Suppress: []snapshot.Suppression{s}, Store: snapshot.NewMemory()})
 		if postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("%s: got %v, want an invalid argument", name, err)
 		}

@@ -49,7 +49,8 @@ type Options struct {
 	// with gzip. The default is 256 MiB: below that, spreadsheets can open the
 	// file as it is. A negative number means never.
 	CompressAbove int64
-	// Store keeps the snapshot. The default is a new [Memory].
+	// Store keeps the snapshot: an [OpenFolder], or a [NewMemory] for as long as the
+	// process runs. Required, but for TakeCorrections, which has the base's.
 	Store Store
 	// Clock gives the time of taking. The default is the system's.
 	Clock postproof.Clock
@@ -80,6 +81,8 @@ func (o *Options) validate() error {
 		return invalid("campaign", "takes %d bytes in a key, at most %d are allowed", n, longestCampaign)
 	case postproof.Key(o.Campaign).Validate() != nil:
 		return invalid("campaign", "holds a control character or is not UTF-8")
+	case o.Store == nil:
+		return invalid("store", "missing: say where the list is kept, OpenFolder, or NewMemory for as long as the process runs")
 	}
 	for _, s := range [...]struct{ name, value string }{{"source name", o.Source}, {"default name", o.DefaultName}} {
 		if strings.ContainsFunc(s.value, isControl) || strings.ToValidUTF8(s.value, "") != s.value {
@@ -148,9 +151,6 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 	}
 	opts.Columns = slices.Clone(opts.Columns)
 	opts.Segment = opts.Segment.clone()
-	if opts.Store == nil {
-		opts.Store = NewMemory()
-	}
 	if opts.Clock == nil {
 		opts.Clock = postproof.SystemClock()
 	}

@@ -101,9 +101,12 @@ type Account struct {
 	Mode        postproof.Mode
 }
 
-// Fingerprint returns the first 16 hexadecimal digits of a SHA-256 over the
-// vendor's name and the parts given. For an account, give what stays when a
-// key is rotated if the vendor has such a thing, else the key.
+// Fingerprint returns a name for an account that tells nothing of its credentials:
+// the first 16 hexadecimal digits of a SHA-256 over the vendor's name and the
+// parts. The parts are whatever stays the same for as long as the account does. In
+// this order: the vendor's own id of the account; a name that the program gives
+// it, by an option of the adapter; and if there is neither, the API key. With the
+// key, pieces that were accepted before a rotation are not recognized after it.
 func Fingerprint(vendor string, parts ...string) string {
 	h := sha256.New()
 	h.Write([]byte(vendor))
@@ -137,7 +140,7 @@ type Order struct {
 	Mode postproof.Mode
 	// Status is where the piece is.
 	Status postproof.Status
-	// Dead means that the vendor will never print it: cancelled, or failed
+	// Dead means that the vendor will never print it: canceled, or failed
 	// with a status that it lists as no paper.
 	Dead bool
 	// Replayed means that the answer is that of an earlier submission.

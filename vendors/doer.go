@@ -78,41 +78,13 @@ func (r *Response) Time() time.Time {
 	return t
 }
 
-// JudgeStatus is the cautious judgement by status alone: 2xx is good; 400,
-// 401, 402, 403, 404, 405, 410, 413, 415, 422 and 429 are refusals; everything
-// else is Unknown.
+// JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an
+// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus].
 func JudgeStatus(r *Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
 	}
-	e := &postproof.Error{Code: CodeOfStatus(r.Status), Delivery: postproof.Unknown, HTTPStatus: r.Status}
-	switch r.Status {
-	case 400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429:
-		e.Delivery = postproof.Refused
-	}
-	return e
-}
-
-// CodeOfStatus returns the code that an HTTP status stands for.
-func CodeOfStatus(status int) postproof.Code {
-	switch {
-	case status == http.StatusUnauthorized:
-		return postproof.CodeUnauthenticated
-	case status == http.StatusForbidden, status == http.StatusPaymentRequired:
-		return postproof.CodePermissionDenied
-	case status == http.StatusNotFound, status == http.StatusGone:
-		return postproof.CodeNotFound
-	case status == http.StatusConflict:
-		return postproof.CodeConflict
-	case status == http.StatusTooManyRequests:
-		return postproof.CodeRateLimited
-	case status == http.StatusRequestTimeout:
-		return postproof.CodeDeadlineExceeded
-	case status >= 500:
-		return postproof.CodeUnavailable
-	case status >= 400:
-		return postproof.CodeInvalidArgument
-	default:
-		return postproof.CodeUnknown
+	return &postproof.Error{
+		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status), HTTPStatus: r.Status,
 	}
 }

@@ -32,21 +32,6 @@ func TestJudgeStatus(t *testing.T) {
 	}
 }
 
-func TestCodeOfStatus(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[int]postproof.Code{
-		400: postproof.CodeInvalidArgument, 401: postproof.CodeUnauthenticated, 402: postproof.CodePermissionDenied,
-		403: postproof.CodePermissionDenied, 404: postproof.CodeNotFound, 408: postproof.CodeDeadlineExceeded,
-		409: postproof.CodeConflict, 410: postproof.CodeNotFound, 422: postproof.CodeInvalidArgument,
-		429: postproof.CodeRateLimited, 500: postproof.CodeUnavailable, 503: postproof.CodeUnavailable,
-		301: postproof.CodeUnknown, 0: postproof.CodeUnknown,
-	} {
-		if got := vendors.CodeOfStatus(status); got != want {
-			t.Errorf("status %d: %v, want %v", status, got, want)
-		}
-	}
-}
-
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Mar 2026 15:00:00 GMT"

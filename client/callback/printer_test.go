@@ -147,7 +147,7 @@ func (o *order) sight(vendor string) *vendors.Order {
 	return &vendors.Order{
 		Receipt: postproof.Receipt{Vendor: vendor, VendorID: o.ID, Ref: postproof.Ref(o.Ref)},
 		Status:  postproof.Status{Stage: postproof.Stage(o.Status), Raw: o.Status, Confidence: postproof.Reported},
-		Dead:    o.Status == "cancelled" || o.Status == "failed",
+		Dead:    o.Status == "canceled" || o.Status == "failed",
 	}
 }
 

@@ -269,7 +269,7 @@ func (r *run) inUse(ctx context.Context, names []string) (open int, strangers []
 		if rec.Tombstone {
 			continue
 		}
-		if rec.State != idempotency.Done && rec.State != idempotency.Cancelled {
+		if rec.State != idempotency.Done && rec.State != idempotency.Canceled {
 			open++
 		}
 		for i := range rec.Submissions {

@@ -53,7 +53,7 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 			{"decide", "planned", idOf(3), "-why", "lost"},
 			{"decide", "planned", "-all", "-why", "lost"},
 			{"decide", "accepted", idOf(3), "-why", "there"},
-			{"decide", "cancelled", "-reason", "cap", "-why", "enough"},
+			{"decide", "canceled", "-reason", "cap", "-why", "enough"},
 			{"cancel", idOf(1)},
 			{"approve", "winter"},
 			{"resume", "campaign", "spring"},
@@ -142,16 +142,16 @@ func TestWhatMovedMeanwhileIsLeftAlone(t *testing.T) {
 		reads := 0
 		w.store = &moving{Memory: memory, move: func() {
 			if reads++; reads == 3 { // both were shown, and the first is about to be decided
-				if _, err := w.worker.Decide(t.Context(), job(3).Key, idempotency.Decide{Verdict: idempotency.VerdictCancelled, By: "bob", Why: "was quicker"}); err != nil {
+				if _, err := w.worker.Decide(t.Context(), job(3).Key, idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "bob", Why: "was quicker"}); err != nil {
 					t.Error(err)
 				}
 			}
 		}}
 		r := w.run(t, "decide", "planned", idOf(3), idOf(4), "-why", "lost")
-		if r.code != operator.ExitNeedsPerson || !strings.Contains(r.out, "it moved meanwhile: decided by bob, cancelled") {
+		if r.code != operator.ExitNeedsPerson || !strings.Contains(r.out, "it moved meanwhile: decided by bob, canceled") {
 			t.Fatalf("exit code %d\n%s%s", r.code, r.out, r.err)
 		}
-		for n, want := range map[int]idempotency.State{3: idempotency.Cancelled, 4: idempotency.Planned} {
+		for n, want := range map[int]idempotency.State{3: idempotency.Canceled, 4: idempotency.Planned} {
 			rec, err := memory.Get(t.Context(), idempotency.ID(idOf(n)))
 			if err != nil || rec.State != want {
 				t.Errorf("job %d: %v, %v; want %s", n, rec, err, want)
@@ -299,14 +299,14 @@ func TestWithoutCredentials(t *testing.T) {
 		w, _ := outage(t)
 		w.printers = nil
 		w.must(t, operator.ExitNeedsPerson)
-		w.must(t, operator.ExitOK, "decide", "cancelled", idOf(3), "-why", "too late", "-yes")
+		w.must(t, operator.ExitOK, "decide", "canceled", idOf(3), "-why", "too late", "-yes")
 		w.must(t, operator.ExitOK, "pause", "vendor", "alpha", "-why", "it is down")
 		for _, args := range [][]string{{"audit", "alpha"}, {"silence"}, {"replay", "plan", "-campaign", "spring"}, {"remail", idOf(1), "-name", "a", "-why", "b"}, {"erase", idOf(1)}, {"control", "alpha", "-job", own}} {
 			if r := w.run(t, args...); r.code != operator.ExitError || !strings.Contains(r.err, "credentials") {
 				t.Errorf("%s: exit code %d\n%s", strings.Join(args, " "), r.code, r.err)
 			}
 		}
-		if rec, err := w.store.Get(t.Context(), idempotency.ID(idOf(3))); err != nil || rec.State != idempotency.Cancelled {
+		if rec, err := w.store.Get(t.Context(), idempotency.ID(idOf(3))); err != nil || rec.State != idempotency.Canceled {
 			t.Errorf("%v, %v", rec, err)
 		}
 	})
@@ -340,7 +340,7 @@ func TestPauseAndUndo(t *testing.T) {
 		_, head, _ := strings.Cut(verified.out, "elsewhere: ")
 		w.must(t, operator.ExitOK, "changes", "verify", strings.TrimSpace(head))
 		w.must(t, operator.ExitNeedsPerson, "changes", "verify", "9:abc")
-		if _, err := w.worker.Pause(t.Context(), client.Campaign("x"), "bob", "y"); err != nil {
+		if _, err := w.worker.Pause(t.Context(), client.CampaignTarget("x"), "bob", "y"); err != nil {
 			t.Fatal(err)
 		}
 	})

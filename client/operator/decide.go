@@ -182,7 +182,7 @@ func decideCommand() *command {
 	var s selection
 	var why, vendorID string
 	return &command{
-		name: "decide", args: "VERDICT [JOB…]", short: "settle held jobs by your word: accepted, planned or cancelled", least: 1, most: -1, changes: true,
+		name: "decide", args: "VERDICT [JOB…]", short: "settle held jobs by your word: accepted, planned or canceled", least: 1, most: -1, changes: true,
 		long: `
 Settles held jobs by your word, which is written down with your name and -why. The verdicts:
 
@@ -190,14 +190,14 @@ Settles held jobs by your word, which is written down with your name and -why. T
              nobody gets one. -vendor-id names the piece, when you have found it.
   planned    no vendor has it: it is sent anew. If a vendor has it after all, two pieces are
              printed. You answer for it; it asks for the number of jobs, not for a yes.
-  cancelled  nothing is sent any more. If a vendor has it, that piece may be printed all the same.
+  canceled  nothing is sent any more. If a vendor has it, that piece may be printed all the same.
 
 Release is the better choice while a vendor can still be asked. A job named as held lists it, with its
 version, is decided only if nothing has happened to it since.
 
   $ decide accepted 3f9a1c -vendor-id psc_5a1b2c3d4e5f -why "on the invoice of May"
   $ decide planned 3f9a1c@12 -why "lob says that it never arrived"
-  $ decide cancelled -campaign spring -reason cannot_ask_vendor -why "the offer has ended"`,
+  $ decide canceled -campaign spring -reason cannot_ask_vendor -why "the offer has ended"`,
 		flags: func(fs *flag.FlagSet) {
 			s.flags(fs)
 			fs.BoolVar(&s.all, "all", false, "all held jobs")
@@ -206,8 +206,8 @@ version, is decided only if nothing has happened to it since.
 		},
 		run: func(ctx context.Context, r *run, args []string) error {
 			verdict, names := idempotency.Verdict(args[0]), args[1:]
-			if !slices.Contains([]idempotency.Verdict{idempotency.VerdictAccepted, idempotency.VerdictPlanned, idempotency.VerdictCancelled}, verdict) {
-				return usage("%q is no verdict: want accepted, planned or cancelled, then the jobs", args[0])
+			if !slices.Contains([]idempotency.Verdict{idempotency.VerdictAccepted, idempotency.VerdictPlanned, idempotency.VerdictCanceled}, verdict) {
+				return usage("%q is no verdict: want accepted, planned or canceled, then the jobs", args[0])
 			}
 			if why == "" {
 				return usage("say -why: it is written down with your name")
@@ -264,7 +264,7 @@ func decision(verdict idempotency.Verdict, all []*idempotency.Record) intent {
 		}
 	case idempotency.VerdictPlanned:
 		in.Does = append(in.Does, "They are sent anew. The vendors that may have the first pieces are watched for some days, and what turns up in time is stopped.")
-	case idempotency.VerdictCancelled:
+	case idempotency.VerdictCanceled:
 		in.Does = append(in.Does, "Nothing of them is sent any more. A piece that a vendor has all the same may be printed; the vendors are watched for some days, and what turns up in time is stopped.")
 	}
 	return in
@@ -274,10 +274,10 @@ func cancelCommand() *command {
 	var s selection
 	var why string
 	return &command{
-		name: "cancel", args: "[JOB…]", short: "stop jobs: not sent any more, cancelled at the vendor while there is time", most: -1, changes: true,
+		name: "cancel", args: "[JOB…]", short: "stop jobs: not sent any more, canceled at the vendor while there is time", most: -1, changes: true,
 		long: `
 Writes down the wish that jobs be stopped. From then on they are not sent, and what a vendor has is
-cancelled there, now or as soon as it turns up; show says how far that is. A wish cannot be taken back.
+canceled there, now or as soon as it turns up; show says how far that is. A wish cannot be taken back.
 Jobs in any state can be named; the flags select held ones.
 
   $ cancel 3f9a1c
@@ -301,11 +301,11 @@ Jobs in any state can be named; the flags select held ones.
 				r.out.text("No held job is meant by this.")
 				return nil
 			}
-			in := intent{Jobs: len(all), Does: []string{"Cancel " + described(all), "Nothing of them is sent any more, for good. What a vendor has is cancelled there if it is in time: show says so."}}
+			in := intent{Jobs: len(all), Does: []string{"Cancel " + described(all), "Nothing of them is sent any more, for good. What a vendor has is canceled there if it is in time: show says so."}}
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "wished to be cancelled", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
+			return r.each(ctx, all, "wished to be canceled", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
 				return c.Cancel(ctx, rec.Key, r.by, seen, client.Because(why))
 			})
 		},

@@ -62,9 +62,9 @@
 //	recovered     vendors checked doubted
 //	answer        id vendor ref vendor_id delivery at parked other_ledger
 //	replay_plan   at total counts costs rows_rejected sends acts
-//	replay        name phase by why total handed recovered waiting unknown held refused cancelled started_at
+//	replay        name phase by why total handed recovered waiting unknown held refused canceled started_at
 //	  elapsed rate ends_at throttle
-//	replay_report name phase by why total handed recovered waiting unknown held refused cancelled started_at
+//	replay_report name phase by why total handed recovered waiting unknown held refused canceled started_at
 //	  elapsed rate ends_at throttle at targets left longest
 //	erasure       at by why dry_run jobs unknown messages answers artwork snapshots storage problems entry digest complete
 //	snapshot      id campaign taken_at accepted rejected verified problem

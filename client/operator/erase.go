@@ -39,7 +39,7 @@ It exits 3 when something is left to come again for.`,
 			fs.BoolVar(&e.Related, "related", false, "also the other jobs of the contacts that the named jobs have")
 			fs.BoolVar(&lists, "lists", false, "also the rows of the frozen lists")
 			fs.BoolVar(&e.Now, "now", false, "also what a vendor has or may have, at once")
-			fs.BoolVar(&e.Stop, "stop", false, "and have it cancelled there")
+			fs.BoolVar(&e.Stop, "stop", false, "and have it canceled there")
 			fs.BoolVar(&e.Artwork, "artwork", false, "delete artwork that no other job refers to")
 			fs.BoolVar(&e.Compact, "compact", false, "rewrite the ledger's files; takes long")
 			fs.BoolVar(&do, "run", false, "do it")
@@ -100,7 +100,7 @@ func (r *run) erase(ctx context.Context, e client.Erasure, do bool) error {
 	in := intent{Jobs: len(report.Jobs), Does: []string{fmt.Sprintf("Erase, for good: %s, %s, rows of %s.",
 		many(len(report.Jobs), "job"), many(len(report.Messages), "callback"), many(len(report.Snapshots), "frozen list"))}}
 	if e.Stop {
-		in.Does = append(in.Does, "What a vendor has is cancelled there, where there is still time.")
+		in.Does = append(in.Does, "What a vendor has is canceled there, where there is still time.")
 	}
 	if err := r.confirm(in); err != nil {
 		return err

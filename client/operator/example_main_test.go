@@ -67,7 +67,7 @@ func ExampleMain() {
 	//   release
 	//       It waits to be sent again, and is sent when its turn comes.
 	//       Risk: None on paper beyond the one piece: nothing of it was sent that a vendor could have.
-	//   decide cancelled
+	//   decide canceled
 	//       Nothing is sent any more, and nobody waits for it.
 	//       Risk: None on paper: nothing of it was sent that a vendor could have.
 	//   decide planned

@@ -28,7 +28,7 @@ func ExampleMain_postgres() { //nolint:testableexamples // it ends the program
 			if err != nil {
 				return nil, err
 			}
-			return postgres.Open(ctx, db)
+			return postgres.New(ctx, db)
 		},
 		Vendors: func(context.Context, postproof.Mode) ([]vendors.Adapter, error) {
 			printer, err := lob.New(os.Getenv("LOB_API_KEY"))

@@ -28,7 +28,7 @@ func bad(t *testing.T) *world {
 	w.submit(t, job(7)) // refused, now or when the breaker lets it through
 	w.drain(t)
 	time.Sleep(time.Until(began.Add(2 * time.Minute)))
-	w.must(t, operator.ExitOK, "decide", "cancelled", idOf(2)[:12], "-why", "the offer has ended", "-yes")
+	w.must(t, operator.ExitOK, "decide", "canceled", idOf(2)[:12], "-why", "the offer has ended", "-yes")
 	capped, err := client.New(t.Context(), w.store, w.adapters(), append(w.ways(), client.WithConcurrency(1), client.WithLogger(slog.New(slog.DiscardHandler)),
 		client.WithCap(client.Cap{Campaign: "autumn", Pieces: 1}), client.WithCanary("winter", 2))...)
 	if err != nil {
@@ -45,7 +45,7 @@ func bad(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	incident := idempotency.Entry{ID: idempotency.ID(idOf(3)), At: time.Now(), Kind: "late_printed", Vendor: "alpha", Note: "could not be cancelled: two pieces may exist"}
+	incident := idempotency.Entry{ID: idempotency.ID(idOf(3)), At: time.Now(), Kind: "late_printed", Vendor: "alpha", Note: "could not be canceled: two pieces may exist"}
 	if err := idempotency.CommitOne(t.Context(), w.store, idempotency.Change{Entries: []idempotency.Entry{incident}}); err != nil {
 		t.Fatal(err)
 	}

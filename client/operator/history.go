@@ -90,7 +90,7 @@ Lists what happened to one job: each step, with the vendor, our reference there,
 func meaning(kind string) string {
 	switch kind {
 	case "late_arrival":
-		return "A piece turned up at a vendor that was thought not to have it. It is cancelled there if there is still time."
+		return "A piece turned up at a vendor that was thought not to have it. It is canceled there if there is still time."
 	case "late_printed":
 		return "A piece that turned up late could not be stopped: two pieces may be printed."
 	case "late_answer":
@@ -252,7 +252,7 @@ func stagesInOrder() []postproof.Stage {
 		postproof.StageAccepted, postproof.StageOnHold, postproof.StageRendered, postproof.StageInProduction, postproof.StageMailed,
 		postproof.StageInTransit, postproof.StageReRouted, postproof.StageLeftCountry, postproof.StageInLocalArea, postproof.StageIssue,
 		postproof.StageOutForDelivery, postproof.StagePickupAvailable, postproof.StageDelivered, postproof.StageReturned,
-		postproof.StageFailed, postproof.StageCancelled,
+		postproof.StageFailed, postproof.StageCanceled,
 	}
 }
 

@@ -49,7 +49,7 @@ type jobView struct {
 	Refusal     string                    `json:"refusal,omitempty"`
 	CancelBy    string                    `json:"cancel_by,omitempty"`
 	CancelAt    time.Time                 `json:"cancel_at,omitzero"`
-	Cancelled   idempotency.CancelOutcome `json:"cancel_outcome,omitempty"`
+	Canceled    idempotency.CancelOutcome `json:"cancel_outcome,omitempty"`
 	Submissions []sentView                `json:"submissions,omitempty"`
 	Choices     []press                   `json:"choices,omitempty"`
 }
@@ -79,7 +79,7 @@ func jobOf(rec *idempotency.Record) jobView {
 		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Tombstone,
 		Vendor: rec.Receipt.Vendor, VendorID: rec.Receipt.VendorID, Ref: rec.Receipt.Ref, Accepted: rec.Receipt.AcceptedAt.UTC(),
 		Stage: rec.Status.Stage, StageAt: rec.Status.SeenAt.UTC(), Source: string(rec.Status.Source), Certainty: string(rec.Status.Confidence),
-		CancelBy: rec.Cancel.By, CancelAt: rec.Cancel.At.UTC(), Cancelled: rec.Cancel.Outcome, Choices: choices(rec),
+		CancelBy: rec.Cancel.By, CancelAt: rec.Cancel.At.UTC(), Canceled: rec.Cancel.Outcome, Choices: choices(rec),
 	}
 	if rec.State == idempotency.Held {
 		v.Hold, v.HeldAt, v.Note = rec.Hold.Reason, rec.Hold.At.UTC(), rec.Hold.Note

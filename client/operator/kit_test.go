@@ -154,7 +154,7 @@ func (w *world) submit(t *testing.T, j postproof.Job) {
 	}
 }
 
-func (w *world) drain(t *testing.T) client.Drained {
+func (w *world) drain(t *testing.T) client.Depth {
 	t.Helper()
 	left, err := w.worker.Drain(t.Context())
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 func target(args []string) (client.Target, error) {
 	switch kind, name := args[0], args[1]; kind {
 	case "campaign":
-		return client.Campaign(name), nil
+		return client.CampaignTarget(name), nil
 	case "vendor":
-		return client.Vendor(name), nil
+		return client.VendorTarget(name), nil
 	case "below":
 		least, err := strconv.Atoi(name)
 		if err != nil {
 			return client.Target{}, usage("below %q: want a priority, a number", name)
 		}
-		return client.BelowPriority(least), nil
+		return client.BelowPriorityTarget(least), nil
 	default:
 		return client.Target{}, usage("%q: want campaign NAME, vendor NAME, or below PRIORITY", kind)
 	}

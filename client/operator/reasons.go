@@ -82,8 +82,8 @@ func choices(r *idempotency.Record) []press {
 		Do: "decide accepted", Means: "The piece is with the vendor: it is followed, and nothing is sent again.",
 		Risk: "If the vendor does not have it, nobody gets one.",
 	}
-	cancelled := press{
-		Do: "decide cancelled", Means: "Nothing is sent any more, and nobody waits for it.",
+	canceled := press{
+		Do: "decide canceled", Means: "Nothing is sent any more, and nobody waits for it.",
 		Risk: "None on paper: nothing of it was sent that a vendor could have.",
 	}
 	planned := press{
@@ -91,7 +91,7 @@ func choices(r *idempotency.Record) []press {
 		Risk: "None on paper beyond the one piece: nothing of it was sent that a vendor could have.",
 	}
 	if live {
-		cancelled.Risk = "If a vendor has it, that piece may be printed; the vendor is watched for some days, and it is cancelled there if it turns up in time."
+		canceled.Risk = "If a vendor has it, that piece may be printed; the vendor is watched for some days, and it is canceled there if it turns up in time."
 		planned.Means = "It is sent anew, in another generation. You answer for it."
 		planned.Risk = "If a vendor has the first one after all, two pieces are printed, unless the first is found in time to be stopped."
 	}
@@ -101,26 +101,26 @@ func choices(r *idempotency.Record) []press {
 		release.Means = "The workers go on following the piece of the receipt."
 		release.Risk = "None: nothing is sent while that piece may live."
 		if !live {
-			return []press{release, cancelled, planned}
+			return []press{release, canceled, planned}
 		}
-		return []press{release, accepted, cancelled, planned}
+		return []press{release, accepted, canceled, planned}
 	case live && r.Policy == idempotency.PreferDuplicate:
 		release.Means, release.Mails = "The workers ask the vendors again; if nobody can be asked it is sent anew, as the campaign's policy has it.", true
 		release.Risk = "The campaign prefers a duplicate: if a vendor has the first one after all, two pieces are printed."
-		return []press{release, accepted, cancelled, planned}
+		return []press{release, accepted, canceled, planned}
 	case live:
 		release.Means = "The workers ask the vendors again; it comes back here if nobody can be asked."
-		return []press{release, accepted, cancelled, planned}
+		return []press{release, accepted, canceled, planned}
 	case r.Cancel.Stands():
-		release.Means = "It is cancelled, as was wished."
-		return []press{release, cancelled}
+		release.Means = "It is canceled, as was wished."
+		return []press{release, canceled}
 	default:
 		release.Means, release.Mails = "It waits to be sent again, and is sent when its turn comes.", true
 		release.Risk = "None on paper beyond the one piece: nothing of it was sent that a vendor could have."
 		if r.Hold.Reason == idempotency.HoldOperator {
 			release.Risk = "If the ledger is a copy, its original sends it, too: then two pieces are printed."
 		}
-		return []press{release, cancelled, planned}
+		return []press{release, canceled, planned}
 	}
 }
 

@@ -195,7 +195,7 @@ func outcome(o client.ReplayOutcome) string {
 		return "needs a person: nothing"
 	case client.ReplayRefused:
 		return "not asked for: nothing"
-	case client.ReplayCancelled, client.ReplayChanged, client.ReplaySuppressed, client.ReplayRejected:
+	case client.ReplayCanceled, client.ReplayChanged, client.ReplaySuppressed, client.ReplayRejected:
 		return "nothing"
 	default:
 		return ""

@@ -220,12 +220,12 @@ func (r *run) pulse(o *overview, now time.Time) string {
 }
 
 func (r *run) printCampaigns(o *overview) {
-	t := newTable("~CAMPAIGN", ">PLANNED", ">SENDING", ">UNKNOWN", ">HELD", ">REFUSED", ">ACCEPTED", ">DONE", ">CANCELLED", ">ALL")
+	t := newTable("~CAMPAIGN", ">PLANNED", ">SENDING", ">UNKNOWN", ">HELD", ">REFUSED", ">ACCEPTED", ">DONE", ">CANCELED", ">ALL")
 	for _, c := range o.campaigns {
 		r.out.object(c)
 		row := []string{orText(c.Campaign, "(none)")}
 		for _, s := range []idempotency.State{
-			idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Held, idempotency.Refused, idempotency.Accepted, idempotency.Done, idempotency.Cancelled,
+			idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Held, idempotency.Refused, idempotency.Accepted, idempotency.Done, idempotency.Canceled,
 		} {
 			row = append(row, zero(c.States[s]))
 		}

@@ -168,7 +168,7 @@ func (a *adapter) do(ctx context.Context, do vendors.Doer, req *vendors.Request,
 func (a *adapter) order(o *order) *vendors.Order {
 	stage := postproof.StageAccepted
 	if o.Dead {
-		stage = postproof.StageCancelled
+		stage = postproof.StageCanceled
 	}
 	return &vendors.Order{
 		Receipt: postproof.Receipt{Vendor: a.p.name, VendorID: o.ID, Ref: postproof.Ref(o.Ref), AcceptedAt: o.At}, Dead: o.Dead,

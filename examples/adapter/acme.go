@@ -72,7 +72,7 @@ func capabilities() *postproof.Capabilities {
 		// No lag is documented, so that the settle time stays that of MinSettle.
 		Lookup:  postproof.Lookup{ByRef: true},
 		Cancel:  postproof.CancelWindow{Supported: true, For: 4 * time.Hour, Margin: 5 * time.Minute}, // docs, "Cancel"; the margin is ours
-		NoPaper: []string{statusCancelled, statusUnprintable},
+		NoPaper: []string{statusCanceled, statusUnprintable},
 		Callbacks: postproof.Callbacks{
 			Auth: postproof.CallbackSigned, EventIDs: true, CarryRef: true, RetryFor: 72 * time.Hour, // docs, "Webhooks"
 			// Docs, "Production": printed within a day, mailed the next. How long the
@@ -129,8 +129,8 @@ func (a *Acme) Cancel(ctx context.Context, do vendors.Doer, id string) error {
 	if err != nil {
 		return err
 	}
-	req.Class = postproof.RepeatKeyed // docs, "Cancel": what is cancelled stays so, and is answered alike
-	_, err = a.order(ctx, do, req, postproof.SourceResponse, func(p *piece) bool { return p.id == id && p.status == statusCancelled })
+	req.Class = postproof.RepeatKeyed // docs, "Cancel": what is canceled stays so, and is answered alike
+	_, err = a.order(ctx, do, req, postproof.SourceResponse, func(p *piece) bool { return p.id == id && p.status == statusCanceled })
 	return err
 }
 

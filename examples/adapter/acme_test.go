@@ -202,7 +202,7 @@ func TestRefusals(t *testing.T) {
 }
 
 // TestPress holds the simulator to the documentation where the suite does not:
-// what is cancelled is answered alike ever after, and times are those of what
+// what is canceled is answered alike ever after, and times are those of what
 // happened.
 func TestPress(t *testing.T) {
 	t.Parallel()

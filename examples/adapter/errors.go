@@ -25,7 +25,7 @@ func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response
 	return func(r *vendors.Response) error {
 		e := &postproof.Error{
 			Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: word(r.Header.Get("X-Request-Id")),
-			Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
+			Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
 			RetryAfter: vendors.RetryAfter(r),
 		}
 		if r.Status >= 200 && r.Status <= 299 {

@@ -34,7 +34,7 @@ type Press struct {
 // card is a piece as the press keeps it. Who gets it is of no interest here.
 type card struct {
 	id, reference, digest, size, class string
-	created, cancelled                 time.Time
+	created, canceled                  time.Time
 
 	sum [sha256.Size]byte // of the request
 }
@@ -56,7 +56,7 @@ func (p *Press) Orders(ref string) int { return p.count(ref, func(*card) bool { 
 
 // Alive counts what of it is printed.
 func (p *Press) Alive(ref string) int {
-	return p.count(ref, func(c *card) bool { return c.cancelled.IsZero() })
+	return p.count(ref, func(c *card) bool { return c.canceled.IsZero() })
 }
 
 // Lose loses the answers to the next n submissions.
@@ -80,8 +80,8 @@ func (p *Press) count(ref string, which func(*card) bool) int {
 
 // state is where a piece is by now, and since when.
 func (p *Press) state(c *card) (status string, since time.Time) {
-	if !c.cancelled.IsZero() {
-		return "cancelled", c.cancelled
+	if !c.canceled.IsZero() {
+		return "canceled", c.canceled
 	}
 	status, since = "received", c.created
 	for _, step := range []struct {
@@ -138,8 +138,8 @@ func (p *Press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Press) cancel(w http.ResponseWriter, c *card) {
 	switch status, _ := p.state(c); status {
 	case "received":
-		c.cancelled = p.now
-	case "cancelled":
+		c.canceled = p.now
+	case "canceled":
 	default:
 		answer(w, http.StatusConflict, code("too_late"))
 		return

@@ -139,7 +139,7 @@ func (p *piece) ref() postproof.Ref {
 
 // The statuses that mean that there is no paper, and never will be.
 const (
-	statusCancelled   = "cancelled"
+	statusCanceled    = "canceled"
 	statusUnprintable = "unprintable"
 )
 
@@ -149,7 +149,7 @@ func statusOf(raw string, source postproof.Source) postproof.Status {
 	stages := map[string]postproof.Stage{ // docs, "Statuses"
 		"received": postproof.StageAccepted, "printing": postproof.StageInProduction, "mailed": postproof.StageMailed,
 		"delivered": postproof.StageDelivered, "returned": postproof.StageReturned,
-		statusCancelled: postproof.StageCancelled, statusUnprintable: postproof.StageFailed,
+		statusCanceled: postproof.StageCanceled, statusUnprintable: postproof.StageFailed,
 	}
 	return postproof.Status{Stage: cmp.Or(stages[raw], postproof.StageAccepted), Raw: raw, Source: source, Confidence: postproof.Reported}
 }

@@ -117,7 +117,7 @@ type watch struct {
 	*day
 	faults string
 	out    string // the kind of outage that is on
-	before client.Drained
+	before client.Depth
 	still  int // ticks without a change
 }
 

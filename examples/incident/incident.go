@@ -94,6 +94,7 @@ func (in *incident) connect(ctx context.Context) error {
 	in.jobs, err = snapshot.Take(ctx, snapshot.CSV(strings.NewReader(in.list), snapshot.Mapping{}), snapshot.Options{
 		Campaign: campaign, Source: "generated", DefaultName: "Current Resident", Clock: in.clock,
 		Vendors: []*postproof.Capabilities{adapters[0].Capabilities(), adapters[1].Capabilities()},
+		Store:   snapshot.NewMemory(),
 	})
 	if err != nil {
 		return err

@@ -72,9 +72,9 @@ func (s *stash) remove() error {
 	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
 }
 
-// Put implements [idempotency.Blobs]. The content is stored in chunks, in one
+// PutBlob implements [idempotency.Blobs]. The content is stored in chunks, in one
 // transaction that begins when all of it has come.
-func (s *Store) Put(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
+func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
 	if err := s.usable(ctx); err != nil {
 		return postproof.Blob{}, err
 	}
@@ -145,9 +145,9 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, conten
 
 func scanSize(rows *sql.Rows) (size int64, err error) { return size, rows.Scan(&size) }
 
-// Open implements [idempotency.Blobs]. The content is read chunk by chunk; the
+// OpenBlob implements [idempotency.Blobs]. The content is read chunk by chunk; the
 // context is that of all reads.
-func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+func (s *Store) OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
 	digest, ok := digestBytes(b.Digest)
 	if !ok {
 		return nil, idempotency.ErrNotFound

@@ -16,7 +16,7 @@ import (
 
 // known is the states of [idempotency.States]. A record in another, or of a
 // newer version, is never claimed.
-const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
+const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'canceled', 'done')"
 
 // claimText claims in one statement. It steps through the priorities and
 // campaigns that have work, from index entry to index entry, and looks at the

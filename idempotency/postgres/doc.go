@@ -5,7 +5,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	ledger, err := postgres.Open(ctx, db, postgres.WithMode(postproof.ModeLive))
+//	ledger, err := postgres.New(ctx, db, postgres.WithMode(postproof.ModeLive))
 //	if err != nil {
 //		return err
 //	}
@@ -21,7 +21,7 @@
 //
 // # Durability
 //
-// What a method reports as done is in the log on the server's disk. [Open], and
+// What a method reports as done is in the log on the server's disk. [New], and
 // each connection that writes, refuses a server with synchronous_commit, fsync
 // or full_page_writes off: [ErrUnsafe]. Any other level of synchronous_commit
 // will do on a server that stands alone.
@@ -78,7 +78,7 @@
 // # Schema and permissions
 //
 // All is in one schema, "postproof" unless [WithSchema] says otherwise, which
-// [Open] makes and brings up to date under a lock. A migration only adds what
+// [New] makes and brings up to date under a lock. A migration only adds what
 // older programs need not know, so replicas of the version before go on, and
 // may be started again; where one has to break with them, they are refused with
 // [idempotency.ErrNewer]. Records of a newer version, and states that this one

@@ -15,7 +15,7 @@ import (
 )
 
 // Store is a ledger in a PostgreSQL database. It implements
-// [idempotency.Engine]: make one with [Open], and [Store.Close] it. It is safe
+// [idempotency.Engine]: make one with [New], and [Store.Close] it. It is safe
 // for concurrent use, and any number of processes may work on one ledger.
 type Store struct {
 	settings
@@ -36,14 +36,14 @@ var _ idempotency.Engine = (*Store)(nil)
 // commits and claims that it keeps, and some for what only reads.
 const minConns = 3
 
-// Open opens the ledger in the database, or makes one, which needs [WithMode],
-// and brings its schema up to date. The store keeps two connections of db, with
-// settings of its own, until [Store.Close]; it leaves db open.
+// New opens the ledger in a database of the caller's, or makes one, which needs
+// [WithMode], and brings its schema up to date. The store keeps two connections of
+// db, with settings of its own, until [Store.Close]; it leaves db open.
 //
 // Errors: [ErrUnsafe] for a server that may lose what it acknowledges,
 // [idempotency.ErrNewer] for a schema of a later version; others say what is
 // wrong and what to do.
-func Open(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
+func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 	set, err := newSettings(opts)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)

@@ -37,7 +37,7 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 }
 
 const (
-	pruneText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE prune_at < $1 AND version <= $2 AND state IN ('cancelled', 'done', 'refused')
+	pruneText = `SELECT ` + codec.Columns + recordsAndJobs + ` WHERE prune_at < $1 AND version <= $2 AND state IN ('canceled', 'done', 'refused')
 	ORDER BY prune_at LIMIT $3 FOR UPDATE OF records`
 	forgetText = `DELETE FROM @entries WHERE num = ANY ($1::text::bigint[]) AND num <> 0`
 )

@@ -35,9 +35,9 @@ func (s *Store) blobPath(digest string) (string, bool) {
 	return filepath.Join(s.blobDir, digest[:2], digest), true
 }
 
-// Put implements [idempotency.Blobs]. The content becomes a file named by its
+// PutBlob implements [idempotency.Blobs]. The content becomes a file named by its
 // digest: written beside its place, synced, renamed, and the folder synced.
-func (s *Store) Put(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
+func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
 	if s.readOnly {
 		return postproof.Blob{}, ErrReadOnly
 	}
@@ -99,8 +99,8 @@ func (s *Store) hasBlob(b postproof.Blob) bool {
 	return err == nil && info.Size() == b.Size
 }
 
-// Open implements [idempotency.Blobs].
-func (s *Store) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+// OpenBlob implements [idempotency.Blobs].
+func (s *Store) OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}

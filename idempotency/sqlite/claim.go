@@ -35,7 +35,7 @@ func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs 
 // that they have an index of their own. A state of a newer version is in neither.
 const (
 	workable = "('planned', 'sending', 'unknown', 'accepted')"
-	known    = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'cancelled', 'done')"
+	known    = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 'canceled', 'done')"
 )
 
 // candidate is a record that may be claimed.

@@ -127,7 +127,7 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.bites(ctx, "prune", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		var found []*idempotency.Record
-		err := b.c.query(ctx, collect(&found, false), selectWhole+` WHERE prune_at < ? AND version <= ? AND state IN ('cancelled', 'done', 'refused')
+		err := b.c.query(ctx, collect(&found, false), selectWhole+` WHERE prune_at < ? AND version <= ? AND state IN ('canceled', 'done', 'refused')
 			ORDER BY prune_at LIMIT +?`, codec.Nanos(before), idempotency.RecordVersion, most)
 		if err != nil {
 			return 0, err

@@ -190,11 +190,11 @@ func TestReadOnly(t *testing.T) {
 	}
 	s := openStore(t, db, sqlite.WithReadOnly())
 	for what, err := range map[string]error{
-		"Commit": idempotency.CommitOne(t.Context(), s, idempotency.Change{}),
-		"Claim":  func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
-		"Prune":  func() error { _, err := s.Prune(t.Context(), time.Now(), 1); return err }(),
-		"Put":    func() error { _, err := s.Put(t.Context(), strings.NewReader("x")); return err }(),
-		"Accept": s.AcceptEpoch(t.Context(), identity(t, s).Epoch, ""),
+		"Commit":  idempotency.CommitOne(t.Context(), s, idempotency.Change{}),
+		"Claim":   func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
+		"Prune":   func() error { _, err := s.Prune(t.Context(), time.Now(), 1); return err }(),
+		"PutBlob": func() error { _, err := s.PutBlob(t.Context(), strings.NewReader("x")); return err }(),
+		"Accept":  s.AcceptEpoch(t.Context(), identity(t, s).Epoch, ""),
 		"Inbox": func() error {
 			_, err := s.Inbox().Put(t.Context(), &idempotency.Message{Vendor: "lob", Dedupe: "1"})
 			return err
@@ -232,7 +232,7 @@ func TestClosed(t *testing.T) {
 		"Commit":   idempotency.CommitOne(t.Context(), s, idempotency.Change{}),
 		"Get":      func() error { _, err := s.Get(t.Context(), idempotency.IDOf("job")); return err }(),
 		"Identity": func() error { _, err := s.Identity(t.Context()); return err }(),
-		"Put":      func() error { _, err := s.Put(t.Context(), strings.NewReader("x")); return err }(),
+		"PutBlob":  func() error { _, err := s.PutBlob(t.Context(), strings.NewReader("x")); return err }(),
 		"Find": func() error {
 			for _, err := range s.Find(t.Context(), idempotency.Query{}) {
 				return err
@@ -328,7 +328,7 @@ func TestBlobDir(t *testing.T) {
 	dir := t.TempDir()
 	art := filepath.Join(dir, "art")
 	s := openStore(t, filepath.Join(dir, "ledger with blanks & 100%?#.db"), sqlite.WithBlobDir(art))
-	b, err := s.Put(t.Context(), strings.NewReader("hello"))
+	b, err := s.PutBlob(t.Context(), strings.NewReader("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestBlobDir(t *testing.T) {
 	if err := os.Truncate(filepath.Join(art, b.Digest[:2], b.Digest), 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("hello")); err != nil {
+	if _, err := s.PutBlob(t.Context(), strings.NewReader("hello")); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(filepath.Join(art, b.Digest[:2], b.Digest)); err != nil || info.Size() != 5 {

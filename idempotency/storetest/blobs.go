@@ -24,7 +24,7 @@ func blobChecks() []check {
 
 func putBlob(t reporter, e idempotency.Engine, content string) postproof.Blob {
 	t.Helper()
-	b, err := e.Put(t.Context(), strings.NewReader(content))
+	b, err := e.PutBlob(t.Context(), strings.NewReader(content))
 	if err != nil {
 		t.Fatalf("Put: %v", err)
 	}
@@ -33,7 +33,7 @@ func putBlob(t reporter, e idempotency.Engine, content string) postproof.Blob {
 
 func readBlob(t reporter, e idempotency.Engine, b postproof.Blob) (string, error) {
 	t.Helper()
-	r, err := e.Open(t.Context(), b)
+	r, err := e.OpenBlob(t.Context(), b)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +66,7 @@ func blobOnce(t reporter, h Harness) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			b, err := h.Engine.Put(t.Context(), iotest.OneByteReader(strings.NewReader("the same postcard")))
+			b, err := h.Engine.PutBlob(t.Context(), iotest.OneByteReader(strings.NewReader("the same postcard")))
 			if err != nil {
 				t.Errorf("Put: %v", err)
 				return
@@ -87,17 +87,17 @@ func blobNotThere(t reporter, h Harness) {
 		"2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824",
 	} {
 		if _, err := readBlob(t, h.Engine, postproof.Blob{Digest: digest, Size: 5}); !errors.Is(err, idempotency.ErrNotFound) {
-			t.Errorf("Open(%q) = %v, want ErrNotFound", digest, err)
+			t.Errorf("OpenBlob(%q) = %v, want ErrNotFound", digest, err)
 		}
 	}
 }
 
 func blobBroken(t reporter, h Harness) {
 	broken := errors.New("connection lost")
-	if _, err := h.Engine.Put(t.Context(), io.MultiReader(strings.NewReader("hello"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
+	if _, err := h.Engine.PutBlob(t.Context(), io.MultiReader(strings.NewReader("hello"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("Put = %v, want the reader's error", err)
 	}
-	if _, err := h.Engine.Put(t.Context(), bytes.NewReader(nil)); err == nil {
+	if _, err := h.Engine.PutBlob(t.Context(), bytes.NewReader(nil)); err == nil {
 		t.Errorf("Put of nothing: no error")
 	}
 	hello := postproof.Blob{Digest: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", Size: 5}

@@ -155,7 +155,7 @@ func newFake(brk func(f *fake)) *fake {
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
-	f.putBlob, f.remove = m.Put, m.RemoveBlob
+	f.putBlob, f.remove = m.PutBlob, m.RemoveBlob
 	f.scrub = func(context.Context, bool) error { return nil }
 	box := m.Inbox()
 	f.put, f.claimMsg, f.list, f.purge = box.Put, box.Claim, box.List, box.Purge
@@ -199,7 +199,7 @@ func newFake(brk func(f *fake)) *fake {
 		if f.spoiled[b.Digest] {
 			return idempotency.VerifyBlob(io.NopCloser(&io.LimitedReader{R: rand.NewChaCha8([32]byte{}), N: b.Size}), b), nil
 		}
-		return m.Open(ctx, b)
+		return m.OpenBlob(ctx, b)
 	}
 	brk(f)
 	return f
@@ -279,14 +279,14 @@ func (f *fake) Settings(ctx context.Context, prefix string) iter.Seq2[idempotenc
 	return f.settings(ctx, prefix)
 }
 
-func (f *fake) Put(ctx context.Context, r io.Reader) (postproof.Blob, error) {
+func (f *fake) PutBlob(ctx context.Context, r io.Reader) (postproof.Blob, error) {
 	content, err := io.ReadAll(r)
 	r = io.MultiReader(&sliceReader{content}, errReader{err})
 	b, err := f.putBlob(ctx, r)
 	if err == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.Put(ctx, &sliceReader{content}) })
+		f.log(func(ctx context.Context, e idempotency.Engine) { _, _ = e.PutBlob(ctx, &sliceReader{content}) })
 	}
 	return b, err
 }
@@ -324,7 +324,7 @@ func (f *fake) RemoveBlob(ctx context.Context, b postproof.Blob) error {
 
 func (f *fake) Scrub(ctx context.Context, whole bool) error { return f.scrub(ctx, whole) }
 
-func (f *fake) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+func (f *fake) OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
 	return f.open(ctx, b)
 }
 func (f *fake) Inbox() idempotency.Inbox { return fakeInbox{f} }

@@ -221,7 +221,7 @@ func watchedOffered(t reporter, h Harness) {
 	}
 	must(t, h.Engine, changes...)
 	same(t, "before", []idempotency.ID{}, idsOf(claim(t, h.Engine, epoch().Add(time.Hour-1), 20)))
-	same(t, "all campaigns skipped", len(all)-1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "cancelled", "done")))
+	same(t, "all campaigns skipped", len(all)-1, len(claim(t, h.Engine, epoch().Add(time.Hour), 20, "planned", "unknown", "refused", "accepted", "held", "canceled", "done")))
 	// The leases of the first end after a minute.
 	claimed := claim(t, h.Engine, epoch().Add(time.Hour+time.Minute), 20)
 	inTime := idsOf(claimed)

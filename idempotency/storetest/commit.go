@@ -45,7 +45,7 @@ func staleChangesNothing(t reporter, h Harness) {
 	second := step(first, func(r *idempotency.Record) { r.State = idempotency.Sending })
 	must(t, h.Engine, second)
 	before := readAll(t, h.Engine, "sent")
-	loser := step(first, func(r *idempotency.Record) { r.State = idempotency.Cancelled })
+	loser := step(first, func(r *idempotency.Record) { r.State = idempotency.Canceled })
 	loser.Counters = []idempotency.CounterAdd{{Name: "sent", Add: 1}}
 	loser.Settings = []idempotency.SettingWrite{{Name: "mark", Value: []byte("x")}}
 	refuse(t, h.Engine, idempotency.ErrStale, loser)

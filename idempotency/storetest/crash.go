@@ -154,7 +154,7 @@ func continues(t reporter, h Harness) {
 	if len(all) != 2 {
 		t.Errorf("%d entries since the reopen, want 2", len(all))
 	}
-	if _, err := e.Open(t.Context(), postproof.Blob{}); !errors.Is(err, idempotency.ErrNotFound) {
+	if _, err := e.OpenBlob(t.Context(), postproof.Blob{}); !errors.Is(err, idempotency.ErrNotFound) {
 		t.Errorf("Open = %v, want ErrNotFound", err)
 	}
 }

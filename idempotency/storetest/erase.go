@@ -28,7 +28,7 @@ func forgets(t reporter, h Harness) {
 	one, two := planned(1), planned(2)
 	must(t, h.Engine, create(one), create(two))
 	first := step(one, func(r *idempotency.Record) { r.Tries++ })
-	last := step(first.Record, func(r *idempotency.Record) { r.State = idempotency.Cancelled })
+	last := step(first.Record, func(r *idempotency.Record) { r.State = idempotency.Canceled })
 	last.Record = last.Record.Bury()
 	last.Record.Fence, last.Forget = last.Expect+1, true
 	last.Entries[0].Kind = "erased"
@@ -126,7 +126,7 @@ func scrubs(t reporter, h Harness) {
 		must(t, h.Engine, create(r))
 		put(t, h.Engine, message(i))
 		if i%4 == 0 {
-			c := step(r, func(r *idempotency.Record) { r.State = idempotency.Cancelled })
+			c := step(r, func(r *idempotency.Record) { r.State = idempotency.Canceled })
 			c.Record, c.Forget = c.Record.Bury(), true
 			c.Record.Fence = c.Expect + 1
 			must(t, h.Engine, c)

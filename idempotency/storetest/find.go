@@ -44,7 +44,7 @@ func queries(t reporter, h Harness) {
 		"a frequent state":        {idempotency.Query{States: []idempotency.State{idempotency.Planned}}, sorted(1)},
 		"a rare state":            {idempotency.Query{States: []idempotency.State{idempotency.Held}}, sorted(2)},
 		"states":                  {idempotency.Query{States: []idempotency.State{idempotency.Held, idempotency.Done, idempotency.Held}}, sorted(2, 4)},
-		"a state that is nowhere": {idempotency.Query{States: []idempotency.State{idempotency.Cancelled}}, sorted()},
+		"a state that is nowhere": {idempotency.Query{States: []idempotency.State{idempotency.Canceled}}, sorted()},
 		"a campaign":              {idempotency.Query{Campaign: "autumn"}, sorted(3, 4)},
 		"a campaign's state":      {idempotency.Query{Campaign: "autumn", States: []idempotency.State{idempotency.Done}}, sorted(4)},
 		"a reference":             {idempotency.Query{Ref: refOf(3, 1)}, sorted(3)},
@@ -138,7 +138,7 @@ func oldRefs(t reporter, h Harness) {
 	old := sent(1, "lob")
 	must(t, h.Engine, create(old))
 	next := step(old, func(r *idempotency.Record) {
-		r.Submissions[0].VendorID, r.Submissions[0].Fate = "psc_1", idempotency.FateCancelled
+		r.Submissions[0].VendorID, r.Submissions[0].Fate = "psc_1", idempotency.FateCanceled
 		r.Generation = 2
 		r.Submissions = append(r.Submissions, idempotency.Submission{Generation: 2, Ref: refOf(1, 2), Vendor: "pcm"})
 	})

@@ -55,13 +55,13 @@ func onlyPlannedLeftAlone(t reporter, h Harness) {
 		var changes []idempotency.Change
 		var want []int
 		for i, state := range []idempotency.State{
-			idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Accepted, idempotency.Planned, idempotency.Refused, idempotency.Cancelled,
+			idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Accepted, idempotency.Planned, idempotency.Refused, idempotency.Canceled,
 		} {
 			i += 10 * round
 			r := planned(i)
 			switch state {
 			case idempotency.Planned:
-			case idempotency.Refused, idempotency.Cancelled:
+			case idempotency.Refused, idempotency.Canceled:
 				r = watched(i, state, epoch())
 			default:
 				r = sent(i, "lob")

@@ -89,8 +89,8 @@ func tombstones(t reporter, h Harness) {
 }
 
 func keepsWatched(t reporter, h Harness) {
-	r := watched(1, idempotency.Cancelled, epoch())
-	must(t, h.Engine, create(r), create(watched(2, idempotency.Cancelled, time.Time{})))
+	r := watched(1, idempotency.Canceled, epoch())
+	must(t, h.Engine, create(r), create(watched(2, idempotency.Canceled, time.Time{})))
 	if n, err := h.Engine.Prune(t.Context(), epoch().AddDate(1, 0, 0), 10); n != 1 || err != nil {
 		t.Errorf("Prune = %d, %v, want the one that is not watched", n, err)
 	}
@@ -106,7 +106,7 @@ func bites(t reporter, h Harness) {
 	var changes []idempotency.Change
 	for i := range n {
 		r := planned(i)
-		r.State = idempotency.Cancelled
+		r.State = idempotency.Canceled
 		changes = append(changes, create(r))
 	}
 	must(t, h.Engine, changes...)

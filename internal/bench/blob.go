@@ -37,14 +37,14 @@ type split struct {
 	artwork *sqlite.Store
 }
 
-// Put implements [idempotency.Blobs].
-func (s split) Put(ctx context.Context, content io.Reader) (postproof.Blob, error) {
-	return s.artwork.Put(ctx, content)
+// PutBlob implements [idempotency.Blobs].
+func (s split) PutBlob(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+	return s.artwork.PutBlob(ctx, content)
 }
 
-// Open implements [idempotency.Blobs].
-func (s split) Open(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
-	return s.artwork.Open(ctx, b)
+// OpenBlob implements [idempotency.Blobs].
+func (s split) OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+	return s.artwork.OpenBlob(ctx, b)
 }
 
 // measureBlob submits postcards with a large and with a small file in turns.
@@ -105,7 +105,7 @@ func measureBlob(ctx context.Context, rounds, calls int) (report blobReport, err
 // pdf stores a file that only looks like one: nobody renders it.
 func pdf(ctx context.Context, store idempotency.Blobs, size int) (postproof.Blob, error) {
 	content := bytes.Repeat([]byte("%PDF-1.7\n"), size/9+1)[:size]
-	return store.Put(ctx, bytes.NewReader(content))
+	return store.PutBlob(ctx, bytes.NewReader(content))
 }
 
 func joinClose(err error, closer func() error) error { return errors.Join(err, closer()) }

@@ -153,7 +153,7 @@ func ledgerOnly(store *sqlite.Store) *session {
 		if err != nil {
 			return err
 		}
-		rec := idempotency.New(job, encoded, postproof.ModeTest, time.Now())
+		rec := idempotency.NewRecord(job, encoded, postproof.ModeTest, time.Now())
 		if err := idempotency.CommitOne(ctx, store, idempotency.Change{Record: rec, Entries: []idempotency.Entry{{ID: rec.ID, At: rec.CreatedAt, Kind: "planned"}}}); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func onPostgres(ctx context.Context, dsn, schema string, f func(*postgres.Store)
 		return err
 	}
 	db.SetMaxIdleConns(8)
-	store, err := postgres.Open(ctx, db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema))
+	store, err := postgres.New(ctx, db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema))
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}

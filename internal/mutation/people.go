@@ -63,7 +63,7 @@ func people() []Mutation {
 			`return c.wakeWaiting(ctx, t)`, `return nil`, "TestPauseStopsTheResend|TestPausedVendor"),
 		cl("pauses: those of a lost history count", pauses,
 			`old.version == set.Version && old.epoch == epoch && bytes.Equal(old.value, set.Value) {`, `old.version == set.Version && (old.epoch == epoch || bytes.Equal(nil, nil)) {`, "TestPausesOfALostHistory"),
-		cl("pauses: Drain waits for them", "client/drained.go",
+		cl("pauses: Drain waits for them", "client/drain_end.go",
 			"\t\topen = 0\n", "", "TestPausedVendor|TestDrainWaits"),
 
 		cl("change log: an entry may be another one", verify,

@@ -58,7 +58,7 @@ func polls() []Mutation {
 			`t.holds(s) && !t.r.Status.Stage.Terminal())`, `t.holds(s))`, "TestAWishAndAHint"),
 		m("risk: for each answer that gets lost", next,
 			`if r.decidedDead() {`, `if false {`, "TestNextActions"),
-		m("risk: of a job that is to be cancelled", next,
+		m("risk: of a job that is to be canceled", next,
 			`len(live) > 0 && !r.Cancel.Stands():`, `len(live) > 0:`, "TestNextActions"),
 		cl("polls: a flood has no share", queue,
 			`if q.running >= places ||`, `if q.running >= 1000 ||`, "TestFlood"),

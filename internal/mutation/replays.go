@@ -21,7 +21,7 @@ func replays() []Mutation {
 	}
 	return []Mutation{
 		m("replay: the same run sends again", `case r.Run == ev.Run:`, `case r.Run == ev.Run && ev.Run == "":`, "TestReplayRefuses"),
-		m("replay: what is to be cancelled is sent", `case r.Cancel.Stands():`, `case r.Cancel.Stands() && r.State == Cancelled:`, "TestReplayRefuses"),
+		m("replay: what is to be canceled is sent", `case r.Cancel.Stands():`, `case r.Cancel.Stands() && r.State == Canceled:`, "TestReplayRefuses"),
 		m("replay: refused under the same reference", "\tif t.burnt() || t.sentInGeneration() {\n", "\tif t.burnt() {\n", "TestReplay$"),
 		m("replay: burnt under the same reference", "\tif t.burnt() || t.sentInGeneration() {\n", "\tif false {\n", "TestReplay$"),
 		m("replay: a resend is brought forward", `if !t.resends() {`, `if true {`, "TestReplay$"),

@@ -138,7 +138,7 @@ func lateRuleBreaks() []Break {
 			"client/recover.go", "\t\t\tevents = disown(rec)\n", "\t\t\tevents = nil\n",
 		}}},
 		{"rule-13-read-back", 13, "a cancellation counts without having been read back", []Edit{{
-			machinePerson, "\tt.r.Cancel.Tries++\n", "\tt.r.Cancel.Outcome = CancelDone\n\tt.enter(Cancelled)\n\tt.r.Cancel.Tries++\n",
+			machinePerson, "\tt.r.Cancel.Tries++\n", "\tt.r.Cancel.Outcome = CancelDone\n\tt.enter(Canceled)\n\tt.r.Cancel.Tries++\n",
 		}}},
 		{"rule-13-wish", 13, "a wish to cancel forbids no send", []Edit{
 			{machinePerson, "if !t.r.Cancel.Stands() || len(t.r.Live()) > 0 {", "if t.r.State != Unknown || !t.r.Cancel.Stands() || len(t.r.Live()) > 0 {"},

@@ -85,7 +85,7 @@ func (w *world) verdict(p *piece, rec *idempotency.Record) (idempotency.Decide, 
 	case 0:
 		v.Verdict = idempotency.VerdictPlanned
 		if w.dice.next("clerk.give_up", string(p.job.Key)) < 0.3 {
-			v.Verdict, p.wished = idempotency.VerdictCancelled, true
+			v.Verdict, p.wished = idempotency.VerdictCanceled, true
 		}
 		return v, true
 	case 1:

@@ -279,7 +279,7 @@ func (v *view) checks(ctx context.Context, m *idempotency.Memory, changes []idem
 func (o *oracle) counters() []string {
 	var all []string
 	for name := range o.deeds.runs {
-		for _, what := range []string{"jobs", "sent", "recovered", "held", "refused", "cancelled", "unknown"} {
+		for _, what := range []string{"jobs", "sent", "recovered", "held", "refused", "canceled", "unknown"} {
 			all = append(all, "replay/"+name+"/"+what)
 		}
 	}

@@ -45,12 +45,12 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 	switch rec.State {
 	case idempotency.Accepted, idempotency.Done:
 		return o.judgeAccepted(p, rec)
-	case idempotency.Cancelled:
+	case idempotency.Canceled:
 		switch {
 		case alive > 0:
-			return open, "it is cancelled in the ledger, and printed"
+			return open, "it is canceled in the ledger, and printed"
 		case !p.wished && !p.erasing && (p.first == nil || !p.first.erasing):
-			return open, "it is cancelled, and nobody wished it"
+			return open, "it is canceled, and nobody wished it"
 		}
 		return fine, ""
 	case idempotency.Held:
@@ -79,7 +79,7 @@ func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, stri
 		}
 	}
 	if p.wished && rec.Cancel.Stands() && rec.Cancel.Outcome == "" {
-		return open, "it is still to be cancelled"
+		return open, "it is still to be canceled"
 	}
 	return fine, ""
 }

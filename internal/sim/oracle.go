@@ -262,7 +262,7 @@ func (w *world) wireSend(p *process, vendor, ref string) {
 	}
 	// What was under way when the wish was heard has a lease to end.
 	if job != nil && !job.heard.IsZero() && time.Since(job.heard) > 10*time.Minute && !w.restoring() && !o.frozen[ref] {
-		o.violate("cancelled_sent", job, "it is sent although it was to be cancelled long before")
+		o.violate("canceled_sent", job, "it is sent although it was to be canceled long before")
 	}
 }
 
@@ -312,7 +312,7 @@ func stage(line vendorsim.PrintLine) postproof.Stage {
 	case line.Event == vendorsim.Printed:
 		return postproof.StageAccepted
 	case line.Reason == "canceled":
-		return postproof.StageCancelled
+		return postproof.StageCanceled
 	default:
 		return postproof.StageFailed
 	}

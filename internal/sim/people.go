@@ -83,11 +83,11 @@ func (w *world) pauser(name string) {
 func (w *world) target(name string) client.Target {
 	switch r := w.dice.next("pause.target", name); {
 	case r < 0.4:
-		return client.Campaign(campaigns()[int(w.dice.next("pause.campaign", name)*float64(len(campaigns())))])
+		return client.CampaignTarget(campaigns()[int(w.dice.next("pause.campaign", name)*float64(len(campaigns())))])
 	case r < 0.75:
-		return client.Vendor(w.vendors[int(w.dice.next("pause.vendor", name)*float64(len(w.vendors)))].name)
+		return client.VendorTarget(w.vendors[int(w.dice.next("pause.vendor", name)*float64(len(w.vendors)))].name)
 	default:
-		return client.BelowPriority(1 + int(w.dice.next("pause.priority", name)*9))
+		return client.BelowPriorityTarget(1 + int(w.dice.next("pause.priority", name)*9))
 	}
 }
 

@@ -65,7 +65,7 @@ func (w *world) newMailing(rows int) error {
 	for i := range rows {
 		fmt.Fprintf(&text, "r%d,Current Resident,%d Row Street,Springfield,IL,62701\n", i, i+1)
 	}
-	list, err := snapshot.Take(w.ctx, snapshot.CSV(strings.NewReader(text.String()), snapshot.Mapping{}), snapshot.Options{Campaign: campaigns()[0]})
+	list, err := snapshot.Take(w.ctx, snapshot.CSV(strings.NewReader(text.String()), snapshot.Mapping{}), snapshot.Options{Campaign: campaigns()[0], Store: snapshot.NewMemory()})
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (s *shelf) copied(broken bool, counters []string, change func(*idempotency.
 		to.BreakHistory()
 	}
 	for _, text := range artworkTexts() {
-		if _, err := to.Put(ctx, strings.NewReader(text)); err != nil {
+		if _, err := to.PutBlob(ctx, strings.NewReader(text)); err != nil {
 			return nil, err
 		}
 	}

@@ -279,22 +279,22 @@ func (v *view) Settings(ctx context.Context, prefix string) iter.Seq2[idempotenc
 	}
 }
 
-// Put implements [idempotency.Blobs].
-func (v *view) Put(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+// PutBlob implements [idempotency.Blobs].
+func (v *view) PutBlob(ctx context.Context, content io.Reader) (postproof.Blob, error) {
 	m, leave, err := v.enter("put", v.p.name)
 	if err != nil {
 		return postproof.Blob{}, err
 	}
 	defer leave()
-	return m.Put(ctx, content)
+	return m.PutBlob(ctx, content)
 }
 
-// Open implements [idempotency.Blobs].
-func (v *view) Open(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
+// OpenBlob implements [idempotency.Blobs].
+func (v *view) OpenBlob(ctx context.Context, blob postproof.Blob) (io.ReadCloser, error) {
 	m, leave, err := v.enter("open", v.p.name)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	return m.Open(ctx, blob)
+	return m.OpenBlob(ctx, blob)
 }

@@ -77,7 +77,7 @@ func runWorld(seed uint64, number, size int) (*result, error) {
 	w.oracle.events = w.tell
 	w.main = newLedger(idempotency.Namespace(fmt.Sprintf("%016x%016x", w.seed, mix(w.seed))))
 	for _, text := range artworkTexts() {
-		if _, err := w.main.memory.Put(w.ctx, strings.NewReader(text)); err != nil {
+		if _, err := w.main.memory.PutBlob(w.ctx, strings.NewReader(text)); err != nil {
 			return nil, err
 		}
 	}

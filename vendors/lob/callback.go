@@ -173,7 +173,7 @@ func statusOfType(s *postproof.Status, what string, piece object) {
 	case "rendered_pdf":
 		s.Stage = postproof.StageRendered
 	case "deleted":
-		s.Stage, s.Raw = postproof.StageCancelled, rawDeleted
+		s.Stage, s.Raw = postproof.StageCanceled, rawDeleted
 	case "rejected":
 		// "Not successfully created": of a batch, that is. Whether its id can be
 		// that of a piece which was accepted later is not said, so the raw status

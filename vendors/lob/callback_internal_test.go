@@ -98,7 +98,7 @@ func pieceStages() map[string]postproof.Status {
 		"created":                {Stage: "accepted", Confidence: reported},
 		"rejected":               {Stage: "failed", Confidence: reported, Reason: "rejected when it was to be created"},
 		"rendered_pdf":           {Stage: "rendered", Confidence: reported},
-		"deleted":                {Stage: "cancelled", Confidence: reported, Raw: "deleted"},
+		"deleted":                {Stage: "canceled", Confidence: reported, Raw: "deleted"},
 		"failed":                 {Stage: "failed", Confidence: reported},
 		"mailed":                 {Stage: "mailed", Confidence: scanned},
 		"in_transit":             {Stage: "in_transit", Confidence: scanned},
@@ -181,7 +181,7 @@ func TestEventsAboutNoPiece(t *testing.T) {
 func TestDeletedHasAnIDOnly(t *testing.T) {
 	t.Parallel()
 	got := mustParse(t, eventOf("letter.deleted", "ltr_1", `{"id":"ltr_1","deleted":true}`))
-	if e := got.Event; e.VendorID != "ltr_1" || e.Ref != "" || e.Status.Stage != postproof.StageCancelled || got.Order != nil {
+	if e := got.Event; e.VendorID != "ltr_1" || e.Ref != "" || e.Status.Stage != postproof.StageCanceled || got.Order != nil {
 		t.Errorf("%s, %+v, order %v", e.VendorID, e.Status, got.Order)
 	}
 }

@@ -49,7 +49,7 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 
 func refusal(op postproof.Op, r *vendors.Response) error {
 	e := &postproof.Error{
-		Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
+		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
 		Vendor: Name, Op: string(op), HTTPStatus: r.Status, RequestID: requestID(r.Header),
 	}
 	var body apiError

@@ -25,7 +25,7 @@ type trackingEvent struct{ kind, name, event string }
 func statusOf(o object, created time.Time) (status postproof.Status, dead bool) {
 	if o.flag("deleted") {
 		return postproof.Status{
-			Stage: postproof.StageCancelled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: o.time("date_modified"),
+			Stage: postproof.StageCanceled, Raw: rawDeleted, Confidence: postproof.Reported, VendorTime: o.time("date_modified"),
 		}, true
 	}
 	if latest, at, ok := latestEvent(o, ""); ok {

@@ -53,7 +53,7 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"deleted", `{"deleted":true,"status":"rendered",` + created + `}`,
-			postproof.Status{Stage: "cancelled", Raw: "deleted", Confidence: "reported", VendorTime: modified},
+			postproof.Status{Stage: "canceled", Raw: "deleted", Confidence: "reported", VendorTime: modified},
 			true,
 		},
 		{

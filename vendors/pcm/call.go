@@ -93,7 +93,7 @@ func unreadable(op postproof.Op, r *vendors.Response) error {
 // status and adds a message, which can quote an address.
 func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	e := &postproof.Error{
-		Code: vendors.CodeOfStatus(r.Status), Delivery: postproof.DeliveryOf(vendors.JudgeStatus(r)),
+		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
 		Vendor: Name, Op: string(op), HTTPStatus: r.Status,
 	}
 	if r.Status == http.StatusTooManyRequests {

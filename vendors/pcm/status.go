@@ -15,7 +15,7 @@ func statusOf(order, batch string) (status postproof.Status, dead bool) {
 	s := postproof.Status{Raw: order, Confidence: postproof.Reported}
 	switch order {
 	case orderCanceled:
-		s.Stage = postproof.StageCancelled
+		s.Stage = postproof.StageCanceled
 		return s, true
 	case orderUndeliverable:
 		s.Stage, s.Reason = postproof.StageFailed, "the address is undeliverable"

@@ -31,7 +31,7 @@ func capabilities(keyed bool) *postproof.Capabilities {
 		},
 		// guide "cancel": only what has the status ready can be canceled, by
 		// whomever, so what is canceled was never printed.
-		NoPaper:   []string{statusCancelled},
+		NoPaper:   []string{statusCanceled},
 		Callbacks: callbacks(),
 		// Callbacks have to be set up in the account, so a slow poll stands behind
 		// them.

@@ -87,7 +87,7 @@ func TestSandbox(t *testing.T) {
 	for _, id := range []string{first.Receipt.VendorID, again.Receipt.VendorID, other.Receipt.VendorID} {
 		err := a.Cancel(t.Context(), do, id)
 		t.Logf("cancel: %v", err)
-		if gone, err := a.Get(t.Context(), do, id); err != nil || !gone.Dead || gone.Status.Stage != postproof.StageCancelled {
+		if gone, err := a.Get(t.Context(), do, id); err != nil || !gone.Dead || gone.Status.Stage != postproof.StageCanceled {
 			t.Errorf("a canceled order: %+v, %v", gone, err)
 		}
 	}

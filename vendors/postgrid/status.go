@@ -13,7 +13,7 @@ const (
 	statusPrinting   = "printing"
 	statusProcessed  = "processed_for_delivery"
 	statusCompleted  = "completed"
-	statusCancelled  = "cancelled"
+	statusCanceled   = "cancelled"
 	reasonByUser     = "user_initiated"
 	imbEntered       = "entered_mail_stream"
 	imbOutForDeliver = "out_for_delivery"
@@ -30,10 +30,10 @@ func statusOf(o vendors.Object) (status postproof.Status, dead bool) {
 	status = orderStatus(o)
 	scan, scanned := scanOf(o)
 	if !scanned {
-		return status, status.Raw == statusCancelled
+		return status, status.Raw == statusCanceled
 	}
 	raw := status.Raw + "/" + scan.Raw
-	if status.Raw == statusCancelled || scan.Stage.Rank() > status.Stage.Rank() {
+	if status.Raw == statusCanceled || scan.Stage.Rank() > status.Stage.Rank() {
 		status = scan
 	}
 	status.Raw = raw
@@ -50,11 +50,11 @@ func orderStatus(o vendors.Object) postproof.Status {
 	case statusCompleted:
 		// SDK: "most likely delivered"; "an approximation".
 		s.Stage, s.Confidence = postproof.StageDelivered, postproof.Estimated
-	case statusCancelled:
+	case statusCanceled:
 		s.Reason = token(o.Object("cancellation").Text("reason"))
 		s.Stage = postproof.StageFailed // invalid_content, invalid_order_mailing_class
 		if s.Reason == "" || s.Reason == reasonByUser {
-			s.Stage = postproof.StageCancelled
+			s.Stage = postproof.StageCanceled
 		}
 	case statusReady:
 		s.Stage = postproof.StageAccepted

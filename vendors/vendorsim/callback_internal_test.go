@@ -17,7 +17,12 @@ import (
 // are Lob's.
 type batching struct{ *lob }
 
-func (b batching) sends() (CallbackPolicy, []string) { return StannpCallbacks(), []string{"json"} }
+func (b batching) sends() (CallbackPolicy, []string) {
+	const s = Duration(time.Second)
+	return CallbackPolicy{
+		Retries: []Duration{30 * s, 30 * s, 30 * s}, Status: 200, PauseAfter: 5, PauseWithin: 24 * 3600 * s, Batch: 50,
+	}, []string{"json"}
+}
 
 func (b batching) eventID(*order, int) string { return "" }
 

@@ -261,6 +261,7 @@ func TestRetries(t *testing.T) {
 	accept := func(status int, body string) func(int, received) (int, string) {
 		return func(int, received) (int, string) { return status, body }
 	}
+	exactly200 := vendorsim.CallbackPolicy{Status: 200, Retries: []vendorsim.Duration{vendorsim.Duration(h), vendorsim.Duration(2 * h), vendorsim.Duration(4 * h)}}
 	for _, test := range []struct {
 		name   string
 		policy vendorsim.CallbackPolicy
@@ -286,9 +287,9 @@ func TestRetries(t *testing.T) {
 		{"failures too far apart for a pause", vendorsim.CallbackPolicy{
 			PauseAfter: 2, PauseWithin: vendorsim.Duration(h), Retries: []vendorsim.Duration{vendorsim.Duration(h), vendorsim.Duration(h)},
 		}, accept(500, ""), []time.Duration{0, h, 2 * h}, vendorsim.StateGivenUp},
-		{"exactly 200", vendorsim.PostGridCallbacks(), accept(202, ""), []time.Duration{0, h, 3 * h, 7 * h}, vendorsim.StateGivenUp},
-		{"exactly 200, and it is", vendorsim.PostGridCallbacks(), accept(200, "x"), []time.Duration{0}, vendorsim.StateAcknowledged},
-		{"half a minute", vendorsim.StannpCallbacks(), accept(500, ""), []time.Duration{0, m / 2, m, m * 3 / 2}, vendorsim.StateGivenUp},
+		{"exactly 200", exactly200, accept(202, ""), []time.Duration{0, h, 3 * h, 7 * h}, vendorsim.StateGivenUp},
+		{"exactly 200, and it is", exactly200, accept(200, "x"), []time.Duration{0}, vendorsim.StateAcknowledged},
+		{"half a minute", impatient(), accept(500, ""), []time.Duration{0, m / 2, m, m * 3 / 2}, vendorsim.StateGivenUp},
 		{"a body", vendorsim.CallbackPolicy{Body: "true", Retries: []vendorsim.Duration{vendorsim.Duration(h)}}, func(n int, _ received) (int, string) {
 			return 200, []string{"false", "true\n"}[n-1]
 		}, []time.Duration{0, h}, vendorsim.StateAcknowledged},
@@ -318,12 +319,20 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// impatient is the policy of a vendor that soon gives up, and soon pauses.
+func impatient() vendorsim.CallbackPolicy {
+	const s = vendorsim.Duration(time.Second)
+	return vendorsim.CallbackPolicy{
+		Retries: []vendorsim.Duration{30 * s, 30 * s, 30 * s}, Status: 200, PauseAfter: 5, PauseWithin: 24 * 3600 * s,
+	}
+}
+
 // TestPause: failures stop a webhook whose vendor does that; what happens
 // meanwhile is never told, and setting it anew goes on.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	b, r := listening(t, vendorsim.Config{}, func(w *vendorsim.Webhook) {
-		w.Policy, w.Types = vendorsim.StannpCallbacks(), []string{"postcard.created"}
+		w.Policy, w.Types = impatient(), []string{"postcard.created"}
 	})
 	r.answer = func(n int, _ received) (int, string) { return 200 + 300*min(1, max(0, 9-n)), "" }
 	states := func() (out []vendorsim.DeliveryState) {

@@ -17,7 +17,7 @@ const (
 )
 
 func (l *lob) sends() (CallbackPolicy, []string) {
-	return LobCallbacks(), []string{lobMilliseconds, lobSeconds}
+	return lobPolicy(), []string{lobMilliseconds, lobSeconds}
 }
 
 // moments returns the events of a piece: its creation, its rendering, and a

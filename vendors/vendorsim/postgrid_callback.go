@@ -19,7 +19,7 @@ const (
 )
 
 func (p *postgrid) sends() (CallbackPolicy, []string) {
-	return PostGridCallbacks(), []string{pgToken, pgJSON}
+	return pgPolicy(), []string{pgToken, pgJSON}
 }
 
 // moments returns the events of an order. A progression, in test mode, gives it

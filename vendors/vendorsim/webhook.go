@@ -65,29 +65,19 @@ type CallbackPolicy struct {
 	Parallel int `json:"parallel,omitempty"`
 }
 
-// LobCallbacks returns how Lob sends. It repeats whatever is not answered by a
-// 2xx; how often, and how far apart, it does not say: eight times within two
-// days is this package's choice.
-func LobCallbacks() CallbackPolicy {
+// lobPolicy is how Lob sends. It repeats whatever is not answered by a 2xx; how
+// often, and how far apart, it does not say: eight times within two days is this
+// package's choice.
+func lobPolicy() CallbackPolicy {
 	const m, h = Duration(time.Minute), Duration(time.Hour)
 	return CallbackPolicy{Retries: []Duration{m, 5 * m, 15 * m, h, 3 * h, 6 * h, 12 * h, 24 * h}}
 }
 
-// PostGridCallbacks returns how PostGrid sends: a status of exactly 200, else
-// three more attempts after one, two and four hours.
-func PostGridCallbacks() CallbackPolicy {
+// pgPolicy is how PostGrid sends: a status of exactly 200, else three more
+// attempts after one, two and four hours.
+func pgPolicy() CallbackPolicy {
 	const h = Duration(time.Hour)
 	return CallbackPolicy{Retries: []Duration{h, 2 * h, 4 * h}, Status: 200}
-}
-
-// StannpCallbacks returns how Stannp sends: three more attempts half a minute
-// apart, a pause after five failures in a day, and up to 50 events at once.
-func StannpCallbacks() CallbackPolicy {
-	const s = Duration(time.Second)
-	return CallbackPolicy{
-		Retries: []Duration{30 * s, 30 * s, 30 * s}, Status: 200,
-		PauseAfter: 5, PauseWithin: 24 * 3600 * s, Batch: 50,
-	}
 }
 
 // over returns p with its zero fields taken from the vendor's own policy.

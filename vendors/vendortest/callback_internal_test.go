@@ -262,7 +262,7 @@ func callbackBreakages() []breakage {
 		{"CallbackParse", "from a poll", "", notice(func(n *vendors.Notice) { n.Event.Status.Source = postproof.SourcePoll })},
 		{"CallbackParse", "no bytes", "", notice(func(n *vendors.Notice) { n.Event.Raw = nil })},
 		{"CallbackParse", "a cancellation is a failure", "", notice(func(n *vendors.Notice) {
-			if n.Event.Status.Stage == postproof.StageCancelled {
+			if n.Event.Status.Stage == postproof.StageCanceled {
 				n.Event.Status.Stage = postproof.StageFailed
 			}
 		})},

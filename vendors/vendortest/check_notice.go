@@ -90,8 +90,8 @@ func (c caller) checkNoticeOfCancellation() {
 		c.b.fatalf("Cancel inside the window: %v", err)
 	}
 	e := c.parse(string(s.Ref), signedAt())[0].Event
-	if e.VendorID != order.Receipt.VendorID || e.Status.Stage != postproof.StageCancelled {
-		c.b.problemf("the event of a cancellation says %q of %q, want %q of %q", e.Status.Stage, e.VendorID, postproof.StageCancelled, order.Receipt.VendorID)
+	if e.VendorID != order.Receipt.VendorID || e.Status.Stage != postproof.StageCanceled {
+		c.b.problemf("the event of a cancellation says %q of %q, want %q of %q", e.Status.Stage, e.VendorID, postproof.StageCanceled, order.Receipt.VendorID)
 	}
 }
 

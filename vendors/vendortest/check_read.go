@@ -205,7 +205,7 @@ func (b *bench) checkDead(r *rig, s *vendors.Submission, id string) {
 		if b.see(err) != nil && postproof.CodeOf(err) != postproof.CodeNotFound {
 			b.problemf("Get of a canceled order: %v", err)
 		}
-		if err == nil && (!got.Dead || got.Status.Stage != postproof.StageCancelled) {
+		if err == nil && (!got.Dead || got.Status.Stage != postproof.StageCanceled) {
 			b.problemf("Get of a canceled order: dead %v, stage %q", got.Dead, got.Status.Stage)
 		}
 	}

@@ -32,7 +32,7 @@ func TestNobodyToAsk(t *testing.T) {
 			"there is a poll, and neither a Getter nor a Finder to poll with",
 		}},
 		{"a cancellation", "Capabilities", func(c *postproof.Capabilities) {
-			c.Cancel, c.NoPaper = postproof.CancelWindow{Supported: true, For: time.Hour}, []string{"cancelled"}
+			c.Cancel, c.NoPaper = postproof.CancelWindow{Supported: true, For: time.Hour}, []string{"canceled"}
 		}, []string{
 			"orders can be canceled, and neither a Getter nor a Finder shows that one was",
 		}},

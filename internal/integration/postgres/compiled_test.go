@@ -80,7 +80,7 @@ func TestNothingIsCompiled(t *testing.T) {
 		if _, err := s.Inbox().Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 5, Lease: time.Minute, Now: start()}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Put(t.Context(), strings.NewReader("artwork")); err != nil {
+		if _, err := s.PutBlob(t.Context(), strings.NewReader("artwork")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // A claim takes no lock of the ledger. One that comes between the moments in which
 // a commit reads a record and writes it must not make the same fence of it as the
 // commit does: whoever claimed would go on with what the commit has ended, a
-// cancelled job for example, and nobody would notice.
+// canceled job for example, and nobody would notice.
 func TestClaimBesideACommit(t *testing.T) {
 	t.Parallel()
 	db := openDB(t, "pgx", pgtest.Private(t).DSN(""))
@@ -27,11 +27,11 @@ func TestClaimBesideACommit(t *testing.T) {
 	if _, err := between.ExecContext(t.Context(), "LOCK TABLE "+schema+".depth IN SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
-	cancelled := *r
-	cancelled.Fence, cancelled.State, cancelled.Due = 2, idempotency.Cancelled, time.Time{}
+	canceled := *r
+	canceled.Fence, canceled.State, canceled.Due = 2, idempotency.Canceled, time.Time{}
 	committed := make(chan error, 1)
 	go func() {
-		committed <- idempotency.CommitOne(t.Context(), one, idempotency.Change{Record: &cancelled, Expect: 1})
+		committed <- idempotency.CommitOne(t.Context(), one, idempotency.Change{Record: &canceled, Expect: 1})
 	}()
 	until(t, db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '"+schema+".depth'::regclass)")
 	claimed, err := other.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 1, Lease: time.Minute, Now: start()})
@@ -44,8 +44,8 @@ func TestClaimBesideACommit(t *testing.T) {
 	if err := <-committed; err != nil || len(claimed) > 0 {
 		t.Fatalf("the commit: %v; meanwhile %d records were claimed: want one of the two, that which was first", err, len(claimed))
 	}
-	if now, err := other.Get(t.Context(), r.ID); err != nil || now.State != idempotency.Cancelled {
-		t.Errorf("the record is %v, %v, want it cancelled", now, err)
+	if now, err := other.Get(t.Context(), r.ID); err != nil || now.State != idempotency.Canceled {
+		t.Errorf("the record is %v, %v, want it canceled", now, err)
 	}
 }
 

@@ -149,7 +149,7 @@ func TestHistory(t *testing.T) {
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	db, schema := openDB(t, "pgx", pgtest.Shared(t)), newSchema(t)
-	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "WithMode") {
+	if _, err := postgres.New(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "WithMode") {
 		t.Errorf("Open of nothing without a mode = %v, want an error that says what to do", err)
 	}
 	for range 2 {
@@ -157,7 +157,7 @@ func TestVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema), postgres.WithMode(postproof.ModeLive)); postproof.CodeOf(err) != postproof.CodeConflict {
+	if _, err := postgres.New(t.Context(), db, postgres.WithSchema(schema), postgres.WithMode(postproof.ModeLive)); postproof.CodeOf(err) != postproof.CodeConflict {
 		t.Errorf("a ledger of mode test opened as live: %v, want a conflict", err)
 	}
 	for _, tt := range []struct {
@@ -167,7 +167,7 @@ func TestVersions(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), "INSERT INTO "+schema+".migrations VALUES (2 + $1, 0, $1)", tt.oldest); err != nil {
 			t.Fatal(err)
 		}
-		s, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema))
+		s, err := postgres.New(t.Context(), db, postgres.WithSchema(schema))
 		if !errors.Is(err, tt.want) {
 			t.Errorf("Open of a newer schema for programs of version %d on = %v, want %v", tt.oldest, err, tt.want)
 		}
@@ -179,7 +179,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "a-b", "1a", `a"; DROP TABLE x; --`, "Upper"} {
-		if _, err := postgres.Open(t.Context(), db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(bad)); err == nil || !strings.Contains(err.Error(), "WithSchema") {
+		if _, err := postgres.New(t.Context(), db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(bad)); err == nil || !strings.Contains(err.Error(), "WithSchema") {
 			t.Errorf("Open with schema %q = %v", bad, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestManyOpenAtOnce(t *testing.T) {
 	for range cap(stores) {
 		db := openDB(t, "pgx", pgtest.Shared(t))
 		go func() {
-			s, err := postgres.Open(t.Context(), db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema))
+			s, err := postgres.New(t.Context(), db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema))
 			if err != nil {
 				t.Error(err)
 			}
@@ -222,10 +222,10 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, err := range map[string]error{
-		"Commit": idempotency.CommitOne(t.Context(), s, create(record(1))),
-		"Get":    func() error { _, err := s.Get(t.Context(), record(1).ID); return err }(),
-		"Claim":  func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
-		"Put":    func() error { _, err := s.Put(t.Context(), strings.NewReader("x")); return err }(),
+		"Commit":  idempotency.CommitOne(t.Context(), s, create(record(1))),
+		"Get":     func() error { _, err := s.Get(t.Context(), record(1).ID); return err }(),
+		"Claim":   func() error { _, err := s.Claim(t.Context(), idempotency.ClaimRequest{Limit: 1}); return err }(),
+		"PutBlob": func() error { _, err := s.PutBlob(t.Context(), strings.NewReader("x")); return err }(),
 	} {
 		if !errors.Is(err, idempotency.ErrClosed) {
 			t.Errorf("%s = %v, want ErrClosed", what, err)
@@ -290,7 +290,7 @@ func TestPermissions(t *testing.T) {
 	}
 	run("CREATE ROLE app LOGIN")
 	db := openDB(t, "pgx", strings.Replace(c.DSN(""), "postgres@", "app@", 1))
-	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "permission") {
+	if _, err := postgres.New(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "permission") {
 		t.Errorf("Open without permissions = %v, want an error that says so", err)
 	}
 	run("GRANT USAGE ON SCHEMA @ TO app", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA @ TO app", "GRANT USAGE ON ALL SEQUENCES IN SCHEMA @ TO app")
@@ -300,7 +300,7 @@ func TestPermissions(t *testing.T) {
 	if err := s.AcceptEpoch(t.Context(), identify(t, s).Epoch, ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("artwork")); err != nil {
+	if _, err := s.PutBlob(t.Context(), strings.NewReader("artwork")); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Prune(t.Context(), start(), 0); err != nil {
@@ -311,7 +311,7 @@ func TestPermissions(t *testing.T) {
 		t.Error(err)
 	}
 	run("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
-	if _, err := postgres.Open(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "GRANT EXECUTE") {
+	if _, err := postgres.New(t.Context(), db, postgres.WithSchema(schema)); err == nil || !strings.Contains(err.Error(), "GRANT EXECUTE") {
 		t.Errorf("Open without knowing the server = %v, want an error that says what to grant", err)
 	}
 }

@@ -277,7 +277,7 @@ func TestSettingsThatLose(t *testing.T) {
 	t.Parallel()
 	c := pgtest.Private(t)
 	open := func(ctx context.Context, dsn string) error {
-		s, err := postgres.Open(ctx, openDB(t, "pgx", dsn), postgres.WithMode(postproof.ModeTest), postgres.WithSchema("strict"))
+		s, err := postgres.New(ctx, openDB(t, "pgx", dsn), postgres.WithMode(postproof.ModeTest), postgres.WithSchema("strict"))
 		if err == nil {
 			err = s.Close()
 		}
@@ -299,7 +299,7 @@ func TestSettingsThatLose(t *testing.T) {
 	}
 	db := openDB(t, "pgx", c.DSN(""))
 	db.SetMaxOpenConns(2)
-	if _, err := postgres.Open(t.Context(), db, postgres.WithMode(postproof.ModeTest)); err == nil || !strings.Contains(err.Error(), "SetMaxOpenConns") {
+	if _, err := postgres.New(t.Context(), db, postgres.WithMode(postproof.ModeTest)); err == nil || !strings.Contains(err.Error(), "SetMaxOpenConns") {
 		t.Errorf("Open with two connections = %v, want an error that says what to do", err)
 	}
 }

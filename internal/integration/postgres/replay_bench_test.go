@@ -55,7 +55,7 @@ func BenchmarkReplay(b *testing.B) {
 		for i := range rows {
 			fmt.Fprintf(&text, "c%d,Jo Doe %d,%d Main St,Reno,NV,89501\n", i, i, i+1)
 		}
-		s, err := snapshot.Take(b.Context(), snapshot.CSV(strings.NewReader(text.String()), snapshot.Mapping{}), snapshot.Options{Campaign: fmt.Sprint("list ", lists)})
+		s, err := snapshot.Take(b.Context(), snapshot.CSV(strings.NewReader(text.String()), snapshot.Mapping{}), snapshot.Options{Campaign: fmt.Sprint("list ", lists), Store: snapshot.NewMemory()})
 		if err != nil {
 			b.Fatal(err)
 		}

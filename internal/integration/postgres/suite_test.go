@@ -114,7 +114,7 @@ func openDB(tb testing.TB, driver, dsn string) *sql.DB {
 // openStore opens a ledger of mode test and closes it at the end.
 func openStore(tb testing.TB, db *sql.DB, schema string, opts ...postgres.Option) *postgres.Store {
 	tb.Helper()
-	s, err := postgres.Open(tb.Context(), db, append([]postgres.Option{postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema)}, opts...)...)
+	s, err := postgres.New(tb.Context(), db, append([]postgres.Option{postgres.WithMode(postproof.ModeTest), postgres.WithSchema(schema)}, opts...)...)
 	if err != nil {
 		tb.Fatal(err)
 	}

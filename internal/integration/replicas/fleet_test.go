@@ -84,7 +84,7 @@ func newFleet(t *testing.T, seed uint64, plan vendorsim.Plan) *fleet {
 	if f.db, err = sql.Open("pgx", f.plan.DSN); err != nil {
 		t.Fatal(err)
 	}
-	if f.store, err = postgres.Open(t.Context(), f.db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(f.plan.Schema)); err != nil {
+	if f.store, err = postgres.New(t.Context(), f.db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(f.plan.Schema)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

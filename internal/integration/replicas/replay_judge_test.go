@@ -45,9 +45,9 @@ func (f *replayFleet) judgeNews(t *testing.T) {
 func (f *replayFleet) judgeCounters(t *testing.T, p client.ReplayProgress) {
 	t.Helper()
 	got := map[string]int64{
-		"handed": p.Handed, "recovered": p.Recovered, "held": p.Held, "refused": p.Refused, "cancelled": p.Cancelled, "unknown": p.Unknown, "waiting": p.Waiting,
+		"handed": p.Handed, "recovered": p.Recovered, "held": p.Held, "refused": p.Refused, "canceled": p.Canceled, "unknown": p.Unknown, "waiting": p.Waiting,
 	}
-	want := map[string]int64{"handed": 0, "recovered": 0, "held": 0, "refused": 0, "cancelled": 0, "unknown": 0, "waiting": 0}
+	want := map[string]int64{"handed": 0, "recovered": 0, "held": 0, "refused": 0, "canceled": 0, "unknown": 0, "waiting": 0}
 	for rec, err := range f.store.Find(t.Context(), idempotency.Query{Campaign: replayCampaign, Bare: true}) {
 		if err != nil {
 			t.Fatal(err)
@@ -93,12 +93,12 @@ func (f *replayFleet) judgePaper(t *testing.T, before int) {
 		t.Fatal(err)
 	}
 	spared := 0
-	for rec, err := range f.store.Find(t.Context(), idempotency.Query{Campaign: replayCampaign, States: []idempotency.State{idempotency.Cancelled}, Bare: true}) {
+	for rec, err := range f.store.Find(t.Context(), idempotency.Query{Campaign: replayCampaign, States: []idempotency.State{idempotency.Canceled}, Bare: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !rec.Erased() {
-			t.Errorf("%v is cancelled", rec)
+			t.Errorf("%v is canceled", rec)
 		}
 		spared++
 	}

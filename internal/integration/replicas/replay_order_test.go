@@ -34,7 +34,7 @@ type replayNews struct {
 }
 
 func (o *replayOrder) replay(ctx context.Context) (client.Replay, error) {
-	s, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(replayList(0, o.Rows)), snapshot.Mapping{}), snapshot.Options{Campaign: replayCampaign})
+	s, err := snapshot.Take(ctx, snapshot.CSV(strings.NewReader(replayList(0, o.Rows)), snapshot.Mapping{}), snapshot.Options{Campaign: replayCampaign, Store: snapshot.NewMemory()})
 	return client.Replay{Name: o.Run, Snapshot: s, Drop: client.Drop{
 		Name: "card", Class: postproof.FirstClass,
 		From:  postproof.Address{Company: "Springfield Clinic", Line1: "100 Main Street", City: "Springfield", Region: "IL", PostalCode: "62701"},

@@ -89,7 +89,7 @@ func (a *assignment) open(ctx context.Context) (*postgres.Store, *client.Client,
 		return nil, nil, err
 	}
 	db.SetMaxOpenConns(8)
-	store, err := postgres.Open(ctx, db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(a.Schema))
+	store, err := postgres.New(ctx, db, postgres.WithMode(postproof.ModeTest), postgres.WithSchema(a.Schema))
 	if err != nil {
 		return nil, nil, err
 	}

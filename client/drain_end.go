@@ -6,9 +6,9 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// drained tells when a Drain has come to its end: nothing is open but what waits
+// drainEnd tells when a Drain has come to its end: nothing is open but what waits
 // for a person to approve it or to end a pause.
-type drained struct {
+type drainEnd struct {
 	c *Client
 	// after is how far the present search has come: everything up to it was not
 	// waited for when it was looked at.
@@ -16,7 +16,7 @@ type drained struct {
 }
 
 // finished reports whether there is nothing left to wait for.
-func (d *drained) finished(ctx context.Context) (bool, error) {
+func (d *drainEnd) finished(ctx context.Context) (bool, error) {
 	c := d.c
 	left, err := c.Depth(ctx, "")
 	if err != nil {
@@ -49,7 +49,7 @@ func (d *drained) finished(ctx context.Context) (bool, error) {
 // search looks for a job that is waited for. It goes on where it has found the
 // last one, so that many looks are one reading of the ledger, and says that there
 // is none only after a search from the first job to the last.
-func (d *drained) search(ctx context.Context, paused *pauses, waiting map[string]bool) (bool, error) {
+func (d *drainEnd) search(ctx context.Context, paused *pauses, waiting map[string]bool) (bool, error) {
 	all := d.c.allPaused(paused)
 	for {
 		from := d.after
