@@ -43,8 +43,8 @@ func TestRetention(t *testing.T) {
 		if rec := status(t, c, held); rec.Tombstone || rec.State != idempotency.Held {
 			t.Errorf("%v, want it as it was", rec)
 		}
-		if rec, err := c.Submit(t.Context(), job(ended)); postproof.DeliveryOf(err) != postproof.NotSent || rec == nil || rec.State != idempotency.Cancelled {
-			t.Errorf("handed in again: %v, %v; want that it was cancelled", rec, err)
+		if rec, err := c.Submit(t.Context(), job(ended)); postproof.DeliveryOf(err) != postproof.NotSent || rec == nil || rec.State != idempotency.Canceled {
+			t.Errorf("handed in again: %v, %v; want that it was canceled", rec, err)
 		}
 		if n := p.alive(); n != 0 {
 			t.Errorf("%d pieces", n)
