@@ -41,5 +41,6 @@
 //
 // A simulation that cannot find anything proves nothing. Each [Break] takes out
 // one rule: an edit of the library's source that reaches the compiler through an
-// overlay, so that the tree stays as it is and the library needs no switches.
+// overlay (package internal/mutant), so that the tree stays as it is and the
+// library needs no switches. The test of them compiles all into one program.
 package main
