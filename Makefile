@@ -49,7 +49,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 	if [ -n "$$race" ]; then $(MAKE) --no-print-directory plain; fi
 
 .PHONY: mutation
-mutation: ## break each rule in turn and require that a test notices
+mutation: ## break the code in each listed way and require that a test notices
 	GOWORK=off go run ./internal/mutation
 
 # PROVE is how many jobs `make prove` simulates; SEED is their seed.

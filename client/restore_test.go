@@ -88,6 +88,9 @@ func TestPeopleWaitForTheRecovery(t *testing.T) {
 		if rec, err := c.Cancel(t.Context(), job("contact-0").Key, "ann"); !errors.Is(err, client.ErrEpochChanged) || rec.State != idempotency.Planned {
 			t.Errorf("Cancel before the recovery = %v, %v", rec, err)
 		}
+		if rec, err := c.Refresh(t.Context(), job("contact-0").Key); !errors.Is(err, client.ErrEpochChanged) || rec.State != idempotency.Planned {
+			t.Errorf("Refresh before the recovery = %v, %v", rec, err)
+		}
 		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}

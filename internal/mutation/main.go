@@ -1,14 +1,18 @@
 // Command mutation proves that the tests guard what they say: it breaks the
 // code in each of the ways that its lists name, one at a time, and requires that
-// a test fails by an assertion. Nothing in the tree is changed: the mutated file
-// reaches the compiler through an overlay.
+// a test fails by an assertion. Nothing in the tree is changed: package
+// internal/mutant compiles the tests of a package once, with all mutations in
+// them, and each run of them chooses one.
 //
 //	go run ./internal/mutation            # all, from the root of the module
 //	go run ./internal/mutation -only rule # those whose name matches
 //
-// It prints a line for each mutation and exits with 1 when one survived, did
-// not build, or is stale: its text does not stand in the file exactly once. To
-// add mutations of a package, add a list beside ledger.go and name it in all.
+// It prints a line for each mutation, with the seconds that it took and, where it
+// needed a build of its own, why, and exits with 1 when one survived, did not
+// build, or is stale: its text does not stand in the file exactly once. To add
+// mutations of a package, add a list beside ledger.go and name it in all. One
+// that changes a constant, or adds a function, costs a build: put it elsewhere if
+// the tests notice it there, too.
 package main
 
 import (
@@ -17,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"regexp"
@@ -25,6 +30,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/postproof/postproof/internal/mutant"
 )
 
 // all returns every list.
@@ -63,81 +70,134 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := runner{root: dir, limit: 2 * time.Minute}
-	if err := r.baseline(ctx, todo); err != nil {
+	work, err := os.MkdirTemp("", "mutation")
+	if err != nil {
+		return fmt.Errorf("temporary directory: %w", err)
+	}
+	return errors.Join(checkAll(ctx, dir, work, todo, max(*jobs, 1), out), os.RemoveAll(work))
+}
+
+// outcome is what a mutation came to; nil is caught.
+type outcome struct {
+	err  error
+	took time.Duration
+}
+
+// checkAll checks some mutations at a time and prints the outcomes in the order
+// of the list.
+func checkAll(ctx context.Context, root, work string, todo []Mutation, jobs int, out io.Writer) error {
+	outcomes := make([]outcome, len(todo))
+	var fresh []Mutation
+	var mutants []mutant.Mutant
+	for i, m := range todo {
+		if _, err := m.mutant().Sources(root); err != nil {
+			outcomes[i].err = err
+			continue
+		}
+		fresh, mutants = append(fresh, m), append(mutants, m.mutant())
+	}
+	set, err := mutant.New(ctx, root, work, mutants)
+	if err != nil {
 		return err
 	}
-	return r.checkAll(ctx, todo, *jobs, out)
-}
-
-// baseline requires that the tests pass while nothing is broken.
-func (r runner) baseline(ctx context.Context, todo []Mutation) error {
-	patterns := map[string][]string{}
-	var packages []string
-	for _, m := range todo {
-		if patterns[m.Package] == nil {
-			packages = append(packages, m.Package)
-		}
-		if !slices.Contains(patterns[m.Package], m.Run) {
-			patterns[m.Package] = append(patterns[m.Package], m.Run)
-		}
+	r := runner{set: set, limit: 2 * time.Minute}
+	if err := r.baseline(ctx, fresh, jobs); err != nil {
+		return err
 	}
-	for _, p := range packages {
-		// A pattern that selects subtests cannot be joined with others.
-		runs := slices.DeleteFunc(slices.Clone(patterns[p]), func(run string) bool { return !strings.Contains(run, "/") })
-		tests := slices.DeleteFunc(patterns[p], func(run string) bool { return strings.Contains(run, "/") })
-		if len(tests) > 0 {
-			runs = append(runs, strings.Join(tests, "|"))
-		}
-		for _, run := range runs {
-			if out, err := r.test(ctx, p, run); err != nil {
-				return fmt.Errorf("the tests of %s fail while nothing is broken: %w\n%s", p, err, out)
+	return r.report(todo, outcomes, out, func(done func(int)) {
+		each(jobs, len(todo), func(i int) {
+			if outcomes[i].err == nil {
+				began := time.Now()
+				err := r.check(ctx, todo[i])
+				outcomes[i] = outcome{err, time.Since(began)}
 			}
-		}
-	}
-	return nil
+			done(i)
+		})
+	})
 }
 
-// checkAll checks some at a time and prints the outcomes in the order of the
-// list.
-func (r runner) checkAll(ctx context.Context, todo []Mutation, jobs int, out io.Writer) error {
-	outcomes := make([]error, len(todo))
+// report prints the outcomes in the order of the list, each as soon as it and
+// those before it are done.
+func (r runner) report(todo []Mutation, outcomes []outcome, out io.Writer, run func(done func(int))) error {
+	var mu sync.Mutex
+	done := make([]bool, len(todo))
+	next, failed := 0, 0
+	var printed error
+	apart := r.set.Apart()
+	run(func(i int) {
+		mu.Lock()
+		defer mu.Unlock()
+		done[i] = true
+		for ; next < len(todo) && done[next]; next++ {
+			word, why := "caught", apart[todo[next].Name]
+			if outcomes[next].err != nil {
+				failed++
+				word = outcomes[next].err.Error()
+			}
+			if why != nil {
+				word = fmt.Sprintf("%s (built apart: %v)", word, why)
+			}
+			_, err := fmt.Fprintf(out, "%-70s %5.1fs %s\n", todo[next].Name, outcomes[next].took.Seconds(), word)
+			printed = errors.Join(printed, err)
+		}
+	})
+	switch {
+	case failed > 0:
+		return fmt.Errorf("%d of %d mutations were not caught", failed, len(todo))
+	case printed != nil:
+		return fmt.Errorf("print: %w", printed)
+	}
+	_, err := fmt.Fprintf(out, "%d mutations, all caught; %d of them were built apart\n", len(todo), len(apart))
+	return err
+}
+
+// each calls do with all numbers below n, some at a time.
+func each(jobs, n int, do func(int)) {
 	next := make(chan int)
 	var workers sync.WaitGroup
-	for range max(jobs, 1) {
+	for range jobs {
 		workers.Go(func() {
 			for i := range next {
-				outcomes[i] = r.checkOne(ctx, todo[i])
+				do(i)
 			}
 		})
 	}
-	for i := range todo {
+	for i := range n {
 		next <- i
 	}
 	close(next)
 	workers.Wait()
-	failed := 0
-	for i, m := range todo {
-		word := "caught"
-		if outcomes[i] != nil {
-			failed++
-			word = outcomes[i].Error()
-		}
-		if _, err := fmt.Fprintf(out, "%-60s %s\n", m.Name, word); err != nil {
-			return fmt.Errorf("print: %w", err)
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d mutations were not caught", failed, len(todo))
-	}
-	_, err := fmt.Fprintf(out, "%d mutations, all caught\n", len(todo))
-	return err
 }
 
-func (r runner) checkOne(ctx context.Context, m Mutation) error {
-	dir, err := os.MkdirTemp("", "mutation")
-	if err != nil {
-		return fmt.Errorf("temporary directory: %w", err)
+// baseline requires that the tests pass with all mutations compiled in and none
+// made.
+func (r runner) baseline(ctx context.Context, todo []Mutation, jobs int) error {
+	patterns := map[string][]string{}
+	for _, m := range todo {
+		patterns[m.Package] = append(patterns[m.Package], m.Run)
 	}
-	return errors.Join(r.check(ctx, m, dir), os.RemoveAll(dir))
+	type selection struct{ pkg, run string }
+	var all []selection
+	for _, pkg := range slices.Sorted(maps.Keys(patterns)) {
+		runs := slices.Compact(slices.Sorted(slices.Values(patterns[pkg])))
+		// A pattern that selects subtests cannot be joined with others.
+		var tests []string
+		for _, run := range runs {
+			if strings.Contains(run, "/") {
+				all = append(all, selection{pkg, run})
+			} else {
+				tests = append(tests, run)
+			}
+		}
+		if len(tests) > 0 {
+			all = append(all, selection{pkg, strings.Join(tests, "|")})
+		}
+	}
+	errs := make([]error, len(all))
+	each(jobs, len(all), func(i int) {
+		if out, err := r.test(ctx, all[i].pkg, all[i].run, ""); err != nil {
+			errs[i] = fmt.Errorf("the tests of %s fail while nothing is broken: %w\n%s", all[i].pkg, err, out)
+		}
+	})
+	return errors.Join(errs...)
 }

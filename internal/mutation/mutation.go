@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/postproof/postproof/internal/mutant"
 )
 
 // Mutation is one way to break the code, and the tests that must notice.
@@ -28,79 +28,62 @@ type Mutation struct {
 	Package, Run string
 }
 
-// The ways in which a check ends without the mutation having been caught.
+// mutant returns the mutation as it is compiled.
+func (m Mutation) mutant() mutant.Mutant {
+	return mutant.Mutant{Name: m.Name, Edits: []mutant.Edit{{File: m.File, Old: m.Old, New: m.New}}}
+}
+
+// The ways in which a check ends without the mutation having been caught, beside
+// those of package mutant.
 var (
 	errSurvived = errors.New("survived: no test fails")
-	errStale    = errors.New("stale: the old text does not stand in the file exactly once")
-	errBuild    = errors.New("does not build")
 	errNoTests  = errors.New("selects no tests")
 	errPanicked = errors.New("makes a test panic or hang instead of fail")
 )
 
-// runner checks mutations of one module. Nothing in its tree is changed.
+// runner checks mutations of one module.
 type runner struct {
-	// root is the module's directory.
-	root string
+	set *mutant.Set
 	// limit bounds the tests of one mutation.
 	limit time.Duration
 }
 
-// source returns the file with the mutation made.
-func (r runner) source(m Mutation) (string, error) {
-	text, err := os.ReadFile(filepath.Join(r.root, filepath.FromSlash(m.File)))
-	if err != nil {
-		return "", fmt.Errorf("read: %w", err)
-	}
-	if n := strings.Count(string(text), m.Old); n != 1 || m.Old == m.New {
-		return "", fmt.Errorf("%w: %d times in %s", errStale, n, m.File)
-	}
-	return strings.Replace(string(text), m.Old, m.New, 1), nil
-}
-
 // check returns nil when the tests fail because of the mutation.
-func (r runner) check(ctx context.Context, m Mutation, dir string) error {
-	source, err := r.source(m)
-	if err != nil {
+func (r runner) check(ctx context.Context, m Mutation) error {
+	out, err := r.test(ctx, m.Package, m.Run, m.Name)
+	if errors.Is(err, mutant.ErrBuild) || errors.Is(err, mutant.ErrUnknown) {
 		return err
 	}
-	mutated := filepath.Join(dir, filepath.Base(m.File))
-	overlay, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(r.root, filepath.FromSlash(m.File)): mutated},
-	})
-	if err != nil {
-		return fmt.Errorf("overlay: %w", err)
-	}
-	list := filepath.Join(dir, "overlay.json")
-	if err := errors.Join(os.WriteFile(mutated, []byte(source), 0o600), os.WriteFile(list, overlay, 0o600)); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	out, err := r.test(ctx, m.Package, m.Run, "-overlay="+list)
 	return verdict(out, err)
 }
 
-// verdict reads the outcome of go test: nil when an assertion failed.
+// verdict reads the outcome of tests: nil when an assertion failed.
 func verdict(out string, err error) error {
 	switch {
 	case strings.Contains(out, "no tests to run"):
 		return errNoTests
 	case err == nil:
 		return errSurvived
-	case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"):
-		return fmt.Errorf("%w:\n%s", errBuild, out)
 	case strings.Contains(out, "panic:"), strings.Contains(out, "fatal error:"):
 		return fmt.Errorf("%w:\n%s", errPanicked, out)
 	case !strings.Contains(out, "--- FAIL: "):
-		return fmt.Errorf("go test: %w:\n%s", err, out)
+		return fmt.Errorf("tests: %w:\n%s", err, out)
 	default:
 		return nil
 	}
 }
 
-// test runs go test and returns what it printed.
-func (r runner) test(ctx context.Context, pkg, run string, flags ...string) (string, error) {
-	args := append([]string{"test", "-count=1", "-vet=off", "-ldflags=-s -w", "-failfast", "-timeout=" + r.limit.String(), "-run=" + run}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...) //nolint:gosec // the list is in this package
-	cmd.Dir = r.root
+// test runs tests of the package with the mutation of that name made, none if it
+// is empty, and returns what they printed.
+func (r runner) test(ctx context.Context, pkg, run, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.limit+time.Minute) // tests that do not end by themselves
+	defer cancel()
+	cmd, err := r.set.Command(ctx, mutant.Program{Package: pkg, Tests: true}, name,
+		"-test.run="+run, "-test.count=1", "-test.failfast", "-test.paniconexit0", "-test.timeout="+r.limit.String())
+	if err != nil {
+		return "", err
+	}
+	cmd.WaitDelay = 10 * time.Second // children may hold the output
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

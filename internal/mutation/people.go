@@ -86,7 +86,7 @@ func people() []Mutation {
 		m("undo: a decision is taken back after it was carried out", "idempotency/machine.go",
 			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestReopenIsTooLate"),
 		m("undo: a decision is taken back after it was carried out, by the oracle", "idempotency/machine.go",
-			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestExploreFinds"),
+			`next.Prior == r.Prior && movedOn(r, next) {`, `next.Prior == r.Prior && false {`, "TestExploreFinds.*/^blind$"),
 		m("undo: what somebody else wished goes with it", "idempotency/machine_person.go",
 			`t.r.Cancel.Outcome != CancelLeft && !undoable {`, `t.r.Cancel.Outcome != CancelLeft {`, "TestReopenIsTooLate"),
 		m("undo: another decision is taken back", "idempotency/machine_reopen.go",

@@ -17,7 +17,7 @@ func TestBreaksAreFresh(t *testing.T) {
 			t.Errorf("%s: there twice, or without a word", b.Name)
 		}
 		names[b.Name], rules[b.Rule] = true, true
-		if _, err := b.overlay(root, t.TempDir()); err != nil {
+		if _, err := b.mutant().Sources(root); err != nil {
 			t.Error(err)
 		}
 	}

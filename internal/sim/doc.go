@@ -5,7 +5,7 @@
 //
 //	go run ./internal/sim -n 1000000 -seed 1        # a million jobs
 //	go run ./internal/sim -seed 1 -world 17         # one world of that run, again
-//	go run ./internal/sim -n 100000 -break "rule 5" # must find a violation
+//	go run ./internal/sim -n 100000 -break 5        # must find a violation
 //	go run ./internal/sim -list                     # what can be broken
 //
 // It exits with 1 when it finds a violation, which it prints with the seed, the
@@ -41,5 +41,6 @@
 //
 // A simulation that cannot find anything proves nothing. Each [Break] takes out
 // one rule: an edit of the library's source that reaches the compiler through an
-// overlay, so that the tree stays as it is and the library needs no switches.
+// overlay (package internal/mutant), so that the tree stays as it is and the
+// library needs no switches. The test of them compiles all into one program.
 package main

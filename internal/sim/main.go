@@ -131,7 +131,7 @@ func runBroken(f flags, out, diagnostics io.Writer) int {
 		args = append(args, "-keep-going")
 	}
 	b, _ := breakNamed(f.breaking)
-	status, err := b.run(ctx, root, args, out, diagnostics)
+	status, err := b.runAlone(ctx, root, args, out, diagnostics)
 	if err != nil {
 		fmt.Fprintln(diagnostics, "sim:", err)
 		return exitUsage

@@ -2,9 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,25 +62,47 @@ func TestAWorldRepeatsItself(t *testing.T) {
 	}
 }
 
-// Without a rule the oracle finds that a promise was broken.
+// Without a rule the oracle finds that a promise was broken; with all of them, in
+// the same program, it does not.
 func TestEachBreakIsFound(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds the library several times")
+		t.Skip("builds the library")
 	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
+	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	quick := map[string]bool{"rule-2-one-holder": true, "rule-4-expiry": true, "rule-7-dead": true, "pause-guard": true, "replay-cursor": true}
-	for _, b := range breaks() {
-		if !full() && !quick[b.Name] {
-			continue
+	// What these do harm to is rare: with any seed it comes, with these it comes soon.
+	seeds := map[string]string{"no-watch": "2", "rule-14-spool": "3", "rule-3-margin": "4"}
+	list := breaks()
+	if !full() {
+		list = slices.DeleteFunc(list, func(b Break) bool { return !quick[b.Name] })
+	}
+	set, err := withBreaks(t.Context(), root, t.TempDir(), list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, why := range set.Apart() {
+		t.Logf("%s is built apart: %v", name, why)
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		cmd, err := set.Command(t.Context(), program(), "", "-n", "1000")
+		if err != nil {
+			t.Fatal(err)
 		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: nothing was broken\n%s", err, out)
+		}
+	})
+	for _, b := range list {
 		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
+			seed := cmp.Or(seeds[b.Name], "1")
 			var out, log bytes.Buffer
-			status, err := b.run(t.Context(), root, []string{"-n", "100000", "-json"}, &out, &log)
+			status, err := b.run(t.Context(), set, []string{"-n", "100000", "-seed", seed, "-json"}, &out, &log)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, log.String())
 			}
@@ -91,7 +114,7 @@ func TestEachBreakIsFound(t *testing.T) {
 				t.Fatalf("%s, and nothing was found in %d jobs", b.What, s.Jobs)
 			}
 			t.Logf("%s: %v after %d jobs", b.What, s.Violations, s.Jobs)
-			for _, want := range []string{"VIOLATION", "-seed 1", "-world", "-break " + b.Name} {
+			for _, want := range []string{"VIOLATION", "-seed " + seed, "-world", "-break " + b.Name} {
 				if !strings.Contains(log.String(), want) {
 					t.Errorf("what was found does not say %q:\n%s", want, log.String())
 				}
