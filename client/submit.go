@@ -106,6 +106,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 		return nil, err
 	}
 	stowed := *job
+	c.art.in(id.Epoch)
 	if c.art.known(job) || !c.erased(ctx, job.Key) {
 		var err error
 		if stowed, err = c.art.stow(ctx, job); err != nil {
