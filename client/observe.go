@@ -232,6 +232,7 @@ func (w *work) heard(ctx context.Context, n News) idempotency.Observe {
 		}
 		ev.Sighting = seen
 	}
+	ev.Sighting.Status.VendorTime = writable(ev.Sighting.Status.VendorTime)
 	ev.Sighting.Status.Source = postproof.SourceCallback
 	if !e.ReceivedAt.IsZero() {
 		ev.Sighting.Status.SeenAt = e.ReceivedAt
