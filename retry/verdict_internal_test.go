@@ -13,7 +13,7 @@ func TestTheVerdictComesAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	var closed []bool
 	s, err := New(Config{MaxAttempts: 1, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
-		return nil, &looksErr{attemptOf(req.Context()), &closed}
+		return nil, &lookingError{attemptOf(req.Context()), &closed}
 	})})
 	if err != nil {
 		t.Fatal(err)
@@ -33,16 +33,16 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// looksErr looks at the attempt whenever somebody looks at the error.
-type looksErr struct {
+// lookingError looks at the attempt whenever somebody looks at the error.
+type lookingError struct {
 	a      *attempt
 	closed *[]bool
 }
 
-func (*looksErr) Error() string { return "gave up" }
+func (*lookingError) Error() string { return "gave up" }
 
 // As is called by the verdict, which holds the attempt's lock.
-func (e *looksErr) As(any) bool {
+func (e *lookingError) As(any) bool {
 	*e.closed = append(*e.closed, e.a.closed)
 	return false
 }
