@@ -19,10 +19,14 @@ import (
 func TestGivingUpWhileTheTransportWrites(t *testing.T) {
 	t.Parallel()
 	v := &vendor{serve: always(200, "")}
-	spins := 0
+	spins, calls := 0, 4_000
+	if raceEnabled { // it is for what that does not see, and slow there
+		calls = 400
+	}
 	s := newSender(t, v, retry.Config{MaxAttempts: 1, Transport: &wrapper{
 		f: func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 			var near atomic.Bool
+			spins := spins // the transport goes on when this has returned
 			trace := &httptrace.ClientTrace{WroteHeaders: func() { // into a buffer
 				near.Store(true)
 				for range spins {
@@ -42,7 +46,7 @@ func TestGivingUpWhileTheTransportWrites(t *testing.T) {
 			return nil, errors.New("gave up")
 		},
 	}})
-	for i := range 4_000 {
+	for i := range calls {
 		spins = i % 4000
 		resp, err := s.Do(t.Context(), post(postproof.RepeatNever))
 		e, detail := failed(t, resp, err)
