@@ -26,7 +26,7 @@ func TestGivingUpWhileTheTransportWrites(t *testing.T) {
 	s := newSender(t, v, retry.Config{MaxAttempts: 1, Transport: &wrapper{
 		f: func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 			var near atomic.Bool
-			spins := spins // the transport goes on when this has returned
+			spins := spins                                         // the transport goes on when this has returned
 			trace := &httptrace.ClientTrace{WroteHeaders: func() { // into a buffer
 				near.Store(true)
 				for range spins {
