@@ -47,6 +47,7 @@ type artworks struct {
 	store idempotency.Blobs
 
 	mu      sync.Mutex
+	epoch   string            // of the history of the ledger that digests are of
 	digests map[string]string // of markup known to be durable, in hexadecimal
 	markup  map[string]string // by digest
 	bytes   int               // of all markup; both maps hold the same strings
@@ -59,6 +60,17 @@ const (
 
 func newArtworks(store idempotency.Blobs) *artworks {
 	return &artworks{store: store, digests: map[string]string{}, markup: map[string]string{}}
+}
+
+// in has the markup that is known to be durable be that of a history of the
+// ledger: a store that was restored need not have what was put into the lost one.
+func (a *artworks) in(epoch string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.epoch != epoch {
+		clear(a.digests)
+		a.epoch = epoch
+	}
 }
 
 // stow returns the job with its inline markup in the blob store.
@@ -90,6 +102,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	b := postproof.Blob{Size: int64(len(markup))}
 	a.mu.Lock()
 	b.Digest = a.digests[markup]
+	epoch := a.epoch
 	a.mu.Unlock()
 	if b.Digest != "" {
 		return b, nil
@@ -99,7 +112,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if _, err := a.store.PutBlob(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
-	a.remember(b.Digest, markup, true)
+	a.remember(b.Digest, markup, &epoch)
 	return b, nil
 }
 
@@ -145,7 +158,7 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 		return "", fmt.Errorf("read the artwork: %w", err)
 	}
 	markup = buf.String()
-	a.remember(b.Digest, markup, false)
+	a.remember(b.Digest, markup, nil)
 	return markup, nil
 }
 
@@ -176,8 +189,9 @@ func (a *artworks) known(job *postproof.Job) bool {
 	return true
 }
 
-// remember keeps markup; durable says that this client has stored it.
-func (a *artworks) remember(digest, markup string, durable bool) {
+// remember keeps markup; stored is the history of the ledger in which this client
+// has stored it, nil if it has not.
+func (a *artworks) remember(digest, markup string, stored *string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.bytes+len(markup) > maxCacheBytes {
@@ -191,7 +205,7 @@ func (a *artworks) remember(digest, markup string, durable bool) {
 		a.markup[digest] = markup
 		a.bytes += len(markup)
 	}
-	if durable {
+	if stored != nil && *stored == a.epoch {
 		a.digests[markup] = digest
 	}
 }

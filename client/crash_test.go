@@ -2,6 +2,8 @@ package client_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,6 +115,39 @@ func TestFailedFirstCommitIsNotSent(t *testing.T) {
 		rec, err := c.Submit(t.Context(), job("a"))
 		if rec != nil || postproof.DeliveryOf(err) != postproof.NotSent || len(p.times) != 0 {
 			t.Fatalf("Submit = %v, %v; %d requests", rec, err, len(p.times))
+		}
+	})
+}
+
+// A first commit in doubt that cannot be read may still come true: a server that
+// waits for its standby shows it only then. The caller is not told that nothing
+// can be in the mail, and the piece is printed once.
+func TestFirstCommitInDoubtMayComeTrue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyNone)
+		s := newShaky()
+		var waiting []idempotency.Change
+		s.before = func(ch []idempotency.Change) error {
+			waiting = slices.Clone(ch)
+			return fmt.Errorf("the connection was lost: %w", idempotency.ErrInDoubt)
+		}
+		c := newClient(t, s, []*press{p})
+		rec, err := c.Submit(t.Context(), job("a"))
+		if rec != nil || postproof.DeliveryOf(err) != postproof.Unknown || postproof.CodeOf(err) != postproof.CodeUnavailable || len(p.times) != 0 {
+			t.Fatalf("Submit = %v, %v; %d requests", rec, err, len(p.times))
+		}
+		s.before = nil
+		if errs, err := s.Commit(t.Context(), waiting); err != nil || errs != nil {
+			t.Fatal(errs, err)
+		}
+		p.look = true
+		drain(t, c)
+		if n := p.alive(); n > 1 {
+			t.Errorf("%d pieces, want 1 at most", n)
+		}
+		if _, err := c.Submit(t.Context(), job("a")); p.alive() > 1 {
+			t.Errorf("submitted again: %d pieces, %v", p.alive(), err)
 		}
 	})
 }

@@ -141,8 +141,9 @@ func (i *Intake) Find(ctx context.Context, e *postproof.Event) (*idempotency.Rec
 // has no place for the news.
 func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Told, error) {
 	c := i.c
+	id := c.id()
 	for range 16 {
-		w := c.work(rec, nil)
+		w := c.workIn(id, rec, nil)
 		before := rec
 		ch, err := c.machine.Apply(rec, c.now(), w.heard(ctx, n))
 		if err != nil {
@@ -169,6 +170,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 		case !errors.Is(err, idempotency.ErrStale):
 			return Told{Record: rec}, err
 		}
+		id = c.id()
 		if rec, err = c.store.Get(ctx, before.ID); err != nil {
 			return Told{Record: before}, c.storeError("observe", err)
 		}
@@ -230,6 +232,7 @@ func (w *work) heard(ctx context.Context, n News) idempotency.Observe {
 		}
 		ev.Sighting = seen
 	}
+	ev.Sighting.Status.VendorTime = writable(ev.Sighting.Status.VendorTime)
 	ev.Sighting.Status.Source = postproof.SourceCallback
 	if !e.ReceivedAt.IsZero() {
 		ev.Sighting.Status.SeenAt = e.ReceivedAt
@@ -288,6 +291,7 @@ func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*i
 	if err := c.knowsVendors("observe"); err != nil {
 		return nil, err
 	}
+	id := c.id()
 	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
 	if err != nil {
 		return nil, err
@@ -298,7 +302,7 @@ func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*i
 	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Sighting: idempotency.Sighting{
 		Receipt: postproof.Receipt{Vendor: e.Vendor, VendorID: e.VendorID, Ref: e.Ref}, Status: e.Status, Alive: alive, Equal: true,
 	}}
-	return c.changeRecord(ctx, "observe", rec, ev)
+	return c.changeRecord(ctx, "observe", id, rec, ev)
 }
 
 // recordOf returns the record that had our reference at the vendor, else the one

@@ -330,10 +330,24 @@ func refusalCode(err error) postproof.Code {
 
 // see turns a vendor's order into what the machine understands.
 func see(o *vendors.Order, want vendors.Facts, ref postproof.Ref, mode postproof.Mode) idempotency.Sighting {
-	return idempotency.Sighting{
+	s := idempotency.Sighting{
 		Receipt: o.Receipt, Status: o.Status, Alive: !o.Dead,
 		Equal: want.Equal(o.Facts) && (o.Mode == "" || o.Mode == mode) && (o.Receipt.Ref == "" || o.Receipt.Ref == ref),
 	}
+	for _, at := range []*time.Time{&s.Receipt.AcceptedAt, &s.Receipt.ExpectedDelivery, &s.Status.VendorTime} {
+		*at = writable(*at)
+	}
+	return s
+}
+
+// writable is a vendor's time as far as it can be written down: beyond the four
+// digits of a year it has no text, and the spool, which is text, would lose the
+// whole answer for it.
+func writable(at time.Time) time.Time {
+	if y := at.Year(); y < 0 || y > 9999 {
+		return time.Time{}
+	}
+	return at
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.

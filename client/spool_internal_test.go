@@ -7,6 +7,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 func open(t *testing.T, dir string) *spool {
@@ -110,5 +111,28 @@ func TestCountersForbidOnlyIntents(t *testing.T) {
 	intent := &idempotency.Record{State: idempotency.Sending, Generation: 1, Submissions: []idempotency.Submission{sub}}
 	if got := c.counters(nil, nil, intent, free); len(got) != 1 || got[0].Add != 1 || got[0].Limit != 1 {
 		t.Errorf("an intent: %+v, want one, limited to 1", got)
+	}
+}
+
+// A time that a vendor made up, and that has no text, does not keep its answer from
+// the spool.
+func TestAStrangeTimeIsNoReasonToLoseAnAnswer(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{
+		time.Date(9999, 12, 31, 23, 30, 0, 0, time.FixedZone("", -3600)).UTC(), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		dir := t.TempDir()
+		s := open(t, dir)
+		order := vendors.Order{
+			Receipt: postproof.Receipt{VendorID: "piece", AcceptedAt: at, ExpectedDelivery: at}, Status: postproof.Status{VendorTime: at},
+		}
+		seen := see(&order, vendors.Facts{}, "", postproof.ModeTest)
+		e := spooled{ID: "1", Ledger: "here", At: time.Now(), Answer: idempotency.Answer{Vendor: "alpha", Delivery: postproof.Accepted, Order: &seen}}
+		if err := s.put(e); err != nil {
+			t.Errorf("%v: %v", at, err)
+		}
+		if kept := open(t, dir).all(); len(kept) != 1 || kept[0].Answer.Order.Receipt.VendorID != "piece" {
+			t.Errorf("%v: the next process finds %v", at, kept)
+		}
 	}
 }

@@ -106,6 +106,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 		return nil, err
 	}
 	stowed := *job
+	c.art.in(id.Epoch)
 	if c.art.known(job) || !c.erased(ctx, job.Key) {
 		var err error
 		if stowed, err = c.art.stow(ctx, job); err != nil {
@@ -191,7 +192,7 @@ func (c *Client) possible(job *postproof.Job) error {
 // again answers a submission whose key is in the ledger.
 func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
 	c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
-	id := idempotency.IDOf(job.Key)
+	in, id := c.id(), idempotency.IDOf(job.Key) // a fence that was read means nothing in another history
 	rec, err := c.store.Get(ctx, id)
 	if err != nil {
 		return nil, c.storeError("submit", err)
@@ -205,8 +206,8 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	now := c.now()
 	if at, ok := rec.VisibleAt(); ok && rec.State.Workable() && rec.State != idempotency.Accepted && !now.Before(at) {
 		// Nobody is at it: carry it on now, as asked.
-		if leased, err := c.takeLease(ctx, rec, now, c.id().Epoch); err == nil {
-			w := c.work(leased, nil)
+		if leased, err := c.takeLease(ctx, rec, now, in.Epoch); err == nil {
+			w := c.workIn(in, leased, nil)
 			return c.outcome(ctx, w, w.run(ctx))
 		}
 		if rec, err = c.store.Get(ctx, id); err != nil {

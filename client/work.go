@@ -211,8 +211,11 @@ func (c *Client) reread(ctx context.Context, made *idempotency.Record, cause err
 	have, err := c.store.Get(ctx, made.ID)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound):
-		// Nothing was ever done for this key.
-		return &postproof.Error{Code: codeOfStore(cause), Delivery: postproof.NotSent, Op: "commit", Err: fmt.Errorf("ledger: %w", cause)}
+		delivery := postproof.NotSent // nothing was ever done for this key
+		if errors.Is(cause, idempotency.ErrInDoubt) {
+			delivery = postproof.Unknown // the commit may come true any time, and a worker then sends the job
+		}
+		return &postproof.Error{Code: codeOfStore(cause), Delivery: delivery, Op: "commit", Err: fmt.Errorf("ledger: %w", cause)}
 	case err != nil:
 		return c.storeError("commit", errors.Join(cause, err))
 	case have.Fence != made.Fence:

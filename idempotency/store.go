@@ -33,6 +33,9 @@ var (
 	ErrNewer = errors.New("idempotency: written by a newer version")
 	// ErrCorrupt: what was read is not what was written.
 	ErrCorrupt = errors.New("idempotency: corrupt")
+	// ErrInDoubt: whether a change was made, or is still being made, cannot be said:
+	// that it cannot be read yet proves nothing.
+	ErrInDoubt = errors.New("idempotency: whether the change was made is not known")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("idempotency: store is closed")
 )
@@ -50,7 +53,8 @@ type Store interface {
 	// Commit makes the changes, each atomically, independent of each other and
 	// in order: errs has the outcome of each ([ErrStale], [ErrExists],
 	// [ErrRefTaken], [ErrLimit], [ErrEpoch] or nil) and is nil when all were made. An err
-	// means that nothing is known about any of them: read again.
+	// means that nothing is known about any of them: read again. One that wraps
+	// [ErrInDoubt] may even come true after that.
 	//
 	// Stores group the changes of concurrent callers into one transaction; one
 	// bad change never fails its neighbors.

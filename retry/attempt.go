@@ -108,6 +108,9 @@ func (a *attempt) exchange(outer *http.Request, record *Attempt) (*http.Response
 	}
 	resp, err := c.sender.config.Transport.RoundTrip(req)
 	if err != nil {
+		// First: a round tripper need not have waited for its transport, and what
+		// that writes after the verdict would be counted as not sent.
+		a.end()
 		c.failure = a.transportFailure(err)
 		record.Delivery, record.Code = c.failure.err.Delivery, c.failure.err.Code
 		return nil, c.failure.err

@@ -27,11 +27,12 @@ type opened struct {
 }
 
 // parsed keeps the last batch that was read: its events come one after the
-// other.
+// other. Another one has its number in another history of the ledger.
 type parsed struct {
-	mu sync.Mutex
-	id uint64
-	o  *opened
+	mu    sync.Mutex
+	epoch string
+	id    uint64
+	o     *opened
 }
 
 // open reads a stored message.
@@ -91,7 +92,8 @@ func (r *Receiver) openPart(ctx context.Context, m *idempotency.Message, part st
 func (r *Receiver) openBatch(ctx context.Context, id uint64) (*opened, error) {
 	r.opened.mu.Lock()
 	defer r.opened.mu.Unlock()
-	if r.opened.id == id {
+	epoch := r.in.Epoch() // before the message is read
+	if r.opened.id == id && r.opened.epoch == epoch {
 		return r.opened.o, nil
 	}
 	m, err := r.message(ctx, id)
@@ -105,6 +107,6 @@ func (r *Receiver) openBatch(ctx context.Context, id uint64) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.opened.id, r.opened.o = id, o
+	r.opened.epoch, r.opened.id, r.opened.o = epoch, id, o
 	return o, nil
 }

@@ -2,6 +2,7 @@ package callback_test
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -110,4 +111,82 @@ func restoredWith(t *testing.T, lost *idempotency.Memory, rec *idempotency.Recor
 	}
 	old.BreakHistory()
 	return old, claimed[0]
+}
+
+// A batch that comes to the number of one of a lost history is read itself: what
+// was read of the other one is not taken for it.
+func TestABatchOfALostHistoryIsNotReadForAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &swapped{memory()}
+		w := newWorld(t, store, newPrinter(t, batches))
+		a, b := w.mailed(t, "a"), w.mailed(t, "b")
+		backup := copyOf(t, store.Memory, w.status(t, "a"), w.status(t, "b"))
+		batch := func(status string) {
+			send(t, w.rx, 200,
+				note{ID: status + " a", Piece: a.ID, Ref: a.Ref, Status: status}, note{ID: status + " b", Piece: b.ID, Ref: b.Ref, Status: status})
+			w.drain(t)
+		}
+		batch("mailed")
+		lost := w.messages(t)[0].ID
+		store.Memory = backup
+		time.Sleep(time.Minute) // the client looks who the ledger is
+		w.mailed(t, "c")
+		batch("in_transit")
+		if id := w.messages(t)[0].ID; id != lost {
+			t.Fatalf("the batch has the number %d, want %d", id, lost)
+		}
+		for _, key := range []string{"a", "b"} {
+			if stage := w.status(t, key).Status.Stage; stage != "in_transit" {
+				t.Errorf("%s is %s, want in_transit", key, stage)
+			}
+		}
+	})
+}
+
+// swapped is a connection behind which another ledger can be put.
+type swapped struct{ *idempotency.Memory }
+
+// Inbox is that of the present ledger.
+func (s *swapped) Inbox() idempotency.Inbox { return swappedInbox{s} }
+
+type swappedInbox struct{ s *swapped }
+
+func (i swappedInbox) Put(ctx context.Context, m *idempotency.Message) (bool, error) {
+	return i.s.Memory.Inbox().Put(ctx, m)
+}
+
+func (i swappedInbox) Claim(ctx context.Context, r idempotency.ClaimRequest) ([]*idempotency.Message, error) {
+	return i.s.Memory.Inbox().Claim(ctx, r)
+}
+
+func (i swappedInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	return i.s.Memory.Inbox().List(ctx, q)
+}
+
+func (i swappedInbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	return i.s.Memory.Inbox().Purge(ctx, before, limit)
+}
+
+// copyOf is a restored copy of a ledger with these records, recovered.
+func copyOf(t *testing.T, lost *idempotency.Memory, records ...*idempotency.Record) *idempotency.Memory {
+	t.Helper()
+	id, err := lost.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger := idempotency.NewMemory(id.Mode, idempotency.WithNamespace(id.Namespace))
+	for _, rec := range records {
+		for fence := uint64(1); fence <= rec.Fence; fence++ {
+			r := *rec
+			r.Fence = fence
+			if err := idempotency.CommitOne(t.Context(), ledger, idempotency.Change{Record: &r, Expect: fence - 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := ledger.AcceptEpoch(t.Context(), ledger.BreakHistory(), ""); err != nil {
+		t.Fatal(err)
+	}
+	return ledger
 }

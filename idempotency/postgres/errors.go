@@ -15,8 +15,8 @@ import (
 // ErrInDoubt says that the connection was lost while a change was being
 // committed, and that the server could not be asked in time whether it was
 // made. Read again before anything is concluded. The error that ended the
-// connection is wrapped, too.
-var ErrInDoubt = errors.New("postgres: the connection was lost at the commit: whether the change was made is not known")
+// connection is wrapped, too, and so is [idempotency.ErrInDoubt].
+var ErrInDoubt = fmt.Errorf("postgres: the connection was lost at the commit: %w", idempotency.ErrInDoubt)
 
 // stateOf returns the SQLSTATE of an error; empty when it is not the server's.
 // Drivers have a method for it, so that none has to be named here.

@@ -31,7 +31,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 	}
 	found := &vendors.Found{}
 	filter := url.Values{"extRefNbr": {string(ref)}}
-	read, unclear := 0, false
+	total, unclear, seen := 0, false, map[string]bool{}
 	for n := 1; n <= maxPages; n++ {
 		resp, p, got, err := a.page(ctx, do, postproof.OpLookUp, filter, n)
 		if err != nil {
@@ -43,8 +43,16 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 		if p.page != n {
 			break // it does not turn pages: what else is there is not known
 		}
-		read += len(got)
+		// Where orders come or go pages shift: one that was not shown must not be
+		// made up for by one that was shown twice, or that is gone.
+		unclear = unclear || (n > 1 && p.total != total)
+		total = p.total
 		for _, o := range got {
+			if seen[o.Receipt.VendorID] {
+				unclear = true
+				continue
+			}
+			seen[o.Receipt.VendorID] = true
 			if o.Receipt.Ref != ref {
 				// One without any reference cannot be told apart from ours.
 				unclear = unclear || o.Receipt.Ref == ""
@@ -56,7 +64,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 			found.Orders = append(found.Orders, o.Order)
 		}
 		if n >= p.totalPages {
-			found.Complete = read == p.total && !unclear
+			found.Complete = len(seen) == total && !unclear
 			break
 		}
 	}

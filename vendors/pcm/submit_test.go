@@ -273,6 +273,44 @@ func TestCallerWhoGaveUpTakesNobodyAlong(t *testing.T) {
 	})
 }
 
+// panics is a Doer that panics at the first request, as a hook of the program's
+// may.
+type panics struct {
+	vendors.Doer
+	once sync.Once
+}
+
+func (p *panics) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+	p.once.Do(func() { panic("a hook") })
+	return p.Doer.Do(ctx, req)
+}
+
+// TestLoginThatPanicsHoldsNobodyUp: the client turns the panic into an error and
+// goes on; so must those who need a token.
+func TestLoginThatPanicsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := &server{answers: map[string][]answer{"POST /order/postcard": {{201, placed}}}}
+	a, do := newAdapter(t), &panics{Doer: s.doer()}
+	sub := submission(job())
+	body, err := a.Encode(t.Context(), sub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		_, _ = a.Submit(t.Context(), do, sub, body)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := a.Submit(ctx, do, sub, body); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -323,31 +361,6 @@ func TestGetReadsTheBatch(t *testing.T) {
 		if err != nil || got.Status != test.want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got.Status, err, test.want)
 		}
-	}
-}
-
-func TestFindIsNotComplete(t *testing.T) {
-	t.Parallel()
-	other := strings.ReplaceAll(order, "0123456789ABCDEF", "OTHER00000000000")
-	for name, list := range map[string]string{
-		"the same page again":        `{"results":[` + other + `],"pagination":{"page":1,"totalPages":3,"totalResults":3}}`,
-		"fewer than it says":         `{"results":[` + other + `],"pagination":{"page":1,"totalPages":1,"totalResults":2}}`,
-		"an order without reference": `{"results":[` + strings.ReplaceAll(order, "0123456789ABCDEF", "") + `],"pagination":{"page":1,"totalPages":1,"totalResults":1}}`,
-	} {
-		s := &server{answers: map[string][]answer{"GET /order": {{200, list}}}}
-		found, err := newAdapter(t).Find(t.Context(), s.doer(), ref)
-		if err != nil || found.Complete || len(found.Orders) != 0 {
-			t.Errorf("%s: %+v, %v; want an answer that is not complete", name, found, err)
-		}
-	}
-	s := &server{answers: map[string][]answer{"GET /order": {{200, noOrder}}}}
-	found, err := newAdapter(t).Find(t.Context(), s.doer(), ref)
-	if err != nil || !found.Complete || found.VendorTime.IsZero() {
-		t.Errorf("an empty list: %+v, %v", found, err)
-	}
-	asked := s.do.Asked()
-	if got, want := asked[len(asked)-1], "GET "+pcm.DefaultBaseURL+"/order?extRefNbr=0123456789ABCDEF&page=1&perPage=50"; got != want {
-		t.Errorf("asked for %s, want %s", got, want)
 	}
 }
 

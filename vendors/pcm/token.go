@@ -27,7 +27,7 @@ type tokenCache struct {
 }
 
 // login is one in progress. Its result is shared by those who wait, unless
-// the caller who made it gave up.
+// the caller who made it gave up, or panicked.
 type login struct {
 	done      chan struct{}
 	err       error
@@ -63,21 +63,29 @@ func (c *tokenCache) get(ctx context.Context, stale string, renew func() (string
 	}
 }
 
-func (c *tokenCache) renew(ctx context.Context, own *login, renew func() (string, time.Duration, error)) (string, error) {
+// errNoReturn is the error of a login that panicked, in what is below: those who
+// wait for it must not wait for ever.
+var errNoReturn = errors.New("the login did not return")
+
+func (c *tokenCache) renew(ctx context.Context, own *login, renew func() (string, time.Duration, error)) (token string, err error) {
+	var lifetime time.Duration
 	started := c.clock.Now()
-	token, lifetime, err := renew()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inflight = nil
-	if err == nil {
-		// A tenth early, at most five minutes, so that it does not expire on
-		// the way.
-		c.token, c.until = token, started.Add(lifetime-min(lifetime/10, 5*time.Minute))
-	} else {
-		c.token = ""
-	}
-	own.err, own.abandoned = err, ctx.Err() != nil
-	close(own.done)
+	err = errNoReturn
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.inflight = nil
+		if err == nil {
+			// A tenth early, at most five minutes, so that it does not expire on
+			// the way.
+			c.token, c.until = token, started.Add(lifetime-min(lifetime/10, 5*time.Minute))
+		} else {
+			c.token = ""
+		}
+		own.err, own.abandoned = err, ctx.Err() != nil || errors.Is(err, errNoReturn)
+		close(own.done)
+	}()
+	token, lifetime, err = renew()
 	return token, err
 }
 

@@ -1,0 +1,57 @@
+package retry_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/retry"
+)
+
+// A round tripper that gives up without waiting for its transport leaves that at
+// the point of writing. Whatever the transport still does, an attempt that says
+// that nothing was sent has sent nothing. Nobody can hold the moment between the
+// verdict and the end of the attempt still, so it is met by chance, often.
+func TestGivingUpWhileTheTransportWrites(t *testing.T) {
+	t.Parallel()
+	v := &vendor{serve: always(200, "")}
+	spins, calls := 0, 4_000
+	if raceEnabled { // it is for what that does not see, and slow there
+		calls = 400
+	}
+	s := newSender(t, v, retry.Config{MaxAttempts: 1, Transport: &wrapper{
+		f: func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+			var near atomic.Bool
+			spins := spins                                         // the transport goes on when this has returned
+			trace := &httptrace.ClientTrace{WroteHeaders: func() { // into a buffer
+				near.Store(true)
+				for range spins {
+					_ = near.Load()
+				}
+			}}
+			inner := req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+			go func() {
+				defer near.Store(true)
+				if resp, err := next.RoundTrip(inner); err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+			for !near.Load() {
+				runtime.Gosched()
+			}
+			return nil, errors.New("gave up")
+		},
+	}})
+	for i := range calls {
+		spins = i % 4000
+		resp, err := s.Do(t.Context(), post(postproof.RepeatNever))
+		e, detail := failed(t, resp, err)
+		if e.Delivery == postproof.NotSent && detail.Sends != 0 {
+			t.Fatalf("call %d: %v with %d sends", i, e.Delivery, detail.Sends)
+		}
+	}
+}
