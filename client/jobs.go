@@ -117,16 +117,20 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 
 // change applies events to a job by its key, again when it moved meanwhile.
 func (c *Client) change(ctx context.Context, op string, key postproof.Key, events ...idempotency.Event) (*idempotency.Record, error) {
+	id := c.id() // before the record
 	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
 		return nil, c.storeError(op, err)
 	}
-	return c.changeRecord(ctx, op, rec, events...)
+	return c.changeRecord(ctx, op, id, rec, events...)
 }
 
-func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.Record, events ...idempotency.Event) (*idempotency.Record, error) {
+// changeRecord applies events to a record that was read after the ledger's identity:
+// a restored ledger comes to the same fences again, and what was read before says
+// nothing in it.
+func (c *Client) changeRecord(ctx context.Context, op string, id *idempotency.Identity, rec *idempotency.Record, events ...idempotency.Event) (*idempotency.Record, error) {
 	for range 16 {
-		w := c.work(rec, nil)
+		w := c.workIn(id, rec, nil)
 		if _, news := events[0].(idempotency.Observe); !w.recovered && !news && op != "recover" {
 			// The lost history may have done more than this record knows: a job
 			// that it sent would be cancelled without its piece, or amended
@@ -148,6 +152,7 @@ func (c *Client) changeRecord(ctx context.Context, op string, rec *idempotency.R
 		case !errors.Is(err, idempotency.ErrStale):
 			return rec, err
 		}
+		id = c.id() // before the record
 		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
 			return nil, c.storeError(op, err)
 		}

@@ -122,7 +122,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		if len(events) == 0 {
 			continue
 		}
-		if _, err := c.changeRecord(ctx, "recover", rec, events...); err != nil {
+		if _, err := c.changeRecord(ctx, "recover", &id, rec, events...); err != nil {
 			return out, err
 		}
 		if out.Doubted++; o.OnProgress != nil && out.Doubted%100 == 0 {

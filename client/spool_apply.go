@@ -74,7 +74,7 @@ func (c *Client) applySpooled(ctx context.Context, e spooled) error {
 		if err != nil {
 			return err
 		}
-		w := c.work(rec, nil)
+		w := c.workIn(id, rec, nil)
 		if err = w.apply(ctx, w.answered(e.Answer)...); !errors.Is(err, idempotency.ErrStale) {
 			return err
 		}

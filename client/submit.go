@@ -191,7 +191,7 @@ func (c *Client) possible(job *postproof.Job) error {
 // again answers a submission whose key is in the ledger.
 func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
 	c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
-	id := idempotency.IDOf(job.Key)
+	id, in := idempotency.IDOf(job.Key), c.id() // before the record
 	rec, err := c.store.Get(ctx, id)
 	if err != nil {
 		return nil, c.storeError("submit", err)
@@ -205,8 +205,8 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	now := c.now()
 	if at, ok := rec.VisibleAt(); ok && rec.State.Workable() && rec.State != idempotency.Accepted && !now.Before(at) {
 		// Nobody is at it: carry it on now, as asked.
-		if leased, err := c.takeLease(ctx, rec, now, c.id().Epoch); err == nil {
-			w := c.work(leased, nil)
+		if leased, err := c.takeLease(ctx, rec, now, in.Epoch); err == nil {
+			w := c.workIn(in, leased, nil)
 			return c.outcome(ctx, w, w.run(ctx))
 		}
 		if rec, err = c.store.Get(ctx, id); err != nil {

@@ -107,6 +107,7 @@ func (c *Client) importSince(ctx context.Context, v *vendor, since time.Time) (o
 
 // undelivered applies one line of the list.
 func (c *Client) undelivered(ctx context.Context, v *vendor, o *vendors.Order, out *Imported) error {
+	id := c.id() // before the record
 	rec, err := c.recordOf(ctx, v.name, o.Receipt.VendorID, o.Receipt.Ref)
 	if postproof.CodeOf(err) == postproof.CodeNotFound {
 		out.Foreign++
@@ -138,7 +139,7 @@ func (c *Client) undelivered(ctx context.Context, v *vendor, o *vendors.Order, o
 	}
 	sighting := see(o, vendors.Facts{}, o.Receipt.Ref, rec.Mode)
 	sighting.Status.Source = postproof.SourcePoll
-	_, err = c.changeRecord(ctx, "import undeliverable", rec, idempotency.Observe{
+	_, err = c.changeRecord(ctx, "import undeliverable", id, rec, idempotency.Observe{
 		Vendor: v.name, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID, Sighting: sighting,
 	})
 	if err == nil {
