@@ -68,7 +68,7 @@ func explorePolls(t *testing.T, shape pollShape, most int) {
 func wanderPolls(t *testing.T, shape pollShape) {
 	t.Helper()
 	for way := range uint64(60) {
-		pick := rand.New(rand.NewPCG(way, 1)) //nolint:gosec // the ways are the same each time
+		pick := rand.New(rand.NewPCG(way, 1)) // the ways are the same each time
 		w := newPollWorld(t, shape)
 		var path []pollMove
 		for len(path) < 30 && w.broken == "" {

@@ -95,7 +95,7 @@ type pollProcess struct {
 
 // pollWorld is one state of the world.
 type pollWorld struct {
-	t       testing.TB
+	t       *testing.T
 	clock   *stillClock
 	store   *idempotency.Memory
 	vendors []*stillVendor
@@ -122,7 +122,7 @@ func (w *pollWorld) wrong(format string, args ...any) {
 	}
 }
 
-func newPollWorld(t testing.TB, s pollShape) *pollWorld {
+func newPollWorld(t *testing.T, s pollShape) *pollWorld {
 	t.Helper()
 	w := &pollWorld{
 		t: t, shape: s, clock: &stillClock{time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)}, store: idempotency.NewMemory(postproof.ModeTest),

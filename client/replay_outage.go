@@ -86,7 +86,7 @@ func passes(err error) bool {
 			return false
 		}
 	}
-	switch postproof.CodeOf(err) { //nolint:exhaustive // the others stay
+	switch postproof.CodeOf(err) {
 	case postproof.CodeUnavailable, postproof.CodeDeadlineExceeded, postproof.CodeCanceled:
 		return true
 	default:

@@ -117,6 +117,7 @@ func TestReplayOutlivesALedgerThatIsAway(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		s.away.Store(false)
 	}, func(t *testing.T, s *awayLedger, c *client.Client, told []client.ReplayProgress, p client.ReplayProgress, err error) {
+		t.Helper()
 		if err != nil || p.Handed != 60 || !p.UnreachableSince.IsZero() {
 			t.Errorf("the run came to %+v, %v", p, err)
 		}
@@ -160,6 +161,7 @@ func TestReplayEndsInAnOutage(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			stop()
 		}, func(t *testing.T, _ *awayLedger, _ *client.Client, _ []client.ReplayProgress, p client.ReplayProgress, err error) {
+			t.Helper()
 			if !errors.Is(err, context.Canceled) || !errors.Is(err, errAway) || p.Handed < 5 || p.UnreachableSince.IsZero() {
 				t.Errorf("the run came to %+v, %v", p, err)
 			}
@@ -175,6 +177,7 @@ func TestReplayEndsInAnOutage(t *testing.T) {
 			}
 			s.away.Store(false)
 		}, func(t *testing.T, s *awayLedger, _ *client.Client, _ []client.ReplayProgress, _ client.ReplayProgress, err error) {
+			t.Helper()
 			if !errors.Is(err, client.ErrEpochChanged) {
 				t.Errorf("err = %v, want ErrEpochChanged", err)
 			}
@@ -194,6 +197,7 @@ func TestReplayEndsInAnOutage(t *testing.T) {
 			}
 			s.away.Store(false)
 		}, func(t *testing.T, _ *awayLedger, _ *client.Client, _ []client.ReplayProgress, p client.ReplayProgress, err error) {
+			t.Helper()
 			if !errors.Is(err, client.ErrReplayStopped) || p.Phase != client.ReplayStopped {
 				t.Errorf("the run came to %+v, %v, want ErrReplayStopped", p, err)
 			}
