@@ -50,7 +50,7 @@ func TestArtworkIsStoredAgainAfterARestore(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i, b := range postproof.Blobs(kept.Piece.Art()) {
-					r, err := restored.Open(t.Context(), b)
+					r, err := restored.OpenBlob(t.Context(), b)
 					if err != nil {
 						t.Fatalf("artwork %d: %v", i, err)
 					}

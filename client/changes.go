@@ -38,6 +38,7 @@ const (
 	ActionRecover Action = "recover"
 	ActionErase   Action = "erase"
 	ActionDrop    Action = "drop"
+	ActionControl Action = "control"
 
 	// What [Client.Undo] writes where it is no action of its own: a release or a
 	// decision was taken back, an approval was.

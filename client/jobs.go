@@ -117,7 +117,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 
 // change applies events to a job by its key, again when it moved meanwhile.
 func (c *Client) change(ctx context.Context, op string, key postproof.Key, events ...idempotency.Event) (*idempotency.Record, error) {
-	id := c.id()
+	id := c.id() // before the record
 	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
 		return nil, c.storeError(op, err)
@@ -125,8 +125,9 @@ func (c *Client) change(ctx context.Context, op string, key postproof.Key, event
 	return c.changeRecord(ctx, op, id, rec, events...)
 }
 
-// changeRecord is change for a record that was read in the ledger's history of id,
-// which was looked at before.
+// changeRecord applies events to a record that was read after the ledger's identity:
+// a restored ledger comes to the same fences again, and what was read before says
+// nothing in it.
 func (c *Client) changeRecord(ctx context.Context, op string, id *idempotency.Identity, rec *idempotency.Record, events ...idempotency.Event) (*idempotency.Record, error) {
 	for range 16 {
 		w := c.workIn(id, rec, nil)
@@ -151,7 +152,7 @@ func (c *Client) changeRecord(ctx context.Context, op string, id *idempotency.Id
 		case !errors.Is(err, idempotency.ErrStale):
 			return rec, err
 		}
-		id = c.id()
+		id = c.id() // before the record
 		if rec, err = c.store.Get(ctx, rec.ID); err != nil {
 			return nil, c.storeError(op, err)
 		}

@@ -101,6 +101,10 @@ type News struct {
 	// nothing of what the notice says is believed. [Client.Refresh] is for those
 	// whom we know: it asks after the end, too, and says when nobody can be asked.
 	Hint bool
+	// Epoch names the history of the ledger in which the record was read: what
+	// [Intake.Epoch] returned before that. Empty, or when it has another one by
+	// now, the record is read again.
+	Epoch string
 	// Beside returns what is committed in one step with the record: entries,
 	// settings and marks. It may be nil. When the record, or anything of what
 	// it returned, was changed by somebody else meanwhile it is called again, and
@@ -142,6 +146,15 @@ func (i *Intake) Find(ctx context.Context, e *postproof.Event) (*idempotency.Rec
 func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Told, error) {
 	c := i.c
 	id := c.id()
+	if n.Epoch != id.Epoch {
+		// A restored ledger comes to the same fences again: what was read in another
+		// history says nothing in this one.
+		now, err := c.store.Get(ctx, rec.ID)
+		if err != nil {
+			return Told{Record: rec}, c.storeError("observe", err)
+		}
+		rec = now
+	}
 	for range 16 {
 		w := c.workIn(id, rec, nil)
 		before := rec
@@ -170,7 +183,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 		case !errors.Is(err, idempotency.ErrStale):
 			return Told{Record: rec}, err
 		}
-		id = c.id()
+		id = c.id() // before the record
 		if rec, err = c.store.Get(ctx, before.ID); err != nil {
 			return Told{Record: before}, c.storeError("observe", err)
 		}
@@ -291,7 +304,7 @@ func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*i
 	if err := c.knowsVendors("observe"); err != nil {
 		return nil, err
 	}
-	id := c.id()
+	id := c.id() // before the record
 	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
 	if err != nil {
 		return nil, err

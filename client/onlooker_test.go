@@ -63,7 +63,7 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 		"refresh": func(ctx context.Context) error { _, err := c.Refresh(ctx, "a"); return err },
 		"silence": func(ctx context.Context) error { _, err := c.Silence(ctx); return err },
 		"audit":   func(ctx context.Context) error { _, err := c.Audit(ctx, "alpha", time.Time{}); return err },
-		"control": func(ctx context.Context) error { _, err := c.SendControl(ctx, "alpha", job("a")); return err },
+		"control": func(ctx context.Context) error { _, err := c.SendControl(ctx, "alpha", job("a"), "ann"); return err },
 		"import": func(ctx context.Context) error {
 			_, err := c.ImportUndeliverable(ctx, "alpha", time.Time{})
 			return err

@@ -51,14 +51,18 @@ func (n claimed) leave(lasted time.Duration) {
 	}
 }
 
+// newPool returns a pool without hands.
 func newPool(ctx context.Context, c *Client) *pool {
-	p := &pool{
+	return &pool{
 		c: c, ctx: ctx, line: make(chan claimed, c.concurrency), stopped: make(chan struct{}), room: make(chan struct{}, 1),
 	}
-	for range c.concurrency {
+}
+
+// hire has hands work from now on, until the pool is finished.
+func (p *pool) hire() {
+	for range p.c.concurrency {
 		p.busy.Go(p.work)
 	}
-	return p
 }
 
 // idle reports whether nothing is held.
@@ -76,15 +80,20 @@ func (p *pool) work() {
 		case <-p.stopped:
 			return
 		case next := <-p.line:
-			if len(p.line) == cap(p.line)/2 {
-				p.notify()
-			}
-			p.begin(next)
-			p.held.Add(-1)
-			p.notify()
-			p.c.wakeUp()
+			p.take(next)
 		}
 	}
+}
+
+// take works on what was taken from the line.
+func (p *pool) take(next claimed) {
+	if len(p.line) == cap(p.line)/2 {
+		p.notify()
+	}
+	p.begin(next)
+	p.held.Add(-1)
+	p.notify()
+	p.c.wakeUp()
 }
 
 // begin works on a record, if its lease is good.

@@ -1,8 +1,11 @@
 package client_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,7 +22,7 @@ func TestControlPieceIsMadeByItsVendorOrNot(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone)
 		a.tune = func(c *postproof.Capabilities) { c.Pieces[0].Sizes = []postproof.Size{postproof.Size6x11()} }
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"))
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
 		if rec != nil || postproof.CodeOf(err) != postproof.CodeUnsupported || postproof.DeliveryOf(err) != postproof.NotSent {
 			t.Errorf("SendControl = %v, %v", rec, err)
 		}
@@ -47,4 +50,56 @@ func TestPriceIsThatOfTheVendor(t *testing.T) {
 	if diff := cmp.Diff(map[string]price{"alpha": {7, true}, "beta": {}, "omega": {}}, got); diff != "" {
 		t.Errorf("prices (-want +got):\n%s", diff)
 	}
+}
+
+// A control piece costs money, and a person asks for it: the change log has who, why
+// and what, in one commit with the job. It is not undone.
+func TestControlPieceIsLogged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+		c := newClient(t, s, []*press{p}, client.WithVendor("alpha", vendorConfig(p, func(*postproof.Job) int64 { return 87 })))
+		s.before = func(changes []idempotency.Change) error {
+			if r := changes[0].Record; r != nil && len(changes[0].Settings) == 0 && r.Fence < 2 {
+				t.Error("the job is there without its entry")
+			}
+			if r := changes[0].Record; r != nil && r.State == idempotency.Planned && r.Lease.Owner == "" {
+				t.Error("another process may send it to another vendor")
+			}
+			return nil
+		}
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.Because("after the restore"))
+		if err != nil || rec.State != idempotency.Accepted || p.alive() != 1 {
+			t.Fatalf("SendControl = %v, %v, %d pieces", rec, err, p.alive())
+		}
+		var got []client.ChangeEntry
+		for e, err := range c.Changes(t.Context(), client.ChangeQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.At, e.Digest = time.Time{}, ""
+			got = append(got, e)
+		}
+		want := []client.ChangeEntry{{
+			N: 1, By: "ann", Why: "after the restore", Action: client.ActionControl, Target: client.Target{Kind: client.TargetJob, Name: string(rec.ID)},
+			After: []byte(`{"vendor":"alpha","cents":87}`),
+		}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("change log (-want +got):\n%s", diff)
+		}
+		if _, err := c.Undo(t.Context(), 1, "bob", ""); !errors.Is(err, client.ErrNotUndoable) || !strings.Contains(err.Error(), "cancel the job") {
+			t.Errorf("Undo = %v, want that it cannot be, and what to do instead", err)
+		}
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Errorf("by nobody: %v", err)
+		}
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.IfUnchanged(3)); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			t.Errorf("with a version: %v", err)
+		}
+		// Nothing is sent that the log does not have.
+		s.before = func([]idempotency.Change) error { return errStore }
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err == nil || rec != nil || p.alive() != 1 {
+			t.Errorf("without a log: %v, %v, %d pieces", rec, err, p.alive())
+		}
+	})
 }

@@ -184,7 +184,7 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 			t.Fatalf("a key that is new to the backup: %v", rec)
 		}
 		time.Sleep(time.Second)
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
 			t.Fatal(err)
 		}
 		if left := drain(t, c); left[idempotency.Accepted] != 22 {
@@ -222,7 +222,7 @@ func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
 		s := backup(t, live)
 		restore(s)
 		c := newClient(t, s, []*press{p}, seldom())
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); !errors.Is(err, client.ErrEpochChanged) {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); !errors.Is(err, client.ErrEpochChanged) {
 			t.Fatalf("a control piece before the recovery = %v", err)
 		}
 		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
@@ -232,11 +232,11 @@ func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
 		if rec := status(t, c, "contact-0"); rec.State != idempotency.Unknown || len(p.times) != 1 {
 			t.Fatalf("%v, %d requests: the older piece is taken for proof", rec, len(p.times))
 		}
-		if _, err := c.SendControl(t.Context(), "beta", job("of ours")); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if _, err := c.SendControl(t.Context(), "beta", job("of ours"), "ann"); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a control piece for nobody = %v", err)
 		}
-		first, err := c.SendControl(t.Context(), "alpha", job("of ours"))
-		second, err2 := c.SendControl(t.Context(), "alpha", job("of ours"))
+		first, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		second, err2 := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
 		if err != nil || err2 != nil || first.ID == second.ID || len(p.times) != 3 {
 			t.Fatalf("control pieces %v, %v, %v, %v", first, err, second, err2)
 		}
@@ -252,7 +252,7 @@ func TestControlPieceGoesToItsVendor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
 		c := newClient(t, newShaky(), []*press{a, b})
-		if rec, err := c.SendControl(t.Context(), "beta", job("of ours")); err != nil || rec.Receipt.Vendor != "beta" || a.alive() != 0 {
+		if rec, err := c.SendControl(t.Context(), "beta", job("of ours"), "ann"); err != nil || rec.Receipt.Vendor != "beta" || a.alive() != 0 {
 			t.Fatalf("SendControl = %v, %v", rec, err)
 		}
 	})
@@ -295,7 +295,7 @@ func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours")); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 72*time.Hour)

@@ -238,7 +238,8 @@ type ReplayOptions struct {
 	// sent by [Client.Run] or [Client.Drain], here or elsewhere: with Ahead, one of
 	// them must be at work, or the run waits for it for ever.
 	Ahead int
-	// OnProgress is called after each batch, and while the run waits, from the
+	// OnProgress is called after each batch, and while the run waits, for the ledger
+	// too, from the
 	// goroutine that called RunReplay. It may be nil.
 	OnProgress func(ReplayProgress)
 }
@@ -293,6 +294,10 @@ type ReplayProgress struct {
 	EndsAt time.Time `json:"ends_at,omitzero"`
 	// Throttle is the bound of [ReplayOptions.Rate]; 0 for none.
 	Throttle float64 `json:"throttle,omitempty"`
+	// UnreachableSince is since when the process that runs it waits for a ledger
+	// that it cannot reach: the numbers are those from before. Only that process
+	// tells it, by [ReplayOptions.OnProgress]; zero otherwise.
+	UnreachableSince time.Time `json:"unreachable_since,omitzero"`
 }
 
 // Share is the part of Total that is recovered, from 0 to 1.
@@ -331,6 +336,8 @@ func (p *ReplayProgress) Bar(width int) string {
 		fmt.Fprintf(&b, "  %.3g/s", p.Rate)
 	}
 	switch {
+	case !p.UnreachableSince.IsZero():
+		b.WriteString("  the ledger cannot be reached since " + p.UnreachableSince.Format(time.RFC3339))
 	case p.Phase == ReplayPaused || p.Phase == ReplayStopped || p.Phase == ReplayFinished:
 		b.WriteString("  " + string(p.Phase))
 	case !p.EndsAt.IsZero():

@@ -17,10 +17,12 @@ import (
 //
 // It never sends more than the plan says: [ErrReplayChanged] asks for a new one.
 // [ErrReplayStopped] and [ErrReplayTaken] say that somebody else has ended it or
-// goes on with it. When the context ends, or the ledger cannot be reached for
-// longer than its store is patient, that error is returned, and the run is there
-// to be gone on with. A name that stands for another replay is
-// [postproof.CodeConflict]. The progress is what it was at the end.
+// goes on with it. When the context ends its error is returned, and the run is
+// there to be gone on with. A ledger that cannot be reached, once the run has
+// begun, is waited for, however long that takes, and the progress says so:
+// [ReplayProgress.UnreachableSince]. A name that stands for another replay is
+// [postproof.CodeConflict]. The progress is what it was at the end, as far as the
+// ledger could tell.
 func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (ReplayProgress, error) {
 	if err := c.knowsVendors("run replay"); err != nil {
 		return ReplayProgress{}, err
@@ -48,14 +50,8 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 		return ReplayProgress{}, err
 	}
 	run := &replayRun{c: c, r: &r, opts: opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
-	if st.Handed.IsZero() {
-		err = run.hand(ctx)
-	}
-	p, e := c.ReplayProgress(context.WithoutCancel(ctx), r.Name)
-	if err == nil {
-		err = e
-	}
-	if opts.OnProgress != nil && e == nil {
+	p, err := run.work(ctx)
+	if opts.OnProgress != nil && p.Name != "" {
 		opts.OnProgress(p)
 	}
 	c.logger.LogAttrs(ctx, slog.LevelInfo, "replay: "+string(p.Phase), //nolint:sloglint // the phases are a small fixed set
@@ -133,17 +129,23 @@ type replayRun struct {
 	next time.Time
 	// ahead is how many more may be handed over before it is looked at again.
 	ahead int64
+	// stowed: the drop's artwork is in the store.
+	stowed bool
+	// made counts the batches that were handed over, last is the progress that was
+	// read last.
+	made int
+	last ReplayProgress
 }
 
 // hand hands everything over.
 func (run *replayRun) hand(ctx context.Context) error {
 	c := run.c
-	if run.r.Snapshot != nil && run.r.Drop.Piece != nil { // once, not for each job
+	if run.r.Snapshot != nil && run.r.Drop.Piece != nil && !run.stowed { // once, not for each job
 		stowed, err := c.art.stow(ctx, &postproof.Job{Piece: run.r.Drop.Piece})
 		if err != nil {
 			return artworkError("run replay", err)
 		}
-		run.r.Drop.Piece = stowed.Piece
+		run.r.Drop.Piece, run.stowed = stowed.Piece, true
 	}
 	rd, err := c.replayReader(run.r)
 	if err != nil {
@@ -206,6 +208,7 @@ func (run *replayRun) batch(ctx context.Context, items []replayItem) (acted bool
 			return acted, err
 		}
 		todo = todo[n:]
+		run.made++
 		run.c.wakeUp()
 	}
 	return acted, nil
@@ -304,6 +307,7 @@ func (run *replayRun) tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	run.last = p
 	run.opts.OnProgress(p)
 	return nil
 }

@@ -219,7 +219,9 @@ func TestReplaySurvivesADeathAtEachCommit(t *testing.T) {
 				}
 				return nil
 			}
-			_, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann", Rate: 10})
+			dying, gone := context.WithTimeout(t.Context(), time.Minute)
+			_, err := c.RunReplay(dying, made, client.ReplayOptions{By: "ann", Rate: 10})
+			gone()
 			finished = err == nil
 			m.dead.Store(false)
 			m.after = nil

@@ -192,7 +192,7 @@ func (c *Client) possible(job *postproof.Job) error {
 // again answers a submission whose key is in the ledger.
 func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
 	c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
-	in, id := c.id(), idempotency.IDOf(job.Key) // a fence that was read means nothing in another history
+	id, in := idempotency.IDOf(job.Key), c.id() // before the record
 	rec, err := c.store.Get(ctx, id)
 	if err != nil {
 		return nil, c.storeError("submit", err)

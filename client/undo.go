@@ -95,6 +95,8 @@ func instead(a Action) string {
 		return "the wish may have reached the vendor: hand the job in again, under a new key"
 	case ActionRemail:
 		return "cancel the job: that stops the new piece, while there is time"
+	case ActionControl:
+		return "cancel the job: that stops the piece, while there is time"
 	case ActionReplay:
 		return "stop the replay, and cancel the jobs that are not wanted"
 	case ActionReopen:

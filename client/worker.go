@@ -73,6 +73,7 @@ func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	p := newPool(working, c)
+	p.hire()
 	err := p.loop(ctx, finished)
 	p.finish(c.grace, stop)
 	if left, e := c.Depth(context.WithoutCancel(ctx), ""); e == nil {
@@ -108,8 +109,8 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 	for failures := 0; ; {
 		n, err := p.round(ctx)
 		done := false
-		if err == nil && n == 0 && p.idle() && !p.pollsWait() {
-			done, err = finished(ctx)
+		if err == nil {
+			done, err = p.over(ctx, n, finished)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -138,6 +139,15 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			}
 		}
 	}
+}
+
+// over reports whether there is nothing left to do after a round that claimed n
+// records: nothing is held, no poll waits for its turn, and finished says so.
+func (p *pool) over(ctx context.Context, n int, finished func(context.Context) (bool, error)) (bool, error) {
+	if n > 0 || !p.idle() || p.pollsWait() {
+		return false, nil
+	}
+	return finished(ctx)
 }
 
 func (c *Client) pause(ctx context.Context, d time.Duration) {

@@ -110,7 +110,7 @@ var (
 func (r *Receiver) hint(ctx context.Context, j *job, did *Drained) {
 	var soon time.Time
 	ctx, end := r.in.Trace(ctx, "postproof.callback", j.rec)
-	_, err := r.in.Tell(ctx, j.rec, client.News{Notice: j.o.notices[0], Hint: true, Beside: func(ctx context.Context, told client.Told) (idempotency.Change, error) {
+	_, err := r.in.Tell(ctx, j.rec, client.News{Notice: j.o.notices[0], Hint: true, Epoch: j.epoch, Beside: func(ctx context.Context, told client.Told) (idempotency.Change, error) {
 		if err := r.stillOurs(ctx, j); err != nil {
 			return idempotency.Change{}, err
 		}
@@ -187,7 +187,7 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 	}
 	n := j.o.notices[0]
 	mine := true
-	told, err := r.in.Tell(ctx, j.rec, client.News{Notice: n, Beside: func(ctx context.Context, told client.Told) (idempotency.Change, error) {
+	told, err := r.in.Tell(ctx, j.rec, client.News{Notice: n, Epoch: j.epoch, Beside: func(ctx context.Context, told client.Told) (idempotency.Change, error) {
 		var ch idempotency.Change
 		if err := r.stillOurs(ctx, j); err != nil {
 			return ch, err

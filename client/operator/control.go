@@ -13,22 +13,24 @@ import (
 )
 
 func controlCommand() *command {
-	var file string
+	var file, why string
 	return &command{
-		name: "control", args: "VENDOR -job FILE", short: "after a recovery: a piece to yourself, beside which an empty answer proves something", least: 1, most: 1, changes: true,
+		name: "control", args: "VENDOR -job FILE [-why REASON]", short: "after a recovery: a piece to yourself, beside which an empty answer proves something", least: 1, most: 1, changes: true,
 		long: `
 Sends a piece to yourself through one vendor, at the usual price. After a recovery nothing goes out that
 could show that a vendor's look-up works, and as long as nothing shows it an empty answer proves nothing: the
 jobs in doubt wait for this piece. Send one to each vendor that was in use, and have the workers running.
 
 The file holds a job as JSON, as a postproof.Job is written, with you as its recipient. It needs to, piece and
-class; its key is made here and is new, so that each call sends another piece.
+class; its key is made here and is new, so that each call sends another piece. It costs
+money, and so it stands in the change log with who sent it and why; it cannot be undone, only canceled.
 
-  $ control lob -job me.json
+  $ control lob -job me.json -why "after the restore of Tuesday"
 
 It exits 1 when the vendor did not take it at once; the workers go on with it then.`,
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&file, "job", "", "a `file` with the job as JSON, your own address as its recipient")
+			fs.StringVar(&why, "why", "", "the `reason`, for the record; no personal data")
 		},
 		run: func(ctx context.Context, r *run, args []string) error {
 			if file == "" {
@@ -46,12 +48,12 @@ It exits 1 when the vendor did not take it at once; the workers go on with it th
 			if err != nil {
 				return err
 			}
-			return r.control(ctx, c, args[0], job)
+			return r.control(ctx, c, args[0], job, why)
 		},
 	}
 }
 
-func (r *run) control(ctx context.Context, c *client.Client, vendor string, job postproof.Job) error {
+func (r *run) control(ctx context.Context, c *client.Client, vendor string, job postproof.Job, why string) error {
 	if names := namesOf(c); !slices.Contains(names, vendor) {
 		return usage("%q is not among the vendors that are set up: %s", vendor, strings.Join(names, ", "))
 	}
@@ -72,7 +74,7 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	rec, err := c.SendControl(ctx, vendor, job)
+	rec, err := c.SendControl(ctx, vendor, job, r.by, client.Because(why))
 	if rec == nil {
 		if postproof.DeliveryOf(err) == postproof.NotSent {
 			return fmt.Errorf("nothing was sent: %w", err)

@@ -80,11 +80,14 @@ func TestRecoveryIsFinishedByAControlPiece(t *testing.T) {
 				time.Sleep(time.Minute) // what was accepted in the moment of the recovery proves nothing
 				want := 1               // that of the lost history
 				if control {
-					r := w.must(t, operator.ExitOK, "control", "alpha", "-job", own, "-yes", "-expect", "1", "-json")
+					r := w.must(t, operator.ExitOK, "control", "alpha", "-job", own, "-yes", "-expect", "1", "-json", "-why", "the restore of Tuesday")
 					all := r.objects(t)
 					if len(all) != 2 || all[0]["type"] != "plan" || all[0]["may_mail"] != 1.0 || all[0]["may_print_twice"] != 0.0 ||
 						all[1]["type"] != "job" || all[1]["state"] != "accepted" || all[1]["vendor"] != "alpha" {
 						t.Errorf("control:\n%s%s", r.out, r.err)
+					}
+					if r := w.must(t, operator.ExitOK, "changes"); !strings.Contains(r.out, "control") || !strings.Contains(r.out, "the restore of Tuesday") {
+						t.Errorf("changes:\n%s", r.out)
 					}
 					want = 4
 				}

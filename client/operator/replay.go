@@ -221,6 +221,10 @@ func (r *run) runReplay(ctx context.Context, a *replayArgs, name string) error {
 		return err
 	}
 	p, err := c.RunReplay(ctx, plan, client.ReplayOptions{By: r.by, Why: a.why, Rate: a.rate, Ahead: a.ahead, OnProgress: func(p client.ReplayProgress) {
+		if since := p.UnreachableSince; !since.IsZero() {
+			fmt.Fprintf(r.Stderr, "%s: the ledger cannot be reached since %s: waiting\n", clean(name), since.UTC().Format(time.RFC3339))
+			return
+		}
 		fmt.Fprintf(r.Stderr, "%s: %s of %s handed over, %s recovered\n", clean(name), number(int(p.Handed)), number(int(p.Total)), number(int(p.Recovered)))
 	}})
 	switch {

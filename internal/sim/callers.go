@@ -276,7 +276,7 @@ func (w *world) controls(p *process, round int) {
 		control.optional = true
 		w.oracle.expect(control)
 		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Minute)
-		rec, err := p.client.SendControl(ctx, v.name, control.job)
+		rec, err := p.client.SendControl(ctx, v.name, control.job, "sim")
 		cancel()
 		if rec != nil {
 			w.oracle.mu.Lock()
