@@ -6,6 +6,7 @@ func setup() []Mutation {
 	const (
 		caps   = "capabilities.go"
 		vendor = "client/vendor.go"
+		prune  = "client/prune.go"
 	)
 	m := func(name, file, old, replacement, pkg, run string) Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
@@ -22,5 +23,13 @@ func setup() []Mutation {
 			`cmp.Or(v.config.Rate, caps.Rate)`, `cmp.Or(caps.Rate, v.config.Rate)`, "./client", "TestVendorRate"),
 		m("rate: half of one is taken for none", vendor,
 			`(r.Requests <= 0 || r.Per <= 0)`, `r.Requests < 0`, "./client", "TestVendorRate"),
+		m("retention: the ledger's time alone counts", prune,
+			`local.Before(at)`, `local.IsZero()`, "./client", "TestNothingIsPrunedByATimeThatRanAhead"),
+		m("retention: pruning goes on when the work has ended", prune,
+			"\t\tcase <-stopped:\n", "\t\tcase <-ctx.Done():\n", "./client", "TestPruningEndsWithTheWork"),
+		m("retention: a ledger is pruned before its recovery", prune,
+			`if c.id().EpochChanged() {`, `if c.id().EpochChanged() && total > 0 {`, "./client", "TestPruneRefuses"),
+		m("retention: what has just ended may be pruned", prune,
+			`before.After(newest)`, `before.After(c.now())`, "./client", "TestPruneRefuses"),
 	}
 }
