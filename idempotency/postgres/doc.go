@@ -143,8 +143,8 @@
 // thousand rows a second.
 //
 // The server frees the space by autovacuum, for its tables to use again. Leave it
-// on. The ledger's table of records asks for it by itself after each fiftieth
-// part has changed; the others do with the server's defaults. Where it falls
+// on. The tables of records and of the queue ask for it by themselves after each
+// fiftieth part has changed; the others do with the server's defaults. Where it falls
 // behind, as when a campaign changes millions of records in an hour, give it more
 // of the disk (autovacuum_vacuum_cost_limit) and enough memory to clean the
 // indexes in one pass (maintenance_work_mem, 64 MB or more). Whether it keeps up
