@@ -55,7 +55,7 @@ const claimText = `WITH RECURSIVE groups AS (
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, job_sum FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
+SELECT ` + codec.Columns + `, job_sum, links FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
 
 // firstOfText is the records of a group that may be claimed.
 const firstOfText = `SELECT num, due, key FROM @queue WHERE rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
@@ -70,6 +70,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	history := s.memory.now()
 	found, err := s.claim(ctx, req, otherClaims)
 	if err == nil && len(found) == 0 {
 		// There is nothing due, or others were faster at all of it.
@@ -80,6 +81,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	}
 	var errs []error
 	claimed := make([]*idempotency.Record, 0, len(found))
+	places := make(map[idempotency.ID]remembered, len(found))
 	for i := range found {
 		r, err := s.claimed(ctx, &found[i])
 		if err != nil {
@@ -88,8 +90,12 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 		}
 		if r != nil {
 			claimed = append(claimed, r)
+			if !found[i].again {
+				places[r.ID] = claimedPlace(&found[i], r)
+			}
 		}
 	}
+	s.memory.put(history, places)
 	if len(claimed) == 0 {
 		return nil, explain("claim", errors.Join(errs...))
 	}
@@ -108,6 +114,7 @@ func (s *Store) claimed(ctx context.Context, c *candidate) (*idempotency.Record,
 	if err != nil || codec.JobSum(r) == c.jobSum {
 		return r, err
 	}
+	c.again = true
 	now, err := s.Get(ctx, r.ID)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound):
@@ -130,7 +137,7 @@ func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others 
 		return c.query(ctx, func(rows *sql.Rows) error {
 			found = append(found, candidate{})
 			one := &found[len(found)-1]
-			dest = append(one.AppendDest(dest[:0]), &one.jobSum)
+			dest = append(one.AppendDest(dest[:0]), &one.jobSum, &one.links)
 			return rows.Scan(dest...)
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
 			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
@@ -142,6 +149,8 @@ func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others 
 type candidate struct {
 	codec.Stored
 	jobSum int64
+	links  string
+	again  bool // it was read again: the job is a newer one
 }
 
 // takeTurns puts the records in order: the highest priority first, and of each

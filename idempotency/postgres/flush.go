@@ -71,7 +71,7 @@ func (b *batch) flush(ctx context.Context) error {
 // recordArrays are the columns of many records.
 type recordArrays struct {
 	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, key array
-	never array // numbers of those for which there is never anything to do
+	never                                                                                                    array // numbers of those for which there is never anything to do
 }
 
 // blob is many values one after the other.
@@ -131,9 +131,27 @@ func rankOf(priority int) int64 { return ^int64(priority) }
 const keepLong = 1 << 20
 
 func (b *batch) storeRecords(ctx context.Context) error {
+	args, full := b.storeArgs()
+	if args == nil {
+		return nil
+	}
+	if _, err := b.c.exec(ctx, b.s.text.store, args...); err != nil {
+		return err
+	}
+	for _, name := range full {
+		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeArgs returns the arguments of storeText, nil if there is nothing to store,
+// and the counters of which versions are to be dropped.
+func (b *batch) storeArgs() (args []any, full []string) {
 	counterName, version, value, full := b.changedCounters()
 	if len(b.changed)+len(b.newEntries)+counterName.b.Len() == 0 {
-		return nil
+		return nil, nil
 	}
 	var records recordArrays
 	var data, jobData, entryData parts
@@ -177,24 +195,15 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.changed)
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	_, err := b.c.exec(ctx, b.s.text.store, append(
+	if b.noted = b.newest; cap(long) <= keepLong {
+		b.long = long[:0]
+	}
+	return append(
 		records.args(nil), data.place.String(), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
 		entryNum.String(), entryID.String(), entryData.place.String(), campaign.String(), state.String(), n.String(),
 		jobNum.String(), jobData.place.String(), gone.String(), []byte(long), data.size.String(), entryData.size.String(), b.token, b.newest, jobData.size.String(),
 		counterName.String(), version.String(), value.String(), records.key.String(), records.never.String(),
-	)...)
-	if b.noted = b.newest; cap(long) <= keepLong {
-		b.long = long[:0]
-	}
-	if err != nil {
-		return err
-	}
-	for _, name := range full {
-		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
-			return err
-		}
-	}
-	return nil
+	), full
 }
 
 const (

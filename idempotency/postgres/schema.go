@@ -26,7 +26,7 @@ type migration struct {
 	oldest int64
 }
 
-func migrations() []migration { return []migration{{schema1, 1}} }
+func migrations() []migration { return []migration{{schema1 + commitFunction, 1}} }
 
 // A statement names the ledger's schema by this mark.
 const schemaMark = "@"

@@ -164,7 +164,7 @@ func analyze(t *testing.T, db *sql.DB) {
 func explaining(t *testing.T, settings ...string) *pgtest.Cluster {
 	t.Helper()
 	return pgtest.Private(t, append(settings, "session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_analyze = on",
-		"auto_explain.log_timing = off", "auto_explain.log_format = json", "auto_explain.log_nested_statements = off", "log_min_messages = log",
+		"auto_explain.log_timing = off", "auto_explain.log_format = json", "auto_explain.log_nested_statements = on", "log_min_messages = log",
 		"log_line_prefix = ''", "log_destination = 'csvlog'", "logging_collector = on", "log_directory = '../logs'", "log_filename = 'server'")...)
 }
 
