@@ -80,14 +80,11 @@ func (w *writer) commitNow(ctx context.Context, ops []operation) (made bool, err
 		return false, nil
 	}
 	for _, op := range ops {
-		o := op.(*commitOp)
-		if err := o.apply(ctx, b); err != nil {
+		if err := op.apply(ctx, b); err != nil {
 			return false, err
 		}
-		for i, refused := range o.errs {
-			if refused != nil && o.refusal(i) == nil {
-				return false, nil
-			}
+		if o, ok := op.(*commitOp); ok && o.judged() {
+			return false, nil
 		}
 	}
 	if len(b.changed) == 0 {

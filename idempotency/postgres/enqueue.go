@@ -26,8 +26,8 @@ type Tx struct {
 // Who enqueues does not wait for the ledger, and nobody at work on the ledger
 // waits for the transaction, but those who use the same key: who enqueues it in
 // another transaction waits until this one has ended, and [Store.Commit] of it
-// returns [idempotency.ErrInProgress] after 0.2 seconds, during which it holds
-// up the others. So keep the transaction short.
+// returns [idempotency.ErrInProgress] after 0.2 or 0.4 seconds, during which it
+// holds up the others. So keep the transaction short.
 //
 // At the isolation levels repeatable read and serializable, a key that another
 // transaction has brought in since this one began makes the server end it with
