@@ -112,7 +112,7 @@ CREATE TABLE @queue (
   version  bigint  NOT NULL,
   state    text    NOT NULL COLLATE "C",
   planned  boolean NOT NULL GENERATED ALWAYS AS (state = 'planned') STORED -- what claims may leave alone
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX queue_num ON @queue (num);
 -- A claim changes none of these columns.
 CREATE INDEX queue_order ON @queue (rank, campaign, planned, due, key);
