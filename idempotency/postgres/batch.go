@@ -88,9 +88,6 @@ type entry struct {
 	data []byte
 }
 
-// block is a row of record numbers that are ours.
-type block struct{ next, end int64 }
-
 func newBatch(s *Store) *batch {
 	return &batch{
 		s: s, c: s.writer.session, places: make(map[idempotency.ID]*place), refs: make(map[string]int64),
@@ -272,23 +269,6 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 		}
 	}
 	return b.reserve(ctx, w.creates)
-}
-
-// blockSize is how many record numbers are taken at once: more than one
-// transaction can need.
-const blockSize = 4096
-
-// reserve makes sure that there are numbers for so many new records.
-func (b *batch) reserve(ctx context.Context, n int64) error {
-	if b.free.end-b.free.next >= n {
-		return nil
-	}
-	var first int64 // of so many blocks that no other has
-	if _, err := b.c.queryRow(ctx, []any{&first}, b.s.text.block); err != nil {
-		return err
-	}
-	b.free = block{first * blockSize, (first + 1) * blockSize}
-	return nil
 }
 
 func (b *batch) place(id idempotency.ID) *place {
