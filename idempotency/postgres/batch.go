@@ -22,6 +22,8 @@ type batch struct {
 	dirty bool // there is something to commit
 	token int64
 	epoch string
+	// server is who the server is, if it is still the one of the ledger's history.
+	server string
 	// newest is the newest time that the transaction saw, noted what the row by
 	// which it is known says of that; codec.Never before there is one.
 	newest, noted int64
@@ -44,7 +46,10 @@ type batch struct {
 type place struct {
 	num   int64 // 0 when there is no such record
 	fence uint64
+	// was is the fence that is remembered of the database, when nothing was loaded.
+	was   uint64
 	newer bool
+	held  bool // by a lease, as it will be
 	group group
 	links string
 	// jobSum is that of the job, storedSum that of the one in the database.
@@ -83,9 +88,6 @@ type entry struct {
 	data []byte
 }
 
-// block is a row of record numbers that are ours.
-type block struct{ next, end int64 }
-
 func newBatch(s *Store) *batch {
 	return &batch{
 		s: s, c: s.writer.session, places: make(map[idempotency.ID]*place), refs: make(map[string]int64),
@@ -96,7 +98,7 @@ func newBatch(s *Store) *batch {
 
 // begin forgets everything of the transaction before.
 func (b *batch) begin() {
-	b.dirty, b.token, b.newest, b.noted, b.epoch = false, newToken(), codec.Never, codec.Never, ""
+	b.dirty, b.token, b.newest, b.noted, b.epoch, b.server = false, newToken(), codec.Never, codec.Never, "", ""
 	b.forget()
 }
 
@@ -216,7 +218,7 @@ const (
 // passes over what is locked; one that was first is waited for, and what it made
 // is what is loaded.
 const loadText = `SELECT 0 AS kind, epoch AS key, CASE WHEN server = ` + identityText + ` AND ` + ownText + ` THEN 1 ELSE 0 END AS num,
-	0::bigint AS fence, 0::bigint AS version, '' AS state, '' AS campaign, 0::bigint AS job_sum, '' AS links FROM @ledger
+	0::bigint AS fence, 0::bigint AS version, '' AS state, server AS campaign, 0::bigint AS job_sum, '' AS links FROM @ledger
 UNION ALL SELECT 1, encode(id, 'hex'), num, fence, version, state, campaign, job_sum, links FROM (
 	SELECT id, num, fence, version, state, campaign, job_sum, links FROM @records WHERE id = ANY ($1::text::bytea[]) ORDER BY id FOR NO KEY UPDATE) AS r
 UNION ALL SELECT 2, ref, num, 0, 0, '', '', 0, '' FROM @refs WHERE ref = ANY ($2::text::text[])
@@ -236,7 +238,7 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 		}
 		switch kind {
 		case loadedHead:
-			b.epoch, same = key, num == 1
+			b.epoch, b.server, same = key, campaign, num == 1
 		case loadedPlace:
 			b.places[idempotency.ID(key)] = &place{
 				num: num, fence: uint64(fence), group: group{campaign, state}, links: links, jobSum: sum, storedSum: sum,
@@ -257,6 +259,7 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 		return err
 	}
 	if !same {
+		b.server = ""
 		changed, err := b.s.checkHistory(ctx, b.c)
 		if err != nil {
 			return err
@@ -266,23 +269,6 @@ func (b *batch) load(ctx context.Context, w *wanted) error {
 		}
 	}
 	return b.reserve(ctx, w.creates)
-}
-
-// blockSize is how many record numbers are taken at once: more than one
-// transaction can need.
-const blockSize = 4096
-
-// reserve makes sure that there are numbers for so many new records.
-func (b *batch) reserve(ctx context.Context, n int64) error {
-	if b.free.end-b.free.next >= n {
-		return nil
-	}
-	var first int64 // of so many blocks that no other has
-	if _, err := b.c.queryRow(ctx, []any{&first}, b.s.text.block); err != nil {
-		return err
-	}
-	b.free = block{first * blockSize, (first + 1) * blockSize}
-	return nil
 }
 
 func (b *batch) place(id idempotency.ID) *place {
@@ -370,7 +356,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if l.Ref != "" && b.refs[clean(l.Ref)] == 0 {
+			if l.Ref != "" && b.refs[clean(l.Ref)] == 0 && !codec.HasRef(p.links, l.Ref) {
 				b.refs[clean(l.Ref)] = p.num
 				b.newRefs = append(b.newRefs, link{l, p.num})
 			}
@@ -382,7 +368,7 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 	if p.row == nil {
 		b.changed = append(b.changed, p)
 	}
-	p.fence, p.group, p.links, p.jobSum, p.row = r.Fence, now, r.Links, r.JobSum, r
+	p.fence, p.group, p.links, p.jobSum, p.row, p.held = r.Fence, now, r.Links, r.JobSum, r, r.LeaseUntil != codec.Never
 	b.saw(codec.Nanos(record.UpdatedAt))
 }
 

@@ -76,6 +76,16 @@ func (o *commitOp) refusal(i int) error {
 	return o.refused[i]
 }
 
+// judged reports whether a change may not be made for what was looked at.
+func (o *commitOp) judged() bool {
+	for i, err := range o.errs {
+		if err != nil && o.refusal(i) == nil {
+			return true
+		}
+	}
+	return false
+}
+
 func (o *commitOp) weight() int { return len(o.changes) }
 
 func (o *commitOp) apply(ctx context.Context, b *batch) error {

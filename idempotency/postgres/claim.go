@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -29,34 +28,37 @@ const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 
 // its number. Nothing is locked that is not claimed, and nobody waits: $6 more
 // records than are wanted are looked at, for other claims at the same moment.
 const claimText = `WITH RECURSIVE groups AS (
-	(SELECT rank, campaign FROM @records WHERE due IS NOT NULL ORDER BY rank, campaign LIMIT 1)
+	(SELECT rank, campaign FROM @queue ORDER BY rank, campaign LIMIT 1)
 	UNION ALL
 	SELECT n.rank, n.campaign FROM groups AS g CROSS JOIN LATERAL (
-		SELECT rank, campaign FROM @records WHERE due IS NOT NULL AND (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
+		SELECT rank, campaign FROM @queue WHERE (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
 	) AS n
 ), candidates AS MATERIALIZED (
 	SELECT c.num, g.rank, c.turn, g.campaign FROM groups AS g CROSS JOIN LATERAL (
-		SELECT f.num, row_number() OVER (ORDER BY f.due, f.id) AS turn FROM (
-			(` + firstOfText + ` AND NOT planned ORDER BY due, id LIMIT $3::bigint + $6::bigint)
+		SELECT f.num, row_number() OVER (ORDER BY f.due, f.key) AS turn FROM (
+			(` + firstOfText + ` AND NOT planned ORDER BY due, key LIMIT $3::bigint + $6::bigint)
 			UNION ALL
-			(` + firstOfText + ` AND planned AND g.rank <= $9::bigint AND g.campaign <> ALL ($4::text::text[]) ORDER BY due, id LIMIT $3::bigint + $6::bigint)
+			(` + firstOfText + ` AND planned AND g.rank <= $9::bigint AND g.campaign <> ALL ($4::text::text[]) ORDER BY due, key LIMIT $3::bigint + $6::bigint)
 		) AS f
 	) AS c ORDER BY g.rank, c.turn, g.campaign <= $8 COLLATE "C", g.campaign LIMIT $3::bigint + $6::bigint
 ), picked AS MATERIALIZED (
 	SELECT l.num FROM candidates AS c CROSS JOIN LATERAL (
-		SELECT r.num FROM @records AS r WHERE r.num = c.num AND coalesce(r.due <= $1::bigint, false) AND r.visible <= $1 AND r.version <= $2 AND r.state IN ` + known + `
+		SELECT r.num FROM @records AS r CROSS JOIN @queue AS q
+		WHERE r.num = c.num AND q.num = c.num AND coalesce(q.due <= $1::bigint, false) AND q.visible <= $1 AND q.version <= $2 AND q.state IN ` + known + `
 		LIMIT 1 FOR UPDATE SKIP LOCKED
 	) AS l LIMIT $3::bigint
+), taken AS (
+	UPDATE @queue SET visible = greatest(due, $5::bigint) WHERE num = ANY (ARRAY(SELECT num FROM picked))
 ), claimed AS (
-	UPDATE @records SET fence = fence + 1, lease_owner = $7, lease_until = $5::bigint, visible = greatest(due, $5::bigint)
+	UPDATE @records SET fence = fence + 1, lease_owner = $7, lease_until = $5::bigint
 	WHERE num = ANY (ARRAY(SELECT num FROM picked)) RETURNING *
 ), noted AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
-SELECT ` + codec.Columns + `, job_sum, rank, campaign, due FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
+SELECT ` + codec.Columns + `, job_sum, links FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
 
 // firstOfText is the records of a group that may be claimed.
-const firstOfText = `SELECT num, due, id FROM @records WHERE due IS NOT NULL AND rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
+const firstOfText = `SELECT num, due, key FROM @queue WHERE rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1
 	AND version <= $2 AND state IN ` + known
 
 // otherClaims is how many other claims of the same size may take place at the
@@ -68,6 +70,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	history := s.memory.now()
 	found, err := s.claim(ctx, req, otherClaims)
 	if err == nil && len(found) == 0 {
 		// There is nothing due, or others were faster at all of it.
@@ -78,6 +81,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 	}
 	var errs []error
 	claimed := make([]*idempotency.Record, 0, len(found))
+	places := make(map[idempotency.ID]remembered, len(found))
 	for i := range found {
 		r, err := s.claimed(ctx, &found[i])
 		if err != nil {
@@ -86,13 +90,18 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 		}
 		if r != nil {
 			claimed = append(claimed, r)
+			if !found[i].again {
+				places[r.ID] = claimedPlace(&found[i], r)
+			}
 		}
 	}
+	s.memory.put(history, places)
 	if len(claimed) == 0 {
 		return nil, explain("claim", errors.Join(errs...))
 	}
 	// A damaged record does not keep the others from their worker; whoever
 	// reads it learns of it.
+	takeTurns(claimed, clean(req.Served))
 	return claimed, nil
 }
 
@@ -105,6 +114,7 @@ func (s *Store) claimed(ctx context.Context, c *candidate) (*idempotency.Record,
 	if err != nil || codec.JobSum(r) == c.jobSum {
 		return r, err
 	}
+	c.again = true
 	now, err := s.Get(ctx, r.ID)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound):
@@ -123,35 +133,43 @@ func (s *Store) claimed(ctx context.Context, c *candidate) (*idempotency.Record,
 func (s *Store) claim(ctx context.Context, req idempotency.ClaimRequest, others int) (found []candidate, err error) {
 	err = s.claiming(ctx, func(c *session) error {
 		found = found[:0]
-		dest := make([]any, 0, 12)
+		dest := make([]any, 0, 8)
 		return c.query(ctx, func(rows *sql.Rows) error {
 			found = append(found, candidate{})
 			one := &found[len(found)-1]
-			dest = append(one.AppendDest(dest[:0]), &one.jobSum, &one.rank, &one.campaign, &one.due)
+			dest = append(one.AppendDest(dest[:0]), &one.jobSum, &one.links)
 			return rows.Scan(dest...)
 		}, s.text.claim, codec.Nanos(req.Now), idempotency.RecordVersion, req.Limit, texts(req.Skip),
 			codec.Nanos(req.Now.Add(req.Lease)), others*req.Limit, clean(req.Owner), clean(req.Served), lowestRank(req.Least))
 	})
-	takeTurns(found, clean(req.Served))
 	return found, err
 }
 
-// candidate is a record that was claimed, and what its place in the order hangs
-// on.
+// candidate is a record that was claimed.
 type candidate struct {
 	codec.Stored
-	jobSum    int64
-	rank, due int64
-	campaign  string
-	turn      int // its place among those of the campaign
+	jobSum int64
+	links  string
+	again  bool // it was read again: the job is a newer one
 }
 
 // takeTurns puts the records in order: the highest priority first, and of each
 // one record of every campaign after the other, those behind the one that was
 // served last first. The server returns them as it comes by them.
-func takeTurns(found []candidate, served string) {
+func takeTurns(all []*idempotency.Record, served string) {
+	type candidate struct {
+		*idempotency.Record
+		campaign  string
+		rank, due int64
+		turn      int // its place among those of the campaign
+	}
+	found := make([]candidate, len(all))
+	for i, r := range all {
+		due, _ := r.WorkAt()
+		found[i] = candidate{Record: r, campaign: clean(r.Campaign), rank: rankOf(r.Priority), due: codec.Nanos(due)}
+	}
 	slices.SortFunc(found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.campaign, b.campaign), cmp.Compare(a.due, b.due), bytes.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.campaign, b.campaign), cmp.Compare(a.due, b.due), cmp.Compare(a.ID, b.ID))
 	})
 	had := func(c candidate) int {
 		if c.campaign <= served {
@@ -167,6 +185,9 @@ func takeTurns(found []candidate, served string) {
 	slices.SortFunc(found, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.turn, b.turn), had(a)-had(b), cmp.Compare(a.campaign, b.campaign))
 	})
+	for i := range found {
+		all[i] = found[i].Record
+	}
 }
 
 // claiming lends the connection of claims to fn. What fn does may be done

@@ -26,8 +26,8 @@ type Tx struct {
 // Who enqueues does not wait for the ledger, and nobody at work on the ledger
 // waits for the transaction, but those who use the same key: who enqueues it in
 // another transaction waits until this one has ended, and [Store.Commit] of it
-// returns [idempotency.ErrInProgress] after 0.2 seconds, during which it holds
-// up the others. So keep the transaction short.
+// returns [idempotency.ErrInProgress] after 0.2 or 0.4 seconds, during which it
+// holds up the others. So keep the transaction short.
 //
 // At the isolation levels repeatable read and serializable, a key that another
 // transaction has brought in since this one began makes the server end it with
@@ -93,13 +93,18 @@ const enqueueText = `WITH head AS MATERIALIZED (
 ), i AS MATERIALIZED (
 	SELECT head.block * 4096 + i.ord AS num, i.* FROM head, unnest($1::text::bigint[], $2::text::text[], $3::text::bytea[], $4::text::bigint[],
 		$5::text::bigint[], $6::text::text[], $7::text::text[], $8::text::bigint[], $9::text::bigint[], $10::text::bigint[], $11::text::text[],
-		$12::text::bigint[], $13::text::bigint[], $14::text::text[], $15::text::bigint[], $16::text::text[], $17::text::bytea[])
-		AS i(ord, epoch, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+		$12::text::bigint[], $13::text::bigint[], $14::text::text[], $15::text::bigint[], $16::text::text[], $17::text::bytea[], $28::text::bigint[])
+		AS i(ord, epoch, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data, key)
 ), r AS (
-	INSERT INTO @records (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-	SELECT i.num, i.id, i.fence, i.version, i.state, i.campaign, i.rank, i.due, i.visible, i.lease_owner, i.lease_until, i.prune_at, i.rare, i.job_sum, i.links, i.data
+	INSERT INTO @records (num, id, fence, version, state, campaign, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+	SELECT i.num, i.id, i.fence, i.version, i.state, i.campaign, i.lease_owner, i.lease_until, i.prune_at, i.rare, i.job_sum, i.links, i.data
 	FROM i, head WHERE head.same AND i.epoch IN ('', head.epoch) ORDER BY i.id
 	ON CONFLICT (id) DO NOTHING RETURNING num, campaign, state
+), q AS (
+	INSERT INTO @queue (num, rank, campaign, due, visible, key, version, state)
+	SELECT r.num, i.rank, i.campaign, i.due, i.visible, i.key, i.version, i.state
+	FROM unnest($1::text::bigint[], $8::text::bigint[], $7::text::text[], $9::text::bigint[], $10::text::bigint[], $28::text::bigint[], $5::text::bigint[], $6::text::text[])
+		AS i(ord, rank, campaign, due, visible, key, version, state), head, r WHERE r.num = head.block * 4096 + i.ord AND i.due IS NOT NULL
 ), j AS (
 	INSERT INTO @jobs (num, job) SELECT r.num, l.job FROM unnest($26::text::bigint[], $27::text::bytea[]) AS l(ord, job), head, r
 	WHERE r.num = head.block * 4096 + l.ord
@@ -164,7 +169,7 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 	}
 	args := append([]any{ord.String(), epoch.String()}, records.args(nil)[1:]...) // their numbers are made there
 	args = append(args, data.String(), refOrd.String(), ref.String(), pieceOrd.String(), vendorID.String(), vendor.String(), entryOrd.String(), text.String(), newest,
-		jobOrd.String(), job.String())
+		jobOrd.String(), job.String(), records.key.String())
 	rows, err := t.tx.QueryContext(ctx, t.s.text.enqueue, args...)
 	if err == nil {
 		err = scanAll(rows, o.scanOutcome)

@@ -17,16 +17,23 @@ import (
 // twice as long, and be taken apart letter by letter. With it goes the row by which
 // the transaction is known.
 const storeText = `WITH r AS (
-	INSERT INTO @records AS old (num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-	SELECT num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links,
-		substring($31::bytea, place, size)
+	INSERT INTO @records AS old (num, id, fence, version, state, campaign, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+	SELECT num, id, fence, version, state, campaign, lease_owner, lease_until, prune_at, rare, job_sum, links, substring($31::bytea, place, size)
 	FROM unnest($1::text::bigint[], $2::text::bytea[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[],
-		$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::bigint[], $12::text::bigint[],
-		$13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::int[], $32::text::int[])
-		AS i(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, place, size)
+		$10::text::text[], $11::text::bigint[], $12::text::bigint[], $13::text::text[], $14::text::bigint[], $15::text::text[], $16::text::int[], $32::text::int[])
+		AS i(num, id, fence, version, state, campaign, lease_owner, lease_until, prune_at, rare, job_sum, links, place, size)
 	ON CONFLICT (num) DO UPDATE SET id = CASE WHEN old.id = excluded.id THEN old.id END, fence = excluded.fence, version = excluded.version, state = excluded.state, campaign = excluded.campaign,
-		rank = excluded.rank, due = excluded.due, visible = excluded.visible, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
+		lease_owner = excluded.lease_owner, lease_until = excluded.lease_until,
 		prune_at = excluded.prune_at, rare = excluded.rare, job_sum = excluded.job_sum, links = excluded.links, data = excluded.data
+), q AS (
+	INSERT INTO @queue AS old (num, rank, campaign, due, visible, key, version, state)
+	SELECT num, rank, campaign, due, visible, key, version, state
+	FROM unnest($1::text::bigint[], $7::text::bigint[], $6::text::text[], $8::text::bigint[], $9::text::bigint[], $40::text::bigint[], $4::text::bigint[], $5::text::text[])
+		AS i(num, rank, campaign, due, visible, key, version, state) WHERE due IS NOT NULL
+	ON CONFLICT (num) DO UPDATE SET rank = excluded.rank, campaign = excluded.campaign, due = excluded.due, visible = excluded.visible,
+		version = excluded.version, state = excluded.state
+), x AS (
+	DELETE FROM @queue WHERE num = ANY ($41::text::bigint[])
 ), j AS (
 	INSERT INTO @jobs AS old (num, job) SELECT num, substring($31::bytea, place, size)
 	FROM unnest($28::text::bigint[], $29::text::int[], $36::text::int[]) AS i(num, place, size)
@@ -63,7 +70,8 @@ func (b *batch) flush(ctx context.Context) error {
 
 // recordArrays are the columns of many records.
 type recordArrays struct {
-	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links array
+	num, id, fence, version, state, campaign, rank, due, visible, owner, until, prune, rare, sum, links, key array
+	never                                                                                                    array // numbers of those for which there is never anything to do
 }
 
 // blob is many values one after the other.
@@ -92,6 +100,7 @@ func (a *recordArrays) add(num int64, r *codec.Row) {
 		a.due.int(r.Due)
 		a.visible.int(visible)
 	} else {
+		a.never.int(num)
 		a.due.null()
 		a.visible.int(codec.Never)
 	}
@@ -105,6 +114,7 @@ func (a *recordArrays) add(num int64, r *codec.Row) {
 	}
 	a.sum.int(r.JobSum)
 	a.links.text(r.Links)
+	a.key.int(r.Key)
 }
 
 func (a *recordArrays) args(args []any) []any {
@@ -121,9 +131,27 @@ func rankOf(priority int) int64 { return ^int64(priority) }
 const keepLong = 1 << 20
 
 func (b *batch) storeRecords(ctx context.Context) error {
+	args, full := b.storeArgs()
+	if args == nil {
+		return nil
+	}
+	if _, err := b.c.exec(ctx, b.s.text.store, args...); err != nil {
+		return err
+	}
+	for _, name := range full {
+		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeArgs returns the arguments of storeText, nil if there is nothing to store,
+// and the counters of which versions are to be dropped.
+func (b *batch) storeArgs() (args []any, full []string) {
 	counterName, version, value, full := b.changedCounters()
 	if len(b.changed)+len(b.newEntries)+counterName.b.Len() == 0 {
-		return nil
+		return nil, nil
 	}
 	var records recordArrays
 	var data, jobData, entryData parts
@@ -167,24 +195,15 @@ func (b *batch) storeRecords(ctx context.Context) error {
 	clear(b.changed)
 	clear(b.depth)
 	b.changed, b.newRefs, b.newPieces, b.newEntries = b.changed[:0], b.newRefs[:0], b.newPieces[:0], b.newEntries[:0]
-	_, err := b.c.exec(ctx, b.s.text.store, append(
-		records.args(nil), data.place.String(), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
-		entryNum.String(), entryID.String(), entryData.place.String(), campaign.String(), state.String(), n.String(),
-		jobNum.String(), jobData.place.String(), gone.String(), []byte(long), data.size.String(), entryData.size.String(), b.token, b.newest, jobData.size.String(),
-		counterName.String(), version.String(), value.String(),
-	)...)
 	if b.noted = b.newest; cap(long) <= keepLong {
 		b.long = long[:0]
 	}
-	if err != nil {
-		return err
-	}
-	for _, name := range full {
-		if _, err := b.c.exec(ctx, b.s.text.dropCounter, name, b.counters[name].version); err != nil {
-			return err
-		}
-	}
-	return nil
+	return append(
+		records.args(nil), data.place.String(), ref.String(), refNum.String(), vendorID.String(), vendor.String(), pieceNum.String(),
+		entryNum.String(), entryID.String(), entryData.place.String(), campaign.String(), state.String(), n.String(),
+		jobNum.String(), jobData.place.String(), gone.String(), []byte(long), data.size.String(), entryData.size.String(), b.token, b.newest, jobData.size.String(),
+		counterName.String(), version.String(), value.String(), records.key.String(), records.never.String(),
+	), full
 }
 
 const (

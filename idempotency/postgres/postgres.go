@@ -23,6 +23,7 @@ type Store struct {
 	text   statements
 	lock   int64
 	writer *writer
+	memory memory
 	// claims has a connection of its own, so that claims do not wait for
 	// commits. Whoever takes it from the channel uses it alone.
 	claims chan *session

@@ -26,7 +26,7 @@ type migration struct {
 	oldest int64
 }
 
-func migrations() []migration { return []migration{{schema1, 1}} }
+func migrations() []migration { return []migration{{schema1 + commitFunction, 1}} }
 
 // A statement names the ledger's schema by this mark.
 const schemaMark = "@"
@@ -76,6 +76,9 @@ CREATE SEQUENCE @blocks;   -- each number stands for a block of record numbers
 CREATE SEQUENCE @places;   -- of entries, in commit order: taken under the lock
 CREATE SEQUENCE @receipts; -- of messages, in the order of receipt: likewise
 
+-- Neither a claim nor the way of a piece to its vendor changes a column that has
+-- an index: PostgreSQL then leaves the indexes alone, if the page has room for
+-- the next version. A record grows on its way to twice its length.
 CREATE TABLE @records (
   num         bigint  NOT NULL,
   id          bytea   NOT NULL,
@@ -83,26 +86,36 @@ CREATE TABLE @records (
   version     bigint  NOT NULL,
   state       text    NOT NULL COLLATE "C",
   campaign    text    NOT NULL COLLATE "C",
-  rank        bigint  NOT NULL, -- the priority's complement: highest first
-  due         bigint,           -- when there is something to do; NULL: never
-  visible     bigint  NOT NULL, -- when it may be claimed, if ever
   lease_owner text    NOT NULL,
   lease_until bigint  NOT NULL,
   prune_at    bigint,           -- last update of a final record that is neither watched nor a tombstone
   rare        text    COLLATE "C", -- the state, if few records are in it for long
   links       text    NOT NULL, -- vendors, references, vendor ids
   job_sum     bigint  NOT NULL, -- of its job, 0 if there is none
-  data        bytea   NOT NULL, -- the record, without job, fence and lease
-  planned     boolean NOT NULL GENERATED ALWAYS AS (state = 'planned') STORED -- what claims may leave alone
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+  data        bytea   NOT NULL  -- the record, without job, fence and lease
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 CREATE UNIQUE INDEX records_num ON @records (num);
 CREATE UNIQUE INDEX records_id ON @records (id);
--- A claim changes none of the columns that have an index: PostgreSQL then
--- leaves the indexes alone.
-CREATE INDEX records_queue ON @records (rank, campaign, planned, due, id) WHERE due IS NOT NULL;
 CREATE INDEX records_campaign ON @records (campaign, id);
 CREATE INDEX records_rare ON @records (rare, id) WHERE rare IS NOT NULL;
 CREATE INDEX records_prune ON @records (prune_at) WHERE prune_at IS NOT NULL;
+
+-- What claims look through: a short row for each record that there is ever
+-- something to do for. Who writes one holds the lock of the record's row.
+CREATE TABLE @queue (
+  num      bigint  NOT NULL,
+  rank     bigint  NOT NULL, -- the priority's complement: highest first
+  campaign text    NOT NULL COLLATE "C",
+  due      bigint  NOT NULL, -- when there is something to do
+  visible  bigint  NOT NULL, -- when it may be claimed
+  key      bigint  NOT NULL, -- the beginning of the id, in the same order
+  version  bigint  NOT NULL,
+  state    text    NOT NULL COLLATE "C",
+  planned  boolean NOT NULL GENERATED ALWAYS AS (state = 'planned') STORED -- what claims may leave alone
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+CREATE UNIQUE INDEX queue_num ON @queue (num);
+-- A claim changes none of these columns.
+CREATE INDEX queue_order ON @queue (rank, campaign, planned, due, key);
 
 -- Written once, while the record is written again and again.
 CREATE TABLE @jobs (num bigint PRIMARY KEY, job bytea NOT NULL);

@@ -62,6 +62,15 @@ type writer struct {
 	}
 	// checked is the connection on which it was last seen.
 	checked backend
+	// known is the ledger's epoch and server, the latter empty if it has another, as
+	// they were last seen, and the connection on which they were.
+	known struct {
+		epoch, server string
+		on            backend
+	}
+	// missed is how many transactions were last not made by commitNow, sulk for how
+	// many more it is not tried.
+	missed, sulk int
 	// untidy counts transactions since the last tidying.
 	untidy int
 }
@@ -95,6 +104,12 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 	if err := w.reopen(ctx); err != nil {
 		return err
 	}
+	if made, err := w.commitNow(ctx, ops); made || err != nil {
+		if made {
+			w.done()
+		}
+		return err
+	}
 	if err := w.begin(ctx, w.store.lock); err != nil {
 		w.abort(ctx, err)
 		return err
@@ -112,6 +127,10 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 		}
 		return err
 	}
+	if b.epoch != w.known.epoch {
+		w.store.memory.forget()
+	}
+	w.known.epoch, w.known.server, w.known.on = b.epoch, b.server, w.back
 	if !b.dirty {
 		w.checked = w.back
 		w.abort(ctx, nil)
@@ -129,9 +148,15 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 			return err
 		}
 	}
-	w.checked, w.last.token, w.last.at = w.back, b.token, time.Now()
-	w.untidy++
+	w.done()
 	return nil
+}
+
+// done notes that the batch is durable.
+func (w *writer) done() {
+	w.checked, w.last.token, w.last.at = w.back, w.batch.token, time.Now()
+	w.untidy++
+	w.store.memory.learn(w.batch.places)
 }
 
 // recall looks on a new connection whether the ledger still has the latest
@@ -144,6 +169,7 @@ func (w *writer) recall(ctx context.Context, b *batch) error {
 	// The server may hand out the numbers of our block again: a sequence that it
 	// had not written down yet, or one that was restored, begins before them.
 	b.free = block{}
+	w.store.memory.forget()
 	if w.last.token != 0 && time.Since(w.last.at) < keepCommits/2 {
 		made := false
 		if _, err := w.queryRow(ctx, []any{&made}, w.store.text.made, w.last.token); err != nil {

@@ -16,6 +16,16 @@ import (
 // canceled job for example, and nobody would notice.
 func TestClaimBesideACommit(t *testing.T) {
 	t.Parallel()
+	for name, claims := range map[string]bool{"the commit looks first": false, "the commit remembers a claim that has run out": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			claimBesideACommit(t, claims)
+		})
+	}
+}
+
+func claimBesideACommit(t *testing.T, claims bool) {
+	t.Helper()
 	db := openDB(t, "pgx", pgtest.Private(t).DSN(""))
 	schema := newSchema(t)
 	one, other := openStore(t, db, schema), openStore(t, db, schema)
@@ -23,18 +33,25 @@ func TestClaimBesideACommit(t *testing.T) {
 	if err := idempotency.CommitOne(t.Context(), one, create(r)); err != nil {
 		t.Fatal(err)
 	}
+	if claims {
+		rs, err := one.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 1, Lease: time.Minute, Now: start()})
+		if err != nil || len(rs) != 1 {
+			t.Fatalf("claimed %d records, %v, want 1", len(rs), err)
+		}
+		r = rs[0]
+	}
 	between := begin(t, db) // a commit writes the depth with the records, and reads it never
 	if _, err := between.ExecContext(t.Context(), "LOCK TABLE "+schema+".depth IN SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
 	canceled := *r
-	canceled.Fence, canceled.State, canceled.Due = 2, idempotency.Canceled, time.Time{}
+	canceled.Fence, canceled.State, canceled.Due, canceled.Lease = r.Fence+1, idempotency.Canceled, time.Time{}, idempotency.Lease{}
 	committed := make(chan error, 1)
 	go func() {
-		committed <- idempotency.CommitOne(t.Context(), one, idempotency.Change{Record: &canceled, Expect: 1})
+		committed <- idempotency.CommitOne(t.Context(), one, idempotency.Change{Record: &canceled, Expect: r.Fence})
 	}()
 	until(t, db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '"+schema+".depth'::regclass)")
-	claimed, err := other.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 1, Lease: time.Minute, Now: start()})
+	claimed, err := other.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 1, Lease: time.Minute, Now: start().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

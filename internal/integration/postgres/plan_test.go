@@ -132,13 +132,15 @@ func fillFast(t *testing.T, db *sql.DB, schema string, n int) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
-		fmt.Sprintf(`INSERT INTO %s.records SELECT -i, id, 1, 1, state, campaign, -1,
-			CASE WHEN state = 'planned' THEN %d + i END, 0, '', -9223372036854775808,
+		fmt.Sprintf(`INSERT INTO %s.records SELECT -i, id, 1, 1, state, campaign, '', -9223372036854775808,
 			CASE WHEN state = 'done' THEN %d END, NULL, '', %d, convert_to(replace('%s', '%s', encode(id, 'hex')), 'UTF8')
 		FROM (SELECT i, sha256(('spring/contact ' || i || '/fast')::bytea) AS id, CASE WHEN i %% 2 = 0 THEN 'done' ELSE 'planned' END AS state,
 			CASE WHEN i %% 10 = 1 THEN 'open' || i %% 7 ELSE 'paused' END AS campaign FROM generate_series(1, %d) AS i) AS i`,
-			schema, start().Add(-time.Hour).UnixNano(), start().Add(time.Hour).UnixNano(), sum,
+			schema, start().Add(time.Hour).UnixNano(), sum,
 			strings.Replace(string(data), `"key":"`+string(r.Key)+`",`, "", 1), r.ID, n),
+		fmt.Sprintf(`INSERT INTO %[1]s.queue (num, rank, campaign, due, visible, key, version, state)
+			SELECT num, -1, campaign, %[2]d - num, 0, num, 1, state FROM %[1]s.records WHERE num < 0 AND state = 'planned' /* generate_series */`,
+			schema, start().Add(-time.Hour).UnixNano()),
 		fmt.Sprintf(`INSERT INTO %s.jobs SELECT -i, 'job' FROM generate_series(1, %d) AS i`, schema, n),
 		fmt.Sprintf(`INSERT INTO %[1]s.depth SELECT campaign, state, count(*) FROM %[1]s.records GROUP BY 1, 2 /* generate_series */`, schema),
 		fmt.Sprintf(`INSERT INTO %s.entries SELECT -i, -i, NULL, '{"kind":"created"}' FROM generate_series(1, %d) AS i`, schema, n),
@@ -162,7 +164,7 @@ func analyze(t *testing.T, db *sql.DB) {
 func explaining(t *testing.T, settings ...string) *pgtest.Cluster {
 	t.Helper()
 	return pgtest.Private(t, append(settings, "session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_analyze = on",
-		"auto_explain.log_timing = off", "auto_explain.log_format = json", "auto_explain.log_nested_statements = off", "log_min_messages = log",
+		"auto_explain.log_timing = off", "auto_explain.log_format = json", "auto_explain.log_nested_statements = on", "log_min_messages = log",
 		"log_line_prefix = ''", "log_destination = 'csvlog'", "logging_collector = on", "log_directory = '../logs'", "log_filename = 'server'")...)
 }
 

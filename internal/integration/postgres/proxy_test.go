@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -161,9 +162,13 @@ func once(what cut, fits func(fromClient bool, data []byte) bool) (decide func(b
 	}, func() bool { return done }
 }
 
+// isCommit recognizes the COMMIT, and the statement that commits by itself: it
+// says who the server is.
 func isCommit(fromClient bool, data []byte) bool {
-	return fromClient && bytes.Contains(data, []byte("COMMIT\x00"))
+	return fromClient && (bytes.Contains(data, []byte("COMMIT\x00")) || atOnce.Match(data))
 }
+
+var atOnce = regexp.MustCompile(`[0-9]{15,}/[0-9A-F]{8}/[0-9]+`)
 
 // TestCommitThatWasNotAnswered: when the connection ends at the COMMIT, the
 // store asks the server what came of it. A change that was made is reported as

@@ -139,9 +139,14 @@ func plant(ctx context.Context, db *sql.DB, schema string, r *idempotency.Record
 		return err
 	}
 	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.records
-		(num, id, fence, version, state, campaign, rank, due, visible, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
-		VALUES (nextval('`+schema+`.blocks') * 4096, $1, $2, $3, $4, $5, 0, 0, 0, '', $6, 0, $4, 1, '', $7)`,
+		(num, id, fence, version, state, campaign, lease_owner, lease_until, prune_at, rare, job_sum, links, data)
+		VALUES (nextval('`+schema+`.blocks') * 4096, $1, $2, $3, $4, $5, '', $6, 0, $4, 1, '', $7)`,
 		id, int64(r.Fence), r.Version, string(r.State), r.Campaign, int64(-1<<63), data)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `INSERT INTO `+schema+`.queue (num, rank, campaign, due, visible, key, version, state)
+		SELECT num, 0, campaign, 0, 0, 0, version, state FROM `+schema+`.records WHERE id = $1`, id)
 	if err != nil {
 		return err
 	}

@@ -306,7 +306,7 @@ func (f *fleet) watch(t *testing.T, ctx context.Context, calm chan<- struct{}) {
 	t.Helper()
 	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond) {
 		var n int
-		err := f.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT FROM postproof.records WHERE due <= $1 AND visible <= $1 AND state = 'planned' LIMIT $2) AS waiting",
+		err := f.db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT FROM postproof.queue WHERE due <= $1 AND visible <= $1 AND state = 'planned' LIMIT $2) AS waiting",
 			f.clock.Now().UnixNano(), plenty).Scan(&n)
 		if ctx.Err() != nil {
 			return
