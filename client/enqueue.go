@@ -1,9 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -17,7 +19,8 @@ type Enqueued struct {
 	Known int
 	// Rejected jobs are not in the ledger.
 	Rejected int
-	// Rejections are the first 100 of them, with reasons.
+	// Rejections are the first 100 of them that were found, with reasons, in the
+	// order of the sequence.
 	Rejections []Rejection
 }
 
@@ -29,6 +32,7 @@ type Rejection struct {
 	Err   error
 }
 
+// enqueueBatch is how many jobs are committed at a time.
 const enqueueBatch = 256
 
 // JobList yields the jobs given, for [Client.Enqueue].
@@ -43,10 +47,11 @@ func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
 }
 
 // Enqueue stores jobs durably, to be sent by [Client.Run] or [Client.Drain]. It
-// streams: memory does not grow with the number of jobs. A bad job is rejected
-// and the others go on; an error from the sequence, the ledger or the context
-// ends it, and what was counted is stored. Calling it again with the same jobs
-// sends nothing twice.
+// streams: memory does not grow with the number of jobs. What is read within
+// about a second, up to some thousand jobs, is stored together, and is sent in the
+// order of the ids, not of the sequence. A bad job is rejected and the others go on;
+// an error from the sequence, the ledger or the context ends it, and what was
+// counted is stored. Calling it again with the same jobs sends nothing twice.
 func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
 	out, err := c.enqueue(ctx, c.store, jobs)
@@ -80,53 +85,14 @@ func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.
 	return out, err
 }
 
-type queued struct {
-	index int
-	rec   *idempotency.Record
-	epoch string // in which it was planned
-}
-
-func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
+func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
 	if err := c.knowsVendors("enqueue"); err != nil {
-		return Enqueued{}, err
+		return out, err
 	}
-	var out Enqueued
-	batch := make([]queued, 0, enqueueBatch)
-	index := -1
-	for job, err := range jobs {
-		index++
-		if err != nil {
-			return out, errors.Join(err, c.flush(ctx, into, &out, batch))
-		}
-		err = job.Validate()
-		var rec *idempotency.Record
-		if err == nil {
-			rec, err = c.plan(ctx, &job, c.now())
-		}
-		switch {
-		case errors.Is(err, ErrEpochChanged), postproof.CodeOf(err) == postproof.CodeUnavailable:
-			return out, errors.Join(err, c.flush(ctx, into, &out, batch))
-		case err != nil:
-			out.reject(index, job.Key, err)
-			continue
-		}
-		id := c.id() // before the doubts are looked at, which are read before it
-		if id.EpochChanged() {
-			return out, errors.Join(c.epochError("enqueue"), c.flush(ctx, into, &out, batch))
-		}
-		if c.doubts() {
-			if rec, err = c.doubt(rec); err != nil {
-				return out, errors.Join(err, c.flush(ctx, into, &out, batch))
-			}
-		}
-		if batch = append(batch, queued{index, rec, id.Epoch}); len(batch) == enqueueBatch {
-			if err := c.flush(ctx, into, &out, batch); err != nil {
-				return out, err
-			}
-			batch = batch[:0]
-		}
-	}
-	return out, c.flush(ctx, into, &out, batch)
+	read := backlog{c: c, into: into, out: &out}
+	err = read.all(ctx, jobs)
+	slices.SortFunc(out.Rejections, func(a, b Rejection) int { return cmp.Compare(a.Index, b.Index) })
+	return out, err
 }
 
 func (e *Enqueued) reject(index int, key postproof.Key, err error) {
@@ -138,9 +104,6 @@ func (e *Enqueued) reject(index int, key postproof.Key, err error) {
 
 // flush commits a batch.
 func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queued) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	changes := make([]idempotency.Change, len(batch))
 	for i, q := range batch {
 		var ch idempotency.Change

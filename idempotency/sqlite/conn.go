@@ -251,8 +251,11 @@ func (c *conn) pragma(ctx context.Context, busy time.Duration, cacheKiB int, wri
 }
 
 const (
-	// checkpointPages is large, because each checkpoint syncs three times.
-	checkpointPages = 4000
+	// checkpointPages is how long the log grows before a commit has to move it into
+	// the main file. It is large: a page that is changed again and again is moved
+	// once, those of an index come in their order and side by side, and each time
+	// costs three syncs. Mostly the mover is faster.
+	checkpointPages = 16000
 	// journalBytes is what is left of the log after a checkpoint.
 	journalBytes = 64 << 20
 
@@ -263,6 +266,8 @@ const (
 	// readerCacheKiB is small: there are several readers, and the pages are in
 	// the system's cache as well.
 	readerCacheKiB = 2 << 10
+	// moverCacheKiB: it reads no pages by themselves.
+	moverCacheKiB = 64
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -22,7 +22,8 @@
 // and answers all of them after one sync; it never waits for more to come, so
 // that a lone caller pays for one sync and no delay. A change that may not be
 // made does not fail its neighbors. Readers run beside the writer and do not
-// wait for it.
+// wait for it. So does what moves the log into the database: no caller waits for
+// that, and the log stays below about 64 MiB.
 //
 // The history keeps its numbers inside the same transactions, so whoever
 // follows [Store.Entries] by Seq misses nothing, whichever process writes.

@@ -92,7 +92,7 @@ func (s *Store) startSession(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.writer.moveLog(ctx)
+	moved, err := s.writer.moveLog(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *Store) startSession(ctx context.Context) error {
 				return err
 			}
 		}
-		if all {
+		if moved.all() {
 			_, err = c.exec(ctx, "UPDATE ledger SET base = max(base, ?)", before.commits)
 		}
 		if err == nil {

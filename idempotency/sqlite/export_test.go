@@ -36,3 +36,16 @@ func CheckpointPages(ctx context.Context, t *testing.T, s *Store, pages int64) {
 func Remembered(s *Store) int {
 	return len(s.writer.batch.places.newer) + len(s.writer.batch.places.older)
 }
+
+// Based is the commit up to which all is in the main file, as the writer knows.
+func Based(ctx context.Context, t *testing.T, s *Store) (commits int64) {
+	t.Helper()
+	err := s.direct(ctx, "look", func(_ context.Context, b *batch) error {
+		commits = b.based
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return commits
+}

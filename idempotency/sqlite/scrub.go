@@ -43,6 +43,7 @@ func (w *writer) scrub(ctx context.Context, whole bool) error {
 	if err := w.stillThere(); err != nil {
 		return err
 	}
+	w.log.await() // it would be in the way
 	if whole {
 		if err := w.vacuum(ctx); err != nil {
 			return err
@@ -56,7 +57,7 @@ func (w *writer) scrub(ctx context.Context, whole bool) error {
 	if !found || busy != 0 || log != done {
 		return errLogInUse
 	}
-	w.batch.based, w.idle = w.head.commits, 0
+	w.batch.based, w.log.commits, w.log.pages = w.head.commits, 0, 0
 	return nil
 }
 

@@ -103,7 +103,9 @@ func dsn(path string, query url.Values) string {
 
 // New opens the ledger in a database of the caller's: another driver, or other
 // settings of it. It keeps some connections of db until [Store.Close], one for
-// the writer and one for each reader, sets their pragmas, and leaves db open.
+// the writer, one for each reader and one that moves the log, sets their pragmas,
+// and leaves db open. Where db has no connection left for the log the writer moves
+// it by itself, and callers wait for that.
 //
 // The data source must be a file. A database file that was put back beside a
 // newer log is not recognized, as [Open] does.
@@ -150,7 +152,27 @@ func open(ctx context.Context, db *sql.DB, set settings, owned bool) (_ *Store, 
 			return nil, err
 		}
 	}
+	if err := s.openMover(ctx); err != nil {
+		return nil, err
+	}
 	return s, s.openBlobs()
+}
+
+// openMover opens the connection that moves the log, unless db has none left for
+// it.
+func (s *Store) openMover(ctx context.Context) error {
+	if limit := s.db.Stats().MaxOpenConnections; s.readOnly || limit > 0 && limit < s.opened+2 {
+		return nil
+	}
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.pragma(ctx, s.busy, moverCacheKiB, true); err != nil {
+		return errors.Join(err, c.close())
+	}
+	s.writer.log.mover = startMover(c) //nolint:contextcheck // it works until the store is closed
+	return nil
 }
 
 // lend adds a reader.
@@ -317,6 +339,9 @@ func (s *Store) shut() error {
 			if w.stillThere() == nil {
 				errs = append(errs, s.syncMarker(context.Background()))
 			}
+		}
+		if w.log.mover != nil {
+			errs = append(errs, w.log.mover.close())
 		}
 	}
 	for range s.opened {

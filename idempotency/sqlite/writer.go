@@ -63,14 +63,13 @@ type writer struct {
 	busy time.Duration
 	// inVain is when the turn was last waited for in vain.
 	inVain time.Time
-	// idle counts commits since the last look at the log.
-	idle int
+	log    logCare
 }
 
 func (w *writer) start() {
 	w.batch = newBatch(w.conn)
 	w.combiner = combine.New(combine.Config[operation]{
-		Run: w.run, Idle: w.checkpoint, Weight: operation.weight, MaxWeight: maxBatch,
+		Run: w.run, Idle: w.careForLog, Weight: operation.weight, MaxWeight: maxBatch,
 	})
 }
 
@@ -137,7 +136,7 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 	}
 	alone := b.head.commits == w.head.commits+1
 	w.head = b.head
-	w.idle++
+	w.log.wrote(ops)
 	if err := w.marker.note(b.head.commits, alone); err != nil {
 		// The transaction is durable, but a backup restored from now on might
 		// not be noticed: say so to the callers, who read what is there.
@@ -180,30 +179,6 @@ func (w *writer) stillThere() error {
 		return ErrReplaced
 	}
 	return nil
-}
-
-// checkpointEvery is how many commits pass between two looks at the log.
-const checkpointEvery = 1024
-
-// checkpoint moves the log into the main file now and then, and remembers how
-// far that is for sure: a database file that was put back beside a newer log
-// is found out by it. It runs after the callers were answered.
-func (w *writer) checkpoint() {
-	if w.idle < checkpointEvery {
-		return
-	}
-	w.idle = 0
-	if all, err := w.moveLog(context.Background()); err == nil && all {
-		w.batch.based = w.head.commits
-	}
-}
-
-// moveLog moves the log into the main file, and reports whether all of it is
-// there now.
-func (c *conn) moveLog(ctx context.Context) (all bool, err error) {
-	var busy, log, done int64
-	found, err := c.queryRow(ctx, []any{&busy, &log, &done}, "PRAGMA wal_checkpoint(PASSIVE)")
-	return found && busy == 0 && log == done, err
 }
 
 // locked runs fn with the write lock, outside the combiner.
