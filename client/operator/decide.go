@@ -190,7 +190,7 @@ Settles held jobs by your word, which is written down with your name and -why. T
              nobody gets one. -vendor-id names the piece, when you have found it.
   planned    no vendor has it: it is sent anew. If a vendor has it after all, two pieces are
              printed. You answer for it; it asks for the number of jobs, not for a yes.
-  canceled  nothing is sent any more. If a vendor has it, that piece may be printed all the same.
+  canceled   nothing is sent any more. If a vendor has it, that piece may be printed all the same.
 
 Release is the better choice while a vendor can still be asked. A job named as held lists it, with its
 version, is decided only if nothing has happened to it since.

@@ -7,6 +7,10 @@
 // if need be, the vendor's format:
 //
 //	vendorsim -webhook lob=http://127.0.0.1:9090/callbacks/lob,whsec_0123456789abcdef
+//
+// They are dated by the simulator's clock. A receiver that goes by this machine's
+// refuses them as too old or too new once -scale or -start has taken the two apart,
+// so leave both out where callbacks are to be received.
 package main
 
 import (
