@@ -131,7 +131,11 @@ func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool
 		if r.Vendor != a.Vendor || r.AcceptedAt.Before(a.Since) || seen[r.VendorID] {
 			continue
 		}
-		a.Findings = append(a.Findings, Finding{Kind: FindingMissing, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: "accepted in the ledger, not listed by the vendor"})
+		note := "accepted in the ledger, not listed by the vendor"
+		if other := c.otherAccountOf(rec); other != "" {
+			note += ": " + other
+		}
+		a.Findings = append(a.Findings, Finding{Kind: FindingMissing, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: note})
 	}
 	return nil
 }

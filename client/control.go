@@ -194,7 +194,7 @@ func acceptedAfter(rec *idempotency.Record, v *vendor) time.Time {
 	}
 	for i := range rec.Submissions {
 		s := &rec.Submissions[i]
-		if s.Vendor != v.name || s.Account != v.account.Fingerprint || s.Ref != rec.Receipt.Ref {
+		if s.Vendor != v.name || !sameAccount(v, s.Account) || s.Ref != rec.Receipt.Ref {
 			continue
 		}
 		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) || s.FirstAt.IsZero() {

@@ -123,8 +123,11 @@ func (h *heed) isOff() bool {
 // mostHinted is the longest that a hint of the reason is heeded: no longer than
 // this replica itself would leave the vendor alone.
 func (c *Client) mostHinted(reason string) time.Duration {
-	if reason == hintAccount {
+	switch reason {
+	case hintAccount:
 		return c.stopFor
+	case hintOtherAccount:
+		return accountTroubleFor // no vendor is left alone for it
 	}
 	if most := c.breaker.OpenMax; most > 0 {
 		return most

@@ -33,6 +33,9 @@ const (
 	hintBreaker = "breaker"
 	// hintAccount: the vendor refuses the account.
 	hintAccount = "account"
+	// hintOtherAccount: accepted pieces are of an account that a replica has no
+	// credentials of. It is for people.
+	hintOtherAccount = "another account"
 	// hintOver: what was said before is over.
 	hintOver = "over"
 )
@@ -50,6 +53,8 @@ type hint struct {
 	// From is the client that wrote it, By its name for people.
 	From string `json:"from,omitempty"`
 	By   string `json:"by,omitempty"`
+	// Pieces is how many are meant, where the reason is about pieces.
+	Pieces int `json:"pieces,omitempty"`
 	// Rates are the accounts whose rate the client shares, of a sign of life.
 	Rates []string `json:"rates,omitempty"`
 }
@@ -68,6 +73,23 @@ func readHint(value []byte) (h hint, ok bool) {
 // accountName is how hints name a vendor's account.
 func (v *vendor) accountName() string {
 	return url.PathEscape(v.name) + "/" + url.PathEscape(v.account.Fingerprint)
+}
+
+// accountNames are that and the former ones: while a key is rotated, replicas that
+// name the account differently share its rate.
+func (v *vendor) accountNames() []string {
+	names := []string{v.accountName()}
+	for _, former := range v.config.FormerAccounts {
+		names = append(names, url.PathEscape(v.name)+"/"+url.PathEscape(former))
+	}
+	return names
+}
+
+// otherAccountName is the setting that tells of pieces of another account. It has
+// the form of a hint's name, with something else in the place of the group: who
+// has credentials of that account reads it as no hint about a vendor.
+func otherAccountName(vendor, fingerprint string) string {
+	return hintPrefix + url.PathEscape(vendor) + "/" + url.PathEscape(fingerprint) + "/" + accountGroup
 }
 
 // hintName is the setting that tells of an operation group of a vendor.

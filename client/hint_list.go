@@ -13,8 +13,15 @@ type Trouble struct {
 	Vendor string
 	// Group is the operation group that is not tried for now, as "submit".
 	Group string
-	// Reason is "breaker", "rate limit", "account", or one of a newer version.
+	// Reason is "breaker", "rate limit", "account", "another account", or one of a
+	// newer version. Another account: pieces that the vendor accepted are not polled,
+	// because they are of an account that By has no credentials of, or does not know
+	// to be the same, see [VendorConfig].FormerAccounts.
 	Reason string
+	// Account is the fingerprint of the account in question, and Pieces how many
+	// pieces are of it, at least, where the reason is another account.
+	Account string
+	Pieces  int
 	// Since is when it began, if that is known; Until when it is over, unless it
 	// is told of again. By is the name of the client that met it.
 	Since, Until time.Time
@@ -44,7 +51,14 @@ func (c *Client) Troubles(ctx context.Context) ([]Trouble, error) {
 		if err != nil || len(parts) != 3 {
 			continue
 		}
-		out = append(out, Trouble{Vendor: vendor, Group: parts[2], Reason: said.Reason, Since: said.Since, Until: said.Until, By: said.By})
+		account, err := url.PathUnescape(parts[1])
+		if err != nil {
+			continue
+		}
+		out = append(out, Trouble{
+			Vendor: vendor, Group: parts[2], Reason: said.Reason, Account: account, Pieces: said.Pieces,
+			Since: said.Since, Until: said.Until, By: said.By,
+		})
 	}
 	return out, nil
 }

@@ -63,6 +63,10 @@ func (h *hints) init(ctx context.Context, c *Client) {
 			name := hintName(v, op.Group())
 			h.names[name], h.topics[name] = hintTarget{v, op.Group()}, &topic{}
 		}
+		for _, account := range append([]string{v.account.Fingerprint}, v.config.FormerAccounts...) { // to take it back
+			name := otherAccountName(v.name, account)
+			h.names[name], h.topics[name] = hintTarget{v, accountGroup}, &topic{}
+		}
 	}
 }
 
@@ -98,10 +102,14 @@ func (t *topic) known(reason string, until, now time.Time) bool {
 
 // over has the others told that what was said is over, if they still believe it.
 func (h *hints) over(c *Client, v *vendor, group, reason string) bool {
+	return h.overAt(c, hintName(v, group), reason)
+}
+
+func (h *hints) overAt(c *Client, name, reason string) bool {
 	now := c.clock.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := h.topics[hintName(v, group)]
+	t := h.topics[name]
 	if h.off || t == nil {
 		return false
 	}
@@ -202,12 +210,13 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 	h := &c.hints
 	target, ours := h.names[set.Name]
 	slot, sign := slotOf(set.Name)
-	if !ours && !sign {
-		return // of a vendor, an account or a version that this client does not have
-	}
 	h.mu.Lock()
 	t, looked := h.topics[set.Name], h.looked
-	known := sign && h.slots[slot].version == set.Version || ours && t.version == set.Version
+	if t == nil && !sign {
+		h.mu.Unlock()
+		return // of a vendor, an account or a version that this client does not have
+	}
+	known := sign && h.slots[slot].version == set.Version || t != nil && t.version == set.Version
 	h.mu.Unlock()
 	if known || set.Version == 0 {
 		return
@@ -238,6 +247,10 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 	switch {
 	case !ok:
 		c.tel.hint(ctx, "ignored")
+	case ours && target.group == accountGroup:
+		if said.Reason == hintOtherAccount && h.overAt(c, set.Name, said.Reason) {
+			c.exchange()
+		}
 	case ours && said.From != h.self && c.take(target.v, target.group, &said, s, now):
 		c.tel.hint(ctx, "heeded")
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "another replica's hint is heeded", slog.String("vendor", target.v.name), slog.String("group", target.group),
@@ -325,4 +338,25 @@ func (h *hints) close(c *Client) {
 	h.running.Wait()
 	h.running.Go(func() { h.leave(h.base, c) })
 	h.running.Wait()
+}
+
+// tellOtherAccount has people told of pieces of an account that this client has no
+// credentials of. A client that has them takes it back.
+func (c *Client) tellOtherAccount(v *vendor, a *OtherAccount) {
+	h := &c.hints
+	name := otherAccountName(v.name, a.Fingerprint)
+	now := c.clock.Now()
+	h.mu.Lock()
+	if h.off {
+		h.mu.Unlock()
+		return
+	}
+	t := h.topics[name]
+	if t == nil {
+		t = &topic{}
+		h.topics[name] = t
+	}
+	t.wish, t.wishUntil = &hint{Reason: hintOtherAccount, Pieces: a.Pieces, Since: now.Add(a.Since.Sub(c.now()))}, now.Add(accountTroubleFor)
+	h.mu.Unlock()
+	c.exchange()
 }

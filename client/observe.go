@@ -62,6 +62,16 @@ func (i *Intake) Now() time.Time { return i.c.now() }
 // Mode returns the ledger's mode.
 func (i *Intake) Mode() postproof.Mode { return i.c.id().Mode }
 
+// Account returns the present name of an account of a vendor: of a former one
+// ([VendorConfig].FormerAccounts) that of the client's credentials, of any other
+// what it was given.
+func (i *Intake) Account(vendor, fingerprint string) string {
+	if v := i.c.byName[vendor]; sameAccount(v, fingerprint) {
+		return v.account.Fingerprint
+	}
+	return fingerprint
+}
+
 // Epoch names the history of the ledger that the client works on. What is claimed
 // from the inbox belongs to the history at that time.
 func (i *Intake) Epoch() string { return i.c.id().Epoch }
@@ -288,7 +298,7 @@ func (c *Client) ours(rec *idempotency.Record, e *postproof.Event) bool {
 	if e.Account == "" {
 		return true
 	}
-	if v := c.byName[e.Vendor]; v != nil && v.account.Fingerprint == e.Account {
+	if sameAccount(c.byName[e.Vendor], e.Account) {
 		return true
 	}
 	s := submissionOf(rec, e)

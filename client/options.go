@@ -74,6 +74,21 @@ type VendorConfig struct {
 	// ([postproof.Callbacks]). The default polls them at the vendor's pace, which
 	// misses nothing and asks more often.
 	Callbacks bool
+	// FormerAccounts are the other fingerprints ([vendors.Account]) that the very
+	// account of the vendor's credentials is or was known by: of its former API key,
+	// where that stood for the account, or of its former name. After a key was rotated
+	// that nobody had named the account for (WithAccount of the adapter), or after the
+	// account was named, pieces of the former name are those of another account until
+	// it is listed here: unknown ones are held, accepted ones are not polled. A held
+	// job's note has the fingerprint, as have [Client.Troubles] and the log; an adapter
+	// that is made with the former key or name tells it, too. While workers with the
+	// old and the new credentials run beside each other, both list the other's.
+	//
+	// Submissions keep the name that they were first made under, and so their vendor
+	// key and the window of it: a repeat is the same request. What is named wrongly is
+	// printed twice: where the account is really another one, the vendor does not know
+	// the key there, and has none of the pieces.
+	FormerAccounts []string
 	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
 	// the currency that the account is billed in. The default is 0. It must be quick,
 	// and safe for concurrent use.

@@ -19,6 +19,8 @@ const (
 	pollMissing = "missing"
 	pollFailed  = "failed"
 	pollPutOff  = "put_off"
+	// pollOtherAccount: the piece is of an account that there are no credentials of.
+	pollOtherAccount = "other_account"
 )
 
 // PollCounts counts a vendor's polls since the process started.
@@ -32,13 +34,19 @@ type PollCounts struct {
 	Silent, Missed int64
 	// PutOff is how often a poll had to wait for others.
 	PutOff int64
+	// OtherAccount is how often a piece could not be polled, because it is of an
+	// account that the client has no credentials of, see [VendorState].OtherAccounts.
+	OtherAccount int64
 }
 
 // poll asks for the status of an accepted piece.
 func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID}
 	v := w.c.byName[sub.Vendor]
-	if v == nil || v.account.Fingerprint != sub.Account {
+	if !sameAccount(v, sub.Account) {
+		if v != nil {
+			w.c.meetOther(ctx, v, sub.Account)
+		}
 		ev.Failed = true
 		return w.apply(ctx, ev)
 	}
@@ -85,8 +93,12 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 // countPoll counts what a poll came to.
 func (c *Client) countPoll(ctx context.Context, v *vendor, outcome string) {
 	v.polls.count(func(n *PollCounts) {
-		if outcome == pollPutOff {
+		switch outcome {
+		case pollPutOff:
 			n.PutOff++
+			return
+		case pollOtherAccount:
+			n.OtherAccount++
 			return
 		}
 		n.Polls++

@@ -17,8 +17,8 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref, At: w.c.now()}
 	finder, ok := w.finder(v, sub)
 	switch {
-	case !ok && w.rec.State == idempotency.Unknown && !sub.Dead() && v != nil && v.account.Fingerprint != sub.Account:
-		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
+	case !ok && w.rec.State == idempotency.Unknown && !sub.Dead() && v != nil && !sameAccount(v, sub.Account):
+		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	case !ok:
 		ev.Failed = true
 		return w.apply(ctx, ev)
@@ -62,7 +62,7 @@ const dateSlack = 5 * time.Second
 // finder returns how to look a submission up; false when the vendor is not
 // configured, cannot be asked, or not for this account.
 func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, bool) {
-	if v == nil || (sub.Account != "" && v.account.Fingerprint != sub.Account) {
+	if v == nil || (sub.Account != "" && !sameAccount(v, sub.Account)) {
 		return nil, false
 	}
 	f, ok := v.adapter.(vendors.Finder)
@@ -123,7 +123,7 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
 	v := w.c.byName[sub.Vendor]
 	canceler, ok := v.adapter.(vendors.Canceler)
-	if !ok || v.account.Fingerprint != sub.Account {
+	if !ok || !sameAccount(v, sub.Account) {
 		ev.TooLate = true
 		return w.apply(ctx, ev)
 	}

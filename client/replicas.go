@@ -49,7 +49,7 @@ func (r *replicas) init(c *Client) {
 	r.slot, r.lasts = -1, min(mostAlive, max(aliveFor, 3*c.poll))
 	for _, v := range c.vendors {
 		if v.limits.rated() {
-			r.rates = append(r.rates, v.accountName())
+			r.rates = append(r.rates, v.accountNames()...)
 		}
 	}
 }
@@ -112,9 +112,9 @@ func (c *Client) divide(now time.Time, signs bool) {
 		if !v.limits.rated() {
 			continue
 		}
-		n, account := 1, v.accountName()
+		n, names := 1, v.accountNames()
 		for i := range h.slots {
-			if p := &h.slots[i]; p.from != h.self && p.alive.holds(now) && slices.Contains(p.rates, account) {
+			if p := &h.slots[i]; p.from != h.self && p.alive.holds(now) && slices.ContainsFunc(p.rates, func(rate string) bool { return slices.Contains(names, rate) }) {
 				n++
 			}
 		}

@@ -134,7 +134,7 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body) bool {
 	for i := range w.rec.Submissions {
 		old := &w.rec.Submissions[i]
-		if old.Vendor == v.name && old.Ref == s.Ref && old.Join == postproof.Refused && old.Account == v.account.Fingerprint {
+		if old.Vendor == v.name && old.Ref == s.Ref && old.Join == postproof.Refused && sameAccount(v, old.Account) {
 			return old.Digest != body.Digest() || old.Encoder != body.Encoder
 		}
 	}
@@ -208,7 +208,7 @@ func (w *work) lease(ctx context.Context) error {
 func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idempotency.Intend {
 	w.intended = time.Now()
 	return idempotency.Intend{
-		Owner: w.c.owner, Vendor: v.name, Account: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
+		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Mode: v.account.Mode, Ref: s.Ref,
 		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
 	}
 }
@@ -229,8 +229,8 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	if p := w.look().keeps(w.rec, v.name); p != nil {
 		return false, w.notResent(ctx, sub, p)
 	}
-	if v.account.Fingerprint != sub.Account {
-		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "the credentials are of another account"})
+	if !sameAccount(v, sub.Account) {
+		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
 		w.c.congested.Add(1)

@@ -123,7 +123,7 @@ func (c *Client) undelivered(ctx context.Context, v *vendor, o *vendors.Order, o
 		if s.Vendor != v.name || (s.VendorID != o.Receipt.VendorID && s.Twin != o.Receipt.VendorID && (o.Receipt.Ref == "" || s.Ref != o.Receipt.Ref)) {
 			continue
 		}
-		if s.Account != "" && s.Account != v.account.Fingerprint {
+		if s.Account != "" && !sameAccount(v, s.Account) {
 			continue // an id of another account's
 		}
 		known = true
@@ -184,6 +184,9 @@ func (c *Client) importDue(ctx context.Context, v *vendor, now time.Time) {
 	if err == nil && mark.Value != nil {
 		err = json.Unmarshal(mark.Value, &state)
 	}
+	if err == nil && mark.Value == nil {
+		state.Done = c.importedBefore(ctx, v)
+	}
 	if err != nil || now.Before(state.next(cmp.Or(v.caps.Poll, importEvery))) {
 		return
 	}
@@ -202,6 +205,19 @@ func (c *Client) importDue(ctx context.Context, v *vendor, now time.Time) {
 	}
 	state.Done = state.Tried
 	c.markImport(ctx, epoch, name, state, mark.Version+1)
+}
+
+// importedBefore returns when the list was last read under a former name of the
+// account, zero if it never was: the first import of the new name goes on from there.
+func (c *Client) importedBefore(ctx context.Context, v *vendor) (done time.Time) {
+	for _, former := range v.config.FormerAccounts {
+		var state importState
+		mark, err := c.store.Setting(ctx, "undeliverable/"+v.name+"/"+former)
+		if err == nil && mark.Value != nil && json.Unmarshal(mark.Value, &state) == nil && state.Done.After(done) {
+			done = state.Done
+		}
+	}
+	return done
 }
 
 func (c *Client) markImport(ctx context.Context, epoch, name string, state importState, expect uint64) bool {

@@ -34,6 +34,7 @@ type vendor struct {
 	marks       vendorMarks
 	polls       pollQueue
 	imports     seldomDone
+	others      otherAccounts
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool
@@ -78,6 +79,9 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	}
 	if _, err := caps.Cancel.Location(); err != nil {
 		return fmt.Errorf("%s: %w", v.name, err)
+	}
+	if err := v.checkAccounts(); err != nil {
+		return err
 	}
 	if r := v.config.Rate; r != (postproof.Rate{}) && (r.Requests <= 0 || r.Per <= 0) {
 		return fmt.Errorf("WithVendor(%q): Rate is %d requests in %s: both must be above zero", v.name, r.Requests, r.Per)
@@ -195,6 +199,10 @@ type VendorState struct {
 	Hint        string
 	// Paused is set while the vendor is paused, see [Client.Pause].
 	Paused *Paused
+	// OtherAccounts are the accounts of accepted pieces that this client was to poll
+	// and cannot, see [VendorConfig].FormerAccounts. What was met stays in it for as
+	// long as the client lives.
+	OtherAccounts []OtherAccount
 	// Replicas is by how many clients the vendor's rate is shared, this one
 	// included; 1 where none is stated.
 	Replicas int
@@ -208,7 +216,7 @@ func (c *Client) Vendors() []VendorState {
 	all := c.breakers.States()
 	out := make([]VendorState, len(c.vendors))
 	for i, v := range c.vendors {
-		out[i] = VendorState{Name: v.name, Account: v.account, Replicas: v.limits.replicas()}
+		out[i] = VendorState{Name: v.name, Account: v.account, Replicas: v.limits.replicas(), OtherAccounts: v.others.list()}
 		out[i].HintedUntil, out[i].Hint = v.hint(c.clock.Now())
 		if p := c.pauses.Load().vendor(v.name); p != nil {
 			paused := *p

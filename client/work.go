@@ -107,6 +107,9 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	case idempotency.DoTooLate:
 		return w.apply(ctx, idempotency.CancelAnswer{Vendor: s.Vendor, Ref: s.Ref, TooLate: true})
 	case idempotency.DoHold:
+		if a.Note == "" && a.Reason == idempotency.HoldDeadline {
+			a.Note = w.c.otherAccountOf(w.rec) // why no answer came
+		}
 		return w.apply(ctx, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
 	case idempotency.DoExpire:
 		return w.apply(ctx, idempotency.Expire{})
@@ -266,7 +269,7 @@ func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vend
 	ns := w.c.id().Namespace
 	s := &vendors.Submission{
 		Job: filled, Ref: ns.Ref(w.rec.Mode, w.rec.Key, generation),
-		VendorKey: ns.VendorKey(w.rec.Mode, v.name, v.account.Fingerprint, w.rec.Key, generation),
+		VendorKey: ns.VendorKey(w.rec.Mode, v.name, w.accountOf(v, generation), w.rec.Key, generation),
 		Open:      w.c.open,
 	}
 	var body *vendors.Body

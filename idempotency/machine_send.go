@@ -73,7 +73,7 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 		s.Account, s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.Account, ev.VendorKey, ev.Encoder, ev.Digest, t.now
 		return nil
 	case s.Account != ev.Account:
-		return t.no(3, "the credentials are of another account than those of the first send")
+		return t.no(3, "the first send was under account "+s.Account+", the credentials are of account "+ev.Account)
 	case s.VendorKey != ev.VendorKey:
 		return t.no(3, "another vendor key than that of the first send")
 	case s.NoResend || s.Digest != ev.Digest || s.Encoder != ev.Encoder:

@@ -106,7 +106,8 @@ type Account struct {
 // parts. The parts are whatever stays the same for as long as the account does. In
 // this order: the vendor's own id of the account; a name that the program gives
 // it, by an option of the adapter; and if there is neither, the API key. With the
-// key, pieces that were accepted before a rotation are not recognized after it.
+// key, pieces that were accepted before a rotation are those of another account after
+// it, until the client is told (FormerAccounts of its VendorConfig).
 func Fingerprint(vendor string, parts ...string) string {
 	h := sha256.New()
 	h.Write([]byte(vendor))

@@ -40,7 +40,7 @@ func (r *Receiver) open(ctx context.Context, m *idempotency.Message) (*opened, e
 	if part, ok := m.Header[partHeader]; ok {
 		return r.openPart(ctx, m, part)
 	}
-	a := r.accounts[accountKey{m.Vendor, m.Account}]
+	a := r.account(m.Vendor, m.Account)
 	if a == nil {
 		return nil, &postproof.Error{
 			Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor,
@@ -62,6 +62,15 @@ func (r *Receiver) open(ctx context.Context, m *idempotency.Message) (*opened, e
 		}
 	}
 	return o, nil
+}
+
+// account returns the endpoint of an account, also by a former name of it: what was
+// stored before a key was rotated is read after it.
+func (r *Receiver) account(vendor, fingerprint string) *account {
+	if a := r.accounts[accountKey{vendor, fingerprint}]; a != nil {
+		return a
+	}
+	return r.accounts[accountKey{vendor, r.in.Account(vendor, fingerprint)}]
 }
 
 // openPart reads one event of a batch, from the batch.

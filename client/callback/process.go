@@ -352,7 +352,7 @@ func (r *Receiver) moved(ctx context.Context, j *job) error {
 
 // routeOf returns the message's route, nil when it is not configured any more.
 func (r *Receiver) routeOf(j *job) *route {
-	if a := r.accounts[accountKey{j.m.Vendor, j.m.Account}]; a != nil {
+	if a := r.account(j.m.Vendor, j.m.Account); a != nil {
 		return a.route
 	}
 	return nil

@@ -164,7 +164,7 @@ func (r *Receiver) awaits(ctx context.Context, a *account, now time.Time) (bool,
 		if err != nil {
 			return false, storeError("find", err)
 		}
-		if rec.Receipt.Vendor != a.route.vendor || rec.Status.Stage.Terminal() || !at(rec, a.fingerprint) {
+		if rec.Receipt.Vendor != a.route.vendor || rec.Status.Stage.Terminal() || !r.at(rec, a.fingerprint) {
 			continue
 		}
 		since := rec.Receipt.AcceptedAt
@@ -183,10 +183,10 @@ func (r *Receiver) awaits(ctx context.Context, a *account, now time.Time) (bool,
 }
 
 // at reports whether the piece that counts was submitted to the account.
-func at(rec *idempotency.Record, account string) bool {
+func (r *Receiver) at(rec *idempotency.Record, account string) bool {
 	for i := range rec.Submissions {
 		if s := &rec.Submissions[i]; s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref {
-			return s.Account == "" || s.Account == account
+			return s.Account == "" || s.Account == account || r.in.Account(s.Vendor, s.Account) == account
 		}
 	}
 	return false

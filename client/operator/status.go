@@ -57,7 +57,13 @@ type troubleView struct {
 	Since  time.Time `json:"since,omitzero"`
 	Until  time.Time `json:"until"`
 	By     string    `json:"by,omitempty"`
+	// Account and Pieces are of what is not polled, because nobody has its account.
+	Account string `json:"account,omitempty"`
+	Pieces  int    `json:"pieces,omitempty"`
 }
+
+// otherAccount is the reason of [client.Trouble] that is about accepted pieces.
+const otherAccount = "another account"
 
 // overview is all that the first screen is made of.
 type overview struct {
@@ -184,7 +190,11 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 	}
 	for _, t := range troubles {
 		v := o.vendor(t.Vendor)
-		v.Trouble = append(v.Trouble, troubleView{Group: t.Group, Reason: t.Reason, Since: t.Since.UTC(), Until: t.Until.UTC(), By: t.By})
+		one := troubleView{Group: t.Group, Reason: t.Reason, Since: t.Since.UTC(), Until: t.Until.UTC(), By: t.By}
+		if t.Reason == otherAccount {
+			one.Account, one.Pieces = t.Account, t.Pieces
+		}
+		v.Trouble = append(v.Trouble, one)
 	}
 	for p, err := range c.Replays(ctx) {
 		if err != nil {

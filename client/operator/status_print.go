@@ -74,6 +74,10 @@ func (r *run) todos(o *overview) (all []todoView) {
 	}
 	for _, v := range o.vendors {
 		for _, t := range v.Trouble {
+			if t.Reason == otherAccount {
+				add(true, nil, "%s", otherAccountText(v.Vendor, &t))
+				continue
+			}
 			account := t.Reason == "account"
 			text := fmt.Sprintf("%s is not tried for %s until %s, because of its %s, says %s.", v.Vendor, t.Group, moment(t.Until, now), t.Reason, orText(t.By, "a worker"))
 			if account {
@@ -244,12 +248,22 @@ func (r *run) printVendors(o *overview, now time.Time) {
 			if trouble != "" {
 				trouble += "; "
 			}
+			if x.Reason == otherAccount {
+				trouble += "not polled: " + many(x.Pieces, "piece") + " of account " + x.Account
+				continue
+			}
 			trouble += x.Group + ": " + x.Reason + " till " + moment(x.Until, now)
 		}
 		t.add(v.Vendor, zero(int64(v.Sending)), zero(int64(v.Unknown)), zero(int64(v.Held)), zero(int64(v.Refused)), zero(int64(v.Maybe)), trouble)
 	}
 	r.out.text("%s with open jobs or trouble", many(len(o.vendors), "vendor"))
 	r.out.list(t)
+}
+
+// otherAccountText says which pieces nobody asks for, and what to do.
+func otherAccountText(vendor string, t *troubleView) string {
+	return fmt.Sprintf("%s of %s cannot be polled: accepted under account %s, of which %s has no credentials. If it is the same account, name it in FormerAccounts of the workers' configuration; else give its credentials back.",
+		many(t.Pieces, "accepted piece"), vendor, t.Account, orText(t.By, "a worker"))
 }
 
 func zero(n int64) string {

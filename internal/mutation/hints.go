@@ -57,7 +57,7 @@ func hints() []Mutation {
 		m("a replica that has gone keeps its share", replicas,
 			`p.from != h.self && p.alive.holds(now) &&`, `p.from != h.self && p.from != "" &&`, "TestReplicasShare"),
 		m("clients of other accounts share", replicas,
-			`slices.Contains(p.rates, account)`, `account != ""`, "TestOnlyTheAccounts"),
+			`return slices.Contains(names, rate)`, `return rate != "" && len(names) > 0`, "TestOnlyTheAccounts"),
 		m("signs of life pile up", replicas,
 			`return !p.alive.holds(now) }`, `return p.version == 0 }`, "TestSignsOfLifeAreFew"),
 		m("a closed client keeps its share", exchange,

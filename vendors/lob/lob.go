@@ -99,6 +99,11 @@ func WithVersion(version string) Option {
 // WithAccount names the account. The name becomes its fingerprint in place of
 // the key, so that the key can be rotated while pieces are in flight. It must
 // be another one for each account.
+//
+// What was submitted before the account got this name, or under a former key, is
+// that of another account until the client is told that it is the same: see
+// FormerAccounts of the client's VendorConfig, which takes the Account().Fingerprint
+// of an adapter without the name and with that key.
 func WithAccount(name string) Option {
 	return optionFunc(func(s *settings) { s.account = name })
 }

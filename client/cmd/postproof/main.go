@@ -11,9 +11,11 @@
 //	LOB_API_KEY, LOB_ACCOUNT
 //	PCM_API_KEY, PCM_API_SECRET, PCM_CHILD_REF
 //	POSTGRID_API_KEY, POSTGRID_ACCOUNT
+//	LOB_FORMER_ACCOUNTS, PCM_FORMER_ACCOUNTS, POSTGRID_FORMER_ACCOUNTS
 //
 // The second of each are only for workers that have them, too: see WithAccount and
-// WithChildRef of the vendor's package. POSTPROOF_STORE, POSTPROOF_SNAPSHOTS and
+// WithChildRef of the vendor's package; so are the former accounts, fingerprints with
+// commas between them, see FormerAccounts of client.VendorConfig. POSTPROOF_STORE, POSTPROOF_SNAPSHOTS and
 // POSTPROOF_BY stand for the flags -store, -snapshots and -by.
 //
 // For a ledger in PostgreSQL see the example of package client/operator.
@@ -48,8 +50,9 @@ func main() {
 	p := program{env: os.Getenv}
 	code := operator.Main(ctx, operator.Config{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		By:    cmp.Or(os.Getenv("POSTPROOF_BY"), os.Getenv("SUDO_USER"), os.Getenv("USER")),
-		Flags: p.flags, Where: func() string { return p.store }, Open: p.open, Vendors: p.adapters, Snapshots: p.lists,
+		By:      cmp.Or(os.Getenv("POSTPROOF_BY"), os.Getenv("SUDO_USER"), os.Getenv("USER")),
+		Options: p.options(),
+		Flags:   p.flags, Where: func() string { return p.store }, Open: p.open, Vendors: p.adapters, Snapshots: p.lists,
 	})
 	stop()
 	os.Exit(code)
@@ -102,6 +105,17 @@ func (p *program) lists(context.Context) (snapshot.Store, error) {
 		return nil, fmt.Errorf("there is no folder %s: correct the path; this command makes none", p.snapshots)
 	}
 	return snapshot.OpenFolder(p.snapshots)
+}
+
+// options are the vendors' other settings.
+func (p *program) options() (all []client.Option) {
+	for name, variable := range map[string]string{lob.Name: "LOB", pcm.Name: "PCM", postgrid.Name: "POSTGRID"} {
+		former := strings.FieldsFunc(p.env(variable+"_FORMER_ACCOUNTS"), func(r rune) bool { return r == ',' || r == ' ' })
+		if len(former) > 0 && p.env(variable+"_API_KEY") != "" {
+			all = append(all, client.WithVendor(name, client.VendorConfig{FormerAccounts: former}))
+		}
+	}
+	return all
 }
 
 // adapters are those that there are credentials for.

@@ -1,0 +1,166 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// A submission keeps for good the name of the account that it was first made
+// under: its vendor key is derived from it, and a repeat must carry the same one.
+// An account may be known by other names since: so accounts are compared here, and
+// nowhere else.
+
+// checkAccounts reports a former name that is none. It may be a key that somebody
+// took for its fingerprint: the error does not quote it.
+func (v *vendor) checkAccounts() error {
+	for i, name := range v.config.FormerAccounts {
+		if len(name) != 16 || !isHex(name) {
+			return fmt.Errorf("WithVendor(%q): FormerAccounts[%d] is no fingerprint: give the 16 digits 0-9 and a-f that a held job's note has, or Account().Fingerprint of an adapter with the former key or name", v.name, i)
+		}
+	}
+	return nil
+}
+
+func isHex(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'a' || r > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// sameAccount reports whether a fingerprint is one of the names of the vendor's
+// account. The mode is not in question: all of a ledger is of one, and so are the
+// credentials.
+func sameAccount(v *vendor, fingerprint string) bool {
+	return v != nil && (fingerprint == v.account.Fingerprint || slices.Contains(v.config.FormerAccounts, fingerprint))
+}
+
+// accountOf returns the name under which the reference is, or will be, known at
+// the vendor: of what was sent already, the first send's.
+func (w *work) accountOf(v *vendor, generation int) string {
+	for i := range w.rec.Submissions {
+		s := &w.rec.Submissions[i]
+		if s.Vendor == v.name && s.Generation == generation && sameAccount(v, s.Account) {
+			return s.Account
+		}
+	}
+	return v.account.Fingerprint
+}
+
+// otherAccount says whose the submission is, and what to do. It holds no secret:
+// a fingerprint is a digest.
+func otherAccount(v *vendor, submitted string) string {
+	return fmt.Sprintf("submitted under account %s, the credentials of %s are those of account %s: if it is the same account, name the former in FormerAccounts of its VendorConfig; else give its credentials back",
+		submitted, v.name, v.account.Fingerprint)
+}
+
+// otherAccountOf says whose a record's open submission is, when it is not the
+// client's: nobody could be asked.
+func (c *Client) otherAccountOf(rec *idempotency.Record) string {
+	for i := range rec.Submissions {
+		s := &rec.Submissions[i]
+		counts := s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref
+		if v := c.byName[s.Vendor]; v != nil && (counts || !s.Dead()) && s.Account != "" && !sameAccount(v, s.Account) {
+			return otherAccount(v, s.Account)
+		}
+	}
+	return ""
+}
+
+const (
+	// countAgain is how often the pieces of other accounts are counted again,
+	// while there are some to be polled, and countMost how many are looked at.
+	countAgain = 6 * time.Hour
+	countMost  = 10_000
+	// accountTroubleFor is for how long a count holds that is not renewed: longer
+	// than the longest wait between two polls.
+	accountTroubleFor = 96 * time.Hour
+	// accountGroup is what stands in the place of an operation group.
+	accountGroup = "poll"
+)
+
+// OtherAccount is an account that a vendor's accepted pieces are of, and that
+// the client has no credentials of: nobody can ask how they are.
+type OtherAccount struct {
+	// Fingerprint is the account's, see [VendorConfig].FormerAccounts.
+	Fingerprint string
+	// Pieces is how many there were when they were last counted, at least.
+	Pieces int
+	// Since is when this client met the first of them.
+	Since time.Time
+}
+
+// otherAccounts are those that a vendor's client met.
+type otherAccounts struct {
+	counting seldomDone
+
+	mu    sync.Mutex
+	known map[string]OtherAccount
+}
+
+// list returns what is known, in the order of the fingerprints.
+func (o *otherAccounts) list() []OtherAccount {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var all []OtherAccount
+	for _, name := range slices.Sorted(maps.Keys(o.known)) {
+		all = append(all, o.known[name])
+	}
+	return all
+}
+
+// set notes a count, and reports whether the account is new here.
+func (o *otherAccounts) set(name string, pieces int, now time.Time) (a OtherAccount, fresh bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	a, known := o.known[name]
+	if !known {
+		a = OtherAccount{Fingerprint: name, Since: now}
+	}
+	a.Pieces = pieces
+	if o.known == nil {
+		o.known = map[string]OtherAccount{}
+	}
+	o.known[name] = a
+	return a, !known
+}
+
+// meetOther notes that a piece cannot be polled, because it is of another account,
+// and has people told of all such pieces: once in the log, and for as long as there
+// are some in [Client.Troubles].
+func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
+	c.countPoll(ctx, v, pollOtherAccount)
+	now := c.now()
+	if !v.others.counting.due(now, countAgain) {
+		return
+	}
+	counts := map[string]int{account: 0}
+	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			break // at least those that were counted
+		}
+		for i := range rec.Submissions {
+			if s := &rec.Submissions[i]; s.Vendor == v.name && s.Ref == rec.Receipt.Ref && rec.Receipt.Vendor == v.name && !sameAccount(v, s.Account) {
+				counts[s.Account]++
+			}
+		}
+	}
+	for name, n := range counts {
+		a, fresh := v.others.set(name, max(n, 1), now)
+		if fresh {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "accepted pieces are of another account: nobody can ask how they are; name it in FormerAccounts if it is the same account, else give its credentials back",
+				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int("pieces", a.Pieces))
+		}
+		c.tellOtherAccount(v, &a)
+	}
+}

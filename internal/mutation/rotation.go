@@ -1,0 +1,36 @@
+package main
+
+// rotation breaks what package client promises while a vendor's key is rotated: that
+// the account stays the same one, and that nobody is left without word where it is not.
+func rotation() []Mutation {
+	const account = "client/account.go"
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "rotation: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	return []Mutation{
+		m("a former name is another account", account,
+			` || slices.Contains(v.config.FormerAccounts, fingerprint))`, `)`, "TestRotationWhile|TestRotationProves|TestRotationAcross"),
+		m("any account is the same", account,
+			`return v != nil && (fingerprint == `, `return v != nil && (fingerprint != "" || fingerprint == `, "TestRotationOfAnother|TestCredentialsOfAnotherAccount"),
+		m("the vendor key follows the present name", "client/work.go",
+			`w.accountOf(v, generation)`, `v.account.Fingerprint`, "TestRotationWhileUnknown|TestRotationKeeps"),
+		m("an intent is of the present name", "client/send.go",
+			`Account: w.accountOf(v, w.rec.Generation)`, `Account: v.account.Fingerprint`, "TestRotationWhileUnknown|TestRotationKeeps"),
+		m("a control piece of a former name does not count", "client/control.go",
+			`!sameAccount(v, s.Account) ||`, `s.Account != v.account.Fingerprint ||`, "TestRotationProves"),
+		m("pieces of another account are passed over silently", "client/poll.go",
+			"\t\t\tw.c.meetOther(ctx, v, sub.Account)\n", "", "TestPiecesOfAnother"),
+		m("it is said again and again", account,
+			"\t\tif fresh {\n", "\t\tif fresh || true {\n", "TestPiecesOfAnother"),
+		m("the ledger does not tell of them", account,
+			"\t\tc.tellOtherAccount(v, &a)\n", "", "TestPiecesOfAnother"),
+		m("it is not taken back", "client/hints.go",
+			`if said.Reason == hintOtherAccount && h`, `if false && h`, "TestPiecesOfAnother"),
+		m("they end without a reason", "client/work.go",
+			`a.Note = w.c.otherAccountOf(w.rec)`, `a.Note = ""`, "TestPiecesOfAnother"),
+		m("two names do not share the rate", "client/hint.go",
+			"\tfor _, former := range v.config.FormerAccounts {\n", "\tfor _, former := range v.config.FormerAccounts[:0] {\n", "TestRotationShares"),
+		m("a key is taken for a fingerprint", account,
+			`len(name) != 16 || !isHex(name)`, `name == ""`, "TestFormerAccounts"),
+	}
+}
