@@ -63,11 +63,16 @@ const firstOfText = `SELECT num, due, id FROM @records WHERE due IS NOT NULL AND
 // same moment before one looks further.
 const otherClaims = 1
 
+// maxClaim is the most records of one claim: 33 times as many are still a number
+// for the server.
+const maxClaim = 1 << 20
+
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	req.Limit = min(req.Limit, maxClaim)
 	found, err := s.claim(ctx, req, otherClaims)
 	if err == nil && len(found) == 0 {
 		// There is nothing due, or others were faster at all of it.
