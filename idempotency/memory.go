@@ -204,7 +204,7 @@ func (m *Memory) apply(c *Change) {
 		}
 	}
 	for i := range c.Entries {
-		m.history.add(c.Entries[i])
+		m.history.add(c.Entries[i], m.records[c.Entries[i].ID] != nil)
 		m.sawTime(c.Entries[i].At)
 	}
 	for _, add := range c.Counters {

@@ -23,11 +23,13 @@ type memoryHistory struct {
 type memoryEntry struct {
 	Entry
 	before uint64
+	// own is false for what was said under the id before the record was there.
+	own bool
 }
 
 func newMemoryHistory() memoryHistory { return memoryHistory{latest: make(map[ID]uint64)} }
 
-func (h *memoryHistory) add(e Entry) {
+func (h *memoryHistory) add(e Entry, own bool) {
 	if h.last%historyChunk == 0 {
 		h.chunks = append(h.chunks, new([historyChunk]memoryEntry))
 		h.live = append(h.live, 0)
@@ -35,7 +37,7 @@ func (h *memoryHistory) add(e Entry) {
 	h.last++
 	e.Seq = h.last
 	at := h.at(e.Seq)
-	at.Entry = e
+	at.Entry, at.own = e, own
 	h.live[len(h.live)-1]++
 	if e.ID != "" {
 		at.before = h.latest[e.ID]
@@ -52,10 +54,14 @@ func (h *memoryHistory) at(seq uint64) *memoryEntry {
 	return &chunk[(seq-1)%historyChunk]
 }
 
-// forget deletes a record's entries.
+// forget deletes a record's entries, and leaves those from before it was there.
 func (h *memoryHistory) forget(id ID) {
 	for seq := h.latest[id]; seq > 0; {
 		at := h.at(seq)
+		if !at.own {
+			h.latest[id] = seq
+			return
+		}
 		before := at.before
 		*at = memoryEntry{}
 		i := (seq - 1) / historyChunk
@@ -80,6 +86,9 @@ func (h *memoryHistory) page(q EntryQuery) []Entry {
 		}
 		slices.Reverse(page)
 		return page
+	}
+	if q.After >= h.last {
+		return nil
 	}
 	for seq := q.After + 1; seq <= h.last && len(page) < memoryPage; seq++ {
 		if at := h.at(seq); at != nil && at.Seq != 0 && q.Matches(&at.Entry) {

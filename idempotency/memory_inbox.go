@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -54,7 +55,7 @@ func (b *memoryInbox) mark(mark Mark) {
 
 // Put implements [Inbox].
 func (b *inboxOfMemory) Put(ctx context.Context, msg *Message) (fresh bool, err error) {
-	if err := context.Cause(ctx); err != nil {
+	if err := cmp.Or(context.Cause(ctx), msg.Check()); err != nil {
 		return false, err
 	}
 	b.mu.Lock()

@@ -3,6 +3,7 @@ package idempotency
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -60,6 +61,37 @@ func (a CounterAdd) Exceeded(have int64) bool {
 	return a.Limit > 0 && a.Add > 0 && a.Sum(have) > a.Limit
 }
 
+// MaxNameLength is the most bytes of a name: of a campaign, a counter or a setting,
+// and of a message's Vendor, Account and Dedupe together. A database's index takes
+// no more. What a vendor calls a piece is no name of ours, and may be longer.
+const MaxNameLength = 2000
+
+// checkNames returns an error for a change with a name that is too long.
+func (c *Change) checkNames() error {
+	longest := 0
+	if c.Record != nil {
+		longest = len(c.Record.Campaign)
+	}
+	for i := range c.Counters {
+		longest = max(longest, len(c.Counters[i].Name))
+	}
+	for i := range c.Settings {
+		longest = max(longest, len(c.Settings[i].Name))
+	}
+	if longest > MaxNameLength {
+		return fmt.Errorf("idempotency: change with a name of %d bytes: at most %d are allowed", longest, MaxNameLength)
+	}
+	return nil
+}
+
+// Check returns an error for a message that no inbox takes.
+func (m *Message) Check() error {
+	if n := len(m.Vendor) + len(m.Account) + len(m.Dedupe); n > MaxNameLength {
+		return fmt.Errorf("idempotency: message whose vendor, account and dedupe have %d bytes: at most %d are allowed", n, MaxNameLength)
+	}
+	return nil
+}
+
 // MaxQueryIDs is how many records a query may name by their ids.
 const MaxQueryIDs = 1000
 
@@ -67,6 +99,9 @@ const MaxQueryIDs = 1000
 func (q *Query) Check() error {
 	if len(q.IDs) > MaxQueryIDs {
 		return fmt.Errorf("idempotency: a query of %d ids: ask for at most %d at a time", len(q.IDs), MaxQueryIDs)
+	}
+	if q.After != "" && !q.After.valid() {
+		return errors.New("idempotency: a query that goes on behind what is no id: want 64 characters of 0-9 and a-f")
 	}
 	return nil
 }
@@ -110,7 +145,7 @@ func (q *Query) matchesPiece(r *Record) bool {
 		return (q.Vendor == "" || vendor == q.Vendor) && (q.VendorID == "" || id == q.VendorID)
 	}
 	return slices.ContainsFunc(r.Submissions, func(s Submission) bool { return is(s.Vendor, s.VendorID) }) ||
-		is(r.Receipt.Vendor, r.Receipt.VendorID)
+		(r.Receipt.VendorID != "" && is(r.Receipt.Vendor, r.Receipt.VendorID))
 }
 
 // Matches reports whether the query selects the entry. It does not look at

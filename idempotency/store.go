@@ -49,6 +49,12 @@ var (
 // may make a method return early; a change is then either made whole or not at
 // all, and the caller has to read which. A store is whatever passes package
 // storetest.
+//
+// Names and ids are compared, and ordered, byte by byte. Names are UTF-8 without
+// NUL, of at most [MaxNameLength] bytes: of other ones a store may take two for
+// one. All other texts are bytes, of any length. A record and its entries keep their
+// times to the nanosecond, in any year. In leases, messages, and whatever is ordered
+// or selected by time, those before 1678 are one, and those after 2261.
 type Store interface {
 	// Commit makes the changes, each atomically, independent of each other and
 	// in order: errs has the outcome of each ([ErrStale], [ErrExists],
@@ -158,7 +164,8 @@ type Change struct {
 	// fences again. Empty means that the change holds in any epoch.
 	Epoch string
 	// Entries are appended to the history. With Forget those that the record had
-	// before are deleted, in the same step.
+	// before are deleted, in the same step; what was said under its id before it was
+	// there is the ledger's, and stays.
 	Entries []Entry
 	Forget  bool
 	// Counters are added to; a limit that would be passed undoes the change.
@@ -309,12 +316,16 @@ func CommitOne(ctx context.Context, s Store, c Change) error {
 }
 
 // Check returns an error for a change that no store may accept: a fence that
-// does not follow, or an id that does not belong to the key.
+// does not follow, an id that does not belong to the key, or a name that is too
+// long ([MaxNameLength]).
 func (c *Change) Check() error {
 	for i := range c.Marks {
 		if c.Marks[i].State == "" {
 			return errors.New("idempotency: mark without a state")
 		}
+	}
+	if err := c.checkNames(); err != nil {
+		return err
 	}
 	r := c.Record
 	if r == nil {

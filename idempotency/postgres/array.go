@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -86,6 +87,21 @@ func (a *array) bytes(p []byte) {
 // UTF-8. Only what is searched by is kept in such columns.
 func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// maxIndexed is how long a text may be that an index takes as it is, beside another
+// one.
+const maxIndexed = 1000
+
+// indexed returns a text of any length as an index takes it: what is too long is
+// known by its beginning and its digest. What is found by it is compared with the
+// record.
+func indexed(s string) string {
+	if s = clean(s); len(s) <= maxIndexed {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return clean(s[:maxIndexed/2]) + "\x1e" + hex.EncodeToString(sum[:])
 }
 
 // texts returns a list of texts.

@@ -162,7 +162,7 @@ func (w *wanted) add(o *commitOp) {
 			w.ids.bytes(codec.IDBytes(c.Record.ID))
 			for j := range c.Record.Submissions {
 				if ref := c.Record.Submissions[j].Ref; ref != "" {
-					w.refs.text(string(ref))
+					w.refs.text(indexed(string(ref)))
 				}
 			}
 			if c.Expect == 0 {
@@ -292,7 +292,7 @@ func (b *batch) Place(_ context.Context, id idempotency.ID) (judge.Place, error)
 
 // RefOwner implements [judge.View].
 func (b *batch) RefOwner(_ context.Context, ref string) (int64, error) {
-	return b.refs[clean(ref)], nil
+	return b.refs[indexed(ref)], nil
 }
 
 // Counter implements [judge.View].
@@ -356,8 +356,8 @@ func (b *batch) put(p *place, record *idempotency.Record, r *codec.Row) {
 			if strings.Contains(p.links, l.String()) {
 				continue
 			}
-			if l.Ref != "" && b.refs[clean(l.Ref)] == 0 && !codec.HasRef(p.links, l.Ref) {
-				b.refs[clean(l.Ref)] = p.num
+			if l.Ref != "" && b.refs[indexed(l.Ref)] == 0 && !codec.HasRef(p.links, l.Ref) {
+				b.refs[indexed(l.Ref)] = p.num
 				b.newRefs = append(b.newRefs, link{l, p.num})
 			}
 			if l.VendorID != "" {

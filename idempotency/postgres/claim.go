@@ -65,11 +65,16 @@ const firstOfText = `SELECT num, due, key FROM @queue WHERE rank = g.rank AND ca
 // same moment before one looks further.
 const otherClaims = 1
 
+// maxClaim is the most records of one claim: 33 times as many are still a number
+// for the server.
+const maxClaim = 1 << 20
+
 // Claim implements [idempotency.Store].
 func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	req.Limit = min(req.Limit, maxClaim)
 	history := s.memory.now()
 	found, err := s.claim(ctx, req, otherClaims)
 	if err == nil && len(found) == 0 {

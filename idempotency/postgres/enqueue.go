@@ -153,12 +153,12 @@ func (t *Tx) enqueue(ctx context.Context, o *commitOp) error {
 		for _, l := range codec.Links(c.Record) {
 			if l.Ref != "" {
 				refOrd.int(int64(i))
-				ref.text(l.Ref)
+				ref.text(indexed(l.Ref))
 			}
 			if l.VendorID != "" {
 				pieceOrd.int(int64(i))
-				vendorID.text(l.VendorID)
-				vendor.text(l.Vendor)
+				vendorID.text(indexed(l.VendorID))
+				vendor.text(indexed(l.Vendor))
 			}
 		}
 		for j := range c.Entries {

@@ -108,9 +108,9 @@ func (s *Store) finder(q idempotency.Query) (text string, args []any) {
 		}
 		return find.ids, []any{ids.String()}
 	case q.Ref != "":
-		return find.ref, []any{clean(string(q.Ref))}
+		return find.ref, []any{indexed(string(q.Ref))}
 	case q.VendorID != "":
-		return find.piece, []any{clean(q.VendorID), clean(q.Vendor)}
+		return find.piece, []any{indexed(q.VendorID), indexed(q.Vendor)}
 	case q.Campaign != "":
 		return find.campaign, []any{clean(q.Campaign), clean(q.Vendor), texts(q.States)}
 	case len(q.States) > 0 && !slices.ContainsFunc(q.States, codec.Frequent):

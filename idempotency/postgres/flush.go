@@ -172,12 +172,12 @@ func (b *batch) storeArgs() (args []any, full []string) {
 	}
 	var ref, refNum, vendorID, vendor, pieceNum, entryNum, entryID, campaign, state, n array
 	for _, l := range b.newRefs {
-		ref.text(l.Ref)
+		ref.text(indexed(l.Ref))
 		refNum.int(l.num)
 	}
 	for _, l := range b.newPieces {
-		vendorID.text(l.VendorID)
-		vendor.text(l.Vendor)
+		vendorID.text(indexed(l.VendorID))
+		vendor.text(indexed(l.Vendor))
 		pieceNum.int(l.num)
 	}
 	for _, e := range b.newEntries {

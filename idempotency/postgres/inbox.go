@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"time"
@@ -56,12 +55,17 @@ func (o *putOp) apply(ctx context.Context, b *batch) error {
 
 // Put implements [idempotency.Inbox].
 func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err error) {
+	if err := m.Check(); err != nil {
+		return false, err
+	}
 	op := &putOp{message: *m}
 	op.message.Prepare(i.s.clock)
 	if m.Header != nil {
-		if op.header, err = json.Marshal(m.Header); err != nil {
+		text, err := codec.EncodeHeader(m.Header)
+		if err != nil {
 			return false, err
 		}
+		op.header = []byte(text)
 	}
 	if err := i.s.do(ctx, "put message", op, &op.outcome); err != nil {
 		return false, err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"iter"
@@ -19,7 +20,7 @@ type inbox struct{ s *Store }
 
 // Put implements [idempotency.Inbox].
 func (i inbox) Put(ctx context.Context, m *idempotency.Message) (fresh bool, err error) {
-	if err := context.Cause(ctx); err != nil {
+	if err := cmp.Or(context.Cause(ctx), m.Check()); err != nil {
 		return false, err
 	}
 	in := *m

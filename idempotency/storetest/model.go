@@ -30,6 +30,13 @@ func sameAsModel(t reporter, h Harness) {
 		}
 		w.compare()
 	}
+	for range rounds {
+		for range 40 {
+			w.oddAct()
+		}
+		w.compare()
+		w.compareOdd()
+	}
 }
 
 type walk struct {
@@ -64,44 +71,57 @@ func (w *walk) act() {
 		if w.random.IntN(2) == 0 {
 			req.Served = "a"
 		}
-		both(w, "claim", func(e idempotency.Engine) []*idempotency.Record {
-			rs, err := e.Claim(w.t.Context(), req)
-			if err != nil {
-				w.t.Fatalf("Claim: %v", err)
-			}
-			return rs
-		})
+		w.claim(req)
 	case 5:
-		m := message(w.random.IntN(30))
-		both(w, "put message", func(e idempotency.Engine) idempotency.Message {
-			mine := *m
-			if _, err := e.Inbox().Put(w.t.Context(), &mine); err != nil {
-				w.t.Fatalf("Put: %v", err)
-			}
-			return mine
-		})
+		w.put(message(w.random.IntN(30)))
 	case 6:
 		both(w, "claim messages", func(e idempotency.Engine) []*idempotency.Message { return claimMessages(w.t, e, w.now, 3) })
 	case 7:
 		if w.random.IntN(4) > 0 {
 			return
 		}
-		before := w.now.Add(-5 * time.Minute)
-		both(w, "prune and purge", func(e idempotency.Engine) [2]int {
-			n, err := e.Prune(w.t.Context(), before, 0)
-			m, err2 := e.Inbox().Purge(w.t.Context(), before, 0)
-			if err := errors.Join(err, err2); err != nil {
-				w.t.Fatalf("Prune, Purge: %v", err)
-			}
-			return [2]int{n, m}
-		})
+		w.prune(w.now.Add(-5*time.Minute), 0)
 	}
 }
 
-func (w *walk) commit() {
+func (w *walk) claim(req idempotency.ClaimRequest) {
+	both(w, "claim", func(e idempotency.Engine) []*idempotency.Record {
+		rs, err := e.Claim(w.t.Context(), req)
+		if err != nil {
+			w.t.Fatalf("Claim: %v", err)
+		}
+		return rs
+	})
+}
+
+func (w *walk) put(m *idempotency.Message) {
+	both(w, "put message", func(e idempotency.Engine) idempotency.Message {
+		mine := *m
+		if _, err := e.Inbox().Put(w.t.Context(), &mine); err != nil {
+			w.t.Fatalf("Put: %v", err)
+		}
+		return mine
+	})
+}
+
+func (w *walk) prune(before time.Time, limit int) {
+	both(w, "prune and purge", func(e idempotency.Engine) [2]int {
+		n, err := e.Prune(w.t.Context(), before, limit)
+		m, err2 := e.Inbox().Purge(w.t.Context(), before, limit)
+		if err := errors.Join(err, err2); err != nil {
+			w.t.Fatalf("Prune, Purge: %v", err)
+		}
+		return [2]int{n, m}
+	})
+}
+
+func (w *walk) commit() { w.commitThese(w.change) }
+
+// commitThese makes up some changes, and commits them at once.
+func (w *walk) commitThese(change func() idempotency.Change) {
 	changes := make([]idempotency.Change, 1+w.random.IntN(5))
 	for i := range changes {
-		changes[i] = w.change()
+		changes[i] = change()
 	}
 	both(w, "commit", func(e idempotency.Engine) []string {
 		errs, err := e.Commit(w.t.Context(), changes)

@@ -94,6 +94,7 @@ func checks() []check {
 		{"ledger", ledgerChecks()},
 		{"concurrency", concurrencyChecks()},
 		{"crash", crashChecks()},
+		{"odd", oddChecks()},
 		{"model", modelChecks()},
 	} {
 		for _, c := range topic.checks {

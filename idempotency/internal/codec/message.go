@@ -2,7 +2,6 @@ package codec
 
 import (
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/postproof/postproof"
@@ -25,7 +24,8 @@ func ScanMessage(rows *sql.Rows) (*idempotency.Message, error) {
 	m.Mode, m.State = postproof.Mode(mode), idempotency.MessageState(state)
 	m.ReceivedAt, m.Due, m.Lease.Until = FromNanos(received), FromNanos(due), FromNanos(until)
 	if header != nil {
-		if err := json.Unmarshal(header, &m.Header); err != nil {
+		var err error
+		if m.Header, err = decodeHeader(header); err != nil {
 			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
 		}
 	}

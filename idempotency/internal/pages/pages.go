@@ -4,6 +4,7 @@ package pages
 
 import (
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/postproof/postproof/idempotency"
@@ -15,7 +16,7 @@ import (
 func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQuery) ([]idempotency.Entry, error)) iter.Seq2[idempotency.Entry, error] {
 	return func(yield func(idempotency.Entry, error) bool) {
 		q, left := q, q.Limit
-		for {
+		for q.After < math.MaxInt64 { // a column goes no further
 			page, err := read(q)
 			if err != nil {
 				yield(idempotency.Entry{}, err)
@@ -44,7 +45,7 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]*idempotency.Message, error)) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		q, left := q, q.Limit
-		for {
+		for q.After < math.MaxInt64 {
 			page, err := read(q)
 			if err != nil {
 				yield(nil, err)
