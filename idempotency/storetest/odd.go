@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -299,8 +298,14 @@ func numbers(t reporter, h Harness) {
 		same(t, fmt.Sprintf("claimed from the priority %d on", p), want[:i+1], idsOf(rs))
 	}
 	for i, a := range []idempotency.CounterAdd{
-		{Name: "n", Add: math.MaxInt64}, {Name: "n", Add: math.MaxInt64}, {Name: "n", Add: 1, Limit: math.MaxInt64}, {Name: "n", Add: -1},
-		{Name: "n", Add: math.MinInt64, Limit: 1}, {Name: "n", Add: math.MinInt64}, {Name: "n", Add: 1, Limit: -1}, {Name: "n", Add: 0, Limit: 1},
+		{Name: "n", Add: math.MaxInt64},
+		{Name: "n", Add: math.MaxInt64},
+		{Name: "n", Add: 1, Limit: math.MaxInt64},
+		{Name: "n", Add: -1},
+		{Name: "n", Add: math.MinInt64, Limit: 1},
+		{Name: "n", Add: math.MinInt64},
+		{Name: "n", Add: 1, Limit: -1},
+		{Name: "n", Add: 0, Limit: 1},
 	} {
 		must(t, h.Engine, idempotency.Change{Counters: []idempotency.CounterAdd{a}})
 		n, err := h.Engine.Counter(t.Context(), "n")
@@ -316,7 +321,8 @@ func numbers(t reporter, h Harness) {
 // not, and a clock that is far off takes nothing that is not visible.
 func farTimes(t reporter, h Harness) {
 	far := []time.Time{
-		{}, time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, math.MinInt64).UTC(), epoch().Add(-time.Nanosecond), epoch(),
+		{},
+		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, math.MinInt64).UTC(), epoch().Add(-time.Nanosecond), epoch(),
 		epoch().Add(time.Nanosecond), time.Date(2262, 4, 11, 23, 47, 16, 854775807, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0).UTC(),
 	}
 	var due []idempotency.ID
@@ -361,73 +367,6 @@ func farTimes(t reporter, h Harness) {
 		if i == 0 {
 			must(t, h.Engine, step(rs[0], func(r *idempotency.Record) { r.Lease, r.Due = idempotency.Lease{}, epoch() }))
 		}
-	}
-}
-
-// listsBeside: a list holds nothing while its reader works.
-func listsBeside(t reporter, h Harness) {
-	const n = 600
-	var changes []idempotency.Change
-	for i := range n {
-		changes = append(changes, create(planned(i)))
-	}
-	must(t, h.Engine, changes...)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	seen := 0
-	for r, err := range h.Engine.Find(ctx, idempotency.Query{}) {
-		if err != nil {
-			t.Fatalf("Find: %v", err)
-		}
-		if seen++; seen%150 != 0 {
-			continue
-		}
-		for range h.Engine.Find(ctx, idempotency.Query{Campaign: "spring"}) {
-			break
-		}
-		for e, err := range h.Engine.Entries(ctx, idempotency.EntryQuery{}) {
-			if err != nil {
-				t.Fatalf("Entries: %v", err)
-			}
-			if e.Seq%200 != 0 {
-				continue
-			}
-			if _, err := h.Engine.Get(ctx, r.ID); err != nil {
-				t.Fatalf("Get inside of two lists: %v", err)
-			}
-			must(t, h.Engine, idempotency.Change{Counters: []idempotency.CounterAdd{{Name: "inside", Add: 1}}})
-		}
-	}
-	same(t, "records seen", n, seen)
-	for what, list := range map[string]func(ctx context.Context) (n int, err error){
-		"Find": func(ctx context.Context) (n int, err error) {
-			for _, e := range h.Engine.Find(ctx, idempotency.Query{}) {
-				if e != nil {
-					return n, e
-				}
-				if n++; n == 10 {
-					cancel()
-				}
-			}
-			return n, nil
-		},
-		"Entries": func(ctx context.Context) (n int, err error) {
-			for _, e := range h.Engine.Entries(ctx, idempotency.EntryQuery{}) {
-				if e != nil {
-					return n, e
-				}
-				if n++; n == 10 {
-					cancel()
-				}
-			}
-			return n, nil
-		},
-	} {
-		ctx, cancel = context.WithCancel(t.Context())
-		if n, err := list(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s whose context ended midway = %d, %v, want the context's error", what, n, err)
-		}
-		cancel()
 	}
 }
 
