@@ -110,8 +110,8 @@ figures: ## measure everything and write docs/figures.md (half an hour, on a qui
 PLAIN = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^func Test.*(Alloc|LargeBodyIsStreamed)' .)))
 
 .PHONY: plain
-plain: ## run what the race detector hides or slows: bounds on allocations, the model check (part of make test)
-	GOWORK=off go test $(TESTFLAGS) -run 'Alloc|LargeBodyIsStreamed' $(PLAIN)
+plain: ## run what the race detector hides or slows: bounds on allocations, the models (part of make test)
+	GOWORK=off go test $(TESTFLAGS) -run 'Alloc|LargeBodyIsStreamed|InEveryOrder' $(PLAIN)
 	GOWORK=off go test $(TESTFLAGS) ./idempotency
 
 .PHONY: bench-smoke

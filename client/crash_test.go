@@ -132,7 +132,7 @@ func TestFirstCommitInDoubtMayComeTrue(t *testing.T) {
 			waiting = slices.Clone(ch)
 			return fmt.Errorf("the connection was lost: %w", idempotency.ErrInDoubt)
 		}
-		c := newClient(t, s, []*press{p})
+		c := newClient(t, s, []*press{p}, seldom())
 		rec, err := c.Submit(t.Context(), job("a"))
 		if rec != nil || postproof.DeliveryOf(err) != postproof.Unknown || postproof.CodeOf(err) != postproof.CodeUnavailable || len(p.times) != 0 {
 			t.Fatalf("Submit = %v, %v; %d requests", rec, err, len(p.times))

@@ -226,7 +226,8 @@ func headerBytes(t reporter, h Harness) {
 	put(t, h.Engine, bare)
 	all := messages(t, h.Engine, idempotency.MessageQuery{})
 	same(t, "header", want, all[0].Header)
-	if all[0].Body == nil || all[1].Header != nil || all[1].Body != nil {
+	// A driver may take a body of no bytes for none.
+	if len(all[0].Body)+len(all[1].Body) != 0 || all[1].Header != nil {
 		t.Errorf("an empty body came back as %v, none as %v, no header as %v", all[0].Body, all[1].Body, all[1].Header)
 	}
 	same(t, "claimed header", want, claimMessages(t, h.Engine, epoch().Add(time.Hour), 1)[0].Header)
