@@ -31,13 +31,11 @@ func CodeOfHTTPStatus(status int) Code {
 
 // DeliveryOfHTTPStatus returns what an answer says about paper by its status
 // alone, in the cautious way: 400, 401, 402, 403, 404, 405, 410, 413, 415, 422 and
-// 429 are [Refused], a 2xx is [Accepted], and everything else, 408, 409, redirects
-// and 5xx included, is [Unknown]. A vendor's documentation may move a status from
-// one side to the other, and a 2xx is an acceptance only once its body was read.
+// 429 are [Refused], and everything else, 408, 409, redirects and 5xx included, is
+// [Unknown]: a 2xx, too, is an acceptance only by what its body says. A vendor's
+// documentation may move a status from one side to the other.
 func DeliveryOfHTTPStatus(status int) Delivery {
 	switch {
-	case status >= 200 && status <= 299:
-		return Accepted
 	case status >= 400 && status <= 405 || status == 410 || status == 413 || status == 415 || status == 422 || status == 429:
 		return Refused
 	default:

@@ -21,7 +21,7 @@ func judgeDocumented(status int, _ http.Header, _ []byte) error {
 	switch {
 	case status == http.StatusServiceUnavailable:
 		return postproof.NewError(postproof.CodeUnavailable, postproof.Refused, nil)
-	case postproof.DeliveryOfHTTPStatus(status) == postproof.Accepted:
+	case status >= 200 && status <= 299:
 		return nil
 	default:
 		return postproof.NewError(postproof.CodeOfHTTPStatus(status), postproof.DeliveryOfHTTPStatus(status), nil)
