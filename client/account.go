@@ -63,6 +63,30 @@ func otherAccount(v *vendor, submitted string) string {
 		submitted, v.name, v.account.Fingerprint)
 }
 
+// underFormer says why a submission under a former name of the account is not sent
+// again. No vendor documents that a key which came with other credentials still
+// counts with the present ones: where it does not, the piece is printed again.
+func underFormer(account string) string {
+	return "sent under account " + account + ", a former name of the present one: whether the vendor's key still counts is not known"
+}
+
+// accountTrouble says what the names of accounts have to do with a job's being held
+// for the reason given: why no answer came, or why it is not sent again.
+func (c *Client) accountTrouble(rec *idempotency.Record, reason idempotency.HoldReason) string {
+	if reason == idempotency.HoldDeadline {
+		return c.otherAccountOf(rec)
+	}
+	if reason != idempotency.HoldCannotBuild {
+		return ""
+	}
+	for _, s := range rec.Live() {
+		if v := c.byName[s.Vendor]; sameAccount(v, s.Account) && s.Account != v.account.Fingerprint {
+			return underFormer(s.Account)
+		}
+	}
+	return ""
+}
+
 // otherAccountOf says whose a record's open submission is, when it is not the
 // client's: nobody could be asked.
 func (c *Client) otherAccountOf(rec *idempotency.Record) string {

@@ -85,9 +85,10 @@ type VendorConfig struct {
 	// old and the new credentials run beside each other, both list the other's.
 	//
 	// Submissions keep the name that they were first made under, and so their vendor
-	// key and the window of it: a repeat is the same request. What is named wrongly is
-	// printed twice: where the account is really another one, the vendor does not know
-	// the key there, and has none of the pieces.
+	// key and the window of it. An unknown one that came with a key is looked up, and
+	// not sent again: no vendor documents that a key counts with other credentials.
+	// What is named wrongly can be printed twice: an account that is really another
+	// one has none of the pieces.
 	FormerAccounts []string
 	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
 	// the currency that the account is billed in. The default is 0. It must be quick,

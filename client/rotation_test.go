@@ -24,8 +24,7 @@ func rotated(p *press, former ...string) client.Option {
 func fingerprint(p *press) string { return p.adapter().Account().Fingerprint }
 
 // While an outcome was unknown the key was rotated, and the account told by its
-// former name: the piece is asked for there, and sent again as the very same
-// request.
+// former name: the piece is settled there, as the submission that it was.
 func TestRotationWhileUnknown(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []postproof.IdempotencyKind{postproof.IdempotencyKey, postproof.IdempotencyRef, postproof.IdempotencyNone} {
@@ -55,6 +54,39 @@ func TestRotationWhileUnknown(t *testing.T) {
 					t.Errorf("%d vendor keys were used, want that of the first send alone", len(p.keys))
 				}
 			})
+		})
+	}
+}
+
+// A vendor may know its keys by the credentials that they came with. What was sent
+// under the former ones is asked for, not sent again; where nobody can be asked, a
+// person is.
+func TestRotationDoesNotTrustAKeyOfOtherCredentials(t *testing.T) {
+	t.Parallel()
+	for _, look := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+			p.look = look
+			p.faults(onOrder("lose"))
+			if _, err := newClient(t, store, []*press{p}).Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+				t.Fatal(err)
+			}
+			p.faults(nil)
+			former := fingerprint(p)
+			p.mu.Lock()
+			p.key = "new"
+			clear(p.keys) // none came with the new credentials
+			p.mu.Unlock()
+			drain(t, newClient(t, store, []*press{p}, rotated(p, former)))
+			rec := status(t, newClient(t, store, []*press{p}, rotated(p, former)), "a")
+			switch {
+			case p.alive() != 1:
+				t.Errorf("look-up %t: %d pieces were printed", look, p.alive())
+			case look && rec.State != idempotency.Accepted:
+				t.Errorf("%v %q, want it found", rec, rec.Hold.Note)
+			case !look && (rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldCannotBuild || !strings.Contains(rec.Hold.Note, former)):
+				t.Errorf("%v %q, want it held with the former account", rec, rec.Hold.Note)
+			}
 		})
 	}
 }

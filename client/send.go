@@ -232,6 +232,9 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	if !sameAccount(v, sub.Account) {
 		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	}
+	if sub.Account != v.account.Fingerprint && v.caps.Idempotency.Kind == postproof.IdempotencyKey {
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(sub.Account)})
+	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
 		w.c.congested.Add(1)
 		return false, w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})

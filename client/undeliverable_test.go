@@ -65,13 +65,18 @@ func (l *listing) reads() []time.Time {
 
 func newListing(t *testing.T, store client.Store, presses ...*press) (*client.Client, *listing) {
 	t.Helper()
+	return newListingWith(t, store, presses)
+}
+
+func newListingWith(t *testing.T, store client.Store, presses []*press, more ...client.Option) (*client.Client, *listing) {
+	t.Helper()
 	l := &listing{pressAdapter: presses[0].adapter()}
 	all := append([]vendors.Adapter{l}, adaptersOf(presses[1:]...)...)
 	opts := []client.Option{client.WithLogger(quiet()), rarely()}
 	for _, p := range presses {
 		opts = append(opts, client.WithVendor(p.name, vendorConfig(p, nil)))
 	}
-	c, err := client.New(t.Context(), store, all, opts...)
+	c, err := client.New(t.Context(), store, all, append(opts, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +123,27 @@ func TestUndeliverableIsImported(t *testing.T) {
 		}
 		if dead != 1 {
 			t.Errorf("its death is told %d times", dead)
+		}
+	})
+}
+
+// After the vendor's key was rotated the list is read on from where it was, not from
+// the beginning.
+func TestImportGoesOnAfterARotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := idempotency.NewMemory(postproof.ModeTest)
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.poll = 12 * time.Hour
+		c, _ := newListing(t, store, p)
+		runFor(t, c, time.Hour)
+		former := fingerprint(p)
+		p.key = "new"
+		c, l := newListingWith(t, store, []*press{p}, rotated(p, former))
+		began := time.Now()
+		runFor(t, c, 13*time.Hour)
+		if all := l.reads(); len(all) == 0 || all[0].Before(began.Add(-4*24*time.Hour)) {
+			t.Errorf("read since %v, want three days behind the last time", all)
 		}
 	})
 }

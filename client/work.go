@@ -107,8 +107,8 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	case idempotency.DoTooLate:
 		return w.apply(ctx, idempotency.CancelAnswer{Vendor: s.Vendor, Ref: s.Ref, TooLate: true})
 	case idempotency.DoHold:
-		if a.Note == "" && a.Reason == idempotency.HoldDeadline {
-			a.Note = w.c.otherAccountOf(w.rec) // why no answer came
+		if a.Note == "" {
+			a.Note = w.c.accountTrouble(w.rec, a.Reason)
 		}
 		return w.apply(ctx, idempotency.PutOnHold{Reason: a.Reason, Note: a.Note})
 	case idempotency.DoExpire:

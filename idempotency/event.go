@@ -149,10 +149,13 @@ type Postpone struct {
 // now.
 type Wake struct{}
 
-// CannotBuild says that the body that was sent cannot be built again, so that
+// CannotBuild says that the request that was sent cannot be made again, so that
 // a resend is out of the question: an unknown submission is looked up only, a
 // planned job whose send was refused goes on under the next generation.
-type CannotBuild struct{}
+type CannotBuild struct {
+	// Why is for the history; empty means that the bytes cannot be built.
+	Why string
+}
 
 // PutOnHold holds the job for a person.
 type PutOnHold struct {

@@ -178,7 +178,7 @@ func (t *transition) apply(ev Event) error {
 	case Postpone:
 		return t.postpone(ev)
 	case CannotBuild:
-		return t.cannotBuild()
+		return t.cannotBuild(ev)
 	case PutOnHold:
 		return t.putOnHold(ev)
 	case Release:

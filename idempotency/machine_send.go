@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -379,8 +380,8 @@ func (t *transition) postpone(ev Postpone) error {
 	return nil
 }
 
-func (t *transition) cannotBuild() error {
-	const note = "the bytes that were sent cannot be built again"
+func (t *transition) cannotBuild(ev CannotBuild) error {
+	note := cmp.Or(ev.Why, "the bytes that were sent cannot be built again")
 	done := false
 	for i := range t.r.Submissions {
 		s := &t.r.Submissions[i]

@@ -74,8 +74,9 @@ const (
 	HoldContradiction HoldReason = "contradiction"
 	// HoldGenerations: too many generations failed late.
 	HoldGenerations HoldReason = "too_many_generations"
-	// HoldCannotBuild: the body that was sent cannot be built again, and the
-	// vendor cannot be looked up.
+	// HoldCannotBuild: the request that was sent cannot be made again, as its body
+	// cannot be built or its key is not to be trusted, and the vendor cannot be looked
+	// up.
 	HoldCannotBuild HoldReason = "cannot_rebuild_body"
 	// HoldCanary: the campaign's canary waits for approval.
 	HoldCanary HoldReason = "canary"

@@ -23,7 +23,7 @@ func because(reason idempotency.HoldReason) string {
 	case idempotency.HoldGenerations:
 		return "The vendors accepted it again and again and failed later each time."
 	case idempotency.HoldCannotBuild:
-		return "The body that was sent cannot be built again, and its vendor cannot be looked up."
+		return "The request that was sent cannot be made again, and its vendor cannot be looked up."
 	case idempotency.HoldCanary:
 		return "The campaign's canary waits for somebody to look at it and approve it."
 	case idempotency.HoldCap:
@@ -45,7 +45,7 @@ func advice(reason idempotency.HoldReason) string {
 	case idempotency.HoldDeadline:
 		return "Find out what kept it, as an outage or a vendor that says nothing; then release it: it gets its time anew."
 	case idempotency.HoldVendorGone:
-		return "Give the workers that vendor's credentials again and release it (where the account has no name, a rotated key is another account: give the old one); decide only if they are gone for good."
+		return "Give the workers that vendor's credentials again and release it (where the account has no name, a rotated key is another account: give the old one, or list it in FormerAccounts); decide only if they are gone for good."
 	case idempotency.HoldContradiction:
 		return "Ask the vendor what became of the piece: planned makes a second one if the first was mailed."
 	case idempotency.HoldGenerations:
