@@ -166,7 +166,7 @@ func (v *vendor) pollable(c *Client, now time.Time) time.Time {
 	if wait, _ := v.limits.wait(postproof.OpGet.Group(), local); wait > maxThrottle {
 		at = now.Add(wait)
 	}
-	if b := c.breakers.State(v.name, postproof.OpGet.Group()); b.Phase == breaker.Open {
+	if b := c.breakerOf(v, postproof.OpGet); b.Phase == breaker.Open {
 		until := now.Add(time.Minute) // opened by hand
 		if left := b.Until.Sub(local); left > 0 {
 			until = now.Add(left)

@@ -177,7 +177,7 @@ func (w *work) passable(v *vendor, now time.Time) fit {
 	case w.tried[v.name] != "":
 		return fit{as: tried, reason: "tried just now"}
 	}
-	switch b := c.breakers.State(v.name, postproof.OpSubmit.Group()); {
+	switch b := c.breakerOf(v, postproof.OpSubmit); {
 	case b.Phase == breaker.Open:
 		until := now.Add(time.Minute) // opened by hand
 		if left := b.Until.Sub(local); left > 0 {

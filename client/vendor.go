@@ -266,6 +266,15 @@ func (c *Client) EndVendorStop(name string) error {
 	return nil
 }
 
+// breakerOf returns what a vendor's breaker says about calls of a kind. One that
+// only looks on refuses nothing, so that it keeps nobody away either.
+func (c *Client) breakerOf(v *vendor, op postproof.Op) breaker.State {
+	if c.breaker.DryRun {
+		return breaker.State{}
+	}
+	return c.breakers.State(v.name, op.Group())
+}
+
 func (c *Client) breakerChanged(ch breaker.Change) {
 	level := slog.LevelInfo
 	if ch.To == breaker.Open {
