@@ -20,6 +20,7 @@ type AddressKey [16]byte
 
 // KeyOf returns the key of an address.
 func KeyOf(a postproof.Address) AddressKey {
+	a.Country = a.CountryCode()
 	sum := sha256.Sum256(newAbbreviations().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }
@@ -29,7 +30,7 @@ func (k AddressKey) String() string { return hex.EncodeToString(k[:]) }
 
 // appendKey appends the text that is the same for all spellings of an address.
 // In the United States the five digits of the ZIP code stand for city and
-// state, whose spellings differ more.
+// state, whose spellings differ more. The country is stated.
 func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 	b = t.appendLine(b, a.Line1)
 	if a.Line2 != "" {
@@ -37,14 +38,13 @@ func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 		b = t.appendLine(b, a.Line2)
 	}
 	b = append(b, '|')
-	country := a.CountryCode()
-	if zip := a.PostalCode; country == "US" && len(zip) >= 5 {
+	if zip := a.PostalCode; a.Country == "US" && len(zip) >= 5 {
 		return append(b, zip[:5]...)
 	}
 	b = append(t.appendLine(b, a.PostalCode), '|')
 	b = append(t.appendLine(b, a.City), '|')
 	b = append(t.appendLine(b, a.Region), '|')
-	return append(b, country...)
+	return append(b, a.Country...)
 }
 
 // appendLine appends a line's words in capitals and in their short forms, with
@@ -53,66 +53,94 @@ func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 func (t *abbreviations) appendLine(b []byte, s string) []byte {
 	start := len(b)
 	word := start // where the word begins in b
-	end := func() {
-		if len(b) == word {
-			return
-		}
-		if short, ok := t.find(b[word:]); ok {
-			b = append(b[:word], short...)
-		}
-		b = append(b, ' ')
-		word = len(b)
-	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z':
-			b = append(b, c-('a'-'A'))
-		case c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-			b = append(b, c)
-		case c == '.', c == '\'':
-			// "N.W." is "NW", and "O'Hara" is "OHARA".
-		case c == '#':
-			end()
-			b = append(b, '#', ' ')
-			word = len(b)
-		case c < utf8.RuneSelf:
-			end()
+		switch c := t.bytes[s[i]]; c {
 		default:
+			b = append(b, c)
+		case keyDrop:
+		case keyEnd:
+			b = t.endWord(b, word)
+			word = len(b)
+		case keyUnit:
+			b = append(t.endWord(b, word), '#', ' ')
+			word = len(b)
+		case keyHigh:
 			r, n := utf8.DecodeRuneInString(s[i:])
 			i += n - 1
 			if unicode.IsSpace(r) || unicode.IsPunct(r) {
-				end()
+				b = t.endWord(b, word)
+				word = len(b)
 				continue
 			}
 			b = utf8.AppendRune(b, unicode.ToUpper(r))
 		}
 	}
-	end()
+	b = t.endWord(b, word)
 	if len(b) > start {
 		b = b[:len(b)-1]
 	}
 	return b
 }
 
+// endWord puts the word's short form in its place, if it has one, and a space
+// behind it. Without a word nothing is to be done.
+func (t *abbreviations) endWord(b []byte, word int) []byte {
+	if len(b) == word {
+		return b
+	}
+	if short, ok := t.find(b[word:]); ok {
+		b = append(b[:word], short...)
+	}
+	return append(b, ' ')
+}
+
+// What becomes of a byte of a line: its capital, or one of these.
+const (
+	keyEnd  = iota // ends a word
+	keyDrop        // "N.W." is "NW", and "O'Hara" is "OHARA"
+	keyUnit        // "#", a word of its own
+	keyHigh        // begins a character that is not ASCII
+)
+
+func keyBytes() (t [256]byte) {
+	for i := range t {
+		switch c := byte(i); {
+		case c >= utf8.RuneSelf:
+			t[i] = keyHigh
+		case c >= 'a' && c <= 'z':
+			t[i] = c - ('a' - 'A')
+		case c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+			t[i] = c
+		case c == '.', c == '\'':
+			t[i] = keyDrop
+		case c == '#':
+			t[i] = keyUnit
+		}
+	}
+	return t
+}
+
 // abbreviations finds the short form of a word in a hash table of its own: this
-// is asked for every word of every address.
+// is asked for every word of every address, and most have none.
 type abbreviations struct {
-	table [2048]abbreviation // linear probing, less than a quarter full
+	table [2048]uint16 // places in words, or 0; linear probing, less than a quarter full
+	words []abbreviation
+	bytes [256]byte
 }
 
 type abbreviation struct{ long, short string }
 
 func newAbbreviations() *abbreviations {
-	t := &abbreviations{}
+	t := &abbreviations{bytes: keyBytes(), words: make([]abbreviation, 1, 512)}
 	for group := range strings.FieldsSeq(abbreviationData) {
 		short, long, _ := strings.Cut(group, "=")
 		for w := range strings.SplitSeq(long, ",") {
 			at := wordHash([]byte(w))
-			for t.table[at].long != "" {
+			for t.table[at] != 0 {
 				at = (at + 1) % uint32(len(t.table))
 			}
-			t.table[at] = abbreviation{w, short}
+			t.table[at] = uint16(len(t.words))
+			t.words = append(t.words, abbreviation{w, short})
 		}
 	}
 	return t
@@ -131,10 +159,11 @@ func (t *abbreviations) find(word []byte) (string, bool) {
 		return "", false
 	}
 	for at := wordHash(word); ; at = (at + 1) % uint32(len(t.table)) {
-		switch a := &t.table[at]; {
-		case a.long == "":
+		i := t.table[at%uint32(len(t.table))]
+		if i == 0 {
 			return "", false
-		case a.long == string(word):
+		}
+		if a := &t.words[i]; a.long == string(word) {
 			return a.short, true
 		}
 	}

@@ -187,6 +187,29 @@ func TestCorrectionsMakeNewKeysOnly(t *testing.T) {
 	}
 }
 
+// A household that was to get a piece still gets that one, also where a row before
+// it is corrected into the same address: its job may have been sent.
+func TestCorrectionsLeaveHouseholdsAlone(t *testing.T) {
+	t.Parallel()
+	store := snapshot.NewMemory()
+	base := take(t, wrong, snapshot.Options{Store: store, Columns: []string{"code"}})
+	edited := edit(t, rejectsFile(t, store, base), map[string]string{"3 city": "Reno", "3 address_line1": "4 Main St"})
+	s, err := snapshot.TakeCorrections(t.Context(), base, snapshot.CSV(asCSV(t, edited), snapshot.Mapping{}), snapshot.Options{OnePerAddress: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := map[string]bool{}
+	for _, r := range rows(t, s) {
+		accepted[r.ContactID] = true
+	}
+	if !accepted["4"] || accepted["2"] {
+		t.Errorf("contact 4 of the base is accepted: %t, contact 2 at its address: %t; want the one of the base", accepted["4"], accepted["2"])
+	}
+	if got := rejectedCodes(t, s); !strings.Contains(got, "2:duplicate_address") {
+		t.Errorf("rejected %q, want contact 2 as a double", got)
+	}
+}
+
 func TestBadCorrections(t *testing.T) {
 	t.Parallel()
 	store := snapshot.NewMemory()

@@ -39,8 +39,7 @@ type drafter struct {
 	early   *earlyFile // of rows, where those that do not fit into memory are
 	rejects spool      // lines of rejects.csv
 
-	contacts  sorter // of all rows
-	addresses sorter // of the accepted ones
+	digests digests // of all rows that could be read
 
 	outputs chan *output // to be used again
 	counts  Counts
@@ -53,9 +52,7 @@ func newDrafter(opts *Options, draft Draft, open func() (scratchFile, error)) *d
 	d := &drafter{
 		opts: opts, draft: draft, rules: newRules(opts), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		open: open, limits: l, codes: map[Code]int{}, outputs: make(chan *output, mostWaiting+mostWorkers),
-		rejects:   spool{limit: l.spool, open: open},
-		contacts:  sorter{limit: l.sort, open: open, digests: true, doubles: true},
-		addresses: sorter{limit: l.sort, open: open, digests: true, doubles: true},
+		rejects: spool{limit: l.spool, open: open}, digests: digests{spool: spool{limit: l.sort, open: open}},
 	}
 	d.rows = spool{limit: l.spool, open: d.openRows}
 	return d
@@ -75,7 +72,7 @@ func (d *drafter) openRows() (scratchFile, error) {
 }
 
 func (d *drafter) close() error {
-	return errors.Join(d.rows.close(), d.rejects.close(), d.contacts.close(), d.addresses.close())
+	return errors.Join(d.rows.close(), d.rejects.close(), d.digests.close())
 }
 
 // batch is a part of the list, as it comes and as it leaves a worker.
@@ -94,12 +91,11 @@ type batch struct {
 
 // output is what becomes of a batch. It is used again for another.
 type output struct {
-	rows, rejects       []byte
-	contacts, addresses []record
+	rows, rejects, digests []byte
 }
 
 func (o *output) reset() {
-	o.rows, o.rejects, o.contacts, o.addresses = o.rows[:0], o.rejects[:0], o.contacts[:0], o.addresses[:0]
+	o.rows, o.rejects, o.digests = o.rows[:0], o.rejects[:0], o.digests[:0]
 }
 
 // sourced is a row of a source that knows nothing of batches.
@@ -200,15 +196,8 @@ func (d *drafter) take(b *batch) error {
 	if _, err := d.rejects.Write(b.rejects); err != nil {
 		return err
 	}
-	for _, r := range b.contacts {
-		if err := d.contacts.add(r); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.addresses {
-		if err := d.addresses.add(r); err != nil {
-			return err
-		}
+	if err := d.digests.add(b.digests); err != nil {
+		return err
 	}
 	select {
 	case d.outputs <- b.output:

@@ -168,20 +168,17 @@ func (w *worker) judge(r *Row, all class, unclear *segment) error {
 		}
 		fits = !rejected(c.found)
 	}
-	address := maphash.Bytes(w.seeds[0], c.text)
-	row := uint32(r.Number)
+	if r.ContactID == "" {
+		return nil // it is rejected, and doubles nobody
+	}
 	later := uint32(1) // sorts behind a row that was taken before
 	if r.note&noteTaken != 0 {
 		later = 0
 	}
-	if r.ContactID != "" {
-		b.contacts = append(b.contacts, record{
-			key: maphash.String(w.seeds[0], r.ContactID), low: uint32(maphash.String(w.seeds[1], r.ContactID))<<1 | later, more: address, row: row,
-		})
-	}
-	if fits {
-		b.addresses = append(b.addresses, record{key: address, low: uint32(maphash.Bytes(w.seeds[1], c.text))<<1 | later, row: row})
-	}
+	row := uint32(r.Number)
+	contact := record{key: maphash.String(w.seeds[0], r.ContactID), low: uint32(maphash.String(w.seeds[1], r.ContactID))<<1 | later, row: row}
+	address := record{key: maphash.Bytes(w.seeds[0], c.text), low: uint32(maphash.Bytes(w.seeds[1], c.text)) << 1, row: row}
+	b.digests = appendDigests(b.digests, &contact, &address, fits)
 	return nil
 }
 

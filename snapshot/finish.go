@@ -18,16 +18,17 @@ import (
 func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	contacts := sorter{limit: d.limits.sort, open: d.open}
 	houses := sorter{limit: d.limits.sort, open: d.open}
-	shared := sorter{limit: d.limits.sort, open: d.open, digests: true, doubles: true}
+	shared := d.chosenSorter()
 	defer func() { err = errors.Join(err, contacts.close(), houses.close(), shared.close()) }()
 	// The two searches go side by side: which rows get no piece, because their
 	// contact came before, matters only where rows share an address.
+	d.digests.ready()
 	var searching sync.WaitGroup
 	var sharedErr error
 	searching.Go(func() { sharedErr = d.sharedAddresses(&shared) })
 	again, err := d.sameContacts(&contacts)
 	searching.Wait()
-	if err := errors.Join(err, sharedErr); err != nil {
+	if err := errors.Join(err, sharedErr, d.digests.close()); err != nil {
 		return nil, err
 	}
 	if err := sameAddresses(&shared, &houses, again); err != nil {
@@ -90,10 +91,15 @@ func (b *rowSet) add(n uint32) {
 func (b *rowSet) has(n uint32) bool { return int(n/64) < len(*b) && (*b)[n/64]&(1<<(n%64)) != 0 }
 
 // sameContacts finds the rows whose contact id stands in an earlier one.
-func (d *drafter) sameContacts(out *sorter) (*rowSet, error) {
+func (d *drafter) sameContacts(out *sorter) (_ *rowSet, err error) {
+	chosen := d.chosenSorter()
+	defer func() { err = errors.Join(err, chosen.close()) }()
+	if err := d.digests.chosen(false, chosen.add); err != nil {
+		return nil, err
+	}
 	again := &rowSet{}
 	var first record
-	for r, err := range d.contacts.sorted() {
+	for r, err := range chosen.sorted() {
 		switch {
 		case err != nil:
 			return nil, err
@@ -110,14 +116,24 @@ func (d *drafter) sameContacts(out *sorter) (*rowSet, error) {
 			return nil, err
 		}
 	}
-	return again, d.contacts.close()
+	return again, nil
+}
+
+// chosenSorter is for records of which only those are wanted that come again.
+func (d *drafter) chosenSorter() sorter {
+	return sorter{limit: d.limits.sort, open: d.open, digests: true, doubles: true}
 }
 
 // sharedAddresses finds the rows that share their address with others.
-func (d *drafter) sharedAddresses(out *sorter) error {
+func (d *drafter) sharedAddresses(out *sorter) (err error) {
+	chosen := d.chosenSorter()
+	defer func() { err = errors.Join(err, chosen.close()) }()
+	if err := d.digests.chosen(true, chosen.add); err != nil {
+		return err
+	}
 	var last record
 	added := false // last
-	for r, err := range d.addresses.sorted() {
+	for r, err := range chosen.sorted() {
 		switch {
 		case err != nil:
 			return err
@@ -134,7 +150,7 @@ func (d *drafter) sharedAddresses(out *sorter) error {
 		}
 		last, added = r, true
 	}
-	return d.addresses.close()
+	return nil
 }
 
 // sameAddresses finds, of the rows that share an address, those whose address

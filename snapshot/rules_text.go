@@ -115,6 +115,9 @@ func formula(s string) bool {
 // anything.
 func (c *checker) placeholder(r *Row) {
 	a := &r.Address
+	if p := c.placeholders; !p.has(r.ContactID) && !p.has(a.Name) && !p.has(a.Company) && !p.has(a.Line1) && !p.has(a.Line2) && !p.has(a.City) {
+		return
+	}
 	for _, f := range [...]struct{ column, value string }{
 		{ColumnContactID, r.ContactID},
 		{ColumnName, a.Name},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 )
 
 // scratchFile keeps what does not fit into memory while a list is taken.
@@ -63,6 +64,9 @@ type spool struct {
 func (s *spool) Write(p []byte) (int, error) {
 	s.size += int64(len(p))
 	if s.file == nil && len(s.mem)+len(p) <= s.limit {
+		if need := len(s.mem) + len(p); need > cap(s.mem) { // it doubles, up to the limit
+			s.mem = slices.Grow(s.mem, min(max(need, 2*cap(s.mem)), s.limit)-len(s.mem))
+		}
 		s.mem = append(s.mem, p...)
 		return len(p), nil
 	}
