@@ -101,7 +101,8 @@ func (r *run) tellPaused(ctx context.Context, c *client.Client, t client.Target)
 		case len(depth) == 0:
 			r.out.wrapped("", "No job of this campaign is in the ledger: is the name right? Status lists the campaigns.")
 		default:
-			r.out.wrapped("", fmt.Sprintf("%s to be sent, until then.", many(int(depth[idempotency.Planned]), "job")+" wait"+third(int(depth[idempotency.Planned]))))
+			n := int(depth[idempotency.Planned])
+			r.out.text("%s of it wait%s to be sent.", many(n, "job"), third(n))
 		}
 	case client.TargetVendor:
 		for _, err := range r.ledger.Find(ctx, idempotency.Query{Vendor: t.Name, Bare: true, Limit: 1}) {

@@ -20,7 +20,7 @@ func TestPauseOfANameThatNobodyKnows(t *testing.T) {
 		w := newWorld(t, idempotency.NewMemory("test"), []*printer{newPrinter(t, "alpha")})
 		w.enqueue(t, 1, 3)
 		for _, tt := range []struct{ kind, name, says string }{
-			{"campaign", "spring", "3 jobs wait to be sent"},
+			{"campaign", "spring", "3 jobs of it wait to be sent"},
 			{"campaign", "sprung", "is the name right?"},
 			{"vendor", "alfa", "is the name right?"},
 		} {

@@ -185,7 +185,7 @@ func (t *tree) command(line string) (wrong []string) {
 	case "timeout":
 		args = args[3:] // a signal and a time stand before the program
 		return t.command(strings.Join(args, " "))
-	case "postproof", "mkdir":
+	case "postproof", "cp", "kill", "mkdir", "rm":
 	default:
 		dir := t.program(words[0])
 		if dir == "" {

@@ -18,6 +18,7 @@ func TestDocsRules(t *testing.T) {
 		{"held", "heldd"},
 		{"cannot_ask_vendor", "cannot_ask_vendors"},
 		{"live_…", "alive_…"},
+		{"mail.db-epoch", "mail.db-epic"},
 		{"PAPER AT RISK", "PAPER IN DANGER"},
 		{"client.WithVendor", "client.WithPrinter"},
 		{"vendors.Adapter", "vendors.adapter"},

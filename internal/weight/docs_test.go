@@ -167,7 +167,7 @@ func (t *tree) span(from, s string) string {
 	first, _, more := strings.Cut(s, " ")
 	name, _, _ := strings.Cut(s, "=")
 	switch {
-	case first == "make" || first == "go" || first == "postproof" && more:
+	case first == "make" || first == "go" || (first == "postproof" || first == "rm") && more:
 		return strings.Join(t.command(s), "; ")
 	case s[0] == '-' && len(s) > 1:
 		return t.anyFlag(strings.TrimLeft(first, "-"))
@@ -194,6 +194,9 @@ func (t *tree) word(from, s string) bool {
 		if strings.ContainsAny(s, "/.") && exists(t.root, path.Join(dir, s)) {
 			return true
 		}
+	}
+	if rest, ok := strings.CutPrefix(s, "mail.db"); ok && t.literals[rest] { // what stands beside a ledger
+		return true
 	}
 	for lit := range t.literals {
 		begin, cut := strings.CutSuffix(s, "…")
