@@ -208,8 +208,12 @@ func (t *tree) goCommand(args []string) (wrong []string) {
 		if dir := path.Clean("./" + rest); ours && t.packages[dir] == nil || !ours && strings.HasPrefix(w, "./") && t.packages[path.Clean(w)] == nil {
 			wrong = append(wrong, w+": there is no such package")
 		}
-		if args[0] == "run" && strings.HasPrefix(w, "./") {
-			return append(wrong, t.takes(path.Clean(w), args[i+2:])...)
+		if args[0] == "run" && (ours || strings.HasPrefix(w, "./")) {
+			dir := w
+			if ours {
+				dir = "./" + rest
+			}
+			return append(wrong, t.takes(path.Clean(dir), args[i+2:])...)
 		}
 		if alternatives, ok := strings.CutPrefix(w, "'"); ok && args[0] == "test" {
 			for alternative := range strings.SplitSeq(strings.Trim(alternatives, "'"), "|") {

@@ -41,6 +41,7 @@ func TestDocsRules(t *testing.T) {
 		{"go run ./internal/sim -list", "go run ./internal/sim -lists"},
 		{"go run ./client/cmd/postproof -store mail.db", "go run ./client/cmd/postprof -store mail.db"},
 		{"go run ./client/cmd/postproof -why no", "go run ./client/cmd/postproof -wy no"},
+		{"go run github.com/postproof/postproof/client/cmd/postproof -why no", "go run github.com/postproof/postproof/client/cmd/postproof -wy no"},
 		{"go test ./internal/weight", "go test ./internal/wait"},
 		{"go test -run 'Model|Explore' ./idempotency", "go test -run 'Model|Exploore' ./idempotency"},
 		{"go install github.com/postproof/postproof/client/cmd/postproof@latest", "go install github.com/postproof/postproof/cmd/postproof@latest"},

@@ -67,7 +67,7 @@ func try(t *testing.T, line string) (code int, errs string) {
 func commandsOn(page string) (all []string) {
 	for line := range strings.Lines(page) {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
-		line = strings.TrimPrefix(line, "go run ./client/cmd/")
+		line = strings.TrimPrefix(line, "go run github.com/postproof/postproof/client/cmd/")
 		if rest, ours := strings.CutPrefix(line, "postproof"); ours && (rest == "" || rest[0] == ' ') && !strings.Contains(rest, "`") {
 			all = append(all, rest)
 		}
