@@ -76,3 +76,30 @@ func TestScreensAroundARecovery(t *testing.T) {
 		}
 	})
 }
+
+// A backup that is put back a second time has to be told of the recovery after the
+// first: the plan says so, and the number is handed on.
+func TestRecoverAsksForEarlierRecoveries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		doubts := func(args ...string) (n int) {
+			w, _, _ := restored(t)
+			if r := w.must(t, operator.ExitNotConfirmed, append([]string{"recover"}, args...)...); len(args) == 0 && !strings.Contains(flat(r), "say -recoveries 1") {
+				t.Errorf("the plan:\n%s", r.out)
+			}
+			w.must(t, operator.ExitOK, append([]string{"recover", "-yes"}, args...)...)
+			for rec, err := range w.store.Find(t.Context(), idempotency.Query{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += len(rec.Submissions)
+			}
+			return n
+		}
+		if once, twice := doubts(), doubts("-recoveries", "1"); once == 0 || twice <= once {
+			t.Errorf("%d references are doubted, and %d after an earlier recovery", once, twice)
+		}
+		w, _, _ := restored(t)
+		w.must(t, operator.ExitError, "recover", "-yes", "-recoveries", "9")
+	})
+}
