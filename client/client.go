@@ -38,8 +38,9 @@ type Client struct {
 	prunes seldomDone
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
-	// doubtLost is how long a lost history may have worked on them.
-	doubtLost atomic.Int64
+	// doubtLost is how long a lost history may have worked on them, and
+	// doubtRecoveries how many recoveries it had.
+	doubtLost, doubtRecoveries atomic.Int64
 
 	vendors   []*vendor
 	byName    map[string]*vendor

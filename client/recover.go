@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -30,6 +32,11 @@ type RecoverOptions struct {
 	// each job was lost since its last change: a job that waited for long is then
 	// looked up under more references than it need be.
 	BackupAt time.Time
+	// Recoveries is how many recoveries the lost part of the history had, as when
+	// one backup is restored a second time. A recovery goes on under references
+	// behind those that it doubts, and nothing in a backup from before it tells of
+	// them. Too many cost look-ups, too few can print twice. Default 0, at most 8.
+	Recoveries int
 	// DoubtNewFor is how long jobs with keys that are new to the ledger are
 	// looked up at every vendor before they are sent: the lost part of the
 	// history may have sent them. Default 72 hours; negative for not at all.
@@ -56,7 +63,11 @@ type doubt struct {
 	Until time.Time `json:"until"`
 	// Lost is how long the lost part of the history may have been.
 	Lost time.Duration `json:"lost"`
+	// Recoveries is how many recoveries it had.
+	Recoveries int `json:"recoveries,omitempty"`
 }
+
+const maxRecoveries = 8
 
 // Recover accepts that the ledger's history was broken: by a restored backup, a
 // copied file or a promoted replica. What the lost part of the history did
@@ -65,6 +76,11 @@ type doubt struct {
 // have come to, and goes on only when the answers prove where it is. Submissions
 // are allowed again when it returns. It may be called again after an
 // interruption, and does nothing on a ledger whose history is whole.
+//
+// A recovery that left a vendor out is made good by another one with all of them,
+// for which somebody has to break the history once more (of a ledger in SQLite, by
+// removing the marker). A backup that is restored a second time does not know of the
+// recovery after the first: Recoveries says so.
 //
 // That a vendor does not have a piece is only believed beside a control piece
 // that it accepted after the recovery: a list that stood still since before
@@ -87,6 +103,9 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	}
 	if o.By == "" {
 		return out, invalid("recover", errors.New("a recovery names who asks for it (By)"))
+	}
+	if o.Recoveries < 0 || o.Recoveries > maxRecoveries {
+		return out, invalid("recover", fmt.Errorf("%d recoveries: want how many there were since the backup, 0 to %d (Recoveries)", o.Recoveries, maxRecoveries))
 	}
 	id, err := c.store.Identity(ctx)
 	if err != nil {
@@ -115,7 +134,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		if rec.UpdatedAt.After(newest) {
 			newest = rec.UpdatedAt
 		}
-		events := []idempotency.Event{c.suspicion(rec, c.lost(rec, o.BackupAt))}
+		events := []idempotency.Event{c.suspicion(rec, c.lost(rec, o.BackupAt), o.Recoveries)}
 		if o.Copy {
 			events = disown(rec)
 		}
@@ -187,16 +206,22 @@ func (c *Client) lost(rec *idempotency.Record, backup time.Time) time.Duration {
 
 // suspicion names every reference that a lost history of the given length may
 // have used for a job: those that the machine can have come to by itself, and
-// one more, for a person.
-func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration) idempotency.Suspect {
+// one more, for a person; and as many again for each recovery that it had.
+func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration, recoveries int) idempotency.Suspect {
 	names := make([]string, 0, len(c.vendors))
 	for _, v := range c.vendors {
 		names = append(names, v.name)
 	}
 	last := c.machine.Reachable(rec, lost, names...) + 1
+	for range recoveries {
+		doubted := *rec // as that recovery left it
+		doubted.Generation = last
+		doubted.Submissions = append(slices.Clone(rec.Submissions), idempotency.Submission{Generation: last, Join: postproof.Unknown})
+		last = c.machine.Reachable(&doubted, lost, names...) + 1
+	}
 	ns := c.id().Namespace
 	refs := map[int]postproof.Ref{}
-	for gen := rec.Generation; gen <= last; gen++ {
+	for gen := rec.DoubtedFrom(); gen <= last; gen++ {
 		refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
 	}
 	var ev idempotency.Suspect
@@ -222,7 +247,7 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 	if !newest.IsZero() {
 		lost = max(0, c.now().Sub(newest))
 	}
-	value, err := json.Marshal(doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost})
+	value, err := json.Marshal(doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: o.Recoveries})
 	if err != nil {
 		return err
 	}
@@ -260,6 +285,7 @@ func (c *Client) readDoubt(ctx context.Context) error {
 		return c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
 	}
 	c.doubtLost.Store(int64(d.Lost))
+	c.doubtRecoveries.Store(int64(d.Recoveries))
 	c.doubtUntil.Store(d.Until.UnixNano())
 	return nil
 }
@@ -269,7 +295,7 @@ func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load()
 
 // newSuspicion is what a new record is suspected of.
 func (c *Client) newSuspicion(rec *idempotency.Record) idempotency.Suspect {
-	return c.suspicion(rec, time.Duration(c.doubtLost.Load()))
+	return c.suspicion(rec, time.Duration(c.doubtLost.Load()), int(c.doubtRecoveries.Load()))
 }
 
 // doubt makes a new record begin in doubt.

@@ -62,7 +62,7 @@ func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.R
 	w := c.work(rec, job)
 	w.fresh = true
 	if c.doubts() {
-		err = w.apply(ctx, c.suspicion(rec, time.Duration(c.doubtLost.Load())))
+		err = w.apply(ctx, c.newSuspicion(rec))
 	} else {
 		rec.Lease = idempotency.Lease{Owner: c.owner, Until: rec.CreatedAt.Add(c.lease)}
 		err = w.send(ctx)

@@ -235,13 +235,13 @@ func (t *transition) suspect(ev Suspect) error {
 	if t.r.State.Final() && t.r.State != Refused {
 		return t.no(12, "the job has ended")
 	}
-	top := t.r.Generation
+	top, from := t.r.Generation, t.r.DoubtedFrom()
 	// From accepted only the death of the accepted piece leads on, or a person
 	// who held the job and sent it anew, on purpose.
 	heir := t.r.State == Accepted && t.m.holder(t.r).Ref != ""
 	for _, v := range ev.Vendors {
 		for gen, ref := range v.Refs {
-			if gen < t.r.Generation || t.find(v.Vendor, ref) != nil {
+			if gen < from || t.find(v.Vendor, ref) != nil {
 				continue
 			}
 			t.r.Submissions = append(t.r.Submissions, Submission{

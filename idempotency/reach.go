@@ -50,6 +50,19 @@ func (m *Machine) renewals(within time.Duration, deaths int, vendors []string) i
 	return int(min(within, planned) / window)
 }
 
+// DoubtedFrom returns the lowest generation that a recovery has to doubt: the
+// record's, or an earlier one that an earlier recovery only suspected ([Suspect]). A
+// vendor that was not asked then may have the piece under any of these.
+func (r *Record) DoubtedFrom() int {
+	from := r.Generation
+	for i := range r.Submissions {
+		if s := &r.Submissions[i]; s.FirstAt.IsZero() {
+			from = min(from, s.Generation)
+		}
+	}
+	return from
+}
+
 // spent counts the generations that were sent and came to nothing.
 func (r *Record) spent() int {
 	var dead []int

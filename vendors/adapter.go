@@ -166,7 +166,9 @@ type Found struct {
 
 // DuplicateError is a vendor's answer that it already has an order with our
 // reference, when the order itself could not be read. It vetoes any
-// conclusion that the order is absent.
+// conclusion that the order is absent. It has no Code and no Delivery: an adapter
+// returns it inside a [postproof.Error] with CodeConflict and Unknown, since Err
+// alone may be an error of a look-up, of which nothing was sent.
 type DuplicateError struct {
 	// Ref is the reference that the vendor called a duplicate.
 	Ref postproof.Ref

@@ -179,15 +179,18 @@ nobody here knows. Recover puts every job that is not final in doubt. The worker
 it, and it goes on only when the answers prove where it is.
 
 Give the credentials of every vendor that was in use: one that is left out is not asked. Afterwards send each
-vendor a piece to yourself, with control: beside it an empty answer proves something.
+vendor a piece to yourself, with control: beside it an empty answer proves something. A backup that is put
+back a second time knows nothing of the recovery after the first, and has to be told of it.
 
   $ recover -backup-at 2026-05-04T02:00:00Z
+  $ recover -backup-at 2026-05-04T02:00:00Z -recoveries 1
   $ recover -copy              for a copy whose original goes on: holds all, under a new namespace
 
 On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
 			whyFlag(fs, &o.Why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
+			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken: 1 when it is put back a second time")
 			fs.BoolVar(&o.Copy, "copy", false, "the ledger is a copy, and its original goes on")
 			fs.DurationVar(&o.DoubtNewFor, "doubt-new-for", 0, "for which `duration` keys that are new to the ledger are looked up first (default 72h, negative for not at all)")
 		},
@@ -237,6 +240,11 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		fmt.Sprintf("Recover the ledger: %s not final. Each is looked up at %s before it goes on.", many(open, "job")+are(open), strings.Join(names, ", ")),
 		"If any other vendor was in use since the backup, stop here and give its credentials: what it has would be sent again.",
 	}}
+	if o.Recoveries == 0 {
+		in.Does = append(in.Does, "If the ledger was recovered since the backup was taken, as when it is put back a second time, stop here and say -recoveries 1.")
+	} else {
+		in.Does = append(in.Does, many(o.Recoveries, "recovery")+" since the backup was taken: what was sent behind it is looked for, too.")
+	}
 	if o.Copy {
 		in.Does = []string{fmt.Sprintf("Make this copy a ledger of its own: %s not final and held here, for the original goes on with them. New jobs are sent from both.", many(open, "job")+are(open))}
 	}

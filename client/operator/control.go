@@ -10,6 +10,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
 )
 
 func controlCommand() *command {
@@ -27,7 +28,7 @@ money, and so it stands in the change log with who sent it and why; it cannot be
 
   $ control lob -job me.json -why "after the restore of Tuesday"
 
-It exits 1 when the vendor did not take it at once; the workers go on with it then.`,
+It exits 1 when the vendor did not take it at once: the workers go on with it then, unless it was refused.`,
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&file, "job", "", "a `file` with the job as JSON, your own address as its recipient")
 			fs.StringVar(&why, "why", "", "the `reason`, for the record; no personal data")
@@ -57,12 +58,8 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 	if names := namesOf(c); !slices.Contains(names, vendor) {
 		return usage("%q is not among the vendors that are set up: %s", vendor, strings.Join(names, ", "))
 	}
-	id, err := r.ledger.Identity(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the ledger's identity: %w", err)
-	case id.EpochChanged(): // before anybody is asked
-		return fmt.Errorf("nothing was sent: %w", client.ErrEpochChanged)
+	if err := r.whole(ctx); err != nil {
+		return err
 	}
 	cost := "at the usual price"
 	if cents, known := c.Price(vendor, &job); known {
@@ -82,7 +79,13 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 		return err
 	}
 	r.out.object(jobOf(rec))
-	if err != nil {
+	switch {
+	case err == nil:
+	case rec.State == idempotency.Refused:
+		r.out.text("Job %s is refused, and no vendor has it. Mend what is told and send another; end this one with", short(rec.ID))
+		r.out.text("       %s cancel %s", r.Name, short(rec.ID))
+		return err
+	default:
 		r.out.text("Job %s is %s: the workers go on with it, and show says how far it is.", short(rec.ID), rec.State)
 		return err
 	}

@@ -103,6 +103,16 @@ func described(all []*idempotency.Record) string {
 	return fmt.Sprintf("%s: %s.", many(len(all), "job"), counts.risk())
 }
 
+// nobodyMeant ends a command whose selection has no job; where a number was
+// expected, nothing was confirmed.
+func (r *run) nobodyMeant() error {
+	r.out.text("No held job is meant by this: %s held lists them.", r.Name)
+	if r.expect > 0 {
+		return &exit{code: ExitNotConfirmed, err: fmt.Errorf("nothing was done: it is about no job, and -expect says %s", number(r.expect))}
+	}
+	return nil
+}
+
 // onlyHeld returns an error when a job is not held.
 func onlyHeld(all []*idempotency.Record) error {
 	for _, rec := range all {
@@ -145,8 +155,7 @@ thing to press: it is safe, and most jobs settle by it.
 				return err
 			}
 			if len(all) == 0 {
-				r.out.text("No held job is meant by this.")
-				return nil
+				return r.nobodyMeant()
 			}
 			in := intent{Jobs: len(all), Does: []string{"Release " + described(all)}}
 			for _, rec := range all {
@@ -227,8 +236,7 @@ version, is decided only if nothing has happened to it since.
 				return err
 			}
 			if len(all) == 0 {
-				r.out.text("No held job is meant by this.")
-				return nil
+				return r.nobodyMeant()
 			}
 			if err := r.confirm(decision(verdict, all)); err != nil {
 				return err
@@ -298,8 +306,7 @@ Jobs in any state can be named; the flags select held ones.
 				return err
 			}
 			if len(all) == 0 {
-				r.out.text("No held job is meant by this.")
-				return nil
+				return r.nobodyMeant()
 			}
 			in := intent{Jobs: len(all), Does: []string{"Cancel " + described(all), "Nothing of them is sent any more, for good. What a vendor has is canceled there if it is in time: show says so."}}
 			if err := r.confirm(in); err != nil {

@@ -206,9 +206,25 @@ func (r *run) held(ctx context.Context, c *client.Client, s *selection, do func(
 	return nil
 }
 
+// whole returns an error while the ledger is not recovered: it is better told before
+// anybody is asked.
+func (r *run) whole(ctx context.Context) error {
+	id, err := r.ledger.Identity(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the ledger's identity: %w", err)
+	case id.EpochChanged():
+		return fmt.Errorf("nothing was done: %w", client.ErrEpochChanged)
+	}
+	return nil
+}
+
 // chosen returns the held jobs that are named, or those of the selection.
 func (r *run) chosen(ctx context.Context, c *client.Client, names []string, s *selection) ([]*idempotency.Record, error) {
 	if err := s.check(); err != nil {
+		return nil, err
+	}
+	if err := r.whole(ctx); err != nil {
 		return nil, err
 	}
 	var all []*idempotency.Record

@@ -199,7 +199,7 @@ func (r *run) show(rec *idempotency.Record) {
 		t := newTable(">GEN", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "FATE", ">SENDS", "LAST SEND (UTC)")
 		for i := range rec.Submissions {
 			s := &rec.Submissions[i]
-			t.add(strconv.Itoa(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), strconv.Itoa(s.Sends), moment(s.LastAt, now))
+			t.add(strconv.Itoa(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), strconv.Itoa(s.Sends), lastSend(s, now))
 		}
 		p.text("")
 		p.text("%s", many(len(rec.Submissions), "submission"))
@@ -208,6 +208,15 @@ func (r *run) show(rec *idempotency.Record) {
 	if rec.State == idempotency.Held {
 		r.explain(rec)
 	}
+}
+
+// lastSend is when bytes went out last; what a recovery suspects was never sent by
+// this history.
+func lastSend(s *idempotency.Submission, now time.Time) string {
+	if s.FirstAt.IsZero() {
+		return ""
+	}
+	return moment(s.LastAt, now)
 }
 
 func fateOf(s *idempotency.Submission) string {

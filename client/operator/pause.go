@@ -79,8 +79,38 @@ go to the next one, where there is one. Without arguments it lists what is pause
 			if err != nil {
 				return err
 			}
-			return r.tellChange(&e, t.String()+" is paused: nothing more is sent for it until it is resumed.", t.String()+" was paused already.")
+			if err := r.tellChange(&e, t.String()+" is paused: nothing more is sent for it until it is resumed.", t.String()+" was paused already."); err != nil {
+				return err
+			}
+			r.tellPaused(ctx, c, t)
+			return nil
 		},
+	}
+}
+
+// tellPaused says what the pause is about, so that a name that was mistyped is
+// noticed. The pause stands already: what cannot be read now is left out.
+func (r *run) tellPaused(ctx context.Context, c *client.Client, t client.Target) {
+	ctx, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	switch t.Kind {
+	case client.TargetCampaign:
+		depth, err := c.Depth(ctx, t.Name)
+		switch {
+		case err != nil:
+		case len(depth) == 0:
+			r.out.wrapped("", "No job of this campaign is in the ledger: is the name right? Status lists the campaigns.")
+		default:
+			n := int(depth[idempotency.Planned])
+			r.out.text("%s of it wait%s to be sent.", many(n, "job"), third(n))
+		}
+	case client.TargetVendor:
+		for _, err := range r.ledger.Find(ctx, idempotency.Query{Vendor: t.Name, Bare: true, Limit: 1}) {
+			_ = err // it was submitted to, or nobody can say
+			return
+		}
+		r.out.wrapped("", "No job in the ledger was ever submitted to this vendor: is the name right? Status and history name vendors.")
+	default: // any number may be a priority
 	}
 }
 

@@ -73,6 +73,7 @@ type overview struct {
 	held      heldCounts
 	refused   map[string]int // by reason
 	maybe     int            // open jobs that may be on paper
+	doubted   int            // of these, those that a lost history may have sent
 	workers   map[string]int // leases that hold, by owner
 	incidents map[string]int
 	spooled   []client.SpooledAnswer
@@ -260,6 +261,9 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 	p := paperOf(rec)
 	if p.Most > p.Least {
 		o.maybe++
+	}
+	if slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return s.FirstAt.IsZero() && s.Join == postproof.Unknown }) {
+		o.doubted++
 	}
 	if rec.Lease.Until.After(now) {
 		o.workers[rec.Lease.Owner]++

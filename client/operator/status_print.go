@@ -52,6 +52,9 @@ func (r *run) todos(o *overview) (all []todoView) {
 	if o.id.EpochChanged() {
 		add(true, []string{"recover -h", "recover"}, "The ledger's history was broken: it was restored from a backup, copied or promoted. Nothing is sent until it is recovered.")
 	}
+	if o.doubted > 0 && !o.id.EpochChanged() {
+		add(false, []string{"control -h"}, "%s in doubt since a recovery, and looked up by the workers. That a vendor has nothing is believed beside a piece that it accepted since, and takes hours: send each vendor one.", many(o.doubted, "job")+are(o.doubted))
+	}
 	if o.still(now) {
 		add(true, nil, "Nobody seems to work: %s due since %s, and nothing in the ledger has changed for %s. Start a worker.",
 			many(o.due, "job")+are(o.due), moment(o.oldest, now), rough(now.Sub(o.id.Newest)))

@@ -129,7 +129,9 @@ func (p *program) adapters(_ context.Context, mode postproof.Mode) ([]vendors.Ad
 	}
 	var err error
 	if key := p.env("LOB_API_KEY"); key != "" {
-		var opts []lob.Option
+		// Lob refuses what does not say what it is for where the account has no
+		// default. What is sent from here is a piece to whoever sends it.
+		opts := []lob.Option{lob.WithUseType(lob.Operational)}
 		if url := p.vendorURLs.of(lob.Name); url != "" {
 			opts = append(opts, lob.WithBaseURL(url))
 		}

@@ -1,0 +1,105 @@
+package operator_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/postproof/postproof/client/operator"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// flat is an answer on one line: where it is broken does not matter.
+func flat(r result) string { return strings.Join(strings.Fields(r.out+r.err), " ") }
+
+// A pause of a name that the ledger does not know stands, and says that it does not
+// know it: who was woken would think that the mail has stopped.
+func TestPauseOfANameThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, idempotency.NewMemory("test"), []*printer{newPrinter(t, "alpha")})
+		w.enqueue(t, 1, 3)
+		for _, tt := range []struct{ kind, name, says string }{
+			{"campaign", "spring", "3 jobs of it wait to be sent"},
+			{"campaign", "sprung", "is the name right?"},
+			{"vendor", "alfa", "is the name right?"},
+		} {
+			if r := w.must(t, operator.ExitOK, "pause", tt.kind, tt.name, "-why", "wrong artwork"); !strings.Contains(flat(r), tt.says) {
+				t.Errorf("%s %s:\n%s", tt.kind, tt.name, r.out)
+			}
+		}
+		w.must(t, operator.ExitOK, "resume", "campaign", "spring", "-why", "it is right", "-yes")
+		w.drain(t)
+		if r := w.must(t, operator.ExitOK, "pause", "vendor", "alpha", "-why", "wrong color"); strings.Contains(r.out, "is the name right?") {
+			t.Errorf("a vendor that is in use:\n%s", r.out)
+		}
+	})
+}
+
+// A script that expects jobs, and selects none, is told so by the exit code.
+func TestNothingIsNotTheNumberExpected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, idempotency.NewMemory("test"), []*printer{newPrinter(t, "alpha")})
+		for _, args := range [][]string{
+			{"release", "-all"}, {"cancel", "-all"}, {"decide", "planned", "-all", "-why", "so I say"},
+		} {
+			w.must(t, operator.ExitOK, append(args, "-yes")...)
+			w.must(t, operator.ExitOK, append(args, "-yes", "-expect", "0")...)
+			w.must(t, operator.ExitNotConfirmed, append(args, "-yes", "-expect", "3")...)
+		}
+	})
+}
+
+// Before a recovery nobody is asked what cannot be done; after it the first screen
+// says what the doubts wait for.
+func TestScreensAroundARecovery(t *testing.T) {
+	t.Parallel()
+	own := ownPiece(t, t.TempDir(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		w, p, memory := restored(t)
+		for _, args := range [][]string{{"release", "-all"}, {"cancel", idOf(1)}, {"decide", "planned", idOf(1), "-why", "so I say"}} {
+			if r := w.must(t, operator.ExitError, args...); !strings.Contains(r.err, "next: postproof recover") || strings.Contains(r.out, "Mails") {
+				t.Errorf("%s before the recovery:\n%s%s", args[0], r.out, r.err)
+			}
+		}
+		if !must(memory.Identity(t.Context()))(t).EpochChanged() {
+			t.Fatal("the history is whole")
+		}
+		w.must(t, operator.ExitOK, "recover", "-yes")
+		if r := w.must(t, operator.ExitOK); !strings.Contains(flat(r), "3 jobs are in doubt since a recovery") || !strings.Contains(r.out, "postproof control -h") {
+			t.Errorf("the first screen after it:\n%s", r.out)
+		}
+		p.setFault(func(int) string { return "refuse" })
+		if r := w.must(t, operator.ExitError, "control", "alpha", "-job", own, "-yes"); !strings.Contains(flat(r), "is refused, and no vendor has it") || !strings.Contains(r.out, "postproof cancel ") {
+			t.Errorf("a control piece that is refused:\n%s%s", r.out, r.err)
+		}
+	})
+}
+
+// A backup that is put back a second time has to be told of the recovery after the
+// first: the plan says so, and the number is handed on.
+func TestRecoverAsksForEarlierRecoveries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		doubts := func(args ...string) (n int) {
+			w, _, _ := restored(t)
+			if r := w.must(t, operator.ExitNotConfirmed, append([]string{"recover"}, args...)...); len(args) == 0 && !strings.Contains(flat(r), "say -recoveries 1") {
+				t.Errorf("the plan:\n%s", r.out)
+			}
+			w.must(t, operator.ExitOK, append([]string{"recover", "-yes"}, args...)...)
+			for rec, err := range w.store.Find(t.Context(), idempotency.Query{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += len(rec.Submissions)
+			}
+			return n
+		}
+		if once, twice := doubts(), doubts("-recoveries", "1"); once == 0 || twice <= once {
+			t.Errorf("%d references are doubted, and %d after an earlier recovery", once, twice)
+		}
+		w, _, _ := restored(t)
+		w.must(t, operator.ExitError, "recover", "-yes", "-recoveries", "9")
+	})
+}
