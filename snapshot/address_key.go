@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ type AddressKey [16]byte
 
 // KeyOf returns the key of an address.
 func KeyOf(a postproof.Address) AddressKey {
-	sum := sha256.Sum256(newAbbreviations().appendKey(nil, &a))
+	sum := sha256.Sum256(abbreviationTable().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }
 
@@ -102,6 +103,11 @@ type abbreviations struct {
 }
 
 type abbreviation struct{ long, short string }
+
+// abbreviationTable returns the table that all share: it is made when the first
+// address is read, and only read from then on. To make one takes a hundred times
+// as long as a key.
+var abbreviationTable = sync.OnceValue(newAbbreviations) //nolint:gochecknoglobals // a constant in all but name
 
 func newAbbreviations() *abbreviations {
 	t := &abbreviations{}
