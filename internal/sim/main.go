@@ -39,7 +39,10 @@ func run(args []string, out, diagnostics *os.File) int {
 		return runBroken(f, out, diagnostics)
 	}
 	status := exitFine
-	debug.SetGCPercent(400) // worlds are small and many
+	// Worlds are small and many, and soon over: what one leaves behind is
+	// collected seldom, and sooner where a world is large.
+	debug.SetGCPercent(1600)
+	debug.SetMemoryLimit(512 << 20)
 	// Bubbles come from package testing, which wants to be the main program: it
 	// reads the arguments, and says how it went. Neither is its affair here.
 	os.Args = os.Args[:1]
