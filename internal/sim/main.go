@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
@@ -40,9 +41,9 @@ func run(args []string, out, diagnostics *os.File) int {
 	}
 	status := exitFine
 	// Worlds are small and many, and soon over: what one leaves behind is
-	// collected seldom, and sooner where a world is large.
+	// collected seldom, and sooner where worlds are large.
 	debug.SetGCPercent(1600)
-	debug.SetMemoryLimit(512 << 20)
+	debug.SetMemoryLimit(int64(runtime.GOMAXPROCS(0)) << 28) // 256 MiB for each that runs
 	// Bubbles come from package testing, which wants to be the main program: it
 	// reads the arguments, and says how it went. Neither is its affair here.
 	os.Args = os.Args[:1]
