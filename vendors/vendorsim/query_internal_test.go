@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // slowLog takes a line when it is told to.
@@ -22,7 +21,10 @@ func TestWhatIsFoundIsOnDisk(t *testing.T) {
 	t.Parallel()
 	for what, find := range map[string]func(in *instance) (int, error){
 		"get": func(in *instance) (int, error) {
-			o, _, err := in.get("live", "", in.orders[0].ID)
+			in.sim.mu.Lock()
+			id := in.orders[0].ID
+			in.sim.mu.Unlock()
+			o, _, err := in.get("live", "", id)
 			if o == nil {
 				return 0, err
 			}
@@ -52,7 +54,7 @@ func TestWhatIsFoundIsOnDisk(t *testing.T) {
 					r.SetBasicAuth("live_simlob", "")
 					in.ServeHTTP(httptest.NewRecorder(), r)
 				}()
-				time.Sleep(time.Second)
+				synctest.Wait()
 				found := 0
 				go func() {
 					if found, err = find(in); err != nil {
