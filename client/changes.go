@@ -286,12 +286,15 @@ func (c *Client) Changes(ctx context.Context, q ChangeQuery) iter.Seq2[ChangeEnt
 			yield(ChangeEntry{}, err)
 			return
 		}
-		n := 0
+		n, behind := 0, changeName(q.After)
 		for block := (q.After + 1) / changeBlock; block <= head.N/changeBlock; block++ {
 			for set, err := range c.store.Settings(ctx, changePrefix+changeDigits(block * changeBlock)[:changeWidth-3]) {
 				if err != nil {
 					yield(ChangeEntry{}, c.storeError("change log", err))
 					return
+				}
+				if set.Name <= behind {
+					continue // in the same block, and not asked for
 				}
 				var e ChangeEntry
 				if err := json.Unmarshal(set.Value, &e); err != nil || changeName(e.N) != set.Name {

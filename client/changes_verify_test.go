@@ -263,3 +263,25 @@ func (s *busySettings) Settings(ctx context.Context, prefix string) iter.Seq2[id
 		}
 	}
 }
+
+// An entry that is not asked for is not read either; one that is, and cannot be, is
+// an error.
+func TestChangesReadsFromBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, store := someChanges(t)
+		store.forge = func(all map[string]idempotency.Setting) {
+			all[entryName(3)] = with(all[entryName(3)], []byte("{"))
+		}
+		if got := changes(t, c, client.ChangeQuery{After: 3}); len(got) != 4 || got[0].N != 4 {
+			t.Errorf("%d entries behind the third, want 4", len(got))
+		}
+		var last error
+		for _, err := range c.Changes(t.Context(), client.ChangeQuery{After: 2}) {
+			last = err
+		}
+		if !errors.Is(last, client.ErrChangeLog) {
+			t.Errorf("%v, want ErrChangeLog", last)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,7 +22,7 @@ type AddressKey [16]byte
 // KeyOf returns the key of an address.
 func KeyOf(a postproof.Address) AddressKey {
 	a.Country = a.CountryCode()
-	sum := sha256.Sum256(newAbbreviations().appendKey(nil, &a))
+	sum := sha256.Sum256(abbreviationTable().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }
 
@@ -129,6 +130,11 @@ type abbreviations struct {
 }
 
 type abbreviation struct{ long, short string }
+
+// abbreviationTable returns the table that all share: it is made when the first
+// address is read, and only read from then on. To make one takes a hundred times
+// as long as a key.
+var abbreviationTable = sync.OnceValue(newAbbreviations) //nolint:gochecknoglobals // a constant in all but name
 
 func newAbbreviations() *abbreviations {
 	t := &abbreviations{bytes: keyBytes(), words: make([]abbreviation, 1, 512)}

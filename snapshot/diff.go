@@ -73,7 +73,7 @@ type differ struct {
 func newDiffer(first, second *Snapshot, l limits) *differ {
 	l = l.withDefaults()
 	open := newScratchOf(first.store)
-	d := &differ{first: first, second: second, words: newAbbreviations()}
+	d := &differ{first: first, second: second, words: abbreviationTable()}
 	for i := range d.seeds {
 		d.seeds[i] = maphash.MakeSeed()
 	}

@@ -58,7 +58,7 @@ type Erased struct {
 // What is removed is deleted, not overwritten; exports ([Export]) and copies are
 // the caller's.
 func Erase(ctx context.Context, store Store, e Erasure) ([]Erased, error) {
-	x := &eraser{Erasure: e, store: store, words: newAbbreviations(), contacts: map[string]bool{}, addresses: map[AddressKey]bool{}}
+	x := &eraser{Erasure: e, store: store, words: abbreviationTable(), contacts: map[string]bool{}, addresses: map[AddressKey]bool{}}
 	for _, c := range e.Contacts {
 		c = strings.TrimSpace(c)
 		if c == "" {

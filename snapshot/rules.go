@@ -41,7 +41,7 @@ type rules struct {
 func newRules(opts *Options) *rules {
 	r := &rules{
 		defaultName: strings.TrimSpace(opts.DefaultName), vendors: opts.Vendors, anyVendor: opts.AnyVendor,
-		postOffice: !opts.PrivateCarrier, abroad: sync.OnceValue(newCountries), placeholders: newPlaceholders(), words: newAbbreviations(), states: newStates(),
+		postOffice: !opts.PrivateCarrier, abroad: sync.OnceValue(newCountries), placeholders: newPlaceholders(), words: abbreviationTable(), states: newStates(),
 		shortest: longestContact / 3, // a byte takes three in a key at most
 	}
 	for table, i := newClasses(','), 0; i < len(r.defaultName); i++ {

@@ -97,7 +97,7 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 		return nil, invalid("suppression", "is not a CSV file")
 	}
 	s.partial = true
-	words := newAbbreviations()
+	words := abbreviationTable()
 	check := checker{rules: newRules(&Options{})}
 	list := &SuppressionList{}
 	for row, err := range s.Rows(ctx) {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
-	"hash/fnv"
 	"sync"
 	"time"
 )
@@ -12,30 +10,31 @@ import (
 type dice struct {
 	seed uint64
 
-	mu     sync.Mutex
-	counts map[point]int
+	mu sync.Mutex
+	// counts is how often something came to a boundary, by the hash of both.
+	counts map[uint64]int
 }
 
-// point is a boundary and what comes to it.
-type point struct{ boundary, about string }
-
-func newDice(seed uint64) *dice { return &dice{seed: seed, counts: map[point]int{}} }
+func newDice(seed uint64) *dice { return &dice{seed: seed, counts: map[uint64]int{}} }
 
 // next returns a number in [0, 1) for this time that something comes to the
 // boundary.
 func (d *dice) next(boundary, about string) float64 {
+	p := point(d.seed, boundary, about)
 	d.mu.Lock()
-	p := point{boundary, about}
 	n := d.counts[p] + 1
 	d.counts[p] = n
 	d.mu.Unlock()
-	return d.at(boundary, about, n)
+	return share(hashOf(p, n))
 }
 
 // at returns the number of the n-th time.
 func (d *dice) at(boundary, about string, n int) float64 {
-	return float64(hash(d.seed, boundary, about, n)>>11) / (1 << 53)
+	return share(hash(d.seed, boundary, about, n))
 }
+
+// share returns the number in [0, 1) that the high bits stand for.
+func share(h uint64) float64 { return float64(h>>11) / (1 << 53) }
 
 // pick returns the index of the fault that strikes this time; -1 for none. The
 // rates are shares of all times.
@@ -56,16 +55,38 @@ func (d *dice) between(boundary, about string, low, high time.Duration) time.Dur
 }
 
 func hash(seed uint64, boundary, about string, n int) uint64 {
-	h := fnv.New64a()
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], seed)
-	_, _ = h.Write(b[:])
-	_, _ = h.Write([]byte(boundary))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(about))
-	binary.LittleEndian.PutUint64(b[:], uint64(n))
-	_, _ = h.Write(b[:])
-	return mix(h.Sum64())
+	return hashOf(point(seed, boundary, about), n)
+}
+
+// The hash is 64-bit FNV-1a, written out: it is taken tens of times for each
+// job, and package hash/fnv wants slices of bytes.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// point returns the hash of a boundary and what comes to it.
+func point(seed uint64, boundary, about string) uint64 {
+	h := fnvNumber(fnvOffset, seed)
+	for i := range len(boundary) {
+		h = (h ^ uint64(boundary[i])) * fnvPrime
+	}
+	h *= fnvPrime // a zero between the two
+	for i := range len(about) {
+		h = (h ^ uint64(about[i])) * fnvPrime
+	}
+	return h
+}
+
+// hashOf returns the hash of the n-th time at a point.
+func hashOf(p uint64, n int) uint64 { return mix(fnvNumber(p, uint64(n))) }
+
+func fnvNumber(h, x uint64) uint64 {
+	for range 8 {
+		h = (h ^ x&0xff) * fnvPrime
+		x >>= 8
+	}
+	return h
 }
 
 // mix is the finalizer of SplitMix64: FNV alone leaves the high bits of short

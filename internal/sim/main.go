@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
@@ -39,7 +40,10 @@ func run(args []string, out, diagnostics *os.File) int {
 		return runBroken(f, out, diagnostics)
 	}
 	status := exitFine
-	debug.SetGCPercent(400) // worlds are small and many
+	// Worlds are small and many, and soon over: what one leaves behind is
+	// collected seldom, and sooner where worlds are large.
+	debug.SetGCPercent(1600)
+	debug.SetMemoryLimit(int64(runtime.GOMAXPROCS(0)) << 28) // 256 MiB for each that runs
 	// Bubbles come from package testing, which wants to be the main program: it
 	// reads the arguments, and says how it went. Neither is its affair here.
 	os.Args = os.Args[:1]

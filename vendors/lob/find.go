@@ -1,6 +1,7 @@
 package lob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -102,6 +103,7 @@ type walker struct {
 	after   string
 	seen    map[string]bool
 	started bool
+	read    *page // what the answer judged last holds
 }
 
 func (a *Adapter) walk(do vendors.Doer, op postproof.Op, p product, filter url.Values) *walker {
@@ -120,15 +122,11 @@ func (w *walker) next(ctx context.Context) (*vendors.Response, []*vendors.Order,
 	if w.after != "" {
 		q.Set("after", w.after)
 	}
-	check := func(raw []byte) error {
-		_, err := parsePage(w.product, raw, w.adapter.caps)
-		return err
-	}
-	resp, err := w.do.Do(ctx, w.adapter.read(w.op, w.product, "?"+q.Encode(), "", check))
+	resp, err := w.do.Do(ctx, w.adapter.read(w.op, w.product, "?"+q.Encode(), "", w.check))
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := parsePage(w.product, resp.Body, w.adapter.caps)
+	p, err := w.of(resp)
 	if err != nil {
 		return nil, nil, unreadable(w.op, resp, err)
 	}
@@ -141,6 +139,26 @@ func (w *walker) next(ctx context.Context) (*vendors.Response, []*vendors.Order,
 		order.Status.Source = postproof.SourcePoll
 	}
 	return resp, p.orders, nil
+}
+
+// check reads an answer and keeps it, so that the one that counts is not parsed
+// again. It forgets the one before.
+func (w *walker) check(raw []byte) (err error) {
+	w.read, err = parsePage(w.product, raw, w.adapter.caps)
+	return err
+}
+
+// of returns the page in the answer that the call ended with. An answer other than
+// the one judged last is read afresh.
+func (w *walker) of(resp *vendors.Response) (*page, error) {
+	if w.read == nil || !bytes.Equal(w.read.raw, resp.Body) {
+		if err := w.check(resp.Body); err != nil {
+			return nil, err
+		}
+	}
+	p := w.read
+	w.read = nil
+	return p, nil
 }
 
 // cursor returns the "after" of a next_url, empty when there is none.

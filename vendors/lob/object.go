@@ -1,8 +1,8 @@
 package lob
 
 import (
-	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,6 +115,7 @@ func parseDeletion(id string, raw []byte) error {
 
 // page is one page of a list.
 type page struct {
+	raw    []byte
 	orders []*vendors.Order
 	// next is the cursor of the page that follows, empty on the last.
 	next string
@@ -129,22 +130,21 @@ func parsePage(want product, raw []byte, caps *postproof.Capabilities) (*page, e
 	if err != nil {
 		return nil, err
 	}
-	data := value[[]json.RawMessage](o, "data")
-	if !o.is("object", "list") || data == nil {
+	if data := o.raw("data"); !o.is("object", "list") || len(data) == 0 || data[0] != '[' {
 		return nil, errAnswer
 	}
-	if o.raw("count") != nil {
-		if n := value[*int](o, "count"); n == nil || *n != len(data) {
-			return nil, errAnswer
-		}
-	}
-	p := &page{}
-	for _, item := range data {
+	p := &page{raw: raw}
+	for item := range o.elements("data") {
 		order, err := parseOrder(want, item, caps)
 		if err != nil {
 			return nil, err
 		}
 		p.orders = append(p.orders, order)
+	}
+	if count := o.raw("count"); count != nil {
+		if n, err := strconv.Atoi(string(count)); err != nil || n != len(p.orders) {
+			return nil, errAnswer
+		}
 	}
 	// null, absent and "" mean the last page; anything else must be understood.
 	next := o.raw("next_url")

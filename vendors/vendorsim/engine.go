@@ -247,16 +247,20 @@ func (s *Sim) put(rec *record) (uint64, error) {
 	if rec.At.IsZero() {
 		rec.At = s.now()
 	}
-	line, err := json.Marshal(rec)
-	if err != nil {
-		return 0, fmt.Errorf("vendorsim: record: %w", err)
+	var line []byte
+	if s.journal.state != nil {
+		var err error
+		if line, err = json.Marshal(rec); err != nil {
+			return 0, fmt.Errorf("vendorsim: record: %w", err)
+		}
+		line = append(line, '\n')
 	}
 	lines := s.linesOf(rec)
 	log, err := encodeLines(lines)
 	if err != nil {
 		return 0, err
 	}
-	position, err := s.journal.append(append(line, '\n'), log)
+	position, err := s.journal.append(line, log)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -39,6 +40,8 @@ type lob struct {
 	in    *instance
 	cfg   LobConfig
 	limit *limiter
+	// recent holds data of orders, by number.
+	recent [lobRecent]atomic.Pointer[lobDecoded]
 }
 
 func newLob(in *instance, cfg LobConfig) *lob {

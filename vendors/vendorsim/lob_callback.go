@@ -30,7 +30,7 @@ func (l *lob) moments(o *order) []moment {
 		{Type: kind.object + ".rendered_pdf", At: rendered},
 		{Type: kind.object + ".rendered_thumbnails", At: rendered},
 	}
-	if d := lobDataOf(o); l.tracked(o, d) {
+	if d := l.data(o); l.tracked(o, d) {
 		for _, s := range l.scans(o, d) {
 			name := strings.ReplaceAll(strings.ToLower(s.name), " ", "_")
 			if d.ExtraService != "" {

@@ -76,7 +76,7 @@ func lobParseQuery(values url.Values) (*lobQuery, *problem) {
 }
 
 // match reports whether the order belongs in the list.
-func (q *lobQuery) match(o *order, now time.Time) bool {
+func (q *lobQuery) match(l *lob, o *order, now time.Time) bool {
 	for op, at := range q.created {
 		c := o.Created.Compare(at)
 		if op == "gt" && c <= 0 || op == "gte" && c < 0 || op == "lt" && c >= 0 || op == "lte" && c > 0 {
@@ -89,7 +89,7 @@ func (q *lobQuery) match(o *order, now time.Time) bool {
 	if len(q.metadata) == 0 && len(q.sizes) == 0 && q.mailType == "" {
 		return true
 	}
-	d := lobDataOf(o)
+	d := l.data(o)
 	for k, v := range q.metadata {
 		if got, ok := d.Metadata[k]; !ok || got != v {
 			return false
@@ -132,7 +132,7 @@ func (l *lob) list(w http.ResponseWriter, r *http.Request, mode postproof.Mode, 
 	p := lobPage{q: q}
 	now := in.sim.now()
 	views, now, err := in.query(index, func(o *order) bool {
-		return o.Kind == kind.path && (o.Mode == mode || dec.is(ListOtherMode)) && !dec.is(ListEmpty) && q.match(o, now)
+		return o.Kind == kind.path && (o.Mode == mode || dec.is(ListOtherMode)) && !dec.is(ListEmpty) && q.match(l, o, now)
 	}, p.cut)
 	if err != nil {
 		l.fail(w, http.StatusInternalServerError)

@@ -21,66 +21,61 @@ const lobRender = 30 * time.Second
 
 // object returns the piece as the API shows it at the time. A field that the
 // published schema does not let be null is left out when there is nothing.
-func (l *lob) object(o *order, kind lobKind, now time.Time) map[string]any {
-	d := lobDataOf(o)
-	modified := o.Created
-	if o.void != nil {
-		modified = o.voidedAt
+func (l *lob) object(o *order, kind lobKind, now time.Time) *lobPiece {
+	d := l.data(o)
+	out := &lobPiece{
+		ID: o.ID, Object: kind.object, Description: d.Description, Metadata: d.Metadata, To: l.address(o, d.To, "to"),
+		URL: l.link(o, kind, now), Carrier: "USPS", TrackingEvents: l.events(o, d, kind, now),
+		MailType: d.MailType, Size: d.Size, UseType: d.UseType, FSC: d.FSC, MergeVariables: d.MergeVariables,
+		ExpectedDelivery: l.expected(o, d).Format(time.DateOnly), SendDate: lobTimestamp(d.SendDate),
+		Created: lobTimestamp(o.Created), Status: lobStatus(o, now), Deleted: o.canceled(),
 	}
-	out := map[string]any{
-		"id": o.ID, "object": kind.object, "description": d.Description, "metadata": d.Metadata,
-		"to": l.address(o, d.To, "to"), "url": l.link(o, kind, now), "carrier": "USPS",
-		"tracking_events": l.events(o, d, kind, now), "thumbnails": []any{},
-		"mail_type": d.MailType, "size": d.Size, "use_type": d.UseType, "fsc": d.FSC,
-		"expected_delivery_date": l.expected(o, d).Format(time.DateOnly),
-		"send_date":              lobTimestamp(d.SendDate),
-		"date_created":           lobTimestamp(o.Created), "date_modified": lobTimestamp(modified),
-		"status": lobStatus(o, now),
+	out.Modified = out.Created
+	if o.void != nil {
+		out.Modified = lobTimestamp(o.voidedAt)
 	}
 	if d.From != nil {
-		out["from"] = l.address(o, d.From, "from")
-	}
-	if d.MergeVariables != nil {
-		out["merge_variables"] = d.MergeVariables
-	}
-	if o.canceled() {
-		out["deleted"] = true
+		from := l.address(o, d.From, "from")
+		out.From = &from
 	}
 	if o.failed() {
-		out["failure_reason"] = map[string]any{"failure_reason": o.void.Reason, "remediation": "correct the artwork", "errors": []any{}}
+		out.Failure = &lobFailure{Reason: o.void.Reason, Remediation: "correct the artwork"}
 	}
 	switch kind.object {
 	case "letter":
 		l.letterFields(out, o, d)
 	case "postcard":
-		for _, side := range kind.art {
-			out[side+"_template_id"], out[side+"_template_version_id"] = nil, nil
-		}
+		null := &lobNullable{}
+		out.FrontTemplate, out.FrontVersion, out.BackTemplate, out.BackVersion = null, null, null, null
 	}
 	for field, id := range d.Templates {
-		name := field + "_template_"
-		if kind.object == "letter" {
-			name = "template_"
+		template, version := &lobNullable{text: id}, &lobNullable{text: "vrsn_" + id[len("tmpl_"):]}
+		switch field {
+		case "front":
+			out.FrontTemplate, out.FrontVersion = template, version
+		case "back":
+			out.BackTemplate, out.BackVersion = template, version
+		case "inside":
+			out.InsideTemplate, out.InsideVersion = template, version
+		case "outside":
+			out.OutsideTemplate, out.OutsideVersion = template, version
+		default: // a letter has one file
+			out.Template, out.Version = template, version
 		}
-		out[name+"id"], out[name+"version_id"] = id, "vrsn_"+id[len("tmpl_"):]
 	}
 	return out
 }
 
-func (l *lob) letterFields(out map[string]any, o *order, d *lobData) {
-	delete(out, "size") // letters do not show it
-	out["color"], out["double_sided"] = d.Color, d.DoubleSided
-	out["address_placement"], out["return_envelope"] = d.Placement, d.ReturnEnvelope
-	out["perforated_page"] = nil
-	if d.PerforatedPage > 0 {
-		out["perforated_page"] = d.PerforatedPage
-	}
-	out["cards"] = []any{}
-	if d.ExtraService != "" {
-		out["extra_service"] = d.ExtraService
-		out["tracking_number"] = nil
+func (l *lob) letterFields(out *lobPiece, o *order, d *lobData) {
+	out.Size = ""
+	out.Color, out.DoubleSided = &d.Color, &d.DoubleSided
+	out.AddressPlacement, out.ReturnEnvelope = &d.Placement, &d.ReturnEnvelope
+	out.PerforatedPage = &lobNullable{number: d.PerforatedPage}
+	out.Cards = &[0]struct{}{}
+	if out.ExtraService = d.ExtraService; d.ExtraService != "" {
+		out.TrackingNumber = &lobNullable{}
 		if o.Mode == postproof.ModeLive {
-			out["tracking_number"] = "9407" + strconv.FormatUint(uint64(1e15+l.in.uniform(o, "tracking")*9e14), 10)
+			out.TrackingNumber.text = "9407" + strconv.FormatUint(uint64(1e15+l.in.uniform(o, "tracking")*9e14), 10)
 		}
 	}
 }
@@ -96,13 +91,12 @@ func lobStatus(o *order, now time.Time) string {
 	}
 }
 
-func (l *lob) address(o *order, a *lobAddress, role string) map[string]any {
-	return map[string]any{
-		"id": "adr_" + l.in.hexID(role, o.Num), "object": "address", "description": nil, "metadata": map[string]any{},
-		"name": a.Name, "company": a.Company, "phone": a.Phone, "email": a.Email,
-		"address_line1": a.Line1, "address_line2": a.Line2, "address_city": a.City, "address_state": a.State,
-		"address_zip": a.Zip, "address_country": a.Country,
-		"date_created": lobTimestamp(o.Created), "date_modified": lobTimestamp(o.Created),
+func (l *lob) address(o *order, a *lobAddress, role string) lobContact {
+	created := lobTimestamp(o.Created)
+	return lobContact{
+		ID: "adr_" + l.in.hexID(role, o.Num), Object: "address", Name: a.Name, Company: a.Company, Phone: a.Phone, Email: a.Email,
+		Line1: a.Line1, Line2: a.Line2, City: a.City, State: a.State, Zip: a.Zip, Country: a.Country,
+		Created: created, Modified: created,
 	}
 }
 
@@ -168,8 +162,8 @@ func (l *lob) tracked(o *order, d *lobData) bool {
 }
 
 // events returns the tracking events until now, oldest first.
-func (l *lob) events(o *order, d *lobData, kind lobKind, now time.Time) []any {
-	out := []any{}
+func (l *lob) events(o *order, d *lobData, kind lobKind, now time.Time) []lobTrackingEvent {
+	out := []lobTrackingEvent{}
 	if o.void != nil || !l.tracked(o, d) {
 		return out
 	}
@@ -182,16 +176,17 @@ func (l *lob) events(o *order, d *lobData, kind lobKind, now time.Time) []any {
 		if now.Before(scan.at) {
 			break
 		}
-		event := map[string]any{
-			"id": "evnt_" + l.in.hexID("event"+strconv.Itoa(i), o.Num), "object": "tracking_event", "type": class,
-			"name": scan.name, "time": lobTimestamp(scan.at), "location": nil,
-			"date_created": lobTimestamp(scan.at), "date_modified": lobTimestamp(scan.at),
+		at := lobTimestamp(scan.at)
+		event := lobTrackingEvent{
+			ID: "evnt_" + l.in.hexID("event"+strconv.Itoa(i), o.Num), Object: "tracking_event", Type: class,
+			Name: scan.name, Time: at, Created: at, Modified: at,
 		}
 		if scan.name != "Mailed" {
-			event["location"] = cmp.Or(d.To.Zip, "00000")
+			location := cmp.Or(d.To.Zip, "00000")
+			event.Location = &location
 		}
 		if certified {
-			event["details"] = lobDetails(scan.name)
+			event.Details = lobDetails(scan.name)
 		}
 		out = append(out, event)
 	}

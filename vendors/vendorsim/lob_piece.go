@@ -182,7 +182,7 @@ func (l *lob) cancel(w http.ResponseWriter, r *http.Request, mode postproof.Mode
 		late.write(w)
 		return
 	}
-	data := lobDataOf(view)
+	data := l.data(view)
 	err = in.end(view.ID, void{Reason: reasonCanceled, Canceled: true}, dec, func(o *order, now time.Time) error {
 		if o.void == nil && !now.Before(data.SendDate) || o.failed() {
 			return late
@@ -199,10 +199,26 @@ func (l *lob) cancel(w http.ResponseWriter, r *http.Request, mode postproof.Mode
 	}
 }
 
-func lobDataOf(o *order) *lobData {
-	var d lobData
-	if err := json.Unmarshal(o.Data, &d); err != nil {
+// lobRecent is how many orders' data are kept decoded: a look-up asks for that
+// of the same order several times, and a campaign has too many to keep all.
+const lobRecent = 512
+
+// lobDecoded is an order's data, which never changes.
+type lobDecoded struct {
+	id   string
+	data lobData
+}
+
+// data returns an order's own part, to read only.
+func (l *lob) data(o *order) *lobData {
+	slot := &l.recent[o.Num%lobRecent]
+	if d := slot.Load(); d != nil && d.id == o.ID {
+		return &d.data
+	}
+	d := &lobDecoded{id: o.ID}
+	if err := json.Unmarshal(o.Data, &d.data); err != nil {
 		panic("vendorsim: order data: " + err.Error()) // this package wrote it
 	}
-	return &d
+	slot.Store(d)
+	return &d.data
 }

@@ -249,10 +249,9 @@ type pcmBatch struct {
 
 // batches returns the batches of the mode, oldest first.
 func (p *pcm) batches(mode postproof.Mode) ([]*pcmBatch, time.Time, error) {
-	views, now, err := p.in.query("", func(o *order) bool { return o.Mode == mode }, func(found []*order) []*order { return found })
 	byID := map[int]*pcmBatch{}
 	var out []*pcmBatch
-	for _, o := range views {
+	now, err := p.in.each(func(o *order) bool { return o.Mode == mode }, func(o *order) {
 		d := p.data(o)
 		b := byID[d.Batch]
 		if b == nil {
@@ -267,7 +266,7 @@ func (p *pcm) batches(mode postproof.Mode) ([]*pcmBatch, time.Time, error) {
 		case !o.canceled():
 			b.live++
 		}
-	}
+	})
 	slices.SortFunc(out, func(a, b *pcmBatch) int { return a.id - b.id })
 	return out, now, err
 }

@@ -39,15 +39,35 @@ func (in *instance) query(name string, match func(*order) bool, page func([]*ord
 			found = append(found, o)
 		}
 	}
-	var views []*order
+	found = page(found)
+	views := make([]*order, len(found))
+	copies := make([]order, len(found))
 	var position uint64
-	for _, o := range page(found) {
-		view := *o
-		views = append(views, &view)
+	for i, o := range found {
+		copies[i] = *o
+		views[i] = &copies[i]
 		position = max(position, o.position)
 	}
 	s.mu.Unlock()
 	return views, now, s.journal.wait(position)
+}
+
+// each shows the orders that match, oldest first, to visit, which keeps none, and
+// returns when they are on disk. Both run under the lock. It is for sums over many
+// orders: [instance.query] would copy them all.
+func (in *instance) each(match func(*order) bool, visit func(*order)) (time.Time, error) {
+	s := in.sim
+	s.mu.Lock()
+	now := s.advance()
+	var position uint64
+	for _, o := range in.orders {
+		if !now.Before(o.HiddenUntil) && match(o) {
+			visit(o)
+			position = max(position, o.position)
+		}
+	}
+	s.mu.Unlock()
+	return now, s.journal.wait(position)
 }
 
 // refOf returns the reference under which faults of an order's reads and
