@@ -85,8 +85,8 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			return out, err
 		}
 	}
-	if o.By == "" {
-		return out, invalid("recover", errors.New("a recovery names who asks for it (By)"))
+	if err := asked("recover", o.By); err != nil {
+		return out, err
 	}
 	id, err := c.store.Identity(ctx)
 	if err != nil {

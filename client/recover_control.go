@@ -30,10 +30,10 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 		return nil, err
 	}
 	a := actOf(opts)
-	switch {
-	case by == "":
-		return nil, invalid("control", errors.New("a control piece names who sends it (by)"))
-	case a.version != 0:
+	if err := asked("control", by); err != nil {
+		return nil, err
+	}
+	if a.version != 0 {
 		return nil, invalid("control", errors.New("IfUnchanged is for a job that is there: a control piece is a new one"))
 	}
 	if c.byName[vendor] == nil {

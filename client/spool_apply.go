@@ -165,8 +165,8 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
-	if by == "" || why == "" {
-		return invalid("drop spooled", errors.New("giving an answer up names who does it (by) and why"))
+	if err := reasoned("drop spooled", by, why); err != nil {
+		return err
 	}
 	c.spooling.Lock()
 	defer c.spooling.Unlock()

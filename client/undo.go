@@ -29,10 +29,11 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // What cannot be taken back is [ErrNotUndoable] with [postproof.CodeConflict]: it
 // was taken back already, things have moved on, or the action is none that can be
 // undone, as an amendment or a cancellation. A number that the log does not have
-// is [postproof.CodeNotFound]. By names who asks, why the reason.
+// is [postproof.CodeNotFound]. By names who asks, why the reason; both are
+// required.
 func (c *Client) Undo(ctx context.Context, n uint64, by, why string) (ChangeEntry, error) {
-	if by == "" {
-		return ChangeEntry{}, invalid("undo", errors.New("name who asks for it (by)"))
+	if err := reasoned("undo", by, why); err != nil {
+		return ChangeEntry{}, err
 	}
 	plan, then, err := c.undo(ctx, n, text(by), text(why))
 	if err != nil {

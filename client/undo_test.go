@@ -43,7 +43,7 @@ func stands(t *testing.T, c *client.Client, n uint64, why string) {
 	if !errors.Is(err, client.ErrNotUndoable) || postproof.CodeOf(err) != postproof.CodeConflict || !strings.Contains(err.Error(), why) {
 		t.Errorf("Undoable(%d): %v, want %q", n, err, why)
 	}
-	if _, e := c.Undo(t.Context(), n, "bob", ""); e == nil || e.Error() != err.Error() {
+	if _, e := c.Undo(t.Context(), n, "bob", "a reason"); e == nil || e.Error() != err.Error() {
 		t.Errorf("Undo(%d): %v, Undoable: %v", n, e, err)
 	}
 	if after := verified(t, c); after != before {
@@ -255,12 +255,12 @@ func TestUndoIsOvertaken(t *testing.T) {
 					}
 					did = true
 					time.Sleep(time.Second)
-					if _, err := c.Undo(t.Context(), 1, "ann", ""); err != nil {
+					if _, err := c.Undo(t.Context(), 1, "ann", "a reason"); err != nil {
 						t.Error(err)
 					}
 					act(t, c)
 				}
-				if _, err := slow.Undo(t.Context(), 1, "bob", ""); !errors.Is(err, client.ErrNotUndoable) {
+				if _, err := slow.Undo(t.Context(), 1, "bob", "a reason"); !errors.Is(err, client.ErrNotUndoable) {
 					t.Errorf("another one was taken back in its place: %v", err)
 				}
 				if head := verified(t, c); head.N != 3 {
@@ -293,7 +293,7 @@ func TestUndoRefuses(t *testing.T) {
 			if err := c.Undoable(t.Context(), n); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
-			if _, err := c.Undo(t.Context(), n, "bob", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
+			if _, err := c.Undo(t.Context(), n, "bob", "a reason"); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
 		}

@@ -101,7 +101,7 @@ as new. Say with -suppress who does not want mail any more.
   $ replay run rest-of-may -list 5b1f09 -job card.json -suppress optouts.csv -why "it stopped half-way"
   $ replay list
   $ replay pause outage-of-may -why "the vendor struggles"
-  $ replay throttle outage-of-may 5
+  $ replay throttle outage-of-may 5 -why "as fast as the vendor takes it"
   $ replay report outage-of-may
 
 plan and run need the vendors' credentials: what can be sent depends on what they can do.`,
@@ -120,6 +120,8 @@ plan and run need the vendors' credentials: what can be sent depends on what the
 				return usage("say who you are with -by: it is written down with what you do")
 			case verb == "run" && len(rest) == 1:
 				return r.runReplay(ctx, &a, rest[0])
+			case (len(rest) == 1 || (verb == "throttle" && len(rest) == 2)) && strings.TrimSpace(a.why) == "":
+				return usage("say -why: it is written down with your name")
 			case len(rest) == 1 || (verb == "throttle" && len(rest) == 2):
 				return r.steerReplay(ctx, &a, verb, rest)
 			default:
