@@ -82,6 +82,8 @@ func TestOpenErrorsHaveAClass(t *testing.T) {
 	defer memory.Close()
 	_, err = sqlite.New(t.Context(), memory, test)
 	checkOpenError(t, "New in memory", err, postproof.CodeInvalidArgument, "NewMemory")
+	_, err = sqlite.New(t.Context(), nil, test)
+	checkOpenError(t, "New of nothing", err, postproof.CodeInvalidArgument, "give Open the path")
 }
 
 func checkOpenError(t *testing.T, name string, err error, code postproof.Code, say string) {

@@ -117,6 +117,10 @@ func dsn(path string, query url.Values) string {
 // The data source must be a file. A database file that was put back beside a
 // newer log is not recognized, as [Open] does. Its errors are those of Open.
 func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
+	if db == nil {
+		return nil, notOpened(postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			errors.New("there is no *sql.DB: open one with the driver of your choice, or give Open the path of a file")))
+	}
 	return open(ctx, db, newSettings(opts), false)
 }
 
