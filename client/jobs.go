@@ -16,7 +16,7 @@ import (
 func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Record, error) {
 	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
-		return nil, c.storeError("status", err)
+		return nil, c.jobError("status", err)
 	}
 	return rec, nil
 }

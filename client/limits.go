@@ -189,6 +189,9 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 	if err := asked("approve", by); err != nil {
 		return err
 	}
+	if campaign == "" {
+		return invalid("approve", errors.New("the campaign has no name: give the one of WithCanary"))
+	}
 	_, err := c.logged(ctx, "approve", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, canaryName(campaign))
 		if err != nil {

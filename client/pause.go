@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/postproof/postproof"
 )
 
 // CampaignTarget is the [Target] that is a campaign: its pause holds all jobs of
@@ -97,9 +95,7 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 		return ChangeEntry{}, err
 	}
 	if t.Kind == TargetVendor && c.byName[t.Name] == nil && !c.onlooker {
-		return ChangeEntry{}, &postproof.Error{
-			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "pause", Vendor: t.Name, Err: errors.New("no adapter has this name"),
-		}
+		return ChangeEntry{}, c.noVendor("pause", t.Name)
 	}
 	e, err := c.logged(ctx, "pause", c.pausing(t, text(by), text(why), 0))
 	c.paused(ctx)

@@ -37,9 +37,7 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 		return nil, invalid("control", errors.New("IfUnchanged is for a job that is there: a control piece is a new one"))
 	}
 	if c.byName[vendor] == nil {
-		return nil, &postproof.Error{
-			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "control", Vendor: vendor, Err: errors.New("no adapter has this name"),
-		}
+		return nil, c.noVendor("control", vendor)
 	}
 	job.Key = postproof.Key("control/" + rand.Text())
 	if err := job.Validate(); err != nil {

@@ -102,7 +102,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	none := idempotency.Change{}
 	first, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
-		return none, c.storeError(op, err)
+		return none, c.jobError(op, err)
 	}
 	conflict := func(reason string) error {
 		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: errors.New(reason)}

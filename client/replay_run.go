@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -67,7 +68,7 @@ func checkRun(r *Replay, opts *ReplayOptions) error {
 	if opts.Ahead < 0 {
 		return invalid(op, errors.New("the option Ahead is negative"))
 	}
-	return errors.Join(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
+	return cmp.Or(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
 }
 
 // beginReplay begins a run, or takes it over.

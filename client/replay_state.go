@@ -246,7 +246,7 @@ func (c *Client) controlReplay(ctx context.Context, op, name, by, why string, ch
 }
 
 func (c *Client) noReplay(op, name string) error {
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s", name)}
+	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s: Replays lists them", name)}
 }
 
 // PauseReplay has a run hand over nothing more until [Client.ResumeReplay]. Like
