@@ -288,8 +288,15 @@ func TestUndoRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		stands(t, c, 1, "amend the job again")
-		stands(t, c, 2, "under a new key")
-		for _, n := range []uint64{0, 3, 1 << 60} {
+		stands(t, c, 2, "canceled before any vendor had it, and its key is used up: hand the job in again, under a new key")
+		if _, err := c.Submit(t.Context(), job("v")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Cancel(t.Context(), "v", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		stands(t, c, 3, "the wish may have reached the vendor")
+		for _, n := range []uint64{0, 4, 1 << 60} {
 			if err := c.Undoable(t.Context(), n); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
