@@ -51,7 +51,7 @@ func TestMistakesOfNew(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name     string
-		ctx      context.Context //nolint:containedctx // of one call
+		ctx      context.Context
 		store    client.Store
 		adapters []vendors.Adapter
 		opt      client.Option
@@ -66,7 +66,7 @@ func TestMistakesOfNew(t *testing.T) {
 		{"two of one name", t.Context(), test, []vendors.Adapter{alpha, again}, client.WithoutHints(), postproof.CodeInvalidArgument, "leave out one"},
 		{"test credentials, live ledger", t.Context(), live, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeInvalidArgument, "a ledger of its own for each mode"},
 		{"a nil option", t.Context(), test, []vendors.Adapter{alpha}, nil, postproof.CodeInvalidArgument, "option 0 is nil"},
-		{"a misspelt vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
+		{"a misspelled vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
 		{"canceled", canceled, test, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeCanceled, "context canceled"},
 	} {
 		made, err := client.New(c.ctx, c.store, c.adapters, c.opt)

@@ -174,7 +174,7 @@ Ends a pause, for every worker within moments. What waited is sent, so it says h
 }
 
 // notPaused says that there was nothing to resume, and what is paused instead: a
-// name that is misspelt looks like a success otherwise. It is none of the errors,
+// name that is misspelled looks like a success otherwise. It is none of the errors,
 // since whoever resumes twice has what was wanted.
 func (r *run) notPaused(t client.Target, all []client.Paused) error {
 	var names []string

@@ -12,7 +12,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// Who resumes under a name that is misspelt is told so, and what is paused, before
+// Who resumes under a name that is misspelled is told so, and what is paused, before
 // anything is asked; who resumes twice has what was wanted, and a script goes on.
 func TestResumeOfWhatIsNotPaused(t *testing.T) {
 	t.Parallel()

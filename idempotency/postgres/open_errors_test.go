@@ -34,7 +34,7 @@ func TestOpenErrorsHaveAClass(t *testing.T) {
 	test := postgres.WithMode(postproof.ModeTest)
 	for _, c := range []struct {
 		name   string
-		ctx    context.Context //nolint:containedctx // of one call
+		ctx    context.Context
 		server error
 		most   int
 		opts   []postgres.Option

@@ -48,7 +48,7 @@ func TestOpenErrorsHaveAClass(t *testing.T) {
 	test, reading := sqlite.WithMode(postproof.ModeTest), sqlite.WithReadOnly()
 	for _, c := range []struct {
 		name string
-		ctx  context.Context //nolint:containedctx // of one call
+		ctx  context.Context
 		path string
 		opts []sqlite.Option
 		code postproof.Code
