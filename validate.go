@@ -131,7 +131,7 @@ func (a Address) validate(v *violations, path string) {
 	}
 	c := a.CountryCode()
 	if len(c) != 2 || c[0] < 'A' || c[0] > 'Z' || c[1] < 'A' || c[1] > 'Z' {
-		v.add(path+".country", "is not an ISO 3166 code of two letters")
+		v.add(path+".country", "is not an ISO 3166 code of two letters, such as \"US\"")
 		return
 	}
 	if c != "US" {
@@ -177,7 +177,7 @@ func validatePiece(v *violations, p Piece) {
 	}
 	s := p.Sheet()
 	if s.Short <= 0 || s.Long < s.Short {
-		v.add("piece.size", "has no dimensions, or its short edge is the longer one")
+		v.add("piece.size", "has no dimensions, or its short edge is the longer one: take a named one such as Size4x6(), or give both edges with Inches or Millimeters")
 	}
 	twoSided := p.Kind() != KindLetter
 	switch a := p.Art().(type) {

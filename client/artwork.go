@@ -34,7 +34,7 @@ func tooLarge(n int) error {
 
 // artworkError wraps an error of stow or fill: the job's fault, or the store's.
 func artworkError(op string, err error) error {
-	code := postproof.CodeUnavailable
+	code := codeOfStore(err)
 	if errors.Is(err, errTooLarge) {
 		code = postproof.CodeInvalidArgument
 	}

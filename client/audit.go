@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -56,7 +55,7 @@ func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (*Au
 	}
 	v := c.byName[vendor]
 	if v == nil {
-		return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "audit", Vendor: vendor, Err: errors.New("no adapter has this name")}
+		return nil, c.noVendor("audit", vendor)
 	}
 	a := &Audit{Vendor: vendor, Since: since}
 	seen := map[string]bool{}

@@ -87,7 +87,7 @@ func TestChangeLogOvertakenWithoutAcknowledgement(t *testing.T) {
 			pause(t, other, client.CampaignTarget("other"))
 			return errStore
 		}
-		if _, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", ""); !errors.Is(err, errStore) {
+		if _, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "a reason"); !errors.Is(err, errStore) {
 			t.Errorf("the error is %v", err)
 		}
 		store.before = nil
@@ -112,7 +112,7 @@ func TestChangeLogWhenNobodyKnows(t *testing.T) {
 			mute.off.Store(true)
 			return errStore
 		}
-		_, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "")
+		_, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "a reason")
 		if postproof.DeliveryOf(err) != postproof.Unknown || !strings.Contains(err.Error(), "not known") {
 			t.Errorf("the error is %v", err)
 		}

@@ -66,7 +66,7 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 		was, err := c.store.Get(ctx, id)
 		made.was = was
 		if err != nil {
-			return ch, ChangeEntry{}, c.storeError(op, err)
+			return ch, ChangeEntry{}, c.jobError(op, err)
 		}
 		w := c.work(was, nil)
 		if !w.recovered {

@@ -284,11 +284,11 @@ func TestChangeLogOfManyWriters(t *testing.T) {
 			for j := range 25 {
 				all.Go(func() {
 					target := client.CampaignTarget(fmt.Sprintf("%d-%d", i, j))
-					if e, err := c.Pause(t.Context(), target, "ann", ""); err != nil || e.N == 0 {
+					if e, err := c.Pause(t.Context(), target, "ann", "a reason"); err != nil || e.N == 0 {
 						t.Errorf("%+v, %v", e, err)
 					}
 					if j%5 == 0 {
-						if _, err := c.Resume(t.Context(), target, "ann", ""); err != nil {
+						if _, err := c.Resume(t.Context(), target, "ann", "a reason"); err != nil {
 							t.Error(err)
 						}
 					}
@@ -335,7 +335,7 @@ func TestChangesQuery(t *testing.T) {
 			if i%100 == 7 {
 				target, by = client.BelowPriorityTarget(i), "bob"
 			}
-			if _, err := c.Pause(t.Context(), target, by, ""); err != nil {
+			if _, err := c.Pause(t.Context(), target, by, "a reason"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,7 @@ type Client struct {
 	pauses    atomic.Pointer[pauses]
 	hints     hints
 	closing   sync.Once
+	closed    atomic.Bool
 	watching  metric.Registration
 }
 
@@ -72,8 +74,20 @@ type Client struct {
 // New works but nothing is submitted until [Client.Recover].
 func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...Option) (*Client, error) {
 	s := settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}, policies: map[string]idempotency.Policy{}}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, invalid("new client", fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
+	}
+	if store == nil {
+		return nil, invalid("new client", errors.New("there is no store: open the ledger first, with sqlite.Open or postgres.New, or idempotency.NewMemory for a test"))
+	}
+	for i, a := range adapters {
+		// A constructor whose error was not looked at returns a nil pointer.
+		if v := reflect.ValueOf(a); a == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+			return nil, invalid("new client", fmt.Errorf("adapter %d is nil: look at the error of its constructor", i))
+		}
 	}
 	if err := s.defaults(); err != nil {
 		return nil, invalid("new client", err)
@@ -86,7 +100,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	id, err := store.Identity(ctx)
 	if err != nil {
-		return nil, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
+		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
 	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1)}
 	c.time.clock = c.clock
@@ -108,7 +122,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	for name := range s.vendors {
 		if c.byName[name] == nil && !s.onlooker {
-			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): no adapter has this name", name))
+			return nil, invalid("new client", fmt.Errorf("WithVendor(%q): %s", name, c.noAdapter(name)))
 		}
 	}
 	c.hints.init(ctx, c)
@@ -204,10 +218,13 @@ func randomName() string {
 // Close releases what the client itself holds: idle connections, the spool's
 // file, its share of vendors' rates, and the gauges, which report nothing more.
 // Stop Run and Drain first, by their contexts. The store stays open; close it
-// afterwards.
+// afterwards. What would send or work after that returns an error with
+// [postproof.CodeUnavailable] and [postproof.NotSent]; what only reads, and what a
+// person decides, goes on.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
+		c.closed.Store(true)
 		c.hints.close(c)
 		for _, v := range c.vendors {
 			v.transport.CloseIdleConnections()

@@ -89,6 +89,9 @@ func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.
 	if err := c.knowsVendors("enqueue"); err != nil {
 		return out, err
 	}
+	if jobs == nil {
+		return out, invalid("enqueue", errors.New("there are no jobs: give an iterator over them, as Jobs makes one of a snapshot"))
+	}
 	read := backlog{c: c, into: into, out: &out}
 	err = read.all(ctx, jobs)
 	slices.SortFunc(out.Rejections, func(a, b Rejection) int { return cmp.Compare(a.Index, b.Index) })

@@ -91,10 +91,10 @@ func (e *Erasure) validate() error {
 	if slices.Contains(e.Contacts, "") {
 		return invalid(opErase, errors.New("a contact is empty: it would be everybody without one"))
 	}
-	if !e.DryRun && (e.By == "" || e.Why == "") {
-		return invalid(opErase, errors.New("an erasure names who asks for it (By) and why (Why)"))
+	if e.DryRun {
+		return nil
 	}
-	return nil
+	return reasoned(opErase, e.By, e.Why)
 }
 
 func (x *erasing) run(ctx context.Context) error {

@@ -16,7 +16,7 @@ import (
 func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Record, error) {
 	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
-		return nil, c.storeError("status", err)
+		return nil, c.jobError("status", err)
 	}
 	return rec, nil
 }
@@ -66,6 +66,9 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
 // [Because] the reason.
 func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	if err := asked("cancel", by); err != nil {
+		return nil, err
+	}
 	a := actOf(opts)
 	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.version)
 }
@@ -75,6 +78,9 @@ func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts 
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
 // as it was seen; [Because] gives the reason.
 func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+	if err := asked("release", by); err != nil {
+		return nil, err
+	}
 	a := actOf(opts)
 	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.version)
 }
@@ -89,8 +95,9 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 // [IfUnchanged], and a decision about another one is refused.
 func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (*idempotency.Record, error) {
 	a := actOf(opts)
-	if d.Why = cmp.Or(d.Why, a.why); d.By == "" || d.Why == "" {
-		return nil, invalid("decide", errors.New("a decision names who made it (By) and why (Why)"))
+	d.Why = cmp.Or(d.Why, a.why)
+	if err := reasoned("decide", d.By, d.Why); err != nil {
+		return nil, err
 	}
 	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.version)
 }
@@ -101,6 +108,9 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 // reason; with [IfUnchanged] it counts only for the job as it was seen.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
 	if err := c.knowsVendors("amend"); err != nil {
+		return nil, err
+	}
+	if err := asked("amend", by); err != nil {
 		return nil, err
 	}
 	if err := job.Validate(); err != nil {

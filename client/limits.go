@@ -186,8 +186,11 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 	if a.version != 0 {
 		return invalid("approve", errors.New("IfUnchanged is for a job: an approval is for a campaign"))
 	}
-	if by == "" {
-		return invalid("approve", errors.New("an approval names who gives it"))
+	if err := asked("approve", by); err != nil {
+		return err
+	}
+	if campaign == "" {
+		return invalid("approve", errors.New("the campaign has no name: give the one of WithCanary"))
 	}
 	_, err := c.logged(ctx, "approve", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, canaryName(campaign))

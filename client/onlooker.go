@@ -31,8 +31,16 @@ func WithoutVendors() Option {
 	return optionFunc(func(s *settings) { s.onlooker, s.alone = true, true })
 }
 
-// knowsVendors returns an error for a client that was made without vendors.
+// knowsVendors returns an error for a client that was made without vendors, and for
+// one that was closed: its spool is given back, so that an answer which the ledger
+// cannot take would be lost.
 func (c *Client) knowsVendors(op string) error {
+	if c.closed.Load() {
+		return &postproof.Error{
+			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: op,
+			Err: errors.New("the client was closed: nothing was done; close it when nobody uses it any more, and make a new one to go on"),
+		}
+	}
 	if !c.onlooker {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/postproof/postproof"
 )
 
 // CampaignTarget is the [Target] that is a campaign: its pause holds all jobs of
@@ -85,20 +84,18 @@ func (e *PausedError) Error() string {
 // window of a vendor's key: an unknown outcome that was not settled before it
 // closes is looked up only, or held where the vendor cannot be asked.
 //
-// By names who asks, why the reason: they are kept in the ledger, in the change
-// log and in what other replicas say, so no personal data. The entry returned is
+// By names who asks, why the reason, and both are required: they are kept in the
+// ledger, in the change log and in what other replicas say, so no personal data. The entry returned is
 // that of the change log, which [Client.Undo] takes; its N is 0 when the target
 // was paused already, and nothing has changed then. A vendor that this client
 // does not have is [postproof.CodeNotFound]; one with [WithoutVendors] takes any
 // name.
 func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
-	if err := checkTarget("pause", t, by); err != nil {
+	if err := cmp.Or(reasoned("pause", by, why), checkTarget("pause", t)); err != nil {
 		return ChangeEntry{}, err
 	}
 	if t.Kind == TargetVendor && c.byName[t.Name] == nil && !c.onlooker {
-		return ChangeEntry{}, &postproof.Error{
-			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "pause", Vendor: t.Name, Err: errors.New("no adapter has this name"),
-		}
+		return ChangeEntry{}, c.noVendor("pause", t.Name)
 	}
 	e, err := c.logged(ctx, "pause", c.pausing(t, text(by), text(why), 0))
 	c.paused(ctx)
@@ -106,7 +103,8 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 }
 
 // Resume ends a pause: jobs go on at once in this process, and at the latest
-// after their poll interval in others. By names who asks, why the reason. The
+// after their poll interval in others. By names who asks, why the reason; both are
+// required. The
 // entry's N is 0 when the target was not paused, and nothing has changed then.
 // A vendor that is left alone because it refused the account is not paused: see
 // [Client.EndVendorStop].
@@ -116,7 +114,7 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 // pause has ended nevertheless, and the jobs come back by themselves within half
 // an hour.
 func (c *Client) Resume(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
-	if err := checkTarget("resume", t, by); err != nil {
+	if err := cmp.Or(reasoned("resume", by, why), checkTarget("resume", t)); err != nil {
 		return ChangeEntry{}, err
 	}
 	e, err := c.logged(ctx, "resume", c.resuming(t, text(by), text(why)))
@@ -140,12 +138,10 @@ func (c *Client) Paused(ctx context.Context) ([]Paused, error) {
 // read.
 func text(s string) string { return strings.ToValidUTF8(s, "?") }
 
-func checkTarget(op string, t Target, by string) error {
+func checkTarget(op string, t Target) error {
 	switch {
-	case by == "":
-		return invalid(op, errors.New("name who asks for it (by)"))
 	case t.Name == "":
-		return invalid(op, errors.New("the target has no name: use Campaign, Vendor or BelowPriority"))
+		return invalid(op, errors.New("the target has no name: use CampaignTarget, VendorTarget or BelowPriorityTarget"))
 	case !utf8.ValidString(t.Name), len(t.Name) > 1000:
 		return invalid(op, errors.New("the target's name is no text, or longer than 1000 bytes"))
 	}
@@ -154,7 +150,7 @@ func checkTarget(op string, t Target, by string) error {
 		return nil
 	case TargetPriority:
 		if n, err := strconv.Atoi(t.Name); err != nil || strconv.Itoa(n) != t.Name {
-			return invalid(op, errors.New("a priority is a number: use BelowPriority"))
+			return invalid(op, errors.New("a priority is a number: use BelowPriorityTarget"))
 		}
 		return nil
 	default:

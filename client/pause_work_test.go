@@ -250,7 +250,7 @@ func TestPaused(t *testing.T) {
 		if got, err = c.Paused(t.Context()); err != nil || len(got) != 3 || got[2].Target != all[3] {
 			t.Errorf("%v, %v", got, err)
 		}
-		if e, err := c.Resume(t.Context(), all[2], "bob", ""); err != nil || e.N != 0 {
+		if e, err := c.Resume(t.Context(), all[2], "bob", "a reason"); err != nil || e.N != 0 {
 			t.Errorf("what is not paused was resumed: %+v, %v", e, err)
 		}
 		if out.count("paused: nothing new is sent") != 4 || out.count("a pause has ended") != 1 {
@@ -260,11 +260,11 @@ func TestPaused(t *testing.T) {
 			"a job": {Kind: client.TargetJob, Name: "x"}, "no name": client.CampaignTarget(""), "no number": {Kind: client.TargetPriority, Name: "high"},
 			"an odd number": {Kind: client.TargetPriority, Name: "+5"}, "no text": client.CampaignTarget("\xff"), "the zero value": {},
 		} {
-			if _, err := c.Pause(t.Context(), target, "ann", ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			if _, err := c.Pause(t.Context(), target, "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if _, err := c.Pause(t.Context(), client.VendorTarget("alhpa"), "ann", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if _, err := c.Pause(t.Context(), client.VendorTarget("alhpa"), "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a vendor that is not there: %v", err)
 		}
 		if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
@@ -303,7 +303,7 @@ func TestStrangePausesStopEverything(t *testing.T) {
 				if _, err := c.Paused(t.Context()); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Paused: %v", err)
 				}
-				if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "ann", ""); postproof.CodeOf(err) != postproof.CodeUnavailable {
+				if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Pause: %v", err)
 				}
 				set, err := store.Setting(t.Context(), "pauses")

@@ -101,8 +101,8 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			return out, err
 		}
 	}
-	if o.By == "" {
-		return out, invalid("recover", errors.New("a recovery names who asks for it (By)"))
+	if err := asked("recover", o.By); err != nil {
+		return out, err
 	}
 	if o.Recoveries < 0 || o.Recoveries > maxRecoveries {
 		return out, invalid("recover", fmt.Errorf("%d recoveries: want how many there were since the backup, 0 to %d (Recoveries)", o.Recoveries, maxRecoveries))

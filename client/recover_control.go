@@ -30,16 +30,14 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 		return nil, err
 	}
 	a := actOf(opts)
-	switch {
-	case by == "":
-		return nil, invalid("control", errors.New("a control piece names who sends it (by)"))
-	case a.version != 0:
+	if err := asked("control", by); err != nil {
+		return nil, err
+	}
+	if a.version != 0 {
 		return nil, invalid("control", errors.New("IfUnchanged is for a job that is there: a control piece is a new one"))
 	}
 	if c.byName[vendor] == nil {
-		return nil, &postproof.Error{
-			Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "control", Vendor: vendor, Err: errors.New("no adapter has this name"),
-		}
+		return nil, c.noVendor("control", vendor)
 	}
 	job.Key = postproof.Key("control/" + rand.Text())
 	if err := job.Validate(); err != nil {

@@ -87,7 +87,7 @@ func TestControlPieceIsLogged(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("change log (-want +got):\n%s", diff)
 		}
-		if _, err := c.Undo(t.Context(), 1, "bob", ""); !errors.Is(err, client.ErrNotUndoable) || !strings.Contains(err.Error(), "cancel the job") {
+		if _, err := c.Undo(t.Context(), 1, "bob", "a reason"); !errors.Is(err, client.ErrNotUndoable) || !strings.Contains(err.Error(), "cancel the job") {
 			t.Errorf("Undo = %v, want that it cannot be, and what to do instead", err)
 		}
 		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {

@@ -56,8 +56,8 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 	if err := checkName(op, r.Name); err != nil {
 		return nil, err
 	}
-	if r.By == "" || r.Why == "" {
-		return nil, invalid(op, errors.New("a second piece names who wants it (By) and why (Why)"))
+	if err := reasoned(op, r.By, r.Why); err != nil {
+		return nil, err
 	}
 	first := idempotency.IDOf(key)
 	second := idempotency.IDOf(remailKey(first, r.Name))
@@ -102,7 +102,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	none := idempotency.Change{}
 	first, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
-		return none, c.storeError(op, err)
+		return none, c.jobError(op, err)
 	}
 	conflict := func(reason string) error {
 		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: errors.New(reason)}

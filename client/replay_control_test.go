@@ -102,10 +102,10 @@ func TestReplayControlsNeedARunAndSomebody(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
 	for name, do := range map[string]func(name, by string) error{
-		"pause":    func(name, by string) error { return c.PauseReplay(t.Context(), name, by, "") },
-		"resume":   func(name, by string) error { return c.ResumeReplay(t.Context(), name, by, "") },
-		"stop":     func(name, by string) error { return c.StopReplay(t.Context(), name, by, "") },
-		"throttle": func(name, by string) error { return c.ThrottleReplay(t.Context(), name, 1, by, "") },
+		"pause":    func(name, by string) error { return c.PauseReplay(t.Context(), name, by, "a reason") },
+		"resume":   func(name, by string) error { return c.ResumeReplay(t.Context(), name, by, "a reason") },
+		"stop":     func(name, by string) error { return c.StopReplay(t.Context(), name, by, "a reason") },
+		"throttle": func(name, by string) error { return c.ThrottleReplay(t.Context(), name, 1, by, "a reason") },
 	} {
 		if err := do("run", "ann"); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("%s of no run: %v", name, err)
@@ -129,7 +129,7 @@ func TestReplayIsTakenOver(t *testing.T) {
 		wait := begin(t, c, made, client.ReplayOptions{Rate: 1})
 		time.Sleep(5 * time.Second)
 		other := newClient(t, m, []*press{p})
-		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", ""); err != nil {
+		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		wait2 := begin(t, other, made, client.ReplayOptions{})
@@ -197,14 +197,14 @@ func TestReplayProgressTimes(t *testing.T) {
 		if got.Rate < 0.9 || got.Rate > 1.1 || time.Until(got.EndsAt).Round(10*time.Second) != 50*time.Second || got.Throttle != 1 {
 			t.Errorf("progress %+v, want one a second, and 50 seconds to go", got)
 		}
-		if err := c.PauseReplay(t.Context(), "run", "ann", ""); err != nil {
+		if err := c.PauseReplay(t.Context(), "run", "ann", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		if got = progressOf(t, c, "run"); !got.EndsAt.IsZero() || got.Rate < 0.9 {
 			t.Errorf("paused: %+v, want no end, and the rate of before", got)
 		}
-		if err := c.ResumeReplay(t.Context(), "run", "ann", ""); err != nil {
+		if err := c.ResumeReplay(t.Context(), "run", "ann", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		if err := wait(); err != nil {

@@ -192,7 +192,7 @@ func TestReplayEndsInAnOutage(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Minute)
 			other := newClient(t, s.Memory, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
-			if err := other.StopReplay(t.Context(), "night", "bob", ""); err != nil {
+			if err := other.StopReplay(t.Context(), "night", "bob", "a reason"); err != nil {
 				t.Error(err)
 			}
 			s.away.Store(false)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -61,13 +62,13 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 
 func checkRun(r *Replay, opts *ReplayOptions) error {
 	const op = "run replay"
-	switch {
-	case opts.By == "":
-		return invalid(op, errors.New("name who runs it (By)"))
-	case opts.Ahead < 0:
+	if err := asked(op, opts.By); err != nil {
+		return err
+	}
+	if opts.Ahead < 0 {
 		return invalid(op, errors.New("the option Ahead is negative"))
 	}
-	return errors.Join(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
+	return cmp.Or(checkName(op, r.Name), r.check(op), checkRate(op, opts.Rate))
 }
 
 // beginReplay begins a run, or takes it over.

@@ -233,8 +233,8 @@ func (c *Client) controlReplay(ctx context.Context, op, name, by, why string, ch
 	if err := checkName(op, name); err != nil {
 		return err
 	}
-	if by == "" {
-		return invalid(op, errors.New("name who asks for it (by)"))
+	if err := reasoned(op, by, why); err != nil {
+		return err
 	}
 	_, err := c.logReplay(ctx, op, name, ChangeEntry{By: by, Why: why}, func(st *replayState, known bool) (Action, error) {
 		if !known {
@@ -246,13 +246,13 @@ func (c *Client) controlReplay(ctx context.Context, op, name, by, why string, ch
 }
 
 func (c *Client) noReplay(op, name string) error {
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s", name)}
+	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s: Replays lists them", name)}
 }
 
 // PauseReplay has a run hand over nothing more until [Client.ResumeReplay]. Like
 // the other controls it is obeyed by the process that runs it at the next
-// batch, is recorded in the change log with who asked and why, and holds across
-// restarts. What was handed over is sent by the workers all the same: bound it
+// batch, is recorded in the change log with who asked and why, which are both
+// required, and holds across restarts. What was handed over is sent by the workers all the same: bound it
 // by [ReplayOptions.Ahead], or pause the campaign. A run that is paused, stopped
 // or handed over already is left as it is. The error has
 // [postproof.CodeNotFound] when no run has the name.

@@ -45,7 +45,7 @@ func TestReplayIsPlannedWhileItRuns(t *testing.T) {
 		if n := made.Sends(); n < 30 || n >= 55 {
 			t.Errorf("%d sends are planned, want what the other has not sent", n)
 		}
-		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", ""); err != nil {
+		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := other.RunReplay(t.Context(), made, client.ReplayOptions{By: "bob"}); err != nil {
@@ -71,7 +71,7 @@ func TestReplayBudgetOfTheNewerPlan(t *testing.T) {
 		r := replayOf(s, "run")
 		wait := begin(t, c, plan(t, c, r), client.ReplayOptions{Rate: 1})
 		time.Sleep(5 * time.Second)
-		if err := c.PauseReplay(t.Context(), "run", "bob", ""); err != nil {
+		if err := c.PauseReplay(t.Context(), "run", "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
@@ -81,7 +81,7 @@ func TestReplayBudgetOfTheNewerPlan(t *testing.T) {
 		if n := made.Sends(); n != 40-handed {
 			t.Errorf("%d sends are planned after %d, want those of 40 that are left", n, handed)
 		}
-		if err := c.ResumeReplay(t.Context(), "run", "bob", ""); err != nil {
+		if err := c.ResumeReplay(t.Context(), "run", "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "bob"}); err != nil {

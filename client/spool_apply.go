@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -165,8 +166,8 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
-	if by == "" || why == "" {
-		return invalid("drop spooled", errors.New("giving an answer up names who does it (by) and why"))
+	if err := reasoned("drop spooled", by, why); err != nil {
+		return err
 	}
 	c.spooling.Lock()
 	defer c.spooling.Unlock()
@@ -175,7 +176,7 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 		return e.Parked == "" || e.Answer.Ref != ref || (e.Ledger != "" && e.Ledger != ledger)
 	})
 	if len(gone) == 0 {
-		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: idempotency.ErrNotFound}
+		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
 	_, err := c.logged(ctx, "drop spooled", func(context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer

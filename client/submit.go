@@ -264,7 +264,7 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 			e.Delivery = postproof.NotSent
 		}
 	case idempotency.Canceled:
-		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was canceled")
+		e.Code, e.Delivery, e.Err = postproof.CodeCanceled, postproof.NotSent, errors.New("the job was canceled: if it is wanted after all, hand it in under a new key")
 	default:
 		e.Code, e.Delivery, e.Err = postproof.CodeUnknown, postproof.Unknown, idempotency.ErrNewer
 	}

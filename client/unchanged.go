@@ -24,8 +24,9 @@ type act struct {
 
 // Because gives the reason. It stands in the change log and in the job's history
 // beside who did it, so no personal data: an erasure takes it from the history, and
-// nothing from the log. Empty is no reason.
-func Because(why string) ActOption { return actFunc(func(a *act) { a.why = why }) }
+// nothing from the log. Blank is no reason: the calls that take it by this option
+// do without, but for [Client.Decide].
+func Because(why string) ActOption { return actFunc(func(a *act) { a.why = strings.TrimSpace(why) }) }
 
 // IfUnchanged makes a person's word count only for the job as that person saw it:
 // in the version given, which is the record's [idempotency.Record.Fence]. Where

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -70,7 +69,7 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	}
 	v := c.byName[vendor]
 	if v == nil {
-		return Imported{}, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "import undeliverable", Vendor: vendor, Err: errors.New("no adapter has this name")}
+		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
 	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", "")
 	out, err := c.importSince(ctx, v, since)

@@ -29,10 +29,11 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // What cannot be taken back is [ErrNotUndoable] with [postproof.CodeConflict]: it
 // was taken back already, things have moved on, or the action is none that can be
 // undone, as an amendment or a cancellation. A number that the log does not have
-// is [postproof.CodeNotFound]. By names who asks, why the reason.
+// is [postproof.CodeNotFound]. By names who asks, why the reason; both are
+// required.
 func (c *Client) Undo(ctx context.Context, n uint64, by, why string) (ChangeEntry, error) {
-	if by == "" {
-		return ChangeEntry{}, invalid("undo", errors.New("name who asks for it (by)"))
+	if err := reasoned("undo", by, why); err != nil {
+		return ChangeEntry{}, err
 	}
 	plan, then, err := c.undo(ctx, n, text(by), text(why))
 	if err != nil {
@@ -82,17 +83,20 @@ func (c *Client) undo(ctx context.Context, n uint64, by, why string) (planned, f
 		var made jobChange
 		return c.reopening(e, back, &made), func(ctx context.Context) error { c.changed(ctx, &made); return nil }, nil
 	default:
-		return nil, nil, notUndoable(n, instead(e.Action))
+		return nil, nil, notUndoable(n, instead(&e))
 	}
 }
 
 // instead says what to do where an action cannot be taken back.
-func instead(a Action) string {
-	switch a {
+func instead(e *ChangeEntry) string {
+	switch a := e.Action; a {
 	case ActionAmend:
 		return "amend the job again, to what it was, while no vendor has it"
 	case ActionCancel:
-		return "the wish may have reached the vendor: hand the job in again, under a new key"
+		if e.neverSent() {
+			return "the job was canceled before any vendor had it, and its key is used up: hand the job in again, under a new key"
+		}
+		return "the wish may have reached the vendor: look at how it ended, and if the piece is stopped hand the job in again, under a new key"
 	case ActionRemail:
 		return "cancel the job: that stops the new piece, while there is time"
 	case ActionControl:
@@ -108,6 +112,16 @@ func instead(a Action) string {
 	default:
 		return "this version does not know what " + strconv.Quote(string(a)) + " has done"
 	}
+}
+
+// neverSent reports whether a cancellation was of a job that waited, and ended it at
+// once: then there was no vendor to ask.
+func (e *ChangeEntry) neverSent() bool {
+	var was, is jobState
+	if json.Unmarshal(e.Before, &was) != nil || json.Unmarshal(e.After, &is) != nil {
+		return false
+	}
+	return was.State == idempotency.Planned && is.State == idempotency.Canceled
 }
 
 // unpausing ends the very pause that an entry tells of.

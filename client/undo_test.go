@@ -43,7 +43,7 @@ func stands(t *testing.T, c *client.Client, n uint64, why string) {
 	if !errors.Is(err, client.ErrNotUndoable) || postproof.CodeOf(err) != postproof.CodeConflict || !strings.Contains(err.Error(), why) {
 		t.Errorf("Undoable(%d): %v, want %q", n, err, why)
 	}
-	if _, e := c.Undo(t.Context(), n, "bob", ""); e == nil || e.Error() != err.Error() {
+	if _, e := c.Undo(t.Context(), n, "bob", "a reason"); e == nil || e.Error() != err.Error() {
 		t.Errorf("Undo(%d): %v, Undoable: %v", n, e, err)
 	}
 	if after := verified(t, c); after != before {
@@ -255,12 +255,12 @@ func TestUndoIsOvertaken(t *testing.T) {
 					}
 					did = true
 					time.Sleep(time.Second)
-					if _, err := c.Undo(t.Context(), 1, "ann", ""); err != nil {
+					if _, err := c.Undo(t.Context(), 1, "ann", "a reason"); err != nil {
 						t.Error(err)
 					}
 					act(t, c)
 				}
-				if _, err := slow.Undo(t.Context(), 1, "bob", ""); !errors.Is(err, client.ErrNotUndoable) {
+				if _, err := slow.Undo(t.Context(), 1, "bob", "a reason"); !errors.Is(err, client.ErrNotUndoable) {
 					t.Errorf("another one was taken back in its place: %v", err)
 				}
 				if head := verified(t, c); head.N != 3 {
@@ -288,12 +288,19 @@ func TestUndoRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		stands(t, c, 1, "amend the job again")
-		stands(t, c, 2, "under a new key")
-		for _, n := range []uint64{0, 3, 1 << 60} {
+		stands(t, c, 2, "canceled before any vendor had it, and its key is used up: hand the job in again, under a new key")
+		if _, err := c.Submit(t.Context(), job("v")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Cancel(t.Context(), "v", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		stands(t, c, 3, "the wish may have reached the vendor")
+		for _, n := range []uint64{0, 4, 1 << 60} {
 			if err := c.Undoable(t.Context(), n); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
-			if _, err := c.Undo(t.Context(), n, "bob", ""); postproof.CodeOf(err) != postproof.CodeNotFound {
+			if _, err := c.Undo(t.Context(), n, "bob", "a reason"); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
 		}

@@ -65,7 +65,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	case caps.Vendor == "":
 		return errors.New("an adapter has no name in its capabilities")
 	case c.byName[caps.Vendor] != nil:
-		return fmt.Errorf("two adapters are called %s", caps.Vendor)
+		return fmt.Errorf("two adapters are called %s: a client has one account of a vendor; leave out one, or give the other account a client and a ledger of its own", caps.Vendor)
 	case account.Mode != mode:
 		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
 	}
@@ -256,7 +256,7 @@ func (c *Client) Breakers() *breaker.Set { return c.breakers }
 func (c *Client) EndVendorStop(name string) error {
 	v := c.byName[name]
 	if v == nil {
-		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "end vendor stop", Vendor: name, Err: errors.New("no adapter has this name")}
+		return c.noVendor("end vendor stop", name)
 	}
 	v.works()
 	v.heed.Store(nil)

@@ -37,7 +37,7 @@ var (
 	// that it cannot be read yet proves nothing.
 	ErrInDoubt = errors.New("idempotency: whether the change was made is not known")
 	// ErrClosed: the store was closed.
-	ErrClosed = errors.New("idempotency: store is closed")
+	ErrClosed = errors.New("idempotency: store is closed: let what uses it end before Close, or open it again")
 )
 
 // Store keeps the records of one ledger. It is also the work queue.

@@ -45,12 +45,12 @@ func TestCSVErrors(t *testing.T) {
 		{"empty", "", "row 1: the file is empty"},
 		{"only a mark", "\ufeff", "row 1: the file is empty"},
 		{"only empty lines", "\n\n\n", "row 1: the file is empty"},
-		{"no header", row + row, "row 1: no column for contact_id (7 columns); is the header missing?"},
-		{"missing column", "contact_id,name,address_line1,state,zip\n" + row, "row 1: no column for city (5 columns)"},
+		{"no header", row + row, "; is the header missing? The first row has 7 columns"},
+		{"missing column", "contact_id,name,address_line1,state,zip\n" + row, "row 1: no column for city: name theirs in snapshot.Mapping (City)"},
 		{"header twice", "contact_id,city,address_line1,state,zip,City\n" + row, "row 1: columns 2 and 6 have the same header"},
 		{"two columns for a field", "contact_id,city,address,street,state,zip\n" + row, "row 1: columns 3 and 4 could both be address_line1"},
 		{"Latin-1 header", "contact_id,stra\xdfe\n", "row 1: the header is not UTF-8"},
-		{"pipes", strings.ReplaceAll(header, ",", "|"), "row 1: no column for contact_id (1 columns)"},
+		{"pipes", strings.ReplaceAll(header, ",", "|"), "; the whole row is one column: say with WithSeparator"},
 		{"NUL in the header", strings.Replace(header, "city", "ci\x00y", 1), "row 1: the header holds NUL bytes"},
 		{"line break in the header", "contact_id,\"na\nme\"\n", "row 1: the header has a line break in column 2"},
 		{"cut-off UTF-16", "\xff\xfe" + utf16LE(header + row)[2:] + "1", "the file ends in the middle of a character"},
@@ -167,7 +167,7 @@ func TestCSVHeaders(t *testing.T) {
 	t.Run("mapped to nothing", func(t *testing.T) {
 		t.Parallel()
 		_, err := read(t.Context(), strings.NewReader(header), snapshot.Mapping{City: "Ort"})
-		if err == nil || !strings.Contains(err.Error(), "no column has the header that the mapping gives for city") {
+		if err == nil || !strings.Contains(err.Error(), "no column has the header that the mapping gives for city (\"Ort\")") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -55,8 +55,9 @@ func (m *Mapping) fields() []field {
 }
 
 // resolve finds the columns of a header and writes their names into the
-// mapping. Its errors name columns by number: a file without a header has
-// somebody's address in this place. Partial says that any may be missing.
+// mapping. Its errors name columns by number, or quote a row that is a header for
+// certain: a file without one has somebody's address in this place. Partial says
+// that any may be missing.
 func (m *Mapping) resolve(header []string, partial bool) ([]field, error) {
 	at := map[string]int{}
 	for i, h := range header {
@@ -70,9 +71,14 @@ func (m *Mapping) resolve(header []string, partial bool) ([]field, error) {
 		at[f] = i
 	}
 	all := m.fields()
+	var strange, missing []*field
 	for i := range all {
-		if err := all[i].find(at); err != nil {
+		f := &all[i]
+		if err := f.find(at); err != nil {
 			return nil, err
+		}
+		if *f.header != "" && f.index < 0 {
+			strange = append(strange, f)
 		}
 	}
 	abroad := all[len(all)-1].index >= 0
@@ -83,20 +89,22 @@ func (m *Mapping) resolve(header []string, partial bool) ([]field, error) {
 			continue
 		}
 		domestic := f.name == ColumnState || f.name == ColumnPostalCode
-		if f.required && !partial && (!abroad || !domestic) {
-			return nil, fmt.Errorf("no column for %s (%d columns); is the header missing?", f.name, len(header))
+		if *f.header == "" && f.required && !partial && (!abroad || !domestic) {
+			missing = append(missing, f)
 		}
+	}
+	if len(strange)+len(missing) > 0 {
+		return nil, unmapped(all, strange, missing, header)
 	}
 	return all, nil
 }
 
+// find looks for the field's column; its index stays -1 where there is none.
 func (f *field) find(at map[string]int) error {
 	if *f.header != "" {
-		i, ok := at[fold(*f.header)]
-		if !ok {
-			return fmt.Errorf("no column has the header that the mapping gives for %s", f.name)
+		if i, ok := at[fold(*f.header)]; ok {
+			f.index = i
 		}
-		f.index = i
 		return nil
 	}
 	if i, ok := at[fold(f.name)]; ok {

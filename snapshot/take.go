@@ -76,7 +76,7 @@ const longestCampaign = 80
 func (o *Options) validate() error {
 	switch n := len(postproof.DeriveKey(o.Campaign, "", "")) - 2; {
 	case strings.TrimSpace(o.Campaign) == "":
-		return invalid("campaign", "missing")
+		return invalid("campaign", "missing: name the campaign in Options.Campaign; with the contact and the drop it makes every job's key, so it stays the same when the list is taken again")
 	case n > longestCampaign:
 		return invalid("campaign", "takes %d bytes in a key, at most %d are allowed", n, longestCampaign)
 	case postproof.Key(o.Campaign).Validate() != nil:
@@ -104,7 +104,7 @@ func (o *Options) validate() error {
 	}
 	for _, v := range o.Vendors {
 		if v == nil {
-			return invalid("vendors", "one is nil")
+			return invalid("vendors", "one is nil: give an adapter's Capabilities()")
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (o *Options) validateColumns() error {
 		f := fold(c)
 		switch {
 		case f == "":
-			return invalid("columns", "one has no name")
+			return invalid("columns", "one has no name: give the header that it has in the list")
 		case strings.ContainsFunc(c, isControl) || !utf8.ValidString(c):
 			return invalid("columns", "a name holds a control character or is not UTF-8")
 		case taken[f]:
@@ -144,7 +144,7 @@ func (o *Options) validateColumns() error {
 // list of which every row is rejected is not: look at [Counts].
 func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err error) {
 	if source == nil {
-		return nil, invalid("source", "missing")
+		return nil, invalid("source", "missing: give the list, for example CSV(file, Mapping{})")
 	}
 	if err := opts.validate(); err != nil {
 		return nil, err

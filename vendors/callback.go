@@ -14,6 +14,8 @@ type Verifier interface {
 	// Verify returns nil when one of the secrets signed the callback, and the
 	// time in it, where the vendor signs one, fits the time of receipt. It
 	// neither changes nor keeps header and body. The body is raw, as it came.
+	// The error wraps ErrMalformed, ErrSignature, ErrStale or ErrFuture of
+	// package vendors/signature, so that the owner is told which it was.
 	//
 	// A callback that was stored is verified again with the time at which it
 	// was received.

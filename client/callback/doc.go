@@ -29,8 +29,8 @@
 //     takes to verify it again, unless it is there already.
 //  5. It is answered as that vendor wants it.
 //
-// The answers are 401 for a wrong signature, 400 for a missing one, 413 for a
-// body too large, 408 for one too slow, and 503 with Retry-After when the inbox
+// The answers are 401 for a wrong signature or one of another time, 400 for a
+// missing one, 413 for a body too large, 408 for one too slow, and 503 with Retry-After when the inbox
 // cannot write: then the vendor repeats it. A store that hangs is answered for
 // before the vendor gives up; what it writes after all is known when the vendor
 // repeats it.
@@ -122,6 +122,7 @@
 //
 // Each event that is applied has a span, linked to the call that brought the
 // job, however long ago that was. Metrics are named postproof.callbacks.*:
-// received (by outcome, and reason), processed (by outcome), handler_failures,
+// received (by outcome, and reason: a callback whose signature is right is refused
+// as stale or future, which the sender is not told), processed (by outcome), handler_failures,
 // alerts, intake.duration and inbox.depth.
 package callback

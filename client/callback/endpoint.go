@@ -67,9 +67,11 @@ type account struct {
 	// needed are the headers without which the last callback did not verify.
 	needed atomic.Pointer[[]string]
 	// seen is when the last callback was taken, in nanoseconds; refusals counts
-	// those refused since.
+	// those refused since, and offTime says that the last of them was refused for
+	// its time alone.
 	seen     atomic.Int64
 	refusals atomic.Int64
+	offTime  atomic.Bool
 }
 
 // keys are the active secrets.

@@ -64,8 +64,13 @@ func (r *Receiver) answer(w http.ResponseWriter, req *http.Request, rt *route, b
 		name = rt.name
 	}
 	if n, ok := r.refused.due(string(f.reason)+name, began); ok {
-		r.in.Logger.LogAttrs(req.Context(), slog.LevelWarn, "callbacks are refused", slog.String("route", name),
-			slog.String("reason", string(f.reason)), slog.Int("status", f.status), slog.Int("since_last", n))
+		attrs := []slog.Attr{
+			slog.String("route", name), slog.String("reason", string(f.reason)), slog.Int("status", f.status), slog.Int("since_last", n),
+		}
+		if do := f.reason.advice(); do != "" {
+			attrs = append(attrs, slog.String("advice", do))
+		}
+		r.in.Logger.LogAttrs(req.Context(), slog.LevelWarn, "callbacks are refused", attrs...)
 	}
 }
 
@@ -159,12 +164,13 @@ func (r *Receiver) sender(req *http.Request, rt *route, token string, raw []byte
 		if err == nil {
 			return a, a.kept(k.verifier, req.Header, raw, at), nil
 		}
-		if one := unverified(err); why == "" || one == reasonSignature {
+		if one := unverified(err); one.weight() > why.weight() {
 			why = one
 		}
 	}
 	for _, a := range rt.accounts {
 		a.refusals.Add(1)
+		a.offTime.Store(why == reasonStale || why == reasonFuture)
 	}
 	if why == "" {
 		why = reasonToken

@@ -17,6 +17,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/internal/pipe"
 	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // printer is a vendor in memory, which signs its callbacks.
@@ -220,13 +221,17 @@ func (s *stamp) Verify(h http.Header, body []byte, at time.Time) error {
 	if err != nil || h.Get("Printer-Signature") == "" {
 		return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("no signature"))
 	}
-	if d := at.Sub(time.Unix(n, 0)); d > 5*time.Minute || d < -5*time.Minute {
-		return errors.New("signature is too old or too new")
-	}
 	for _, secret := range s.secrets {
-		if hmac.Equal([]byte(sign(secret, time.Unix(n, 0), body)), []byte(h.Get("Printer-Signature"))) {
-			return nil
+		if !hmac.Equal([]byte(sign(secret, time.Unix(n, 0), body)), []byte(h.Get("Printer-Signature"))) {
+			continue
 		}
+		switch d := at.Sub(time.Unix(n, 0)); {
+		case d > 5*time.Minute:
+			return signature.ErrStale
+		case d < -5*time.Minute:
+			return signature.ErrFuture
+		}
+		return nil
 	}
 	return errStamp
 }

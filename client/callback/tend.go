@@ -141,7 +141,11 @@ func (r *Receiver) listenTo(ctx context.Context, key accountKey, a *account) err
 	}
 	if silent {
 		reason := "no callback came, and pieces wait for news: is the webhook still on at the vendor?"
-		if a.refusals.Load() > 0 {
+		switch {
+		case a.refusals.Load() == 0:
+		case a.offTime.Load():
+			reason = "callbacks come with the right signature and a time that is too old or in the future, and pieces wait for news: is this machine's clock right?"
+		default:
 			reason = "no callback could be verified, and pieces wait for news: is the secret the one of the vendor's dashboard?"
 		}
 		r.alarms.raise(ctx, Alert{Kind: AlertSilent, Vendor: key.vendor, Endpoint: a.route.name, Since: last, Reason: reason})

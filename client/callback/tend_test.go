@@ -116,12 +116,14 @@ func TestSilenceIsTold(t *testing.T) {
 		status  string
 		speak   bool
 		bad     bool
+		late    bool // callbacks with the right signature and the time of an hour ago
 		want    int
 		say     string
 	}{
 		"a piece waits":                    {mail: true, want: 2, say: "is the webhook still on"},
 		"a piece waits for its patience":   {mail: true, tune: patient, want: 2},
 		"only bad signatures":              {mail: true, bad: true, want: 2, say: "is the secret"},
+		"only at another time":             {mail: true, late: true, want: 2, say: "is this machine's clock right"},
 		"no piece":                         {},
 		"the piece is delivered":           {mail: true, status: "delivered"},
 		"nothing is expected after mailed": {mail: true, tune: patient, status: "mailed"},
@@ -160,7 +162,11 @@ func TestSilenceIsTold(t *testing.T) {
 					if tc.bad {
 						sendTo(t, w.rx, 401, request(t, "/printer", secret2, note{ID: "1", Status: "ping"}))
 					}
+					old := request(t, "/printer", secret, note{ID: "1", Status: "ping"})
 					time.Sleep(time.Hour)
+					if tc.late {
+						sendTo(t, w.rx, 401, old)
+					}
 				}
 				stop()
 				synctest.Wait()

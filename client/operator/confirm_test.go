@@ -56,7 +56,7 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 			{"decide", "canceled", "-reason", "cap", "-why", "enough"},
 			{"cancel", idOf(1)},
 			{"approve", "winter"},
-			{"resume", "campaign", "spring"},
+			{"resume", "campaign", "spring", "-why", "right"},
 			{"changes", "undo", "1", "-why", "wrong"},
 			{"replay", "run", "night", "-state", "refused,planned", "-code", "invalid_argument,unavailable", "-why", "outage"},
 			{"remail", idOf(1), "-name", "torn", "-why", "torn"},

@@ -54,7 +54,7 @@
 //	approved      campaign states jobs
 //	paused        target by why since
 //	change        n at by why action target before after undoes prev digest
-//	unchanged
+//	unchanged     paused
 //	change_head   n digest verified problem
 //	audit         vendor since orders matched findings
 //	finding       kind id ref vendor_id note

@@ -4,7 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof/client"
@@ -72,7 +74,7 @@ go to the next one, where there is one. Without arguments it lists what is pause
 			if r.by == "" {
 				return usage("say who you are with -by: it is written down with what you do")
 			}
-			if why == "" {
+			if strings.TrimSpace(why) == "" {
 				return usage("say -why: whoever finds it paused wants to know")
 			}
 			e, err := c.Pause(ctx, t, r.by, why)
@@ -162,9 +164,19 @@ Ends a pause, for every worker within moments. What waited is sent, so it says h
 			if err != nil {
 				return err
 			}
+			if strings.TrimSpace(why) == "" {
+				return usage("say -why: it is written down with your name")
+			}
 			c, err := r.client(ctx)
 			if err != nil {
 				return err
+			}
+			all, err := c.Paused(ctx)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(all, func(p client.Paused) bool { return p.Target == t }) { // before anybody is asked
+				return r.notPaused(t, all)
 			}
 			campaign := ""
 			if t.Kind == client.TargetCampaign {
@@ -186,7 +198,29 @@ Ends a pause, for every worker within moments. What waited is sent, so it says h
 			if err != nil {
 				return err
 			}
-			return r.tellChange(&e, t.String()+" goes on.", t.String()+" was not paused.")
+			return r.tellChange(&e, t.String()+" goes on.", t.String()+" was resumed by somebody else meanwhile.")
 		},
 	}
+}
+
+// notPaused says that there was nothing to resume, and what is paused instead: a
+// name that is misspelled looks like a success otherwise. It is none of the errors,
+// since whoever resumes twice has what was wanted.
+func (r *run) notPaused(t client.Target, all []client.Paused) error {
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Target.String())
+	}
+	r.out.object(struct {
+		Type   string   `json:"type"`
+		Paused []string `json:"paused,omitempty"`
+	}{"unchanged", names})
+	r.out.wrapped("", fmt.Sprintf("Nothing was paused under this name: %s.", t))
+	switch len(names) {
+	case 0:
+		r.out.text("Nothing is paused at all.")
+	default:
+		r.out.wrapped("", "Paused are: "+strings.Join(names, "; ")+".")
+	}
+	return nil
 }

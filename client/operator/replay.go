@@ -101,7 +101,7 @@ as new. Say with -suppress who does not want mail any more.
   $ replay run rest-of-may -list 5b1f09 -job card.json -suppress optouts.csv -why "it stopped half-way"
   $ replay list
   $ replay pause outage-of-may -why "the vendor struggles"
-  $ replay throttle outage-of-may 5
+  $ replay throttle outage-of-may 5 -why "as fast as the vendor takes it"
   $ replay report outage-of-may
 
 plan and run need the vendors' credentials: what can be sent depends on what they can do.`,
@@ -120,6 +120,8 @@ plan and run need the vendors' credentials: what can be sent depends on what the
 				return usage("say who you are with -by: it is written down with what you do")
 			case verb == "run" && len(rest) == 1:
 				return r.runReplay(ctx, &a, rest[0])
+			case (len(rest) == 1 || (verb == "throttle" && len(rest) == 2)) && strings.TrimSpace(a.why) == "":
+				return usage("say -why: it is written down with your name")
 			case len(rest) == 1 || (verb == "throttle" && len(rest) == 2):
 				return r.steerReplay(ctx, &a, verb, rest)
 			default:
@@ -168,6 +170,7 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 	if len(t.rows) > 0 {
 		r.out.list(t)
 	}
+	r.capped(&plan)
 	for _, k := range plan.Costs {
 		cost := ""
 		if k.Priced {
@@ -176,6 +179,20 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 		r.out.text("  %s would be the first to get %s%s", k.Vendor, many(int(k.Jobs), "of these job"), cost)
 	}
 	return plan, c, nil
+}
+
+// capped tells of jobs that a cap held: the plan sends them, and the cap has the last
+// word.
+func (r *run) capped(plan *client.ReplayPlan) {
+	var n int64
+	for _, k := range plan.Counts {
+		if k.Outcome == client.ReplayAgain && k.Reason == string(idempotency.HoldCap) {
+			n += k.Jobs
+		}
+	}
+	if n > 0 {
+		r.out.wrapped("", fmt.Sprintf("%s of them%s held by a cap: raise it in the workers' configuration first, or it holds them again.", number(int(n)), are(int(n))))
+	}
 }
 
 // outcome says what a replay does with a job.
@@ -292,6 +309,15 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 		return needsPerson(report.Held > 0)
 	}
 	r.progress([]client.ReplayProgress{report.ReplayProgress})
+	if report.Total == 0 {
+		r.out.text("")
+		r.out.text("There was nothing to recover: no job was handed over that was not canceled since.")
+		return nil
+	}
+	if report.Phase == client.ReplayFinished && report.Held > 0 {
+		r.out.text("")
+		r.out.wrapped("", fmt.Sprintf("%s held: nothing more is done for them until a person decides.", many(int(report.Held), "job")+are(int(report.Held))))
+	}
 	t := newTable(">SHARE", "WITHIN", ">JOBS", "VERDICT", "AFTER")
 	for _, x := range report.Targets {
 		after := ""

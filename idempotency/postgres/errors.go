@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -60,20 +62,55 @@ func passing(err error) bool {
 	return errors.Is(err, errStandby) || lost(err)
 }
 
-// explain adds to an error what was being done.
+// explain adds to an error what was being done, and what it means here.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
+	return fmt.Errorf("postgres: %s: %w", doing, meaning(err))
+}
+
+// meaning adds to an error what it means here.
+func meaning(err error) error {
 	switch stateOf(err) {
 	case "42501":
-		return fmt.Errorf("postgres: %s: the role lacks a permission (the package documentation lists them): %w", doing, err)
+		return fmt.Errorf("the role lacks a permission (the package documentation lists them): %w", err)
 	case "53100":
-		return fmt.Errorf("postgres: %s: the server's disk is full: nothing of this was written: %w", doing, err)
+		return fmt.Errorf("the server's disk is full: nothing of this was written: %w", err)
 	case "XX001", "XX002":
-		return fmt.Errorf("postgres: %s: the database is damaged: keep a copy of it, restore a backup, then recover: %w: %w", doing, idempotency.ErrCorrupt, err)
+		return fmt.Errorf("the database is damaged: keep a copy of it, restore a backup, then recover: %w: %w", idempotency.ErrCorrupt, err)
 	}
-	return fmt.Errorf("postgres: %s: %w", doing, err)
+	return err
+}
+
+// notOpened is the error of a ledger that could not be opened: it says what class
+// it is of, and that nothing was sent.
+func notOpened(err error) error {
+	out := &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "postgres: open", Err: meaning(err)}
+	if e, ok := err.(*postproof.Error); ok { //nolint:errorlint // what wraps one has more to say
+		out.Err = e.Err
+	}
+	if out.Code != postproof.CodeUnknown {
+		return out
+	}
+	state := stateOf(err)
+	switch {
+	case errors.Is(err, ErrUnsafe):
+		out.Code = postproof.CodeInvalidArgument
+	case errors.Is(err, idempotency.ErrNewer):
+		out.Code = postproof.CodeUnsupported
+	case errors.Is(out.Err, idempotency.ErrCorrupt):
+		out.Code = postproof.CodeInternal
+	case state == "42501":
+		out.Code = postproof.CodePermissionDenied
+	case strings.HasPrefix(state, "28"): // who is asking, and how it is proven
+		out.Code = postproof.CodeUnauthenticated
+	case state == "3D000": // no such database
+		out.Code = postproof.CodeNotFound
+	default:
+		out.Code = postproof.CodeUnavailable
+	}
+	return out
 }
 
 // cause returns the context's end instead of what it did to a query.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -41,16 +42,27 @@ const minConns = 3
 // [WithMode], and brings its schema up to date. The store keeps two connections of
 // db, with settings of its own, until [Store.Close]; it leaves db open.
 //
-// Errors: [ErrUnsafe] for a server that may lose what it acknowledges,
-// [idempotency.ErrNewer] for a schema of a later version; others say what is
-// wrong and what to do.
+// The error is a [*postproof.Error] that says what is wrong and what to do. Nothing
+// was sent. Its code is [postproof.CodeInvalidArgument] for an option, a pool or a
+// server that cannot be used as it is set up ([ErrUnsafe]), and for a new ledger
+// without a mode; [postproof.CodeConflict] for another mode;
+// [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a schema of a later
+// version; [postproof.CodeUnauthenticated], [postproof.CodePermissionDenied] and
+// [postproof.CodeNotFound] where the server says so of the role and the database;
+// [postproof.CodeInternal], with [idempotency.ErrCorrupt], for what is damaged;
+// [postproof.CodeUnavailable] where it may go well later.
 func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 	set, err := newSettings(opts)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: open: %w", err)
+		return nil, notOpened(err)
+	}
+	if db == nil {
+		return nil, notOpened(postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			errors.New("there is no *sql.DB: open one with the driver of your choice, as sql.Open does")))
 	}
 	if most := db.Stats().MaxOpenConnections; most > 0 && most < minConns {
-		return nil, fmt.Errorf("postgres: open: the pool has at most %d connections: allow %d or more (SetMaxOpenConns)", most, minConns)
+		return nil, notOpened(postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			fmt.Errorf("the pool has at most %d connections: allow %d or more (SetMaxOpenConns)", most, minConns)))
 	}
 	s := &Store{settings: set, db: db, text: newStatements(&set), lock: lockOf(set.schema), closed: make(chan struct{}), claims: make(chan *session, 1)}
 	s.writer = &writer{store: s, session: &session{db: db}}
@@ -59,7 +71,7 @@ func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 	s.close = sync.OnceValue(s.shut)
 	if err := s.prepare(ctx); err != nil {
 		s.writer.drop()
-		return nil, explain("open", cause(ctx, err))
+		return nil, notOpened(cause(ctx, err))
 	}
 	s.writer.combiner = combine.New(combine.Config[operation]{
 		Run: s.writer.run, Idle: s.writer.tidy, Weight: operation.weight, MaxWeight: maxBatch,

@@ -3,6 +3,8 @@ package postgres
 import (
 	"errors"
 	"fmt"
+
+	"github.com/postproof/postproof"
 )
 
 // server is what a session must know of the server before it trusts it.
@@ -31,9 +33,9 @@ const minVersion = 13
 func (s *server) check() error {
 	switch {
 	case s.version < minVersion*10000:
-		return fmt.Errorf("the server is PostgreSQL %d: want %d or later", s.version/10000, minVersion)
+		return postproof.NewError(postproof.CodeUnsupported, postproof.NotSent, fmt.Errorf("the server is PostgreSQL %d: want %d or later", s.version/10000, minVersion))
 	case s.encoding != "UTF8":
-		return fmt.Errorf("the database's encoding is %s: make one with ENCODING 'UTF8'", s.encoding)
+		return postproof.NewError(postproof.CodeUnsupported, postproof.NotSent, fmt.Errorf("the database's encoding is %s: make one with ENCODING 'UTF8'", s.encoding))
 	case s.recovering:
 		return errStandby
 	case s.synchronous == "off":

@@ -46,23 +46,30 @@ var _ idempotency.Engine = (*Store)(nil)
 // those of SQLite (-wal, -shm), the marker (-epoch), the artwork (-blobs), and
 // the client's spool (-spool, see [Store.SpoolDir]).
 //
-// Errors: [idempotency.ErrNewer] for a database of a later version,
-// [idempotency.ErrCorrupt] for one that is damaged; others say what is wrong
-// and what to do.
+// The error is a [*postproof.Error] that says what is wrong and what to do. Nothing
+// was sent. Its code is [postproof.CodeNotFound] where the folder, or a ledger that is
+// only to be read, is missing; [postproof.CodePermissionDenied] where the file or its
+// folder may not be used; [postproof.CodeInvalidArgument] for a folder in place of a
+// file, another program's database, an unknown mode, or a new ledger without one;
+// [postproof.CodeConflict] for another mode, and for a marker that has lost its
+// database; [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a database of
+// a later version; [postproof.CodeInternal], with [idempotency.ErrCorrupt], for what is
+// damaged, or no database at all; [postproof.CodeUnavailable] where it may go well
+// later, as with a full disk or a lock that another process holds.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
-		return nil, errors.New("sqlite: open: want the path of a file; for a ledger without one use idempotency.NewMemory")
+		return nil, notOpened(errNoFile)
 	}
 	set := newSettings(opts)
 	full, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", err)
+		return nil, notOpened(err)
 	}
 	if err := checkThere(full, set.readOnly); err != nil {
-		return nil, err
+		return nil, notOpened(err)
 	}
 	if err := checkLength(full); err != nil {
-		return nil, explain("open", err)
+		return nil, notOpened(err)
 	}
 	query := url.Values{"_pragma": {"busy_timeout(" + itoa(set.busy.Milliseconds()) + ")"}}
 	if set.readOnly {
@@ -70,7 +77,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	}
 	db, err := sql.Open(driverName, dsn(full, query))
 	if err != nil {
-		return nil, explain("open", err)
+		return nil, notOpened(err)
 	}
 	return open(ctx, db, set, true)
 }
@@ -81,17 +88,17 @@ func checkThere(path string, readOnly bool) error {
 	folder := filepath.Dir(path)
 	switch info, err := os.Stat(folder); {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("sqlite: open: there is no folder %s: make it first, or correct the path: %w", folder, fs.ErrNotExist)
+		return fmt.Errorf("there is no folder %s: make it first, or correct the path: %w", folder, fs.ErrNotExist)
 	case err != nil:
-		return fmt.Errorf("sqlite: open: the ledger's folder cannot be looked at: %w", err)
+		return fmt.Errorf("the ledger's folder cannot be looked at: %w", err)
 	case !info.IsDir():
-		return fmt.Errorf("sqlite: open: %s is a file: the ledger needs a folder to be in", folder)
+		return fmt.Errorf("%w: %s is a file: the ledger needs a folder to be in", errNoFolder, folder)
 	}
 	switch info, err := os.Stat(path); {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("sqlite: open: %s is a folder: give the path of a file in it", path)
+		return fmt.Errorf("%w: %s is a folder: give the path of a file in it", errNoFolder, path)
 	case readOnly && errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("sqlite: open: there is no ledger at %s, and one that is only read is not made: %w", path, fs.ErrNotExist)
+		return fmt.Errorf("there is no ledger at %s, and one that is only read is not made: %w", path, fs.ErrNotExist)
 	}
 	return nil
 }
@@ -108,8 +115,12 @@ func dsn(path string, query url.Values) string {
 // it by itself, and callers wait for that.
 //
 // The data source must be a file. A database file that was put back beside a
-// newer log is not recognized, as [Open] does.
+// newer log is not recognized, as [Open] does. Its errors are those of Open.
 func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
+	if db == nil {
+		return nil, notOpened(postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			errors.New("there is no *sql.DB: open one with the driver of your choice, or give Open the path of a file")))
+	}
 	return open(ctx, db, newSettings(opts), false)
 }
 
@@ -119,7 +130,13 @@ func open(ctx context.Context, db *sql.DB, set settings, owned bool) (_ *Store, 
 	s.close = sync.OnceValue(s.shut)
 	defer func() {
 		if err != nil {
-			err = errors.Join(explain("open", err), s.Close())
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause // instead of what it did to a query
+			}
+			if e := s.Close(); e != nil {
+				err = errors.Join(err, e)
+			}
+			err = notOpened(err)
 		}
 	}()
 	if set.mode != "" {
@@ -197,7 +214,7 @@ func (s *Store) findPath(ctx context.Context, c *conn) error {
 		return err
 	}
 	if !found || path.String == "" {
-		return errors.New("the database is not a file; for a ledger without one use idempotency.NewMemory")
+		return fmt.Errorf("the database is not a file: %w", errNoFile)
 	}
 	s.path = path.String
 	return nil

@@ -1,0 +1,149 @@
+package client_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/sqlite"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/lob"
+)
+
+// checkMistake wants the error's class, that nothing was sent, and what it says.
+func checkMistake(t *testing.T, what string, err error, code postproof.Code, say ...string) {
+	t.Helper()
+	if _, ok := err.(*postproof.Error); !ok { //nolint:errorlint // the outermost is to be one
+		t.Errorf("%s: %T %v, want a *postproof.Error", what, err, err)
+		return
+	}
+	if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.NotSent {
+		t.Errorf("%s: %v, want %s, not sent", what, err, code)
+	}
+	for _, s := range say {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("%s: %v, want %q in it", what, err, s)
+		}
+	}
+}
+
+// What is commonly got wrong when a client is made.
+func TestMistakesOfNew(t *testing.T) {
+	t.Parallel()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	alpha := newPress(t, "alpha", postproof.IdempotencyKey).adapter()
+	again := newPress(t, "alpha", postproof.IdempotencyKey).adapter()
+	var unmade *lob.Adapter // as when the error of its constructor was dropped
+	test, live := idempotency.NewMemory(postproof.ModeTest), idempotency.NewMemory(postproof.ModeLive)
+	file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), sqlite.WithMode(postproof.ModeTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		ctx      context.Context
+		store    client.Store
+		adapters []vendors.Adapter
+		opt      client.Option
+		code     postproof.Code
+		say      string
+	}{
+		{"no store", t.Context(), nil, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeInvalidArgument, "open the ledger first"},
+		{"a closed store", t.Context(), file, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeUnavailable, "open it again"},
+		{"no adapters", t.Context(), test, nil, client.WithoutHints(), postproof.CodeInvalidArgument, "give at least one adapter"},
+		{"a nil adapter", t.Context(), test, []vendors.Adapter{alpha, nil}, client.WithoutHints(), postproof.CodeInvalidArgument, "adapter 1 is nil"},
+		{"an adapter that was not made", t.Context(), test, []vendors.Adapter{unmade}, client.WithoutHints(), postproof.CodeInvalidArgument, "the error of its constructor"},
+		{"two of one name", t.Context(), test, []vendors.Adapter{alpha, again}, client.WithoutHints(), postproof.CodeInvalidArgument, "leave out one"},
+		{"test credentials, live ledger", t.Context(), live, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeInvalidArgument, "a ledger of its own for each mode"},
+		{"a nil option", t.Context(), test, []vendors.Adapter{alpha}, nil, postproof.CodeInvalidArgument, "option 0 is nil"},
+		{"a misspelled vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
+		{"canceled", canceled, test, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeCanceled, "context canceled"},
+	} {
+		made, err := client.New(c.ctx, c.store, c.adapters, c.opt)
+		if err == nil {
+			_ = made.Close()
+		}
+		checkMistake(t, c.name, err, c.code, c.say)
+	}
+}
+
+// What is commonly got wrong in a call: a name or a key that nobody knows, a piece
+// that cannot be, a job that is over, a client that is.
+func TestMistakesOfCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)})
+		ctx := t.Context()
+		canceled, cancel := context.WithCancel(ctx)
+		cancel()
+		with := func(edit func(*postproof.Job)) postproof.Job { j := job("a"); edit(&j); return j }
+		submit := func(ctx context.Context, j postproof.Job) error { _, err := c.Submit(ctx, j); return err }
+		if _, err := c.Enqueue(ctx, these(job("stopped"))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Cancel(ctx, "stopped", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		names := "the client has alpha, beta"
+		for what, tt := range map[string]struct {
+			err  error
+			code postproof.Code
+			say  string
+		}{
+			"submit, canceled before": {submit(canceled, job("a")), postproof.CodeCanceled, "context canceled"},
+			"no key":                  {submit(ctx, with(func(j *postproof.Job) { j.Key = "" })), postproof.CodeInvalidArgument, "DeriveKey"},
+			"no size": {submit(ctx, with(func(j *postproof.Job) {
+				j.Piece = postproof.Postcard{Artwork: postproof.HTML{Front: "a", Back: "b"}}
+			})), postproof.CodeInvalidArgument, "Size4x6()"},
+			"a size nobody has": {submit(ctx, with(func(j *postproof.Job) {
+				j.Piece = postproof.Postcard{Size: postproof.Size{Short: postproof.Inches(9), Long: postproof.Inches(9)}, Artwork: postproof.HTML{Front: "a", Back: "b"}}
+			})), postproof.CodeUnsupported, "it has 4x6"},
+			"the country's name": {submit(ctx, with(func(j *postproof.Job) { j.To.Country = "USA" })), postproof.CodeInvalidArgument, `such as "US"`},
+			"after Cancel":       {submit(ctx, job("stopped")), postproof.CodeCanceled, "under a new key"},
+			"no jobs":            {func() error { _, err := c.Enqueue(ctx, nil); return err }(), postproof.CodeInvalidArgument, "give an iterator"},
+			"status":             {func() error { _, err := c.Status(ctx, "none"); return err }(), postproof.CodeNotFound, "no job has this key"},
+			"cancel":             {func() error { _, err := c.Cancel(ctx, "none", "ann"); return err }(), postproof.CodeNotFound, "this one is test"},
+			"remail": {func() error {
+				_, err := c.Remail(ctx, "none", client.Remail{Name: "x", By: "ann", Why: "torn"})
+				return err
+			}(), postproof.CodeNotFound, "no job has this key"},
+			"pause a vendor":  {func() error { _, err := c.Pause(ctx, client.VendorTarget("lob"), "ann", "x"); return err }(), postproof.CodeNotFound, names},
+			"pause no vendor": {func() error { _, err := c.Pause(ctx, client.VendorTarget(""), "ann", "x"); return err }(), postproof.CodeInvalidArgument, "the target has no name"},
+			"end no stop":     {c.EndVendorStop(""), postproof.CodeNotFound, "the vendor has no name: " + names},
+			"audit":           {func() error { _, err := c.Audit(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"control":         {func() error { _, err := c.SendControl(ctx, "lob", job("b"), "ann"); return err }(), postproof.CodeNotFound, names},
+			"undeliverable":   {func() error { _, err := c.ImportUndeliverable(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"approve nothing": {c.Approve(ctx, "", "ann"), postproof.CodeInvalidArgument, "WithCanary"},
+			"no such replay":  {c.PauseReplay(ctx, "night", "ann", "x"), postproof.CodeNotFound, "Replays lists them"},
+			"run of no replay": {func() error {
+				_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.ReplayOptions{By: "ann"})
+				return err
+			}(), postproof.CodeInvalidArgument, "the name is missing"},
+		} {
+			checkMistake(t, what, tt.err, tt.code, tt.say)
+			if tt.err != nil && strings.Contains(tt.err.Error(), "none") {
+				t.Errorf("%s: the key is in the error: %v", what, tt.err)
+			}
+		}
+		// A client that was closed has given its spool back: an answer could be lost.
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkMistake(t, "submit after Close", submit(ctx, job("late")), postproof.CodeUnavailable, "the client was closed")
+		_, err := c.Drain(ctx)
+		checkMistake(t, "drain after Close", err, postproof.CodeUnavailable, "the client was closed")
+		if _, err := c.Status(ctx, "stopped"); err != nil {
+			t.Errorf("status after Close: %v", err)
+		}
+	})
+}
