@@ -131,8 +131,9 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	return optionFunc(func(s *settings) { s.meters = p })
 }
 
-// WithOwner names this worker in leases, for people. Default: host name and
-// process id, and a random part.
+// WithOwner names this worker in leases, for people. Give each client of a ledger
+// another name: it is also how one tells its own work from another's. Default: host
+// name and process id, and a random part.
 func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
 
 // WithDeadlines sets the deadlines, backoff and watch of the ledger's machine.
