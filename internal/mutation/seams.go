@@ -6,7 +6,16 @@ func seams() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "seam: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
+	receives := func(name, old, replacement string) Mutation {
+		return Mutation{
+			Name: "seam: " + name, File: "client/callback/process.go", Old: old, New: replacement,
+			Package: "./client/callback", Run: "TestCallbackOfAPrunedJob|TestErased|TestCallbackOfAnErased",
+		}
+	}
 	return []Mutation{
+		receives("the handler does not hear of a pruned job", `case r.handler != nil && buried(err) && pruned(told.Record):`, `case false:`),
+		receives("a parked callback of a pruned job loses its payload", `to != idempotency.MessageParked || !pruned(rec)`, `true`),
+		receives("what is parked of an erased person keeps its payload", `to != idempotency.MessageParked || !pruned(rec)`, `to != idempotency.MessageParked`),
 		m("callers of one instant make the same record", "client/submit.go",
 			`time.Duration(c.leases.Add(1)%uint64(time.Millisecond))`, `0*time.Duration(c.leases.Add(1))`, "TestCommitsInDoubtOfOneInstant"),
 		m("a decision is taken back across a restore", "client/undo.go",
