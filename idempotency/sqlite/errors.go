@@ -28,6 +28,8 @@ func explain(doing string, err error) error {
 	switch {
 	case errors.Is(err, idempotency.ErrCorrupt):
 		return fmt.Errorf("sqlite: %s: %w", doing, err)
+	case errors.Is(err, idempotency.ErrInDoubt):
+		return fmt.Errorf("sqlite: %s: the disk failed (see the cause): read again before anything is concluded: %w", doing, err)
 	case says("file is not a database"):
 		return fmt.Errorf("sqlite: %s: the file is not an SQLite database (or its first page is damaged): %w: %w", doing, idempotency.ErrCorrupt, err)
 	case says("disk image is malformed"):

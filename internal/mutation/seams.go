@@ -12,7 +12,16 @@ func seams() []Mutation {
 			Package: "./client/callback", Run: "TestCallbackOfAPrunedJob|TestErased|TestCallbackOfAnErased",
 		}
 	}
+	writes := func(name, old, replacement string) Mutation {
+		return Mutation{
+			Name: "seam: " + name, File: "idempotency/sqlite/writer.go", Old: old, New: replacement,
+			Package: "./idempotency/sqlite", Run: "TestRefusedCommitMayComeTrue",
+		}
+	}
 	return []Mutation{
+		writes("a commit that was not synced is called undone", `if !w.overwritten(ctx) {`, `if false {`),
+		writes("a commit that was not synced stays in the log", `UPDATE ledger SET commits = commits + 1`, `UPDATE ledger SET base = base`),
+		writes("every failed commit is in doubt", `if !w.overwritten(ctx) {`, `if true {`),
 		receives("the handler does not hear of a pruned job", `case r.handler != nil && buried(err) && pruned(told.Record):`, `case false:`),
 		receives("a parked callback of a pruned job loses its payload", `to != idempotency.MessageParked || !pruned(rec)`, `true`),
 		receives("what is parked of an erased person keeps its payload", `to != idempotency.MessageParked || !pruned(rec)`, `to != idempotency.MessageParked`),
