@@ -84,8 +84,8 @@ type VendorConfig struct {
 	// that is made with the former key or name tells it, too. While workers with the
 	// old and the new credentials run beside each other, both list the other's.
 	//
-	// Submissions keep the name that they were first made under, and so their vendor
-	// key and the window of it. An unknown one that came with a key is looked up, and
+	// Submissions that the vendor may have keep the name that they were first made
+	// under, and so their vendor key and the window of it. An unknown one that came with a key is looked up, and
 	// not sent again: no vendor documents that a key counts with other credentials.
 	// What is named wrongly can be printed twice: an account that is really another
 	// one has none of the pieces.
