@@ -10,6 +10,18 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
+// backupWithArt is a copy of a ledger with its settings, and the artwork of job.
+func backupWithArt(t *testing.T, from *idempotency.Memory) *shaky {
+	t.Helper()
+	to := backupOf(t, from)
+	for _, art := range []string{"<b>front</b>", "<b>back</b>"} {
+		if _, err := to.PutBlob(t.Context(), strings.NewReader(art)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
 // A job that somebody called canceled can be held again by taking that back, and
 // then be sent. After a restored backup nobody knows whether that was done in the
 // lost history, and a recovery doubts no job that has ended: so the decision stands,
@@ -36,12 +48,7 @@ func TestUndoAcrossARestore(t *testing.T) {
 					}
 				}
 				decide(c, idempotency.VerdictCanceled)
-				old := backupOf(t, live.Memory)
-				for _, art := range []string{"<b>front</b>", "<b>back</b>"} {
-					if _, err := old.PutBlob(t.Context(), strings.NewReader(art)); err != nil {
-						t.Fatal(err)
-					}
-				}
+				old := backupWithArt(t, live.Memory)
 				undo(t, c)
 				decide(c, idempotency.VerdictPlanned)
 				drain(t, c)

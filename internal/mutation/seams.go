@@ -27,6 +27,8 @@ func seams() []Mutation {
 		receives("what is parked of an erased person keeps its payload", `to != idempotency.MessageParked || !pruned(rec)`, `to != idempotency.MessageParked`),
 		m("callers of one instant make the same record", "client/submit.go",
 			`time.Duration(c.leases.Add(1)%uint64(time.Millisecond))`, `0*time.Duration(c.leases.Add(1))`, "TestCommitsInDoubtOfOneInstant"),
+		m("what was heard of late is a control piece", "client/control.go",
+			"\t\tcase s.FirstAt.IsZero():\n\t\t\treturn s.AcceptedAt", "\t\tcase s.FirstAt.IsZero():\n\t\t\treturn at", "TestWhatIsHeardOfLate"),
 		m("a decision is taken back across a restore", "client/undo.go",
 			`if later.Action == ActionRecover {`, `if false {`, "TestUndoAcrossARestore"),
 	}
