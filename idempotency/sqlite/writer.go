@@ -153,10 +153,14 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 // the next one finds it there, and takes it for made. Any other commit overwrites it,
 // but one that changes nothing, which the engine does not write.
 func (w *writer) overwritten(ctx context.Context) bool {
-	return w.locked(ctx, true, func(c *conn) error {
+	err := w.locked(ctx, true, func(c *conn) error {
 		_, err := c.exec(ctx, "UPDATE ledger SET commits = commits + 1")
 		return err
-	}) == nil
+	})
+	if err != nil {
+		_, _ = w.exec(ctx, "ROLLBACK") // as above
+	}
+	return err == nil
 }
 
 func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
