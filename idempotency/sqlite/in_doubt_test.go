@@ -27,7 +27,7 @@ func TestRefusedCommitMayComeTrue(t *testing.T) {
 			t.Parallel()
 			cameTrue, doubted, refused := 0, 0, 0
 			for n := 1; refused == n-1; n++ { // until each of the commit's changes of the disk has failed
-				t.Run(fmt.Sprint("change ", n), func(t *testing.T) { //nolint:paralleltest // the next one depends on it
+				t.Run(fmt.Sprint("change ", n), func(t *testing.T) {
 					path := filepath.Join(t.TempDir(), "ledger.db")
 					s, files := faultyStore(t, path)
 					if _, err := someWork(t, s, "before", 2); err != nil {
