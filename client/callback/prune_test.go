@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/callback"
 	"github.com/postproof/postproof/idempotency"
@@ -74,6 +75,35 @@ func TestCallbackOfAPrunedJobReachesTheHandler(t *testing.T) {
 			if m.State != idempotency.MessageApplied || m.Body != nil {
 				t.Errorf("message %d is %s with %d bytes", m.ID, m.State, len(m.Body))
 			}
+		}
+	})
+}
+
+// Who asks that the person of a pruned job be forgotten is not told of it any more, and
+// no payload is kept.
+func TestCallbackOfAPrunedJobThatIsErased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		got := &calls{}
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle), callback.WithPollInterval(time.Hour))
+		o := w.pruned(t, "a")
+		told := got.count()
+		for range 2 {
+			rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "officer", Why: "request 17"})
+			if err != nil || len(rep.Jobs) != 1 || rep.Jobs[0].Outcome != client.ErasureBefore {
+				t.Fatalf("%+v, %v", rep.Jobs, err)
+			}
+		}
+		fence := w.status(t, "a").Fence
+		send(t, w.rx, http.StatusOK, note{ID: "a returned", Piece: o.ID, Ref: o.Ref, Status: "returned"})
+		run(t, w.rx, 24*time.Hour)
+		for _, m := range w.messages(t) {
+			if m.Body != nil {
+				t.Errorf("message %d is %s with its payload", m.ID, m.State)
+			}
+		}
+		if rec := w.status(t, "a"); got.count() != told || !rec.Tombstone || rec.Fence != fence {
+			t.Errorf("%d calls after the erasure; %v", got.count()-told, rec)
 		}
 	})
 }

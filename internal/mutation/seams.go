@@ -19,6 +19,11 @@ func seams() []Mutation {
 		}
 	}
 	return []Mutation{
+		{
+			Name: "seam: what was pruned is not erased", File: "client/erase_run.go",
+			Old: `if rec.Tombstone && (x.e.DryRun || !rec.EraseAt.IsZero()) {`, New: `if rec.Tombstone {`,
+			Package: "./client/callback", Run: "TestCallbackOfAPrunedJobThatIsErased",
+		},
 		writes("a commit that was not synced is called undone", `if !w.overwritten(ctx) {`, `if false {`),
 		writes("a commit that was not synced stays in the log", `UPDATE ledger SET commits = commits + 1`, `UPDATE ledger SET base = base`),
 		writes("every failed commit is in doubt", `if !w.overwritten(ctx) {`, `if true {`),
