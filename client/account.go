@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -45,13 +46,20 @@ func sameAccount(v *vendor, fingerprint string) bool {
 }
 
 // accountOf returns the name under which the reference is, or will be, known at
-// the vendor: of what was sent already, the first send's.
+// the vendor: of what was sent already, the first send's. Of what the vendor is
+// proven not to have it is the present one where a key counts for the credentials
+// that it came with: else whoever still has the former would send again by it what
+// went out with these.
 func (w *work) accountOf(v *vendor, generation int) string {
 	for i := range w.rec.Submissions {
 		s := &w.rec.Submissions[i]
-		if s.Vendor == v.name && s.Generation == generation && sameAccount(v, s.Account) {
-			return s.Account
+		if s.Vendor != v.name || s.Generation != generation || !sameAccount(v, s.Account) {
+			continue
 		}
+		if s.Fate == "" && s.Dead() && v.caps.Idempotency.Kind == postproof.IdempotencyKey {
+			break
+		}
+		return s.Account
 	}
 	return v.account.Fingerprint
 }

@@ -75,7 +75,7 @@ func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (*Au
 
 func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) error {
 	f := Finding{Kind: FindingUnknown, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
-	rec, err := c.recordOf(ctx, a.Vendor, o.Receipt.VendorID, o.Receipt.Ref)
+	rec, err := c.recordOf(ctx, &postproof.Event{Vendor: a.Vendor, Account: c.byName[a.Vendor].account.Fingerprint, VendorID: o.Receipt.VendorID, Ref: o.Receipt.Ref})
 	switch {
 	case postproof.CodeOf(err) == postproof.CodeNotFound:
 		f.Note = "not one of this ledger's references"

@@ -59,9 +59,11 @@ type Client struct {
 	checked   settingsCache
 	pauses    atomic.Pointer[pauses]
 	hints     hints
-	closing   sync.Once
-	closed    atomic.Bool
-	watching  metric.Registration
+	// leases tells the leases of new records apart, see [Client.firstLease].
+	leases   atomic.Uint64
+	closing  sync.Once
+	closed   atomic.Bool
+	watching metric.Registration
 }
 
 // New returns a client that works on the store's ledger and sends through the

@@ -197,7 +197,10 @@ func acceptedAfter(rec *idempotency.Record, v *vendor) time.Time {
 		if s.Vendor != v.name || !sameAccount(v, s.Account) || s.Ref != rec.Receipt.Ref {
 			continue
 		}
-		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) || s.FirstAt.IsZero() {
+		switch at := rec.Receipt.AcceptedAt; {
+		case s.FirstAt.IsZero():
+			return s.AcceptedAt // the vendor's word: a lost history sent it, and the receipt may have when we heard of it
+		case at.Before(s.FirstAt):
 			return at
 		}
 		return s.FirstAt

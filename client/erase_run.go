@@ -278,7 +278,7 @@ func piecesOf(rec *idempotency.Record) []ErasedPiece {
 func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*idempotency.Record, error) {
 	c, id := x.c, x.id
 	for range 32 {
-		if rec.Tombstone {
+		if rec.Tombstone && (x.e.DryRun || !rec.EraseAt.IsZero()) {
 			return rec, nil
 		}
 		w := c.workIn(id, rec, nil)
@@ -286,6 +286,11 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 			return rec, c.epochError(opErase)
 		}
 		ch, err := c.machine.Apply(rec, c.now(), idempotency.Erase{Now: x.e.Now, Stop: x.e.Stop})
+		if rec.Tombstone { // it was pruned: what its vendor says from now on is kept from everybody, too
+			asked := *rec
+			asked.EraseAt, asked.Fence = c.now(), rec.Fence+1
+			ch, err = idempotency.Change{Record: &asked, Expect: rec.Fence}, nil
+		}
 		if err != nil || x.e.DryRun {
 			if err == nil {
 				rec = ch.Record

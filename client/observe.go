@@ -138,7 +138,7 @@ type Told struct {
 // [ErrNotOurs] when the piece is known and the event is of another account or
 // mode.
 func (i *Intake) Find(ctx context.Context, e *postproof.Event) (*idempotency.Record, error) {
-	rec, err := i.c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
+	rec, err := i.c.recordOf(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -315,7 +315,7 @@ func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*i
 		return nil, err
 	}
 	id := c.id() // before the record
-	rec, err := c.recordOf(ctx, e.Vendor, e.VendorID, e.Ref)
+	rec, err := c.recordOf(ctx, &e)
 	if err != nil {
 		return nil, err
 	}
@@ -330,22 +330,37 @@ func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*i
 
 // recordOf returns the record that had our reference at the vendor, else the one
 // of the vendor's id. A reference under which the vendor was never given anything
-// is not ours, whatever it looks like.
-func (c *Client) recordOf(ctx context.Context, vendor, vendorID string, ref postproof.Ref) (*idempotency.Record, error) {
-	e := postproof.Event{Vendor: vendor, VendorID: vendorID, Ref: ref}
-	queries := []idempotency.Query{{Ref: ref, Limit: 1}, {Vendor: vendor, VendorID: vendorID, Limit: 1}}
+// is not ours, whatever it looks like. Where two accounts have a piece of one id, it
+// is the one of the event's account; where neither is, one of them.
+func (c *Client) recordOf(ctx context.Context, e *postproof.Event) (*idempotency.Record, error) {
+	queries := []idempotency.Query{{Ref: e.Ref, Limit: 1}, {Vendor: e.Vendor, VendorID: e.VendorID}}
 	for i, q := range queries {
-		if (i == 0 && ref == "") || (i == 1 && vendorID == "") {
+		if (i == 0 && e.Ref == "") || (i == 1 && e.VendorID == "") {
 			continue
 		}
+		var other *idempotency.Record
 		for rec, err := range c.store.Find(ctx, q) {
 			if err != nil {
 				return nil, c.storeError("find", err)
 			}
-			if submissionOf(rec, &e) != nil {
+			switch s := submissionOf(rec, e); {
+			case s == nil:
+			case i == 0, c.under(s, e):
 				return rec, nil
+			case other == nil:
+				other = rec
 			}
 		}
+		if other != nil {
+			return other, nil
+		}
 	}
-	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "find", Vendor: vendor, Err: idempotency.ErrNotFound}
+	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "find", Vendor: e.Vendor, Err: idempotency.ErrNotFound}
+}
+
+// under reports whether a submission was made under the event's account, as far as
+// both are known.
+func (c *Client) under(s *idempotency.Submission, e *postproof.Event) bool {
+	v := c.byName[e.Vendor]
+	return e.Account == "" || s.Account == "" || s.Account == e.Account || (sameAccount(v, s.Account) && sameAccount(v, e.Account))
 }

@@ -84,8 +84,8 @@ type VendorConfig struct {
 	// that is made with the former key or name tells it, too. While workers with the
 	// old and the new credentials run beside each other, both list the other's.
 	//
-	// Submissions keep the name that they were first made under, and so their vendor
-	// key and the window of it. An unknown one that came with a key is looked up, and
+	// Submissions that the vendor may have keep the name that they were first made
+	// under, and so their vendor key and the window of it. An unknown one that came with a key is looked up, and
 	// not sent again: no vendor documents that a key counts with other credentials.
 	// What is named wrongly can be printed twice: an account that is really another
 	// one has none of the pieces.
@@ -131,8 +131,9 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	return optionFunc(func(s *settings) { s.meters = p })
 }
 
-// WithOwner names this worker in leases, for people. Default: host name and
-// process id, and a random part.
+// WithOwner names this worker in leases, for people. Give each client of a ledger
+// another name: it is also how one tells its own work from another's. Default: host
+// name and process id, and a random part.
 func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
 
 // WithDeadlines sets the deadlines, backoff and watch of the ledger's machine.

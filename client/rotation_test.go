@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -92,11 +93,12 @@ func TestRotationDoesNotTrustAKeyOfOtherCredentials(t *testing.T) {
 }
 
 // A refusal for the moment came under the former key: under the new one the piece
-// goes with the vendor key and the window that it had.
+// goes with the vendor key and the window that it had, where the vendor knows it by its
+// reference.
 func TestRotationKeepsTheVendorKeyOfARefusedSend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		p, store := newPress(t, "alpha", postproof.IdempotencyRef), idempotency.NewMemory(postproof.ModeTest)
 		p.faults(onOrder("401"))
 		_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
 		p.faults(nil)
@@ -324,4 +326,51 @@ func TestRotationOfAnotherAccount(t *testing.T) {
 			t.Errorf("Audit = %+v, %v", a, err)
 		}
 	})
+}
+
+// While a key is rotated both are in use: in two processes, or because the new one
+// is taken back. What was refused, or not sent, under the former key and then sent
+// under the new one is not sent again under the former: the vendor may know its keys
+// by the credentials that they came with.
+func TestRotationThatIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"401", "down"} {
+		for _, told := range []bool{true, false} {
+			t.Run(fmt.Sprintf("first %s, told %t", first, told), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+					p.faults(onOrder(first))
+					p.down.Store(first == "down")
+					_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
+					p.down.Store(false)
+					former := fingerprint(p)
+					exchange := func(key string) {
+						p.mu.Lock()
+						defer p.mu.Unlock()
+						p.key = key
+						clear(p.keys) // none came with these credentials
+					}
+					exchange("new")
+					p.faults(onOrder("lose"))
+					now := newClient(t, store, []*press{p}, rotated(p, former))
+					time.Sleep(time.Hour)
+					if _, err := now.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown || p.alive() != 1 {
+						t.Fatalf("%v, %d printed", err, p.alive())
+					}
+					present := fingerprint(p)
+					p.faults(nil)
+					exchange("k")
+					var others []string
+					if told {
+						others = []string{present}
+					}
+					runFor(t, newClient(t, store, []*press{p}, rotated(p, others...)), 3*time.Hour)
+					if rec := status(t, now, "a"); p.alive() != 1 || (rec.State == idempotency.Accepted) != told {
+						t.Errorf("%d pieces were printed: %v %q", p.alive(), rec, rec.Hold.Note)
+					}
+				})
+			})
+		}
+	}
 }

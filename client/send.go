@@ -194,7 +194,7 @@ func (w *work) lease(ctx context.Context) error {
 		return nil
 	}
 	if w.fresh {
-		w.rec.Lease = idempotency.Lease{Owner: w.c.owner, Until: now.Add(w.c.lease)}
+		w.rec.Lease = w.c.firstLease(now)
 		return nil
 	}
 	leased, err := w.c.takeLease(ctx, w.rec, now, w.epoch)

@@ -64,7 +64,7 @@ func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.R
 	if c.doubts() {
 		err = w.apply(ctx, c.newSuspicion(rec))
 	} else {
-		rec.Lease = idempotency.Lease{Owner: c.owner, Until: rec.CreatedAt.Add(c.lease)}
+		rec.Lease = c.firstLease(rec.CreatedAt)
 		err = w.send(ctx)
 	}
 	if w.fresh && errors.Is(err, idempotency.ErrExists) {
@@ -215,6 +215,14 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 		}
 	}
 	return rec, c.standing(rec, nil)
+}
+
+// firstLease holds a record that is not in the ledger yet. No two are alike: two
+// callers may hand in one job in the same instant, as a coarse clock has it, and
+// neither may hear what became of its commit. Then each finds a record as it would
+// have made it, and the lease says whose it is ([Client.reread]).
+func (c *Client) firstLease(at time.Time) idempotency.Lease {
+	return idempotency.Lease{Owner: c.owner, Until: at.Add(c.lease - time.Duration(c.leases.Add(1)%uint64(time.Millisecond)))}
 }
 
 // takeLease holds a record that was read, not claimed, in the epoch given.

@@ -108,7 +108,7 @@ func (c *Client) importSince(ctx context.Context, v *vendor, since time.Time) (o
 // undelivered applies one line of the list.
 func (c *Client) undelivered(ctx context.Context, v *vendor, o *vendors.Order, out *Imported) error {
 	id := c.id() // before the record
-	rec, err := c.recordOf(ctx, v.name, o.Receipt.VendorID, o.Receipt.Ref)
+	rec, err := c.recordOf(ctx, &postproof.Event{Vendor: v.name, Account: v.account.Fingerprint, VendorID: o.Receipt.VendorID, Ref: o.Receipt.Ref})
 	if postproof.CodeOf(err) == postproof.CodeNotFound {
 		out.Foreign++
 		return nil

@@ -22,7 +22,7 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 //   - pause: what was paused goes on; resume: it is paused again.
 //   - release, decide: the job is held again as it was, as long as nothing came of
 //     it since: nothing was sent, no vendor told anything new, nobody else changed
-//     it ([idempotency.Reopen]).
+//     it ([idempotency.Reopen]), and the ledger was not recovered ([Client.Recover]).
 //   - approve: the campaign waits for approval again, as if it had never been
 //     given; pieces that were sent meanwhile stay sent.
 //
@@ -167,12 +167,31 @@ func (c *Client) reopening(e, back ChangeEntry, made *jobChange) planned {
 	back.Action = ActionReopen
 	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made, 0)
 	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+		// Each time anew: the ledger may be restored, and recovered, in between.
+		if err := c.notRecovered(ctx, e.N); err != nil {
+			return idempotency.Change{}, ChangeEntry{}, err
+		}
 		ch, entry, err := change(ctx)
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
 			err = notUndoable(e.N, fmt.Sprintf("the job has moved on, it is %s (%s): decide, amend or cancel it as it stands now", rule.State, rule.Reason))
 		}
 		return ch, entry, err
 	}
+}
+
+// notRecovered returns why a decision that is older than a recovery stands. A job
+// that was called canceled had ended, and is not doubted: but the lost history may
+// have taken the decision back, and have sent the job.
+func (c *Client) notRecovered(ctx context.Context, n uint64) error {
+	for later, err := range c.Changes(ctx, ChangeQuery{After: n}) {
+		if err != nil {
+			return err
+		}
+		if later.Action == ActionRecover {
+			return notUndoable(n, fmt.Sprintf("the ledger was recovered since (entry %d), and what the lost history made of the job is not known: look for it at its vendors, and hand it in under a new key if nobody has it", later.N))
+		}
+	}
+	return nil
 }
 
 func notUndoable(n uint64, why string) error {

@@ -257,7 +257,7 @@ func (t *transition) suspect(ev Suspect) error {
 		// sent again by the lost one.
 		// And what it had found out about an unknown one is as old as itself.
 		if s := &t.r.Submissions[i]; s.Join <= postproof.Unknown && s.Fate == "" {
-			s.Join, s.LastAt, s.NoResend = postproof.Unknown, t.now, true
+			s.Join, s.LastAt, s.NoResend = postproof.Unknown, later(s.LastAt, t.now), true
 			s.Misses, s.LastMiss = 0, time.Time{}
 		}
 	}

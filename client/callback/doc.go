@@ -100,6 +100,11 @@
 // ([WithRetention]), in small steps; what waits for us or for a person keeps its
 // own. What deduplicates an event, and what the ledger learned, stays.
 //
+// What comes in about a job that was pruned ([client.Client.Prune]), or is replayed
+// then, changes nothing in the ledger, but the handler is called: Fresh is false, and
+// the record what is left of it, without the key. The payload is kept until it has
+// succeeded; without a handler the event is ignored.
+//
 // What comes in about the piece of a person who was erased ([client.Client.Erase])
 // is applied, or ignored when the job is buried, and loses its payload in the
 // commit that settles it; a batch with such an event when all of its events are

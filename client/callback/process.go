@@ -211,6 +211,9 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 	switch {
 	case errors.Is(err, errLost):
 		return nil
+	case r.handler != nil && buried(err) && pruned(told.Record):
+		j.rec = told.Record
+		return r.tellOnly(ctx, j, did)
 	case err != nil:
 		r.untold(ctx, j, err, did)
 		return err
@@ -222,6 +225,17 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 	}
 	j.m.Fence++ // by the mark
 	return r.deliver(ctx, j, told.Fresh, did)
+}
+
+// tellOnly calls the handler for what the ledger has no place for any more: the
+// job was pruned, which is no reason to keep from anybody what the vendor says.
+func (r *Receiver) tellOnly(ctx context.Context, j *job, did *Drained) error {
+	ok, err := r.turn(ctx, j)
+	if err != nil || !ok {
+		return err
+	}
+	r.counted(ctx, j, false, did)
+	return r.deliver(ctx, j, false, did)
 }
 
 func (r *Receiver) counted(ctx context.Context, j *job, fresh bool, did *Drained) {
@@ -248,7 +262,7 @@ func entryOf(m *idempotency.Message, n *vendors.Notice, fresh bool) idempotency.
 func (r *Receiver) untold(ctx context.Context, j *job, err error, did *Drained) {
 	rule, ok := errors.AsType[*idempotency.RuleError](err)
 	switch {
-	case ok && rule.Rule == 10: // the job was pruned or erased: what is known of it stays as it is
+	case ok && rule.Rule == 10: // the job was erased, or pruned and nobody wants to hear of it: what is known of it stays as it is
 		count(&did.Ignored)
 		r.tel.processed(ctx, j.o.a.route, "ignored")
 		_ = r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageIgnored, Error: textOf("ledger", err), Purge: true}) // it logs
@@ -299,9 +313,18 @@ func (r *Receiver) stillOurs(ctx context.Context, j *job) error {
 }
 
 // purges reports whether a mark leaves no payload behind: the person that the
-// message is about was erased, and nobody needs it any more.
+// message is about was erased, or the job pruned, and nobody needs it any more.
 func purges(rec *idempotency.Record, to idempotency.MessageState) bool {
-	return rec != nil && rec.Erased() && to != idempotency.MessageWaiting
+	if rec == nil || !rec.Erased() || to == idempotency.MessageWaiting {
+		return false
+	}
+	return to != idempotency.MessageParked || !pruned(rec) // the handler still needs it then
+}
+
+// pruned reports whether a job is only remembered because its retention is over,
+// and not because somebody asked that a person be forgotten.
+func pruned(rec *idempotency.Record) bool {
+	return rec != nil && rec.Tombstone && rec.EraseAt.IsZero()
 }
 
 // settle marks a message, with what else is to be written.

@@ -117,7 +117,10 @@
 // [idempotency.ErrNewer] for a database of a later version,
 // [idempotency.ErrCorrupt] for a damaged one. A full disk, a file that cannot
 // be written and a lock that another process holds for too long are errors that
-// say so; nothing was written then, and work goes on when the reason is gone.
+// say so; nothing was written then, and work goes on when the reason is gone. A
+// commit that the disk has taken but not synced is undone by another one. While
+// that fails, too, the error is [idempotency.ErrInDoubt]: the commit may come true
+// when the process dies.
 //
 // # Concurrency
 //

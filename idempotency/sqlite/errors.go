@@ -69,6 +69,8 @@ func meaning(err error) error {
 	switch {
 	case errors.Is(err, idempotency.ErrCorrupt):
 		return err
+	case errors.Is(err, idempotency.ErrInDoubt):
+		return fmt.Errorf("the disk failed (see the cause): read again before anything is concluded: %w", err)
 	case says(err, "file is not a database"):
 		return fmt.Errorf("the file is not an SQLite database (or its first page is damaged): %w: %w", idempotency.ErrCorrupt, err)
 	case says(err, "disk image is malformed"):

@@ -129,6 +129,9 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 		b.undo()
 		// An engine that could not commit may still be inside the transaction.
 		_, _ = w.exec(ctx, "ROLLBACK")
+		if !w.overwritten(ctx) {
+			err = fmt.Errorf("%w: %w", idempotency.ErrInDoubt, err)
+		}
 		return true, fmt.Errorf("commit: %w", err)
 	}
 	if !b.dirty {
@@ -143,6 +146,21 @@ func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, e
 		return true, fmt.Errorf("marker: %w", err)
 	}
 	return false, nil
+}
+
+// overwritten makes sure that a transaction is undone whose COMMIT failed. All of it
+// may stand in the log, and only its sync have failed: when the process dies then,
+// the next one finds it there, and takes it for made. Any other commit overwrites it,
+// but one that changes nothing, which the engine does not write.
+func (w *writer) overwritten(ctx context.Context) bool {
+	err := w.locked(ctx, true, func(c *conn) error {
+		_, err := c.exec(ctx, "UPDATE ledger SET commits = commits + 1")
+		return err
+	})
+	if err != nil {
+		_, _ = w.exec(ctx, "ROLLBACK") // as above
+	}
+	return err == nil
 }
 
 func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
