@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -64,17 +66,18 @@ func otherAccount(v *vendor, submitted string) string {
 }
 
 // underFormer says why a submission under a former name of the account is not sent
-// again. No vendor documents that a key which came with other credentials still
-// counts with the present ones: where it does not, the piece is printed again.
+// again. No vendor documents that a key, or a reference, which came with other
+// credentials still counts with the present ones: where it does not, the piece is
+// printed again. Nor where the former name is really another account's.
 func underFormer(account string) string {
-	return "sent under account " + account + ", a former name of the present one: whether the vendor's key still counts is not known"
+	return "sent under account " + account + ", a former name of the present one: whether the vendor would know it again is not known"
 }
 
 // accountTrouble says what the names of accounts have to do with a job's being held
 // for the reason given: why no answer came, or why it is not sent again.
 func (c *Client) accountTrouble(rec *idempotency.Record, reason idempotency.HoldReason) string {
 	if reason == idempotency.HoldDeadline {
-		return c.otherAccountOf(rec)
+		return cmp.Or(c.otherAccountOf(rec), c.unprovenOf(rec))
 	}
 	if reason != idempotency.HoldCannotBuild {
 		return ""
@@ -95,6 +98,21 @@ func (c *Client) otherAccountOf(rec *idempotency.Record) string {
 		counts := s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref
 		if v := c.byName[s.Vendor]; v != nil && (counts || !s.Dead()) && s.Account != "" && !sameAccount(v, s.Account) {
 			return otherAccount(v, s.Account)
+		}
+	}
+	return ""
+}
+
+// unprovenOf says that a record waited for a proof of absence under a former name
+// which nothing shows to be the present account's.
+func (c *Client) unprovenOf(rec *idempotency.Record) string {
+	for _, s := range rec.Live() {
+		v := c.byName[s.Vendor]
+		if v == nil || s.Join == postproof.Accepted {
+			continue
+		}
+		if f := v.formers[s.Account]; f != nil && !f.isProven() {
+			return unproven(v, s.Account)
 		}
 	}
 	return ""

@@ -208,7 +208,7 @@ func (w *work) lease(ctx context.Context) error {
 func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idempotency.Intend {
 	w.intended = time.Now()
 	return idempotency.Intend{
-		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Mode: v.account.Mode, Ref: s.Ref,
+		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Credentials: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
 		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
 	}
 }
@@ -232,7 +232,7 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	if !sameAccount(v, sub.Account) {
 		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	}
-	if sub.Account != v.account.Fingerprint && v.caps.Idempotency.Kind == postproof.IdempotencyKey {
+	if sub.Account != v.account.Fingerprint {
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(sub.Account)})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {

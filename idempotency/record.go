@@ -195,6 +195,9 @@ type Submission struct {
 	Vendor     string        `json:"vendor"`
 	Account    string        `json:"account,omitempty"`
 	VendorKey  string        `json:"vkey,omitempty"`
+	// Also is set when credentials of another name than Account made a send, too:
+	// that name. Where the piece turns up then says nothing about Account.
+	Also string `json:"also,omitempty"`
 	// Encoder and Digest prove that a rebuilt body is the one that was sent.
 	Encoder string `json:"enc,omitempty"`
 	Digest  string `json:"digest,omitempty"`

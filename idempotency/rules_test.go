@@ -122,6 +122,40 @@ func TestRule03SameVendorSameKeySameBytes(t *testing.T) {
 	l.refused(3, l.intent("list"))
 }
 
+// Whose credentials made a send is kept where they are of another name than the
+// submission's account: what the piece's turning up says depends on it.
+func TestSubmissionKeepsTheNamesOfItsSends(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		before              postproof.Delivery // under acct
+		account, credential string
+		want                string
+	}{
+		"its own":                         {postproof.Refused, "acct", "acct", ""},
+		"another name of the same":        {postproof.Refused, "acct", "acct2", "acct2"},
+		"another name, nothing went":      {postproof.NotSent, "acct", "acct2", "acct2"},
+		"of another account":              {postproof.Refused, "acct2", "acct2", "acct"},
+		"of another account, none before": {postproof.NotSent, "acct2", "acct2", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, "key")
+			l.send("key")
+			l.do(l.answered("key", tc.before, postproof.CodeUnauthenticated))
+			if s := l.r.Submissions[0]; s.Also != "" {
+				t.Fatalf("Also = %q after the first send", s.Also)
+			}
+			l.lease()
+			i := l.intent("key")
+			i.Account, i.Credentials = tc.account, tc.credential
+			l.do(i)
+			if s := l.r.Current(); s.Account != tc.account || s.Also != tc.want {
+				t.Errorf("account %q, also %q; want %q, %q", s.Account, s.Also, tc.account, tc.want)
+			}
+		})
+	}
+}
+
 func TestRule03NotAfterIsTheLeastBound(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
