@@ -57,6 +57,7 @@ type Client struct {
 	checked   settingsCache
 	pauses    atomic.Pointer[pauses]
 	hints     hints
+	strangers unconfigured
 	closing   sync.Once
 	watching  metric.Registration
 }

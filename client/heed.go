@@ -126,7 +126,7 @@ func (c *Client) mostHinted(reason string) time.Duration {
 	switch reason {
 	case hintAccount:
 		return c.stopFor
-	case hintOtherAccount:
+	case hintOtherAccount, hintNoAdapter:
 		return accountTroubleFor // no vendor is left alone for it
 	}
 	if most := c.breaker.OpenMax; most > 0 {

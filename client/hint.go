@@ -36,6 +36,9 @@ const (
 	// hintOtherAccount: accepted pieces are of an account that a replica has no
 	// credentials of. It is for people.
 	hintOtherAccount = "another account"
+	// hintNoAdapter: accepted pieces are with a vendor that a replica has no adapter
+	// of. It is for people, too.
+	hintNoAdapter = "no adapter"
 	// hintOver: what was said before is over.
 	hintOver = "over"
 )
@@ -85,7 +88,8 @@ func (v *vendor) accountNames() []string {
 	return names
 }
 
-// otherAccountName is the setting that tells of pieces of another account. It has
+// otherAccountName is the setting that tells of pieces of another account, or, with
+// no fingerprint, of those of a vendor without an adapter. It has
 // the form of a hint's name, with something else in the place of the group: who
 // has credentials of that account reads it as no hint about a vendor.
 func otherAccountName(vendor, fingerprint string) string {

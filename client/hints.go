@@ -63,7 +63,7 @@ func (h *hints) init(ctx context.Context, c *Client) {
 			name := hintName(v, op.Group())
 			h.names[name], h.topics[name] = hintTarget{v, op.Group()}, &topic{}
 		}
-		for _, account := range append([]string{v.account.Fingerprint}, v.config.FormerAccounts...) { // to take it back
+		for _, account := range append([]string{v.account.Fingerprint, ""}, v.config.FormerAccounts...) { // to take it back
 			name := otherAccountName(v.name, account)
 			h.names[name], h.topics[name] = hintTarget{v, accountGroup}, &topic{}
 		}
@@ -248,7 +248,7 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 	case !ok:
 		c.tel.hint(ctx, "ignored")
 	case ours && target.group == accountGroup:
-		if said.Reason == hintOtherAccount && h.overAt(c, set.Name, said.Reason) {
+		if (said.Reason == hintOtherAccount || said.Reason == hintNoAdapter) && h.overAt(c, set.Name, said.Reason) {
 			c.exchange()
 		}
 	case ours && said.From != h.self && c.take(target.v, target.group, &said, s, now):
@@ -340,11 +340,10 @@ func (h *hints) close(c *Client) {
 	h.running.Wait()
 }
 
-// tellOtherAccount has people told of pieces of an account that this client has no
-// credentials of. A client that has them takes it back.
-func (c *Client) tellOtherAccount(v *vendor, a *OtherAccount) {
+// tellPieces has people told of pieces that this client has no credentials to ask
+// for. A client that has them takes it back.
+func (c *Client) tellPieces(name, reason string, pieces int, since time.Time) {
 	h := &c.hints
-	name := otherAccountName(v.name, a.Fingerprint)
 	now := c.clock.Now()
 	h.mu.Lock()
 	if h.off {
@@ -356,7 +355,7 @@ func (c *Client) tellOtherAccount(v *vendor, a *OtherAccount) {
 		t = &topic{}
 		h.topics[name] = t
 	}
-	t.wish, t.wishUntil = &hint{Reason: hintOtherAccount, Pieces: a.Pieces, Since: now.Add(a.Since.Sub(c.now()))}, now.Add(accountTroubleFor)
+	t.wish, t.wishUntil = &hint{Reason: reason, Pieces: pieces, Since: now.Add(since.Sub(c.now()))}, now.Add(accountTroubleFor)
 	h.mu.Unlock()
 	c.exchange()
 }

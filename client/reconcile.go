@@ -136,8 +136,13 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
 	v := w.c.byName[sub.Vendor]
+	if v == nil || !sameAccount(v, sub.Account) {
+		// Another worker may have the credentials, or this one tomorrow.
+		ev.Unasked = cannotAsk(v, sub)
+		return w.apply(ctx, ev)
+	}
 	canceler, ok := v.adapter.(vendors.Canceler)
-	if !ok || !sameAccount(v, sub.Account) {
+	if !ok {
 		ev.TooLate = true
 		return w.apply(ctx, ev)
 	}

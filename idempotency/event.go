@@ -127,6 +127,9 @@ type CancelAnswer struct {
 	// be read: the outcome is unknown, and asked for again.
 	ReadBack   *Sighting
 	RetryAfter time.Duration
+	// Unasked is set when the vendor was not asked, because nobody here can: why. The
+	// wish stands, and is tried again while there may be time, by whoever can.
+	Unasked string
 }
 
 // Replan sends a refused job to another vendor.
