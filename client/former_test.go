@@ -241,3 +241,41 @@ func TestFormerAccountThatNobodyAnswersFor(t *testing.T) {
 		}
 	})
 }
+
+// What the vendor asked the account to wait for outlasts a rotation of its key; that
+// it refused the former key does not.
+func TestRotationKeepsTheWaitOfALimit(t *testing.T) {
+	t.Parallel()
+	for fault, waits := range map[string]bool{"429": true, "401": false} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				p.faults(onOrder(fault))
+				old := newReplica(t, store, p)
+				old.hand(t, "old", 1)
+				time.Sleep(5 * time.Second)
+				old.stop()
+				if err := old.Close(); err != nil {
+					t.Fatal(err)
+				}
+				p.faults(nil)
+				former := fingerprint(p)
+				p.key = "new"
+				one := newReplica(t, store, p, rotated(p, former))
+				left, why := one.hinted(0)
+				if (left > 0) != waits || waits && (left < 40*time.Second || left > time.Minute) {
+					t.Errorf("it waits for %s (%s), want what is left of a minute: %t", left, why, waits)
+				}
+				time.Sleep(2 * time.Minute)
+				if left, why := one.hinted(0); left != 0 {
+					t.Errorf("after two minutes it still waits for %s (%s)", left, why)
+				}
+				one.hand(t, "new", 1)
+				if p.alive() == 0 {
+					t.Error("nothing goes out")
+				}
+			})
+		})
+	}
+}

@@ -93,12 +93,16 @@ func (v *vendor) accountNames() []string {
 // the form of a hint's name, with something else in the place of the group: who
 // has credentials of that account reads it as no hint about a vendor.
 func otherAccountName(vendor, fingerprint string) string {
-	return hintPrefix + url.PathEscape(vendor) + "/" + url.PathEscape(fingerprint) + "/" + accountGroup
+	return hintNameOf(vendor, fingerprint, accountGroup)
 }
 
 // hintName is the setting that tells of an operation group of a vendor.
 func hintName(v *vendor, group string) string {
-	return hintPrefix + v.accountName() + "/" + group
+	return hintNameOf(v.name, v.account.Fingerprint, group)
+}
+
+func hintNameOf(vendor, account, group string) string {
+	return hintPrefix + url.PathEscape(vendor) + "/" + url.PathEscape(account) + "/" + group
 }
 
 // span is a stretch of the clock. A clock that was set back leaves it: nothing
