@@ -541,6 +541,37 @@ func TestRule13CancelIsADurableWish(t *testing.T) {
 			t.Errorf("outcome %q", l.r.Cancel.Outcome)
 		}
 	})
+	t.Run("nobody can ask", func(t *testing.T) {
+		t.Parallel()
+		l := newLife(t, "key")
+		l.accept("key", "id")
+		l.do(idempotency.WishCancel{By: "ann"})
+		l.next(idempotency.DoCancel)
+		none := idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), Unasked: "no credentials"}
+		l.do(none)
+		s := l.r.Submissions[0]
+		if l.r.Cancel.Outcome != "" || l.r.Cancel.Tries != 0 || s.Unasked != "no credentials" || !s.AskAt.After(l.now) || !l.told("cancel_waits") {
+			t.Fatalf("%+v, %q, again at %v", l.r.Cancel, s.Unasked, s.AskAt)
+		}
+		if a := l.next(idempotency.DoWait); !a.At.Equal(s.AskAt) {
+			t.Errorf("it waits until %v, want %v", a.At, s.AskAt)
+		}
+		l.now = s.AskAt
+		l.next(idempotency.DoCancel)
+		caps := l.m.Caps
+		l.m.Caps = func(string) *postproof.Capabilities { return nil }
+		l.wait(cancelFor) // where the vendor is not known nobody knows that it is too late
+		l.next(idempotency.DoCancel)
+		l.do(none)
+		delivered := see("id", postproof.StageDelivered)
+		l.do(idempotency.Observe{Vendor: "key", Ref: exampleRef(1), Sighting: delivered})
+		l.next(idempotency.DoTooLate) // but for what was delivered
+		l.m.Caps = caps
+		l.do(idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), TooLate: true})
+		if s := l.r.Submissions[0]; l.r.Cancel.Outcome != idempotency.CancelTooLate || s.Unasked != "" || !s.AskAt.IsZero() {
+			t.Errorf("%+v, %q, %v", l.r.Cancel, s.Unasked, s.AskAt)
+		}
+	})
 	t.Run("from held, while the window is open", func(t *testing.T) {
 		t.Parallel()
 		l := newLife(t, "key")
