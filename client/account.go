@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -64,6 +65,13 @@ func (w *work) accountOf(v *vendor, generation int) string {
 	return v.account.Fingerprint
 }
 
+// sentByOthers reports whether a submission that has the present name may have been
+// sent with other credentials after all. Where keys count for credentials it cannot:
+// what went out with others has their name then, see accountOf.
+func sentByOthers(v *vendor, sub *idempotency.Submission) bool {
+	return sub.Also != "" && v.caps.Idempotency.Kind != postproof.IdempotencyKey
+}
+
 // otherAccount says whose the submission is, and what to do. It holds no secret:
 // a fingerprint is a digest.
 func otherAccount(v *vendor, submitted string) string {
@@ -71,18 +79,33 @@ func otherAccount(v *vendor, submitted string) string {
 		submitted, v.name, v.account.Fingerprint)
 }
 
+// noAdapter says that there are no credentials of a vendor at all, and what to do.
+func noAdapter(vendor string) string {
+	return fmt.Sprintf("no adapter of %s is configured: give it back to a worker until its pieces are through", vendor)
+}
+
+// cannotAsk says why the vendor of a submission cannot be asked by this client.
+func cannotAsk(v *vendor, sub *idempotency.Submission) string {
+	if v == nil {
+		return noAdapter(sub.Vendor)
+	}
+	return otherAccount(v, sub.Account)
+}
+
 // underFormer says why a submission under a former name of the account is not sent
-// again. No vendor documents that a key which came with other credentials still
-// counts with the present ones: where it does not, the piece is printed again.
+// again. No vendor documents that a key, or a reference, which came with other
+// credentials still counts with the present ones: where it does not, the piece is
+// printed again. Nor where the former name is really another account's.
 func underFormer(account string) string {
-	return "sent under account " + account + ", a former name of the present one: whether the vendor's key still counts is not known"
+	return "sent under account " + account + ", a former name of the present one: whether the vendor would know it again is not known"
 }
 
 // accountTrouble says what the names of accounts have to do with a job's being held
 // for the reason given: why no answer came, or why it is not sent again.
 func (c *Client) accountTrouble(rec *idempotency.Record, reason idempotency.HoldReason) string {
-	if reason == idempotency.HoldDeadline {
-		return c.otherAccountOf(rec)
+	switch reason { //nolint:exhaustive // the others have nothing to do with accounts
+	case idempotency.HoldDeadline, idempotency.HoldVendorGone:
+		return cmp.Or(c.otherAccountOf(rec), c.unprovenOf(rec))
 	}
 	if reason != idempotency.HoldCannotBuild {
 		return ""
@@ -101,8 +124,23 @@ func (c *Client) otherAccountOf(rec *idempotency.Record) string {
 	for i := range rec.Submissions {
 		s := &rec.Submissions[i]
 		counts := s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref
-		if v := c.byName[s.Vendor]; v != nil && (counts || !s.Dead()) && s.Account != "" && !sameAccount(v, s.Account) {
-			return otherAccount(v, s.Account)
+		if v := c.byName[s.Vendor]; (counts || !s.Dead()) && s.Account != "" && !sameAccount(v, s.Account) {
+			return cannotAsk(v, s)
+		}
+	}
+	return ""
+}
+
+// unprovenOf says that a record waited for a proof of absence under a former name
+// which nothing shows to be the present account's.
+func (c *Client) unprovenOf(rec *idempotency.Record) string {
+	for _, s := range rec.Live() {
+		v := c.byName[s.Vendor]
+		if v == nil || s.Join == postproof.Accepted {
+			continue
+		}
+		if f := v.formers[s.Account]; f != nil && !f.isProven() {
+			return unproven(v, s.Account)
 		}
 	}
 	return ""
@@ -155,6 +193,9 @@ func (o *otherAccounts) set(name string, pieces int, now time.Time) (a OtherAcco
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a, known := o.known[name]
+	if !known && len(o.known) >= maxMet {
+		return a, false
+	}
 	if !known {
 		a = OtherAccount{Fingerprint: name, Since: now}
 	}
@@ -193,6 +234,8 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "accepted pieces are of another account: nobody can ask how they are; name it in FormerAccounts if it is the same account, else give its credentials back",
 				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int("pieces", a.Pieces))
 		}
-		c.tellOtherAccount(v, &a)
+		if a.Pieces > 0 {
+			c.tellPieces(otherAccountName(v.name, name), hintOtherAccount, a.Pieces, a.Since)
+		}
 	}
 }

@@ -59,6 +59,7 @@ type Client struct {
 	checked   settingsCache
 	pauses    atomic.Pointer[pauses]
 	hints     hints
+	strangers unconfigured
 	// leases tells the leases of new records apart, see [Client.firstLease].
 	leases   atomic.Uint64
 	closing  sync.Once

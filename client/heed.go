@@ -126,13 +126,30 @@ func (c *Client) mostHinted(reason string) time.Duration {
 	switch reason {
 	case hintAccount:
 		return c.stopFor
-	case hintOtherAccount:
+	case hintOtherAccount, hintNoAdapter:
 		return accountTroubleFor // no vendor is left alone for it
 	}
 	if most := c.breaker.OpenMax; most > 0 {
 		return most
 	}
 	return max(15*time.Minute, c.breaker.OpenFor)
+}
+
+// heedsFormer reports whether a hint counts that was told under a former name of the
+// account. A limit is the account's, and a breaker opens for the vendor's sake: both
+// outlast a rotation. A refusal is of the former credentials, as is to be expected
+// when they end, and says nothing of the present ones. Such a hint only makes a wait
+// longer: what is told under the present name is newer, and its end is its own.
+func heedsFormer(t hintTarget, said *hint, s span, now time.Time) bool {
+	switch said.Reason {
+	case hintLimited:
+		return t.v.limits.hintedUntil(t.group, now).Before(s.until)
+	case hintBreaker:
+		h := t.v.heed.Load()
+		return h == nil || !h.holds(now) || h.until.Before(s.until)
+	default:
+		return false
+	}
 }
 
 // take takes a hint that is new here. It reports whether it is heeded.

@@ -36,6 +36,9 @@ const (
 	// hintOtherAccount: accepted pieces are of an account that a replica has no
 	// credentials of. It is for people.
 	hintOtherAccount = "another account"
+	// hintNoAdapter: accepted pieces are with a vendor that a replica has no adapter
+	// of. It is for people, too.
+	hintNoAdapter = "no adapter"
 	// hintOver: what was said before is over.
 	hintOver = "over"
 )
@@ -85,16 +88,21 @@ func (v *vendor) accountNames() []string {
 	return names
 }
 
-// otherAccountName is the setting that tells of pieces of another account. It has
+// otherAccountName is the setting that tells of pieces of another account, or, with
+// no fingerprint, of those of a vendor without an adapter. It has
 // the form of a hint's name, with something else in the place of the group: who
 // has credentials of that account reads it as no hint about a vendor.
 func otherAccountName(vendor, fingerprint string) string {
-	return hintPrefix + url.PathEscape(vendor) + "/" + url.PathEscape(fingerprint) + "/" + accountGroup
+	return hintNameOf(vendor, fingerprint, accountGroup)
 }
 
 // hintName is the setting that tells of an operation group of a vendor.
 func hintName(v *vendor, group string) string {
-	return hintPrefix + v.accountName() + "/" + group
+	return hintNameOf(v.name, v.account.Fingerprint, group)
+}
+
+func hintNameOf(vendor, account, group string) string {
+	return hintPrefix + url.PathEscape(vendor) + "/" + url.PathEscape(account) + "/" + group
 }
 
 // span is a stretch of the clock. A clock that was set back leaves it: nothing

@@ -38,6 +38,8 @@ type hints struct {
 type hintTarget struct {
 	v     *vendor
 	group string
+	// former: it is told under a former name of the account.
+	former bool
 }
 
 // topic is what is known of one setting.
@@ -61,11 +63,15 @@ func (h *hints) init(ctx context.Context, c *Client) {
 	for _, v := range c.vendors {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} { // a cancellation is in a hurry: it is tried
 			name := hintName(v, op.Group())
-			h.names[name], h.topics[name] = hintTarget{v, op.Group()}, &topic{}
+			h.names[name], h.topics[name] = hintTarget{v: v, group: op.Group()}, &topic{}
+			for former := range v.formers { // read only: what is said is said under the present name
+				name := hintNameOf(v.name, former, op.Group())
+				h.names[name], h.topics[name] = hintTarget{v: v, group: op.Group(), former: true}, &topic{}
+			}
 		}
-		for _, account := range append([]string{v.account.Fingerprint}, v.config.FormerAccounts...) { // to take it back
+		for _, account := range append([]string{v.account.Fingerprint, ""}, v.config.FormerAccounts...) { // to take it back
 			name := otherAccountName(v.name, account)
-			h.names[name], h.topics[name] = hintTarget{v, accountGroup}, &topic{}
+			h.names[name], h.topics[name] = hintTarget{v: v, group: accountGroup}, &topic{}
 		}
 	}
 }
@@ -248,9 +254,10 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 	case !ok:
 		c.tel.hint(ctx, "ignored")
 	case ours && target.group == accountGroup:
-		if said.Reason == hintOtherAccount && h.overAt(c, set.Name, said.Reason) {
+		if (said.Reason == hintOtherAccount || said.Reason == hintNoAdapter) && h.overAt(c, set.Name, said.Reason) {
 			c.exchange()
 		}
+	case ours && target.former && !heedsFormer(target, &said, s, now):
 	case ours && said.From != h.self && c.take(target.v, target.group, &said, s, now):
 		c.tel.hint(ctx, "heeded")
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "another replica's hint is heeded", slog.String("vendor", target.v.name), slog.String("group", target.group),
@@ -340,11 +347,10 @@ func (h *hints) close(c *Client) {
 	h.running.Wait()
 }
 
-// tellOtherAccount has people told of pieces of an account that this client has no
-// credentials of. A client that has them takes it back.
-func (c *Client) tellOtherAccount(v *vendor, a *OtherAccount) {
+// tellPieces has people told of pieces that this client has no credentials to ask
+// for. A client that has them takes it back.
+func (c *Client) tellPieces(name, reason string, pieces int, since time.Time) {
 	h := &c.hints
-	name := otherAccountName(v.name, a.Fingerprint)
 	now := c.clock.Now()
 	h.mu.Lock()
 	if h.off {
@@ -356,7 +362,7 @@ func (c *Client) tellOtherAccount(v *vendor, a *OtherAccount) {
 		t = &topic{}
 		h.topics[name] = t
 	}
-	t.wish, t.wishUntil = &hint{Reason: hintOtherAccount, Pieces: a.Pieces, Since: now.Add(a.Since.Sub(c.now()))}, now.Add(accountTroubleFor)
+	t.wish, t.wishUntil = &hint{Reason: reason, Pieces: pieces, Since: now.Add(since.Sub(c.now()))}, now.Add(accountTroubleFor)
 	h.mu.Unlock()
 	c.exchange()
 }

@@ -85,10 +85,17 @@ type VendorConfig struct {
 	// old and the new credentials run beside each other, both list the other's.
 	//
 	// Submissions that the vendor may have keep the name that they were first made
-	// under, and so their vendor key and the window of it. An unknown one that came with a key is looked up, and
-	// not sent again: no vendor documents that a key counts with other credentials.
-	// What is named wrongly can be printed twice: an account that is really another
-	// one has none of the pieces.
+	// under, and so their vendor key and the window of it. An unknown one is looked up,
+	// and not sent again: no vendor documents that a key, or a reference, counts with
+	// other credentials.
+	//
+	// What is named wrongly is not believed where paper depends on it: an account that
+	// is really another one has none of the pieces. That one of a former name is not
+	// found counts only after a piece that was accepted under the same name was found
+	// with the present credentials; until the vendor shows one the job is unknown, and
+	// if it has none it is held ([idempotency.HoldVendorGone]), and its note says so. A
+	// recovery looks up what a lost history may have sent under the present account
+	// alone: see [Client.Recover].
 	FormerAccounts []string
 	// Price returns what a job costs at the vendor, for spend caps, in hundredths of
 	// the currency that the account is billed in. The default is 0. It must be quick,

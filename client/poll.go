@@ -21,6 +21,8 @@ const (
 	pollPutOff  = "put_off"
 	// pollOtherAccount: the piece is of an account that there are no credentials of.
 	pollOtherAccount = "other_account"
+	// pollNoAdapter: there is no adapter of its vendor.
+	pollNoAdapter = "no_adapter"
 )
 
 // PollCounts counts a vendor's polls since the process started.
@@ -46,6 +48,8 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	if !sameAccount(v, sub.Account) {
 		if v != nil {
 			w.c.meetOther(ctx, v, sub.Account)
+		} else {
+			w.c.meetUnconfigured(ctx, sub.Vendor)
 		}
 		ev.Failed = true
 		return w.apply(ctx, ev)

@@ -178,11 +178,11 @@ func (v *vendor) pollable(c *Client, now time.Time) time.Time {
 	return at
 }
 
-// toPoll reports whether a claimed record is there to be polled, and where.
-func (c *Client) toPoll(rec *idempotency.Record, now time.Time) (*vendor, bool) {
+// toPoll reports whether a claimed record is there to be polled, and where; at nil,
+// if there is no adapter of the vendor.
+func (c *Client) toPoll(rec *idempotency.Record, now time.Time) (*idempotency.Submission, *vendor, bool) {
 	a := c.machine.Next(rec, now)
-	v := c.byName[a.Submission.Vendor]
-	return v, a.Do == idempotency.DoPoll && v != nil
+	return &a.Submission, c.byName[a.Submission.Vendor], a.Do == idempotency.DoPoll
 }
 
 // poller is a record that has a place among the vendor's polls.
@@ -196,17 +196,30 @@ type poller struct {
 func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempotency.Identity, limit int) error {
 	c, now, places := p.c, p.c.now(), p.places()
 	others, polls := recs[:0:0], []poller(nil)
+	var away []idempotency.Change
+	counted := ""
 	for _, rec := range recs {
-		if v, ok := c.toPoll(rec, now); ok {
-			polls = append(polls, poller{rec, v})
-		} else {
+		switch s, v, ok := c.toPoll(rec, now); {
+		case !ok:
 			others = append(others, rec)
+		case v != nil:
+			polls = append(polls, poller{rec, v})
+		case counted != s.Vendor && c.strangers.counts(s.Vendor, now):
+			counted = s.Vendor
+			others = append(others, rec)
+		default: // there is nobody to ask
+			ch, err := c.machine.Apply(rec, now, idempotency.Observe{Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Failed: true})
+			if err != nil {
+				continue // its lease ends by itself
+			}
+			ch.Epoch = id.Epoch
+			away = append(away, ch)
+			c.meetUnconfigured(ctx, s.Vendor)
 		}
 	}
 	// Those put off before were due first: their place in the queue is a new one.
 	slices.SortStableFunc(polls, func(a, b poller) int { return a.rec.PollAt.Compare(b.rec.PollAt) })
 	var admitted []poller
-	var away []idempotency.Change
 	for _, one := range polls {
 		at := one.v.pollable(c, now)
 		if !at.After(now) && one.v.polls.enter(now, one.rec.PollAt, places) {

@@ -49,8 +49,22 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		ev.Orders = append(ev.Orders, see(o, want, sub.Ref, w.rec.Mode))
 	}
 	ev.Complete = found.Complete
-	if len(ev.Orders) == 0 && ev.Complete && !sub.Dead() && w.rec.State != idempotency.Accepted {
+	v.sighted(sub, w.rec.Mode, found.Orders)
+	if len(ev.Orders) > 0 || !ev.Complete || sub.Dead() || w.rec.State == idempotency.Accepted {
+		return w.apply(ctx, ev)
+	}
+	proven, open := true, false
+	if _, under := v.formers[sub.Account]; under {
+		if w.c.now().Before(sub.LastAt.Add(v.caps.Lookup.SettleTime())) {
+			return w.apply(ctx, ev) // too early to count
+		}
+		proven, open = w.sameAsFormer(ctx, v, finder, sub)
+	}
+	switch {
+	case proven:
 		ev.Control = w.control(ctx, v, finder, sub)
+	case !open && w.rec.State == idempotency.Unknown && len(w.rec.Live()) == 1:
+		return w.apply(ctx, ev, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: unproven(v, sub.Account)})
 	}
 	return w.apply(ctx, ev)
 }
@@ -122,8 +136,13 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
 	v := w.c.byName[sub.Vendor]
+	if v == nil || !sameAccount(v, sub.Account) {
+		// Another worker may have the credentials, or this one tomorrow.
+		ev.Unasked = cannotAsk(v, sub)
+		return w.apply(ctx, ev)
+	}
 	canceler, ok := v.adapter.(vendors.Canceler)
-	if !ok || !sameAccount(v, sub.Account) {
+	if !ok {
 		ev.TooLate = true
 		return w.apply(ctx, ev)
 	}

@@ -89,6 +89,10 @@ const maxRecoveries = 8
 // [Client.SendControl]. Without it the jobs wait for the first that is not in
 // doubt, and are held at their deadline.
 //
+// What the lost history sent under an account that the client has no credentials of
+// is not seen: where an account was exchanged for another one since the backup, give
+// the client the former credentials until Recover and the look-ups are through.
+//
 // An accepted job is asked for its status first. While its vendor shows it alive
 // nothing else is asked: a lost history can have sent the job once more only
 // after that piece died, or because a person held it and decided so. Where no

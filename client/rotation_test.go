@@ -334,43 +334,48 @@ func TestRotationOfAnotherAccount(t *testing.T) {
 // by the credentials that they came with.
 func TestRotationThatIsTakenBack(t *testing.T) {
 	t.Parallel()
-	for _, first := range []string{"401", "down"} {
-		for _, told := range []bool{true, false} {
-			t.Run(fmt.Sprintf("first %s, told %t", first, told), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
-					p.faults(onOrder(first))
-					p.down.Store(first == "down")
-					_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
-					p.down.Store(false)
-					former := fingerprint(p)
-					exchange := func(key string) {
-						p.mu.Lock()
-						defer p.mu.Unlock()
-						p.key = key
-						clear(p.keys) // none came with these credentials
-					}
-					exchange("new")
-					p.faults(onOrder("lose"))
-					now := newClient(t, store, []*press{p}, rotated(p, former))
-					time.Sleep(time.Hour)
-					if _, err := now.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown || p.alive() != 1 {
-						t.Fatalf("%v, %d printed", err, p.alive())
-					}
-					present := fingerprint(p)
-					p.faults(nil)
-					exchange("k")
-					var others []string
-					if told {
-						others = []string{present}
-					}
-					runFor(t, newClient(t, store, []*press{p}, rotated(p, others...)), 3*time.Hour)
-					if rec := status(t, now, "a"); p.alive() != 1 || (rec.State == idempotency.Accepted) != told {
-						t.Errorf("%d pieces were printed: %v %q", p.alive(), rec, rec.Hold.Note)
-					}
-				})
-			})
+	for n := range 8 {
+		kind, first, told := postproof.IdempotencyKey, "401", n&1 != 0
+		if n&2 != 0 {
+			kind = postproof.IdempotencyRef
 		}
+		if n&4 != 0 {
+			first = "down"
+		}
+		t.Run(fmt.Sprintf("%s, first %s, told %t", kind, first, told), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", kind), idempotency.NewMemory(postproof.ModeTest)
+				p.faults(onOrder(first))
+				p.down.Store(first == "down")
+				_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
+				p.down.Store(false)
+				former := fingerprint(p)
+				exchange := func(key string) {
+					p.mu.Lock()
+					defer p.mu.Unlock()
+					p.key = key
+					clear(p.keys) // none came with these credentials
+				}
+				exchange("new")
+				p.faults(onOrder("lose"))
+				now := newClient(t, store, []*press{p}, rotated(p, former))
+				time.Sleep(time.Hour)
+				if _, err := now.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown || p.alive() != 1 {
+					t.Fatalf("%v, %d printed", err, p.alive())
+				}
+				present := fingerprint(p)
+				p.faults(nil)
+				exchange("k")
+				var others []string
+				if told {
+					others = []string{present}
+				}
+				runFor(t, newClient(t, store, []*press{p}, rotated(p, others...)), 3*time.Hour)
+				if rec := status(t, now, "a"); p.alive() != 1 || (rec.State == idempotency.Accepted) != (told || kind == postproof.IdempotencyRef) {
+					t.Errorf("%d pieces were printed: %v %q", p.alive(), rec, rec.Hold.Note)
+				}
+			})
+		})
 	}
 }

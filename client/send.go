@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -208,7 +209,7 @@ func (w *work) lease(ctx context.Context) error {
 func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idempotency.Intend {
 	w.intended = time.Now()
 	return idempotency.Intend{
-		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Mode: v.account.Mode, Ref: s.Ref,
+		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Credentials: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
 		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
 	}
 }
@@ -232,8 +233,8 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	if !sameAccount(v, sub.Account) {
 		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	}
-	if sub.Account != v.account.Fingerprint && v.caps.Idempotency.Kind == postproof.IdempotencyKey {
-		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(sub.Account)})
+	if name := sub.Account; name != v.account.Fingerprint || sentByOthers(v, sub) {
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(cmp.Or(sub.Also, name))})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
 		w.c.congested.Add(1)

@@ -68,7 +68,7 @@ func TestUndoAcrossARestore(t *testing.T) {
 						recovers()
 						return nil
 					}
-					if _, err := again.Undo(t.Context(), 1, "bob", ""); err == nil {
+					if _, err := again.Undo(t.Context(), 1, "bob", "a reason"); err == nil {
 						t.Error("it was taken back")
 					}
 				} else {

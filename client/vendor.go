@@ -35,6 +35,8 @@ type vendor struct {
 	polls       pollQueue
 	imports     seldomDone
 	others      otherAccounts
+	// formers are the account's former names.
+	formers map[string]*former
 
 	// skewed: it was said that the vendor's clock is wrong.
 	skewed atomic.Bool
@@ -83,6 +85,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	if err := v.checkAccounts(); err != nil {
 		return err
 	}
+	v.initFormers()
 	if r := v.config.Rate; r != (postproof.Rate{}) && (r.Requests <= 0 || r.Per <= 0) {
 		return fmt.Errorf("WithVendor(%q): Rate is %d requests in %s: both must be above zero", v.name, r.Requests, r.Per)
 	}

@@ -66,7 +66,7 @@ func TestTombstoneHoldsNothingOfThePerson(t *testing.T) {
 	// The campaign is the mailing's, and the client looks at what it says; the
 	// lease, the policy, and what a refusal was about are the ledger's own.
 	want := []string{
-		"Policy", "Lease.Owner", "Submissions.Fate", "Submissions.Twin", "Submissions.Late", "Status.Confidence",
+		"Policy", "Lease.Owner", "Submissions.Also", "Submissions.Fate", "Submissions.Twin", "Submissions.Late", "Submissions.Unasked", "Status.Confidence",
 		"Cancel.Outcome", "Hold.Reason", "Hold.From", "Refusal.Vendor",
 		"Run", // a replay counts its jobs
 	}

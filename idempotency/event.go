@@ -32,8 +32,11 @@ type Intend struct {
 	Owner   string
 	Vendor  string
 	Account string
-	Mode    postproof.Mode
-	Ref     postproof.Ref
+	// Credentials is the name of the account whose credentials make the send, where
+	// that is not Account: one that is believed to be the same ([Submission.Also]).
+	Credentials string
+	Mode        postproof.Mode
+	Ref         postproof.Ref
 	// VendorKey, Encoder and Digest are what will be sent.
 	VendorKey, Encoder, Digest string
 	// NotAfter is the caller's own bound; the machine only shortens it.
@@ -124,6 +127,9 @@ type CancelAnswer struct {
 	// be read: the outcome is unknown, and asked for again.
 	ReadBack   *Sighting
 	RetryAfter time.Duration
+	// Unasked is set when the vendor was not asked, because nobody here can: why. The
+	// wish stands, and is tried again while there may be time, by whoever can.
+	Unasked string
 }
 
 // Replan sends a refused job to another vendor.

@@ -67,13 +67,19 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	if t.r.State != Accepted || (s.Late != LateSeen && (!t.holds(s) || !t.r.Cancel.Stands())) {
 		return t.no(13, "there is no piece to cancel under this reference")
 	}
+	if ev.Unasked != "" && !ev.TooLate {
+		t.cancelWaits(s, ev.Unasked)
+		return nil
+	}
+	unasked := s.Unasked
+	s.Unasked, s.AskAt = "", time.Time{}
 	if ev.TooLate {
 		if s.Late == LateSeen {
 			s.Late = LatePrinted
-			t.noteSub("late_printed", s, "could not be canceled: two pieces may exist")
+			t.noteSub("late_printed", s, joined("could not be canceled: two pieces may exist", unasked))
 		} else {
 			t.r.Cancel.Outcome = CancelTooLate
-			t.noteSub("cancel_too_late", s, "")
+			t.noteSub("cancel_too_late", s, unasked)
 		}
 		t.settle()
 		return nil
@@ -83,6 +89,42 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	t.r.Lease = Lease{}
 	t.noteSub("cancel_unknown", s, "to be asked again")
 	return nil
+}
+
+// Nobody could ask the vendor to cancel: whoever can may come any time, and the
+// window may be of minutes or of days. So the waits grow with what has passed
+// already, and where the window is known they halve what is left of it.
+const (
+	shortestUnasked = 5 * time.Second
+	longestUnasked  = longestAlone
+)
+
+// cancelWaits keeps the wish for whoever can ask the vendor: rule 13. It is told
+// once, not with each attempt.
+func (t *transition) cancelWaits(s *Submission, why string) {
+	accepted := later(s.AcceptedAt, s.FirstAt)
+	since := accepted
+	if s.Late != LateSeen {
+		accepted, since = t.r.Receipt.AcceptedAt, t.r.Cancel.At
+	}
+	wait := min(max(t.now.Sub(since)/4, shortestUnasked), longestUnasked)
+	if c := t.m.caps(s.Vendor); c != nil {
+		wait = min(wait, max(c.Cancel.Until(accepted).Sub(t.now)/2, shortestUnasked))
+	}
+	s.AskAt = t.now.Add(wait)
+	if s.Unasked == "" {
+		t.noteSub("cancel_waits", s, why)
+	}
+	s.Unasked = why
+	t.settle()
+}
+
+// joined puts what is known more behind a note.
+func joined(note, more string) string {
+	if more == "" {
+		return note
+	}
+	return note + "; " + more
 }
 
 // hold enters held: rule 9.

@@ -54,9 +54,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 }
 
 // counts reports whether the receipt is of the submission.
-func (t *transition) counts(s *Submission) bool {
-	return t.r.Receipt.Vendor == s.Vendor && t.r.Receipt.Ref == s.Ref
-}
+func (t *transition) counts(s *Submission) bool { return t.r.counts(s) }
 
 // holds reports whether the submission is the one whose acceptance counts.
 func (t *transition) holds(s *Submission) bool {
@@ -128,11 +126,11 @@ func (t *transition) status(s postproof.Status) {
 // settle gives the lease of an accepted record back, until the earliest thing
 // that is left to do.
 func (t *transition) settle() {
-	due := nextLook(t.r)
-	if t.r.toStop() != nil {
+	due, holder := nextLook(t.r), t.m.holder(t.r)
+	switch {
+	case due.IsZero(), t.r.toStop(t.now) != nil:
 		due = t.now
-	}
-	if due.IsZero() || (t.r.Cancel.Stands() && t.r.Cancel.Outcome == "") {
+	case t.r.wished() && (!t.now.Before(holder.AskAt) || t.r.Status.Stage.Terminal()):
 		due = t.now
 	}
 	t.r.Due = due
@@ -151,7 +149,7 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 		return nil
 	}
 	already := !slices.Contains(t.r.Live(), s)
-	s.Fate = FateFailed
+	s.Fate, s.Unasked, s.AskAt = FateFailed, "", time.Time{}
 	if o.Status.Stage == postproof.StageCanceled {
 		s.Fate = FateCanceled
 	}

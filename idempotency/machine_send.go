@@ -51,6 +51,9 @@ func (t *transition) intend(ev Intend) error {
 	if !t.now.Before(notAfter) {
 		return t.no(3, "no time is left to send in")
 	}
+	if ev.Credentials != "" && ev.Credentials != s.Account {
+		s.Also = ev.Credentials
+	}
 	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
 	s.Unanswered = append(slices.Clip(s.Unanswered), t.fence)
 	s = t.last(s)
@@ -71,6 +74,9 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 	case s.Join == postproof.NotSent, s.Join == postproof.Refused && s.Account != ev.Account:
 		// Nothing was ever sent to this account: what would be sent may still
 		// change.
+		if s.Join == postproof.Refused {
+			s.Also = s.Account // the other one has seen bytes of it
+		}
 		s.Account, s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.Account, ev.VendorKey, ev.Encoder, ev.Digest, t.now
 		return nil
 	case s.Account != ev.Account:

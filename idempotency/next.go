@@ -76,7 +76,7 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 // arrival now. What turned up already comes first: the window to cancel it is
 // short.
 func (r *Record) toWatch(now time.Time) *Submission {
-	if r.State == Accepted && r.toStop() != nil {
+	if r.State == Accepted && r.toStop(now) != nil {
 		return nil
 	}
 	for i := range r.Submissions {
@@ -87,18 +87,26 @@ func (r *Record) toWatch(now time.Time) *Submission {
 	return nil
 }
 
-// toStop returns a late arrival of an accepted record that is to be canceled.
+// toStop returns a late arrival of an accepted record that is to be canceled now.
 // Not an heir while the status of the piece that counts cannot be had: that an
 // heir is there says that the other one died, and it may be the only piece.
 // Where the job is to be canceled, that does not matter.
-func (r *Record) toStop() *Submission {
+func (r *Record) toStop(now time.Time) *Submission {
 	for i := range r.Submissions {
-		if s := &r.Submissions[i]; s.Late == LateSeen && (!s.Heir || r.Status.Stage.Terminal() || r.Cancel.Stands()) {
+		if s := &r.Submissions[i]; r.stops(s) && !now.Before(s.AskAt) {
 			return s
 		}
 	}
 	return nil
 }
+
+// stops reports whether a submission is a late arrival that is to be canceled.
+func (r *Record) stops(s *Submission) bool {
+	return s.Late == LateSeen && (!s.Heir || r.Status.Stage.Terminal() || r.Cancel.Stands())
+}
+
+// wished reports whether the piece that counts is still to be canceled.
+func (r *Record) wished() bool { return r.Cancel.Stands() && r.Cancel.Outcome == "" }
 
 func (m *Machine) nextSending(r *Record, now time.Time) Action {
 	s := r.Current()
@@ -158,13 +166,23 @@ func (m *Machine) mayResend(r *Record, s *Submission, now time.Time) bool {
 }
 
 func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
-	if late := r.toStop(); late != nil {
+	if late := r.toStop(now); late != nil {
 		s := *late
-		return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, Action{Do: DoTooLate, Submission: s})
+		tooLate := Action{Do: DoTooLate, Submission: s}
+		if s.Unasked != "" && !r.Deadline.IsZero() && !now.Before(r.Deadline) {
+			return tooLate // nobody who could ask has come
+		}
+		return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, tooLate)
 	}
 	holder := m.holder(r)
-	if r.Cancel.Stands() && r.Cancel.Outcome == "" {
-		return m.cancelOr(holder, r.Receipt.AcceptedAt, now, Action{Do: DoTooLate, Submission: holder})
+	if r.wished() {
+		tooLate := Action{Do: DoTooLate, Submission: holder}
+		switch {
+		case holder.Unasked != "" && r.Status.Stage.Terminal():
+			return tooLate // so it is known without asking
+		case !now.Before(holder.AskAt):
+			return m.cancelOr(holder, r.Receipt.AcceptedAt, now, tooLate)
+		}
 	}
 	switch {
 	case (!r.Status.Stage.Terminal() || !r.PollAt.IsZero()) && !now.Before(r.PollAt): // after the end only when asked to
@@ -176,25 +194,30 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 	}
 }
 
-// nextLook is the next poll or watch of an accepted record.
+// nextLook is the next poll, watch or attempt to cancel of an accepted record.
 func nextLook(r *Record) time.Time {
 	at := r.PollAt
 	for i := range r.Submissions {
 		if w := r.Submissions[i].NextWatch; !w.IsZero() && (at.IsZero() || w.Before(at)) {
 			at = w
 		}
+		if s := &r.Submissions[i]; !s.AskAt.IsZero() && (r.stops(s) || r.wished() && r.counts(s)) && (at.IsZero() || s.AskAt.Before(at)) {
+			at = s.AskAt
+		}
 	}
 	return at
 }
 
 // cancelOr cancels inside the vendor's window, and does the other thing
-// outside.
+// outside. Of a vendor that is not known here nobody knows the window: it is for
+// whoever carries it out to say that nobody can be asked.
 func (m *Machine) cancelOr(s Submission, accepted, now time.Time, otherwise Action) Action {
 	c := m.caps(s.Vendor)
-	if c == nil || !c.Cancel.Supported || s.VendorID == "" {
+	switch {
+	case s.VendorID == "":
 		return otherwise
-	}
-	if until := c.Cancel.Until(accepted); !now.Before(until) {
+	case c == nil:
+	case !c.Cancel.Supported, !now.Before(c.Cancel.Until(accepted)):
 		return otherwise
 	}
 	return Action{Do: DoCancel, Submission: s}
@@ -202,11 +225,16 @@ func (m *Machine) cancelOr(s Submission, accepted, now time.Time, otherwise Acti
 
 func (m *Machine) holder(r *Record) Submission {
 	for i := range r.Submissions {
-		if s := r.Submissions[i]; s.Vendor == r.Receipt.Vendor && s.Ref == r.Receipt.Ref {
-			return s
+		if s := &r.Submissions[i]; r.counts(s) {
+			return *s
 		}
 	}
 	return Submission{}
+}
+
+// counts reports whether the receipt is of the submission.
+func (r *Record) counts(s *Submission) bool {
+	return s.Vendor == r.Receipt.Vendor && s.Ref == r.Receipt.Ref
 }
 
 func watched(r *Record) bool {

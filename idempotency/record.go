@@ -164,7 +164,8 @@ type CancelOutcome string
 const (
 	// CancelDone: nothing was ever sent, or the cancellation was read back.
 	CancelDone CancelOutcome = "canceled"
-	// CancelTooLate: the vendor refused, or the window had closed.
+	// CancelTooLate: the vendor refused, or the window had closed, also because until
+	// then nobody could ask ([Submission.Unasked]).
 	CancelTooLate CancelOutcome = "too_late"
 	// CancelLeft: what a vendor has is left alone. Only nothing more is sent: the
 	// job was erased.
@@ -195,6 +196,9 @@ type Submission struct {
 	Vendor     string        `json:"vendor"`
 	Account    string        `json:"account,omitempty"`
 	VendorKey  string        `json:"vkey,omitempty"`
+	// Also is set when credentials of another name than Account made a send, too:
+	// that name. Where the piece turns up then says nothing about Account.
+	Also string `json:"also,omitempty"`
 	// Encoder and Digest prove that a rebuilt body is the one that was sent.
 	Encoder string `json:"enc,omitempty"`
 	Digest  string `json:"digest,omitempty"`
@@ -249,6 +253,11 @@ type Submission struct {
 	NextWatch  time.Time `json:"next_watch,omitzero"`
 	// Late is how far a late arrival has been dealt with.
 	Late Late `json:"late,omitempty"`
+	// Unasked is why its vendor could not be asked to cancel it, the last time that it
+	// was to be, and AskAt is when that is tried again. Nobody has said no: whoever can
+	// ask may still be in time.
+	Unasked string    `json:"unasked,omitempty"`
+	AskAt   time.Time `json:"ask_at,omitzero"`
 	// Heir is set for what a lost history can have sent only after the piece
 	// that counts had died ([Suspect]), until its vendor shows that one alive:
 	// then nobody looks for the heir any more.

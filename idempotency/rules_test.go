@@ -122,6 +122,40 @@ func TestRule03SameVendorSameKeySameBytes(t *testing.T) {
 	l.refused(3, l.intent("list"))
 }
 
+// Whose credentials made a send is kept where they are of another name than the
+// submission's account: what the piece's turning up says depends on it.
+func TestSubmissionKeepsTheNamesOfItsSends(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		before              postproof.Delivery // under acct
+		account, credential string
+		want                string
+	}{
+		"its own":                         {postproof.Refused, "acct", "acct", ""},
+		"another name of the same":        {postproof.Refused, "acct", "acct2", "acct2"},
+		"another name, nothing went":      {postproof.NotSent, "acct", "acct2", "acct2"},
+		"of another account":              {postproof.Refused, "acct2", "acct2", "acct"},
+		"of another account, none before": {postproof.NotSent, "acct2", "acct2", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, "key")
+			l.send("key")
+			l.do(l.answered("key", tc.before, postproof.CodeUnauthenticated))
+			if s := l.r.Submissions[0]; s.Also != "" {
+				t.Fatalf("Also = %q after the first send", s.Also)
+			}
+			l.lease()
+			i := l.intent("key")
+			i.Account, i.Credentials = tc.account, tc.credential
+			l.do(i)
+			if s := l.r.Current(); s.Account != tc.account || s.Also != tc.want {
+				t.Errorf("account %q, also %q; want %q, %q", s.Account, s.Also, tc.account, tc.want)
+			}
+		})
+	}
+}
+
 func TestRule03NotAfterIsTheLeastBound(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -505,6 +539,37 @@ func TestRule13CancelIsADurableWish(t *testing.T) {
 		l.do(idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), TooLate: true})
 		if l.r.Cancel.Outcome != idempotency.CancelTooLate || !l.told("cancel_too_late") {
 			t.Errorf("outcome %q", l.r.Cancel.Outcome)
+		}
+	})
+	t.Run("nobody can ask", func(t *testing.T) {
+		t.Parallel()
+		l := newLife(t, "key")
+		l.accept("key", "id")
+		l.do(idempotency.WishCancel{By: "ann"})
+		l.next(idempotency.DoCancel)
+		none := idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), Unasked: "no credentials"}
+		l.do(none)
+		s := l.r.Submissions[0]
+		if l.r.Cancel.Outcome != "" || l.r.Cancel.Tries != 0 || s.Unasked != "no credentials" || !s.AskAt.After(l.now) || !l.told("cancel_waits") {
+			t.Fatalf("%+v, %q, again at %v", l.r.Cancel, s.Unasked, s.AskAt)
+		}
+		if a := l.next(idempotency.DoWait); !a.At.Equal(s.AskAt) {
+			t.Errorf("it waits until %v, want %v", a.At, s.AskAt)
+		}
+		l.now = s.AskAt
+		l.next(idempotency.DoCancel)
+		caps := l.m.Caps
+		l.m.Caps = func(string) *postproof.Capabilities { return nil }
+		l.wait(cancelFor) // where the vendor is not known nobody knows that it is too late
+		l.next(idempotency.DoCancel)
+		l.do(none)
+		delivered := see("id", postproof.StageDelivered)
+		l.do(idempotency.Observe{Vendor: "key", Ref: exampleRef(1), Sighting: delivered})
+		l.next(idempotency.DoTooLate) // but for what was delivered
+		l.m.Caps = caps
+		l.do(idempotency.CancelAnswer{Vendor: "key", Ref: exampleRef(1), TooLate: true})
+		if s := l.r.Submissions[0]; l.r.Cancel.Outcome != idempotency.CancelTooLate || s.Unasked != "" || !s.AskAt.IsZero() {
+			t.Errorf("%+v, %q, %v", l.r.Cancel, s.Unasked, s.AskAt)
 		}
 	})
 	t.Run("from held, while the window is open", func(t *testing.T) {

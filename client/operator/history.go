@@ -99,6 +99,8 @@ func meaning(kind string) string {
 		return "Two pieces are alive at one vendor under one reference: have the vendor stop one."
 	case "cancel_too_late":
 		return "A cancellation was wished and the vendor's window had closed: the piece is printed."
+	case "cancel_waits":
+		return "A cancellation was wished and nobody can ask the vendor: give the workers its credentials while there is time."
 	case "missing":
 		return "The vendor does not know a piece that it had accepted: ask it."
 	case "contradiction":

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -49,6 +50,7 @@ type jobView struct {
 	Refusal     string                    `json:"refusal,omitempty"`
 	CancelBy    string                    `json:"cancel_by,omitempty"`
 	CancelAt    time.Time                 `json:"cancel_at,omitzero"`
+	Unasked     string                    `json:"cancel_unasked,omitempty"`
 	Canceled    idempotency.CancelOutcome `json:"cancel_outcome,omitempty"`
 	Submissions []sentView                `json:"submissions,omitempty"`
 	Choices     []press                   `json:"choices,omitempty"`
@@ -89,6 +91,7 @@ func jobOf(rec *idempotency.Record) jobView {
 	}
 	for i := range rec.Submissions {
 		s := &rec.Submissions[i]
+		v.Unasked = cmp.Or(v.Unasked, s.Unasked)
 		v.Submissions = append(v.Submissions, sentView{
 			Generation: s.Generation, Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Delivery: deliveryOf(s), Fate: s.Fate, Sends: s.Sends,
 			First: s.FirstAt.UTC(), Last: s.LastAt.UTC(), Watched: s.WatchUntil.UTC(), Late: s.Late, Twin: s.Twin, Code: codeOf(s.Code),
@@ -185,6 +188,11 @@ func (r *run) show(rec *idempotency.Record) {
 	}
 	if rec.Cancel.Stands() {
 		line("cancel", "wished by %s at %s: %s", orDash(rec.Cancel.By), moment(rec.Cancel.At, now), orText(string(rec.Cancel.Outcome), "not settled yet"))
+	}
+	for i := range rec.Submissions {
+		if s := &rec.Submissions[i]; s.Unasked != "" {
+			line("cancel", "%s could not be asked: %s; tried again at %s", s.Vendor, s.Unasked, moment(s.AskAt, now))
+		}
 	}
 	if !rec.Receipt.IsZero() {
 		line("receipt", "%s has it as %s, reference %s, since %s", rec.Receipt.Vendor, orDash(rec.Receipt.VendorID), rec.Receipt.Ref, moment(rec.Receipt.AcceptedAt, now))

@@ -57,13 +57,20 @@ type troubleView struct {
 	Since  time.Time `json:"since,omitzero"`
 	Until  time.Time `json:"until"`
 	By     string    `json:"by,omitempty"`
-	// Account and Pieces are of what is not polled, because nobody has its account.
+	// Account and Pieces are of what is not polled, because nobody has its account,
+	// or any of the vendor.
 	Account string `json:"account,omitempty"`
 	Pieces  int    `json:"pieces,omitempty"`
 }
 
-// otherAccount is the reason of [client.Trouble] that is about accepted pieces.
-const otherAccount = "another account"
+// The reasons of [client.Trouble] that are about accepted pieces.
+const (
+	otherAccount = "another account"
+	noAdapter    = "no adapter"
+)
+
+// unpolled reports whether the trouble is that nobody asks for pieces.
+func (t *troubleView) unpolled() bool { return t.Reason == otherAccount || t.Reason == noAdapter }
 
 // overview is all that the first screen is made of.
 type overview struct {
@@ -192,7 +199,7 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 	for _, t := range troubles {
 		v := o.vendor(t.Vendor)
 		one := troubleView{Group: t.Group, Reason: t.Reason, Since: t.Since.UTC(), Until: t.Until.UTC(), By: t.By}
-		if t.Reason == otherAccount {
+		if one.unpolled() {
 			one.Account, one.Pieces = t.Account, t.Pieces
 		}
 		v.Trouble = append(v.Trouble, one)

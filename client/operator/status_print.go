@@ -77,8 +77,8 @@ func (r *run) todos(o *overview) (all []todoView) {
 	}
 	for _, v := range o.vendors {
 		for _, t := range v.Trouble {
-			if t.Reason == otherAccount {
-				add(true, nil, "%s", otherAccountText(v.Vendor, &t))
+			if t.unpolled() {
+				add(true, nil, "%s", unpolledText(v.Vendor, &t))
 				continue
 			}
 			account := t.Reason == "account"
@@ -251,8 +251,11 @@ func (r *run) printVendors(o *overview, now time.Time) {
 			if trouble != "" {
 				trouble += "; "
 			}
-			if x.Reason == otherAccount {
-				trouble += "not polled: " + many(x.Pieces, "piece") + " of account " + x.Account
+			if x.unpolled() {
+				trouble += "not polled: " + many(x.Pieces, "piece")
+				if x.Account != "" {
+					trouble += " of account " + x.Account
+				}
 				continue
 			}
 			trouble += x.Group + ": " + x.Reason + " till " + moment(x.Until, now)
@@ -263,8 +266,12 @@ func (r *run) printVendors(o *overview, now time.Time) {
 	r.out.list(t)
 }
 
-// otherAccountText says which pieces nobody asks for, and what to do.
-func otherAccountText(vendor string, t *troubleView) string {
+// unpolledText says which pieces nobody asks for, and what to do.
+func unpolledText(vendor string, t *troubleView) string {
+	if t.Reason == noAdapter {
+		return fmt.Sprintf("%s of %s cannot be polled: %s has no adapter of that vendor. Give its adapter and credentials back to a worker until the pieces are through.",
+			many(t.Pieces, "accepted piece"), vendor, orText(t.By, "a worker"))
+	}
 	return fmt.Sprintf("%s of %s cannot be polled: accepted under account %s, of which %s has no credentials. If it is the same account, name it in FormerAccounts of the workers' configuration; else give its credentials back.",
 		many(t.Pieces, "accepted piece"), vendor, t.Account, orText(t.By, "a worker"))
 }

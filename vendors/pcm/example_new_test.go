@@ -10,7 +10,7 @@ import (
 
 // PCM's pairs do not show their mode: it is said, and the ledger holds to it.
 func ExampleNew() {
-	printer, err := pcm.New("key", "secret", postproof.ModeTest)
+	printer, err := pcm.New("key", "secret", postproof.ModeTest, pcm.WithAccount("main"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -50,6 +50,7 @@ type Option interface{ apply(*settings) }
 type settings struct {
 	base     string
 	child    string
+	account  string
 	envelope string
 	stock    string
 	clock    postproof.Clock
@@ -69,6 +70,21 @@ func WithBaseURL(base string) Option {
 // characters.
 func WithChildRef(ref string) Option {
 	return optionFunc(func(s *settings) { s.child = ref })
+}
+
+// WithAccount names the account. The name becomes its fingerprint in place of
+// the key, so that the pair can be replaced while pieces are in flight; while none is
+// unknown, since nothing documents that a reference used with one pair is refused
+// with another one. The secret alone may be rotated without a name. It must be another
+// name for each account; a child app ([WithChildRef]) is an account of its own under
+// the same name.
+//
+// What was submitted before the account got this name, or under a former key, is
+// that of another account until the client is told that it is the same: see
+// FormerAccounts of the client's VendorConfig, which takes the Account().Fingerprint
+// of an adapter without the name and with that key.
+func WithAccount(name string) Option {
+	return optionFunc(func(s *settings) { s.account = name })
 }
 
 // WithEnvelope sets the envelope of letters: doubleWindow (the default),
@@ -100,12 +116,16 @@ func New(apiKey, apiSecret string, mode postproof.Mode, opts ...Option) (*Adapte
 	if err := validate(apiKey, apiSecret, mode, &s); err != nil {
 		return nil, &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "new", Err: err}
 	}
+	identity := apiKey
+	if s.account != "" {
+		identity = "account\x00" + s.account // never the fingerprint of a key that reads alike
+	}
 	return &Adapter{
 		base: strings.TrimSuffix(s.base, "/"),
 		key:  apiKey, secret: apiSecret, child: s.child,
 		envelope: s.envelope, stock: s.stock,
-		// The secret is what PCM lets its owner rotate.
-		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, apiKey, s.child, string(mode)), Mode: mode},
+		// The secret is what PCM lets its owner rotate without a new key.
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity, s.child, string(mode)), Mode: mode},
 		caps:    capabilities(),
 		tokens:  &tokenCache{clock: s.clock},
 	}, nil

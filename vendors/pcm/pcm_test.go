@@ -64,3 +64,30 @@ func TestFingerprintOutlivesTheSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestAccountOutlivesItsKey(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(key string, mode postproof.Mode, opts ...pcm.Option) string {
+		a, err := pcm.New(key, "s", mode, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Account().Fingerprint
+	}
+	named := pcm.WithAccount("main")
+	base := fingerprint("k", postproof.ModeTest, named)
+	if fingerprint("k2", postproof.ModeTest, named) != base {
+		t.Error("a new pair changes the fingerprint of a named account")
+	}
+	for what, other := range map[string]string{
+		"another mode": fingerprint("k", postproof.ModeLive, named),
+		"a child app":  fingerprint("k", postproof.ModeTest, named, pcm.WithChildRef("child")),
+		"another name": fingerprint("k", postproof.ModeTest, pcm.WithAccount("other")),
+		"no name":      fingerprint("k", postproof.ModeTest),
+		"a key":        fingerprint("main", postproof.ModeTest),
+	} {
+		if other == base {
+			t.Errorf("%s has the fingerprint of the account", what)
+		}
+	}
+}

@@ -9,11 +9,11 @@
 // those of the workers from the environment:
 //
 //	LOB_API_KEY, LOB_ACCOUNT
-//	PCM_API_KEY, PCM_API_SECRET, PCM_CHILD_REF
+//	PCM_API_KEY, PCM_API_SECRET, PCM_CHILD_REF, PCM_ACCOUNT
 //	POSTGRID_API_KEY, POSTGRID_ACCOUNT
 //	LOB_FORMER_ACCOUNTS, PCM_FORMER_ACCOUNTS, POSTGRID_FORMER_ACCOUNTS
 //
-// The second of each are only for workers that have them, too: see WithAccount and
+// What is not a key or a secret is only for workers that have it, too: see WithAccount and
 // WithChildRef of the vendor's package; so are the former accounts, fingerprints with
 // commas between them, see FormerAccounts of client.VendorConfig. POSTPROOF_STORE, POSTPROOF_SNAPSHOTS and
 // POSTPROOF_BY stand for the flags -store, -snapshots and -by.
@@ -147,6 +147,9 @@ func (p *program) adapters(_ context.Context, mode postproof.Mode) ([]vendors.Ad
 		}
 		if ref := p.env("PCM_CHILD_REF"); ref != "" {
 			opts = append(opts, pcm.WithChildRef(ref))
+		}
+		if name := p.env("PCM_ACCOUNT"); name != "" {
+			opts = append(opts, pcm.WithAccount(name))
 		}
 		err = errors.Join(err, add(pcm.New(key, p.env("PCM_API_SECRET"), mode, opts...)))
 	}

@@ -223,6 +223,18 @@ func TestVendorURLs(t *testing.T) {
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d adapters, %v", len(all), err)
 	}
+	for _, name := range []string{"LOB_ACCOUNT", "PCM_ACCOUNT", "POSTGRID_ACCOUNT"} {
+		env[name] = "main"
+	}
+	named, err := p.adapters(t.Context(), postproof.ModeTest)
+	if err != nil || len(named) != 3 {
+		t.Fatalf("%d adapters, %v", len(named), err)
+	}
+	for i := range all {
+		if all[i].Account().Fingerprint == named[i].Account().Fingerprint {
+			t.Errorf("%s: the account's name is not taken", all[i].Capabilities().Vendor)
+		}
+	}
 	p.env = func(string) string { return "" }
 	if _, err := p.adapters(t.Context(), postproof.ModeTest); err == nil || !strings.Contains(err.Error(), "LOB_API_KEY") {
 		t.Errorf("without credentials: %v", err)

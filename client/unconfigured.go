@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// UnconfiguredVendor is a vendor that has accepted pieces, and that the client has no
+// adapter of: nobody can ask how they are.
+type UnconfiguredVendor struct {
+	Name string
+	// Pieces is how many there were when they were last counted, at least.
+	Pieces int
+	// Since is when this client met the first of them.
+	Since time.Time
+}
+
+// maxMet bounds how many vendors, and how many accounts of one, are remembered that
+// there are no credentials of: more than anybody has, whatever a ledger says.
+const maxMet = 64
+
+// unconfigured are the vendors that a client met and has no adapter of.
+type unconfigured struct {
+	mu    sync.Mutex
+	known map[string]*unconfiguredVendor
+}
+
+type unconfiguredVendor struct {
+	UnconfiguredVendor
+
+	counting seldomDone
+	counted  time.Time
+}
+
+// meet returns what is known of a vendor, nil when there is no room for one more.
+func (u *unconfigured) meet(name string, now time.Time) *unconfiguredVendor {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	v := u.known[name]
+	if v == nil && len(u.known) < maxMet {
+		v = &unconfiguredVendor{UnconfiguredVendor: UnconfiguredVendor{Name: name, Since: now}}
+		if u.known == nil {
+			u.known = map[string]*unconfiguredVendor{}
+		}
+		u.known[name] = v
+	}
+	return v
+}
+
+// counts reports whether the vendor's pieces are to be counted when the next one is
+// met. That reads the ledger, and is no work for whoever deals it out.
+func (u *unconfigured) counts(name string, now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	v := u.known[name]
+	if v == nil {
+		return len(u.known) < maxMet
+	}
+	return !now.Before(v.counted.Add(countAgain))
+}
+
+// set notes a count, and reports whether it is the first.
+func (u *unconfigured) set(v *unconfiguredVendor, pieces int, now time.Time) (out UnconfiguredVendor, first bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first = v.counted.IsZero()
+	v.Pieces, v.counted = pieces, now
+	return v.UnconfiguredVendor, first
+}
+
+// UnconfiguredVendors returns the vendors of accepted pieces that this client was to
+// poll and has no adapter of, by name; at most 64. They were taken away from [New], or
+// are other workers': its pieces are asked for by whoever has the adapter, and by
+// nobody if none has. At the end of their time they are held
+// ([idempotency.HoldDeadline]), and the note says why. What was met stays in it for as
+// long as the client lives. [Client.Troubles] has it, too, for as long as no client
+// on the ledger has the adapter.
+func (c *Client) UnconfiguredVendors() []UnconfiguredVendor {
+	u := &c.strangers
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var all []UnconfiguredVendor
+	for _, name := range slices.Sorted(maps.Keys(u.known)) {
+		if v := u.known[name]; !v.counted.IsZero() {
+			all = append(all, v.UnconfiguredVendor)
+		}
+	}
+	return all
+}
+
+// meetUnconfigured notes that a piece cannot be polled, because its vendor has no
+// adapter, and has people told of all such pieces: once in the log, and for as long as
+// there are some in [Client.Troubles].
+func (c *Client) meetUnconfigured(ctx context.Context, name string) {
+	now := c.now()
+	v := c.strangers.meet(name, now)
+	if v == nil {
+		return
+	}
+	c.tel.polls.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", name), attribute.String("mail.poll", pollNoAdapter)))
+	if !v.counting.due(now, countAgain) {
+		return
+	}
+	pieces := 0
+	q := idempotency.Query{Vendor: name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
+	for rec, err := range c.store.Find(ctx, q) {
+		if err != nil {
+			break // at least those that were counted
+		}
+		if rec.Receipt.Vendor == name {
+			pieces++
+		}
+	}
+	known, first := c.strangers.set(v, max(pieces, 1), now)
+	if first {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "accepted pieces are with a vendor that is not configured: nobody can ask how they are; give its adapter back to a worker until they are through",
+			slog.String("vendor", name), slog.Int("pieces", known.Pieces))
+	}
+	c.tellPieces(otherAccountName(name, ""), hintNoAdapter, known.Pieces, known.Since)
+}
