@@ -129,6 +129,9 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.time(28, s.NextWatch)
 	w.text(29, string(s.Late))
 	w.flag(30, s.Heir)
+	w.text(31, s.Also)
+	w.text(32, s.Unasked)
+	w.time(33, s.AskAt)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {
@@ -345,6 +348,12 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Late = idempotency.Late(f.text)
 	case 30:
 		to.Heir = f.n != 0
+	case 31:
+		to.Also = f.text
+	case 32:
+		to.Unasked = f.text
+	case 33:
+		to.AskAt = r.time(f)
 	}
 }
 
