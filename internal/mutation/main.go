@@ -36,7 +36,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(), rotation(), seams())
+	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(), rotation(), seams(), nobody())
 }
 
 func main() {

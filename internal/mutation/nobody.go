@@ -1,0 +1,30 @@
+package main
+
+// nobody breaks what holds where nobody can ask a vendor: its pieces are told, wishes
+// wait, and what is not found under a name that somebody only said is the account's
+// proves nothing.
+func nobody() []Mutation {
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "nobody: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	return []Mutation{
+		m("a former name is believed", "client/reconcile.go",
+			`_, under := v.formers[sub.Account]; under {`, `_, under := v.formers[sub.Account]; under && false {`, "TestFormerAccountThatIsAnother"),
+		m("what other credentials sent, too, proves a name", "client/former.go",
+			`s.Account != "" && s.Also == "" &&`, `s.Account != "" &&`, "TestPieceOfThePresentAccount|TestFormerAccount|TestWhatIsFound"),
+		m("a piece that may not be listed yet disproves a name", "client/former.go",
+			`case !found.Complete, w.c.now().Before(p.at.Add(v.caps.Lookup.SettleTime())):`, `case !found.Complete:`, "TestFormerAccount|TestFormerName"),
+		m("it is too late where nobody can be asked to cancel", "client/reconcile.go",
+			`ev.Unasked = cannotAsk(v, sub)`, `ev.TooLate, ev.Unasked = true, cannotAsk(v, sub)`, "TestCancelWaitsForCredentials"),
+		m("the wish that waits is told each time", "idempotency/machine_person.go",
+			"\tif s.Unasked == \"\" {\n", "\tif s.Unasked == \"\" || true {\n", "TestCancelWaitsForCredentials"),
+		m("pieces of a vendor without an adapter are passed over silently", "client/poll.go",
+			"w.c.meetUnconfigured(ctx, sub.Vendor)\n", "\n", "TestPiecesOfAVendor|Unconfigured"),
+		m("a breaker that only looks on keeps jobs away", "client/vendor.go",
+			"\tif c.breaker.DryRun {\n", "\tif c.breaker.DryRun && false {\n", "TestBreakerThatOnlyLooksOn"),
+		{
+			Name: "nobody: a household's piece is given to whom a correction adds", File: "snapshot/digests.go",
+			Old: `low: low&^1 | binary`, New: `low: low | 0&binary`, Package: "./snapshot", Run: "TestCorrectionsLeaveHouseholdsAlone",
+		},
+	}
+}
