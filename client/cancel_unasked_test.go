@@ -64,6 +64,29 @@ func TestCancelWaitsForCredentials(t *testing.T) {
 	}
 }
 
+// Whoever wishes again knows that somebody can ask now: it is tried at once, however
+// long the last wait is.
+func TestCancelAgainIsTriedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		p.tune = func(c *postproof.Capabilities) { c.Cancel.For = 72 * time.Hour }
+		home := newClient(t, store, []*press{p})
+		accept(t, home, "a")
+		c := unable(t, store, p, false, seldom())
+		cancelJob(t, c, "a")
+		runFor(t, c, 26*time.Hour)
+		if left := time.Until(status(t, c, "a").Submissions[0].AskAt); left < time.Hour {
+			t.Fatalf("it is tried again in %v: the test looks at nothing", left)
+		}
+		cancelJob(t, home, "a")
+		runFor(t, home, time.Minute)
+		if rec := status(t, home, "a"); rec.State != idempotency.Canceled || p.alive() != 0 {
+			t.Errorf("%v, %d alive", rec, p.alive())
+		}
+	})
+}
+
 // Of several workers only one has the credentials: it cancels in time, whoever else
 // takes the job before it.
 func TestCancelAmongWorkersOfWhichOneCan(t *testing.T) {
@@ -135,7 +158,7 @@ func TestCancelThatNobodyCouldAskFor(t *testing.T) {
 				if rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldDeadline || !strings.Contains(rec.Hold.Note, "alpha") {
 					t.Errorf("at the deadline: %v %s %q", rec, rec.Hold.Reason, rec.Hold.Note)
 				}
-				if rec.Fence > 400 {
+				if rec.Fence > 700 { // on the first day, one each ten minutes, with its claim
 					t.Errorf("%d changes in 60 days", rec.Fence)
 				}
 			})

@@ -222,8 +222,8 @@ func randomName() string {
 // file, its share of vendors' rates, and the gauges, which report nothing more.
 // Stop Run and Drain first, by their contexts. The store stays open; close it
 // afterwards. What would send or work after that returns an error with
-// [postproof.CodeUnavailable] and [postproof.NotSent]; what only reads, and what a
-// person decides, goes on.
+// [postproof.CodeUnavailable] and [postproof.NotSent], and so does whatever else needs
+// the vendors or the spool; what the ledger alone is enough for goes on.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {

@@ -30,8 +30,9 @@ type former struct {
 	gone map[postproof.Ref]struct{}
 	// scanned is when the ledger was last searched for such pieces; whole: to its
 	// end, so that it has none but those in left.
-	scanned time.Time
-	whole   bool
+	scanned  time.Time
+	whole    bool
+	scanning bool
 }
 
 type formerPiece struct {
@@ -94,7 +95,19 @@ func (f *former) isGone(ref postproof.Ref) bool {
 func (f *former) nothing() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !f.proven && f.whole && len(f.left) == 0
+	return !f.proven && ((f.whole && len(f.left) == 0) || len(f.gone) >= enoughFormers)
+}
+
+// enoughFormers is how many pieces of a name that the vendor does not find are taken
+// for all of them.
+const enoughFormers = 32
+
+// givenUp reports whether so many were looked up in vain that no more are, until the
+// ledger is searched again.
+func (f *former) givenUp(now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.proven && len(f.gone) >= enoughFormers && now.Before(f.scanned.Add(scanEvery))
 }
 
 // sighted notes that a piece was found with the present credentials which only those
@@ -121,18 +134,38 @@ func (p *formerPiece) is(o *vendors.Order, mode postproof.Mode) bool {
 		(p.vendorID == "" || o.Receipt.VendorID == p.vendorID)
 }
 
-// sameAsFormer reports whether the name that a submission was made under is proven
+// otherNames are the names that a submission was made under, besides the present one:
+// those of all credentials that have sent it.
+func otherNames(v *vendor, sub *idempotency.Submission) []string {
+	var names []string
+	for _, name := range [...]string{sub.Account, sub.Also} {
+		_, former := v.formers[name]
+		if former || (name != "" && name != v.account.Fingerprint && sentByOthers(v, sub)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sameAsFormer reports whether a name that a submission was made under is proven
 // to be the present account's, and else whether it may still turn out to be: the
-// vendor gave no whole answer, or pieces are left to look up.
-func (w *work) sameAsFormer(ctx context.Context, v *vendor, finder vendors.Finder, sub *idempotency.Submission) (proven, open bool) {
-	f := v.formers[sub.Account]
-	if f == nil || f.isProven() {
+// vendor gave no whole answer, or pieces are left to look up. Of a name that nobody
+// said to be the same account it is neither.
+func (w *work) sameAsFormer(ctx context.Context, v *vendor, finder vendors.Finder, name string) (proven, open bool) {
+	f := v.formers[name]
+	switch {
+	case f == nil:
+		return false, false
+	case f.isProven():
 		return true, false
 	}
 	for range controlTries {
+		if f.givenUp(w.c.now()) {
+			return false, false
+		}
 		p, ok := f.next()
 		if !ok {
-			if !w.findFormers(ctx, v, f, sub.Account) {
+			if !w.findFormers(ctx, v, f, name) {
 				return false, true
 			}
 			if p, ok = f.next(); !ok {
@@ -165,8 +198,13 @@ func (w *work) sameAsFormer(ctx context.Context, v *vendor, finder vendors.Finde
 func (w *work) findFormers(ctx context.Context, v *vendor, f *former, account string) bool {
 	now := w.c.now()
 	f.mu.Lock()
-	wait := f.whole && now.Before(f.scanned.Add(scanEvery))
+	wait, other := f.whole && now.Before(f.scanned.Add(scanEvery)), f.scanning
+	f.scanning = true
 	f.mu.Unlock()
+	if other {
+		return false // somebody else reads it
+	}
+	defer f.read()
 	if wait {
 		return true
 	}
@@ -191,6 +229,13 @@ func (w *work) findFormers(ctx context.Context, v *vendor, f *former, account st
 		f.left = left
 	}
 	return true
+}
+
+// read ends a search.
+func (f *former) read() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scanning = false
 }
 
 // formerPieceOf returns the piece of a record that its vendor accepted under the

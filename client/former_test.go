@@ -166,6 +166,42 @@ func TestPieceOfThePresentAccountProvesNoFormerOne(t *testing.T) {
 	})
 }
 
+// Whoever has the former credentials alone believes no absence of what others sent,
+// too: it may be in their account.
+func TestAbsenceInOneOfTwoAccounts(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"told of the other": true, "not told": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyNone), idempotency.NewMemory(postproof.ModeTest)
+				p.faults(onOrder("401"))
+				_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
+				third := fingerprint(p)
+				p.becomes("new")
+				p.faults(onOrder("lose"))
+				time.Sleep(time.Hour)
+				c := newClient(t, store, []*press{p}, rotated(p, third), seldom())
+				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown || p.alive() != 1 {
+					t.Fatalf("%v, %d printed", err, p.alive())
+				}
+				var others []string
+				if told {
+					others = []string{fingerprint(p)}
+				}
+				p.faults(nil)
+				p.becomes("k")
+				old := newClient(t, store, []*press{p}, rotated(p, others...), seldom())
+				accept(t, old, "control")
+				runFor(t, old, 12*time.Hour)
+				if rec := status(t, old, "a"); rec.State != idempotency.Held || p.alive() != 1 {
+					t.Errorf("%v, %d pieces at the other account; want it held, and the control piece alone", rec, p.alive())
+				}
+			})
+		})
+	}
+}
+
 // What is found under a former name proves it, too, and asks for nothing more.
 func TestFormerAccountIsProvenByWhatIsFound(t *testing.T) {
 	t.Parallel()

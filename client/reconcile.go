@@ -53,19 +53,21 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	if len(ev.Orders) > 0 || !ev.Complete || sub.Dead() || w.rec.State == idempotency.Accepted {
 		return w.apply(ctx, ev)
 	}
-	proven, open := true, false
-	if _, under := v.formers[sub.Account]; under {
-		if w.c.now().Before(sub.LastAt.Add(v.caps.Lookup.SettleTime())) {
-			return w.apply(ctx, ev) // too early to count
+	names := otherNames(v, sub)
+	if len(names) > 0 && w.c.now().Before(sub.LastAt.Add(v.caps.Lookup.SettleTime())) {
+		return w.apply(ctx, ev) // too early to count
+	}
+	for _, name := range names {
+		proven, open := w.sameAsFormer(ctx, v, finder, name)
+		switch {
+		case proven:
+		case !open && w.rec.State == idempotency.Unknown && len(w.rec.Live()) == 1:
+			return w.apply(ctx, ev, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: unproven(v, name)})
+		default:
+			return w.apply(ctx, ev)
 		}
-		proven, open = w.sameAsFormer(ctx, v, finder, sub)
 	}
-	switch {
-	case proven:
-		ev.Control = w.control(ctx, v, finder, sub)
-	case !open && w.rec.State == idempotency.Unknown && len(w.rec.Live()) == 1:
-		return w.apply(ctx, ev, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: unproven(v, sub.Account)})
-	}
+	ev.Control = w.control(ctx, v, finder, sub)
 	return w.apply(ctx, ev)
 }
 

@@ -251,14 +251,22 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 	if !newest.IsZero() {
 		lost = max(0, c.now().Sub(newest))
 	}
-	value, err := json.Marshal(doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: o.Recoveries})
-	if err != nil {
-		return err
-	}
-	_, err = c.logged(ctx, "recover", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+	_, err := c.logged(ctx, "recover", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, doubtSetting)
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, c.storeError("recover", err)
+		}
+		d := doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: o.Recoveries}
+		var old doubt // of an earlier recovery: what it doubted may still be there
+		if len(set.Value) > 0 && json.Unmarshal(set.Value, &old) == nil && c.now().Before(old.Until) {
+			d.Lost, d.Recoveries = max(d.Lost, old.Lost), max(d.Recoveries, old.Recoveries)
+			if old.Until.After(d.Until) {
+				d.Until = old.Until
+			}
+		}
+		value, err := json.Marshal(d)
+		if err != nil {
+			return idempotency.Change{}, ChangeEntry{}, err
 		}
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},

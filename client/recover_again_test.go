@@ -102,3 +102,38 @@ func TestRecoverAgainWithAForgottenVendor(t *testing.T) {
 		}
 	})
 }
+
+// When the workers have gone on meanwhile, what the forgotten vendor has is a second
+// piece: it is found all the same, and stopped in time.
+func TestRecoverAgainAfterTheWorkersWentOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		b.tune = func(c *postproof.Capabilities) { c.Cancel.For = 30 * 24 * time.Hour }
+		live := idempotency.NewMemory(postproof.ModeTest)
+		before := newClient(t, live, []*press{b}, seldom())
+		if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
+			t.Fatal(err)
+		}
+		s := backup(t, live)
+		drain(t, before) // lost: beta has it
+		time.Sleep(48 * time.Hour)
+		var c *client.Client
+		for _, known := range [][]*press{{a}, {a, b}} {
+			restore(s)
+			c = newClient(t, s, known, seldom())
+			if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
+				t.Fatal(err)
+			}
+			runFor(t, c, 72*time.Hour)
+		}
+		rec := status(t, c, "contact-0")
+		if rec.Receipt.Vendor != "alpha" || b.alive() != 0 {
+			t.Errorf("%v at %s, %d pieces at the other, want it stopped", rec, rec.Receipt.Vendor, b.alive())
+		}
+	})
+}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -234,7 +233,7 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	}
 	if name := sub.Account; name != v.account.Fingerprint || sentByOthers(v, sub) {
-		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(cmp.Or(sub.Also, name))})
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(name)})
 	}
 	if f := w.passable(v, w.c.now()); f.as == later || f.as == wait {
 		w.c.congested.Add(1)

@@ -35,6 +35,10 @@ func (t *transition) stop(by, why string) {
 	// would go with it, unheard.
 	undoable := t.r.State == Canceled && t.r.Prior != nil
 	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft && !undoable {
+		// Who wishes again may know that somebody can ask now.
+		if t.r.State == Accepted && t.hurry() {
+			t.note("cancel_wished", why).By = by
+		}
 		return
 	}
 	if undoable {
@@ -72,7 +76,7 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 		return nil
 	}
 	unasked := s.Unasked
-	s.Unasked, s.AskAt = "", time.Time{}
+	s.unwish()
 	if ev.TooLate {
 		if s.Late == LateSeen {
 			s.Late = LatePrinted
@@ -97,7 +101,25 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 const (
 	shortestUnasked = 5 * time.Second
 	longestUnasked  = longestAlone
+	// While the window is not known and may be open, as most are for no longer than
+	// a day, no wait is longer than this.
+	unknownWindow   = 24 * time.Hour
+	longestInWindow = 10 * time.Minute
 )
+
+// hurry has the vendor asked now for what waits for somebody who can. It reports
+// whether anything does.
+func (t *transition) hurry() (waits bool) {
+	for i := range t.r.Submissions {
+		if s := &t.r.Submissions[i]; s.Unasked != "" {
+			s.AskAt, t.r.Due, waits = t.now, t.now, true
+		}
+	}
+	return waits
+}
+
+// unwish forgets that the vendor could not be asked: there is nothing to ask for.
+func (s *Submission) unwish() { s.Unasked, s.AskAt = "", time.Time{} }
 
 // cancelWaits keeps the wish for whoever can ask the vendor: rule 13. It is told
 // once, not with each attempt.
@@ -108,7 +130,13 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 		accepted, since = t.r.Receipt.AcceptedAt, t.r.Cancel.At
 	}
 	wait := min(max(t.now.Sub(since)/4, shortestUnasked), longestUnasked)
-	if c := t.m.caps(s.Vendor); c != nil {
+	if s.Unasked == "" { // of several workers the next one may be able to
+		wait = shortestUnasked
+	}
+	switch c := t.m.caps(s.Vendor); {
+	case c == nil && t.now.Sub(since) < unknownWindow:
+		wait = min(wait, longestInWindow)
+	case c != nil:
 		wait = min(wait, max(c.Cancel.Until(accepted).Sub(t.now)/2, shortestUnasked))
 	}
 	s.AskAt = t.now.Add(wait)
@@ -181,6 +209,9 @@ func (t *transition) decide(ev Decide) error {
 	e := t.note("decided", ev.Why)
 	e.By = ev.By
 	live := t.r.Live()
+	for _, s := range live {
+		s.unwish()
+	}
 	switch ev.Verdict {
 	case VerdictAccepted:
 		if len(live) == 0 {
@@ -280,14 +311,16 @@ func (t *transition) suspect(ev Suspect) error {
 	top, from := t.r.Generation, t.r.DoubtedFrom()
 	// From accepted only the death of the accepted piece leads on, or a person
 	// who held the job and sent it anew, on purpose.
-	heir := t.r.State == Accepted && t.m.holder(t.r).Ref != ""
+	// What stands before the piece that counts was there without its death.
+	holder := t.m.holder(t.r)
+	heir := t.r.State == Accepted && holder.Ref != ""
 	for _, v := range ev.Vendors {
 		for gen, ref := range v.Refs {
 			if gen < from || t.find(v.Vendor, ref) != nil {
 				continue
 			}
 			t.r.Submissions = append(t.r.Submissions, Submission{
-				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now, Heir: heir,
+				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now, Heir: heir && gen >= holder.Generation,
 			})
 			top = max(top, gen)
 		}

@@ -149,7 +149,8 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 		return nil
 	}
 	already := !slices.Contains(t.r.Live(), s)
-	s.Fate, s.Unasked, s.AskAt = FateFailed, "", time.Time{}
+	s.Fate = FateFailed
+	s.unwish()
 	if o.Status.Stage == postproof.StageCanceled {
 		s.Fate = FateCanceled
 	}

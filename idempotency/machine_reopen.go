@@ -75,6 +75,7 @@ func movedOn(before, after *Record) bool {
 func (s *Submission) known() Submission {
 	k := *s
 	k.Misses, k.LastMiss, k.LookUps, k.WatchUntil, k.NextWatch = 0, time.Time{}, 0, time.Time{}, time.Time{}
+	k.unwish()
 	return k
 }
 

@@ -262,6 +262,7 @@ func (t *transition) elsewhere(s *Submission) bool {
 // adopt makes a piece that a vendor has the one that counts.
 func (t *transition) adopt(s *Submission) {
 	s.Late = ""
+	s.unwish()
 	if s.Differs { // rule 7: unequal means held
 		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
 		return

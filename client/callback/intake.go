@@ -164,13 +164,14 @@ func (r *Receiver) sender(req *http.Request, rt *route, token string, raw []byte
 		if err == nil {
 			return a, a.kept(k.verifier, req.Header, raw, at), nil
 		}
-		if one := unverified(err); one.weight() > why.weight() {
+		one := unverified(err)
+		a.offTime.Store(one == reasonStale || one == reasonFuture)
+		if one.weight() > why.weight() {
 			why = one
 		}
 	}
 	for _, a := range rt.accounts {
 		a.refusals.Add(1)
-		a.offTime.Store(why == reasonStale || why == reasonFuture)
 	}
 	if why == "" {
 		why = reasonToken

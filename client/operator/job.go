@@ -91,7 +91,9 @@ func jobOf(rec *idempotency.Record) jobView {
 	}
 	for i := range rec.Submissions {
 		s := &rec.Submissions[i]
-		v.Unasked = cmp.Or(v.Unasked, s.Unasked)
+		if awaitsWho(rec, s) {
+			v.Unasked = cmp.Or(v.Unasked, s.Unasked)
+		}
 		v.Submissions = append(v.Submissions, sentView{
 			Generation: s.Generation, Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Delivery: deliveryOf(s), Fate: s.Fate, Sends: s.Sends,
 			First: s.FirstAt.UTC(), Last: s.LastAt.UTC(), Watched: s.WatchUntil.UTC(), Late: s.Late, Twin: s.Twin, Code: codeOf(s.Code),
@@ -190,7 +192,7 @@ func (r *run) show(rec *idempotency.Record) {
 		line("cancel", "wished by %s at %s: %s", orDash(rec.Cancel.By), moment(rec.Cancel.At, now), orText(string(rec.Cancel.Outcome), "not settled yet"))
 	}
 	for i := range rec.Submissions {
-		if s := &rec.Submissions[i]; s.Unasked != "" {
+		if s := &rec.Submissions[i]; awaitsWho(rec, s) {
 			line("cancel", "%s could not be asked: %s; tried again at %s", s.Vendor, s.Unasked, moment(s.AskAt, now))
 		}
 	}
@@ -249,4 +251,11 @@ func orText(s, otherwise string) string {
 		return otherwise
 	}
 	return s
+}
+
+// awaitsWho reports whether a submission is to be canceled, and waits for somebody who
+// can ask its vendor.
+func awaitsWho(rec *idempotency.Record, s *idempotency.Submission) bool {
+	return s.Unasked != "" && rec.State == idempotency.Accepted &&
+		(s.Late == idempotency.LateSeen || (rec.Cancel.Stands() && rec.Cancel.Outcome == ""))
 }

@@ -44,8 +44,6 @@ func hints() []Mutation {
 			`case wish == nil || now.Before(t.wrote.Add(hintEvery)) && !now.Before(t.wrote):`, `case wish == nil:`, "TestRisingHintsAreFew"),
 		m("a ledger that takes no hints is told of each time", exchange,
 			`(err != nil) != h.lost && !closed`, `!closed`, "TestHintsFailAlone"),
-		m("a closed client goes on", exchange,
-			`case h.off || h.closed:`, `case h.off:`, "TestClosedClient"),
 		m("hints cannot be turned off", exchange,
 			`if h.off || c.id().EpochChanged() {`, `if c.id().EpochChanged() {`, "TestWithoutHints"),
 		m("each replica takes the whole rate", limiter,

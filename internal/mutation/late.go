@@ -120,7 +120,7 @@ func late() []Mutation {
 		cl(0, "audit: a second piece of a job agrees with the ledger", "client/audit.go",
 			`case !o.Dead && another(rec, s):`, `case false && another(rec, s):`, "TestAuditAfterRecover"),
 		m(13, "rule 13: a late piece is canceled although its job is held", next,
-			"\tswitch at, ever := r.WorkAt(); {\n", "\tif r.State == Held && r.toStop() != nil {\n\t\treturn m.nextAccepted(r, now)\n\t}\n\tswitch at, ever := r.WorkAt(); {\n", "TestLateArrival"),
+			"\tswitch at, ever := r.WorkAt(); {\n", "\tif r.State == Held && r.toStop(now) != nil {\n\t\treturn m.nextAccepted(r, now)\n\t}\n\tswitch at, ever := r.WorkAt(); {\n", "TestLateArrival"),
 		m(0, "late: a person's word is taken for another piece", "idempotency/machine_person.go",
 			`case vendorID != "" && o.VendorID == vendorID:`, `case false:`, "TestLateArrival"),
 		m(0, "late: a person keeps a piece, and it is canceled", "idempotency/machine_person.go",

@@ -127,7 +127,7 @@ func ledger() []Mutation {
 		m(12, "rule 12: look-ups from before the restored backup count", person,
 			"\t\t\ts.Misses, s.LastMiss = 0, time.Time{}\n", "", "TestRule12"),
 		m(12, "rule 12: the next generation is not doubted", person,
-			`if gen < from || t.find(v.Vendor, ref) != nil {`, `if gen != t.r.Generation || t.find(v.Vendor, ref) != nil {`, "TestRule12"),
+			`if gen < from || t.find(v.Vendor, ref) != nil {`, `if gen < from || gen > t.r.Generation || t.find(v.Vendor, ref) != nil {`, "TestRule12"),
 		m(13, "rule 13: a wish to cancel forbids no send", send,
 			"case r.Cancel.Stands():\n\t\treturn t.no(13,", "case false:\n\t\treturn t.no(13,", "TestRule13"),
 		m(13, "rule 13: a wish to cancel forbids no resend", next,

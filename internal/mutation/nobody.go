@@ -8,14 +8,20 @@ func nobody() []Mutation {
 		return Mutation{Name: "nobody: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	return []Mutation{
-		m("a former name is believed", "client/reconcile.go",
-			`_, under := v.formers[sub.Account]; under {`, `_, under := v.formers[sub.Account]; under && false {`, "TestFormerAccountThatIsAnother"),
+		m("a former name is believed", "client/former.go",
+			`if former || (name != ""`, `if (former && false) || (name != ""`, "TestFormerAccountThatIsAnother"),
 		m("what other credentials sent, too, proves a name", "client/former.go",
 			`s.Account != "" && s.Also == "" &&`, `s.Account != "" &&`, "TestPieceOfThePresentAccount|TestFormerAccount|TestWhatIsFound"),
 		m("a piece that may not be listed yet disproves a name", "client/former.go",
 			`case !found.Complete, w.c.now().Before(p.at.Add(v.caps.Lookup.SettleTime())):`, `case !found.Complete:`, "TestFormerAccount|TestFormerName"),
 		m("it is too late where nobody can be asked to cancel", "client/reconcile.go",
 			`ev.Unasked = cannotAsk(v, sub)`, `ev.TooLate, ev.Unasked = true, cannotAsk(v, sub)`, "TestCancelWaitsForCredentials"),
+		m("a wish that is made again waits as before", "idempotency/machine_person.go",
+			`t.r.State == Accepted && t.hurry() {`, `t.r.State == Accepted && false {`, "TestCancelAgainIsTriedAtOnce"),
+		m("what a forgotten vendor has is an heir", "idempotency/machine_person.go",
+			`Heir: heir && gen >= holder.Generation,`, `Heir: heir && (gen >= holder.Generation || true),`, "TestRecoverAgainAfter"),
+		m("absence in one of two accounts is believed", "client/former.go",
+			`[...]string{sub.Account, sub.Also}`, `[...]string{sub.Account}`, "TestAbsenceInOneOfTwoAccounts"),
 		m("the wish that waits is told each time", "idempotency/machine_person.go",
 			"\tif s.Unasked == \"\" {\n", "\tif s.Unasked == \"\" || true {\n", "TestCancelWaitsForCredentials"),
 		m("pieces of a vendor without an adapter are passed over silently", "client/poll.go",
