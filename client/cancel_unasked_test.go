@@ -75,7 +75,11 @@ func TestCancelAgainIsTriedAtOnce(t *testing.T) {
 		accept(t, home, "a")
 		c := unable(t, store, p, false, seldom())
 		cancelJob(t, c, "a")
-		runFor(t, c, 26*time.Hour)
+		runFor(t, c, 12*time.Hour)
+		if left := time.Until(status(t, c, "a").Submissions[0].AskAt); left > 10*time.Minute {
+			t.Errorf("half a day later it is tried again in %v only", left)
+		}
+		runFor(t, c, 14*time.Hour)
 		if left := time.Until(status(t, c, "a").Submissions[0].AskAt); left < time.Hour {
 			t.Fatalf("it is tried again in %v: the test looks at nothing", left)
 		}
@@ -157,6 +161,20 @@ func TestCancelThatNobodyCouldAskFor(t *testing.T) {
 				rec = status(t, c, "a")
 				if rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldDeadline || !strings.Contains(rec.Hold.Note, "alpha") {
 					t.Errorf("at the deadline: %v %s %q", rec, rec.Hold.Reason, rec.Hold.Note)
+				}
+				if _, err := c.Release(t.Context(), "a", "ann"); err != nil {
+					t.Fatal(err)
+				}
+				runFor(t, c, 30*time.Hour)
+				undo(t, c) // that the vendor could not be asked is nothing new
+				if rec = status(t, c, "a"); rec.State != idempotency.Held {
+					t.Fatalf("%v, want it held again", rec)
+				}
+				if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "it has come back"}); err != nil {
+					t.Fatal(err)
+				}
+				if s := status(t, c, "a").Submissions[0]; s.Unasked != "" || !s.AskAt.IsZero() {
+					t.Errorf("after a person's word it is still to be tried: %q at %v", s.Unasked, s.AskAt)
 				}
 				if rec.Fence > 700 { // on the first day, one each ten minutes, with its claim
 					t.Errorf("%d changes in 60 days", rec.Fence)

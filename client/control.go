@@ -19,7 +19,7 @@ type controls struct {
 	mu   sync.Mutex
 	list []control // by time, oldest first
 	// lost are those that the vendor's look-up did not find.
-	lost map[postproof.Ref]struct{}
+	lost lostRefs
 }
 
 type control struct {
@@ -44,7 +44,7 @@ func (c *controls) add(ref postproof.Ref, at time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, lost := c.lost[ref]; lost {
+	if c.lost.has(ref) {
 		return
 	}
 	n := len(c.list)
@@ -87,17 +87,29 @@ func (c *controls) drop(ref postproof.Ref) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.list = slices.DeleteFunc(c.list, func(k control) bool { return k.ref == ref })
-	if c.lost == nil || len(c.lost) >= maxLost {
-		c.lost = map[postproof.Ref]struct{}{}
-	}
-	c.lost[ref] = struct{}{}
+	c.lost.add(ref)
 }
 
 func (c *controls) isLost(ref postproof.Ref) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, lost := c.lost[ref]
-	return lost
+	return c.lost.has(ref)
+}
+
+// lostRefs are references that a vendor does not find. When they become too many it
+// forgets them all: then some are asked about once more.
+type lostRefs map[postproof.Ref]struct{}
+
+func (l *lostRefs) add(ref postproof.Ref) {
+	if *l == nil || len(*l) >= maxLost {
+		*l = lostRefs{}
+	}
+	(*l)[ref] = struct{}{}
+}
+
+func (l *lostRefs) has(ref postproof.Ref) bool {
+	_, ok := (*l)[ref]
+	return ok
 }
 
 // control reports whether a piece that the vendor accepted after our last send

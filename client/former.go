@@ -27,7 +27,7 @@ type former struct {
 	// left are pieces of that name that are still to be looked up; gone are those
 	// that the vendor does not find.
 	left []formerPiece
-	gone map[postproof.Ref]struct{}
+	gone lostRefs
 	// scanned is when the ledger was last searched for such pieces; whole: to its
 	// end, so that it has none but those in left.
 	scanned  time.Time
@@ -78,37 +78,25 @@ func (f *former) drop(ref postproof.Ref) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.left = slices.DeleteFunc(f.left, func(p formerPiece) bool { return p.ref == ref })
-	if f.gone == nil || len(f.gone) >= maxLost {
-		f.gone = map[postproof.Ref]struct{}{}
-	}
-	f.gone[ref] = struct{}{}
+	f.gone.add(ref)
 }
 
 func (f *former) isGone(ref postproof.Ref) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, gone := f.gone[ref]
-	return gone
+	return f.gone.has(ref)
 }
 
-// nothing reports whether every piece that the ledger has was looked up in vain.
+// nothing reports whether every piece that the ledger has was looked up in vain, or
+// so many that the others are taken to be no better.
 func (f *former) nothing() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return !f.proven && ((f.whole && len(f.left) == 0) || len(f.gone) >= enoughFormers)
 }
 
-// enoughFormers is how many pieces of a name that the vendor does not find are taken
-// for all of them.
+// enoughFormers is how many pieces of a name are looked up before it is given up.
 const enoughFormers = 32
-
-// givenUp reports whether so many were looked up in vain that no more are, until the
-// ledger is searched again.
-func (f *former) givenUp(now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.proven && len(f.gone) >= enoughFormers && now.Before(f.scanned.Add(scanEvery))
-}
 
 // sighted notes that a piece was found with the present credentials which only those
 // of a former name have sent.
@@ -160,9 +148,6 @@ func (w *work) sameAsFormer(ctx context.Context, v *vendor, finder vendors.Finde
 		return true, false
 	}
 	for range controlTries {
-		if f.givenUp(w.c.now()) {
-			return false, false
-		}
 		p, ok := f.next()
 		if !ok {
 			if !w.findFormers(ctx, v, f, name) {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,6 +163,44 @@ func TestPieceOfThePresentAccountProvesNoFormerOne(t *testing.T) {
 		}
 		if rec := status(t, c, "a"); rec.State != idempotency.Held || p.alive() != 1 {
 			t.Errorf("%v, %d printed; want it held", rec, p.alive())
+		}
+	})
+}
+
+// Of a name that is really another account's, with many pieces, some are looked up and
+// not all.
+func TestFormerAccountWithManyPieces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		old := newClient(t, store, []*press{p})
+		p.faults(onOrder("lose"))
+		if _, err := old.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		p.faults(nil)
+		for i := range 300 {
+			accept(t, old, fmt.Sprintf("there-%d", i))
+		}
+		third := fingerprint(p)
+		p.becomes("new")
+		c := newClient(t, store, []*press{p}, rotated(p, third), seldom())
+		time.Sleep(time.Minute)
+		accept(t, c, "control")
+		runFor(t, c, 24*time.Hour)
+		if rec := status(t, c, "a"); rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldVendorGone {
+			t.Errorf("%v %s, want it held", rec, rec.Hold.Reason)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		asked := 0
+		for what := range p.seen {
+			if strings.HasPrefix(what, "/find") {
+				asked++
+			}
+		}
+		if asked < 20 || asked > 60 {
+			t.Errorf("%d of 300 pieces were looked up", asked)
 		}
 	})
 }

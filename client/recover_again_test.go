@@ -137,3 +137,30 @@ func TestRecoverAgainAfterTheWorkersWentOn(t *testing.T) {
 		}
 	})
 }
+
+// A recovery that says nothing of earlier ones does not take back what the last one
+// doubted of new keys, as long as that holds.
+func TestRecoverAgainKeepsTheDoubtsOfNewKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := newPress(t, "alpha", postproof.IdempotencyKey), newShaky()
+		doubted := func(key postproof.Key, o client.RecoverOptions) int {
+			restore(s)
+			c := newClient(t, s, []*press{p}, seldom())
+			o.By = "ann"
+			if _, err := c.Recover(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			rec, _ := c.Submit(t.Context(), job(string(key)))
+			return len(rec.Submissions)
+		}
+		first := doubted("a", client.RecoverOptions{Recoveries: 2, BackupAt: time.Now().Add(-48 * time.Hour)})
+		if again := doubted("b", client.RecoverOptions{DoubtNewFor: time.Hour}); again != first || first < 3 {
+			t.Errorf("%d references of a new key are doubted, and %d after the next recovery", first, again)
+		}
+		time.Sleep(2 * time.Hour)
+		if later := doubted("c", client.RecoverOptions{DoubtNewFor: -1}); later != first {
+			t.Errorf("%d references are doubted two hours later, want %d for three days", later, first)
+		}
+	})
+}

@@ -101,10 +101,10 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 const (
 	shortestUnasked = 5 * time.Second
 	longestUnasked  = longestAlone
-	// While the window is not known and may be open, as most are for no longer than
-	// a day, no wait is longer than this.
-	unknownWindow   = 24 * time.Hour
-	longestInWindow = 10 * time.Minute
+	// Most windows end within a day: as long as one may be open, no wait is longer than
+	// this.
+	firstDay        = 24 * time.Hour
+	longestFirstDay = 10 * time.Minute
 )
 
 // hurry has the vendor asked now for what waits for somebody who can. It reports
@@ -133,10 +133,10 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 	if s.Unasked == "" { // of several workers the next one may be able to
 		wait = shortestUnasked
 	}
-	switch c := t.m.caps(s.Vendor); {
-	case c == nil && t.now.Sub(since) < unknownWindow:
-		wait = min(wait, longestInWindow)
-	case c != nil:
+	if t.now.Sub(since) < firstDay {
+		wait = min(wait, longestFirstDay)
+	}
+	if c := t.m.caps(s.Vendor); c != nil {
 		wait = min(wait, max(c.Cancel.Until(accepted).Sub(t.now)/2, shortestUnasked))
 	}
 	s.AskAt = t.now.Add(wait)
