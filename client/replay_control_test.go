@@ -129,10 +129,11 @@ func TestReplayIsTakenOver(t *testing.T) {
 		wait := begin(t, c, made, client.ReplayOptions{Rate: 1})
 		time.Sleep(5 * time.Second)
 		other := newClient(t, m, []*press{p})
+		wait2 := begin(t, other, made, client.ReplayOptions{})
+		time.Sleep(3 * time.Second) // it has it now: else the first may hear of the haste before, and be done
 		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
-		wait2 := begin(t, other, made, client.ReplayOptions{})
 		if err := wait2(); err != nil {
 			t.Fatal(err)
 		}

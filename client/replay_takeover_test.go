@@ -45,10 +45,12 @@ func TestReplayIsPlannedWhileItRuns(t *testing.T) {
 		if n := made.Sends(); n < 30 || n >= 55 {
 			t.Errorf("%d sends are planned, want what the other has not sent", n)
 		}
+		wait2 := begin(t, other, made, client.ReplayOptions{By: "bob"})
+		time.Sleep(5 * time.Second) // it has it now
 		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := other.RunReplay(t.Context(), made, client.ReplayOptions{By: "bob"}); err != nil {
+		if err := wait2(); err != nil {
 			t.Errorf("who took it over: %v", err)
 		}
 		if err := wait(); !errors.Is(err, client.ErrReplayTaken) {
