@@ -6,6 +6,7 @@
 //
 //	go run ./internal/mutation            # all, from the root of the module
 //	go run ./internal/mutation -only rule # those whose name matches
+//	go run ./internal/mutation -times 20  # each twenty times: a test that sees it sometimes is none
 //
 // It prints a line for each mutation, with the seconds that it took and, where it
 // needed a build of its own, why, and exits with 1 when one survived, did not
@@ -53,6 +54,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	only := flags.String("only", "", "check the mutations whose name matches this `pattern`")
 	root := flags.String("root", ".", "the module's `directory`")
 	jobs := flags.Int("j", runtime.GOMAXPROCS(0), "how many to check at a time")
+	times := flags.Int("times", 1, "how many times to check each")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
@@ -74,7 +76,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("temporary directory: %w", err)
 	}
-	return errors.Join(checkAll(ctx, dir, work, todo, max(*jobs, 1), out), os.RemoveAll(work))
+	plan := plan{root: dir, work: work, jobs: max(*jobs, 1), times: max(*times, 1)}
+	return errors.Join(plan.checkAll(ctx, todo, out), os.RemoveAll(work))
 }
 
 // outcome is what a mutation came to; nil is caught.
@@ -83,32 +86,41 @@ type outcome struct {
 	took time.Duration
 }
 
+// plan is what to check mutations of, and how.
+type plan struct {
+	root, work  string // the module, and a directory to build in
+	jobs, times int    // how many at a time, and how many times each
+}
+
 // checkAll checks some mutations at a time and prints the outcomes in the order
 // of the list.
-func checkAll(ctx context.Context, root, work string, todo []Mutation, jobs int, out io.Writer) error {
+func (p plan) checkAll(ctx context.Context, todo []Mutation, out io.Writer) error {
 	outcomes := make([]outcome, len(todo))
 	var fresh []Mutation
 	var mutants []mutant.Mutant
 	for i, m := range todo {
-		if _, err := m.mutant().Sources(root); err != nil {
+		if _, err := m.mutant().Sources(p.root); err != nil {
 			outcomes[i].err = err
 			continue
 		}
 		fresh, mutants = append(fresh, m), append(mutants, m.mutant())
 	}
-	set, err := mutant.New(ctx, root, work, mutants)
+	set, err := mutant.New(ctx, p.root, p.work, mutants)
 	if err != nil {
 		return err
 	}
 	r := runner{set: set, limit: 2 * time.Minute}
-	if err := r.baseline(ctx, fresh, jobs); err != nil {
+	if err := r.baseline(ctx, fresh, p.jobs); err != nil {
 		return err
 	}
 	return r.report(todo, outcomes, out, func(done func(int)) {
-		each(jobs, len(todo), func(i int) {
+		each(p.jobs, len(todo), func(i int) {
 			if outcomes[i].err == nil {
 				began := time.Now()
-				err := r.check(ctx, todo[i])
+				var err error
+				for n := 0; n < p.times && err == nil; n++ {
+					err = r.check(ctx, todo[i])
+				}
 				outcomes[i] = outcome{err, time.Since(began)}
 			}
 			done(i)
@@ -121,7 +133,8 @@ func checkAll(ctx context.Context, root, work string, todo []Mutation, jobs int,
 func (r runner) report(todo []Mutation, outcomes []outcome, out io.Writer, run func(done func(int))) error {
 	var mu sync.Mutex
 	done := make([]bool, len(todo))
-	next, failed := 0, 0
+	next := 0
+	var failed []error // named once more at the end, where a long log is read first
 	var printed error
 	apart := r.set.Apart()
 	run(func(i int) {
@@ -130,9 +143,9 @@ func (r runner) report(todo []Mutation, outcomes []outcome, out io.Writer, run f
 		done[i] = true
 		for ; next < len(todo) && done[next]; next++ {
 			word, why := "caught", apart[todo[next].Name]
-			if outcomes[next].err != nil {
-				failed++
-				word = outcomes[next].err.Error()
+			if err := outcomes[next].err; err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", todo[next].Name, err))
+				word = err.Error()
 			}
 			if why != nil {
 				word = fmt.Sprintf("%s (built apart: %v)", word, why)
@@ -142,8 +155,8 @@ func (r runner) report(todo []Mutation, outcomes []outcome, out io.Writer, run f
 		}
 	})
 	switch {
-	case failed > 0:
-		return fmt.Errorf("%d of %d mutations were not caught", failed, len(todo))
+	case len(failed) > 0:
+		return fmt.Errorf("%d of %d mutations were not caught:\n%w", len(failed), len(todo), errors.Join(failed...))
 	case printed != nil:
 		return fmt.Errorf("print: %w", printed)
 	}

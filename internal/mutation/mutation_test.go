@@ -97,8 +97,9 @@ func TestCheckTellsWhatAMutationCameTo(t *testing.T) {
 	}
 	stale := Mutation{Name: "stale", File: "small.go", Old: "return 4", New: "return 3", Package: ".", Run: "TestTwo"}
 	var out strings.Builder
-	if err := checkAll(t.Context(), dir, t.TempDir(), []Mutation{stale, mutation("caught")}, 1, &out); err == nil ||
-		!strings.Contains(out.String(), mutant.ErrStale.Error()) || !strings.Contains(out.String(), "caught\n") {
+	all := plan{root: dir, work: t.TempDir(), jobs: 1, times: 2}
+	if err := all.checkAll(t.Context(), []Mutation{stale, mutation("caught")}, &out); err == nil ||
+		!strings.Contains(err.Error(), "stale: ") || !strings.Contains(out.String(), mutant.ErrStale.Error()) || !strings.Contains(out.String(), "caught\n") {
 		t.Errorf("with a stale one: %v\n%s", err, out.String())
 	}
 }
