@@ -55,9 +55,12 @@ func (t *abbreviations) appendLine(b []byte, s string) []byte {
 	start := len(b)
 	word := start // where the word begins in b
 	for i := 0; i < len(s); i++ {
-		switch c := t.bytes[s[i]]; c {
-		default:
+		c := t.bytes[s[i]]
+		if c > keyHigh { // most are
 			b = append(b, c)
+			continue
+		}
+		switch c {
 		case keyDrop:
 		case keyEnd:
 			b = t.endWord(b, word)

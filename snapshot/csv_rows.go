@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/postproof/postproof"
 )
 
 // csvRows reads the rows of a chunk.
@@ -66,7 +64,7 @@ func (r *csvRows) next() bool {
 // blank reports whether a row has nothing but separators and spaces.
 func blank(fields []string) bool {
 	for _, f := range fields {
-		if f != "" && strings.TrimSpace(f) != "" {
+		if f != "" && (!outer(f[0]) || strings.TrimSpace(f) != "") {
 			return false
 		}
 	}
@@ -96,10 +94,9 @@ func (r *csvRows) make() {
 	if (s.fields[2].index >= 0 || s.fields[3].index >= 0) && strings.TrimSpace(name) == "" {
 		name = strings.TrimSpace(strings.TrimSpace(get(2)) + " " + strings.TrimSpace(get(3)))
 	}
-	r.row.Address = postproof.Address{
-		Name: name, Company: get(4), Line1: get(5), Line2: get(6),
-		City: get(7), Region: get(8), PostalCode: get(9), Country: get(10),
-	}
+	a := &r.row.Address // field by field: it is no less than all of them
+	a.Name, a.Company, a.Line1, a.Line2 = name, get(4), get(5), get(6)
+	a.City, a.Region, a.PostalCode, a.Country = get(7), get(8), get(9), get(10)
 	if len(values) != s.width && r.partial == nil {
 		r.partial = &RowError{
 			Code: CodeFieldCount, Column: ColumnContactID,

@@ -61,7 +61,7 @@ func addressOf(d []byte) (record, bool) {
 // add takes digests, one behind the other.
 func (d *digests) add(b []byte) error {
 	if d.contacts == nil && len(d.mem)+len(b) > d.limit {
-		d.contacts, d.addresses = newSieve(d.limit), newSieve(d.limit)
+		d.contacts, d.addresses = newSieve(d.limit/2), newSieve(d.limit/2)
 		d.sift(d.mem)
 	}
 	if d.contacts != nil {

@@ -15,6 +15,7 @@ type worker struct {
 	table   *classes // of rows that come without a class
 	csv     *csvRows
 	columns *Columns // that check.keep is for
+	number  counter
 	batch   *batch
 }
 
@@ -207,7 +208,7 @@ func (w *worker) appendLine(line []byte, r *Row, found []Finding, reject, quote 
 	}
 	w.check.extra = extra
 	if !quote && len(extra) == 0 && len(found) == 0 {
-		return appendPlain(line, r)
+		return appendPlain(w.number.append(line, r.Number), r)
 	}
 	if reject {
 		p := printable(*r)

@@ -15,6 +15,9 @@ type provisioner interface {
 type provisional interface {
 	io.Writer
 	io.ReaderAt
+	// syncAll begins to bring what was written to the disk, beside what goes on.
+	// Keep waits for it, and tells whether it failed.
+	syncAll()
 	// keep completes the file as one that [Draft.Create] made.
 	keep() error
 	// Close drops the file. After keep it does nothing.
@@ -80,6 +83,13 @@ func (e *earlyFile) settle() error {
 		e.w = nil
 	}
 	return e.err
+}
+
+// complete is called when everything was written.
+func (e *earlyFile) complete() {
+	if e.settle() == nil { // keep has the error
+		e.file.syncAll()
+	}
 }
 
 // ReadAt implements [io.ReaderAt]. Nothing may be written afterwards.

@@ -22,6 +22,9 @@ func (d *drafter) finish(draft Draft) (_ []File, err error) {
 	defer func() { err = errors.Join(err, contacts.close(), houses.close(), shared.close()) }()
 	// The two searches go side by side: which rows get no piece, because their
 	// contact came before, matters only where rows share an address.
+	if d.early != nil && !d.opts.compress(d.rows.size) {
+		d.early.complete() // the disk works while what comes again is searched
+	}
 	d.digests.ready()
 	var searching sync.WaitGroup
 	var sharedErr error

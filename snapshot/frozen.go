@@ -59,21 +59,41 @@ func appendRow(line []byte, r *Row, extra []string, found []Finding, reject bool
 	return append(line, '\n')
 }
 
-// appendPlain is appendRow for a row of which no value needs quotes, without
-// anything further.
+// counter writes numbers, most of which are one more than the last.
+type counter struct {
+	last   int
+	digits []byte
+}
+
+func (c *counter) append(b []byte, n int) []byte {
+	last := len(c.digits) - 1
+	if n == c.last+1 && last >= 0 && c.digits[last] != '9' {
+		c.digits[last]++
+	} else {
+		c.digits = strconv.AppendInt(c.digits[:0], int64(n), 10)
+	}
+	c.last = n
+	return append(b, c.digits...)
+}
+
+// appendPlain appends what appendRow does behind the row's number, for a row of
+// which no value needs quotes, without anything further.
 func appendPlain(line []byte, r *Row) []byte {
 	a := &r.Address
-	line = strconv.AppendInt(line, int64(r.Number), 10)
 	line = append(line, ',')
 	line = append(line, r.ContactID...)
 	line = append(line, ',')
 	line = append(line, a.Name...)
 	line = append(line, ',')
-	line = append(line, a.Company...)
+	if a.Company != "" {
+		line = append(line, a.Company...)
+	}
 	line = append(line, ',')
 	line = append(line, a.Line1...)
 	line = append(line, ',')
-	line = append(line, a.Line2...)
+	if a.Line2 != "" {
+		line = append(line, a.Line2...)
+	}
 	line = append(line, ',')
 	line = append(line, a.City...)
 	line = append(line, ',')
@@ -148,13 +168,16 @@ func parseFrozen(record []string, extra int, columns *Columns, reject bool) (Rej
 
 // printable makes a rejected row safe to keep and to look at.
 func printable(r Row) Row {
-	a := &r.Address
-	for _, s := range []*string{
-		&r.ContactID, &a.Name, &a.Company, &a.Line1, &a.Line2, &a.City, &a.Region, &a.PostalCode, &a.Country,
-	} {
+	for _, s := range values(&r) {
 		*s = printableText(*s)
 	}
 	return r
+}
+
+// values returns the values of the standard columns.
+func values(r *Row) [standardCount]*string {
+	a := &r.Address
+	return [...]*string{&r.ContactID, &a.Name, &a.Company, &a.Line1, &a.Line2, &a.City, &a.Region, &a.PostalCode, &a.Country}
 }
 
 // printableText puts U+FFFD for what is not UTF-8 or a control character.

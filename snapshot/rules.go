@@ -94,15 +94,16 @@ func rejected(found []Finding) bool {
 // normalize brings a row into the form in which it is checked and frozen.
 func (c *checker) normalize(r *Row) {
 	a := &r.Address
-	r.ContactID = trim(r.ContactID)
-	a.Name, a.Company = trim(a.Name), trim(a.Company)
-	a.Line1, a.Line2 = trim(a.Line1), trim(a.Line2)
-	a.City, a.PostalCode = trim(a.City), trim(a.PostalCode)
+	if loose(r.ContactID) || loose(a.Name) || loose(a.Company) || loose(a.Line1) || loose(a.Line2) ||
+		loose(a.City) || loose(a.Region) || loose(a.PostalCode) || loose(a.Country) {
+		for _, s := range values(r) {
+			*s = strings.TrimSpace(*s)
+		}
+	}
 	if a.Name == "" && a.Company == "" {
 		a.Name = c.defaultName
 	}
-	a.Region = upper(trim(a.Region))
-	a.Country = upper(trim(a.Country))
+	a.Region, a.Country = upper(a.Region), upper(a.Country)
 	switch a.Country {
 	case "US":
 	case "", "USA", "UNITED STATES", "UNITED STATES OF AMERICA":
@@ -117,14 +118,17 @@ func (c *checker) normalize(r *Row) {
 
 // trim is strings.TrimSpace, which most values do not need.
 func trim(s string) string {
-	if s == "" || (inner(s[0]) && inner(s[len(s)-1])) {
-		return s
+	if loose(s) {
+		return strings.TrimSpace(s)
 	}
-	return strings.TrimSpace(s)
+	return s
 }
 
-// inner reports a byte of ASCII that is not trimmed off.
-func inner(c byte) bool { return c > ' ' && c < 0x80 }
+// loose reports false for a value that strings.TrimSpace leaves as it is.
+func loose(s string) bool { return s != "" && (outer(s[0]) || outer(s[len(s)-1])) }
+
+// outer reports a byte that may be trimmed off.
+func outer(c byte) bool { return c-'!' >= 0x80-'!' }
 
 // upper is strings.ToUpper, likewise.
 func upper(s string) string {
@@ -147,7 +151,9 @@ func (c *checker) check(r *Row, all class) {
 		plain = false
 	}
 	c.required(r)
-	c.starts(r)
+	if all&classFormula != 0 {
+		c.starts(r)
+	}
 	c.placeholder(r)
 	usual := c.form(a)
 	c.boxes(a)

@@ -106,7 +106,7 @@ func looseZIP(s string) string {
 func (c *checker) region(state, zip string) {
 	at := 2 * (100*int(zip[0]-'0') + 10*int(zip[1]-'0') + int(zip[2]-'0'))
 	usual := zipStates[at : at+2]
-	if usual == state || inRegion(usual, state, zip) {
+	if (usual[0] == state[0] && usual[1] == state[1]) || inRegion(usual, state, zip) {
 		return
 	}
 	c.warn(CodePostalRegion, ColumnPostalCode, "is not a ZIP code of this state")
@@ -141,6 +141,9 @@ func (c *checker) military(a *postproof.Address) {
 
 // boxes looks for PO boxes.
 func (c *checker) boxes(a *postproof.Address) {
+	if !mayBeBox(a.Line1) && !mayBeBox(a.Line2) {
+		return
+	}
 	one, behind1 := poBox(a.Line1)
 	two, behind2 := poBox(a.Line2)
 	if !one && !two {
@@ -158,14 +161,12 @@ func (c *checker) boxes(a *postproof.Address) {
 	}
 }
 
+// mayBeBox reports false for most lines that do not begin with a PO box.
+func mayBeBox(s string) bool { return s != "" && (s[0]|' ' == 'p' || s[0]|' ' == 'b') }
+
 // poBox reports whether a line begins with a PO box, and what stands behind it.
 func poBox(s string) (bool, string) {
-	if s == "" {
-		return false, ""
-	}
-	switch s[0] {
-	case 'P', 'p', 'B', 'b':
-	default:
+	if !mayBeBox(s) {
 		return false, ""
 	}
 	word, rest := cutWord(s)

@@ -115,7 +115,7 @@ func formula(s string) bool {
 // anything.
 func (c *checker) placeholder(r *Row) {
 	a := &r.Address
-	if p := c.placeholders; !p.has(r.ContactID) && !p.has(a.Name) && !p.has(a.Company) && !p.has(a.Line1) && !p.has(a.Line2) && !p.has(a.City) {
+	if p := c.placeholders; !p.may(r.ContactID) && !p.may(a.Name) && !p.may(a.Company) && !p.may(a.Line1) && !p.may(a.Line2) && !p.may(a.City) {
 		return
 	}
 	for _, f := range [...]struct{ column, value string }{
@@ -153,28 +153,23 @@ const placeholderWords = "test|testing|test test|test name|test user|testuser|n/
 // words by their length and first byte.
 type wordSet struct {
 	words   map[string]bool
-	lengths [256]uint64 // by first byte, in lower case
+	lengths [256]uint64 // by first byte, in either case
 }
 
 func newPlaceholders() *wordSet {
 	s := &wordSet{words: map[string]bool{}}
 	for w := range strings.SplitSeq(strings.TrimSuffix(placeholderWords, "|"), "|") {
 		s.words[w] = true
-		s.lengths[w[0]] |= 1 << len(w)
+		for _, first := range [...]string{w[:1], strings.ToUpper(w[:1])} {
+			s.lengths[first[0]] |= 1 << len(w)
+		}
 	}
 	return s
 }
 
-func (s *wordSet) has(value string) bool {
-	if value == "" || len(value) > 63 {
-		return false
-	}
-	first := value[0]
-	if first >= 'A' && first <= 'Z' {
-		first += 'a' - 'A'
-	}
-	if s.lengths[first]&(1<<len(value)) == 0 {
-		return false
-	}
-	return s.words[strings.ToLower(value)]
+// may reports false for most values that are no word of the set.
+func (s *wordSet) may(value string) bool {
+	return value != "" && s.lengths[value[0]]>>uint(len(value))&1 != 0
 }
+
+func (s *wordSet) has(value string) bool { return s.may(value) && s.words[strings.ToLower(value)] }

@@ -13,6 +13,7 @@ const (
 	classControl                   // a control character of ASCII
 	classQuote                     // a quote, a comma or a line break: to be quoted in our files
 	classStop                      // ends a field or a row, or begins a quoted field
+	classFormula                   // begins a formula where it begins a value
 )
 
 // classes is a table by byte.
@@ -28,6 +29,8 @@ func newClasses(separator byte) *classes {
 			t[i] = classControl
 		case c == '"' || c == ',':
 			t[i] = classQuote
+		case c == '=' || c == '@' || c == '+':
+			t[i] = classFormula
 		}
 	}
 	for _, c := range []byte{separator, '"', '\n', '\r'} {

@@ -39,6 +39,19 @@ func (f *syncedFile) syncBeside() {
 	go func() { f.syncing <- f.Sync() }()
 }
 
+// syncAll starts a sync of all that was written, behind one that is under way.
+func (f *syncedFile) syncAll() {
+	before, all := f.syncing, make(chan error, 1)
+	f.syncing, f.behind = all, 0
+	go func() {
+		var err error
+		if before != nil {
+			err = <-before
+		}
+		all <- errors.Join(err, f.Sync())
+	}()
+}
+
 // settle waits for the sync that is under way.
 func (f *syncedFile) settle() {
 	if f.syncing != nil {
@@ -49,9 +62,10 @@ func (f *syncedFile) settle() {
 
 // Close implements [io.Closer].
 func (f *syncedFile) Close() error {
+	begun := f.syncing != nil
 	f.settle()
 	err := f.err
-	if err == nil {
+	if err == nil && !(begun && f.behind == 0) { // else nothing was written since it began
 		err = f.Sync()
 	}
 	if cerr := f.file.Close(); err == nil {
