@@ -128,7 +128,7 @@ func (f *syncFile) Sync() error {
 func TestSyncBeside(t *testing.T) {
 	t.Parallel()
 	block := bytes.Repeat([]byte("x"), 1<<20)
-	for _, fails := range []int32{0, 1, 2, 3} {
+	for _, fails := range []int32{0, 1, 2, 3, 4} {
 		disk, err := os.Create(t.TempDir() + "/file")
 		if err != nil {
 			t.Fatal(err)
@@ -144,6 +144,9 @@ func TestSyncBeside(t *testing.T) {
 		for inner.syncs.Load() < 3 {
 			runtime.Gosched()
 		}
+		if _, err := f.Write(block[:1]); err != nil { // of which none of the three can know
+			t.Fatal(err)
+		}
 		err = f.Close()
 		if got, want := errors.Is(err, errDisk), fails != 0; got != want {
 			t.Errorf("sync %d fails: closing says %v", fails, err)
@@ -153,6 +156,69 @@ func TestSyncBeside(t *testing.T) {
 		}
 		if _, err := disk.Seek(0, io.SeekStart); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("sync %d fails: the file is still open", fails)
+		}
+	}
+}
+
+// What was brought to the disk while something else went on is not brought there
+// again, and what came behind it is.
+func TestSyncAll(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		late  bool // something is written behind it
+		fails int32
+		syncs int32
+	}{
+		"all of it":         {syncs: 1},
+		"but for the last":  {late: true, syncs: 2},
+		"and it fails":      {fails: 1, syncs: 1},
+		"and closing fails": {late: true, fails: 2, syncs: 2},
+	} {
+		disk, err := os.Create(t.TempDir() + "/file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := &syncFile{file: disk, fails: tc.fails}
+		f := &syncedFile{file: inner}
+		if _, err := f.Write([]byte("early")); err != nil {
+			t.Fatal(err)
+		}
+		f.syncAll()
+		if tc.late {
+			if _, err := f.Write([]byte("late")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = f.Close()
+		if got, want := errors.Is(err, errDisk), tc.fails != 0; got != want {
+			t.Errorf("%s: closing says %v", name, err)
+		}
+		if got := inner.syncs.Load(); got != tc.syncs {
+			t.Errorf("%s: %d syncs, want %d", name, got, tc.syncs)
+		}
+	}
+}
+
+// The sync of all comes behind one that is under way, whose failure is told too.
+func TestSyncAllBehindAnother(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []int32{0, 1, 2} {
+		disk, err := os.Create(t.TempDir() + "/file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner := &syncFile{file: disk, fails: fails}
+		f := &syncedFile{file: inner}
+		if _, err := f.Write(make([]byte, syncEvery)); err != nil {
+			t.Fatal(err)
+		}
+		f.syncAll()
+		err = f.Close()
+		if got, want := errors.Is(err, errDisk), fails != 0; got != want {
+			t.Errorf("sync %d fails: closing says %v", fails, err)
+		}
+		if got := inner.syncs.Load(); got != 2 {
+			t.Errorf("%d syncs, want 2", got)
 		}
 	}
 }

@@ -59,21 +59,21 @@ func appendRow(line []byte, r *Row, extra []string, found []Finding, reject bool
 	return append(line, '\n')
 }
 
-// counter writes numbers, most of which are one more than the last.
+// counter writes the numbers of rows, most of which differ from the last in their
+// last digit only.
 type counter struct {
-	last   int
-	digits []byte
+	tens   int
+	digits []byte // of the tens
 }
 
 func (c *counter) append(b []byte, n int) []byte {
-	last := len(c.digits) - 1
-	if n == c.last+1 && last >= 0 && c.digits[last] != '9' {
-		c.digits[last]++
-	} else {
-		c.digits = strconv.AppendInt(c.digits[:0], int64(n), 10)
+	if tens := n / 10; tens != c.tens {
+		c.tens, c.digits = tens, c.digits[:0]
+		if tens > 0 {
+			c.digits = strconv.AppendInt(c.digits, int64(tens), 10)
+		}
 	}
-	c.last = n
-	return append(b, c.digits...)
+	return append(append(b, c.digits...), '0'+byte(n%10))
 }
 
 // appendPlain appends what appendRow does behind the row's number, for a row of

@@ -36,7 +36,8 @@ func (f *syncedFile) syncBeside() {
 		}
 	}
 	f.behind = 0
-	go func() { f.syncing <- f.Sync() }()
+	syncing := f.syncing // which syncAll puts another in the place of
+	go func() { syncing <- f.Sync() }()
 }
 
 // syncAll starts a sync of all that was written, behind one that is under way.
@@ -102,7 +103,7 @@ func (f *provisionalFile) Close() error {
 		return nil
 	}
 	f.done = true
+	// What could not be brought to the disk may have been read from there since.
 	f.settle()
-	// Nobody needs what it holds, on the disk or at all.
-	return errors.Join(f.file.Close(), f.fs.removeAll(f.path+earlySuffix))
+	return errors.Join(f.err, f.file.Close(), f.fs.removeAll(f.path+earlySuffix))
 }
