@@ -222,3 +222,25 @@ func TestSyncAllBehindAnother(t *testing.T) {
 		}
 	}
 }
+
+// A file that is dropped served as a scratch file: what it was read for is not
+// believed when the disk could not take it.
+func TestDroppedFileTellsOfALostSync(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []int32{0, 1} {
+		path := t.TempDir() + "/rows.csv"
+		disk, err := os.Create(path + earlySuffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &provisionalFile{syncedFile: syncedFile{file: &syncFile{file: disk, fails: fails}}, fs: diskFS{}, path: path}
+		f.syncAll()
+		err = f.Close()
+		if got, want := errors.Is(err, errDisk), fails != 0; got != want || (err != nil && !want) {
+			t.Errorf("sync %d fails: dropping says %v", fails, err)
+		}
+		if _, err := os.Stat(path + earlySuffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("sync %d fails: the file is still there: %v", fails, err)
+		}
+	}
+}

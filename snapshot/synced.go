@@ -66,7 +66,7 @@ func (f *syncedFile) Close() error {
 	begun := f.syncing != nil
 	f.settle()
 	err := f.err
-	if err == nil && !(begun && f.behind == 0) { // else nothing was written since it began
+	if err == nil && (!begun || f.behind > 0) { // else nothing was written since it began
 		err = f.Sync()
 	}
 	if cerr := f.file.Close(); err == nil {
