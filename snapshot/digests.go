@@ -65,11 +65,19 @@ func (d *digests) add(b []byte) error {
 		d.sift(d.mem)
 	}
 	if d.contacts != nil {
+		if rows := (d.size + int64(len(b))) / digestBytes; rows*leastBits > d.contacts.bits() && 8*len(d.contacts.seen) < d.limit {
+			d.contacts.double()
+			d.addresses.double()
+		}
 		d.sift(b)
 	}
 	_, err := d.Write(b)
 	return err
 }
+
+// leastBits is how many bits a sieve has for each row, as long as it may grow. A
+// larger one lets less through, and costs more, being further from the processor.
+const leastBits = 16
 
 func (d *digests) close() error {
 	d.contacts, d.addresses = nil, nil
@@ -140,6 +148,17 @@ func newSieve(size int) *sieve { return &sieve{seen: newBits(size)} }
 
 // newBits makes a table of at most so many bytes, and at least half of that.
 func newBits(size int) []uint64 { return make([]uint64, 1<<bits.Len(uint(size)/16)) }
+
+func (s *sieve) bits() int64 { return 64 * int64(len(s.seen)) }
+
+// double makes the tables twice as large. Nobody knows any more in which half of
+// one a digest would have been: it is in both.
+func (s *sieve) double() {
+	s.seen = slices.Concat(s.seen, s.seen)
+	if s.again != nil {
+		s.again = slices.Concat(s.again, s.again)
+	}
+}
 
 func (s *sieve) add(key uint64) {
 	w, bit := &s.seen[key>>6&uint64(len(s.seen)-1)], uint64(1)<<(key&63)
