@@ -21,7 +21,7 @@ func TestSieve(t *testing.T) {
 		"overflowing":        {size: 64, one: 200, most: 1},
 		"overflowing, twice": {size: 64, doubled: 1, one: 200, most: 1},
 	} {
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats itself
+		random := rand.New(rand.NewPCG(1, 2))
 		s, again := newSieve(tc.size), map[uint64]bool{}
 		var waiting []uint64 // to come again, across a doubling
 		for i := range rows {
