@@ -90,6 +90,7 @@ func feed(t reporter, h Harness) {
 		engines = append(engines, second)
 	}
 	var wg sync.WaitGroup
+	defer wg.Wait() // also where the reading ends the test early
 	var finished atomic.Int32
 	for w := range writers {
 		wg.Go(func() {

@@ -73,46 +73,9 @@ func pauseRace(t reporter, h Harness) {
 		}
 		engines = append(engines, second)
 	}
-	const workers, rounds = 4, 4
+	const rounds = 4
 	for round := range rounds {
-		var begun, stopped sync.WaitGroup
-		var paused atomic.Bool
-		begun.Add(workers)
-		for w := range workers {
-			stopped.Go(func() {
-				once := sync.OnceFunc(begun.Done)
-				defer once()
-				for i, behind := 0, 0; behind < 50; i++ {
-					if paused.Load() {
-						behind++
-					}
-					c := reads(create(planned(1_000_000*round+10*i+w)), "pauses", uint64(round))
-					c.Entries[0].Note = fmt.Sprint(round)
-					err := idempotency.CommitOne(t.Context(), engines[w%len(engines)], c)
-					if errors.Is(err, idempotency.ErrStale) {
-						return
-					}
-					if err != nil {
-						t.Errorf("Commit: %v", err)
-						return
-					}
-					if i == 2 {
-						once()
-					}
-				}
-				t.Errorf("round %d: 50 intents behind the pause, and none was stopped", round)
-			})
-		}
-		begun.Wait()
-		pause := writes("pauses", uint64(round))
-		pause.Entries = []idempotency.Entry{{At: epoch(), Kind: "paused"}}
-		must(t, engines[round%len(engines)], pause)
-		paused.Store(true)
-		// What begins now, anywhere, has no chance.
-		for i, e := range engines {
-			refuse(t, e, idempotency.ErrStale, reads(create(planned(1_000_000*round+999_990+i)), "pauses", uint64(round)))
-		}
-		stopped.Wait()
+		pauseRound(t, engines, round)
 	}
 	pauses, late := 0, 0
 	for _, e := range collect(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{})) {
@@ -125,5 +88,51 @@ func pauseRace(t reporter, h Harness) {
 	}
 	if pauses != rounds || late > 0 {
 		t.Errorf("%d intents stand behind the pause that they had not read, of %d", late, pauses)
+	}
+}
+
+// pauseRound lets workers of all the engines write intents until a pause stops
+// them.
+func pauseRound(t reporter, engines []idempotency.Engine, round int) {
+	const workers = 4
+	var begun, stopped sync.WaitGroup
+	var paused atomic.Bool
+	// In this order also where the test ends early: none of them outlives it.
+	defer stopped.Wait()
+	defer paused.Store(true)
+	begun.Add(workers)
+	for w := range workers {
+		stopped.Go(func() {
+			once := sync.OnceFunc(begun.Done)
+			defer once()
+			for i, behind := 0, 0; behind < 50; i++ {
+				if paused.Load() {
+					behind++
+				}
+				c := reads(create(planned(1_000_000*round+10*i+w)), "pauses", uint64(round))
+				c.Entries[0].Note = fmt.Sprint(round)
+				err := idempotency.CommitOne(t.Context(), engines[w%len(engines)], c)
+				if errors.Is(err, idempotency.ErrStale) {
+					return
+				}
+				if err != nil {
+					t.Errorf("Commit: %v", err)
+					return
+				}
+				if i == 2 {
+					once()
+				}
+			}
+			t.Errorf("round %d: 50 intents behind the pause, and none was stopped", round)
+		})
+	}
+	begun.Wait()
+	pause := writes("pauses", uint64(round))
+	pause.Entries = []idempotency.Entry{{At: epoch(), Kind: "paused"}}
+	must(t, engines[round%len(engines)], pause)
+	paused.Store(true)
+	// What begins now, anywhere, has no chance.
+	for i, e := range engines {
+		refuse(t, e, idempotency.ErrStale, reads(create(planned(1_000_000*round+999_990+i)), "pauses", uint64(round)))
 	}
 }
