@@ -67,6 +67,8 @@ type press struct {
 	lag time.Duration
 	// header adds to every answer.
 	header func(http.Header)
+	// bare: an order that is asked for by its id does not say our reference.
+	bare bool
 	// down refuses connections.
 	down atomic.Bool
 	// encode, judge are called in the adapter.
@@ -291,6 +293,9 @@ func (a *pressAdapter) order(o *pressOrder) *vendors.Order {
 func (a *pressAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
 	var o pressOrder
 	err := a.do(ctx, do, &vendors.Request{Op: postproof.OpGet, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/get?id=" + id}, &o)
+	if a.p.bare {
+		o.Ref = ""
+	}
 	return a.order(&o), err
 }
 

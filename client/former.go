@@ -135,6 +135,42 @@ func otherNames(v *vendor, sub *idempotency.Submission) []string {
 	return names
 }
 
+// unprovenName returns a name that a submission was made under, and that nothing
+// shows to be the present account's; empty when there is none.
+func unprovenName(v *vendor, sub *idempotency.Submission) string {
+	for _, name := range otherNames(v, sub) {
+		if f := v.formers[name]; f == nil || !f.isProven() {
+			return name
+		}
+	}
+	return ""
+}
+
+// isOf reports whether an order that the vendor has under a submission's id is its
+// piece. Accounts may count their orders each for itself: where the present one is
+// not shown to be that of the submission, the order has to bear our reference, which
+// is a proof, too. Of one that bears none the name has to be proven as for an empty
+// look-up.
+func (w *work) isOf(ctx context.Context, v *vendor, sub *idempotency.Submission, o *vendors.Order) bool {
+	switch {
+	case unprovenName(v, sub) == "":
+		return true
+	case o.Receipt.Ref != "":
+		v.sighted(sub, w.rec.Mode, []*vendors.Order{o})
+		return o.Receipt.Ref == sub.Ref
+	}
+	finder, ok := v.adapter.(vendors.Finder)
+	for _, name := range otherNames(v, sub) {
+		if !ok {
+			return false
+		}
+		if proven, _ := w.sameAsFormer(ctx, v, finder, name); !proven {
+			return false
+		}
+	}
+	return true
+}
+
 // sameAsFormer reports whether a name that a submission was made under is proven
 // to be the present account's, and else whether it may still turn out to be: the
 // vendor gave no whole answer, or pieces are left to look up. Of a name that nobody

@@ -99,10 +99,11 @@ func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission
 func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission) (*vendors.Order, *call, error) {
 	k := &call{c: w.c, v: v}
 	var order *vendors.Order
+	byID := false
 	err := k.guard(postproof.OpGet, func() error {
 		if g, ok := v.adapter.(vendors.Getter); ok && sub.VendorID != "" {
 			o, err := g.Get(ctx, k, sub.VendorID)
-			order = o
+			order, byID = o, true
 			return err
 		}
 		f, ok := v.adapter.(vendors.Finder)
@@ -123,14 +124,21 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 			}
 		}
 		if order == nil {
-			return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: idempotency.ErrNotFound}
+			return notThere(v)
 		}
 		return nil
 	})
+	if err == nil && byID && order != nil && !w.isOf(ctx, v, sub, order) {
+		return nil, k, notThere(v)
+	}
 	if err == nil && order == nil {
 		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
 	}
 	return order, k, err
+}
+
+func notThere(v *vendor) error {
+	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: idempotency.ErrNotFound}
 }
 
 // cancel asks the vendor to stop a piece and reads it back: only that counts
@@ -149,6 +157,21 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, ev)
 	}
 	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
+	if name := unprovenName(v, sub); name != "" {
+		// Whose piece the vendor would stop is looked at before: ids may be
+		// another account's, too.
+		_, k, err := w.read(ctx, v, sub)
+		switch {
+		case postproof.CodeOf(err) == postproof.CodeNotFound:
+			ev.Unasked = unproven(v, name)
+		case err != nil:
+			ev.RetryAfter = k.after
+		}
+		if err != nil {
+			end(span, err)
+			return w.apply(context.WithoutCancel(ctx), ev)
+		}
+	}
 	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
 	err := k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
 	end(span, err)

@@ -17,6 +17,7 @@ func (x *explorer) step(w *world, emit func(move, world)) {
 		x.stepWorkers(w, emit)
 	} else {
 		x.stepWorker(w, emit)
+		x.stepStrangers(w, emit)
 	}
 	x.stepNetwork(w, emit)
 	x.stepVendors(w, emit)
@@ -49,6 +50,11 @@ func (x *explorer) stepWorker(w *world, emit func(move, world)) {
 	if !held.claim() {
 		return
 	}
+	x.stepWorkerOn(held, emit)
+}
+
+// stepWorkerOn does what the machine says about a record that was claimed.
+func (x *explorer) stepWorkerOn(held world, emit func(move, world)) {
 	a := x.m.Next(held.rec, held.time())
 	v, g := x.index(a.Submission.Vendor), genOf(a.Submission.Ref)
 	switch a.Do {
@@ -61,6 +67,11 @@ func (x *explorer) stepWorker(w *world, emit func(move, world)) {
 		}
 		x.sends(held, v, uint8(held.rec.Generation), emit)
 	case idempotency.DoResend:
+		if !x.mayRepeat(&held, &a.Submission) {
+			x.must(&held, idempotency.CannotBuild{Why: "it came with other credentials"})
+			emit(move{"not sent again with other credentials", v, g}, held)
+			return
+		}
 		x.sends(held, v, g, emit)
 	case idempotency.DoLookUp:
 		x.lookUps(held, &a.Submission, v, g, emit)
@@ -139,7 +150,7 @@ func (x *explorer) sends(w world, v, g uint8, emit func(move, world)) {
 		if !x.strict {
 			until = next.now + 100
 		}
-		next.limbo[next.nLimbo] = packet{vendor: v, gen: g, until: until}
+		next.limbo[next.nLimbo] = packet{vendor: v, gen: g, cred: w.cred, until: until}
 		next.nLimbo++
 		settle("sent, and stuck on the way", next, lost)
 		freeze("sent, stuck on the way, and the holder freezes", next, lost)
@@ -187,6 +198,7 @@ func (x *explorer) stepNetwork(w *world, emit func(move, world)) {
 			next := *w
 			next.nLimbo--
 			next.limbo[i] = next.limbo[next.nLimbo]
+			next.cred = p.cred
 			if _, i, _ := next.arrive(x.caps[p.vendor].Idempotency.Kind, p.vendor, p.gen, lag); i >= 0 {
 				o := &next.orders[i]
 				for _, s := range next.rec.Submissions {
@@ -195,6 +207,7 @@ func (x *explorer) stepNetwork(w *world, emit func(move, world)) {
 					}
 				}
 			}
+			next.cred = 0
 			emit(move{"bytes arrive late", p.vendor, p.gen}, next)
 		}
 	}

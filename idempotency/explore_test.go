@@ -205,6 +205,11 @@ func (x *explorer) apply(w *world, events ...idempotency.Event) error {
 		w.broken = "time runs back: " + describe(w)
 	}
 	x.decided(w, ch, events)
+	if ev, ok := events[0].(idempotency.Intend); ok && w.broken == "" {
+		if name := keepsNames(w.rec, ch.Record, ev); name != "" {
+			w.broken = "whose it is is forgotten: " + name + " has sent it, too: " + describe(w)
+		}
+	}
 	w.rec = ch.Record
 	if _, sends := events[0].(idempotency.Intend); sends && w.wished {
 		w.broken = "sent after the wish to cancel: " + describe(w)
@@ -282,8 +287,8 @@ func (x *explorer) replan(w *world) bool {
 
 func (x *explorer) intent(w *world, owner string, v, g uint8) idempotency.Intend {
 	return idempotency.Intend{
-		Owner: owner, Vendor: x.vendors[v], Account: "acct", Mode: postproof.ModeTest, Ref: exampleRef(int(g)),
-		VendorKey: "k", Encoder: "e1", Digest: "d" + digit(g) + string(w.rec.Fingerprint),
+		Owner: owner, Vendor: x.vendors[v], Account: x.accountOf(w, v, g), Credentials: accounts(w.cred), Mode: postproof.ModeTest, Ref: exampleRef(int(g)),
+		VendorKey: "k" + x.accountOf(w, v, g), Encoder: "e1", Digest: "d" + digit(g) + string(w.rec.Fingerprint),
 	}
 }
 

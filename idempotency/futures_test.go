@@ -54,6 +54,8 @@ func TestModelTakesOnlyTheSameForTheSame(t *testing.T) {
 		{[]string{"list", "key"}, budget{faults: 1, calls: 1, people: 1}, false},
 		{[]string{"list"}, budget{faults: 1, restores: 1}, false},
 		{[]string{"blind", "ref"}, budget{faults: 1, erasures: 1}, false},
+		{[]string{"list"}, budget{faults: 1, strangers: 1, wishes: 1}, false},
+		{[]string{"key", "list"}, budget{faults: 1, rotated: 1}, false},
 		{[]string{"key", "blind"}, budget{faults: 1, calls: 1, replays: 1}, true},
 		{[]string{"list", "key"}, budget{faults: 1, amends: 1}, true},
 		{[]string{"key", "ref"}, budget{restores: 1}, true},

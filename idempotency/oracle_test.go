@@ -26,6 +26,9 @@ func (x *explorer) wrong(w *world) string {
 	if why := remembers(r); why != "" {
 		return why + ": " + describe(w)
 	}
+	if why := x.wronglyNamed(w); why != "" {
+		return why
+	}
 	if !x.strict {
 		return ""
 	}

@@ -28,6 +28,7 @@ const (
 	flawOldControl   flaw = "a control piece counts whenever it was accepted"
 	flawHalfShown    flaw = "an index stops between a send and the moment at which its piece is shown"
 	flawNoSpool      flaw = "an answer that cannot be written down is dropped"
+	flawOtherKey     flaw = "a key that came with other credentials is trusted"
 )
 
 // Taken out of the machine.
@@ -59,6 +60,9 @@ const (
 	flawRiskEarly   flaw = "the risk of two is taken while a vendor can be asked"
 	flawRiskWish    flaw = "the risk of two is taken for a job that is to be canceled"
 	flawRiskUnsaid  flaw = "who took the risk of two is not written down"
+	flawGivenUp     flaw = "what nobody here can ask for counts as too late"
+	flawNotAgain    flaw = "what nobody could ask for is not asked for again"
+	flawNoAlso      flaw = "that other credentials made a send, too, is forgotten"
 	flawHeardTwice  flaw = "an answer is applied as often as it comes"
 )
 
@@ -236,6 +240,7 @@ func (b rulebook) hears(r *idempotency.Record, ev idempotency.Event) idempotency
 		}
 		return ev
 	case idempotency.CancelAnswer:
+		ev = b.hearsOfWish(ev)
 		if b.without == flawUnread && !ev.TooLate && ev.ReadBack == nil {
 			ev.ReadBack = &idempotency.Sighting{Status: postproof.Status{Stage: postproof.StageCanceled, Source: postproof.SourceResponse}}
 		}
@@ -278,6 +283,7 @@ func (b rulebook) sees(s idempotency.Sighting) idempotency.Sighting {
 // writes is what is made of the machine's word without the rule.
 func (b rulebook) writes(before, after *idempotency.Record, ev idempotency.Event) *idempotency.Record {
 	return altered(after, func(r *idempotency.Record) {
+		b.writesOfStrangers(r, ev)
 		switch b.without { //nolint:exhaustive // the others are about something else
 		case flawExpiryPlans:
 			if _, expired := ev.(idempotency.Expire); expired && r.State == idempotency.Unknown {

@@ -16,12 +16,13 @@ func (x *explorer) settles(w world) string {
 	if w.broken == "" && x.workers {
 		x.finishWorkers(&w)
 	}
+	mustCancel := x.waitsInVain(&w)
 	for range 400 {
 		if why := x.check(&w); why != "" {
 			return why
 		}
 		d := x.digest(&w)
-		if x.settled[d] {
+		if x.settled[d] && !mustCancel {
 			break
 		}
 		passed = append(passed, d)
@@ -51,6 +52,9 @@ func (x *explorer) settles(w world) string {
 			}
 		}
 		w.pass()
+	}
+	if mustCancel && w.alive() > 0 {
+		return x.counts("given up: whoever could ask was not waited for: " + describe(&w))
 	}
 	if len(passed) == 400 {
 		return x.counts("no end: it is neither final nor held: " + describe(&w))
@@ -154,6 +158,10 @@ func (x *explorer) fair(w *world) {
 		}
 		x.sendNow(w, v, uint8(w.rec.Generation))
 	case idempotency.DoResend:
+		if !x.mayRepeat(w, &a.Submission) {
+			x.must(w, idempotency.CannotBuild{Why: "it came with other credentials"})
+			return
+		}
 		x.sendNow(w, v, g)
 	case idempotency.DoCancel:
 		x.cancelNow(w, v, g, a.Submission.VendorID)

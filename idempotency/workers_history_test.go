@@ -155,12 +155,12 @@ func (x *explorer) possible(w *world) int {
 		for i := range w.orders[:w.nOrder] {
 			o := &w.orders[i]
 			same := o.vendor == p.vendor && o.gen == p.gen
-			if same && (kind == postproof.IdempotencyRef || (kind == postproof.IdempotencyKey && o.made+keyWindow >= p.until)) {
+			if same && (kind == postproof.IdempotencyRef || (kind == postproof.IdempotencyKey && o.cred == p.cred && o.made+keyWindow >= p.until)) {
 				return // it would be known as a repeat
 			}
 		}
 		for _, q := range all {
-			if kind != postproof.IdempotencyNone && p.vendor == q.vendor && p.gen == q.gen {
+			if kind != postproof.IdempotencyNone && p.vendor == q.vendor && p.gen == q.gen && (p.cred == q.cred || kind == postproof.IdempotencyRef) {
 				return
 			}
 		}

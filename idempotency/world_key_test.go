@@ -17,11 +17,11 @@ func (w *world) key(b []byte) []byte {
 	matters := byte(0) // that a dead order was given or told matters no more
 	for i, o := range w.orders[:w.nOrder] {
 		matters |= flag(o.fate == uint8(alive)) << i
-		b = append(b, o.vendor, o.gen, o.fate|flag(o.differs)<<6|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
+		b = append(b, o.vendor, o.gen|o.cred<<7, o.fate|flag(o.differs)<<6|flag(o.watched)<<7, byte(max(o.made-w.now, -keyWindow)), byte(max(o.shown-w.now, 0)))
 	}
 	b = append(b, 0xfe)
 	for _, p := range w.limbo[:w.nLimbo] {
-		b = append(b, p.vendor, p.gen, byte(min(p.until-w.now, 32)))
+		b = append(b, p.vendor, p.gen|p.cred<<7, byte(min(p.until-w.now, 32)))
 	}
 	b = append(b, 0xfd)
 	for _, a := range w.late[:w.nLate] {
@@ -40,7 +40,7 @@ func (w *world) key(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(append(b, 0xf8), w.risked)
 	b = w.othersKey(b)
 	l := w.left
-	return append(b, w.told&matters, w.given&matters, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.erasures, l.garbled, l.replays, l.slow, l.fast, l.risks, l.others)
+	return append(b, w.told&matters, w.given&matters, w.epoch, flag(w.recovering)|flag(w.wished)<<1, l.faults, l.calls, l.wishes, l.amends, l.people, l.restores, l.prunes, l.erasures, l.garbled, l.replays, l.slow, l.fast, l.risks, l.others, l.strangers, l.rotated)
 }
 
 // openIntent is what the machine will make of the number of an intent.
@@ -105,12 +105,13 @@ func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 		if !deduplicates(s.Vendor) {
 			sends = byte(min(s.Sends, 2))
 		}
-		b = append(b, byte(s.Join), byte(s.Misses), byte(min(s.LookUps, 3)), sends, code, flag(s.Veto)|flag(s.NoResend)<<1|flag(s.Differs)<<2)
+		b = append(b, byte(s.Join), byte(s.Misses), byte(min(s.LookUps, 3)), sends, code, flag(s.Veto)|flag(s.NoResend)<<1|flag(s.Differs)<<2|flag(s.Unasked != "")<<3|flag(s.Account == accounts(1))<<4|flag(s.Also != "")<<5)
 		rel(s.WatchUntil, behind)
 		rel(s.NextWatch, behind)
 		rel(s.FirstAt, keyWindow+behind)
 		rel(s.NotAfter, behind)
 		rel(s.AcceptedAt, cancelFor+behind)
+		rel(s.AskAt, behind)
 		if s.Join != postproof.Accepted {
 			rel(s.LastAt, settlesIn(s.Vendor)+behind)
 			rel(s.LastMiss, settlesIn(s.Vendor)+behind)

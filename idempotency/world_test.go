@@ -141,6 +141,7 @@ const (
 // order is a piece at a vendor, whether we know of it or not.
 type order struct {
 	vendor, gen, fate uint8
+	cred              uint8 // with which it came
 	made, shown       int16 // when it was made, and is shown by look-ups
 	// watched: it arrived while the ledger was still to look, so that no
 	// callback is needed to find it.
@@ -152,6 +153,7 @@ type order struct {
 // packet is a request whose bytes have left and have not arrived.
 type packet struct {
 	vendor, gen uint8
+	cred        uint8 // with which it was sent
 	until       int16 // it arrives before, or never
 }
 
@@ -175,6 +177,9 @@ type budget struct {
 	// slow and fast are workers whose clock is behind or ahead, risks decisions to
 	// send what a vendor may have, and others pieces of other jobs.
 	slow, fast, risks, others uint8
+	// strangers claim the job and cannot do what is next, and rotated have other
+	// credentials of the same account.
+	strangers, rotated uint8
 }
 
 // world is one state of everything: the ledger's record, the vendors, and what
@@ -194,6 +199,8 @@ type world struct {
 	// skew is how far the clock is ahead of the worker that moves; below zero it
 	// is behind.
 	skew int16
+	// cred are the credentials of whoever moves: the later ones are 1.
+	cred uint8
 	// blind: a store that takes what it should not, so that what a worker read long
 	// ago matters.
 	blind bool
@@ -307,13 +314,13 @@ func (w *world) arrive(kind postproof.IdempotencyKind, vendor, gen uint8, lag in
 			continue
 		}
 		switch {
-		case kind == postproof.IdempotencyKey && w.now < o.made+keyWindow:
+		case kind == postproof.IdempotencyKey && w.now < o.made+keyWindow && o.cred == w.cred:
 			return postproof.Accepted, i, false // a replay, dead or alive
 		case kind == postproof.IdempotencyRef:
 			return postproof.Unknown, -1, true
 		}
 	}
-	i := w.add(order{vendor: vendor, gen: gen, made: w.now, shown: w.now + lag})
+	i := w.add(order{vendor: vendor, gen: gen, cred: w.cred, made: w.now, shown: w.now + lag})
 	return postproof.Accepted, i, false
 }
 

@@ -134,6 +134,9 @@ func lateRuleBreaks() []Break {
 		{"rule-12-new-keys", 12, "keys that are new to a restored backup are not looked up", []Edit{{
 			"client/recover.go", "return c.now().UnixNano() < c.doubtUntil.Load() }", "return c.doubtUntil.Load() < 0 }",
 		}}},
+		{"rule-12-recoveries", 12, "the recoveries of the lost history are not counted", []Edit{{
+			"client/recover.go", "for range recoveries {", "for range recoveries * 0 {",
+		}}},
 		{"rule-12-copy", 12, "a copied ledger goes on with the jobs of its original", []Edit{{
 			"client/recover.go", "\t\t\tevents = disown(rec)\n", "\t\t\tevents = nil\n",
 		}}},

@@ -4,6 +4,7 @@ const (
 	pausedWork   = "client/paused_work.go"
 	replayDo     = "client/replay_do.go"
 	machineErase = "idempotency/machine_erase.go"
+	accounts     = "client/account.go"
 )
 
 // personBreaks are those of what people do to a ledger.
@@ -45,6 +46,18 @@ func personBreaks() []Break {
 		}},
 		{"undo-late", 0, "a decision is taken back although something came of it", []Edit{{
 			"idempotency/machine.go", "if next.Prior != nil && next.Prior == r.Prior && movedOn(r, next) {", "if false {",
+		}}},
+		{"rotation-former", 0, "what an account's former name sent is another account's", []Edit{{
+			accounts, "|| slices.Contains(v.config.FormerAccounts, fingerprint))", "|| slices.Contains(v.config.FormerAccounts[:0], fingerprint))",
+		}}},
+		{"rotation-blind", 0, "that a name is the account's is believed blindly", []Edit{{
+			"client/former.go", "\tcase f.isProven():\n\t\treturn true, false\n\t}\n\tfor range", "\tdefault:\n\t\treturn true, false\n\t}\n\tfor range",
+		}}},
+		{"rotation-key", 0, "a key that came with other credentials is trusted", []Edit{{
+			"client/send.go", "name != v.account.Fingerprint || sentByOthers", "name == \"\" || sentByOthers",
+		}}},
+		{"rotation-id", 0, "an order of another account counts for the piece of the same id", []Edit{{
+			"client/reconcile.go", "if err == nil && byID && order", "if err == nil && byID && false && order",
 		}}},
 		{"log-entry", 0, "the change log leaves out what a process did last", []Edit{{
 			"client/changes.go", "\tch.Settings = append(ch.Settings,\n\t\tidempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},\n",

@@ -194,7 +194,8 @@ func (w *world) calm() {
 	w.processes.Go(func() { p.run(ctx) })
 	w.joined(0, p)
 	end := time.Now().Add(w.profile.limit)
-	replayed := w.profile.class == classGone // there it would be settled for days again
+	// There it would be settled for days again.
+	replayed := w.profile.class == classGone || (w.restoring() && w.profile.rotation != nil)
 	for round := 0; !w.found(); round++ {
 		w.resumeAll(p)
 		if round%6 == 0 {
@@ -203,6 +204,9 @@ func (w *world) calm() {
 		}
 		if round%2 == 1 {
 			w.controls(p, round)
+		}
+		if round%6 == 3 {
+			w.giveCredentials(p)
 		}
 		if w.profile.people && round%5 == 2 && round < 50 {
 			w.lookAfterHeld(p)
@@ -260,7 +264,7 @@ func (w *world) handInAgain(p *process) {
 func (w *world) controls(p *process, round int) {
 	doubted := map[string]bool{}
 	for _, x := range w.oracle.list() {
-		rec := x.shelf.get(x.id)
+		rec := x.shelf.get(w.oracle.idOf(x))
 		if rec == nil || rec.State != idempotency.Unknown {
 			continue
 		}
@@ -269,11 +273,11 @@ func (w *world) controls(p *process, round int) {
 		}
 	}
 	for i, v := range w.vendors {
-		if !doubted[v.name] || round > 40 {
+		if !doubted[v.name] || round%1000 > 40 {
 			continue
 		}
 		control := newPiece(p.shelf, "control"+v.name, round*10+i)
-		control.optional = true
+		control.optional, control.control, control.restores = true, true, p.shelf.restores.Load()
 		w.oracle.expect(control)
 		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Minute)
 		rec, err := p.client.SendControl(ctx, v.name, control.job, "sim")

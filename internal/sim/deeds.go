@@ -76,7 +76,7 @@ func (d *deeds) clone(main *shelf) *deeds {
 // restored makes the deeds those of the backup. Plans are in people's hands, and
 // not in the ledger.
 func (d *deeds) restored(main *shelf) {
-	old := d.backup
+	old := d.backup.clone(main) // it may be restored again
 	for name, r := range d.runs {
 		if old.runs[name] == nil {
 			old.runs[name] = &replayRun{}

@@ -25,7 +25,32 @@
 // about, the boundary, and the how-manieth time that this reference comes to
 // that boundary ([dice]); never of the order in which goroutines run. Waits
 // differ by some microseconds for the same reason, so that few things happen at
-// the same instant and a world repeats itself.
+// the same instant.
+//
+// So a world repeats what is drawn, and not all that happens. The kind of each world, its
+// vendors, its jobs and what they are given to, and which of the visits to a boundary
+// fail are those of the seed. Goroutines that are ready at the same instant still run in
+// any order, and the references of control pieces and the names of clients are new in
+// each run: who gets a job first, and so how often something comes to a boundary,
+// differs by a few sends in a thousand. A violation that needs such an order may take
+// some runs of its world to come again.
+//
+// # Credentials
+//
+// In a third of the worlds the credentials of vendors are exchanged while jobs are
+// under way ([rotation]), by one replica after the other, and now and then taken back:
+// another key of the same account, which all replicas are told or only the later ones;
+// a key of an account that goes by a name; or the credentials of another account, of
+// which somebody says that it is the same. The vendors then know keys by the
+// credentials that they came with, or by the account. What was sent to an account that
+// nobody has the credentials of in the end may be held, and what was sent under a former
+// name of which the ledger knows no piece.
+//
+// # Backups
+//
+// Four in ten of the restored backups are restored once or twice more ([profile.again]), after
+// hours in which what was in doubt went on. Who recovers says how many recoveries there
+// were ([statesRecoveries]).
 //
 // # People
 //

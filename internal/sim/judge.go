@@ -21,13 +21,15 @@ const (
 
 // judge compares a job with the ledger. It says why a job is open.
 func (o *oracle) judge(p *piece) (verdict, string) {
-	rec := p.shelf.get(p.id)
+	rec := p.shelf.get(o.idOf(p))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	alive := len(p.alive)
 	switch {
 	case rec == nil && p.optional && alive == 0:
 		return fine, ""
+	case rec == nil && p.control && alive <= 1 && p.shelf.restores.Load() > p.restores:
+		return fine, "" // the lost history sent it
 	case rec == nil && p.first != nil && alive <= 1 && o.w.restoring():
 		return fine, "" // the lost history sent it, and the first one does not let it be asked for again
 	case rec == nil:
@@ -64,9 +66,15 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 }
 
 func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, string) {
+	foreign := slices.ContainsFunc(rec.Submissions, func(s idempotency.Submission) bool {
+		return s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref && o.foreign(&s)
+	})
 	if len(p.alive) == 0 {
 		if rec.State == idempotency.Accepted && o.gone(rec.Receipt.Vendor) {
 			return fine, "" // nobody can learn of the failure
+		}
+		if foreign {
+			return fine, "" // nor of this one
 		}
 		return open, "it is accepted in the ledger, and not printed"
 	}
@@ -78,7 +86,7 @@ func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, stri
 			return open, "the receipt names another reference than the piece printed"
 		}
 	}
-	if p.wished && rec.Cancel.Stands() && rec.Cancel.Outcome == "" {
+	if p.wished && rec.Cancel.Stands() && rec.Cancel.Outcome == "" && !foreign {
 		return open, "it is still to be canceled"
 	}
 	return fine, ""
@@ -92,12 +100,16 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 	}
 	switch rec.Hold.Reason {
 	case idempotency.HoldCannotAsk, idempotency.HoldDeadline:
-		if !slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return o.unanswerable(s) }) {
+		if !slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return o.unanswerable(s) || o.unproven(p, s) }) {
 			return "it is held (" + string(rec.Hold.Reason) + ") although its vendor can be asked"
 		}
 		return ""
+	case idempotency.HoldVendorGone:
+		if slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return o.foreign(s) || o.unproven(p, s) }) {
+			return ""
+		}
 	case idempotency.HoldGenerations:
-		if p.printed >= 4 && len(p.alive) == 0 {
+		if p.printed >= o.w.profile.generations/2 && len(p.alive) == 0 {
 			return ""
 		}
 	case idempotency.HoldOperator:
@@ -113,7 +125,7 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 // vendor has no look-up and no answer of it reached a process that lived on, or
 // the vendor is gone.
 func (o *oracle) unanswerable(s *idempotency.Submission) bool {
-	if o.gone(s.Vendor) {
+	if o.gone(s.Vendor) || o.foreign(s) {
 		return true
 	}
 	if s.Vendor != "mute" {

@@ -19,6 +19,7 @@ import (
 const (
 	refField = "X-Sim-Ref"
 	opField  = "X-Sim-Op"
+	keyField = "X-Sim-Key" // which credentials it comes with
 )
 
 // network is the way from all replicas to one vendor. It implements

@@ -111,6 +111,7 @@ func (o *oracle) Write(lines []byte) (int, error) {
 func (o *oracle) print(line vendorsim.PrintLine) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	line.Vendor = ours(line.Vendor)
 	p := o.byRef[line.Ref]
 	if p == nil || p.digest != line.Recipient {
 		p = o.byDigest[line.Recipient]
@@ -162,7 +163,12 @@ func (w *world) asked(process, vendor string, s *vendors.Submission, body *vendo
 	if p := o.byID[idempotency.IDOf(s.Job.Key)]; p != nil && p.digest == digest {
 		o.byRef[string(s.Ref)] = p
 	} else {
-		o.byRef[string(s.Ref)] = o.byDigest[digest]
+		p = o.byDigest[digest]
+		o.byRef[string(s.Ref)] = p
+		if p != nil && p.control && p.id != idempotency.IDOf(s.Job.Key) { // who asked for it may have lost it
+			p.id = idempotency.IDOf(s.Job.Key)
+			o.byID[p.id] = p
+		}
 	}
 	if !keyless {
 		o.asks[process+"/"+vendor+"/"+string(s.Ref)] = &ask{key: vendor + "/" + s.VendorKey, digest: body.Digest()}

@@ -19,12 +19,19 @@ type piece struct {
 	// optional: nobody knows whether it was asked for (a control piece whose
 	// call failed).
 	optional bool
+	// control: it is a piece of one's own; its key is made when it is sent. Restores
+	// is how often the ledger was restored before.
+	control  bool
+	restores int64
 	// first is the piece that this one is a second one of, on purpose; nil for
 	// none. Row: it is a row of the list that is replayed.
 	first *piece
 	row   bool
 
 	erasing bool // somebody asked for its erasure
+	// released is how often somebody let it go on whose account seemed to be
+	// another one.
+	released int
 
 	wished  bool      // somebody wished to cancel it
 	heard   time.Time // when the ledger took the wish; zero when that is not known

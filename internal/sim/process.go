@@ -27,6 +27,8 @@ type process struct {
 	client *client.Client
 	// newer: it is of a newer version of the library.
 	newer bool
+	// exchanged: it has the credentials that come later.
+	exchanged bool
 	// budgets are those of the vendors, by name.
 	budgets map[string]*retry.Budget
 
@@ -44,7 +46,7 @@ type process struct {
 // work. The error is that of a ledger that cannot be read.
 func (w *world) startProcess(ctx context.Context, s *shelf, name string, poll time.Duration) (*process, context.Context, error) {
 	p := &process{
-		w: w, name: name, shelf: s, newer: w.newer(name), clock: &skewedClock{}, died: make(chan struct{}),
+		w: w, name: name, shelf: s, newer: w.newer(name), exchanged: w.exchanged(name), clock: &skewedClock{}, died: make(chan struct{}),
 		wires: map[*wire]struct{}{}, writes: map[string]uint64{}, budgets: map[string]*retry.Budget{},
 	}
 	ctx, p.cancel = context.WithCancel(ctx)
@@ -71,7 +73,7 @@ func (w *world) startProcess(ctx context.Context, s *shelf, name string, poll ti
 		p.budgets[v.name] = budget
 		opts = append(opts, client.WithVendor(v.name, client.VendorConfig{
 			Transport: retry.TransportConfig{DialContext: v.network.dialer(p)},
-			Retry:     retry.Config{Rand: p.random("retry"), Budget: budget},
+			Retry:     retry.Config{Rand: p.random("retry"), Budget: budget}, FormerAccounts: v.formers(p),
 		}))
 	}
 	var err error
@@ -237,7 +239,7 @@ func (p *process) isDead() bool {
 func (w *world) replica(ctx context.Context, slot int) {
 	for life := 1; w.chaotic() && ctx.Err() == nil; life++ {
 		name := fmt.Sprintf("r%d.%d", slot, life)
-		p, running, err := w.startProcess(ctx, w.main, name, 20*time.Second)
+		p, running, err := w.startProcess(ctx, w.main, name, w.profile.poll)
 		if err != nil {
 			sleep(5 * time.Second)
 			continue
@@ -248,11 +250,12 @@ func (w *world) replica(ctx context.Context, slot int) {
 		if w.profile.kill {
 			left = min(left, w.dice.between("process.life", name, 3*time.Minute, 2*time.Hour))
 		}
+		left = w.untilExchange(slot, left)
 		select {
 		case <-ctx.Done():
 		case <-p.died:
 		case <-time.After(left):
-			if w.chaotic() && w.dice.next("process.end", name) < 0.6 {
+			if w.profile.kill && w.chaotic() && w.dice.next("process.end", name) < 0.6 {
 				w.struck("process.killed")
 				p.kill()
 			} else {
@@ -266,5 +269,5 @@ func (w *world) replica(ctx context.Context, slot int) {
 
 // machine returns the settings of the ledger's machine.
 func (w *world) machine() idempotency.Machine {
-	return idempotency.Machine{UnknownFor: w.profile.unknownFor, WatchFor: 24 * time.Hour, WatchEvery: 3 * time.Hour, MaxGenerations: 8}
+	return idempotency.Machine{UnknownFor: w.profile.unknownFor, WatchFor: 24 * time.Hour, WatchEvery: 3 * time.Hour, MaxGenerations: w.profile.generations}
 }

@@ -89,8 +89,9 @@ type profile struct {
 	// all are ahead until they are set right.
 	skew, fast time.Duration
 	jumps      bool
-	// backup is when the backup is taken that is restored.
-	backup time.Duration
+	// backup is when the backup is taken that is restored, and restores how often.
+	backup   time.Duration
+	restores int
 	// back is when all clocks are set back for a while; zero for never.
 	back time.Time
 	// cancels is the share of jobs that somebody wishes to cancel.
@@ -107,6 +108,12 @@ type profile struct {
 	// not to be mailed at first.
 	people    bool
 	rows, out float64
+	// poll is how often a replica looks for work, and generations how many a job may
+	// have.
+	poll        time.Duration
+	generations int
+	// rotation is the exchange of credentials; nil for none.
+	rotation *rotation
 	// unknownFor is how long an unknown outcome is looked into.
 	unknownFor time.Duration
 }
@@ -137,7 +144,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		store: storeRates{fail: 0.004, crash: 0.002, down: 40 * time.Second, away: 0.02},
 		kill:  true, stalls: 0.002, skew: 4 * time.Minute, jumps: d.next("profile.jumps", "") < 0.5,
 		cancels: 0.08, callbacks: 0.2, lies: 0.05, prune: d.next("profile.prune", "") < 0.5,
-		unknownFor: 7 * 24 * time.Hour,
+		unknownFor: 7 * 24 * time.Hour, poll: 20 * time.Second, generations: 8,
 	}
 	if p.people = d.next("profile.people", "") < 0.7; p.people {
 		if p.rows = 0.25; p.class == classRestore {
@@ -185,6 +192,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		if d.next("profile.waiting", "") < 0.7 { // in the backup the jobs still wait
 			p.plan.Windows = append(p.plan.Windows, vendorsim.Window{Kind: vendorsim.OutageRefuse, From: start, Until: start.Add(p.backup + time.Minute)})
 		}
+		p.again(d)
 	case classCopy, classUpgrade:
 	case classFreeze:
 		p.vendors = append([]string{"plain"}, order(d, "lob", "pcm")...)
@@ -195,6 +203,7 @@ func newProfile(number int, d *dice, start time.Time) *profile {
 		p.store, p.replicas = storeRates{}, 1
 		p.vendors = order(d, "lob", "plain")
 	}
+	p.rotate(d, start)
 	return p
 }
 

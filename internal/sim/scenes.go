@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -27,67 +25,6 @@ func (w *world) scenes() {
 
 func (w *world) restoring() bool { return w.profile.class == classRestore }
 func (w *world) copying() bool   { return w.profile.class == classCopy }
-
-// restore takes a backup, and puts it in the place of the ledger later on.
-func (w *world) restore() {
-	d := w.dice
-	if !w.wait(w.profile.backup) {
-		return
-	}
-	w.oracle.mu.Lock()
-	w.main.mu.Lock()
-	old, err := w.main.copied(true, w.oracle.counters(), nil)
-	w.main.mu.Unlock()
-	w.oracle.deeds.backup = w.oracle.deeds.clone(w.main)
-	w.oracle.mu.Unlock()
-	if err != nil {
-		w.fail("the backup", err)
-		return
-	}
-	w.mu.Lock()
-	w.backupAt = time.Now()
-	w.mu.Unlock()
-	if !w.wait(d.between("restore.after", "", 5*time.Minute, 100*time.Minute)) {
-		return
-	}
-	// A careful operator stops the replicas before; another one does not.
-	if d.next("restore.stop", "") < 0.5 {
-		w.mu.Lock()
-		all := w.all
-		w.mu.Unlock()
-		for _, p := range all {
-			p.kill()
-		}
-	}
-	w.struck("ledger.restored")
-	w.oracle.mu.Lock()
-	defer w.oracle.mu.Unlock()
-	w.main.mu.Lock()
-	defer w.main.mu.Unlock()
-	w.main.memory = old
-	w.main.broken++
-	w.main.restores.Add(1)
-	w.oracle.deeds.restored(w.main)
-}
-
-// recovery has a process recover the ledger whose history was broken.
-func (w *world) recovery(ctx context.Context, p *process) {
-	select {
-	case w.recovering <- struct{}{}:
-		defer func() { <-w.recovering }()
-	case <-ctx.Done():
-		return
-	}
-	o := client.RecoverOptions{By: "sim", Copy: p.shelf == w.copy}
-	if w.dice.next("restore.known", "") < 0.5 {
-		w.mu.Lock()
-		o.BackupAt = w.backupAt
-		w.mu.Unlock()
-	}
-	if _, err := p.client.Recover(ctx, o); err == nil {
-		w.struck("ledger.recovered")
-	}
-}
 
 // fork copies the ledger and works on in both places.
 func (w *world) fork() {

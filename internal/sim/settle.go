@@ -17,6 +17,13 @@ func (o *oracle) list() []*piece {
 	return slices.Clone(o.pieces)
 }
 
+// idOf returns the id of a job; that of a control piece is known once it is sent.
+func (o *oracle) idOf(p *piece) idempotency.ID {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return p.id
+}
+
 // settled reports whether the oracle agrees with the ledger about every job, and
 // nothing is on its way any more.
 func (w *world) settled() bool {

@@ -36,10 +36,11 @@ func TestCleanRunKeepsEveryPromise(t *testing.T) {
 	}
 	// A fault that never strikes proves nothing.
 	for _, boundary := range []string{
-		"callback.told", "clock.jump", "ledger.copied", "ledger.restored", "ledger.recovered", "list.lies_once", "net.cut_after",
+		"callback.told", "clock.jump", "ledger.copied", "ledger.restored", "ledger.restored_again", "ledger.recovered", "list.lies_once", "net.cut_after",
 		"net.cut_before", "net.cut_within", "net.late", "net.refused", "net.stale_connection", "net.swallowed",
 		"person.decided", "person.erased", "person.paused", "person.remailed", "person.replay_barred", "person.replayed",
 		"person.resumed", "person.undone", "process.killed",
+		"rotation.told", "rotation.wrong",
 		"store.down", "store.lost_acknowledgement", "upgrade.unknown_state", "vendor.send.error_after", "vendor.send.lost",
 	} {
 		if s.Faults[boundary] == 0 {

@@ -229,7 +229,10 @@ func (v *view) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Nam
 		return err
 	}
 	defer leave()
-	return m.AcceptEpoch(ctx, epoch, ns)
+	if err = m.AcceptEpoch(ctx, epoch, ns); err == nil {
+		v.shelf.recoveries.Add(1)
+	}
+	return err
 }
 
 // Depth implements [idempotency.Ledger].

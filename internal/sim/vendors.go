@@ -23,7 +23,8 @@ type vendor struct {
 	name    string
 	api     string
 	network *network
-	account vendorsim.Credential
+	// accounts are the credentials that processes have, those that come later last.
+	accounts []credentials
 
 	mu    sync.Mutex
 	asked map[string]int // look-ups by reference
@@ -46,22 +47,33 @@ func (w *world) openVendors() error {
 	}
 	for _, name := range w.profile.vendors {
 		cfg.Vendors = append(cfg.Vendors, vendorsim.Vendor{Name: name, API: apiOf(name)})
+		if r := w.profile.rotation; r != nil && r.kind == rotateWrong {
+			cfg.Vendors = append(cfg.Vendors, vendorsim.Vendor{Name: name + otherSuffix, API: apiOf(name)})
+		}
 	}
 	var err error
 	if w.sim, err = vendorsim.New(cfg); err != nil {
 		return err
 	}
-	for _, name := range w.profile.vendors {
+	for i, name := range w.profile.vendors {
 		v := &vendor{w: w, name: name, api: apiOf(name), asked: map[string]int{}}
-		for _, c := range w.sim.Credentials(name) {
-			if c.Mode == postproof.ModeLive {
-				v.account = c
-			}
+		if err := v.openAccounts(i == 0); err != nil {
+			return err
 		}
 		v.network = newNetwork(w, name, v)
 		w.vendors = append(w.vendors, v)
 	}
 	return nil
+}
+
+// liveKey returns the credentials of mode live that a simulated vendor knows.
+func (w *world) liveKey(simulated string) (live vendorsim.Credential) {
+	for _, c := range w.sim.Credentials(simulated) {
+		if c.Mode == postproof.ModeLive {
+			live = c
+		}
+	}
+	return live
 }
 
 // ServeHTTP implements [http.Handler]: the vendor, whose index lies once for
@@ -72,7 +84,7 @@ func (v *vendor) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		v.w.note(ref, v.name+": a look-up finds nothing although it should")
 		r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, ref, "0000000000000000")
 	}
-	v.w.sim.Vendor(v.name).ServeHTTP(rw, r)
+	v.w.sim.Vendor(v.admit(r)).ServeHTTP(rw, r)
 }
 
 // lies reports whether this look-up is the one that lies.
@@ -87,15 +99,18 @@ func (v *vendor) lies(ref string) bool {
 
 // adapter returns the vendor's adapter for one process.
 func (v *vendor) adapter(p *process) (vendors.Adapter, error) {
-	base := "http://127.0.0.1" // every vendor has a network of its own
-	s := shared{v: v, p: p}
-	if v.api == "pcm" {
-		a, err := pcm.New(v.account.Key, v.account.Secret, v.account.Mode, pcm.WithBaseURL(base), pcm.WithClock(p.clock))
-		return &pcmAdapter{a, s}, err
-	}
-	a, err := lob.New(v.account.Key, lob.WithBaseURL(base+"/v1"), lob.WithUseType(lob.Marketing))
+	which := v.has(p)
+	s := shared{v: v, p: p, which: strings.Repeat("n", which)}
+	bare, err := v.plainAdapter(&v.accounts[which], p.clock)
 	if err != nil {
 		return nil, err
+	}
+	if own, ok := bare.(*pcm.Adapter); ok {
+		return &pcmAdapter{own, s}, nil
+	}
+	a, ok := bare.(*lob.Adapter)
+	if !ok {
+		return nil, fmt.Errorf("%s speaks an API that nobody here knows", v.name)
 	}
 	caps := *a.Capabilities()
 	caps.Vendor, caps.Rate = v.name, postproof.Rate{}
@@ -116,19 +131,44 @@ func (v *vendor) adapter(p *process) (vendors.Adapter, error) {
 	return l, nil
 }
 
+// plainAdapter returns the vendor's adapter with credentials, as it comes; clock
+// may be nil.
+func (v *vendor) plainAdapter(c *credentials, clock postproof.Clock) (vendors.Adapter, error) {
+	const base = "http://127.0.0.1" // every vendor has a network of its own
+	r := v.w.profile.rotation
+	named := r != nil && r.kind == rotateNamed
+	if v.api == "pcm" {
+		opts := []pcm.Option{pcm.WithBaseURL(base)}
+		if clock != nil {
+			opts = append(opts, pcm.WithClock(clock))
+		}
+		if named {
+			opts = append(opts, pcm.WithAccount(v.name))
+		}
+		return pcm.New(c.Key, c.Secret, c.Mode, opts...)
+	}
+	opts := []lob.Option{lob.WithBaseURL(base + "/v1"), lob.WithUseType(lob.Marketing)}
+	if named {
+		opts = append(opts, lob.WithAccount(v.name))
+	}
+	return lob.New(c.Key, opts...)
+}
+
 // shared is what the adapters of all vendors have added.
 type shared struct {
 	v       *vendor
 	p       *process
 	caps    *postproof.Capabilities
 	keyless bool
+	// which credentials it has, for the vendor: one letter for each exchange.
+	which string
 }
 
 // doer says what its requests are about.
 type doer struct {
 	vendors.Doer
-	ref, op string
-	keyless bool
+	ref, op, which string
+	keyless        bool
 }
 
 // Do implements [vendors.Doer].
@@ -143,6 +183,9 @@ func (d doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, 
 		op = "login"
 	}
 	tagged.Header[refField], tagged.Header[opField] = []string{d.ref}, []string{op}
+	if d.which != "" {
+		tagged.Header[keyField] = []string{d.which}
+	}
 	if d.keyless && req.Op == postproof.OpSubmit {
 		tagged.Class = postproof.RepeatNever
 		tagged.Header.Del("Idempotency-Key")
@@ -151,7 +194,7 @@ func (d doer) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, 
 }
 
 func (s *shared) doer(do vendors.Doer, op, ref string) vendors.Doer {
-	return doer{Doer: do, ref: ref, op: op, keyless: s.keyless}
+	return doer{Doer: do, ref: ref, op: op, which: s.which, keyless: s.keyless}
 }
 
 // encoded returns the body as the process encodes it: a newer version does it in
