@@ -283,7 +283,9 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 }
 
 // answer says what a send did. Only bytes count: where no submit request wrote
-// one, nothing was sent, whatever else failed.
+// one, nothing was sent, whatever else failed. What the vendor refused before that,
+// an upload for example, is its no to the job all the same: as something that was
+// not sent it would be tried without end.
 func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.Order, err error, mode postproof.Mode) idempotency.Answer {
 	ans := idempotency.Answer{Vendor: k.v.name, Ref: s.Ref, Sends: k.sends, RetryAfter: max(k.after, postproof.RetryAfterOf(err))}
 	if err == nil && order != nil && (order.Receipt.VendorID != "" || order.Dead) {
@@ -305,8 +307,11 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 		}
 	}
 	ans.Delivery = postproof.NotSent
-	if k.join > postproof.NotSent {
-		ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)
+	switch d := postproof.DeliveryOf(err); {
+	case k.join > postproof.NotSent:
+		ans.Delivery = min(k.join.Join(d), postproof.Unknown)
+	case k.prepared == postproof.Refused && d == postproof.Refused:
+		ans.Delivery = postproof.Refused
 	}
 	if ans.Delivery == postproof.Refused && (ans.Code == postproof.CodeCanceled || ans.Code == postproof.CodeDeadlineExceeded) {
 		ans.Code = refusalCode(err)

@@ -35,6 +35,11 @@ type Adapter interface {
 	// one; or an error whose Delivery says what may follow. A duplicate that
 	// the vendor reports without the order is looked up here or returned as a
 	// [DuplicateError].
+	//
+	// Where an order takes several requests, one alone is OpSubmit: the one that
+	// orders paper. Those before it are [postproof.OpPrepare] and order nothing; the
+	// first that fails ends the submission, with [NotOrdered] of its error. Their
+	// bodies are the parts of one Body, see [JoinBodies].
 	Submit(ctx context.Context, do Doer, s *Submission, body *Body) (*Order, error)
 }
 
