@@ -69,6 +69,30 @@ func (r *rig) look(s *vendors.Submission, id string) (*vendors.Order, error) {
 	return found.Orders[0], nil
 }
 
+// checkRestart has another adapter with the same settings go on, as another process
+// does: what the first one knew is gone.
+func checkRestart(b *bench) {
+	r := b.setup()
+	s, order := r.accepted()
+	id := order.Receipt.VendorID
+	r.Adapter = b.setup().Adapter
+	if again, err := r.look(s, id); b.see(err) != nil || (again != nil && again.Receipt.VendorID != id) {
+		b.problemf("another process does not find the order by its id: %v", err)
+	} else if again != nil {
+		b.checkOrder(r, s, r.encode(s), again)
+	}
+	if r.caps().Lookup.ByRef {
+		if found := b.find(r, s.Ref); len(found.Orders) != 1 {
+			b.problemf("another process finds %d orders by our reference, want 1", len(found.Orders))
+		}
+	}
+	if r.caps().Cancel.Supported {
+		if err := vendors.Cancel(b.ctx, r.Adapter, r.doer, id); b.see(err) != nil || r.Simulator.Alive(string(s.Ref)) != 0 {
+			b.problemf("another process cannot cancel the order: %v", err)
+		}
+	}
+}
+
 // checkJourney looks at a piece again after days: polls live by that.
 func checkJourney(b *bench) {
 	r := b.setup()

@@ -160,6 +160,9 @@ func checkRequests(b *bench) {
 		if req.Op == "" || req.Route == "" || strings.Contains(req.Route, id) || strings.Contains(req.Route, string(s.Ref)) {
 			b.problemf("%s: the route %q is not a template", req.Op, req.Route)
 		}
+		if body := r.encode(s); req.Op == postproof.OpSubmit && len(body.Parts()) == 1 && !bytes.Equal(sent.Body, contentOf(b, body)) {
+			b.problemf("submit: what is sent is not the body that Encode made: after a crash nobody could tell what went out")
+		}
 		write := req.Method != http.MethodGet && req.Method != http.MethodHead
 		switch req.Op {
 		case postproof.OpSubmit:

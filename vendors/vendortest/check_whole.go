@@ -36,9 +36,9 @@ func checkEncodeWhole(b *bench) {
 				b.note(err)
 			case err != nil:
 				b.note(err)
-				b.problemf("%s with another %s: %v, want it encoded or unsupported", j.Piece.Kind(), name, err)
+				b.problemf("%s with other %s: %v, want it encoded or unsupported", j.Piece.Kind(), name, err)
 			case bytes.Equal(bare(b, r, s, body), bare(b, r, &other, changed)):
-				b.problemf("%s: another %s gives the same bytes: send it, or refuse the job with CodeUnsupported", j.Piece.Kind(), name)
+				b.problemf("%s: with other %s the bytes are the same: send it, or refuse the job with CodeUnsupported", j.Piece.Kind(), name)
 			}
 		}
 	}

@@ -57,6 +57,7 @@ func checks() []check {
 		{"FindPages", "a reference's orders are read to the last page, and a list without an end is not complete", checkFindPages},
 		{"FindFaults", "a look-up that failed is an error, never an absence", checkFindFaults},
 		{"Get", "an id finds its order; an unknown id is not_found", checkGet},
+		{"Restart", "an adapter keeps no state but credentials: another process finds and cancels what one submitted", checkRestart},
 		{"Journey", "a later look shows where the piece is by then", checkJourney},
 		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
 		{"List", "every order is listed, and a fault ends the list with an error", checkList},
