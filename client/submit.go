@@ -268,6 +268,9 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		}
 	case idempotency.Held:
 		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, fmt.Errorf("held for a person: %s", rec.Hold.Reason)
+		if note := rec.Hold.Note; note != "" {
+			e.Err = fmt.Errorf("%w: %s", e.Err, note)
+		}
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
 		}
