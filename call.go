@@ -16,7 +16,7 @@ const (
 
 	// OpPrepare is what goes before a submission and orders no paper by itself: an
 	// upload, a draft, an address list, and the looks at whether they are ready.
-	OpPrepare Op = "prepare"
+	OpPrepare           Op = "prepare"
 	OpListUndeliverable Op = "list_undeliverable"
 )
 

@@ -47,10 +47,10 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 		}
 	}()
 	resp, err := k.do(ctx, req)
-	switch req.Op {
-	case postproof.OpPrepare:
+	if req.Op == postproof.OpPrepare {
 		k.prepared = postproof.DeliveryOf(err)
-	case postproof.OpSubmit:
+	}
+	if req.Op == postproof.OpSubmit {
 		delivery := postproof.DeliveryOf(err)
 		if err == nil {
 			// The vendor answered well; whether it has the piece the adapter reads.

@@ -13,8 +13,7 @@ import (
 // else, a lost answer included, is NotSent. Of an upload that may have arrived no
 // paper comes. Submit returns it, and sends nothing more. It is nil for nil.
 func NotOrdered(err error) error {
-	switch postproof.DeliveryOf(err) {
-	case 0, postproof.NotSent, postproof.Refused:
+	if d := postproof.DeliveryOf(err); d <= postproof.Refused { // or no error at all
 		return err
 	}
 	e := &postproof.Error{

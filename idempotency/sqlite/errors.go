@@ -36,7 +36,7 @@ func explain(doing string, err error) error {
 // it is of, and that nothing was sent.
 func notOpened(err error) error {
 	for { // joined with nothing, it is the error itself
-		joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // of the outermost alone
+		joined, ok := err.(interface{ Unwrap() []error })
 		if !ok || len(joined.Unwrap()) != 1 {
 			break
 		}

@@ -20,7 +20,7 @@ func wantBefore(op postproof.Op, f *Fault) postproof.Delivery {
 // as a crash does, and looks for what is there by then.
 func checkPrepare(b *bench) {
 	r := b.setup()
-	s, _ := r.accepted()
+	r.accepted()
 	prepares := false
 	for _, sent := range r.doer.Sent {
 		prepares = prepares || sent.Request.Op == postproof.OpPrepare
@@ -29,7 +29,7 @@ func checkPrepare(b *bench) {
 		return
 	}
 	r = b.setup()
-	s = r.next()
+	s := r.next()
 	r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{NotSent: true})
 	_, err := r.submit(s)
 	r.doer.Strike = nil

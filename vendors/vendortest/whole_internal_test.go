@@ -26,7 +26,7 @@ func rewritten(b *broken, change func(document map[string]any)) {
 		defer rc.Close()
 		document := map[string]any{}
 		if err := json.NewDecoder(rc).Decode(&document); err != nil {
-			return body, nil //nolint:nilerr // a form, not JSON
+			return body, nil // a form, not JSON
 		}
 		change(document)
 		raw, err := json.Marshal(document)
@@ -111,7 +111,7 @@ func wholeBreakages() []breakage {
 			b.sim = func(s Simulator) Simulator { return still{s} }
 		}},
 		{"Cancel", "a status that is dead and not listed", "", func(b *broken) {
-			b.caps = func(c *postproof.Capabilities) { c.NoPaper = []string{"cancelled"} }
+			b.caps = func(c *postproof.Capabilities) { c.NoPaper = []string{"stopped"} }
 		}},
 		{"Get", "our reference is left out", "", func(b *broken) {
 			b.get = func(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
