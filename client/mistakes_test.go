@@ -2,6 +2,8 @@ package client_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -186,6 +188,24 @@ func TestMissingArtworkIsNotSent(t *testing.T) {
 		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 1 {
 			t.Errorf("Drain: %v, %d printed, want 1", err, alpha.alive())
 		}
+		// So it does when the very file is put there afterwards.
+		const late = "%PDF-1.4"
+		sum := sha256.Sum256([]byte(late))
+		file.Blob = postproof.Blob{Digest: hex.EncodeToString(sum[:]), Size: int64(len(late))}
+		k := job("b")
+		k.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: file, Back: file}}
+		if rec, err := c.Submit(t.Context(), k); err == nil || rec.State != idempotency.Held {
+			t.Fatalf("a blob that comes later: %v, %v", rec, err)
+		}
+		if _, err := c.PutArtwork(t.Context(), strings.NewReader(late)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Release(t.Context(), "b", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 2 {
+			t.Errorf("Drain after the release: %v, %d printed, want 2", err, alpha.alive())
+		}
 	})
 }
 
@@ -233,4 +253,31 @@ func TestRunEndsWhenItsStoreIsClosed(t *testing.T) {
 	if !errors.Is(err, idempotency.ErrClosed) || !strings.Contains(err.Error(), "let what uses it end before Close") {
 		t.Errorf("Run = %v, want that the store was closed", err)
 	}
+}
+
+// An error is one line, however many vendors have something to say.
+func TestErrorsAreOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, beta := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{alpha, beta})
+		j := job("a")
+		j.Class = postproof.Certified
+		_, err := c.Submit(t.Context(), j)
+		checkMistake(t, "a class that nobody has", err, postproof.CodeUnsupported, "alpha: ", "; beta: ")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		alpha.faults(func(op, _ string, _ int) string {
+			cancel(errors.New("the caller has gone"))
+			return "drop"
+		})
+		_, gone := c.Submit(ctx, job("b"))
+		for _, err := range []error{err, gone} {
+			if err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q, want one line", err)
+			}
+		}
+		if n := strings.Count(gone.Error(), "the caller has gone"); n == 0 || !errors.Is(gone, context.Cause(ctx)) {
+			t.Errorf("%q does not say why the call ended", gone)
+		}
+	})
 }
