@@ -323,10 +323,9 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 		}
 	}
 	ans.Delivery = postproof.NotSent
-	switch d := postproof.DeliveryOf(err); {
-	case k.join > postproof.NotSent:
-		ans.Delivery = min(k.join.Join(d), postproof.Unknown)
-	case k.prepared == postproof.Refused && d == postproof.Refused:
+	if k.join > postproof.NotSent {
+		ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)
+	} else if k.prepared == postproof.Refused && postproof.DeliveryOf(err) == postproof.Refused {
 		ans.Delivery = postproof.Refused
 	}
 	if ans.Delivery == postproof.Refused && (ans.Code == postproof.CodeCanceled || ans.Code == postproof.CodeDeadlineExceeded) {
