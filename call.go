@@ -3,7 +3,8 @@ package postproof
 // Op names an operation at a vendor. It stands in errors, spans and metrics.
 type Op string
 
-// The operations of the vendors known so far. An adapter may add its own.
+// The operations of the vendors known so far. An adapter may add reads of its own:
+// what is not named here is in the group of reads.
 const (
 	OpSubmit Op = "submit"
 	OpGet    Op = "get"
@@ -13,6 +14,9 @@ const (
 	OpEvents Op = "events"
 	OpLogin  Op = "login"
 
+	// OpPrepare is what goes before a submission and orders no paper by itself: an
+	// upload, a draft, an address list, and the looks at whether they are ready.
+	OpPrepare           Op = "prepare"
 	OpListUndeliverable Op = "list_undeliverable"
 )
 
@@ -20,7 +24,7 @@ const (
 // and "cancel", so that a broken status API does not stop the mail.
 func (o Op) Group() string {
 	switch o {
-	case OpSubmit, OpLogin:
+	case OpSubmit, OpLogin, OpPrepare:
 		return "submit"
 	case OpCancel:
 		return "cancel"
@@ -41,7 +45,8 @@ const (
 	// RepeatKeyed is a write that this vendor deduplicates by a key or a
 	// reference, as long as the key's window is open.
 	RepeatKeyed Repeat = 1
-	// RepeatSafe is a read.
+	// RepeatSafe is a read, or another request that does no harm twice: a login, an
+	// upload that orders nothing.
 	RepeatSafe Repeat = 2
 )
 

@@ -172,7 +172,7 @@ func TestRefValid(t *testing.T) {
 func TestOpGroup(t *testing.T) {
 	t.Parallel()
 	for op, want := range map[postproof.Op]string{
-		postproof.OpSubmit: "submit", postproof.OpLogin: "submit", postproof.OpCancel: "cancel",
+		postproof.OpSubmit: "submit", postproof.OpLogin: "submit", postproof.OpPrepare: "submit", postproof.OpCancel: "cancel",
 		postproof.OpGet: "read", postproof.OpLookUp: "read", postproof.OpList: "read", "verify_address": "read",
 	} {
 		if got := op.Group(); got != want {

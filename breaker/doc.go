@@ -1,6 +1,7 @@
 // Package breaker keeps calls away from a vendor that does not work: one
 // circuit breaker for each vendor and operation group, so that a broken
-// status API does not stop the mail.
+// status API does not stop the mail. A group may have any name; the client's are
+// those of [postproof.Op.Group].
 //
 // A breaker is closed (calls pass and are counted), open (calls are refused
 // with [ErrOpen], which proves that nothing was sent) or half-open (a few

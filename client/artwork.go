@@ -47,19 +47,21 @@ type artworks struct {
 	store idempotency.Blobs
 
 	mu      sync.Mutex
-	epoch   string            // of the history of the ledger that digests are of
-	digests map[string]string // of markup known to be durable, in hexadecimal
-	markup  map[string]string // by digest
-	bytes   int               // of all markup; both maps hold the same strings
+	epoch   string                      // of the history of the ledger that digests are of
+	digests map[string]string           // of markup known to be durable, in hexadecimal
+	markup  map[string]string           // by digest
+	bytes   int                         // of all markup; both maps hold the same strings
+	files   map[postproof.Blob]struct{} // that were seen in the store
 }
 
 const (
 	maxMarkup     = 1 << 20 // of one side
 	maxCacheBytes = 8 << 20
+	maxFiles      = 1 << 12 // remembered
 )
 
 func newArtworks(store idempotency.Blobs) *artworks {
-	return &artworks{store: store, digests: map[string]string{}, markup: map[string]string{}}
+	return &artworks{store: store, digests: map[string]string{}, markup: map[string]string{}, files: map[postproof.Blob]struct{}{}}
 }
 
 // in has the markup that is known to be durable be that of a history of the
@@ -69,6 +71,7 @@ func (a *artworks) in(epoch string) {
 	defer a.mu.Unlock()
 	if a.epoch != epoch {
 		clear(a.digests)
+		clear(a.files)
 		a.epoch = epoch
 	}
 }
@@ -162,10 +165,48 @@ func (a *artworks) get(ctx context.Context, inline string, b postproof.Blob) (st
 	return markup, nil
 }
 
+// present returns an error when a file that the job names is not in the store. What
+// is found out only while it is sent is half a request at the vendor, and a doubt.
+func (a *artworks) present(ctx context.Context, job *postproof.Job) error {
+	if _, ok := job.Piece.Art().(postproof.HTML); ok {
+		return nil // fill has read it
+	}
+	for _, b := range postproof.Blobs(job.Piece.Art()) {
+		a.mu.Lock()
+		_, known := a.files[b]
+		epoch := a.epoch
+		a.mu.Unlock()
+		if known {
+			continue
+		}
+		rc, err := a.store.OpenBlob(ctx, b)
+		if err == nil {
+			err = rc.Close()
+		}
+		if err != nil {
+			return artworkError("encode", fmt.Errorf("open the artwork: %w", err))
+		}
+		a.mu.Lock()
+		if len(a.files) >= maxFiles {
+			clear(a.files)
+		}
+		if epoch == a.epoch {
+			a.files[b] = struct{}{}
+		}
+		a.mu.Unlock()
+	}
+	return nil
+}
+
 // forget drops markup from memory. A person that it was made for was erased.
 func (a *artworks) forget(digest string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for b := range a.files {
+		if b.Digest == digest {
+			delete(a.files, b)
+		}
+	}
 	if markup, ok := a.markup[digest]; ok {
 		delete(a.markup, digest)
 		delete(a.digests, markup)

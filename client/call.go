@@ -25,8 +25,10 @@ type call struct {
 	// join and sends are over the submit requests only.
 	join  postproof.Delivery
 	sends int
-	after time.Duration
-	date  time.Time
+	// prepared is what the last request before them says; zero when it went well.
+	prepared postproof.Delivery
+	after    time.Duration
+	date     time.Time
 	// req is the request under way; a call makes one after the other.
 	req retry.Request
 	// first is the answer to the first request, which most calls end with.
@@ -45,6 +47,9 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 		}
 	}()
 	resp, err := k.do(ctx, req)
+	if req.Op == postproof.OpPrepare {
+		k.prepared = postproof.DeliveryOf(err)
+	}
 	if req.Op == postproof.OpSubmit {
 		delivery := postproof.DeliveryOf(err)
 		if err == nil {

@@ -191,6 +191,8 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 		p.orders = append(p.orders, o)
 		p.keys[key] = o
 		return *o, http.StatusOK
+	case "/upload":
+		return pressOrder{ID: "upload"}, http.StatusOK
 	case "/find":
 		found := []pressOrder{}
 		for _, o := range p.orders {

@@ -69,7 +69,10 @@ func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts 
 	if err := asked("cancel", by); err != nil {
 		return nil, err
 	}
-	a := actOf(opts)
+	a, err := actOf("cancel", opts)
+	if err != nil {
+		return nil, err
+	}
 	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.version)
 }
 
@@ -81,7 +84,10 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 	if err := asked("release", by); err != nil {
 		return nil, err
 	}
-	a := actOf(opts)
+	a, err := actOf("release", opts)
+	if err != nil {
+		return nil, err
+	}
 	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.version)
 }
 
@@ -94,7 +100,10 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
 func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (*idempotency.Record, error) {
-	a := actOf(opts)
+	a, err := actOf("decide", opts)
+	if err != nil {
+		return nil, err
+	}
 	d.Why = cmp.Or(d.Why, a.why)
 	if err := reasoned("decide", d.By, d.Why); err != nil {
 		return nil, err
@@ -116,11 +125,14 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
+	a, err := actOf("amend", opts)
+	if err != nil {
+		return nil, err
+	}
 	rec, err := c.plan(ctx, &job, c.now())
 	if err != nil {
 		return nil, err
 	}
-	a := actOf(opts)
 	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
 	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.version)
 }

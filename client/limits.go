@@ -182,7 +182,10 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 // with who gave it. The reason, by [Because], stands in the change log. It is about
 // a campaign, so [IfUnchanged] is an invalid argument.
 func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOption) error {
-	a := actOf(opts)
+	a, err := actOf("approve", opts)
+	if err != nil {
+		return err
+	}
 	if a.version != 0 {
 		return invalid("approve", errors.New("IfUnchanged is for a job: an approval is for a campaign"))
 	}
@@ -192,7 +195,7 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 	if campaign == "" {
 		return invalid("approve", errors.New("the campaign has no name: give the one of WithCanary"))
 	}
-	_, err := c.logged(ctx, "approve", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+	_, err = c.logged(ctx, "approve", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		set, err := c.store.Setting(ctx, canaryName(campaign))
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, c.storeError("approve", err)

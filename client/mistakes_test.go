@@ -2,6 +2,9 @@ package client_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,14 +120,23 @@ func TestMistakesOfCalls(t *testing.T) {
 				_, err := c.Remail(ctx, "none", client.Remail{Name: "x", By: "ann", Why: "torn"})
 				return err
 			}(), postproof.CodeNotFound, "no job has this key"},
-			"pause a vendor":  {func() error { _, err := c.Pause(ctx, client.VendorTarget("lob"), "ann", "x"); return err }(), postproof.CodeNotFound, names},
-			"pause no vendor": {func() error { _, err := c.Pause(ctx, client.VendorTarget(""), "ann", "x"); return err }(), postproof.CodeInvalidArgument, "the target has no name"},
-			"end no stop":     {c.EndVendorStop(""), postproof.CodeNotFound, "the vendor has no name: " + names},
-			"audit":           {func() error { _, err := c.Audit(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
-			"control":         {func() error { _, err := c.SendControl(ctx, "lob", job("b"), "ann"); return err }(), postproof.CodeNotFound, names},
-			"undeliverable":   {func() error { _, err := c.ImportUndeliverable(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
-			"approve nothing": {c.Approve(ctx, "", "ann"), postproof.CodeInvalidArgument, "WithCanary"},
-			"no such replay":  {c.PauseReplay(ctx, "night", "ann", "x"), postproof.CodeNotFound, "Replays lists them"},
+			"pause a vendor":          {func() error { _, err := c.Pause(ctx, client.VendorTarget("lob"), "ann", "x"); return err }(), postproof.CodeNotFound, names},
+			"pause no vendor":         {func() error { _, err := c.Pause(ctx, client.VendorTarget(""), "ann", "x"); return err }(), postproof.CodeInvalidArgument, "the target has no name"},
+			"end no stop":             {c.EndVendorStop(""), postproof.CodeNotFound, "the vendor has no name: " + names},
+			"audit":                   {func() error { _, err := c.Audit(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"control":                 {func() error { _, err := c.SendControl(ctx, "lob", job("b"), "ann"); return err }(), postproof.CodeNotFound, names},
+			"undeliverable":           {func() error { _, err := c.ImportUndeliverable(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"a nil option of Cancel":  {func() error { _, err := c.Cancel(ctx, "stopped", "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
+			"a nil option of Release": {func() error { _, err := c.Release(ctx, "stopped", "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
+			"a nil option of Amend":   {func() error { _, err := c.Amend(ctx, job("stopped"), "ann", client.Because("x"), nil); return err }(), postproof.CodeInvalidArgument, "option 1 is nil"},
+			"a nil option of Decide": {func() error {
+				_, err := c.Decide(ctx, "stopped", idempotency.Decide{By: "ann", Why: "x"}, nil)
+				return err
+			}(), postproof.CodeInvalidArgument, "option 0 is nil"},
+			"a nil option of Approve":     {c.Approve(ctx, "spring", "ann", nil), postproof.CodeInvalidArgument, "option 0 is nil"},
+			"a nil option of SendControl": {func() error { _, err := c.SendControl(ctx, "alpha", job("b"), "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
+			"approve nothing":             {c.Approve(ctx, "", "ann"), postproof.CodeInvalidArgument, "WithCanary"},
+			"no such replay":              {c.PauseReplay(ctx, "night", "ann", "x"), postproof.CodeNotFound, "Replays lists them"},
 			"run of no replay": {func() error {
 				_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.ReplayOptions{By: "ann"})
 				return err
@@ -144,6 +156,128 @@ func TestMistakesOfCalls(t *testing.T) {
 		checkMistake(t, "drain after Close", err, postproof.CodeUnavailable, "the client was closed")
 		if _, err := c.Status(ctx, "stopped"); err != nil {
 			t.Errorf("status after Close: %v", err)
+		}
+	})
+}
+
+// Artwork that was never stored, or that was lost, is found out before anything is
+// sent: half a request would be a doubt.
+func TestMissingArtworkIsNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha := newPress(t, "alpha", postproof.IdempotencyNone)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{alpha})
+		file := postproof.File{Blob: postproof.Blob{Digest: strings.Repeat("a", 64), Size: 3}}
+		j := job("a")
+		j.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: file, Back: file}}
+		rec, err := c.Submit(t.Context(), j)
+		checkMistake(t, "a blob that was never put", err, postproof.CodeConflict, "PutArtwork", "missing or broken")
+		if rec == nil || rec.State != idempotency.Held || len(alpha.times) != 0 {
+			t.Fatalf("%v, %d submissions arrived; want it held, and none", rec, len(alpha.times))
+		}
+		// With the artwork there it goes out.
+		blob, err := c.PutArtwork(t.Context(), strings.NewReader("%PDF-1.7"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Blob = blob
+		j.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: file, Back: file}}
+		if _, err := c.Amend(t.Context(), j, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 1 {
+			t.Errorf("Drain: %v, %d printed, want 1", err, alpha.alive())
+		}
+		// So it does when the very file is put there afterwards.
+		const late = "%PDF-1.4"
+		sum := sha256.Sum256([]byte(late))
+		file.Blob = postproof.Blob{Digest: hex.EncodeToString(sum[:]), Size: int64(len(late))}
+		k := job("b")
+		k.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: file, Back: file}}
+		if rec, err := c.Submit(t.Context(), k); err == nil || rec.State != idempotency.Held {
+			t.Fatalf("a blob that comes later: %v, %v", rec, err)
+		}
+		if _, err := c.PutArtwork(t.Context(), strings.NewReader(late)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Release(t.Context(), "b", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 2 {
+			t.Errorf("Drain after the release: %v, %d printed, want 2", err, alpha.alive())
+		}
+	})
+}
+
+// Who asks for a date that the vendor does not take yet is told why the job waits.
+func TestJobThatWaitsSaysWhy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha := newPress(t, "alpha", postproof.IdempotencyKey)
+		alpha.tune = func(c *postproof.Capabilities) { c.Limits.SendAhead = 30 * 24 * time.Hour }
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{alpha})
+		j := job("a")
+		j.SendDate = time.Now().Add(60 * 24 * time.Hour)
+		rec, err := c.Submit(t.Context(), j)
+		checkMistake(t, "a date far ahead", err, postproof.CodeUnavailable, "alpha", "only 720h0m0s ahead")
+		if rec == nil || rec.State != idempotency.Planned {
+			t.Errorf("%v, want it planned", rec)
+		}
+	})
+}
+
+// A store that was closed under a worker never comes back: to wait for it, as for one
+// that is away, would be for ever.
+func TestRunEndsWhenItsStoreIsClosed(t *testing.T) {
+	t.Parallel()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), sqlite.WithMode(postproof.ModeTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alpha := newPress(t, "alpha", postproof.IdempotencyKey)
+	runs := make(chan struct{}, 10)
+	alpha.faults(func(string, string, int) string { runs <- struct{}{}; return "" })
+	c := newClient(t, store, []*press{alpha})
+	done := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := c.Enqueue(ctx, these(job("a"))); err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- c.Run(ctx) }()
+	<-runs // it is under way
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err = <-done
+	if !errors.Is(err, idempotency.ErrClosed) || !strings.Contains(err.Error(), "let what uses it end before Close") {
+		t.Errorf("Run = %v, want that the store was closed", err)
+	}
+}
+
+// An error is one line, however many vendors have something to say.
+func TestErrorsAreOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, beta := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{alpha, beta})
+		j := job("a")
+		j.Class = postproof.Certified
+		_, err := c.Submit(t.Context(), j)
+		checkMistake(t, "a class that nobody has", err, postproof.CodeUnsupported, "alpha: ", "; beta: ")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		alpha.faults(func(op, _ string, _ int) string {
+			cancel(errors.New("the caller has gone"))
+			return "drop"
+		})
+		_, gone := c.Submit(ctx, job("b"))
+		for _, err := range []error{err, gone} {
+			if err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q, want one line", err)
+			}
+		}
+		if n := strings.Count(gone.Error(), "the caller has gone"); n == 0 || !errors.Is(gone, context.Cause(ctx)) {
+			t.Errorf("%q does not say why the call ended", gone)
 		}
 	})
 }

@@ -29,7 +29,10 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
 	}
-	a := actOf(opts)
+	a, err := actOf("control", opts)
+	if err != nil {
+		return nil, err
+	}
 	if err := asked("control", by); err != nil {
 		return nil, err
 	}

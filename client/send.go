@@ -73,6 +73,8 @@ func (w *work) waitFor(ctx context.Context, r routing) error {
 	until, awaits := r.waitsFor.staggered(r.until), ""
 	if p := w.look().vendor(r.waitsFor.name); p != nil {
 		awaits, w.cause = p.Target.String(), &PausedError{*p}
+	} else if w.cause == nil { // nobody was asked: then why that is
+		w.cause = r.waiting()
 	}
 	if w.rec.State == idempotency.Planned && w.rec.Due.After(until) && w.rec.Lease == (idempotency.Lease{}) {
 		return nil // it waits for longer than that already
@@ -81,6 +83,16 @@ func (w *work) waitFor(ctx context.Context, r routing) error {
 		return w.apply(ctx, idempotency.Postpone{Until: until, Awaits: awaits})
 	}
 	return w.applyWith(ctx, r.skipped, idempotency.Postpone{Until: until, Note: "no vendor can take it now", Awaits: awaits})
+}
+
+// waiting is why the vendor that is waited for may not be tried now.
+func (r routing) waiting() error {
+	for i := range r.skipped {
+		if e := &r.skipped[i]; e.Vendor == r.waitsFor.name {
+			return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "route", Vendor: e.Vendor, Err: errors.New(e.Note)}
+		}
+	}
+	return nil
 }
 
 // putOff tries again later: after half the time that the job has been waiting,
@@ -98,6 +110,9 @@ func (w *work) putOff(ctx context.Context, least time.Duration) error {
 func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	v := r.vendor
 	s, body, err := w.submission(ctx, v, w.rec.Generation)
+	if err == nil {
+		err = w.c.art.present(ctx, &s.Job)
+	}
 	if err != nil {
 		return w.notEncoded(ctx, v, err)
 	}
@@ -145,9 +160,10 @@ func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body)
 func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bool, err error) {
 	switch {
 	case errors.Is(cause, idempotency.ErrNotFound), errors.Is(cause, idempotency.ErrCorrupt):
-		return false, errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{
-			Reason: idempotency.HoldCannotBuild, Note: "its artwork is missing or broken in the blob store",
-		}))
+		w.cause = cause
+		return false, w.apply(ctx, idempotency.PutOnHold{
+			Reason: idempotency.HoldCannotBuild, Note: "its artwork is missing or broken in the blob store: put it there with PutArtwork and release the job, or amend it",
+		})
 	case postproof.CodeOf(cause) == postproof.CodeUnavailable: // the blob store, not the job
 		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 0))
 	case ctx.Err() != nil:
@@ -283,7 +299,9 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 }
 
 // answer says what a send did. Only bytes count: where no submit request wrote
-// one, nothing was sent, whatever else failed.
+// one, nothing was sent, whatever else failed. What the vendor refused before that,
+// an upload for example, is its no to the job all the same: as something that was
+// not sent it would be tried without end.
 func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.Order, err error, mode postproof.Mode) idempotency.Answer {
 	ans := idempotency.Answer{Vendor: k.v.name, Ref: s.Ref, Sends: k.sends, RetryAfter: max(k.after, postproof.RetryAfterOf(err))}
 	if err == nil && order != nil && (order.Receipt.VendorID != "" || order.Dead) {
@@ -307,6 +325,8 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 	ans.Delivery = postproof.NotSent
 	if k.join > postproof.NotSent {
 		ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)
+	} else if k.prepared == postproof.Refused && postproof.DeliveryOf(err) == postproof.Refused {
+		ans.Delivery = postproof.Refused
 	}
 	if ans.Delivery == postproof.Refused && (ans.Code == postproof.CodeCanceled || ans.Code == postproof.CodeDeadlineExceeded) {
 		ans.Code = refusalCode(err)

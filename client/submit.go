@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -87,8 +88,12 @@ func (c *Client) outcome(ctx context.Context, w *work, err error) (*idempotency.
 		return w.stored(), err
 	}
 	err = w.cause
-	if ctx.Err() != nil {
-		err = errors.Join(err, context.Cause(ctx))
+	switch ended := context.Cause(ctx); {
+	case ended == nil || errors.Is(err, ended):
+	case err == nil:
+		err = ended
+	default:
+		err = several{err, ended}
 	}
 	return w.rec, c.standing(w.rec, err)
 }
@@ -175,7 +180,7 @@ func (c *Client) epochError(op string) error {
 
 // possible returns an error when no configured vendor could ever take the job.
 func (c *Client) possible(job *postproof.Job) error {
-	var reasons []error
+	var reasons several
 	for _, v := range c.vendors {
 		err := v.caps.Supports(job)
 		if err == nil {
@@ -185,7 +190,7 @@ func (c *Client) possible(job *postproof.Job) error {
 	}
 	return &postproof.Error{
 		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "route",
-		Err: fmt.Errorf("no configured vendor can take the job: %w", errors.Join(reasons...)),
+		Err: fmt.Errorf("no configured vendor can take the job: %w", reasons),
 	}
 }
 
@@ -268,6 +273,9 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		}
 	case idempotency.Held:
 		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, fmt.Errorf("held for a person: %s", rec.Hold.Reason)
+		if note := rec.Hold.Note; note != "" {
+			e.Err = fmt.Errorf("%w: %s", e.Err, note)
+		}
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
 		}
@@ -281,6 +289,20 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 	}
 	return e
 }
+
+// several are errors that say one thing together, on one line: a log has a line for
+// each error.
+type several []error
+
+func (s several) Error() string {
+	texts := make([]string, len(s))
+	for i, err := range s {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (s several) Unwrap() []error { return s }
 
 // because adds a cause, if there is one.
 func because(err, cause error) error {

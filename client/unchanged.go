@@ -39,11 +39,16 @@ func IfUnchanged(version uint64) ActOption {
 	return actFunc(func(a *act) { a.version = version })
 }
 
-func actOf(all []ActOption) (a act) {
-	for _, o := range all {
+// actOf reads the options. A nil one was meant to say something, a condition perhaps:
+// it is an error, not no option.
+func actOf(op string, all []ActOption) (a act, err error) {
+	for i, o := range all {
+		if o == nil {
+			return a, invalid(op, fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&a)
 	}
-	return a
+	return a, nil
 }
 
 // ChangedError says that a job is no longer what was seen by whoever decided about

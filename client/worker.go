@@ -115,8 +115,8 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, ErrEpochChanged):
-			return err
+		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed):
+			return err // neither gets better by waiting
 		case err != nil:
 			failures++
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting", slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))

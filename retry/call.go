@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -200,7 +201,7 @@ func (c *call) noTimeFor(wait time.Duration) bool {
 func (c *call) contextCause() error {
 	cause := context.Cause(c.Context)
 	if err := c.Err(); !errors.Is(cause, err) {
-		return errors.Join(err, cause)
+		return fmt.Errorf("%w: %w", err, cause)
 	}
 	return cause
 }

@@ -25,8 +25,12 @@ type Adapter interface {
 	// Encode returns the body that Submit will send. It is pure: the same
 	// submission gives the same bytes, today and after a restart, for as long
 	// as [Body.Encoder] is the same. It talks to nobody but may open artwork.
-	// An error means that the job cannot be expressed for this vendor: its
-	// Delivery is NotSent.
+	//
+	// Everything of the job that the paper would show is in the bytes, both
+	// addresses with all of their fields and the send date included. What the vendor
+	// cannot be told is an error with [postproof.CodeUnsupported], and the next vendor
+	// is asked; with [postproof.CodeUnavailable], for artwork that cannot be read just
+	// now, the job is put off. The Delivery of either is NotSent.
 	Encode(ctx context.Context, s *Submission) (*Body, error)
 
 	// Submit sends the body once through the Doer, as an [postproof.OpSubmit]
@@ -35,13 +39,20 @@ type Adapter interface {
 	// one; or an error whose Delivery says what may follow. A duplicate that
 	// the vendor reports without the order is looked up here or returned as a
 	// [DuplicateError].
+	//
+	// Where an order takes several requests, one alone is OpSubmit: the one that
+	// orders paper. Those before it are [postproof.OpPrepare] and order nothing; the
+	// first that fails ends the submission, with [NotOrdered] of its error. Their
+	// bodies are the parts of one Body, see [JoinBodies].
 	Submit(ctx context.Context, do Doer, s *Submission, body *Body) (*Order, error)
 }
 
 // Getter is implemented by vendors whose orders can be read by their id.
 type Getter interface {
 	// Get returns the order with the vendor's id, as it is now. The error for
-	// an id the vendor does not know has [postproof.CodeNotFound].
+	// an id the vendor does not know has [postproof.CodeNotFound]; so has that for
+	// what has not the form of an id, of which nothing is sent. An answer about
+	// another order is an error.
 	Get(ctx context.Context, do Doer, id string) (*Order, error)
 }
 
@@ -49,7 +60,9 @@ type Getter interface {
 type Finder interface {
 	// Find returns every order that carries the reference, read to the last
 	// page. An adapter checks the reference of each order by itself: a vendor
-	// that ignores its filter must not turn into an answer.
+	// that ignores its filter must not turn into an answer. What was prepared and
+	// never ordered, a draft, is no order. What is no [postproof.Ref.Valid] is an error
+	// with [postproof.CodeInvalidArgument], and nothing is sent.
 	Find(ctx context.Context, do Doer, ref postproof.Ref) (*Found, error)
 }
 
@@ -65,15 +78,15 @@ type Canceler interface {
 
 // Lister is implemented by vendors that list the account's orders.
 type Lister interface {
-	// List yields the orders created since the time given, in any order. After
-	// an error it yields no more.
+	// List yields the orders created since the time given, in any order; the zero
+	// time means all. After an error it yields no more.
 	List(ctx context.Context, do Doer, since time.Time) iter.Seq2[*Order, error]
 }
 
 // EventLister is implemented by vendors that keep a log of their events: what
 // callbacks would have told, or have told.
 type EventLister interface {
-	// Events yields what happened since the time given, in any order, as
+	// Events yields what happened since the time given (zero: ever), in any order, as
 	// [CallbackParser.ParseCallback] would have returned it; an event may come
 	// twice. After an error it yields no more. A log shows states as they were: it
 	// is to be applied like callbacks, and that it is silent about a piece proves
@@ -85,7 +98,7 @@ type EventLister interface {
 // took and then did not mail, because nobody could deliver them.
 type UndeliverableLister interface {
 	// ListUndeliverable yields the account's orders that were to be mailed since
-	// the time given, or later, and will not be: each is dead, with a status that
+	// the time given (zero: ever), or later, and will not be: each is dead, with a status that
 	// the vendor's capabilities list as no paper, and has its id; its reference
 	// may be missing. The order may be any, and one may come several times. After
 	// an error it yields no more. An order that was mailed and came back is none
@@ -147,9 +160,10 @@ type Order struct {
 	// Replayed means that the answer is that of an earlier submission.
 	Replayed bool
 	// Facts are what the vendor says the piece is, in a normal form, to be
-	// compared with those of the job; a missing key is not compared.
+	// compared with those of the job; a field that is zero is not compared.
 	Facts Facts
-	// Raw is the vendor's answer, verbatim. It holds personal data.
+	// Raw is the vendor's answer, verbatim; of a list the part that is about this
+	// order. It is never empty, and holds personal data.
 	Raw []byte
 }
 
@@ -160,7 +174,8 @@ type Found struct {
 	// Complete is true when the vendor's list was read to its last page and
 	// the answer was a proper list: only then can an absence be concluded.
 	Complete bool
-	// VendorTime is the vendor's clock (the Date header); zero when unknown.
+	// VendorTime is the vendor's clock (the Date header), of several answers the
+	// earliest; zero when unknown.
 	VendorTime time.Time
 }
 

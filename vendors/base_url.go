@@ -13,7 +13,8 @@ import (
 // adapter's constructor was given: it is an http or https URL with a host, and
 // without credentials, query and fragment; and what is live goes over https,
 // except to this machine, where a simulator is. The error gives the example for a
-// good one, and quotes nothing of the URL.
+// good one, and quotes nothing of the URL; it has no code, which the constructor
+// gives it together with what else is wrong.
 func CheckBaseURL(base, example string, mode postproof.Mode) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {

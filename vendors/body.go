@@ -31,6 +31,7 @@ type Body struct {
 	open     func(context.Context, postproof.Blob) (io.ReadCloser, error)
 	length   int64
 	digest   string
+	parts    []*Body // of JoinBodies
 }
 
 type segment struct {
@@ -92,14 +93,20 @@ func (b *Body) seal() {
 
 // JSONBody returns a body of one JSON document.
 func JSONBody(encoder string, document []byte) *Body {
-	b := &Body{Encoder: encoder, ContentType: "application/json", length: int64(len(document))}
+	return DocumentBody(encoder, "application/json", document)
+}
+
+// DocumentBody returns a body of one document that is not JSON, as XML or the
+// fields of [net/url.Values.Encode] are. The caller does not change it afterwards.
+func DocumentBody(encoder, contentType string, document []byte) *Body {
+	b := &Body{Encoder: encoder, ContentType: contentType, length: int64(len(document))}
 	b.first[0].fixed = document
 	b.segments = b.first[:]
 	b.seal()
 	return b
 }
 
-// Len returns the length in bytes.
+// Len returns the length in bytes, that of all parts together.
 func (b *Body) Len() int64 { return b.length }
 
 // Digest returns a SHA-256 in hexadecimal over the encoder, the content type
@@ -108,8 +115,11 @@ func (b *Body) Len() int64 { return b.length }
 func (b *Body) Digest() string { return b.digest }
 
 // Open returns the bytes from the start. Each call is independent; the caller
-// closes the reader.
+// closes the reader. What [JoinBodies] made cannot be opened as a whole.
 func (b *Body) Open(ctx context.Context) (io.ReadCloser, error) {
+	if b.parts != nil {
+		return nil, errors.New("the body is that of several requests: open one of its Parts")
+	}
 	if len(b.segments) == 1 && b.segments[0].blob.IsZero() {
 		return inMemory(b.segments[0].fixed), nil
 	}

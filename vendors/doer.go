@@ -23,10 +23,12 @@ type Doer interface {
 // Request is one HTTP request of an adapter.
 type Request struct {
 	// Op names the operation in errors, spans and metrics, and puts the request
-	// under a breaker ([postproof.Op.Group]).
+	// under a breaker ([postproof.Op.Group]). What is done under OpSubmit decides
+	// whether paper may be in the mail, so that one request of a submission has it.
 	Op postproof.Op
 	// Class says whether the request may be repeated when its outcome is
-	// unknown. RepeatKeyed is for a write that this vendor deduplicates.
+	// unknown. RepeatKeyed is for a write that this vendor deduplicates, RepeatSafe
+	// for reads, and for an upload or a draft that orders nothing.
 	Class postproof.Repeat
 	// NotAfter is the last moment at which a byte may be sent; zero means that
 	// the client's own bound holds.

@@ -2,6 +2,7 @@ package vendors_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -66,19 +67,29 @@ func (p *acmePress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case one && (err != nil || n < 1 || n > len(p.orders)):
 		w.WriteHeader(http.StatusNotFound)
 	case one:
-		_ = json.NewEncoder(w).Encode(p.orders[n-1])
+		_ = json.NewEncoder(w).Encode(p.show(p.orders[n-1]))
 	case p.byKey[key] != nil:
-		_ = json.NewEncoder(w).Encode(p.byKey[key])
+		_ = json.NewEncoder(w).Encode(p.show(p.byKey[key]))
 	default:
 		var in map[string]any
-		if json.NewDecoder(r.Body).Decode(&in) != nil || in["street"] == "" || key == "" {
+		if json.NewDecoder(r.Body).Decode(&in) != nil || in["to"] == nil || key == "" {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			return
 		}
 		o := map[string]any{
-			"id": strconv.Itoa(len(p.orders) + 1), "reference": in["reference"], "digest": in["digest"], "created": p.now, "status": "received",
+			"id": strconv.Itoa(len(p.orders) + 1), "reference": in["reference"], "digest": in["digest"], "created": p.now,
 		}
 		p.orders, p.byKey[key] = append(p.orders, o), o
-		_ = json.NewEncoder(w).Encode(o)
+		_ = json.NewEncoder(w).Encode(p.show(o))
 	}
+}
+
+// show is an order in an answer: two days after it was taken it was mailed.
+func (p *acmePress) show(o map[string]any) map[string]any {
+	shown := maps.Clone(o)
+	shown["status"] = "received"
+	if created, ok := o["created"].(time.Time); ok && p.now.Sub(created) >= 48*time.Hour {
+		shown["status"] = "mailed"
+	}
+	return shown
 }

@@ -48,16 +48,28 @@ func (a acme) Encode(_ context.Context, s *vendors.Submission) (*vendors.Body, e
 	}
 	html, _ := s.Job.Piece.Art().(postproof.HTML)
 	content := vendors.ContentDigest("acme", &s.Job)
-	document, err := json.Marshal(map[string]any{
-		"reference": s.Ref, "digest": content, "front": html.Front, "back": html.Back,
-		"name": s.Job.To.Name, "street": s.Job.To.Line1, "city": s.Job.To.City, "state": s.Job.To.Region, "zip": s.Job.To.PostalCode,
-	})
+	order := map[string]any{"reference": s.Ref, "digest": content, "front": html.Front, "back": html.Back, "to": party(&s.Job.To)}
+	if !s.Job.From.IsZero() {
+		order["from"] = party(&s.Job.From)
+	}
+	if !s.Job.SendDate.IsZero() {
+		order["send_on"] = s.Job.SendDate.UTC().Format(time.DateOnly)
+	}
+	document, err := json.Marshal(order) // a map is written in the order of its keys
 	if err != nil {
 		return nil, postproof.NewError(postproof.CodeUnsupported, postproof.NotSent, err)
 	}
 	body := vendors.JSONBody("acme/1", document)
 	body.Content = content
 	return body, nil
+}
+
+// party is an address with all that it has: what is left out here is missing on the
+// paper. What a vendor has no field for is refused with CodeUnsupported.
+func party(a *postproof.Address) map[string]string {
+	return map[string]string{
+		"name": a.Name, "company": a.Company, "street": a.Line1, "unit": a.Line2, "city": a.City, "state": a.Region, "zip": a.PostalCode,
+	}
 }
 
 // Submit makes one request. Retries, breakers and counting are behind the Doer;

@@ -54,7 +54,8 @@ func FactsOf(job *postproof.Job, body *Body) Facts {
 	return f
 }
 
-// PostalFact returns the part of a postal code that survives standardizing.
+// PostalFact returns the part of a postal code that survives standardizing: its
+// first five characters, capitals, without spaces.
 func PostalFact(code string) string {
 	code = strings.ToUpper(strings.ReplaceAll(code, " ", ""))
 	return code[:min(5, len(code))]

@@ -12,7 +12,8 @@ import (
 )
 
 // FormBuilder puts a [Body] of multipart/form-data together, for a vendor that
-// takes files in no other form. Unlike mime/multipart it draws no lots: the same
+// takes files in no other form. (The fields of a form without files, as of
+// [net/url.Values.Encode], are a [DocumentBody].) Unlike mime/multipart it draws no lots: the same
 // fields in the same order give the same bytes, as [Adapter.Encode] promises.
 // Make one with [NewForm]. It is not safe for concurrent use.
 type FormBuilder struct {

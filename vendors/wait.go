@@ -12,7 +12,9 @@ const MaxRetryAfter = 24 * time.Hour
 
 // RetryAfter reads the header of that name, seconds or a date; a date counts
 // from the vendor's own clock. It is 0 when there is none that can be read, at
-// least a second otherwise.
+// least a second otherwise. The client's Doer reads that header of every answer by
+// itself; a vendor that asks to wait in another way is understood by what Judge says
+// in [postproof.Error.RetryAfter].
 func RetryAfter(r *Response) time.Duration {
 	value := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 {

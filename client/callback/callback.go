@@ -56,7 +56,10 @@ type accountKey struct{ vendor, account string }
 // cannot be told apart, a store without an inbox.
 func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, error) {
 	var s settings
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, invalid(fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
 	if err := s.defaults(); err != nil {

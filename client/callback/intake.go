@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +69,12 @@ func (r *Receiver) answer(w http.ResponseWriter, req *http.Request, rt *route, b
 		attrs := []slog.Attr{
 			slog.String("route", name), slog.String("reason", string(f.reason)), slog.Int("status", f.status), slog.Int("since_last", n),
 		}
-		if do := f.reason.advice(); do != "" {
+		do := f.reason.advice()
+		if f.reason == reasonRoute {
+			do = "the vendor calls a path that names no endpoint: its last element, or the one before a token, is to be " +
+				strings.Join(slices.Sorted(maps.Keys(r.routes)), " or ")
+		}
+		if do != "" {
 			attrs = append(attrs, slog.String("advice", do))
 		}
 		r.in.Logger.LogAttrs(req.Context(), slog.LevelWarn, "callbacks are refused", attrs...)

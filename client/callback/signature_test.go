@@ -111,3 +111,20 @@ func TestReasonsOfSignaturesAreAnswers(t *testing.T) {
 		t.Errorf("%d were stored, want the signed one", n)
 	}
 }
+
+// A vendor that was given another path than the receiver's is refused, and the owner
+// is told which there are.
+func TestWrongPathIsToldTheRightOnes(t *testing.T) {
+	t.Parallel()
+	store := newFaulty()
+	p := schemePrinter{newPrinter(t)}
+	var log counter
+	mail := newClient(t, store, p.printer, logTo(&log))
+	rx := receiver(t, mail, []callback.Endpoint{{Adapter: p, Name: "second", Secrets: []string{secret}}})
+	if resp := post(rx, rawRequest("/callbacks/secnd", secret, []byte("[]"))); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d, want 404", resp.StatusCode)
+	}
+	if say := "is to be second"; !strings.Contains(log.text.String(), say) {
+		t.Errorf("the log does not say %q:\n%s", say, log.text.String())
+	}
+}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"time"
 
@@ -24,7 +25,10 @@ type settings struct {
 
 func newSettings(opts []Option) (settings, error) {
 	s := settings{clock: postproof.SystemClock(), schema: "postproof", patience: 15 * time.Second}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
 	switch {

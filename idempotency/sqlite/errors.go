@@ -35,6 +35,13 @@ func explain(doing string, err error) error {
 // notOpened is the error of a ledger that could not be opened: it says what class
 // it is of, and that nothing was sent.
 func notOpened(err error) error {
+	for { // joined with nothing, it is the error itself
+		joined, ok := err.(interface{ Unwrap() []error })
+		if !ok || len(joined.Unwrap()) != 1 {
+			break
+		}
+		err = joined.Unwrap()[0]
+	}
 	out := &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "sqlite: open", Err: meaning(err)}
 	if e, ok := err.(*postproof.Error); ok { //nolint:errorlint // what wraps one has more to say
 		out.Err = e.Err

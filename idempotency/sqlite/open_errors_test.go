@@ -60,6 +60,7 @@ func TestOpenErrorsHaveAClass(t *testing.T) {
 		{"a file for a folder", t.Context(), filepath.Join(file("notes", ""), "mail.db"), []sqlite.Option{test}, postproof.CodeInvalidArgument, "needs a folder"},
 		{"memory", t.Context(), ":memory:", []sqlite.Option{test}, postproof.CodeInvalidArgument, "NewMemory"},
 		{"unknown mode", t.Context(), in("new.db"), []sqlite.Option{sqlite.WithMode("prod")}, postproof.CodeInvalidArgument, `want "test" or "live"`},
+		{"a nil option", t.Context(), in("new.db"), []sqlite.Option{test, nil}, postproof.CodeInvalidArgument, "option 1 is nil"},
 		{"no mode", t.Context(), in("new.db"), nil, postproof.CodeInvalidArgument, "WithMode"},
 		{"another program's", t.Context(), songs, []sqlite.Option{test}, postproof.CodeInvalidArgument, "give the path of another file"},
 		{"another mode", t.Context(), ledger("mode.db", "SELECT 1"), []sqlite.Option{sqlite.WithMode(postproof.ModeLive)}, postproof.CodeConflict, "use another file"},

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -22,12 +23,15 @@ type settings struct {
 	busy     time.Duration
 }
 
-func newSettings(opts []Option) settings {
+func newSettings(opts []Option) (settings, error) {
 	s := settings{clock: postproof.SystemClock(), readers: 4, busy: 10 * time.Second}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
-	return s
+	return s, nil
 }
 
 // WithMode says which mode the ledger has. It is needed to create one, which

@@ -60,7 +60,10 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
 		return nil, notOpened(errNoFile)
 	}
-	set := newSettings(opts)
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, notOpened(err)
+	}
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, notOpened(err)
@@ -121,7 +124,11 @@ func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 		return nil, notOpened(postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
 			errors.New("there is no *sql.DB: open one with the driver of your choice, or give Open the path of a file")))
 	}
-	return open(ctx, db, newSettings(opts), false)
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, notOpened(err)
+	}
+	return open(ctx, db, set, false)
 }
 
 // open makes a store on db; an owned db is closed with it.

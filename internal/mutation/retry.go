@@ -69,7 +69,7 @@ func sender() []Mutation {
 		m("the budget is not asked", call,
 			`case !config.Budget.withdraw(now, f.timeout):`, `case false:`, "TestBudgetBounds.*/one"),
 		m("the end of the context hides behind its cause", call,
-			`return errors.Join(err, cause)`, `return cause`, "TestCallerCancels"),
+			`return fmt.Errorf("%w: %w", err, cause)`, `return fmt.Errorf("%w", cause)`, "TestCallerCancels"),
 		m("a caller who cancels is not heard before a repeat", call,
 			"\tif c.Err() != nil {\n\t\tc.stop, c.cause = StopContext, c.contextCause()\n\t\treturn false\n\t}\n\tconfig", "\tconfig", "TestCallerCancels"),
 		m("a key without a window is good for ever", request,

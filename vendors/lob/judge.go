@@ -47,6 +47,9 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
+// errNotLob is said of a 404 to a submission that is not in Lob's own words.
+var errNotLob = errors.New("nothing of lob's is at this address: see that the base URL ends as DefaultBaseURL does, in /v1")
+
 func refusal(op postproof.Op, r *vendors.Response) error {
 	e := &postproof.Error{
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
@@ -62,6 +65,9 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	}
 	if e.Code == postproof.CodeRateLimited {
 		e.RetryAfter = retryAfter(r)
+	}
+	if op == postproof.OpSubmit && r.Status == http.StatusNotFound && e.VendorCode == "" {
+		e.Err = errNotLob
 	}
 	return e
 }

@@ -156,3 +156,19 @@ func TestRateLimitWait(t *testing.T) {
 		}
 	}
 }
+
+// TestForeign404NamesTheAddress: a 404 that is not the vendor's own comes of a base URL
+// that was written wrongly, and would be looked for in the job.
+func TestForeign404NamesTheAddress(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		"<html>Not Found</html>": true, "": true, `{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
+	} {
+		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
+			err := refusal(op, &vendors.Response{Status: 404, Body: []byte(body)})
+			if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
+				t.Errorf("%s, answered with 404 %q: %v", op, body, err)
+			}
+		}
+	}
+}

@@ -122,7 +122,10 @@ func WithCallbackTolerance(d time.Duration) Option {
 // does not quote the key.
 func New(apiKey string, opts ...Option) (*Adapter, error) {
 	s := settings{base: DefaultBaseURL}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, invalid(fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
 	mode, err := modeOf(apiKey)

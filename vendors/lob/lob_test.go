@@ -49,6 +49,7 @@ func TestNewRefuses(t *testing.T) {
 		{"base URL with credentials", good, []lob.Option{lob.WithBaseURL("https://a:b@api.lob.com/v1")}, "https"},
 		{"live key in the clear", good, []lob.Option{lob.WithBaseURL("http://api.lob.com/v1")}, "plain http"},
 		{"use type", good, []lob.Option{lob.WithUseType("spam")}, "marketing"},
+		{"a nil option", good, []lob.Option{nil}, "option 0 is nil"},
 		{"version", good, []lob.Option{lob.WithVersion("v1")}, "2024-01-01"},
 	} {
 		_, err := lob.New(test.key, test.opts...)

@@ -110,11 +110,17 @@ func WithClock(clock postproof.Clock) Option {
 // [postproof.CodeInvalidArgument] and quotes no credential.
 func New(apiKey, apiSecret string, mode postproof.Mode, opts ...Option) (*Adapter, error) {
 	s := settings{base: DefaultBaseURL, envelope: "doubleWindow", stock: "Regular", clock: postproof.SystemClock()}
-	for _, o := range opts {
+	wrong := func(err error) error {
+		return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "new", Err: err}
+	}
+	for i, o := range opts {
+		if o == nil {
+			return nil, wrong(fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
 	if err := validate(apiKey, apiSecret, mode, &s); err != nil {
-		return nil, &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Vendor: Name, Op: "new", Err: err}
+		return nil, wrong(err)
 	}
 	identity := apiKey
 	if s.account != "" {

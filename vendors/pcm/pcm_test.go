@@ -26,6 +26,7 @@ func TestNewRefuses(t *testing.T) {
 		{"a long child reference", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithChildRef(strings.Repeat("c", 51))}, "at most 50"},
 		{"an unknown envelope", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithEnvelope("pink")}, "doubleWindow"},
 		{"an unknown stock", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithLetterStock("papyrus")}, "Cougar80"},
+		{"a nil option", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{nil}, "option 0 is nil"},
 		{"no clock", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithClock(nil)}, "clock"},
 		{"a base without a scheme", "hush-k", "hush-s", postproof.ModeTest, []pcm.Option{pcm.WithBaseURL("v3.pcmintegrations.com")}, "https"},
 		{"live credentials in the clear", "hush-k", "hush-s", postproof.ModeLive, []pcm.Option{pcm.WithBaseURL("http://v3.pcmintegrations.com")}, "plain http"},

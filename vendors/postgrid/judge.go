@@ -42,6 +42,9 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
+// errNotPostGrid is said of a 404 to a submission that is not in PostGrid's own words.
+var errNotPostGrid = errors.New("nothing of postgrid's is at this address: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1")
+
 // refusal goes by the status: there is no list of types. A 409 is Unknown, as
 // it is repeated by the vendor's own libraries: it may be the same order at
 // work in another request.
@@ -55,6 +58,10 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 		e.VendorCode = token(body.Error.Type)
 	}
 	switch r.Status {
+	case http.StatusNotFound:
+		if op == postproof.OpSubmit && e.VendorCode == "" {
+			e.Err = errNotPostGrid
+		}
 	case http.StatusTooManyRequests:
 		e.RetryAfter = vendors.RetryAfter(r)
 	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:

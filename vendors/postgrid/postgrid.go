@@ -2,6 +2,7 @@ package postgrid
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -85,7 +86,10 @@ func WithIdempotencyKeys() Option {
 // does not quote the key.
 func New(apiKey string, opts ...Option) (*Adapter, error) {
 	s := settings{base: DefaultBaseURL}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			return nil, invalid(fmt.Errorf("option %d is nil: leave it out", i))
+		}
 		o.apply(&s)
 	}
 	mode, err := modeOf(apiKey)

@@ -46,6 +46,7 @@ func TestNewRefuses(t *testing.T) {
 		{"line break", good + "\n", nil, "line breaks"},
 		{"quoted", `"` + good + `"`, nil, "neither"},
 		{"two keys", good + ":" + good, nil, "malformed"},
+		{"a nil option", good, []postgrid.Option{nil}, "option 0 is nil"},
 		{"base URL without a host", good, []postgrid.Option{postgrid.WithBaseURL("api.postgrid.com")}, "https"},
 		{"base URL with credentials", good, []postgrid.Option{postgrid.WithBaseURL("https://a:b@api.postgrid.com")}, "https"},
 		{"live key in the clear", good, []postgrid.Option{postgrid.WithBaseURL("http://api.postgrid.com")}, "plain http"},

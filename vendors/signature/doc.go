@@ -52,6 +52,10 @@
 // clocks may be wrong). They are wrapped with the name of the header and never
 // with what it holds.
 //
+// NewVerifier and Sign fail with an error that says which of the secrets is wrong,
+// by its place, and how, or which setting of the scheme is. It has no code: an
+// adapter gives it postproof.CodeInvalidArgument.
+//
 // # Concurrency
 //
 // Verifiers are immutable and safe for concurrent use. The body is streamed

@@ -160,6 +160,15 @@ func (b *broken) log(change func(n *vendors.Notice, err error) bool) {
 // harness returns a good adapter on a simulator of its vendor.
 func harness(t *testing.T, vendor string) Harness {
 	t.Helper()
+	if vendor == "stepped" {
+		h := harness(t, "lob")
+		adapter, ok := h.Adapter.(full)
+		if !ok {
+			t.Fatal("the good adapter lacks an operation")
+		}
+		h.Adapter, h.Simulator = stepped{full: adapter}, newSteppedSim(h.Simulator)
+		return h
+	}
 	if vendor == "" {
 		vendor = "lob"
 	}

@@ -12,11 +12,12 @@ import (
 func checkSubmitBoundaries(b *bench) {
 	probe := b.setup()
 	probe.accepted()
-	login := 0
+	var before []postproof.Op // logins, uploads, a draft
 	for _, sent := range probe.doer.Sent {
-		if sent.Request.Op != postproof.OpSubmit {
-			login++
+		if sent.Request.Op == postproof.OpSubmit {
+			break
 		}
+		before = append(before, sent.Request.Op)
 	}
 	for _, f := range boundaries(probe.echo()) {
 		r := b.setup()
@@ -27,15 +28,15 @@ func checkSubmitBoundaries(b *bench) {
 		if f.Status == http.StatusTooManyRequests && postproof.CodeOf(err) != postproof.CodeRateLimited {
 			b.problemf("status 429 has code %v", postproof.CodeOf(err))
 		}
-		for n := 1; n <= login; n++ {
+		for i, op := range before {
 			r := b.setup()
-			r.doer.Strike = strikeAt(n, &f)
+			r.doer.Strike = strikeAt(i+1, &f)
 			s := r.next()
 			order, err := r.submit(s)
 			if err == nil || r.Simulator.Orders(string(s.Ref)) != 0 {
-				b.problemf("the request before a submission fails (%s), and the piece is sent all the same: %v", f.Name, order)
-			} else if d := postproof.DeliveryOf(err); d != postproof.NotSent {
-				b.problemf("the request before a submission fails (%s): %v, want not_sent", f.Name, d)
+				b.problemf("request %d (%s) before a submission fails (%s), and the piece is sent all the same: %v", i+1, op, f.Name, order)
+			} else if d, want := postproof.DeliveryOf(err), wantBefore(op, &f); d != want {
+				b.problemf("request %d (%s) before a submission fails (%s): %v, want %v: return vendors.NotOrdered of the error", i+1, op, f.Name, d, want)
 			}
 		}
 	}

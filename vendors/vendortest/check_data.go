@@ -87,6 +87,7 @@ func checkSilence(b *bench) {
 		b.problemf("the harness names no secrets to look for")
 	}
 	r.accepted()
+	b.learnCredentials()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if leak := b.leak(fmt.Sprintf(verb, r.Adapter)); leak != "" {
 			b.problemf("the adapter printed with %s holds %s", verb, leak)

@@ -2,7 +2,9 @@ package vendortest
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"slices"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -28,8 +30,8 @@ func checkEncodeDeterministic(b *bench) {
 			b.problemf("%s: the second Open of a body gives other bytes", s.Job.Piece.Kind())
 		case int64(len(raw)) != body.Len():
 			b.problemf("%s: Len is %d, the body has %d bytes", s.Job.Piece.Kind(), body.Len(), len(raw))
-		case body.Encoder == "" || body.ContentType == "":
-			b.problemf("%s: the body names no encoder or no content type", s.Job.Piece.Kind())
+		case body.Encoder == "" || slices.ContainsFunc(body.Parts(), func(p *vendors.Body) bool { return p.Encoder == "" || p.ContentType == "" }):
+			b.problemf("%s: the body, or a part of it, names no encoder or no content type", s.Job.Piece.Kind())
 		}
 		for range 5 { // a map that is ranged over shows itself in a few tries
 			if first.encode(s).Digest() != body.Digest() {
@@ -48,17 +50,20 @@ func checkEncodeDeterministic(b *bench) {
 	}
 }
 
-func contentOf(b *bench, body *vendors.Body) []byte {
-	rc, err := body.Open(b.ctx)
-	if err != nil {
-		b.fatalf("open a body: %v", err)
+// contentOf returns the bytes of a body, those of its parts one after the other.
+func contentOf(b *bench, body *vendors.Body) (all []byte) {
+	for _, part := range body.Parts() {
+		rc, err := part.Open(b.ctx)
+		if err != nil {
+			b.fatalf("open a body: %v", err)
+		}
+		raw, err := io.ReadAll(rc)
+		if err := errors.Join(err, rc.Close()); err != nil {
+			b.fatalf("read a body: %v", err)
+		}
+		all = append(all, raw...)
 	}
-	defer rc.Close()
-	raw, err := io.ReadAll(rc)
-	if err != nil {
-		b.fatalf("read a body: %v", err)
-	}
-	return raw
+	return all
 }
 
 func checkEncodeRefuses(b *bench) {

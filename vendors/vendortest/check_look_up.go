@@ -2,7 +2,9 @@ package vendortest
 
 import (
 	"bytes"
+	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -98,8 +100,29 @@ func checkFindPages(b *bench) {
 			asked[u.Path]++
 		}
 	}
+	b.checkVendorTime(r, first.Ref)
 	b.circle(r, first.Ref, asked, 1, "whose first page comes again and again")
 	b.circle(r, first.Ref, asked, 2, "whose first two pages come in turn, again and again")
+}
+
+// checkVendorTime reads a list of which each page comes a minute later: what it
+// proves is as old as its first page.
+func (b *bench) checkVendorTime(r *rig, ref postproof.Ref) {
+	begin := signedAt()
+	n := 0
+	r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
+		if req.Op == postproof.OpLogin {
+			return nil
+		}
+		at := begin.Add(time.Duration(n) * time.Minute)
+		n++
+		return &Fault{Rewrite: func(a *vendors.Response) { a.Header.Set("Date", at.Format(http.TimeFormat)) }}
+	}
+	found := b.find(r, ref)
+	r.doer.Strike = nil
+	if !found.VendorTime.Equal(begin) {
+		b.problemf("of %d answers a minute apart VendorTime is %v after the first: it is the earliest", n, found.VendorTime.Sub(begin))
+	}
 }
 
 // circle looks a reference up where every list that has more than so many pages

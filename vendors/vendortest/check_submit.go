@@ -151,7 +151,7 @@ func checkRequests(b *bench) {
 		}
 	}
 	kind := r.caps().Idempotency.Kind
-	submits := 0
+	submits, referred := 0, false
 	for _, sent := range r.doer.Sent {
 		req := sent.Request
 		if leak := b.leak(req.URL + " " + req.Route + " " + req.Method); leak != "" {
@@ -159,6 +159,9 @@ func checkRequests(b *bench) {
 		}
 		if req.Op == "" || req.Route == "" || strings.Contains(req.Route, id) || strings.Contains(req.Route, string(s.Ref)) {
 			b.problemf("%s: the route %q is not a template", req.Op, req.Route)
+		}
+		if body := r.encode(s); req.Op == postproof.OpSubmit && len(body.Parts()) == 1 && !bytes.Equal(sent.Body, contentOf(b, body)) {
+			b.problemf("submit: what is sent is not the body that Encode made: after a crash nobody could tell what went out")
 		}
 		write := req.Method != http.MethodGet && req.Method != http.MethodHead
 		switch req.Op {
@@ -174,9 +177,9 @@ func checkRequests(b *bench) {
 			if kind == postproof.IdempotencyKey && !headerHolds(req.Header, s.VendorKey) && !bytes.Contains(sent.Body, []byte(s.VendorKey)) {
 				b.problemf("submit: the vendor key is not sent")
 			}
-			if kind == postproof.IdempotencyRef && !bytes.Contains(sent.Body, []byte(s.Ref)) {
-				b.problemf("submit: the reference is not sent")
-			}
+			referred = referred || bytes.Contains(sent.Body, []byte(s.Ref))
+		case postproof.OpPrepare:
+			referred = referred || bytes.Contains(sent.Body, []byte(s.Ref))
 		case postproof.OpLogin:
 		case postproof.OpCancel:
 			if req.Class == postproof.RepeatSafe {
@@ -184,12 +187,15 @@ func checkRequests(b *bench) {
 			}
 		default:
 			if write || req.Class != postproof.RepeatSafe {
-				b.problemf("%s: %s of class %s, want a safe read", req.Op, req.Method, req.Class)
+				b.problemf("%s: %s of class %s: what is no submit, prepare, login or cancel is a read, GET or HEAD of RepeatSafe", req.Op, req.Method, req.Class)
 			}
 		}
 	}
+	if kind == postproof.IdempotencyRef && !referred {
+		b.problemf("submit: the reference is not sent")
+	}
 	if submits != 1 {
-		b.problemf("one submission made %d submit requests", submits)
+		b.problemf("one submission made %d submit requests, want 1: what goes before the order is OpPrepare or OpLogin", submits)
 	}
 }
 

@@ -28,7 +28,8 @@
 //
 // [Doer] and [Answers] stand in for the client in an adapter's own tests,
 // [Sent.Dump] is for golden files, [Submissions] are the suite's jobs, and
-// [CheckConfigError] is for constructors.
+// [CheckConfigError] is for constructors, and [Waiting] is a clock for an adapter
+// that waits between two requests.
 //
 // Nothing here opens a socket or sleeps, unless [Doer] is given a transport:
 // requests are handed to the simulator's handler, and time passes when the suite

@@ -20,7 +20,8 @@ type Harness struct {
 	// in it at once.
 	Simulator Simulator
 	// Secrets are the credentials, none of which may show up in an error, a
-	// URL or a printed adapter.
+	// URL or a printed adapter. What is sent in the header Authorization counts as one
+	// by itself, in the form that Basic gives to user and password, too.
 	Secrets []string
 	// Templates are ids that the vendor knows. Without them no template is ordered:
 	// that content is then declared and not tested.
@@ -40,11 +41,13 @@ type Harness struct {
 // about what it accepted.
 type Simulator interface {
 	http.Handler
-	// Orders returns how many orders with the reference it has ever accepted.
+	// Orders returns how many orders with the reference it has ever accepted. A draft
+	// that nobody ordered is none.
 	Orders(ref string) int
 	// Alive returns how many of them it would print.
 	Alive(ref string) int
-	// Advance moves the vendor's clock on.
+	// Advance moves the vendor's clock on, and with it every piece from status to
+	// status: within ten days one that nobody stopped is in another.
 	Advance(d time.Duration)
 }
 

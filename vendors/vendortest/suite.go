@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +41,11 @@ func checks() []check {
 		{"Capabilities", "what a vendor can do is data, complete and in agreement with the adapter's interfaces", checkCapabilities},
 		{"Unsupported", "what is not declared answers errors.ErrUnsupported and sends nothing", checkUnsupported},
 		{"EncodeDeterministic", "the same submission gives the same bytes, today and after a restart", checkEncodeDeterministic},
+		{"EncodeWhole", "what a piece would show is sent, or the job is refused as unsupported", checkEncodeWhole},
 		{"EncodeRefuses", "a job that the vendor cannot print is NotSent, and nothing is sent", checkEncodeRefuses},
 		{"Submit", "every declared product is accepted, with an id, our reference and the facts of the job", checkSubmit},
+		{"SubmitAtOnce", "an adapter is safe for concurrent use: submissions at the same time do not mix", checkAtOnce},
+		{"Prepare", "what precedes a submission orders nothing, and is found as nothing", checkPrepare},
 		{"Repeat", "a declared protection against repeats holds, in its declared form", checkRepeat},
 		{"SubmitBoundaries", "every fault of a submission has its Delivery; in doubt it is Unknown", checkSubmitBoundaries},
 		{"RepeatBoundaries", "a repeated submission that fails is never less than Unknown when the first was accepted", checkRepeatBoundaries},
@@ -53,6 +57,8 @@ func checks() []check {
 		{"FindPages", "a reference's orders are read to the last page, and a list without an end is not complete", checkFindPages},
 		{"FindFaults", "a look-up that failed is an error, never an absence", checkFindFaults},
 		{"Get", "an id finds its order; an unknown id is not_found", checkGet},
+		{"Restart", "an adapter keeps no state but credentials: another process finds and cancels what one submitted", checkRestart},
+		{"Journey", "a later look shows where the piece is by then", checkJourney},
 		{"Cancel", "a cancellation inside the window stops the order, and one after it says that it is too late", checkCancel},
 		{"List", "every order is listed, and a fault ends the list with an error", checkList},
 		{"Events", "the log tells of every order, and a fault ends it with an error", checkEvents},
@@ -95,6 +101,7 @@ type bench struct {
 	errs    []error
 	secrets []string
 	serial  int
+	rigs    []*rig
 }
 
 type stop struct{}
@@ -122,6 +129,7 @@ func (b *bench) setup() *rig {
 	if len(r.jobs) == 0 {
 		b.fatalf("the capabilities declare no product that the suite can order")
 	}
+	b.rigs = append(b.rigs, r)
 	return r
 }
 
@@ -195,8 +203,23 @@ func (b *bench) see(err error) error {
 	return err
 }
 
+// learnCredentials adds what went out in the header Authorization to the secrets:
+// the user and password of Basic are written in another form there.
+func (b *bench) learnCredentials() {
+	for _, r := range b.rigs {
+		for _, sent := range r.doer.Sent {
+			for _, value := range sent.Request.Header["Authorization"] {
+				if words := strings.Fields(value); len(words) > 0 && len(words[len(words)-1]) > 7 && !slices.Contains(b.secrets, words[len(words)-1]) {
+					b.secrets = append(b.secrets, words[len(words)-1])
+				}
+			}
+		}
+	}
+}
+
 // checkErrors holds every error seen to the two rules for all errors.
 func (b *bench) checkErrors() {
+	b.learnCredentials()
 	for _, err := range b.errs {
 		text := fmt.Sprintf("%v %+v %#v", err, err, err)
 		if leak := b.leak(text); leak != "" {
