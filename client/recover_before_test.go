@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -334,9 +333,9 @@ func TestControlPieceBesideAListThatStoodStill(t *testing.T) {
 	})
 }
 
-// The process ends before it can note that a vendor answered with an older piece: its
-// record tells of it, before anything is believed.
-func TestControlPieceOfAnEarlierRecoveryAndAKill(t *testing.T) {
+// No look-up shows the older piece with which the vendor answered, now or later: its
+// record tells of the other recovery, whoever asks next.
+func TestControlPieceOfAnEarlierRecoveryIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyRef))
@@ -345,34 +344,74 @@ func TestControlPieceOfAnEarlierRecoveryAndAKill(t *testing.T) {
 		recovered(t, c, client.RecoverOptions{})
 		control(t, c, "alpha", 1)
 		runFor(t, c, 96*time.Hour)
+		older := status(t, c, "control/alpha/1/1").Receipt.Ref
 		p.mu.Lock()
 		p.lag = 500 * time.Hour
 		p.mu.Unlock()
 		c, s := w.restored(t)
 		recovered(t, c, client.RecoverOptions{DoubtNewFor: -1})
-		s.before = func(changes []idempotency.Change) error {
-			for _, w := range changes[0].Settings {
-				if w.Name == "recover/number" {
-					return errStore
-				}
-			}
-			return nil
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec == nil || postproof.CodeOf(err) != postproof.CodeConflict {
+			t.Fatalf("SendControl = %v, %v", rec, err)
 		}
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); !errors.Is(err, errStore) {
-			t.Fatalf("SendControl = %v", err)
-		}
-		s.before = nil
+		p.hide(older)
 		p.mu.Lock()
-		for _, o := range p.orders { // the older piece is not listed any more
-			if o.Ref == string(status(t, c, "control/alpha/1/1").Receipt.Ref) {
-				o.Ref = "gone"
-			}
-		}
 		p.lag = 0
 		p.mu.Unlock()
 		c = newClient(t, s, w.presses, w.opts...)
 		accept(t, c, "new")
 		runFor(t, c, 96*time.Hour)
 		w.one(t, c)
+		if rec := status(t, c, "contact-0"); rec.Recovery != 2 {
+			t.Errorf("the job is doubted for recovery %d, want 2", rec.Recovery)
+		}
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil || rec.Key != "control/alpha/2/1" {
+			t.Errorf("SendControl = %v, %v, want one of the second recovery", rec, err)
+		}
 	})
+}
+
+// Half a list is no answer: the vendor was not asked.
+func TestRecoverBesideHalfAList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone))
+		w.presses[0].half.Store(true)
+		c, _ := w.restored(t)
+		if diff := cmp.Diff([]string{"alpha"}, recovered(t, c, client.RecoverOptions{}).Unasked); diff != "" {
+			t.Errorf("unasked (-want +got):\n%s", diff)
+		}
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec != nil || postproof.CodeOf(err) != postproof.CodeUnavailable {
+			t.Errorf("SendControl = %v, %v", rec, err)
+		}
+		control(t, c, "beta", 1)
+	})
+}
+
+// The first recovery sent nothing but its control piece, the second one went on behind
+// what both have doubted: the third one looks as far, also when it learns late.
+func TestRecoverBehindTwo(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"at once": false, "late": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
+				for n := range 3 {
+					c, _ := w.restored(t)
+					w.presses[0].down.Store(late && n == 2)
+					if done := recovered(t, c, client.RecoverOptions{}); len(done.Unasked) == 0 && done.Recoveries != n {
+						t.Errorf("%d recoveries before, want %d", done.Recoveries, n)
+					}
+					w.presses[0].down.Store(false)
+					time.Sleep(10 * time.Minute)
+					control(t, c, "alpha", 1)
+					if n == 0 {
+						continue
+					}
+					runFor(t, c, 144*time.Hour)
+					w.one(t, c)
+				}
+			})
+		})
+	}
 }

@@ -75,7 +75,7 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	}
 	rec, err = c.outcome(ctx, w, w.send(ctx))
 	if isOlder(rec, at) {
-		return rec, c.olderControl(ctx, vendor, rec)
+		return rec, olderControl(vendor, rec)
 	}
 	return rec, err
 }
@@ -117,20 +117,16 @@ func isOlder(rec *idempotency.Record, recovered time.Time) bool {
 	return wasBefore(rec.Receipt.AcceptedAt, recovered)
 }
 
-// olderControl notes that there was a recovery before, which no look-up had shown yet.
-func (c *Client) olderControl(ctx context.Context, vendor string, rec *idempotency.Record) error {
-	ctx = context.WithoutCancel(ctx)
-	n, _, err := c.readNumbered(ctx)
-	if err == nil {
-		err = c.learn(ctx, vendor, n.Base, n.Number-n.Base, false)
-	}
+// olderControl says that there was a recovery before, which no look-up had shown. The
+// record tells of it, to the next one who asks ([Client.showsControl]).
+func olderControl(vendor string, rec *idempotency.Record) error {
 	delivery := postproof.Accepted
 	if rec.Receipt.IsZero() {
 		delivery = postproof.Unknown // the vendor called it a duplicate, and does not show it yet
 	}
 	return &postproof.Error{
 		Code: postproof.CodeConflict, Delivery: delivery, Op: "control", Vendor: vendor,
-		Err: errors.Join(errors.New("the vendor answered with a piece of an earlier recovery, which no look-up had shown: nothing was printed, and it is no control piece. What is in doubt is looked up further; send another"), err),
+		Err: errors.New("the vendor answered with a piece of an earlier recovery, which no look-up had shown: nothing was printed, and it is no control piece. What is in doubt is looked up further; send another"),
 	}
 }
 

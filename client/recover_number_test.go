@@ -301,3 +301,28 @@ func TestNumberAcrossARestore(t *testing.T) {
 		}
 	})
 }
+
+// A worker learns of another recovery in the moment in which a control piece is made:
+// that one is of the number which holds then.
+func TestControlPieceIsOfTheNumberThatHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyKey))
+		c, s := w.restored(t)
+		recovered(t, c, client.RecoverOptions{})
+		s.onSetting("log/head", 1, func() {
+			set, err := s.Setting(t.Context(), "recover/number")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := idempotency.SettingWrite{Name: set.Name, Value: []byte(strings.Replace(string(set.Value), `"number":1`, `"number":3`, 1)), Expect: set.Version}
+			if err := idempotency.CommitOne(t.Context(), s, idempotency.Change{Settings: []idempotency.SettingWrite{write}}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		control(t, c, "alpha", 1)
+		if rec, err := c.Status(t.Context(), "control/alpha/3/1"); err != nil || rec.State != idempotency.Accepted || s.before != nil {
+			t.Errorf("%v, %v: the control piece is not of the number that holds", rec, err)
+		}
+	})
+}
