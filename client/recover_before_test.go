@@ -118,6 +118,7 @@ func allKinds(t *testing.T, test func(*testing.T, postproof.IdempotencyKind)) {
 func TestRecoverNoticesEarlierRecoveries(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
+		t.Helper()
 		w := newTwice(t, newPress(t, "alpha", kind), newPress(t, "beta", kind))
 		for n, controls := range []int{1, 20, 1} {
 			c, _ := w.restored(t)
@@ -183,6 +184,7 @@ func TestRecoverNoticesTheNextControlPiece(t *testing.T) {
 func TestRecoverWhileAVendorIsDown(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
+		t.Helper()
 		w := newTwice(t, newPress(t, "alpha", kind))
 		p := w.presses[0]
 		for n := range 3 {
@@ -230,6 +232,7 @@ func TestRecoverWhileAVendorIsDown(t *testing.T) {
 func TestRecoverBesideAListThatStoodStill(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
+		t.Helper()
 		w := newTwice(t, newPress(t, "alpha", kind))
 		p := w.presses[0]
 		for n := range 3 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,6 +220,7 @@ func TestRecoverWithoutLookUps(t *testing.T) {
 func TestControlPieceLearnsOfAnEarlierRecovery(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
+		t.Helper()
 		w := newTwice(t, newPress(t, "alpha", kind))
 		p := w.presses[0]
 		c, _ := w.restored(t)
@@ -323,6 +325,52 @@ func TestControlPieceIsOfTheNumberThatHolds(t *testing.T) {
 		control(t, c, "alpha", 1)
 		if rec, err := c.Status(t.Context(), "control/alpha/3/1"); err != nil || rec.State != idempotency.Accepted || s.before != nil {
 			t.Errorf("%v, %v: the control piece is not of the number that holds", rec, err)
+		}
+	})
+}
+
+// A version that numbered no recoveries has recovered the ledger, and its control pieces
+// had keys of chance: the next one is numbered, and tells of that recovery.
+func TestControlPieceOfALedgerWithoutNumbers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
+		s := backupOf(t, w.live)
+		write := idempotency.SettingWrite{Name: "recover/doubt", Value: []byte(`{"until":"2000-01-01T00:00:00Z","lost":60000000000}`)}
+		if err := idempotency.CommitOne(t.Context(), s, idempotency.Change{Settings: []idempotency.SettingWrite{write}}); err != nil {
+			t.Fatal(err)
+		}
+		old := newClient(t, s, w.presses, w.opts...)
+		accept(t, old, "control/7K2M9Q4T1B8X6Z0W")
+		control(t, old, "alpha", 2)
+		c, _ := w.restored(t)
+		if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 1 {
+			t.Errorf("%d recoveries before, want 1", done.Recoveries)
+		}
+	})
+}
+
+// Several processes recover one ledger at a time: that is one recovery.
+func TestRecoverByManyIsOneRecovery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
+		for n := range 2 {
+			c, s := w.restored(t)
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					if _, err := newClient(t, s, w.presses, w.opts...).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil && !errors.Is(err, idempotency.ErrStale) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			recovered(t, c, client.RecoverOptions{})
+			control(t, c, "alpha", 1)
+			if rec, err := c.Status(t.Context(), postproof.Key(fmt.Sprintf("control/alpha/%d/1", n+1))); err != nil {
+				t.Errorf("the %d. recovery has another number: %v, %v", n+1, rec, err)
+			}
 		}
 	})
 }

@@ -92,7 +92,9 @@ func dies() idempotency.Observe {
 // which recovery it is doubted, and an older one takes nothing back.
 func TestSuspectUntil(t *testing.T) {
 	t.Parallel()
-	m := idempotency.Machine{Caps: func(string) *postproof.Capabilities { return &postproof.Capabilities{Vendor: "list", Lookup: postproof.Lookup{ByRef: true}} }}
+	m := idempotency.Machine{Caps: func(string) *postproof.Capabilities {
+		return &postproof.Capabilities{Vendor: "list", Lookup: postproof.Lookup{ByRef: true}}
+	}}
 	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	now := start.Add(5 * time.Hour)
 	for name, tc := range map[string]struct {

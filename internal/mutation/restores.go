@@ -31,6 +31,8 @@ func restores() []Mutation {
 		m("the number does not grow", number, `Number: b.number(recoveries), Base`, `Number: 1, Base`, "TestRecover"),
 		m("the number leaves out what was stated", number, `Number: b.number(recoveries), Base`, `Number: b.number(b.found), Base`, "TestRecoverBehind"),
 		m("a recovery that was killed is another one", number, `if n.Epoch == id.Epoch { //`, `if false { //`, "TestRecoverKilled"),
+		m("a ledger without numbers begins at none", number, `n.Number = 1 // by`, `n.Number = 0 // by`, "TestControlPieceOfALedger"),
+		m("who comes second counts again", number, `if n.Epoch == id.Epoch { //`, `if n.Epoch == id.Epoch && n.At.IsZero() { //`, "TestRecoverByMany|TestRecoverKilled"),
 		m("what is learned doubts nothing", number, `n.Number = max(n.Number, base+found+1)`, `_ = found`, "TestRecoverWhile|TestRecoverBeside"),
 		m("what is learned has no history", number, `idempotency.SettingWrite{w}, Epoch: id.Epoch}`, `idempotency.SettingWrite{w}}`, "TestNumberAcross"),
 		m("an answer without a control piece settles what is owed", number, `if proven {`, `if true {`, "TestControlPieceBeside"),
