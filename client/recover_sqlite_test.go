@@ -37,7 +37,7 @@ func TestRecoverNoticesOnSQLite(t *testing.T) {
 		if err := live.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for n := range 3 {
+		for n := range 4 {
 			file := filepath.Join(dir, fmt.Sprintf("restored%d.db", n))
 			backup, err := os.ReadFile(filepath.Join(dir, "mail.db"))
 			if err != nil {
@@ -50,9 +50,12 @@ func TestRecoverNoticesOnSQLite(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := newClient(t, open(t, file), []*press{p}, seldom())
-			if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != n {
+			p.down.Store(n == 3) // then it is learned later
+			if done := recovered(t, c, client.RecoverOptions{}); n < 3 && done.Recoveries != n {
 				t.Errorf("put back for the %d. time: %d recoveries before", n+1, done.Recoveries)
 			}
+			p.down.Store(false)
+			time.Sleep(10 * time.Minute)
 			control(t, c, "alpha", 1)
 			runFor(t, c, 96*time.Hour)
 			if rec := status(t, c, "contact-0"); p.alive() != n+2 || rec.State != idempotency.Accepted {

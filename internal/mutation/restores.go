@@ -26,6 +26,7 @@ func restores() []Mutation {
 		m("what is stated counts for nothing", "client/recover.go", `out.Recoveries = max(o.Recoveries, earlier.found)`, `out.Recoveries = earlier.found`, "TestRecoverBehind"),
 		m("what is noticed counts for nothing", "client/recover.go", `out.Recoveries = max(o.Recoveries, earlier.found)`, `out.Recoveries = o.Recoveries`, "TestRecoverNotices|TestRecoverOfABackup"),
 		m("a job does not know for which recovery it is doubted", "idempotency/machine_person.go", `top, max(t.r.Recovery, ev.Recovery)`, `top, t.r.Recovery`, "TestRecoverWhile|TestRecoverBeside"),
+		m("a file keeps nothing of it", "idempotency/internal/codec/record.go", `w.int(31, int64(r.Recovery))`, `w.int(31, 0*int64(r.Recovery))`, "TestRecoverNoticesOnSQLite"),
 		m("a later doubt makes control pieces worthless", number, `ev.Recovery, ev.Until = n.Number, n.At`, `ev.Recovery = n.Number`, "TestRecoverWhile|TestControlPiece"),
 		m("the machine doubts until now", "idempotency/machine_person.go", `until = ev.Until`, `_ = ev.Until`, "TestRecoverWhile|TestControlPiece"),
 		m("the number does not grow", number, `Number: b.number(recoveries), Base`, `Number: 1, Base`, "TestRecover"),
