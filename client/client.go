@@ -39,9 +39,8 @@ type Client struct {
 	prunes seldomDone
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
-	// doubtLost is how long a lost history may have worked on them, and
-	// doubtRecoveries how many recoveries it had.
-	doubtLost, doubtRecoveries atomic.Int64
+	// doubted is what they are suspected of.
+	doubted atomic.Pointer[doubted]
 
 	vendors   []*vendor
 	byName    map[string]*vendor

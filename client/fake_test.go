@@ -65,6 +65,8 @@ type press struct {
 	tune func(*postproof.Capabilities)
 	// lag hides orders from look-ups for a while.
 	lag time.Duration
+	// half: no look-up gives a whole answer.
+	half atomic.Bool
 	// header adds to every answer.
 	header func(http.Header)
 	// bare: an order that is asked for by its id does not say our reference.
@@ -303,7 +305,7 @@ func (a *pressAdapter) Get(ctx context.Context, do vendors.Doer, id string) (*ve
 
 func (a *pressAdapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
 	var all []pressOrder
-	f := &vendors.Found{Complete: true}
+	f := &vendors.Found{Complete: !a.p.half.Load()}
 	if err := a.do(ctx, dated{do, &f.VendorTime}, &vendors.Request{Op: postproof.OpLookUp, Class: postproof.RepeatSafe, Method: http.MethodGet, Route: "/find?ref=" + string(ref)}, &all); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,11 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 			return w.apply(ctx, ev)
 		}
 	}
-	ev.Control = w.control(ctx, v, finder, sub)
+	if ev.Control = w.control(ctx, v, finder, sub); ev.Control {
+		if ev.Control, err = w.believes(ctx, v); err != nil {
+			return err
+		}
+	}
 	return w.apply(ctx, ev)
 }
 

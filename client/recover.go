@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -32,10 +30,12 @@ type RecoverOptions struct {
 	// each job was lost since its last change: a job that waited for long is then
 	// looked up under more references than it need be.
 	BackupAt time.Time
-	// Recoveries is how many recoveries the lost part of the history had, as when
-	// one backup is restored a second time. A recovery goes on under references
-	// behind those that it doubts, and nothing in a backup from before it tells of
-	// them. Too many cost look-ups, too few can print twice. Default 0, at most 8.
+	// Recoveries is how many recoveries the lost part of the history had, at least,
+	// as when one backup is restored a second time. A recovery goes on under
+	// references behind those that it doubts, and nothing in a backup from before it
+	// tells of them. Those after which [Client.SendControl] was used are found
+	// without it; say it where one was not, or was made by an earlier version of the
+	// library. Too many cost look-ups, too few can print twice. Default 0, at most 8.
 	Recoveries int
 	// DoubtNewFor is how long jobs with keys that are new to the ledger are
 	// looked up at every vendor before they are sent: the lost part of the
@@ -52,6 +52,13 @@ type Recovered struct {
 	Doubted int
 	// Checked is how many records were read.
 	Checked int
+	// Recoveries is for how many recoveries of the lost history there are doubts:
+	// those that the vendors show, or that were stated, whichever is more.
+	Recoveries int
+	// Unasked are the vendors that could not be asked for such recoveries, as when
+	// they are down. Nothing is believed to be absent there before they were: the
+	// workers see to that, and doubt further what has to be.
+	Unasked []string
 }
 
 const doubtSetting = "recover/doubt"
@@ -80,7 +87,13 @@ const maxRecoveries = 8
 // A recovery that left a vendor out is made good by another one with all of them,
 // for which somebody has to break the history once more (of a ledger in SQLite, by
 // removing the marker). A backup that is restored a second time does not know of the
-// recovery after the first: Recoveries says so.
+// recovery after the first; but the vendors have the control piece that
+// [Client.SendControl] sent after it, and are asked for it before anything else. A
+// recovery without one, after which jobs went on beside ordinary pieces or by a
+// person's word, is not seen: Recoveries says so.
+//
+// A vendor that cannot be asked now does not keep the ledger from being recovered: it
+// is asked later, and before that nothing is believed to be absent there.
 //
 // That a vendor does not have a piece is only believed beside a control piece
 // that it accepted after the recovery: a list that stood still since before
@@ -123,10 +136,26 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		return out, err
 	}
 	c.identity.Store(&id) // the changes below are made in this history
+	have, _, err := c.readNumbered(ctx)
+	if err != nil {
+		return out, err
+	}
+	earlier := have.before(&id)
+	if !o.Copy { // it asks nobody: its references are of another namespace
+		if err := c.askAll(ctx, &earlier); err != nil {
+			return out, err
+		}
+		out.Unasked = earlier.unasked
+		if earlier.found > 0 {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered since this backup was taken: what was sent behind that is looked for, too", slog.Int("recoveries", earlier.found))
+		}
+	}
+	out.Recoveries = max(o.Recoveries, earlier.found)
 	open := []idempotency.State{
 		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
 	}
 	var newest time.Time // change that the backup has, about
+	var longest time.Duration
 	for rec, err := range c.store.Find(ctx, idempotency.Query{States: open}) {
 		if err != nil {
 			return out, c.storeError("recover", err)
@@ -138,7 +167,11 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		if rec.UpdatedAt.After(newest) {
 			newest = rec.UpdatedAt
 		}
-		events := []idempotency.Event{c.suspicion(rec, c.lost(rec, o.BackupAt), o.Recoveries)}
+		lost := c.lost(rec, o.BackupAt)
+		longest = max(longest, lost)
+		suspicion := c.suspicion(rec, lost, out.Recoveries)
+		suspicion.Recovery = earlier.number(out.Recoveries)
+		events := []idempotency.Event{suspicion}
 		if o.Copy {
 			events = disown(rec)
 		}
@@ -152,7 +185,8 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			o.OnProgress(out.Doubted)
 		}
 	}
-	if err := c.startDoubt(ctx, o, newest, recovery{Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy}); err != nil {
+	done := recovery{Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked}
+	if err := c.startDoubt(ctx, o, newest, longest, &earlier, done); err != nil {
 		return out, err
 	}
 	var ns idempotency.Namespace
@@ -190,55 +224,7 @@ func disown(rec *idempotency.Record) []idempotency.Event {
 	}
 }
 
-// lost returns how long the lost history can have worked on a job: since the
-// backup, or, if that is not known, the job's last change, but never before the
-// job was due. What only a person moves may not have changed for a year: there
-// it is nothing, beyond the generations that need no time.
-func (c *Client) lost(rec *idempotency.Record, backup time.Time) time.Duration {
-	since := backup
-	if since.IsZero() {
-		if !rec.State.Workable() {
-			return 0
-		}
-		since = rec.UpdatedAt
-	}
-	if rec.State == idempotency.Planned && rec.Due.After(since) {
-		since = rec.Due
-	}
-	return max(0, c.now().Sub(since))
-}
-
-// suspicion names every reference that a lost history of the given length may
-// have used for a job: those that the machine can have come to by itself, and
-// one more, for a person; and as many again for each recovery that it had.
-func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration, recoveries int) idempotency.Suspect {
-	names := make([]string, 0, len(c.vendors))
-	for _, v := range c.vendors {
-		names = append(names, v.name)
-	}
-	last := c.machine.Reachable(rec, lost, names...) + 1
-	for range recoveries {
-		doubted := *rec // as that recovery left it
-		doubted.Generation = last
-		doubted.Submissions = append(slices.Clone(rec.Submissions), idempotency.Submission{Generation: last, Join: postproof.Unknown})
-		last = c.machine.Reachable(&doubted, lost, names...) + 1
-	}
-	ns := c.id().Namespace
-	refs := map[int]postproof.Ref{}
-	for gen := rec.DoubtedFrom(); gen <= last; gen++ {
-		refs[gen] = ns.Ref(rec.Mode, rec.Key, gen)
-	}
-	var ev idempotency.Suspect
-	if rec.Erased() {
-		return ev // no history has sent anything after the erasure: what is in doubt is what is known
-	}
-	for _, v := range c.vendors {
-		ev.Vendors = append(ev.Vendors, idempotency.SuspectVendor{Vendor: v.name, Account: v.account.Fingerprint, Refs: refs})
-	}
-	return ev
-}
-
-func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time, done recovery) error {
+func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time, longest time.Duration, earlier *before, done recovery) error {
 	if o.DoubtNewFor < 0 || o.Copy {
 		o.DoubtNewFor = 0
 	} else if o.DoubtNewFor == 0 {
@@ -256,7 +242,7 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, c.storeError("recover", err)
 		}
-		d := doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: o.Recoveries}
+		d := doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: done.Recoveries}
 		var old doubt // of an earlier recovery: what it doubted may still be there
 		if len(set.Value) > 0 && json.Unmarshal(set.Value, &old) == nil && c.now().Before(old.Until) {
 			d.Lost, d.Recoveries = max(d.Lost, old.Lost), max(d.Recoveries, old.Recoveries)
@@ -268,8 +254,19 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
+		settings := []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}}
+		have, version, err := c.readNumbered(ctx)
+		if err != nil {
+			return idempotency.Change{}, ChangeEntry{}, err
+		}
+		n := earlier.next(have, c.id().Epoch, done.Recoveries, max(lost, longest), c.now())
+		w, err := n.write(version)
+		if err != nil {
+			return idempotency.Change{}, ChangeEntry{}, err
+		}
+		settings = append(settings, w)
 		return idempotency.Change{
-			Settings: []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}},
+			Settings: settings,
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By, Note: o.Why}},
 		}, ChangeEntry{By: o.By, Why: o.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
@@ -281,10 +278,17 @@ type recovery struct {
 	Checked int  `json:"checked"`
 	Doubted int  `json:"doubted"`
 	Copy    bool `json:"copy,omitempty"`
+	// Recoveries were lost, Unasked are vendors that could not be asked for more.
+	Recoveries int      `json:"recoveries,omitempty"`
+	Unasked    []string `json:"unasked,omitempty"`
 }
 
 // readDoubt reads until when new jobs have to be looked up first.
 func (c *Client) readDoubt(ctx context.Context) error {
+	n, _, err := c.readNumbered(ctx) // first: a number that is newer than the doubts would hide that they are too few
+	if err != nil {
+		return err
+	}
 	set, err := c.store.Setting(ctx, doubtSetting)
 	if err != nil {
 		return c.storeError("recover", err)
@@ -296,8 +300,7 @@ func (c *Client) readDoubt(ctx context.Context) error {
 	if err := json.Unmarshal(set.Value, &d); err != nil {
 		return c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
 	}
-	c.doubtLost.Store(int64(d.Lost))
-	c.doubtRecoveries.Store(int64(d.Recoveries))
+	c.doubted.Store(&doubted{lost: d.Lost, recoveries: d.Recoveries, number: n.Number})
 	c.doubtUntil.Store(d.Until.UnixNano())
 	return nil
 }
@@ -307,7 +310,17 @@ func (c *Client) doubts() bool { return c.now().UnixNano() < c.doubtUntil.Load()
 
 // newSuspicion is what a new record is suspected of.
 func (c *Client) newSuspicion(rec *idempotency.Record) idempotency.Suspect {
-	return c.suspicion(rec, time.Duration(c.doubtLost.Load()), int(c.doubtRecoveries.Load()))
+	d := c.doubted.Load()
+	ev := c.suspicion(rec, d.lost, d.recoveries)
+	ev.Recovery = d.number
+	return ev
+}
+
+// doubted is what keys that are new to the ledger are suspected of: a lost history of
+// that length with so many recoveries, up to the one with the number.
+type doubted struct {
+	lost               time.Duration
+	recoveries, number int
 }
 
 // doubt makes a new record begin in doubt.

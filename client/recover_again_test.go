@@ -11,15 +11,23 @@ import (
 )
 
 // One backup is restored again and again. Each recovery goes on behind the references
-// that it doubted, and only whoever restores knows that there was one: what it sent is
-// found all the same, of jobs that the backup has and of keys that it does not know.
+// that it doubted: what it sent is found all the same, of jobs that the backup has and of
+// keys that it does not know, whether the earlier recoveries were stated, or are noticed
+// by their control pieces.
 func TestRecoverOfABackupThatWasRestoredBefore(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]postproof.IdempotencyKind{"keyed": postproof.IdempotencyKey, "keyless": postproof.IdempotencyNone} {
+	type vendor struct {
+		kind   postproof.IdempotencyKind
+		stated bool
+	}
+	for name, v := range map[string]vendor{
+		"keyed, stated": {postproof.IdempotencyKey, true}, "keyed, noticed": {postproof.IdempotencyKey, false},
+		"keyless, stated": {postproof.IdempotencyNone, true}, "keyless, noticed": {postproof.IdempotencyNone, false},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPress(t, "alpha", kind)
+				p := newPress(t, "alpha", v.kind)
 				live := idempotency.NewMemory(postproof.ModeTest)
 				before := newClient(t, live, []*press{p}, seldom())
 				if _, err := before.Enqueue(t.Context(), jobs(1)); err != nil {
@@ -30,13 +38,11 @@ func TestRecoverOfABackupThatWasRestoredBefore(t *testing.T) {
 					time.Sleep(48 * time.Hour)
 					restore(s)
 					c := newClient(t, s, []*press{p}, seldom())
-					if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann", Recoveries: n}); err != nil {
+					if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann", Recoveries: map[bool]int{true: n}[v.stated]}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
-					if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
-						t.Fatal(err)
-					}
+					control(t, c, "alpha", 1)
 					if rec, _ := c.Submit(t.Context(), job("new")); rec == nil {
 						t.Fatal("a new key is not in the ledger")
 					}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -15,6 +17,16 @@ import (
 // yours to choose; its key is made here and is new, so that no lost history can
 // have sent it, and the doubt about new keys does not hold it up. Send one to
 // each vendor that was in use.
+//
+// By its key the next recovery knows of this one, if the backup is restored once
+// more: what is in doubt goes on beside it. So the vendor is asked first for the
+// control pieces of recoveries that the ledger does not know; if it shows any, what
+// is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
+// error is [postproof.CodeUnavailable]: beside a vendor that cannot be asked nothing is
+// proven either. Should the vendor answer with a piece that it took before the
+// recovery, none was printed and this is no control piece: the error is
+// [postproof.CodeConflict], with Delivery Accepted or Unknown, and another one is to be
+// sent.
 //
 // By names who sends it, [Because] the reason: it costs money, and so it stands in
 // the change log, in one commit with the job, before anything is sent. It cannot be
@@ -42,13 +54,17 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	if c.byName[vendor] == nil {
 		return nil, c.noVendor("control", vendor)
 	}
-	job.Key = postproof.Key("control/" + rand.Text())
+	job.Key = "control" // until it is made
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
 	if err := c.byName[vendor].caps.Supports(&job); err != nil {
 		// It would only stand in the ledger as refused.
 		return nil, &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "control", Vendor: vendor, Err: err}
+	}
+	at, err := c.readyForControl(ctx, c.byName[vendor])
+	if err != nil {
+		return nil, err
 	}
 	id, rec, err := c.logControl(ctx, vendor, &job, ChangeEntry{By: by, Why: a.why, Action: ActionControl})
 	if err != nil {
@@ -60,7 +76,81 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 			mark(&w.unfit, v, "the control piece is for "+vendor)
 		}
 	}
-	return c.outcome(ctx, w, w.send(ctx))
+	rec, err = c.outcome(ctx, w, w.send(ctx))
+	if isOlder(rec, at) {
+		return rec, olderControl(vendor, rec)
+	}
+	return rec, err
+}
+
+// readyForControl asks the vendor for control pieces of recoveries that the ledger
+// does not know, and returns when its own recovery was; the zero time without one.
+func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, error) {
+	if err := c.refresh(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if c.id().EpochChanged() {
+		return time.Time{}, c.epochError("control")
+	}
+	n, _, err := c.readNumbered(ctx)
+	if err != nil || n.Number == 0 || v.finder() == nil {
+		return time.Time{}, err
+	}
+	err = c.askBefore(ctx, v, &n, false)
+	if _, ours := errors.AsType[*postproof.Error](err); err != nil && (!ours || postproof.CodeOf(err) != postproof.CodeConflict) {
+		err = &postproof.Error{
+			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "control", Vendor: v.name, RetryAfter: postproof.RetryAfterOf(err),
+			Err: fmt.Errorf("the vendor cannot be asked for control pieces of earlier recoveries: nothing is proven beside one before it can, so send it then: %w", err),
+		}
+	}
+	return n.At, err
+}
+
+// isOlder reports whether what a vendor accepted under the key of a control piece is
+// one that it took before the recovery: that of another recovery of this backup.
+func isOlder(rec *idempotency.Record, recovered time.Time) bool {
+	if rec == nil || recovered.IsZero() {
+		return false
+	}
+	for i := range rec.Submissions {
+		if s := &rec.Submissions[i]; s.Veto && s.Sends == 1 { // nothing of ours came before
+			return true
+		}
+	}
+	return wasBefore(rec.Receipt.AcceptedAt, recovered)
+}
+
+// olderControl says that there was a recovery before, which no look-up had shown. The
+// record tells of it, to the next one who asks ([Client.showsControl]).
+func olderControl(vendor string, rec *idempotency.Record) error {
+	delivery := postproof.Accepted
+	if rec.Receipt.IsZero() {
+		delivery = postproof.Unknown // the vendor called it a duplicate, and does not show it yet
+	}
+	return &postproof.Error{
+		Code: postproof.CodeConflict, Delivery: delivery, Op: "control", Vendor: vendor,
+		Err: errors.New("the vendor answered with a piece of an earlier recovery, which no look-up had shown: nothing was printed, and it is no control piece. What is in doubt is looked up further; send another"),
+	}
+}
+
+// nextControlKey returns the key of the next control piece, and the number of the
+// recovery that it was made for, as it was read.
+func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, idempotency.SettingRead, error) {
+	n, version, err := c.readNumbered(ctx)
+	read := idempotency.SettingRead{Name: recoverySetting, Version: version}
+	if err != nil {
+		return "", read, err
+	}
+	for k := 1; k <= controlKeys && n.Number > 0 && v.finder() != nil; k++ {
+		key := controlKey(v.name, n.Number, k)
+		switch _, err := c.store.Get(ctx, idempotency.IDOf(key)); {
+		case errors.Is(err, idempotency.ErrNotFound):
+			return key, read, nil
+		case err != nil:
+			return "", read, c.storeError("control", err)
+		}
+	}
+	return postproof.Key("control/" + rand.Text()), read, nil
 }
 
 // controlSent is what the change log keeps of a control piece.
@@ -79,6 +169,10 @@ func (c *Client) logControl(ctx context.Context, vendor string, job *postproof.J
 	var made *idempotency.Record
 	_, err := c.logged(ctx, op, func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		id = c.id() // before the plan, which looks whether the ledger may be worked on
+		var read idempotency.SettingRead
+		if job.Key, read, err = c.nextControlKey(ctx, c.byName[vendor]); err != nil {
+			return ch, ChangeEntry{}, err
+		}
 		rec, err := c.plan(ctx, job, c.now())
 		if err != nil {
 			return ch, ChangeEntry{}, err
@@ -87,6 +181,7 @@ func (c *Client) logControl(ctx context.Context, vendor string, job *postproof.J
 		if ch, err = c.machine.Create(rec, rec.CreatedAt); err != nil {
 			return ch, ChangeEntry{}, c.storeError(op, err)
 		}
+		ch.Reads = append(ch.Reads, read)
 		w := c.workIn(id, rec, job)
 		w.count(&ch, nil)
 		made = ch.Record

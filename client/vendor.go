@@ -34,6 +34,8 @@ type vendor struct {
 	marks       vendorMarks
 	polls       pollQueue
 	imports     seldomDone
+	owed        seldomDone
+	asking      chan struct{}
 	others      otherAccounts
 	// formers are the account's former names.
 	formers map[string]*former
@@ -71,7 +73,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	case account.Mode != mode:
 		return fmt.Errorf("%s has %s credentials, the ledger is %s: use a ledger of its own for each mode", caps.Vendor, account.Mode, mode)
 	}
-	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor]}
+	v := &vendor{name: caps.Vendor, adapter: a, account: account, caps: caps, config: c.settings.vendors[caps.Vendor], asking: make(chan struct{}, 1)}
 	if v.machineCaps = caps; !v.config.Callbacks {
 		deaf := *caps
 		deaf.Callbacks = postproof.Callbacks{}

@@ -230,7 +230,15 @@ type Erase struct {
 
 // Suspect doubts a job after the ledger's history was broken: whatever a lost
 // history may have sent is unknown until every vendor was asked.
-type Suspect struct{ Vendors []SuspectVendor }
+type Suspect struct {
+	Vendors []SuspectVendor
+	// Recovery numbers the recovery that doubts the job ([Record.Recovery]); 0 for
+	// none.
+	Recovery int
+	// Until is when the lost history can have sent last: the recovery, where the
+	// doubt comes later than it. Zero, or a time to come, means now.
+	Until time.Time
+}
 
 // SuspectVendor is a vendor that a lost history may have used, with our
 // references of the generations in question.

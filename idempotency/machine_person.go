@@ -314,25 +314,29 @@ func (t *transition) suspect(ev Suspect) error {
 	// What stands before the piece that counts was there without its death.
 	holder := t.m.holder(t.r)
 	heir := t.r.State == Accepted && holder.Ref != ""
+	until := t.now
+	if !ev.Until.IsZero() && ev.Until.Before(until) {
+		until = ev.Until
+	}
 	for _, v := range ev.Vendors {
 		for gen, ref := range v.Refs {
 			if gen < from || t.find(v.Vendor, ref) != nil {
 				continue
 			}
 			t.r.Submissions = append(t.r.Submissions, Submission{
-				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: t.now, Heir: heir && gen >= holder.Generation,
+				Generation: gen, Ref: ref, Vendor: v.Vendor, Account: v.Account, Join: postproof.Unknown, LastAt: until, Heir: heir && gen >= holder.Generation,
 			})
 			top = max(top, gen)
 		}
 	}
 	slices.SortStableFunc(t.r.Submissions, func(a, b Submission) int { return a.Generation - b.Generation })
-	t.r.Generation = top
+	t.r.Generation, t.r.Recovery = top, max(t.r.Recovery, ev.Recovery)
 	for i := range t.r.Submissions {
 		// What this history believed to be dead by its own sends may have been
 		// sent again by the lost one.
 		// And what it had found out about an unknown one is as old as itself.
 		if s := &t.r.Submissions[i]; s.Join <= postproof.Unknown && s.Fate == "" {
-			s.Join, s.LastAt, s.NoResend = postproof.Unknown, later(s.LastAt, t.now), true
+			s.Join, s.LastAt, s.NoResend = postproof.Unknown, later(s.LastAt, until), true
 			s.Misses, s.LastMiss = 0, time.Time{}
 		}
 	}

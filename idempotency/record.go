@@ -91,6 +91,10 @@ type Record struct {
 	// if it was not. The record is buried when it comes to rest.
 	EraseAt time.Time `json:"erase,omitzero"`
 
+	// Recovery is the number of the last recovery whose doubts the job has
+	// ([Suspect]); 0 for none.
+	Recovery int `json:"recovery,omitempty"`
+
 	// Run names the latest replay that the job is part of.
 	Run string `json:"run,omitempty"`
 

@@ -86,3 +86,44 @@ func dies() idempotency.Observe {
 	s := see("id", postproof.StageFailed)
 	return idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: s}
 }
+
+// A doubt that comes later than the recovery is about what was sent until then: what a
+// look-up shows of a piece that was accepted since proves something. The record knows for
+// which recovery it is doubted, and an older one takes nothing back.
+func TestSuspectUntil(t *testing.T) {
+	t.Parallel()
+	m := idempotency.Machine{Caps: func(string) *postproof.Capabilities {
+		return &postproof.Capabilities{Vendor: "list", Lookup: postproof.Lookup{ByRef: true}}
+	}}
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	now := start.Add(5 * time.Hour)
+	for name, tc := range map[string]struct {
+		until, want time.Time
+	}{
+		"now": {time.Time{}, now}, "the recovery": {start.Add(time.Hour), start.Add(time.Hour)}, "a time to come": {now.Add(time.Hour), now},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &idempotency.Record{
+				Version: 1, ID: idempotency.IDOf("k"), Key: "k", Mode: postproof.ModeTest, State: idempotency.Unknown, Generation: 1,
+				Fence: 3, CreatedAt: start, UpdatedAt: start, Deadline: start.Add(48 * time.Hour), Recovery: 2,
+				Submissions: []idempotency.Submission{{
+					Generation: 1, Ref: exampleRef(1), Vendor: "list", Join: postproof.Unknown, FirstAt: start.Add(2 * time.Hour), LastAt: start.Add(2 * time.Hour),
+				}},
+			}
+			ch, err := m.Apply(r, now, idempotency.Suspect{
+				Recovery: 1, Until: tc.until, Vendors: []idempotency.SuspectVendor{{Vendor: "list", Refs: map[int]postproof.Ref{2: exampleRef(2)}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent, doubted := ch.Record.Submissions[0].LastAt, ch.Record.Submissions[1].LastAt
+			if !doubted.Equal(tc.want) || sent.Before(start.Add(2*time.Hour)) || sent.Before(tc.want) || ch.Record.Recovery != 2 {
+				t.Errorf("sent last %s and %s, want %s, of recovery %d, want 2", sent, doubted, tc.want, ch.Record.Recovery)
+			}
+			if ch, err = m.Apply(ch.Record, now, idempotency.Suspect{Recovery: 3}); err != nil || ch.Record.Recovery != 3 {
+				t.Errorf("%v, %v: want it of recovery 3", ch.Record, err)
+			}
+		})
+	}
+}

@@ -166,6 +166,9 @@ type recoveredView struct {
 	Vendors []string `json:"vendors"`
 	Checked int      `json:"checked"`
 	Doubted int      `json:"doubted"`
+	// Recoveries there were since the backup; Unasked vendors are asked for more later.
+	Recoveries int      `json:"recoveries,omitempty"`
+	Unasked    []string `json:"unasked,omitempty"`
 }
 
 func recoverCommand() *command {
@@ -180,7 +183,9 @@ it, and it goes on only when the answers prove where it is.
 
 Give the credentials of every vendor that was in use: one that is left out is not asked. Afterwards send each
 vendor a piece to yourself, with control: beside it an empty answer proves something. A backup that is put
-back a second time knows nothing of the recovery after the first, and has to be told of it.
+back a second time knows nothing of the recovery after the first. The vendors do, by the piece that
+control sent then, and are asked for it; a recovery without one has to be stated, with -recoveries. A vendor that
+is down is asked later, and nothing is believed to be absent there before.
 
   $ recover -backup-at 2026-05-04T02:00:00Z
   $ recover -backup-at 2026-05-04T02:00:00Z -recoveries 1
@@ -190,7 +195,7 @@ On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
 			whyFlag(fs, &o.Why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
-			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken: 1 when it is put back a second time")
+			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken, at least: those after which no control piece was sent are not found by themselves")
 			fs.BoolVar(&o.Copy, "copy", false, "the ledger is a copy, and its original goes on")
 			fs.DurationVar(&o.DoubtNewFor, "doubt-new-for", 0, "for which `duration` keys that are new to the ledger are looked up first (default 72h, negative for not at all)")
 		},
@@ -241,7 +246,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		"If any other vendor was in use since the backup, stop here and give its credentials: what it has would be sent again.",
 	}}
 	if o.Recoveries == 0 {
-		in.Does = append(in.Does, "If the ledger was recovered since the backup was taken, as when it is put back a second time, stop here and say -recoveries 1.")
+		in.Does = append(in.Does, "If it was recovered since the backup was taken, as when this one is put back a second time, the control piece of that recovery tells of it. If none was sent then, stop here and say -recoveries 1, or how many there were in all.")
 	} else {
 		in.Does = append(in.Does, many(o.Recoveries, "recovery")+" since the backup was taken: what was sent behind it is looked for, too.")
 	}
@@ -255,12 +260,21 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 	done, err := c.Recover(ctx, o)
 	fmt.Fprintln(r.Stderr)
 	if err != nil {
+		if postproof.CodeOf(err) == postproof.CodeConflict {
+			return fmt.Errorf("nothing was recovered: %w", err)
+		}
 		return fmt.Errorf("the recovery stopped after %s; run it again, it goes on: %w", many(done.Doubted, "job"), err)
 	}
-	r.out.object(recoveredView{Type: "recovered", Vendors: names, Checked: done.Checked, Doubted: done.Doubted})
+	r.out.object(recoveredView{Type: "recovered", Vendors: names, Checked: done.Checked, Doubted: done.Doubted, Recoveries: done.Recoveries, Unasked: done.Unasked})
 	if o.Copy {
 		r.out.text("%s held. The copy is a ledger of its own.", many(done.Doubted, "job")+are(done.Doubted))
 		return nil
+	}
+	if done.Recoveries > o.Recoveries {
+		r.out.text("The vendors show %s since this backup was taken: what was sent behind that is looked for, too.", many(done.Recoveries, "recovery"))
+	}
+	if len(done.Unasked) > 0 {
+		r.out.text("Not asked for earlier recoveries, because there was no answer: %s. The workers ask before they believe anything to be absent there.", strings.Join(done.Unasked, ", "))
 	}
 	r.out.text("%s in doubt: the workers look them up before they go on. Start them now.", many(done.Doubted, "job")+are(done.Doubted))
 	r.out.text("Send each vendor a piece to yourself (%s control -h): without one, empty answers prove nothing.", r.Name)

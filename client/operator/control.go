@@ -28,7 +28,9 @@ money, and so it stands in the change log with who sent it and why; it cannot be
 
   $ control lob -job me.json -why "after the restore of Tuesday"
 
-It exits 1 when the vendor did not take it at once: the workers go on with it then, unless it was refused.`,
+The vendor is asked first for the pieces that other recoveries of this backup sent; while it does not answer,
+nothing is sent. It exits 1 when the vendor did not take it at once: the workers go on with it then, unless it
+was refused.`,
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&file, "job", "", "a `file` with the job as JSON, your own address as its recipient")
 			fs.StringVar(&why, "why", "", "the `reason`, for the record; no personal data")
@@ -84,6 +86,8 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 	case rec.State == idempotency.Refused:
 		r.out.text("Job %s is refused, and no vendor has it. Mend what is told and send another; end this one with", short(rec.ID))
 		r.out.text("       %s cancel %s", r.Name, short(rec.ID))
+		return err
+	case postproof.DeliveryOf(err) == postproof.Accepted: // an older piece: the error says what to do
 		return err
 	default:
 		r.out.text("Job %s is %s: the workers go on with it, and show says how far it is.", short(rec.ID), rec.State)

@@ -1,10 +1,13 @@
 package operator_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client/operator"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -77,8 +80,42 @@ func TestScreensAroundARecovery(t *testing.T) {
 	})
 }
 
-// A backup that is put back a second time has to be told of the recovery after the
-// first: the plan says so, and the number is handed on.
+// What the vendors show of earlier recoveries is told, and which of them were not there
+// to be asked.
+func TestRecoverTellsOfEarlierRecoveries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, p, _ := restored(t)
+		p.mu.Lock()
+		p.down = true
+		p.mu.Unlock()
+		if r := w.must(t, operator.ExitOK, "recover", "-yes"); !strings.Contains(flat(r), "because there was no answer: alpha.") || strings.Contains(flat(r), "The vendors show") {
+			t.Errorf("a vendor that is down:\n%s%s", r.out, r.err)
+		}
+		var memory *idempotency.Memory
+		w, p, memory = restored(t)
+		ns := must(memory.Identity(t.Context()))(t).Namespace
+		p.mu.Lock()
+		p.orders = append(p.orders, order{ID: "alpha_control", Ref: string(ns.Ref("test", "control/alpha/1/1", 1)), At: time.Now()})
+		p.mu.Unlock()
+		r := w.must(t, operator.ExitOK, "recover", "-yes")
+		if !strings.Contains(flat(r), "The vendors show 1 recovery since this backup was taken") || strings.Contains(flat(r), "Not asked") {
+			t.Errorf("an earlier recovery:\n%s%s", r.out, r.err)
+		}
+		for n := range 10 {
+			p.mu.Lock()
+			p.orders = append(p.orders, order{ID: "alpha_control", Ref: string(ns.Ref("test", postproof.Key(fmt.Sprintf("control/alpha/%d/1", n+2)), 1)), At: time.Now()})
+			p.mu.Unlock()
+		}
+		memory.BreakHistory()
+		if r := w.must(t, operator.ExitError, "recover", "-yes"); !strings.Contains(flat(r), "nothing was recovered: ") || !strings.Contains(flat(r), "put a later backup in its place") {
+			t.Errorf("too many:\n%s%s", r.out, r.err)
+		}
+	})
+}
+
+// A backup that is put back a second time has to be told of a recovery without a
+// control piece: the plan says so, and the number is handed on.
 func TestRecoverAsksForEarlierRecoveries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -52,7 +52,7 @@ func seams() []Mutation {
 		m("what was heard of late is a control piece", "client/control.go",
 			"\t\tcase s.FirstAt.IsZero():\n\t\t\treturn s.AcceptedAt", "\t\tcase s.FirstAt.IsZero():\n\t\t\treturn at", "TestWhatIsHeardOfLate"),
 		m("a recovery ends the time of those who send", "idempotency/machine_person.go",
-			`postproof.Unknown, later(s.LastAt, t.now), true`, `postproof.Unknown, t.now, true`, "TestSenderOutlivesARecovery"),
+			`postproof.Unknown, later(s.LastAt, until), true`, `postproof.Unknown, until, true`, "TestSenderOutlivesARecovery"),
 		m("an id is of whichever account has a piece of it", "client/observe.go",
 			`case i == 0, c.under(s, e):`, `case i == 0, s != nil:`, "TestOneIDAtTwoAccounts"),
 		m("a decision is taken back across a restore", "client/undo.go",

@@ -129,7 +129,7 @@ func lateRuleBreaks() []Break {
 			"idempotency/store.go", "return i.Epoch != i.Recovered }", "return i.Epoch == \"\" }",
 		}}},
 		{"rule-12-doubt", 12, "what was planned in a restored backup is not looked up", []Edit{{
-			"client/recover.go", "events := []idempotency.Event{c.suspicion(rec, c.lost(rec, o.BackupAt), o.Recoveries)}", "events := []idempotency.Event(nil)",
+			"client/recover.go", "events := []idempotency.Event{suspicion}", "events := []idempotency.Event(nil)",
 		}}},
 		{"rule-12-new-keys", 12, "keys that are new to a restored backup are not looked up", []Edit{{
 			"client/recover.go", "return c.now().UnixNano() < c.doubtUntil.Load() }", "return c.doubtUntil.Load() < 0 }",

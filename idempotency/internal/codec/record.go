@@ -52,6 +52,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 		w.close(start)
 	}
 	w.time(30, r.EraseAt)
+	w.int(31, int64(r.Recovery))
 	return w.seal(id)
 }
 
@@ -238,6 +239,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.Prior = r.prior(f)
 	case 30:
 		to.EraseAt = r.time(f)
+	case 31:
+		to.Recovery = f.int()
 	}
 }
 

@@ -1,0 +1,157 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
+)
+
+// errTooManyRecoveries means that the vendors show more recoveries than a doubt
+// reaches behind.
+var errTooManyRecoveries = fmt.Errorf("the vendor has control pieces of more than %d recoveries since this backup was taken: put a later backup in its place, which knows of some of them", maxRecoveries)
+
+// askAll asks every vendor that can look a reference up for control pieces of
+// recoveries that the ledger does not know of. A vendor that cannot be asked now is not
+// waited for: nothing is believed to be absent there before it was asked.
+func (c *Client) askAll(ctx context.Context, b *before) error {
+	found, errs := make([]int, len(c.vendors)), make([]error, len(c.vendors))
+	var all sync.WaitGroup
+	for i, v := range c.vendors {
+		if v.finder() != nil {
+			all.Go(func() { found[i], errs[i] = c.recoveriesAt(ctx, v, b.base, time.Time{}) })
+		}
+	}
+	all.Wait()
+	if err := ctx.Err(); err != nil {
+		return &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "recover", Err: context.Cause(ctx)}
+	}
+	b.unasked, b.owed = nil, nil
+	for i, v := range c.vendors {
+		switch err := errs[i]; {
+		case errors.Is(err, errTooManyRecoveries):
+			return err
+		case err != nil:
+			b.unasked = append(b.unasked, v.name)
+			c.tellUnasked(ctx, v, err)
+		}
+		if v.finder() != nil {
+			b.owed = append(b.owed, v.name)
+		}
+		b.found = max(b.found, found[i])
+	}
+	return nil
+}
+
+// tellUnasked says that a vendor could not be asked for other recoveries.
+func (c *Client) tellUnasked(ctx context.Context, v *vendor, cause error) {
+	level, text := slog.LevelWarn, "a vendor cannot be asked for other recoveries of this backup: nothing is believed to be absent there before it was"
+	if errors.Is(cause, errTooManyRecoveries) {
+		level, text = slog.LevelError, "a vendor shows too many recoveries of this backup: nothing is believed to be absent there"
+	}
+	c.logger.LogAttrs(ctx, level, text, slog.String("vendor", v.name), slog.String("error", cause.Error())) //nolint:sloglint // one of two
+}
+
+// askBefore asks one vendor after the recovery, and notes what it says.
+func (c *Client) askBefore(ctx context.Context, v *vendor, n *numbered, proven bool) error {
+	found, err := c.recoveriesAt(ctx, v, n.Base, n.At)
+	if err != nil {
+		return err
+	}
+	return c.learn(ctx, v.name, n.Base, found, proven)
+}
+
+// recoveriesAt returns how many recoveries behind the number base the vendor shows
+// control pieces of which the ledger does not know. One in between may show none,
+// because nothing was sent to this vendor then: it is counted all the same. at is when
+// the ledger's own recovery was, if it is over.
+func (c *Client) recoveriesAt(ctx context.Context, v *vendor, base int, at time.Time) (found int, err error) {
+	for n := 1; n <= maxRecoveries+1; n++ {
+		there, err := c.showsControl(ctx, v, controlKey(v.name, base+n, 1), at)
+		if err != nil {
+			return 0, err
+		}
+		if there {
+			found = n
+		}
+	}
+	// The first control piece of a recovery may have been lost on its way, and the
+	// next one taken.
+	for more := true; more && found <= maxRecoveries; {
+		more = false
+		for k := 2; k <= controlKeys && !more; k++ {
+			if more, err = c.showsControl(ctx, v, controlKey(v.name, base+found+1, k), at); err != nil {
+				return 0, err
+			}
+		}
+		if more {
+			found++
+		}
+	}
+	if found > maxRecoveries {
+		return 0, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "recover", Vendor: v.name, Err: errTooManyRecoveries}
+	}
+	return found, nil
+}
+
+// showsControl reports whether the vendor shows a control piece, dead or alive, that is
+// not this ledger's.
+func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key, at time.Time) (bool, error) {
+	id := c.id()
+	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
+	ours := err == nil
+	switch {
+	case ours && isOlder(rec, at):
+		return true, nil
+	case !ours && !errors.Is(err, idempotency.ErrNotFound):
+		return false, c.storeError("recover", err)
+	}
+	ref := id.Namespace.Ref(id.Mode, key, 1)
+	call := &call{c: c, v: v}
+	var found *vendors.Found
+	err = call.guard(postproof.OpLookUp, func() (err error) {
+		found, err = v.finder().Find(ctx, call, ref)
+		return err
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case found != nil && slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool {
+		return isOf(o, ref, id.Mode) && (!ours || wasBefore(o.Receipt.AcceptedAt, at))
+	}):
+		return true, nil
+	case found == nil || !found.Complete:
+		return false, &postproof.Error{
+			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: string(postproof.OpLookUp), Vendor: v.name,
+			Err: errors.New("the vendor gave no whole answer"),
+		}
+	}
+	return false, nil
+}
+
+// wasBefore reports whether a vendor took a piece before the recovery, as its clock has
+// it.
+func wasBefore(accepted, recovered time.Time) bool {
+	return !accepted.IsZero() && accepted.Before(recovered.Add(-dateSlack))
+}
+
+// isOf reports whether an order that a look-up showed has the reference.
+func isOf(o *vendors.Order, ref postproof.Ref, mode postproof.Mode) bool {
+	return (o.Mode == "" || o.Mode == mode) && (o.Receipt.Ref == "" || o.Receipt.Ref == ref)
+}
+
+// finder returns how to look up a reference; nil where the vendor cannot be asked.
+// Nothing in doubt there goes on by itself then, whatever was sent behind it.
+func (v *vendor) finder() vendors.Finder {
+	if f, ok := v.adapter.(vendors.Finder); ok && v.caps.Lookup.ByRef {
+		return f
+	}
+	return nil
+}
