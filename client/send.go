@@ -135,7 +135,8 @@ func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body)
 	for i := range w.rec.Submissions {
 		old := &w.rec.Submissions[i]
 		if old.Vendor == v.name && old.Ref == s.Ref && old.Join == postproof.Refused && sameAccount(v, old.Account) {
-			return old.Digest != body.Digest() || old.Encoder != body.Encoder
+			return old.Digest != body.Digest() || old.Encoder != body.Encoder ||
+				(old.Account == w.accountOf(v, w.rec.Generation) && old.VendorKey != v.keyOf(s))
 		}
 	}
 	return false
@@ -209,7 +210,7 @@ func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idem
 	w.intended = time.Now()
 	return idempotency.Intend{
 		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Credentials: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
-		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
+		VendorKey: v.keyOf(s), Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
 	}
 }
 
@@ -245,7 +246,9 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	case err != nil && (postproof.CodeOf(err) == postproof.CodeUnavailable || ctx.Err() != nil):
 		return false, errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
-	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, s.VendorKey != sub.VendorKey:
+	case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent without a key: the vendor would not know it again by one"})
+	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	}
 	if err := w.lease(ctx); err != nil {

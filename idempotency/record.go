@@ -195,7 +195,8 @@ type Submission struct {
 	Ref        postproof.Ref `json:"ref"`
 	Vendor     string        `json:"vendor"`
 	Account    string        `json:"account,omitempty"`
-	VendorKey  string        `json:"vkey,omitempty"`
+	// VendorKey is the idempotency key that its sends carried; empty for none.
+	VendorKey string `json:"vkey,omitempty"`
 	// Also is set when credentials of another name than Account made a send, too:
 	// that name. Where the piece turns up then says nothing about Account.
 	Also string `json:"also,omitempty"`
