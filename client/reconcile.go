@@ -88,7 +88,7 @@ func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, b
 // facts is what the vendor should say of the piece; what cannot be built again
 // is not compared.
 func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission) vendors.Facts {
-	s, body, err := w.submission(ctx, v, sub.Generation)
+	s, body, err := w.submission(ctx, v, sub.Generation, sub.FirstAt)
 	if err != nil || (sub.Digest != "" && body.Digest() != sub.Digest) {
 		return vendors.Facts{}
 	}
@@ -162,4 +162,15 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	}
 	ev.RetryAfter = max(k.after, rk.after)
 	return w.apply(context.WithoutCancel(ctx), ev)
+}
+
+// waitsForItsDate reports whether a piece can still be canceled although the window
+// from its acceptance is over: it has a send date, until which it lies at its vendor.
+func (w *work) waitsForItsDate(sub *idempotency.Submission) bool {
+	v := w.c.byName[sub.Vendor]
+	if sub.VendorID == "" || len(w.rec.Job) == 0 || !sameAccount(v, sub.Account) {
+		return false
+	}
+	job, err := w.decoded()
+	return err == nil && w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))
 }

@@ -97,7 +97,7 @@ func (w *work) putOff(ctx context.Context, least time.Duration) error {
 // sendTo sends to one vendor. It reports whether another one may be tried.
 func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	v := r.vendor
-	s, body, err := w.submission(ctx, v, w.rec.Generation)
+	s, body, err := w.submission(ctx, v, w.rec.Generation, w.c.now())
 	if err != nil {
 		return w.notEncoded(ctx, v, err)
 	}
@@ -240,12 +240,14 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		w.c.congested.Add(1)
 		return false, w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
 	}
-	s, body, err := w.submission(ctx, v, sub.Generation)
+	s, body, err := w.submission(ctx, v, sub.Generation, sub.FirstAt)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound), errors.Is(err, idempotency.ErrCorrupt):
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	case err != nil && (postproof.CodeOf(err) == postproof.CodeUnavailable || ctx.Err() != nil):
 		return false, errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
+	case err == nil && v.caps.Lookup.ByRef && !s.Job.SendDate.IsZero() && !s.Job.SendDate.After(w.c.now()):
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "its send date has passed, with which the vendor may refuse it though it has it"})
 	case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent without a key: the vendor would not know it again by one"})
 	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:
