@@ -55,7 +55,19 @@ func (t *transition) stop(by, why string) {
 	case t.r.State == Held && !t.r.Receipt.IsZero(): // its window will not wait for a person
 		t.r.Hold = Hold{}
 		t.enter(Accepted)
+	case t.r.State == Held:
+		for _, s := range t.r.Live() {
+			if s.Join == postproof.Accepted && s.VendorID != "" { // it need not be what was sent
+				t.adopt(s)
+				return
+			}
+		}
 	}
+}
+
+// stopsAll reports whether a piece that turns up is to be canceled, whatever it is.
+func (t *transition) stopsAll() bool {
+	return t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft
 }
 
 // cancelAnswer applies the outcome of an attempt to cancel: only what was read
@@ -219,7 +231,10 @@ func (t *transition) decide(ev Decide) error {
 		}
 		s := meant(live, ev.VendorID)
 		s.Late = "" // it is the one that counts
-		if ev.VendorID != "" {
+		switch {
+		case ev.VendorID != "" && ev.VendorID == s.Twin: // the other one is alive all the same
+			s.VendorID, s.Twin = s.Twin, s.VendorID
+		case ev.VendorID != "":
 			s.VendorID = ev.VendorID
 		}
 		t.accept(s, Sighting{
@@ -255,7 +270,7 @@ func meant(live []*Submission, vendorID string) *Submission {
 	s := live[len(live)-1]
 	for _, o := range live {
 		switch {
-		case vendorID != "" && o.VendorID == vendorID:
+		case vendorID != "" && (o.VendorID == vendorID || o.Twin == vendorID):
 			return o
 		case o.Join == postproof.Accepted:
 			s = o

@@ -232,6 +232,9 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 		if t.r.Current() == nil && t.r.Generation == s.Generation+1 {
 			t.r.Generation = s.Generation // the next one was never used
 		}
+		if t.r.Cancel.Outcome == CancelDone { // nobody can say so any more
+			t.r.Cancel.Outcome = ""
+		}
 		t.enter(Unknown)
 		t.noteSub("doubted_again", s, "bytes went out later than was thought")
 	case Held:
@@ -263,7 +266,7 @@ func (t *transition) elsewhere(s *Submission) bool {
 func (t *transition) adopt(s *Submission) {
 	s.Late = ""
 	s.unwish()
-	if s.Differs { // rule 7: unequal means held
+	if s.Differs && !t.stopsAll() { // rule 7: unequal means held
 		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
 		return
 	}
