@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -27,7 +28,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	k := &call{c: w.c, v: v}
 	var found *vendors.Found
 	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = finder.Find(ctx, k, sub.Ref)
+		found, err = findBy(ctx, finder, k, sub.Ref)
 		return err
 	})
 	end(span, err)
@@ -85,6 +86,18 @@ func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, b
 	return f, ok
 }
 
+// findBy is a look-up by reference. An order that is none is a defect of the adapter,
+// and the answer not whole.
+func findBy(ctx context.Context, finder vendors.Finder, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	found, err := finder.Find(ctx, do, ref)
+	if err != nil || found == nil || !slices.Contains(found.Orders, nil) {
+		return found, err
+	}
+	whole := *found
+	whole.Orders, whole.Complete = slices.DeleteFunc(slices.Clone(found.Orders), func(o *vendors.Order) bool { return o == nil }), false
+	return &whole, nil
+}
+
 // facts is what the vendor should say of the piece; what cannot be built again
 // is not compared.
 func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission) vendors.Facts {
@@ -109,7 +122,7 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 		if !ok {
 			return &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.ErrUnsupported}
 		}
-		found, err := f.Find(ctx, k, sub.Ref)
+		found, err := findBy(ctx, f, k, sub.Ref)
 		if err != nil || found == nil {
 			return err
 		}
