@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/postproof/postproof"
@@ -228,4 +229,61 @@ func TestAPersonNamesTheTwin(t *testing.T) {
 	}
 	l.do(idempotency.Observe{Vendor: "key", VendorID: "k", Sighting: see("k", postproof.StageFailed)})
 	l.state(idempotency.Planned)
+}
+
+// A job was amended after its piece was taken for gone. What turns up then is not the
+// job as it is: it is held, and never told to be what was asked for last.
+func TestWhatTurnsUpAfterAnAmendmentIsNotTheJob(t *testing.T) {
+	t.Parallel()
+	amended := func(t *testing.T) *life {
+		t.Helper()
+		l := newLife(t, "list", "key")
+		l.lose("list")
+		l.do(idempotency.PutOnHold{Reason: idempotency.HoldOperator})
+		l.do(idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "they know nothing of it"})
+		l.do(idempotency.Amend{Job: []byte(`{"v":2}`), Fingerprint: "v1:2", By: "ann"})
+		l.state(idempotency.Planned)
+		return l
+	}
+	told := idempotency.Observe{Vendor: "list", Ref: exampleRef(1), Sighting: see("old", postproof.StageAccepted)}
+	found := idempotency.LookedUp{Vendor: "list", Ref: exampleRef(1), Complete: true, Orders: []idempotency.Sighting{see("old", postproof.StageAccepted)}}
+	for name, ev := range map[string]idempotency.Event{"by a callback": told, "by a look-up": found} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := amended(t)
+			l.do(ev)
+			l.state(idempotency.Held)
+			if l.r.Hold.Reason != idempotency.HoldContentDiffers || !strings.Contains(l.r.Hold.Note, "amended") || !l.told("late_arrival") {
+				t.Errorf("held for %s: %q, told %v", l.r.Hold.Reason, l.r.Hold.Note, l.kinds)
+			}
+		})
+	}
+	t.Run("beside the new one", func(t *testing.T) {
+		t.Parallel()
+		l := amended(t)
+		l.accept("key", "new")
+		l.do(told)
+		l.canceled("old")
+		l.state(idempotency.Accepted)
+		if l.r.Receipt.VendorID != "new" {
+			t.Errorf("%s counts", l.r.Receipt.VendorID)
+		}
+	})
+	t.Run("after the new one died", func(t *testing.T) {
+		t.Parallel()
+		l := amended(t)
+		l.accept("key", "new")
+		l.do(told)
+		l.do(idempotency.Observe{Vendor: "key", VendorID: "new", Sighting: see("new", postproof.StageFailed)})
+		l.state(idempotency.Held)
+	})
+	t.Run("what was never sent is no piece as it was", func(t *testing.T) {
+		t.Parallel()
+		l := newLife(t, "key")
+		l.send("key")
+		l.do(l.answered("key", postproof.NotSent, postproof.CodeUnavailable))
+		l.do(idempotency.Amend{Job: []byte(`{"v":2}`), Fingerprint: "v1:2", By: "ann"})
+		l.wait(1)
+		l.accept("key", "new")
+	})
 }

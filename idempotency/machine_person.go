@@ -175,6 +175,16 @@ func (t *transition) hold(reason HoldReason, note string) {
 	t.note("held", string(reason))
 }
 
+// holdDiffering holds a job whose vendor has a piece that is not the job as it is:
+// rule 7, unequal means held.
+func (t *transition) holdDiffering(s *Submission) {
+	note := s.Vendor + " has another piece under our reference"
+	if s.Amended {
+		note = s.Vendor + " has the piece as it was before the job was amended"
+	}
+	t.hold(HoldContentDiffers, note)
+}
+
 func (t *transition) putOnHold(ev PutOnHold) error {
 	if t.r.State.Final() || t.r.State == Held {
 		return t.no(0, "there is nothing to hold")
@@ -308,6 +318,10 @@ func (t *transition) amend(ev Amend) error {
 		return t.no(7, "the amended job is missing")
 	}
 	t.r.Job, t.r.Fingerprint = ev.Job, ev.Fingerprint
+	for i := range t.r.Submissions { // should one turn up after all, it is of the paper as it was
+		s := &t.r.Submissions[i]
+		s.Amended = s.Join != postproof.NotSent
+	}
 	t.note("amended", ev.Why).By = ev.By
 	if t.sentInGeneration() {
 		t.nextGeneration()

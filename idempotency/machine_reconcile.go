@@ -35,7 +35,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		return nil
 	}
 	thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided
-	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal
+	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal || s.Amended
 	switch {
 	case t.r.State == Accepted, t.r.State == Done, t.r.State == Sending && t.r.Current() != s,
 		t.r.State == Held && !t.r.Receipt.IsZero() && !t.counts(s):
@@ -48,8 +48,8 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 	case !s.Differs, t.stopsAll(): // what is to be canceled need not be what was sent
 		t.accept(s, o)
 	case t.r.State == Held && t.r.Hold.Reason == HoldContentDiffers: // for this very piece
-	default: // rule 7: unequal means held
-		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
+	default:
+		t.holdDiffering(s)
 	}
 	return nil
 }

@@ -266,8 +266,8 @@ func (t *transition) elsewhere(s *Submission) bool {
 func (t *transition) adopt(s *Submission) {
 	s.Late = ""
 	s.unwish()
-	if s.Differs && !t.stopsAll() { // rule 7: unequal means held
-		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
+	if s.Differs && !t.stopsAll() {
+		t.holdDiffering(s)
 		return
 	}
 	t.accept(s, Sighting{Receipt: postproof.Receipt{VendorID: s.VendorID, AcceptedAt: s.AcceptedAt}})

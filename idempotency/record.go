@@ -235,6 +235,9 @@ type Submission struct {
 	// Differs is set when the piece that the vendor has is not the one that we
 	// submitted.
 	Differs bool `json:"differs,omitempty"`
+	// Amended is set when the job was amended since: what was submitted is not what it
+	// is now ([Amend]).
+	Amended bool `json:"amended,omitempty"`
 	// Code is what the latest answer that was no acceptance complained of.
 	Code postproof.Code `json:"code,omitempty"`
 	// Veto is set when the vendor called our reference a duplicate: absence

@@ -132,6 +132,7 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.text(31, s.Also)
 	w.text(32, s.Unasked)
 	w.time(33, s.AskAt)
+	w.flag(34, s.Amended)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {
@@ -354,6 +355,8 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Unasked = f.text
 	case 33:
 		to.AskAt = r.time(f)
+	case 34:
+		to.Amended = f.n != 0
 	}
 }
 
