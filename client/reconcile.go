@@ -143,11 +143,18 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 	if err == nil && order == nil {
 		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
 	}
+	if err == nil && order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref {
+		err = &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errOtherPiece}
+	}
 	return order, k, err
 }
 
+// errOtherPiece: the id is that of a piece with another reference, as when a person was
+// mistaken in it.
+var errOtherPiece = errors.New("the vendor's id is that of a piece with another reference")
+
 // cancel asks the vendor to stop a piece and reads it back: only that counts
-// (rule 13).
+// (rule 13). Before that it is read whether it is our piece, where that can be read.
 func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
 	v := w.c.byName[sub.Vendor]
@@ -163,7 +170,10 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	}
 	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
 	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
-	err := k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
+	_, _, err := w.read(ctx, v, sub)
+	if !errors.Is(err, errOtherPiece) {
+		err = k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
+	}
 	end(span, err)
 	order, rk, readErr := w.read(ctx, v, sub)
 	if readErr == nil {
