@@ -281,6 +281,9 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	})
 	ans := k.answer(s, body, order, err, w.rec.Mode)
 	ans.Intent = cur.Intent
+	if ans.Delivery < postproof.Unknown && len(w.c.vendors) > 1 {
+		ans.RetryAfter = min(ans.RetryAfter, w.c.reroute) // the vendor's limit is waited for, but not by a job that another one can take
+	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
 	w.c.afterSend(ctx, k, ans, at, w.c.clock.Now().Sub(began))

@@ -21,6 +21,8 @@ func attacked() []Mutation {
 			`case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":`, `case false:`, "TestWhatWasSentWithoutAKey"),
 		m("a refused send waits for the kind of key that it was refused with", send,
 			`old.VendorKey != v.keyOf(s))`, `false)`, "TestARefusedSendGoesOn"),
+		m("a job waits as long as the vendor wants to be left alone", send,
+			`if ans.Delivery < postproof.Unknown && len(w.c.vendors) > 1 {`, `if false {`, "TestALongRetryAfter"),
 		m("a date that has passed is sent", "client/work.go",
 			`if !filled.SendDate.After(first.Add(sendDateSlack)) {`, `if false {`, "TestASendDateThatHasPassed"),
 		m("what was sent with a date that has passed is sent again", send,
