@@ -143,15 +143,15 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 	if err == nil && order == nil {
 		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
 	}
-	if err == nil && order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref {
+	if err == nil && ((order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) || (order.Mode != "" && order.Mode != w.rec.Mode)) {
 		err = &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errOtherPiece}
 	}
 	return order, k, err
 }
 
-// errOtherPiece: the id is that of a piece with another reference, as when a person was
-// mistaken in it.
-var errOtherPiece = errors.New("the vendor's id is that of a piece with another reference")
+// errOtherPiece: the id is that of a piece with another reference or of the other mode,
+// as when a person was mistaken in it.
+var errOtherPiece = errors.New("the vendor's id is that of another piece, by its reference or mode")
 
 // cancel asks the vendor to stop a piece and reads it back: only that counts
 // (rule 13). Before that it is read whether it is our piece, where that can be read.

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 func refreshJob(t *testing.T, c *client.Client, key postproof.Key) {
@@ -48,6 +50,36 @@ func TestAnIDOfAnotherPiece(t *testing.T) {
 		runFor(t, c, 30*time.Minute)
 		if rec := status(t, c, "wrong"); rec.State == idempotency.Canceled || p.alive() != 2 {
 			t.Errorf("%v, %d alive, want both, one of which nobody wants to be stopped", rec, p.alive())
+		}
+	})
+}
+
+// elsewhere is an adapter that says of every piece that it is of the other mode.
+type elsewhere struct{ *pressAdapter }
+
+func (a elsewhere) Get(ctx context.Context, do vendors.Doer, id string) (*vendors.Order, error) {
+	o, err := a.pressAdapter.Get(ctx, do, id)
+	if err == nil {
+		o.Mode = postproof.ModeLive
+	}
+	return o, err
+}
+
+func TestAPieceOfTheOtherModeIsNotCanceled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{elsewhere{p.adapter()}},
+			client.WithLogger(quiet()), client.WithoutHints(), seldom(), client.WithVendor(p.name, vendorConfig(p, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		accept(t, c, "a")
+		cancelJob(t, c, "a")
+		runFor(t, c, 2*time.Hour)
+		if rec := status(t, c, "a"); rec.Cancel.Outcome != idempotency.CancelTooLate || p.alive() != 1 {
+			t.Errorf("%v %+v, %d alive", rec, rec.Cancel, p.alive())
 		}
 	})
 }
