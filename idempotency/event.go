@@ -207,7 +207,9 @@ type Decide struct {
 	VendorID string
 }
 
-// Amend changes the paper of a job that no vendor has.
+// Amend changes the paper of a job that no vendor has. What was submitted before and
+// turns up after all is not the job any more: it is held for [HoldContentDiffers], or
+// canceled beside the one that counts.
 type Amend struct {
 	Job         []byte
 	Fingerprint Fingerprint
