@@ -41,6 +41,8 @@ type Intend struct {
 	VendorKey, Encoder, Digest string
 	// NotAfter is the caller's own bound; the machine only shortens it.
 	NotAfter time.Time
+	// Cents is what the send counts with in spend caps, see [Submission.Cents].
+	Cents int64
 	// EpochChanged is what the ledger's identity says.
 	EpochChanged bool
 }

@@ -35,6 +35,7 @@ func (t *transition) intend(ev Intend) error {
 		}
 	}
 	s := t.find(ev.Vendor, ev.Ref)
+	counted := s != nil && !s.Dead()
 	if s == nil {
 		if r.State != Planned {
 			return t.no(2, "an unknown outcome is settled at its own vendor")
@@ -53,6 +54,9 @@ func (t *transition) intend(ev Intend) error {
 	}
 	if ev.Credentials != "" && ev.Credentials != s.Account {
 		s.Also = ev.Credentials
+	}
+	if !counted { // else it counts already, with what it counted with
+		s.Cents = ev.Cents
 	}
 	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
 	s.Unanswered = append(slices.Clip(s.Unanswered), t.fence)

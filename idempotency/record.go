@@ -262,6 +262,9 @@ type Submission struct {
 	// ask may still be in time.
 	Unasked string    `json:"unasked,omitempty"`
 	AskAt   time.Time `json:"ask_at,omitzero"`
+	// Cents is the price that its intent counted with in spend caps, -1 for none; 0 when
+	// it is not known.
+	Cents int64 `json:"cents,omitempty"`
 	// Heir is set for what a lost history can have sent only after the piece
 	// that counts had died ([Suspect]), until its vendor shows that one alive:
 	// then nobody looks for the heir any more.
