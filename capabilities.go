@@ -135,6 +135,9 @@ type CancelWindow struct {
 	CutoffZone string
 	// Margin is taken off the end of the window.
 	Margin time.Duration
+	// Scheduled is true when a piece that has a send date lies at the vendor until
+	// then, and can be canceled for as long.
+	Scheduled bool
 }
 
 // Location returns the time zone that Cutoff is in; nil when For or nothing
@@ -156,6 +159,25 @@ func (c CancelWindow) Location() (*time.Location, error) {
 			"the cancel cut-off is in the time zone %q, which this machine does not know: add import _ \"time/tzdata\" to the program, or install the machine's time zone database: %w", c.CutoffZone, err))
 	}
 	return zone, nil
+}
+
+// UntilSent returns the last moment at which a cancellation should be sent for a piece
+// with the send date given: the last cut-off before it, where there is one; zero when
+// the vendor cannot cancel, keeps no piece until its date, or has none.
+func (c CancelWindow) UntilSent(date time.Time) time.Time {
+	switch {
+	case !c.Supported || !c.Scheduled || date.IsZero():
+		return time.Time{}
+	case c.For > 0:
+		return date.Add(-c.Margin)
+	}
+	until := c.Until(date.AddDate(0, 0, -2))
+	for range 2 { // one that is later, and no later than the date
+		if next := c.Until(until.Add(c.Margin)); !next.Add(c.Margin).After(date) {
+			until = next
+		}
+	}
+	return until
 }
 
 // Until returns the last moment at which a cancellation should be sent for a

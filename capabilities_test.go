@@ -95,6 +95,38 @@ func TestCapabilitiesSupports(t *testing.T) {
 	}
 }
 
+func TestCancelWindowUntilSent(t *testing.T) {
+	t.Parallel()
+	date := time.Date(2026, 3, 9, 14, 0, 0, 0, time.UTC) // the day after New York's change to summer time
+	in := func(w postproof.CancelWindow) postproof.CancelWindow {
+		w.Supported, w.Scheduled, w.Margin = true, true, time.Hour
+		return w
+	}
+	daily := in(postproof.CancelWindow{Cutoff: 23*time.Hour + 30*time.Minute, CutoffZone: "EST"})
+	unkept := daily
+	unkept.Scheduled = false
+	for name, tc := range map[string]struct {
+		window     postproof.CancelWindow
+		date, want time.Time
+	}{
+		"until the date":              {in(postproof.CancelWindow{For: 5 * time.Minute}), date, date.Add(-time.Hour)},
+		"the last cut-off before it":  {daily, date, time.Date(2026, 3, 9, 3, 30, 0, 0, time.UTC)},
+		"at a cut-off":                {daily, time.Date(2026, 3, 9, 4, 30, 0, 0, time.UTC), time.Date(2026, 3, 9, 3, 30, 0, 0, time.UTC)},
+		"just before a cut-off":       {daily, time.Date(2026, 3, 9, 4, 29, 0, 0, time.UTC), time.Date(2026, 3, 8, 3, 30, 0, 0, time.UTC)},
+		"across the change of clocks": {in(postproof.CancelWindow{Cutoff: 24 * time.Hour, CutoffZone: "America/New_York"}), time.Date(2026, 3, 9, 4, 30, 0, 0, time.UTC), time.Date(2026, 3, 9, 3, 0, 0, 0, time.UTC)},
+		"no date":                     {daily, time.Time{}, time.Time{}},
+		"not kept until its date":     {unkept, date, time.Time{}},
+		"no cancellation":             {postproof.CancelWindow{Scheduled: true, For: time.Hour}, date, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := tc.window.UntilSent(tc.date); !got.Equal(tc.want) {
+				t.Errorf("UntilSent(%v) = %v, want %v", tc.date, got, tc.want)
+			}
+		})
+	}
+}
+
 func TestCancelWindowUntil(t *testing.T) {
 	t.Parallel()
 	const noon = 12 * time.Hour

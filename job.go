@@ -23,7 +23,8 @@ type Job struct {
 	// Class is the postal class. Required.
 	Class MailClass
 	// SendDate is when the vendor should mail the piece; zero means as soon as
-	// possible. Vendors read it to the minute (Lob) or to the day (PCM).
+	// possible, as does a date that has come when the job is sent. Vendors read it
+	// to the minute (Lob) or to the day (PCM).
 	SendDate time.Time
 	// Campaign and Contact name the mailing and the recipient in the caller's
 	// own system. They may hold personal data and are treated as such.

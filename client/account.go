@@ -12,6 +12,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 // A submission keeps for good the name of the account that it was first made
@@ -70,6 +71,16 @@ func (w *work) accountOf(v *vendor, generation int) string {
 // what went out with others has their name then, see accountOf.
 func sentByOthers(v *vendor, sub *idempotency.Submission) bool {
 	return sub.Also != "" && v.caps.Idempotency.Kind != postproof.IdempotencyKey
+}
+
+// keyOf returns the key that goes with a submission; empty where the vendor goes by
+// none. What the vendor can do may be another thing tomorrow, by a newer adapter or a
+// setting of it: what went out without a key is not known again by one.
+func (v *vendor) keyOf(s *vendors.Submission) string {
+	if v.caps.Idempotency.Kind != postproof.IdempotencyKey {
+		return ""
+	}
+	return s.VendorKey
 }
 
 // otherAccount says whose the submission is, and what to do. It holds no secret:

@@ -230,6 +230,9 @@ func (c *Client) wasLogged(ctx context.Context, op string, e *ChangeEntry, cause
 	if set.Version != 0 && json.Unmarshal(set.Value, &have) == nil && have.Digest == e.Digest {
 		return true, nil
 	}
+	if set.Version == 0 && errors.Is(cause, idempotency.ErrInDoubt) { // another entry in its place would keep it from coming true
+		return false, c.storeError(op, fmt.Errorf("whether it was done is not known, it may be any time: look at it again: %w", cause))
+	}
 	return false, c.storeError(op, fmt.Errorf("it was not done: %w", cause))
 }
 

@@ -139,6 +139,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		return nil, invalid("new client", err)
 	}
 	c.tellForeign(ctx)
+	c.tellDamaged(ctx)
 	if err := c.readDoubt(ctx); err != nil {
 		return nil, err
 	}

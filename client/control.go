@@ -156,7 +156,7 @@ func (w *work) seesControl(ctx context.Context, v *vendor, finder vendors.Finder
 	k := &call{c: w.c, v: v}
 	var found *vendors.Found
 	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = finder.Find(ctx, k, ref)
+		found, err = findBy(ctx, finder, k, ref)
 		return err
 	})
 	if err != nil || found == nil {

@@ -112,7 +112,8 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
-// refused, or held without a submission in doubt. The key stays; what was
+// refused, or held without a submission in doubt. The key stays, and so do the
+// priority, the campaign and the contact, which may be left out; what was
 // refused is sent anew in the next generation. By names who does it, [Because] the
 // reason; with [IfUnchanged] it counts only for the job as it was seen.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
@@ -125,6 +126,9 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
+	if err := c.stays(ctx, &job); err != nil {
+		return nil, err
+	}
 	a, err := actOf("amend", opts)
 	if err != nil {
 		return nil, err
@@ -135,6 +139,24 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	}
 	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
 	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.version)
+}
+
+// stays gives an amended job what stays as it was. Caps, canaries and pauses go by the
+// campaign that the job was handed in with, and an erasure finds it by its contact.
+func (c *Client) stays(ctx context.Context, job *postproof.Job) error {
+	was, err := c.store.Get(ctx, idempotency.IDOf(job.Key))
+	switch {
+	case err != nil:
+		return c.jobError("amend", err)
+	case was.Tombstone || was.Erased():
+		return nil // it is refused, for that
+	}
+	job.Priority = was.Priority
+	job.Campaign, job.Contact = cmp.Or(job.Campaign, was.Campaign), cmp.Or(job.Contact, was.Contact)
+	if job.Campaign != was.Campaign || job.Contact != was.Contact {
+		return invalid("amend", errors.New("the campaign or the contact is another one: leave both as they were, or cancel the job and hand it in under a new key"))
+	}
+	return nil
 }
 
 // change applies events to a job by its key, again when it moved meanwhile.

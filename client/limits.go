@@ -36,7 +36,12 @@ func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempoten
 		if was {
 			add, limited = -1, false
 		}
-		out = c.count(out, after.Campaign, s.Vendor, add, limited, cents)
+		out = c.count(out, after.Campaign, s.Vendor, add, limited, func(vendor string) int64 {
+			if s.Cents != 0 { // the price may be another one by now
+				return max(0, s.Cents)
+			}
+			return cents(vendor)
+		})
 	}
 	return out
 }
@@ -78,6 +83,18 @@ func (c *Client) count(out []idempotency.CounterAdd, campaign, vendor string, ad
 		out = append(out, idempotency.CounterAdd{Name: canaryName(campaign), Add: add, Limit: limit(most)})
 	}
 	return out
+}
+
+// countedWith returns the price that a send counts with, in the form of
+// [idempotency.Submission.Cents].
+func (w *work) countedWith(v *vendor) int64 {
+	if len(w.c.caps) == 0 {
+		return 0
+	}
+	if cents := w.cents(v.name); cents > 0 {
+		return cents
+	}
+	return -1
 }
 
 func capName(what string, k Cap) string {

@@ -68,7 +68,7 @@ func lookAtSpool(dir string, store Store, ledger idempotency.Namespace) (*spool,
 		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
 			continue
 		}
-		lines, err := readSpool(filepath.Join(dir, e.Name()))
+		lines, _, err := readSpool(filepath.Join(dir, e.Name()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -27,7 +28,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	k := &call{c: w.c, v: v}
 	var found *vendors.Found
 	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = finder.Find(ctx, k, sub.Ref)
+		found, err = findBy(ctx, finder, k, sub.Ref)
 		return err
 	})
 	end(span, err)
@@ -89,10 +90,22 @@ func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, b
 	return f, ok
 }
 
+// findBy is a look-up by reference. An order that is none is a defect of the adapter,
+// and the answer not whole.
+func findBy(ctx context.Context, finder vendors.Finder, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	found, err := finder.Find(ctx, do, ref)
+	if err != nil || found == nil || !slices.Contains(found.Orders, nil) {
+		return found, err
+	}
+	whole := *found
+	whole.Orders, whole.Complete = slices.DeleteFunc(slices.Clone(found.Orders), func(o *vendors.Order) bool { return o == nil }), false
+	return &whole, nil
+}
+
 // facts is what the vendor should say of the piece; what cannot be built again
 // is not compared.
 func (w *work) facts(ctx context.Context, v *vendor, sub *idempotency.Submission) vendors.Facts {
-	s, body, err := w.submission(ctx, v, sub.Generation)
+	s, body, err := w.submission(ctx, v, sub.Generation, sub.FirstAt)
 	if err != nil || (sub.Digest != "" && body.Digest() != sub.Digest) {
 		return vendors.Facts{}
 	}
@@ -114,7 +127,7 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 		if !ok {
 			return &postproof.Error{Code: postproof.CodeUnsupported, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.ErrUnsupported}
 		}
-		found, err := f.Find(ctx, k, sub.Ref)
+		found, err := findBy(ctx, f, k, sub.Ref)
 		if err != nil || found == nil {
 			return err
 		}
@@ -138,6 +151,9 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 	if err == nil && order == nil {
 		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
 	}
+	if err == nil && ((order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) || (order.Mode != "" && order.Mode != w.rec.Mode)) {
+		err = &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errOtherPiece}
+	}
 	return order, k, err
 }
 
@@ -145,8 +161,12 @@ func notThere(v *vendor) error {
 	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: idempotency.ErrNotFound}
 }
 
+// errOtherPiece: the id is that of a piece with another reference or of the other mode,
+// as when a person was mistaken in it.
+var errOtherPiece = errors.New("the vendor's id is that of another piece, by its reference or mode")
+
 // cancel asks the vendor to stop a piece and reads it back: only that counts
-// (rule 13).
+// (rule 13). Before that it is read whether it is our piece, where that can be read.
 func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.CancelAnswer{Vendor: sub.Vendor, Ref: sub.Ref}
 	v := w.c.byName[sub.Vendor]
@@ -161,23 +181,21 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, ev)
 	}
 	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
-	if name := unprovenName(v, sub); name != "" {
-		// Whose piece the vendor would stop is looked at before: ids may be
-		// another account's, too.
-		_, k, err := w.read(ctx, v, sub)
-		switch {
-		case postproof.CodeOf(err) == postproof.CodeNotFound:
+	name := unprovenName(v, sub) // as long as there is one, ids may be another account's, too
+	_, asked, err := w.read(ctx, v, sub)
+	if name != "" && err != nil {
+		if postproof.CodeOf(err) == postproof.CodeNotFound {
 			ev.Unasked = unproven(v, name)
-		case err != nil:
-			ev.RetryAfter = k.after
+		} else {
+			ev.RetryAfter = asked.after
 		}
-		if err != nil {
-			end(span, err)
-			return w.apply(context.WithoutCancel(ctx), ev)
-		}
+		end(span, err)
+		return w.apply(context.WithoutCancel(ctx), ev)
 	}
 	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
-	err := k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
+	if !errors.Is(err, errOtherPiece) {
+		err = k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
+	}
 	end(span, err)
 	order, rk, readErr := w.read(ctx, v, sub)
 	if readErr == nil {
@@ -189,4 +207,15 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	}
 	ev.RetryAfter = max(k.after, rk.after)
 	return w.apply(context.WithoutCancel(ctx), ev)
+}
+
+// waitsForItsDate reports whether a piece can still be canceled although the window
+// from its acceptance is over: it has a send date, until which it lies at its vendor.
+func (w *work) waitsForItsDate(sub *idempotency.Submission) bool {
+	v := w.c.byName[sub.Vendor]
+	if sub.VendorID == "" || len(w.rec.Job) == 0 || !sameAccount(v, sub.Account) {
+		return false
+	}
+	job, err := w.decoded()
+	return err == nil && w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))
 }

@@ -112,6 +112,8 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 		return none, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: idempotency.ErrNewer}
 	case first.Tombstone || len(first.Job) == 0:
 		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
+	case !first.EraseAt.IsZero():
+		return none, conflict("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
 	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
 		return none, conflict("the first piece is not settled (state " + string(first.State) + "), and may still come: wait, or cancel it first")
 	case first.State == idempotency.Held:

@@ -99,6 +99,8 @@ func TestRotationKeepsTheVendorKeyOfARefusedSend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyRef), idempotency.NewMemory(postproof.ModeTest)
+		keys := map[string]bool{} // an adapter may make its reference of the key
+		p.encode = func(s *vendors.Submission) error { keys[s.VendorKey] = true; return nil }
 		p.faults(onOrder("401"))
 		_, _ = newClient(t, store, []*press{p}).Submit(t.Context(), job("a"))
 		p.faults(nil)
@@ -112,8 +114,8 @@ func TestRotationKeepsTheVendorKeyOfARefusedSend(t *testing.T) {
 		runFor(t, c, 2*time.Hour)
 		rec := status(t, c, "a")
 		if s := rec.Submissions[0]; rec.State != idempotency.Accepted || len(rec.Submissions) != 1 || s.Account != former ||
-			s.VendorKey != before.Submissions[0].VendorKey || !s.FirstAt.Equal(before.Submissions[0].FirstAt) {
-			t.Errorf("%v, %+v, was %+v", rec, rec.Submissions, before.Submissions)
+			len(keys) != 1 || !s.FirstAt.Equal(before.Submissions[0].FirstAt) {
+			t.Errorf("%v, %+v, was %+v; %d keys", rec, rec.Submissions, before.Submissions, len(keys))
 		}
 	})
 }

@@ -109,7 +109,7 @@ func (w *work) putOff(ctx context.Context, least time.Duration) error {
 // sendTo sends to one vendor. It reports whether another one may be tried.
 func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 	v := r.vendor
-	s, body, err := w.submission(ctx, v, w.rec.Generation)
+	s, body, err := w.submission(ctx, v, w.rec.Generation, w.c.now())
 	if err == nil {
 		err = w.c.art.present(ctx, &s.Job)
 	}
@@ -150,7 +150,8 @@ func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body)
 	for i := range w.rec.Submissions {
 		old := &w.rec.Submissions[i]
 		if old.Vendor == v.name && old.Ref == s.Ref && old.Join == postproof.Refused && sameAccount(v, old.Account) {
-			return old.Digest != body.Digest() || old.Encoder != body.Encoder
+			return old.Digest != body.Digest() || old.Encoder != body.Encoder ||
+				(old.Account == w.accountOf(v, w.rec.Generation) && old.VendorKey != v.keyOf(s))
 		}
 	}
 	return false
@@ -225,7 +226,7 @@ func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idem
 	w.intended = time.Now()
 	return idempotency.Intend{
 		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Credentials: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
-		VendorKey: s.VendorKey, Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(),
+		VendorKey: v.keyOf(s), Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(), Cents: w.countedWith(v),
 	}
 }
 
@@ -255,13 +256,17 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		w.c.congested.Add(1)
 		return false, w.apply(ctx, idempotency.Postpone{Until: v.staggered(f.until)})
 	}
-	s, body, err := w.submission(ctx, v, sub.Generation)
+	s, body, err := w.submission(ctx, v, sub.Generation, sub.FirstAt)
 	switch {
 	case errors.Is(err, idempotency.ErrNotFound), errors.Is(err, idempotency.ErrCorrupt):
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	case err != nil && (postproof.CodeOf(err) == postproof.CodeUnavailable || ctx.Err() != nil):
 		return false, errors.Join(err, w.putOff(context.WithoutCancel(ctx), 0))
-	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, s.VendorKey != sub.VendorKey:
+	case err == nil && v.caps.Lookup.ByRef && !s.Job.SendDate.IsZero() && !s.Job.SendDate.After(w.c.now()):
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "its send date has passed, with which the vendor may refuse it though it has it"})
+	case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent without a key: the vendor would not know it again by one"})
+	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	}
 	if err := w.lease(ctx); err != nil {
@@ -292,6 +297,9 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	})
 	ans := k.answer(s, body, order, err, w.rec.Mode)
 	ans.Intent = cur.Intent
+	if ans.Delivery < postproof.Unknown && len(w.c.vendors) > 1 {
+		ans.RetryAfter = min(ans.RetryAfter, w.c.reroute) // the vendor's limit is waited for, but not by a job that another one can take
+	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
 	w.c.afterSend(ctx, k, ans, at, w.c.clock.Now().Sub(began))

@@ -1,13 +1,10 @@
 package client
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,6 +43,7 @@ type spool struct {
 	waiting []spooled
 	parked  []spooled
 	foreign []spooled // of other ledgers, in files that are not ours
+	aside   int       // files with lines that cannot be read
 	retryAt time.Time // when parked answers are tried again
 	length  atomic.Int64
 	nparked atomic.Int64
@@ -90,6 +88,9 @@ func openSpool(dir string, store Store, ledger idempotency.Namespace) (*spool, e
 		return nil, fmt.Errorf("spool folder: %w", pathless(err))
 	}
 	for _, e := range entries {
+		if ok, _ := filepath.Match(damagedPattern, e.Name()); ok {
+			s.aside++
+		}
 		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
 			continue
 		}
@@ -108,7 +109,7 @@ func (s *spool) name() string {
 
 // adopt takes over a file of another process on the same ledger.
 func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
-	lines, err := readSpool(name)
+	lines, _, err := readSpool(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // another process was quicker
 	}
@@ -127,43 +128,25 @@ func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
 		return fmt.Errorf("spool: %w", pathless(err))
 	}
 	// Read again: it may have grown until it was renamed.
-	if lines, err = readSpool(mine); errors.Is(err, fs.ErrNotExist) {
+	lines, whole, err := readSpool(mine)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil // a process that starts at the same time took it over from us
+	}
+	if err == nil && !whole {
+		err = s.setAside(mine, lines)
 	}
 	if err != nil {
 		return err
 	}
-	s.files = append(s.files, mine)
+	if whole {
+		s.files = append(s.files, mine)
+	}
 	for _, e := range lines {
 		if !slices.ContainsFunc(s.waiting, func(o spooled) bool { return o.same(&e) }) {
 			s.waiting = append(s.waiting, e)
 		}
 	}
 	return nil
-}
-
-// readSpool returns the lines of a file. What is torn was never reported as
-// kept, and is left out.
-func readSpool(name string) ([]spooled, error) {
-	f, err := os.Open(name) //nolint:gosec // our own folder
-	if err != nil {
-		return nil, fmt.Errorf("spool: %w", pathless(err))
-	}
-	defer f.Close()
-	var all []spooled
-	for lines := bufio.NewReader(f); ; {
-		line, err := lines.ReadBytes('\n')
-		var e spooled
-		if line = bytes.TrimSpace(line); len(line) > 0 && json.Unmarshal(line, &e) == nil && e.ID != "" { //nolint:musttag // the ledger's type is kept by its field names
-			all = append(all, e)
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return all, nil
-		case err != nil:
-			return nil, fmt.Errorf("spool: %w", pathless(err))
-		}
-	}
 }
 
 // put keeps an answer. After an error it is kept in memory only.

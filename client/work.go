@@ -105,6 +105,9 @@ func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	case idempotency.DoCancel:
 		return w.cancel(ctx, s)
 	case idempotency.DoTooLate:
+		if w.waitsForItsDate(s) {
+			return w.cancel(ctx, s)
+		}
 		return w.apply(ctx, idempotency.CancelAnswer{Vendor: s.Vendor, Ref: s.Ref, TooLate: true})
 	case idempotency.DoHold:
 		if a.Note == "" {
@@ -256,8 +259,14 @@ func (w *work) decoded() (*postproof.Job, error) {
 	return w.job, nil
 }
 
-// submission makes what the adapter is asked to send.
-func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vendors.Submission, *vendors.Body, error) {
+// sendDateSlack is how long before its send date a job is sent without one: it is to
+// reach the vendor before it. It is part of what bodies are built from again.
+const sendDateSlack = 5 * time.Minute
+
+// submission makes what the adapter is asked to send, first at the time given. A send
+// date that came while the job waited is left out: the piece is to be mailed as soon
+// as possible, and a vendor would refuse a date that has passed, for good.
+func (w *work) submission(ctx context.Context, v *vendor, generation int, first time.Time) (*vendors.Submission, *vendors.Body, error) {
 	job, err := w.decoded()
 	if err != nil {
 		return nil, nil, err
@@ -265,6 +274,9 @@ func (w *work) submission(ctx context.Context, v *vendor, generation int) (*vend
 	filled, err := w.c.art.fill(ctx, job)
 	if err != nil {
 		return nil, nil, artworkError("encode", err)
+	}
+	if !filled.SendDate.After(first.Add(sendDateSlack)) {
+		filled.SendDate = time.Time{}
 	}
 	ns := w.c.id().Namespace
 	s := &vendors.Submission{

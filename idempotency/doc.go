@@ -63,10 +63,10 @@
 //
 //	event          planned  sending  unknown  refused  accepted  held  canceled   done
 //	intend         S        –        S        –        –         –     –          –
-//	answer         PUAH     PSURAHC  PUAHC    URAH     PUAHC     PAHC  UAHC       AD
+//	answer         PUAH     PSURAHC  PUAHC    URAH     PUAHC     PAHC  UAC        AD
 //	expire         –        PUAHC    –        –        –         –     –          –
-//	looked_up      PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AHC        AD
-//	observe        PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AHC        AD
+//	looked_up      PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AC         AD
+//	observe        PAH      SAH      PUAHC    RAH      PUAHC     PAHC  AC         AD
 //	replan         –        –        –        P        –         –     –          –
 //	no_route       R        –        –        –        –         –     –          –
 //	postpone       P        –        U        R        A         H     C          D
@@ -79,14 +79,18 @@
 //	reopen         H        –        H        –        H         –     H          –
 //	amend          P        –        –        P        –         P     –          –
 //	wish_cancel    C        S        U        C        A         AHC   C          –
-//	cancel_answer  P        S        PUHC     R        PUAHC     PAHC  C          D
+//	cancel_answer  P        S        PUAHC    R        PUAHC     PAHC  C          D
 //	suspect        U        U        U        U        A         H     –          –
 //	refresh        –        –        U        –        A         –     –          A
 //	replay         P        –        U        P        –         PU    –          –
 //	erase          C        S        U        C        A         AHC   C          D
 //
 // An answer, a look-up, or anything else that shows a piece is heard in every
-// state: news of paper is never refused, but by a tombstone. A job that is to be
+// state: news of paper is never refused, but by a tombstone. A done job whose
+// piece is said to be dead stays done: somebody may have mailed it again since.
+// [Refresh] has the vendor asked, and then it goes on. That a piece is another one
+// than was sent is found out by what shows it, and no word of where it is ends
+// the doubt; a piece that is to be canceled is canceled, whatever it shows. A job that is to be
 // erased is canceled where it would be refused for good, and becomes a
 // tombstone when it is canceled or done and no vendor is watched.
 //
@@ -132,7 +136,8 @@
 //
 // Where nobody can be asked, [PreferLate] holds the job for a callback or a
 // person. With [PreferDuplicate] somebody has accepted the risk of two pieces,
-// and the job is planned anew: once, and never a job that is to be canceled. For
+// and the job is planned anew: once, and never a job that is to be canceled, nor
+// one whose vendor is only not configured here, and could be asked elsewhere. For
 // an [Action] of [DoDuplicate] apply [PutOnHold] and [Decide] in one change.
 //
 // # Errors

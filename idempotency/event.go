@@ -41,6 +41,8 @@ type Intend struct {
 	VendorKey, Encoder, Digest string
 	// NotAfter is the caller's own bound; the machine only shortens it.
 	NotAfter time.Time
+	// Cents is what the send counts with in spend caps, see [Submission.Cents].
+	Cents int64
 	// EpochChanged is what the ledger's identity says.
 	EpochChanged bool
 }
@@ -207,7 +209,9 @@ type Decide struct {
 	VendorID string
 }
 
-// Amend changes the paper of a job that no vendor has.
+// Amend changes the paper of a job that no vendor has. What was submitted before and
+// turns up after all is not the job any more: it is held for [HoldContentDiffers], or
+// canceled beside the one that counts.
 type Amend struct {
 	Job         []byte
 	Fingerprint Fingerprint

@@ -52,6 +52,9 @@ func (t *transition) surviving(s *Submission) {
 	s.VendorID, s.Twin = s.Twin, ""
 	if t.counts(s) {
 		t.r.Receipt.VendorID = s.VendorID
+		if t.r.Cancel.Outcome == CancelTooLate { // for the other one
+			t.r.Cancel.Outcome = ""
+		}
 		t.r.Status = postproof.Status{}
 		t.status(postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourcePoll, Confidence: postproof.Reported})
 	}

@@ -55,7 +55,19 @@ func (t *transition) stop(by, why string) {
 	case t.r.State == Held && !t.r.Receipt.IsZero(): // its window will not wait for a person
 		t.r.Hold = Hold{}
 		t.enter(Accepted)
+	case t.r.State == Held:
+		for _, s := range t.r.Live() {
+			if s.Join == postproof.Accepted && s.VendorID != "" { // it need not be what was sent
+				t.adopt(s)
+				return
+			}
+		}
 	}
+}
+
+// stopsAll reports whether a piece that turns up is to be canceled, whatever it is.
+func (t *transition) stopsAll() bool {
+	return t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft
 }
 
 // cancelAnswer applies the outcome of an attempt to cancel: only what was read
@@ -163,6 +175,16 @@ func (t *transition) hold(reason HoldReason, note string) {
 	t.note("held", string(reason))
 }
 
+// holdDiffering holds a job whose vendor has a piece that is not the job as it is:
+// rule 7, unequal means held.
+func (t *transition) holdDiffering(s *Submission) {
+	note := s.Vendor + " has another piece under our reference"
+	if s.Amended {
+		note = s.Vendor + " has the piece as it was before the job was amended"
+	}
+	t.hold(HoldContentDiffers, note)
+}
+
 func (t *transition) putOnHold(ev PutOnHold) error {
 	if t.r.State.Final() || t.r.State == Held {
 		return t.no(0, "there is nothing to hold")
@@ -219,7 +241,10 @@ func (t *transition) decide(ev Decide) error {
 		}
 		s := meant(live, ev.VendorID)
 		s.Late = "" // it is the one that counts
-		if ev.VendorID != "" {
+		switch {
+		case ev.VendorID != "" && ev.VendorID == s.Twin: // the other one is alive all the same
+			s.VendorID, s.Twin = s.Twin, s.VendorID
+		case ev.VendorID != "":
 			s.VendorID = ev.VendorID
 		}
 		t.accept(s, Sighting{
@@ -255,7 +280,7 @@ func meant(live []*Submission, vendorID string) *Submission {
 	s := live[len(live)-1]
 	for _, o := range live {
 		switch {
-		case vendorID != "" && o.VendorID == vendorID:
+		case vendorID != "" && (o.VendorID == vendorID || o.Twin == vendorID):
 			return o
 		case o.Join == postproof.Accepted:
 			s = o
@@ -293,6 +318,10 @@ func (t *transition) amend(ev Amend) error {
 		return t.no(7, "the amended job is missing")
 	}
 	t.r.Job, t.r.Fingerprint = ev.Job, ev.Fingerprint
+	for i := range t.r.Submissions { // should one turn up after all, it is of the paper as it was
+		s := &t.r.Submissions[i]
+		s.Amended = s.Join != postproof.NotSent
+	}
 	t.note("amended", ev.Why).By = ev.By
 	if t.sentInGeneration() {
 		t.nextGeneration()

@@ -35,7 +35,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		return nil
 	}
 	thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided
-	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal
+	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal || s.Amended
 	switch {
 	case t.r.State == Accepted, t.r.State == Done, t.r.State == Sending && t.r.Current() != s,
 		t.r.State == Held && !t.r.Receipt.IsZero() && !t.counts(s):
@@ -45,10 +45,11 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		t.noteSub("late_arrival", s, "it was thought not to be there")
 	}
 	switch {
-	case s.Differs: // rule 7: unequal means held
-		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
-	default:
+	case !s.Differs, t.stopsAll(): // what is to be canceled need not be what was sent
 		t.accept(s, o)
+	case t.r.State == Held && t.r.Hold.Reason == HoldContentDiffers: // for this very piece
+	default:
+		t.holdDiffering(s)
 	}
 	return nil
 }
@@ -74,10 +75,10 @@ func (t *transition) accept(s *Submission, o Sighting) {
 	if t.r.Receipt.Vendor != s.Vendor || t.r.Receipt.Ref != s.Ref {
 		t.r.Status = postproof.Status{}
 	}
-	t.r.Receipt, t.r.Refusal, t.r.Hold = receipt, Refusal{}, Hold{}
-	if t.r.Cancel.Outcome == CancelDone {
-		t.r.Cancel.Outcome = "" // it turned up after all: the wish goes on
+	if c := &t.r.Cancel; c.Outcome == CancelDone || (c.Outcome == CancelTooLate && !t.counts(s)) {
+		c.Outcome = "" // it turned up after all, or it was too late for another one: the wish goes on
 	}
+	t.r.Receipt, t.r.Refusal, t.r.Hold = receipt, Refusal{}, Hold{}
 	t.enter(Accepted)
 	for i := range t.r.Submissions {
 		other := &t.r.Submissions[i]
@@ -163,6 +164,8 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 		t.watch(s) // another of its sends may have become a piece, too
 	}
 	switch {
+	case t.r.State == Done: // it ended without a piece, as far as anybody was told: nothing is sent anew by itself
+		return nil
 	case held, t.r.State == Held && t.counts(s):
 		t.r.Status = o.Status
 		return t.afterDeath()
@@ -355,7 +358,11 @@ func (t *transition) observe(ev Observe) error {
 		}
 		return nil
 	}
-	ev.Sighting.Receipt.VendorID = cmp.Or(ev.Sighting.Receipt.VendorID, ev.VendorID)
+	id := cmp.Or(ev.Sighting.Receipt.VendorID, ev.VendorID)
+	ev.Sighting.Receipt.VendorID = id
+	if s.Differs && (id == "" || id == s.VendorID) {
+		ev.Sighting.Equal = false // who says where a piece is need not say what it shows
+	}
 	return t.sighted(s, ev.Sighting)
 }
 

@@ -35,6 +35,7 @@ func (t *transition) intend(ev Intend) error {
 		}
 	}
 	s := t.find(ev.Vendor, ev.Ref)
+	counted := s != nil && !s.Dead()
 	if s == nil {
 		if r.State != Planned {
 			return t.no(2, "an unknown outcome is settled at its own vendor")
@@ -53,6 +54,9 @@ func (t *transition) intend(ev Intend) error {
 	}
 	if ev.Credentials != "" && ev.Credentials != s.Account {
 		s.Also = ev.Credentials
+	}
+	if !counted { // else it counts already, with what it counted with
+		s.Cents = ev.Cents
 	}
 	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
 	s.Unanswered = append(slices.Clip(s.Unanswered), t.fence)
@@ -232,6 +236,9 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 		if t.r.Current() == nil && t.r.Generation == s.Generation+1 {
 			t.r.Generation = s.Generation // the next one was never used
 		}
+		if t.r.Cancel.Outcome == CancelDone { // nobody can say so any more
+			t.r.Cancel.Outcome = ""
+		}
 		t.enter(Unknown)
 		t.noteSub("doubted_again", s, "bytes went out later than was thought")
 	case Held:
@@ -263,8 +270,8 @@ func (t *transition) elsewhere(s *Submission) bool {
 func (t *transition) adopt(s *Submission) {
 	s.Late = ""
 	s.unwish()
-	if s.Differs { // rule 7: unequal means held
-		t.hold(HoldContentDiffers, s.Vendor+" has another piece under our reference")
+	if s.Differs && !t.stopsAll() {
+		t.holdDiffering(s)
 		return
 	}
 	t.accept(s, Sighting{Receipt: postproof.Receipt{VendorID: s.VendorID, AcceptedAt: s.AcceptedAt}})

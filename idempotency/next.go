@@ -141,12 +141,14 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	switch {
 	case look != nil:
 		return Action{Do: DoLookUp, Submission: *look}
+	case reason == HoldVendorGone: // whoever has the adapter can ask
+		return Action{Do: DoHold, Reason: reason}
 	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be canceled is not called dead, nor sent anew
 		if r.decidedDead() {
 			return Action{Do: DoHold, Reason: reason, Note: "it was sent anew once already"}
 		}
 		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
-	case len(live) > 0 && live[0].NoResend && reason == HoldCannotAsk && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
+	case len(live) > 0 && live[0].NoResend && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
 		return Action{Do: DoHold, Reason: HoldCannotBuild}
 	default:
 		return Action{Do: DoHold, Reason: reason}

@@ -199,7 +199,8 @@ type Submission struct {
 	Ref        postproof.Ref `json:"ref"`
 	Vendor     string        `json:"vendor"`
 	Account    string        `json:"account,omitempty"`
-	VendorKey  string        `json:"vkey,omitempty"`
+	// VendorKey is the idempotency key that its sends carried; empty for none.
+	VendorKey string `json:"vkey,omitempty"`
 	// Also is set when credentials of another name than Account made a send, too:
 	// that name. Where the piece turns up then says nothing about Account.
 	Also string `json:"also,omitempty"`
@@ -238,6 +239,9 @@ type Submission struct {
 	// Differs is set when the piece that the vendor has is not the one that we
 	// submitted.
 	Differs bool `json:"differs,omitempty"`
+	// Amended is set when the job was amended since: what was submitted is not what it
+	// is now ([Amend]).
+	Amended bool `json:"amended,omitempty"`
 	// Code is what the latest answer that was no acceptance complained of.
 	Code postproof.Code `json:"code,omitempty"`
 	// Veto is set when the vendor called our reference a duplicate: absence
@@ -262,6 +266,9 @@ type Submission struct {
 	// ask may still be in time.
 	Unasked string    `json:"unasked,omitempty"`
 	AskAt   time.Time `json:"ask_at,omitzero"`
+	// Cents is the price that its intent counted with in spend caps, -1 for none; 0 when
+	// it is not known.
+	Cents int64 `json:"cents,omitempty"`
 	// Heir is set for what a lost history can have sent only after the piece
 	// that counts had died ([Suspect]), until its vendor shows that one alive:
 	// then nobody looks for the heir any more.

@@ -63,7 +63,8 @@ type HoldReason string
 const (
 	// HoldCannotAsk: the vendor can neither be asked again nor looked up.
 	HoldCannotAsk HoldReason = "cannot_ask_vendor"
-	// HoldContentDiffers: the vendor has another piece under our reference.
+	// HoldContentDiffers: the vendor has another piece under our reference, or the one
+	// from before the job was amended.
 	HoldContentDiffers HoldReason = "content_differs"
 	// HoldDeadline: the state's deadline passed.
 	HoldDeadline HoldReason = "deadline"

@@ -122,7 +122,7 @@ func late() []Mutation {
 		m(13, "rule 13: a late piece is canceled although its job is held", next,
 			"\tswitch at, ever := r.WorkAt(); {\n", "\tif r.State == Held && r.toStop(now) != nil {\n\t\treturn m.nextAccepted(r, now)\n\t}\n\tswitch at, ever := r.WorkAt(); {\n", "TestLateArrival"),
 		m(0, "late: a person's word is taken for another piece", "idempotency/machine_person.go",
-			`case vendorID != "" && o.VendorID == vendorID:`, `case false:`, "TestLateArrival"),
+			`case vendorID != "" && (o.VendorID == vendorID || o.Twin == vendorID):`, `case false:`, "TestLateArrival"),
 		m(0, "late: a person keeps a piece, and it is canceled", "idempotency/machine_person.go",
 			"\t\ts.Late = \"\" // it is", "\t\t_ = s // it is", "TestLateArrival"),
 		m(12, "rule 12: deaths of a lost history", reach,

@@ -75,7 +75,7 @@ func ledger() []Mutation {
 		m(7, "rule 7: a dead replay is accepted", reconcile,
 			"if !o.Alive {\n\t\treturn t.dead(s, o)", "if false {\n\t\treturn t.dead(s, o)", "TestRule07"),
 		m(7, "rule 7: another piece is accepted", reconcile,
-			`case s.Differs: // rule 7: unequal means held`, `case false:`, "TestRule07"),
+			`case !s.Differs, t.stopsAll():`, `case true:`, "TestRule07"),
 		m(7, "rule 7: a new generation while another vendor may have the old one", reconcile,
 			`if live := t.r.Live(); len(live) > 0 { // rule 7: every one must be dead`, `if live := t.r.Live(); len(live) < 0 {`, "TestRule07"),
 		m(7, "rule 7: a job is amended while a vendor may have it", person,
@@ -137,7 +137,7 @@ func ledger() []Mutation {
 		m(13, "rule 13: the margin of the cancel window", "capabilities.go",
 			`return accepted.Add(c.For - c.Margin)`, `return accepted.Add(c.For)`, "TestRule13"),
 		m(13, "rule 13: the wish ends with the first canceled piece", reconcile,
-			`if t.r.Cancel.Outcome == CancelDone {`, `if false {`, "TestRule13"),
+			`if c := &t.r.Cancel; c.Outcome == CancelDone || (`, `if c := &t.r.Cancel; (`, "TestRule13"),
 		m(14, "rule 14: an answer after the lease is dropped", send,
 			"if !t.r.inFlight(s) || ev.Intent != s.Intent {\n\t\t\treturn t.sighted(s, *ev.Order)", "if !t.r.inFlight(s) || ev.Intent != s.Intent {\n\t\t\treturn nil", "TestRule14"),
 

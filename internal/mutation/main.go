@@ -37,7 +37,10 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(), rotation(), seams(), nobody(), freezing(), restores())
+	return slices.Concat(
+		ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(),
+		rotation(), seams(), nobody(), freezing(), restores(), attacked(), stores(),
+	)
 }
 
 func main() {

@@ -72,7 +72,7 @@ func ruleBreaks() []Break {
 			"capabilities.go", "return first.Add(i.Window - i.Margin)", "return first.Add(i.Window)",
 		}}},
 		{"rule-3-same-bytes", 3, "other bytes go out under the same key", []Edit{
-			{"client/send.go", "case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, s.VendorKey != sub.VendorKey:", "case err != nil:"},
+			{"client/send.go", "case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:", "case err != nil:"},
 			{machineSend, "case s.NoResend || s.Digest != ev.Digest || s.Encoder != ev.Encoder:", "case s.NoResend:"},
 		}},
 		{"rule-3-repeat", 3, "an unknown outcome is repeated at a vendor that honors no key", []Edit{{

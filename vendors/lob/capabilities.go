@@ -27,8 +27,8 @@ func capabilities() *postproof.Capabilities {
 		// By metadata. Nothing is said about how soon a piece can be found.
 		Lookup: postproof.Lookup{ByRef: true, Settle: postproof.MinSettle},
 		// docs: "all new accounts have a 5 minute cancellation window"; some
-		// accounts can change it.
-		Cancel: postproof.CancelWindow{Supported: true, For: 5 * time.Minute, Margin: 30 * time.Second},
+		// accounts can change it; a send_date overrides it: deleted before it is not printed.
+		Cancel: postproof.CancelWindow{Supported: true, For: 5 * time.Minute, Margin: 30 * time.Second, Scheduled: true},
 		// A failed rendering is the only failure with a status of its own; what
 		// was deleted does not print.
 		NoPaper:   []string{statusFailed, rawDeleted},

@@ -29,6 +29,8 @@ func capabilities() *postproof.Capabilities {
 			Supported: true,
 			Cutoff:    23*time.Hour + 30*time.Minute, CutoffZone: "EST",
 			Margin: 75 * time.Minute,
+			// docs: with a mailDate the order waits for the batch of that day.
+			Scheduled: true,
 		},
 		// Canceled is our wish or the owner's. Undeliverable is found when the
 		// batch is made up (docs, of batches: "None of the recipients for this

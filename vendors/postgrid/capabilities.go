@@ -22,12 +22,12 @@ func capabilities(keyed bool) *postproof.Capabilities {
 		// is ready, until 12:00 AM Eastern. SDK, of sendDate: "if this is a date on
 		// Tuesday, the order will transition to printing on Wednesday at midnight
 		// eastern time"; the default is the time of creation. A later send date
-		// keeps the window open for longer, which this does not say. The margin is
-		// ours.
+		// keeps the window open for longer: Scheduled goes by the midnight before it,
+		// which is the earlier reading. The margin is ours.
 		Cancel: postproof.CancelWindow{
 			Supported: true,
 			Cutoff:    24 * time.Hour, CutoffZone: "America/New_York",
-			Margin: 30 * time.Minute,
+			Margin: 30 * time.Minute, Scheduled: true,
 		},
 		// guide "cancel": only what has the status ready can be canceled, by
 		// whomever, so what is canceled was never printed.

@@ -133,6 +133,8 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.text(31, s.Also)
 	w.text(32, s.Unasked)
 	w.time(33, s.AskAt)
+	w.flag(34, s.Amended)
+	w.int(35, s.Cents)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {
@@ -357,6 +359,10 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Unasked = f.text
 	case 33:
 		to.AskAt = r.time(f)
+	case 34:
+		to.Amended = f.n != 0
+	case 35:
+		to.Cents = int64(f.int())
 	}
 }
 

@@ -1,0 +1,171 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/pipe"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// datedVendor is a simulated vendor that takes send dates as the real one does, behind a
+// network that can be down.
+type datedVendor struct {
+	sim  *vendorsim.Sim
+	down atomic.Bool
+	lis  *pipe.Listener
+}
+
+func newDatedVendor(t *testing.T, name string, faults ...vendorsim.Rule) (*datedVendor, *client.Client) {
+	t.Helper()
+	sim, err := vendorsim.New(vendorsim.Config{
+		Vendors: []vendorsim.Vendor{{Name: name}}, Lob: vendorsim.LobConfig{RateLimit: -1}, Faults: vendorsim.Plan{Rules: faults},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	d := &datedVendor{sim: sim, lis: pipe.New()}
+	srv := &http.Server{Handler: sim.Vendor(name), ReadHeaderTimeout: time.Minute}
+	go func() { _ = srv.Serve(d.lis) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	login := sim.Credentials(name)[0]
+	var adapter vendors.Adapter
+	switch name {
+	case lob.Name:
+		adapter, err = lob.New(login.Key, lob.WithBaseURL("http://lob/v1"), lob.WithUseType(lob.Operational))
+	case pcm.Name:
+		adapter, err = pcm.New(login.Key, login.Secret, login.Mode, pcm.WithBaseURL("http://pcm"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{adapter}, client.WithLogger(quiet()), client.WithoutHints(), seldom(),
+		client.WithVendor(name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: d.dial}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return d, c
+}
+
+func (d *datedVendor) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.down.Load() {
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: errors.New("no route to host")}
+	}
+	return d.lis.Dial(ctx, network, addr)
+}
+
+// While a job waited, be it for a vendor that was out, its date came: it is mailed as
+// soon as possible. Vendors take no date that has passed, and would refuse it for good.
+func TestASendDateThatHasPassedIsNoReasonToRefuse(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, c := newDatedVendor(t, name)
+				d.down.Store(true)
+				j := job("a")
+				j.SendDate = time.Now().Add(time.Hour)
+				rec, err := c.Submit(t.Context(), j)
+				if postproof.DeliveryOf(err) != postproof.NotSent {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				runFor(t, c, 48*time.Hour)
+				d.down.Store(false)
+				runFor(t, c, 12*time.Hour)
+				rec = status(t, c, "a")
+				if rec.State != idempotency.Accepted {
+					t.Errorf("%v: %+v, %v", rec, rec.Refusal, kinds(t, c, "a"))
+				}
+				time.Sleep(10 * 24 * time.Hour)
+				if n := len(d.sim.Prints()); n != 1 {
+					t.Errorf("printed %d, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// What was sent with its date can only be sent again with it, and a vendor may refuse
+// that once it has passed, whether it has the piece or not: it is looked up.
+func TestASendDateThatPassesWhileTheOutcomeIsUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, c := newDatedVendor(t, lob.Name, vendorsim.Rule{Boundary: vendorsim.SendErrorAfter, Rate: 1, Until: time.Now().Add(10 * time.Minute)})
+		j := job("a")
+		j.SendDate = time.Now().Add(time.Hour)
+		if _, err := c.Submit(t.Context(), j); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatalf("Submit = %v", err)
+		}
+		d.down.Store(true)
+		time.Sleep(2 * time.Hour)
+		d.down.Store(false)
+		runFor(t, c, time.Hour)
+		if rec := status(t, c, "a"); rec.State != idempotency.Accepted || !slices.Contains(kinds(t, c, "a"), "cannot_rebuild") {
+			t.Errorf("%v: %v", rec, kinds(t, c, "a"))
+		}
+		if n := len(d.sim.Prints()); n != 1 {
+			t.Errorf("printed %d, want 1", n)
+		}
+	})
+}
+
+// A piece with a send date lies at its vendor until then, and can be canceled for as
+// long: the window from its acceptance is over, and nobody has asked.
+func TestCancelOfAPieceThatWaitsForItsDate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		vendor string
+		after  time.Duration // of five days
+		want   idempotency.CancelOutcome
+	}{
+		"lob, days before":     {lob.Name, 48 * time.Hour, idempotency.CancelDone},
+		"lob, a minute before": {lob.Name, 5*24*time.Hour - time.Minute, idempotency.CancelDone},
+		"lob, the day after":   {lob.Name, 6 * 24 * time.Hour, idempotency.CancelTooLate},
+		"pcm, days before":     {pcm.Name, 48 * time.Hour, idempotency.CancelDone},
+		"pcm, the day after":   {pcm.Name, 6 * 24 * time.Hour, idempotency.CancelTooLate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, c := newDatedVendor(t, tc.vendor)
+				j := job("a")
+				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
+				if rec, err := c.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				time.Sleep(tc.after)
+				cancelJob(t, c, "a")
+				runFor(t, c, 45*time.Second)
+				rec := status(t, c, "a")
+				if rec.Cancel.Outcome != tc.want {
+					t.Errorf("%v %+v, want %s; %v", rec, rec.Cancel, tc.want, kinds(t, c, "a"))
+				}
+				time.Sleep(30 * 24 * time.Hour)
+				alive := map[string]bool{}
+				for _, l := range d.sim.Prints() {
+					alive[l.VendorID] = l.Event == vendorsim.Printed
+				}
+				if want := tc.want == idempotency.CancelTooLate; len(alive) != 1 || alive[rec.Submissions[0].VendorID] != want {
+					t.Errorf("printed %v, want %t", alive, want)
+				}
+			})
+		})
+	}
+}
