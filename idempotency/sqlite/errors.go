@@ -21,6 +21,8 @@ var ErrReplaced = errors.New("sqlite: the database file was replaced while it wa
 var (
 	errNotLedger = errors.New("the file is a database, but not a postproof ledger: it is left as it is; give the path of another file")
 	errNoFile    = errors.New("want the path of a file; for a ledger without one use idempotency.NewMemory")
+	errLinked    = errors.New("the file has more than one name (hard links): SQLite keeps a log beside each name, and who opens another one overwrites what " +
+		"is acknowledged here: remove the other names; if they are meant as a backup, make one with VACUUM INTO instead")
 	errNoFolder  = errors.New("the path does not fit what is on the disk")
 )
 
@@ -53,7 +55,7 @@ func notOpened(err error) error {
 		out.Code = postproof.CodeUnsupported
 	case errors.Is(out.Err, idempotency.ErrCorrupt):
 		out.Code = postproof.CodeInternal
-	case errors.Is(err, errOrphan):
+	case errors.Is(err, errOrphan), errors.Is(err, errLinked):
 		out.Code = postproof.CodeConflict
 	default:
 		out.Code = postproof.CodeUnavailable

@@ -51,8 +51,8 @@ var _ idempotency.Engine = (*Store)(nil)
 // only to be read, is missing; [postproof.CodePermissionDenied] where the file or its
 // folder may not be used; [postproof.CodeInvalidArgument] for a folder in place of a
 // file, another program's database, an unknown mode, or a new ledger without one;
-// [postproof.CodeConflict] for another mode, and for a marker that has lost its
-// database; [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a database of
+// [postproof.CodeConflict] for another mode, for a marker that has lost its
+// database, and for a file with several names; [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a database of
 // a later version; [postproof.CodeInternal], with [idempotency.ErrCorrupt], for what is
 // damaged, or no database at all; [postproof.CodeUnavailable] where it may go well
 // later, as with a full disk or a lock that another process holds.
@@ -67,6 +67,10 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	}
 	if err := checkThere(full, set.readOnly); err != nil {
 		return nil, notOpened(err)
+	}
+	// The log is beside the file itself, not beside a link that leads to it.
+	if at, err := filepath.EvalSymlinks(full); err == nil {
+		full = at
 	}
 	if err := checkLength(full); err != nil {
 		return nil, notOpened(err)
@@ -217,6 +221,13 @@ func (s *Store) findPath(ctx context.Context, c *conn) error {
 		return fmt.Errorf("the database is not a file: %w", errNoFile)
 	}
 	s.path = path.String
+	switch info, err := os.Stat(s.path); {
+	case errors.Is(err, fs.ErrNotExist): // it is made by the first write
+	case err != nil:
+		return err
+	case links(info) > 1:
+		return errLinked
+	}
 	return nil
 }
 
