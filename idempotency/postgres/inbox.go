@@ -107,14 +107,20 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	text := i.s.text.messages
+	if pages.Waiting(q) {
+		text = i.s.text.messagesWaiting
+	}
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]*idempotency.Message, error) {
-		return read(ctx, i.s, "list messages", codec.ScanMessage, i.s.text.messages, int64(q.After), clean(q.Vendor), pageSize)
+		return read(ctx, i.s, "list messages", codec.ScanMessage, text, int64(q.After), clean(q.Vendor), pages.Rows(q, pageSize))
 	})
 }
 
 const (
 	messagesText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
-	purgeText    = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
+	// Those that wait have an index of their own: they are few.
+	messagesWaitingText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE state = 'waiting' AND id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
+	purgeText           = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
 	WHERE received < $1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT $2)`
 )
 

@@ -109,15 +109,26 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	return claimed, nil
 }
 
+const (
+	messagesText = "SELECT " + codec.MessageColumns + " FROM messages WHERE true" + messagesAfter
+	// Else the engine would walk through all that came in since.
+	waitingText   = "SELECT " + codec.MessageColumns + " FROM messages INDEXED BY messages_waiting WHERE state = 'waiting'" + messagesAfter
+	messagesAfter = " AND id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3"
+)
+
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	text := messagesText
+	if pages.Waiting(q) {
+		text = waitingText
+	}
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []*idempotency.Message, err error) {
 		err = i.s.read(ctx, "list messages", func(c *conn) error {
 			return c.query(ctx, func(rows *sql.Rows) error {
 				m, err := codec.ScanMessage(rows)
 				page = append(page, m)
 				return err
-			}, "SELECT "+codec.MessageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3", int64(q.After), q.Vendor, pageSize)
+			}, text, int64(q.After), q.Vendor, pages.Rows(q, pageSize))
 		})
 		return page, err
 	})

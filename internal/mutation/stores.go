@@ -1,0 +1,65 @@
+package main
+
+// stores breaks what an attack on the stores, the inbox and the snapshots found: each
+// of these let an acknowledged write be lost, or had something said that is not so.
+func stores() []Mutation {
+	m := func(name, file, old, replacement, pkg, run string) Mutation {
+		return Mutation{Name: "stores: " + name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
+	}
+	lite := func(name, file, old, replacement, run string) Mutation {
+		return m(name, "idempotency/sqlite/"+file, old, replacement, "./idempotency/sqlite", run)
+	}
+	received := func(name, file, old, replacement, run string) Mutation {
+		return m(name, "client/callback/"+file, old, replacement, "./client/callback", run)
+	}
+	return []Mutation{
+		lite("a file may have two names", "sqlite.go", `case links(info) > 1:`, `case false:`, "TestFileWithTwoNames"),
+		lite("the log is looked for beside a link", "sqlite.go", `filepath.EvalSymlinks(full); err == nil {`, `full, error(nil); err == nil {`, "TestCheckpointCutOffBehindALink"),
+		lite("a file that was migrated is written to", "schema.go", `	if version > schemaVersion {
+		return newerError(version)
+	}
+	return nil
+}`, `	return nil
+}`, "TestMigratedWhileOpen"),
+		lite("a migration is noticed once", "batch.go", `		if err := b.c.checkSchema(ctx); err != nil {
+			return err
+		}
+		b.places.version = version`, `		b.places.version = version
+		if err := b.c.checkSchema(ctx); err != nil {
+			return err
+		}`, "TestMigratedWhileOpen"),
+		lite("what a killed upload left stays, when a store is opened", "blobs.go",
+			`errors.Join(syncDir(filepath.Dir(s.blobDir)), s.sweepUploads())`, `syncDir(filepath.Dir(s.blobDir))`, "TestUploadsOfKilledProcesses"),
+		lite("what a killed upload left stays, when it is scrubbed", "scrub.go", `explain("scrub", s.sweepUploads())`, `nil`, "TestUploadsOfKilledProcesses"),
+		lite("an upload under way is swept", "blobs.go", `time.Since(info.ModTime()) < uploadLife`, `false`, "TestUploadsOfKilledProcesses"),
+		lite("artwork that is damaged stays so", "blobs.go", `return errors.Join(err, content.Close()) == nil`, `return content.Close() == nil`, "TestStoreIsAStore/blobs"),
+		lite("what waits is looked for among all messages", "inbox.go", `	if pages.Waiting(q) {
+		text = waitingText
+	}`, ``, "TestPlanOfWhatWaits"),
+		m("what waits is looked for among all messages in memory", "idempotency/memory_inbox.go", `id = b.messages.nextWaiting(id)`, `id = b.messages.nextWaiting(id) + 1`,
+			"./idempotency", "TestMemoryIsAStore/inbox"),
+		m("a page has no rows but those of the limit", "idempotency/internal/pages/pages.go", `(len(q.States) == 0 || Waiting(q))`, `true`,
+			"./idempotency/sqlite", "TestStoreIsAStore/inbox"),
+		received("all of the inbox is read again and again", "run.go", `States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most`, `Limit: most`, "TestOnlyWhatWaitsIsAskedFor|TestDrain"),
+		received("a drain waits for a parked event", "run.go", `if err != nil || !rests {`, `if true {`, "TestDrainEndsBesideAParkedEventOfABatch"),
+		received("a drain does not wait for the events of a batch", "batch.go", `&& !slices.Contains(states, idempotency.MessageWaiting)`, ``, "TestDrain|TestBadEvent"),
+		received("a drain does not wait for a batch", "run.go", `if err != nil || !rests {`, `if err != nil {`, "TestDrainWaitsForTheEventsOfABatch"),
+		received("a notifier that hangs is waited for", "notify.go", `	case <-ctx.Done():
+	}
+	select { // it may`, `	}
+	select { // it may`, "TestNotifierThatNeverReturns"),
+		received("a notifier that hangs is called beside itself", "notify.go", `	case a.busy <- struct{}{}:
+`, `	case a.busy <- struct{}{}:
+		<-a.busy
+		go func() { a.busy <- struct{}{} }()
+`, "TestNotifierThatNeverReturns"),
+		received("each alert that is left has its own time", "notify.go", `context.WithTimeout(context.WithoutCancel(ctx), alertTimeout)
+	defer cancel()
+	a.flush`, `context.WithTimeout(context.WithoutCancel(ctx), 9*alertTimeout)
+	defer cancel()
+	a.flush`, "TestNotifierThatNeverReturns"),
+		received("an alert that is under way at the end is lost", "notify.go", `a.notify(context.WithoutCancel(ctx), alert) == nil {`, `a.notify(ctx, alert) == nil {`, "TestUnmatchedCallbackIsEvidence|TestNotifier|TestAlerts"),
+		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
+		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
+	}
+}
