@@ -1,6 +1,7 @@
 package callback_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -122,6 +123,26 @@ func TestNotifierThatNeverReturns(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A store may keep names as texts, in which NUL and what is not UTF-8 are one
+// character, all of them: two events must not be taken for one by that.
+func TestOddEventIDsAreTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, memory(), newPrinter(t))
+	a := w.mailed(t, "a")
+	for _, id := range []string{"evt\x00", "evt\ufffd"} {
+		send(t, w.rx, 200, note{ID: id, Piece: a.ID, Ref: a.Ref, Status: "mailed"})
+	}
+	all := w.messages(t)
+	if len(all) != 2 {
+		t.Fatalf("%d messages, want two", len(all))
+	}
+	for _, m := range all {
+		if m.Dedupe == "" || bytes.ContainsRune([]byte(m.Dedupe), 0) {
+			t.Errorf("the name of a message is %q", m.Dedupe)
+		}
 	}
 }
 

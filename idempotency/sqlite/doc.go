@@ -64,6 +64,7 @@
 //   - another ledger's file in this one's place;
 //   - a database that is gone while its marker is there: that is an error;
 //   - a file replaced while it is open: the next write returns [ErrReplaced];
+//   - a marker removed or replaced while the file is open: likewise;
 //   - a file with several names (hard links), each of which would have a log of
 //     its own: [Open] returns an error;
 //   - a file that a newer version has migrated while it is open: the next write

@@ -132,4 +132,3 @@ func TestMigratedWhileOpen(t *testing.T) {
 	newer("1") // the newer version has gone, and a copy from before the migration was restored
 	commit(t, s, create(t, "another job"))
 }
-

@@ -59,6 +59,10 @@ func stores() []Mutation {
 	defer cancel()
 	a.flush`, "TestNotifierThatNeverReturns"),
 		received("an alert that is under way at the end is lost", "notify.go", `a.notify(context.WithoutCancel(ctx), alert) == nil {`, `a.notify(ctx, alert) == nil {`, "TestUnmatchedCallbackIsEvidence|TestNotifier|TestAlerts"),
+		received("an event without its payload is queued", "list.go", `if err == nil && whole.Body == nil {`, `if false {`, "TestBatchWithAnErasedPiece"),
+		received("an event's id is a text like any other", "dedupe.go", `strings.ContainsRune(e.ID, 0) || `, ``, "TestOddEventIDsAreTwo"),
+		lite("a marker that is gone is missed by nobody", "writer.go", `return errors.Join(errMarkerReplaced, err)`, `return nil`, "TestReplacedWhileOpen"),
+		lite("a marker that is another is missed by nobody", "writer.go", `if self, _ := fileID(info); self != w.marker.last.Self {`, `if false {`, "TestReplacedWhileOpen"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 	}
