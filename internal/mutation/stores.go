@@ -63,6 +63,7 @@ func stores() []Mutation {
 		received("an event's id is a text like any other", "dedupe.go", `strings.ContainsRune(e.ID, 0) || `, ``, "TestOddEventIDsAreTwo"),
 		lite("a marker that is gone is missed by nobody", "writer.go", `return errors.Join(errMarkerReplaced, err)`, `return nil`, "TestReplacedWhileOpen"),
 		lite("a marker that is another is missed by nobody", "writer.go", `if self, _ := fileID(info); self != w.marker.last.Self {`, `if false {`, "TestReplacedWhileOpen"),
+		m("an erasure reads tokens as they are", "client/erase_inbox.go", `mentions(readable(m.Body), tokens[m.Vendor])`, `mentions(m.Body, tokens[m.Vendor])`, "./client", "TestEraseInbox"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 	}
