@@ -94,7 +94,7 @@ func TestEraseInbox(t *testing.T) {
 	want := map[string]string{
 		"by ref": "applied  false", "by id": "parked  false", "escaped id": "ignored  false", "by the history": "applied  false", "batch": "applied  false",
 		"a token": "applied  false",
-		"waits": before["waits"], "another's": before["another's"], "part": before["part"],
+		"waits":   before["waits"], "another's": before["another's"], "part": before["part"],
 	}
 	if diff := cmp.Diff(want, inbox(t, store)); diff != "" {
 		t.Errorf("inbox (-want +got):\n%s", diff)

@@ -66,8 +66,8 @@ func (r *Receiver) parts(ctx context.Context, m *idempotency.Message, o *opened)
 	return states, nil
 }
 
-// rests reports whether a message that waits is a batch of which no event waits by
-// itself any more, and some are parked: it waits for the person that they wait for.
+// rests reports whether a message that waits is a batch of which some events are
+// parked: it waits for the person that they wait for.
 func (r *Receiver) rests(ctx context.Context, m *idempotency.Message) (bool, error) {
 	if m.Fence <= 2 { // stored and claimed, never split
 		return false, nil
@@ -77,7 +77,7 @@ func (r *Receiver) rests(ctx context.Context, m *idempotency.Message) (bool, err
 		return false, nil //nolint:nilerr // whoever works on it finds out what is wrong with it
 	}
 	states, err := r.parts(ctx, m, o)
-	return err == nil && slices.Contains(states, idempotency.MessageParked) && !slices.Contains(states, idempotency.MessageWaiting), err
+	return slices.Contains(states, idempotency.MessageParked), err
 }
 
 // anyErased reports whether one of the events is about a person that was erased:
