@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -72,7 +73,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if at, err := filepath.EvalSymlinks(full); err == nil {
 		full = at
 	}
-	if err := checkLength(full); err != nil {
+	if err := cmp.Or(checkLength(full), checkOrphan(full)); err != nil {
 		return nil, notOpened(err)
 	}
 	query := url.Values{"_pragma": {"busy_timeout(" + itoa(set.busy.Milliseconds()) + ")"}}
@@ -210,17 +211,29 @@ func (s *Store) connect(ctx context.Context) (*conn, error) {
 	return &conn{c: c, stmts: make(map[stmtKey]*sql.Stmt)}, nil
 }
 
-// findPath asks the engine for the file: it knows, whoever named it.
+// findPath asks the engine for the file: it knows, whoever named it. The engine does
+// not look into the file for that.
 func (s *Store) findPath(ctx context.Context, c *conn) error {
-	var path sql.NullString
-	found, err := c.queryRow(ctx, []any{&path}, "SELECT file FROM pragma_database_list WHERE name = 'main'")
-	if err != nil {
+	var main sql.NullString
+	if err := c.query(ctx, func(rows *sql.Rows) error {
+		var n int
+		var name string
+		var path sql.NullString
+		err := rows.Scan(&n, &name, &path)
+		if name == "main" {
+			main = path
+		}
+		return err
+	}, "PRAGMA database_list"); err != nil {
 		return err
 	}
-	if !found || path.String == "" {
+	if main.String == "" {
 		return fmt.Errorf("the database is not a file: %w", errNoFile)
 	}
-	s.path = path.String
+	s.path = main.String
+	if err := checkOrphan(s.path); err != nil {
+		return err
+	}
 	switch info, err := os.Stat(s.path); {
 	case errors.Is(err, fs.ErrNotExist): // it is made by the first write
 	case err != nil:
@@ -232,10 +245,10 @@ func (s *Store) findPath(ctx context.Context, c *conn) error {
 }
 
 func (s *Store) openReader(ctx context.Context, c *conn) error {
-	if err := c.pragma(ctx, s.busy, readerCacheKiB, false); err != nil {
+	if err := s.findPath(ctx, c); err != nil {
 		return err
 	}
-	if err := s.findPath(ctx, c); err != nil {
+	if err := c.pragma(ctx, s.busy, readerCacheKiB, false); err != nil {
 		return err
 	}
 	switch version, err := c.schemaOf(ctx); {

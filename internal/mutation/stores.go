@@ -62,6 +62,14 @@ func stores() []Mutation {
 		received("a token may be a path", "endpoint.go", `strings.Trim(s, unreserved) != ""`, `false`, "TestWrongEndpoints"),
 		m("a snapshot behind a link is not listed", "snapshot/folder.go", `e.Type()&fs.ModeSymlink != 0) && !yield`, `false) && !yield`, "./snapshot", "TestEraseBehindALink"),
 		m("of a snapshot behind a link the link is removed", "snapshot/folder.go", `at != nil && at.Type()&fs.ModeSymlink != 0`, `false`, "./snapshot", "TestEraseBehindALink"),
+		lite("a log whose database is gone is deleted", "integrity.go", `		return nil
+	}
+	return errOrphan`, `		return nil
+	}
+	return nil`, "TestLostDatabaseKeepsItsLog"),
+		lite("a log whose database is gone is only looked for by its name", "sqlite.go", `	if err := checkOrphan(s.path); err != nil {
+		return err
+	}`, ``, "TestLostDatabaseKeepsItsLog"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `err != nil && !bytes.Equal(header[:n], v.rest[:n])`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 	}
