@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/callback"
 	"github.com/postproof/postproof/idempotency"
@@ -125,6 +126,30 @@ func TestNotifierThatNeverReturns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An alert that is on its way when a Drain ends comes to its end, and is sent once.
+func TestAlertUnderWayComesToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls, sent := 0, 0
+		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(1, callback.Backoff{}),
+			callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }),
+			callback.WithNotifier(callback.NotifierFunc(func(ctx context.Context, _ callback.Alert) error {
+				calls++
+				if err := postproof.Sleep(ctx, postproof.SystemClock(), 3*time.Second); err != nil {
+					return err
+				}
+				sent++
+				return nil
+			})))
+		o := w.mailed(t, "a")
+		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		w.drain(t)
+		if calls != 1 || sent != 1 {
+			t.Errorf("%d calls, %d sent, want one", calls, sent)
+		}
+	})
 }
 
 // A store may keep names as texts, in which NUL and what is not UTF-8 are one

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -91,16 +92,27 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	var damaged []error
 	err = i.s.claiming(ctx, func(c *session) error {
-		claimed = nil
+		claimed, damaged = nil, nil
 		return c.query(ctx, func(rows *sql.Rows) error {
 			m, err := codec.ScanMessage(rows)
-			claimed = append(claimed, m)
-			return err
+			switch {
+			case err == nil:
+				claimed = append(claimed, m)
+			case m == nil:
+				return err
+			default: // it has a lease now, and is out of the way of the others
+				damaged = append(damaged, err)
+			}
+			return nil
 		}, i.s.text.claimMessages, codec.Nanos(req.Now), req.Limit, clean(req.Owner), codec.Nanos(req.Now.Add(req.Lease)))
 	})
 	if err != nil {
 		return nil, explain("claim message", cause(ctx, err))
+	}
+	if len(claimed) == 0 { // else whoever lists it learns of it
+		return nil, explain("claim message", errors.Join(damaged...))
 	}
 	return claimed, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"time"
 
@@ -82,17 +83,27 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	var damaged []error
 	err = i.s.direct(ctx, "claim message", func(ctx context.Context, b *batch) error {
-		claimed = nil
+		var found []*idempotency.Message
+		claimed, damaged = nil, nil
 		if err := b.c.query(ctx, func(rows *sql.Rows) error {
 			m, err := codec.ScanMessage(rows)
-			claimed = append(claimed, m)
-			return err
+			switch {
+			case err == nil:
+				claimed = append(claimed, m)
+			case m == nil:
+				return err
+			default: // it gets a lease, to be out of the way of the others
+				damaged = append(damaged, err)
+			}
+			found = append(found, m)
+			return nil
 		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT +?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
 		until := codec.Nanos(req.Now.Add(req.Lease))
-		for _, m := range claimed {
+		for _, m := range found {
 			b.dirty = true
 			m.Fence++
 			m.Lease = idempotency.Lease{Owner: req.Owner, Until: codec.FromNanos(until)}
@@ -103,6 +114,9 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 		}
 		return nil
 	})
+	if err == nil && len(claimed) == 0 {
+		err = explain("claim message", errors.Join(damaged...)) // else whoever lists it learns of it
+	}
 	if err != nil {
 		return nil, err
 	}
