@@ -128,7 +128,7 @@ func TestNotifierThatNeverReturns(t *testing.T) {
 	}
 }
 
-// An alert that is on its way when a Drain ends comes to its end, and is sent once.
+// An alert that is on its way when a Run ends comes to its end, and is sent once.
 func TestAlertUnderWayComesToItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestAlertUnderWayComesToItsEnd(t *testing.T) {
 			})))
 		o := w.mailed(t, "a")
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-		w.drain(t)
+		run(t, w.rx, 2*time.Second)
 		if calls != 1 || sent != 1 {
 			t.Errorf("%d calls, %d sent, want one", calls, sent)
 		}
