@@ -211,39 +211,6 @@ func (s *Store) connect(ctx context.Context) (*conn, error) {
 	return &conn{c: c, stmts: make(map[stmtKey]*sql.Stmt)}, nil
 }
 
-// findPath asks the engine for the file: it knows, whoever named it. The engine does
-// not look into the file for that.
-func (s *Store) findPath(ctx context.Context, c *conn) error {
-	var main sql.NullString
-	if err := c.query(ctx, func(rows *sql.Rows) error {
-		var n int
-		var name string
-		var path sql.NullString
-		err := rows.Scan(&n, &name, &path)
-		if name == "main" {
-			main = path
-		}
-		return err
-	}, "PRAGMA database_list"); err != nil {
-		return err
-	}
-	if main.String == "" {
-		return fmt.Errorf("the database is not a file: %w", errNoFile)
-	}
-	s.path = main.String
-	if err := checkOrphan(s.path); err != nil {
-		return err
-	}
-	switch info, err := os.Stat(s.path); {
-	case errors.Is(err, fs.ErrNotExist): // it is made by the first write
-	case err != nil:
-		return err
-	case links(info) > 1:
-		return errLinked
-	}
-	return nil
-}
-
 func (s *Store) openReader(ctx context.Context, c *conn) error {
 	if err := s.findPath(ctx, c); err != nil {
 		return err

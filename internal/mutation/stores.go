@@ -13,7 +13,7 @@ func stores() []Mutation {
 		return m(name, "client/callback/"+file, old, replacement, "./client/callback", run)
 	}
 	return []Mutation{
-		lite("a file may have two names", "sqlite.go", `case links(info) > 1:`, `case links(info) > 9:`, "TestFileWithTwoNames"),
+		lite("a file may have two names", "integrity.go", `case links(info) > 1:`, `case links(info) > 9:`, "TestFileWithTwoNames"),
 		lite("the log is looked for beside a link", "sqlite.go", `filepath.EvalSymlinks(full); err == nil {`, `full, error(nil); err == nil {`, "TestCheckpointCutOffBehindALink"),
 		lite("a file that was migrated is written to", "schema.go", `	if version > schemaVersion {
 		return newerError(version)
@@ -67,7 +67,7 @@ func stores() []Mutation {
 	return errOrphan`, `		return nil
 	}
 	return nil`, "TestLostDatabaseKeepsItsLog"),
-		lite("a log whose database is gone is only looked for by its name", "sqlite.go", `	if err := checkOrphan(s.path); err != nil {
+		lite("a log whose database is gone is only looked for by its name", "integrity.go", `	if err := checkOrphan(s.path); err != nil {
 		return err
 	}`, ``, "TestLostDatabaseKeepsItsLog"),
 		lite("a damaged message stops the inbox", "inbox.go", `			case m == nil:
