@@ -13,6 +13,7 @@ import (
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // callbackOf puts a callback with a body into the inbox, as it came.
@@ -51,6 +52,11 @@ func TestEraseInbox(t *testing.T) {
 	callbackOf(t, store, settled, "by ref", `{"ref":"`+ref+`","name":"Ada Quill"}`)
 	callbackOf(t, store, parked, "by id", `id=`+rec.Receipt.VendorID+`&to=12+Elm+Street`)
 	callbackOf(t, store, ignored, "escaped id", `x=%22`+rec.Receipt.VendorID+`%22`)
+	token, err := signature.JWT{}.Sign([]byte(`{"data":{"id":"`+rec.Receipt.VendorID+`","name":"Ada Quill"}}`), "a secret of the webhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	callbackOf(t, store, settled, "a token", string(token))
 	open := callbackOf(t, store, waiting, "waits", `{"ref":"`+ref+`"}`)
 	callbackOf(t, store, settled, "another's", `{"id":"`+rec.Receipt.VendorID+`7"}`)
 	told := callbackOf(t, store, settled, "by the history", `{"encrypted":"Ada Quill"}`)
@@ -74,7 +80,7 @@ func TestEraseInbox(t *testing.T) {
 	}
 	e.DryRun = false
 	rep := erase(t, c, e)
-	if diff := cmp.Diff(planned.Messages, rep.Messages); diff != "" || len(rep.Messages) != 6 {
+	if diff := cmp.Diff(planned.Messages, rep.Messages); diff != "" || len(rep.Messages) != 7 {
 		t.Errorf("%d messages; planned (-) and done (+):\n%s", len(rep.Messages), diff)
 	}
 	for _, m := range rep.Messages {
@@ -87,7 +93,8 @@ func TestEraseInbox(t *testing.T) {
 	}
 	want := map[string]string{
 		"by ref": "applied  false", "by id": "parked  false", "escaped id": "ignored  false", "by the history": "applied  false", "batch": "applied  false",
-		"waits": before["waits"], "another's": before["another's"], "part": before["part"],
+		"a token": "applied  false",
+		"waits":   before["waits"], "another's": before["another's"], "part": before["part"],
 	}
 	if diff := cmp.Diff(want, inbox(t, store)); diff != "" {
 		t.Errorf("inbox (-want +got):\n%s", diff)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors/signature"
 )
 
 // batchHeader names, in a message that is one event of a callback with many, the
@@ -37,7 +38,7 @@ func (x *erasing) eraseMessages(ctx context.Context) error {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if m.Body == nil || (!slices.Contains(heard, m.ID) && !mentions(m.Body, tokens[m.Vendor])) {
+		if m.Body == nil || (!slices.Contains(heard, m.ID) && !mentions(readable(m.Body), tokens[m.Vendor])) {
 			continue
 		}
 		if err := x.eraseMessage(ctx, inbox, m); err != nil {
@@ -122,6 +123,15 @@ func (x *erasing) tokens() map[string][]string {
 		add(rec.Receipt.Vendor, rec.Receipt.VendorID)
 	}
 	return all
+}
+
+// readable is a payload in plain text: that of a signed token is in base64, in which
+// no name can be found.
+func readable(body []byte) []byte {
+	if claims, err := signature.UnverifiedClaims(body); err == nil {
+		return claims
+	}
+	return body
 }
 
 // mentions reports whether a payload names one of the tokens. Some vendors' ids

@@ -18,7 +18,9 @@ type Inbox interface {
 	// [Message.Prepare] sets. The message stays the caller's.
 	Put(ctx context.Context, m *Message) (fresh bool, err error)
 	// Claim leases up to Limit messages that wait and are due, oldest first.
-	// The messages returned carry the lease and a fence that has grown by one.
+	// The messages returned carry the lease and a fence that has grown by one. One
+	// that is damaged keeps no other from its worker: it is [ErrCorrupt] where it is
+	// the only one, and where it is listed.
 	Claim(ctx context.Context, req ClaimRequest) ([]*Message, error)
 	// List yields messages by id, which is the order of receipt.
 	List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error]

@@ -30,9 +30,7 @@ func (m *Memory) PutBlob(ctx context.Context, content io.Reader) (postproof.Blob
 	}
 	m.blobs.mu.Lock()
 	defer m.blobs.mu.Unlock()
-	if _, ok := m.blobs.content[blob.Digest]; !ok {
-		m.blobs.content[blob.Digest] = kept.Bytes()
-	}
+	m.blobs.content[blob.Digest] = kept.Bytes()
 	return blob, nil
 }
 

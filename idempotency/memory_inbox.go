@@ -35,6 +35,16 @@ func (b *memoryInbox) get(id uint64) *Message {
 	return b.all[id-1]
 }
 
+// nextWaiting returns the first id, from the one given on, of a message that waits; 0
+// if there is none.
+func (b *memoryInbox) nextWaiting(id uint64) uint64 {
+	at, _ := slices.BinarySearch(b.waiting, id)
+	if at == len(b.waiting) {
+		return 0
+	}
+	return b.waiting[at]
+}
+
 func (b *memoryInbox) canMark(mark Mark) bool {
 	m := b.get(mark.ID)
 	return m != nil && m.Fence == mark.Expect
@@ -105,13 +115,16 @@ func (b *inboxOfMemory) Claim(ctx context.Context, req ClaimRequest) ([]*Message
 // List implements [Inbox].
 func (b *inboxOfMemory) List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error] {
 	return func(yield func(*Message, error) bool) {
-		left := q.Limit
+		left, waits := q.Limit, slices.Equal(q.States, []MessageState{MessageWaiting})
 		for id := q.After + 1; ; id++ {
 			if err := context.Cause(ctx); err != nil {
 				yield(nil, err)
 				return
 			}
 			b.mu.Lock()
+			if waits { // they are few among all that ever came in
+				id = b.messages.nextWaiting(id)
+			}
 			m := b.messages.get(id)
 			b.mu.Unlock()
 			if m == nil {

@@ -91,7 +91,8 @@ type Store interface {
 	// Prune turns up to Limit final records that were last updated before the
 	// time given into tombstones, deletes their entries, and returns how many.
 	// It takes small bites: call it until it returns 0. A key is never
-	// forgotten.
+	// forgotten. One that is damaged keeps no other from being pruned: when only
+	// such are left it returns 0 and [ErrCorrupt].
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

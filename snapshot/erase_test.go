@@ -215,6 +215,36 @@ func TestEraseLeavesNoFile(t *testing.T) {
 	}
 }
 
+// A snapshot that was moved to another disk and left a link opens as ever. An erasure
+// finds it, and does not call the person gone when only the link would be.
+func TestEraseBehindALink(t *testing.T) {
+	t.Parallel()
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	store, err := snapshot.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := take(t, eraseList, eraseOptions(store))
+	at, moved := filepath.Join(dir, string(s.ID())), filepath.Join(elsewhere, "moved")
+	if err := errors.Join(os.Rename(at, moved), os.Symlink(moved, at)); err != nil {
+		t.Skip(err)
+	}
+	if _, err := snapshot.Erase(t.Context(), store, snapshot.Erasure{Contacts: []string{"1"}}); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("Erase = %v, want it to say that her rows are behind a link", err)
+	}
+	if err := errors.Join(os.Remove(at), os.Rename(moved, at)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and then it is finished, once
+		if _, err := snapshot.Erase(t.Context(), store, snapshot.Erasure{Contacts: []string{"1"}}); err != nil {
+			t.Errorf("Erase: %v", err)
+		}
+	}
+	if _, err := snapshot.Open(t.Context(), store, s.ID()); !errors.Is(err, snapshot.ErrErased) {
+		t.Errorf("Open = %v, want ErrErased", err)
+	}
+}
+
 func TestEraseWantsToKnowWhom(t *testing.T) {
 	t.Parallel()
 	for _, e := range []snapshot.Erasure{{}, {Contacts: []string{"  "}}} {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
@@ -115,7 +114,9 @@ func (f *Folder) List(context.Context) iter.Seq2[ID, error] {
 			return
 		}
 		for _, e := range entries {
-			if id := ID(e.Name()); id.Valid() && e.IsDir() && !yield(id, nil) {
+			// Also one that was moved elsewhere and left a link: whoever opens it finds
+			// it, and so must an erasure.
+			if id := ID(e.Name()); id.Valid() && (e.IsDir() || e.Type()&fs.ModeSymlink != 0) && !yield(id, nil) {
 				return
 			}
 		}
@@ -129,11 +130,14 @@ func (f *Folder) Remove(_ context.Context, id ID) error {
 	if !id.Valid() {
 		return nil
 	}
-	has, err := f.has(id)
+	at, err := f.entry(id)
 	if err != nil {
 		return err
 	}
-	if has {
+	if at != nil && at.Type()&fs.ModeSymlink != 0 {
+		return fmt.Errorf("snapshot %.12s is a symbolic link, and only that could be removed: put the folder that it leads to in its place, and remove it again", id)
+	}
+	if at != nil {
 		if err := f.fs.rename(filepath.Join(f.dir, string(id)), filepath.Join(f.dir, removedPrefix+rand.Text())); err != nil {
 			if has, herr := f.has(id); herr != nil || has {
 				return errors.Join(err, herr)
@@ -202,8 +206,19 @@ func (f *Folder) scratch() (scratchFile, error) { return f.fs.scratch(f.dir) }
 
 // has reports whether the snapshot stands in the directory.
 func (f *Folder) has(id ID) (bool, error) {
+	at, err := f.entry(id)
+	return at != nil, err
+}
+
+// entry is how the snapshot stands in the directory, nil if it does not.
+func (f *Folder) entry(id ID) (fs.DirEntry, error) {
 	entries, err := f.fs.readDir(f.dir)
-	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == string(id) }), err
+	for _, e := range entries {
+		if e.Name() == string(id) {
+			return e, err
+		}
+	}
+	return nil, err
 }
 
 // Discard implements [Draft].

@@ -2,6 +2,8 @@ package snapshot
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -36,6 +38,56 @@ func TestManifestOfOtherContent(t *testing.T) {
 			}
 			if _, err := decodeManifest(data, s.ID()); errors.Is(err, ErrCorrupt) == (name == "nothing") {
 				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// The id is made of the files, and they begin with the names of their columns. A
+// manifest that gives the columns other names, and is whole in itself, would put one
+// person's amount in the place of another number.
+func TestManifestOfOtherColumns(t *testing.T) {
+	t.Parallel()
+	list := "id,name,address,city,state,zip,amount,limit\n1,Jo,1 Main St,Reno,NV,89501,100,5000\n2,,1 Main St,Reno,NV,89501,7,8\n"
+	for name, change := range map[string]func(*Manifest){
+		"nothing": func(*Manifest) {},
+		"swapped": func(m *Manifest) { m.Columns[0], m.Columns[1] = m.Columns[1], m.Columns[0] },
+		"renamed": func(m *Manifest) { m.Columns[1] = "discount" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			store, err := OpenFolder(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Take(t.Context(), CSV(strings.NewReader(list), Mapping{}), Options{Campaign: "spring", Store: store, Columns: []string{"amount", "limit"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := s.Manifest()
+			change(&m)
+			data, err := m.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, string(s.ID()), manifestFile)
+			if err := errors.Join(os.Remove(path), os.WriteFile(path, data, fileMode)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), store, s.ID()); errors.Is(err, ErrCorrupt) == (name == "nothing") {
+				t.Errorf("Open = %v", err)
+			}
+			changed := newSnapshot(m, store) // whoever has opened it before it was changed
+			for _, err := range changed.Rows(t.Context()) {
+				if errors.Is(err, ErrCorrupt) == (name == "nothing") {
+					t.Errorf("rows: %v", err)
+				}
+			}
+			for _, err := range changed.Rejects(t.Context()) {
+				if errors.Is(err, ErrCorrupt) == (name == "nothing") {
+					t.Errorf("rejects: %v", err)
+				}
 			}
 		})
 	}

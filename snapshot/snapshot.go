@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func Open(ctx context.Context, store Store, id ID) (*Snapshot, error) {
 	}
 	s := newSnapshot(m, store)
 	for i := range m.Files {
-		if err := s.verify(ctx, &m.Files[i]); err != nil {
+		if err := s.verify(ctx, i); err != nil {
 			return nil, wrap(opOpen, err)
 		}
 	}
@@ -68,16 +69,24 @@ func readManifest(ctx context.Context, store Store, id ID) ([]byte, error) {
 	return data, nil
 }
 
-func (s *Snapshot) verify(ctx context.Context, f *File) error {
+// verify reads all of a file, and compares how it begins with what the manifest says
+// of the columns.
+func (s *Snapshot) verify(ctx context.Context, file int) error {
+	f := &s.manifest.Files[file]
 	r, err := s.store.Open(ctx, s.manifest.ID, f.stored())
 	if err != nil {
 		return err
 	}
 	v := newVerifiedReader(opOpen, f, r)
+	header := []byte(frozenHeader(s.manifest.Columns, file == 1))
 	for err == nil {
 		if err = context.Cause(ctx); err == nil {
 			err = v.fill()
 		}
+		if n := min(len(header), len(v.rest)); err == nil && !bytes.Equal(header[:n], v.rest[:n]) {
+			err = corrupt(opOpen, f.stored(), "has other columns than the manifest says")
+		}
+		header = nil
 	}
 	if err == io.EOF { //nolint:errorlint // fill returns the bare value
 		err = nil
@@ -167,6 +176,12 @@ type frozenReader struct {
 	rejects bool
 }
 
+// header is what the file begins with. The names of further columns stand in it, and
+// so are part of the id; those in the manifest alone are not.
+func (r *frozenReader) header() string {
+	return frozenHeader(r.columns.Names(), r.rejects)
+}
+
 // read returns nil when the consumer breaks off.
 func (r *frozenReader) read(ctx context.Context, src io.Reader, want int, yield func(Reject, error) bool) error {
 	return r.lines(ctx, src, want, func(_ string, row *Reject) (bool, error) {
@@ -200,7 +215,10 @@ func (r *frozenReader) lines(ctx context.Context, src io.Reader, want int, use f
 				break
 			}
 			line, row := scan.text[start:scan.at], (*Reject)(nil)
-			if n++; n > 0 {
+			if n++; n == 0 && line != r.header() {
+				return corrupt(opRead, r.file.stored(), "has other columns than the manifest says")
+			}
+			if n > 0 {
 				if parsed, ok = parseFrozen(scan.fields, r.extra, r.columns, r.rejects); !ok {
 					return corrupt(opRead, r.file.stored(), "cannot be read in row %d", n)
 				}

@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof/client"
@@ -16,28 +17,14 @@ import (
 // What is split again after a crash is known by its identity.
 func (r *Receiver) split(ctx context.Context, j *job) {
 	a := j.o.a
-	settled := true
-	for i, identity := range a.route.identities(j.o.notices) {
-		part := &idempotency.Message{
-			Vendor: j.m.Vendor, Account: j.m.Account, Mode: a.mode, Dedupe: identity, Header: partOf(j.m.ID, i), ReceivedAt: j.m.ReceivedAt,
-		}
-		r.about(part, j.o.notices[i])
-		fresh, err := r.in.Inbox.Put(ctx, part)
-		if err != nil {
-			r.later(ctx, j, storeError("split", err))
-			return
-		}
-		state := part.State
-		if !fresh {
-			known, err := r.message(ctx, part.ID)
-			if err != nil {
-				r.later(ctx, j, err)
-				return
-			}
-			state = known.State
-		}
-		settled = settled && (state == idempotency.MessageApplied || state == idempotency.MessageIgnored)
+	states, err := r.parts(ctx, j.m, j.o)
+	if err != nil {
+		r.later(ctx, j, err)
+		return
 	}
+	settled := !slices.ContainsFunc(states, func(s idempotency.MessageState) bool {
+		return s != idempotency.MessageApplied && s != idempotency.MessageIgnored
+	})
 	mark := idempotency.Mark{State: idempotency.MessageApplied}
 	if !settled {
 		mark.State, mark.Due = idempotency.MessageWaiting, r.in.Now().Add(batchWait(j.m.Fence))
@@ -54,6 +41,43 @@ func (r *Receiver) split(ctx context.Context, j *job) {
 		r.tel.processed(ctx, a.route, "split")
 		r.wakeUp()
 	}
+}
+
+// parts gives each event of a batch its message, unless it has it, and returns their
+// states.
+func (r *Receiver) parts(ctx context.Context, m *idempotency.Message, o *opened) ([]idempotency.MessageState, error) {
+	states := make([]idempotency.MessageState, len(o.notices))
+	for i, identity := range o.a.route.identities(o.notices) {
+		part := &idempotency.Message{
+			Vendor: m.Vendor, Account: m.Account, Mode: o.a.mode, Dedupe: identity, Header: partOf(m.ID, i), ReceivedAt: m.ReceivedAt,
+		}
+		r.about(part, o.notices[i])
+		fresh, err := r.in.Inbox.Put(ctx, part)
+		if err != nil {
+			return nil, storeError("split", err)
+		}
+		if !fresh {
+			if part, err = r.message(ctx, part.ID); err != nil {
+				return nil, err
+			}
+		}
+		states[i] = part.State
+	}
+	return states, nil
+}
+
+// rests reports whether a message that waits is a batch of which some events are
+// parked: it waits for the person that they wait for.
+func (r *Receiver) rests(ctx context.Context, m *idempotency.Message) (bool, error) {
+	if m.Fence <= 2 { // stored and claimed, never split
+		return false, nil
+	}
+	o, err := r.open(ctx, m)
+	if err != nil || len(o.notices) < 2 {
+		return false, nil //nolint:nilerr // whoever works on it finds out what is wrong with it
+	}
+	states, err := r.parts(ctx, m, o)
+	return slices.Contains(states, idempotency.MessageParked), err
 }
 
 // anyErased reports whether one of the events is about a person that was erased:

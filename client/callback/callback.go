@@ -33,8 +33,6 @@ type Receiver struct {
 	started  time.Time
 	// wake has a token when there may be something new in the inbox.
 	wake chan struct{}
-	// low: messages up to this one do not wait any more.
-	low atomic.Uint64
 	// depth is how many messages waited at the last look.
 	depth atomic.Int64
 	// busy holds the messages that this process works on.

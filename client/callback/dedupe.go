@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -20,7 +23,7 @@ import (
 func (rt *route) identity(n *vendors.Notice) string {
 	e := &n.Event
 	if e.ID != "" && rt.caps.Callbacks.EventIDs && !rt.unsigned {
-		if len(e.ID) > 200 {
+		if len(e.ID) > 200 || strings.ContainsRune(e.ID, 0) || !utf8.ValidString(e.ID) { // a store may take two such names for one
 			return digestOf("id", []byte(e.ID))
 		}
 		return "id:" + e.ID
@@ -86,4 +89,12 @@ const partHeader = "Postproof-Part"
 
 func partOf(batch uint64, place int) map[string]string {
 	return map[string]string{partHeader: strconv.FormatUint(batch, 10) + "/" + strconv.Itoa(place)}
+}
+
+// partIn returns of which batch the message of an event is, and its place there.
+func partIn(m *idempotency.Message) (batch uint64, place int, ok bool) {
+	left, right, _ := strings.Cut(m.Header[partHeader], "/")
+	batch, err1 := strconv.ParseUint(left, 10, 64)
+	place, err2 := strconv.Atoi(right)
+	return batch, place, err1 == nil && err2 == nil && batch > 0
 }

@@ -19,6 +19,11 @@ import (
 // minToken is the shortest token of a vendor that signs nothing, in characters.
 const minToken = 24
 
+// unreserved are the characters that stand for themselves everywhere in a URL (RFC
+// 3986). With a slash in it a token would be two elements of the path, with a plus in
+// the query a blank: each callback would be refused, and nobody here would know why.
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
 // Endpoint is one account whose vendor sends callbacks here.
 type Endpoint struct {
 	// Adapter is the account: its vendor, its fingerprint and its mode. It may
@@ -30,7 +35,7 @@ type Endpoint struct {
 	Name string
 	// Secrets are all that are active: during a rotation, the old one and the new
 	// one. Where the vendor signs nothing, they are tokens that its URL must
-	// carry, of at least 24 characters. See [Receiver.SetSecrets].
+	// carry, of at least 24 letters, digits and -._~. See [Receiver.SetSecrets].
 	Secrets []string
 	// Allow are the addresses that the vendor sends from; empty means any.
 	Allow []netip.Prefix
@@ -144,6 +149,8 @@ func (a *account) keysOf(secrets []string) (*keys, error) {
 			return nil, fmt.Errorf("secret %d for %s begins or ends with white space: cut it off, it is most likely a line break", i, vendor)
 		case a.route.unsigned && len(s) < minToken:
 			return nil, fmt.Errorf("token %d for %s has %d characters, want at least %d: make a new one from random bytes", i, vendor, len(s), minToken)
+		case a.route.unsigned && strings.Trim(s, unreserved) != "":
+			return nil, fmt.Errorf("token %d for %s has characters that a URL does not carry as they are: want letters, digits and -._~ only, as openssl rand -hex 24 makes them", i, vendor)
 		}
 		k.tokens = append(k.tokens, sha256.Sum256([]byte(s)))
 	}

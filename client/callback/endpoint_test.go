@@ -66,6 +66,7 @@ func TestWrongEndpointsAreRefusedWithWhatToDo(t *testing.T) {
 		"line break":       {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret + "\n"}}}, say: "cut it off"},
 		"polled":           {endpoints: []callback.Endpoint{{Adapter: polled, Secrets: []string{secret}}}, say: "sends no callbacks"},
 		"short token":      {endpoints: []callback.Endpoint{{Adapter: open, Secrets: []string{"token"}}}, say: "random bytes"},
+		"path in a token":  {endpoints: []callback.Endpoint{{Adapter: open, Secrets: []string{"3q2+7w/AAECAwQFBgcICQoLDA0ODw"}}}, say: "does not carry"},
 		"no token":         {endpoints: []callback.Endpoint{{Adapter: open}}, say: "the URL that ends in it"},
 		"twice":            {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}, {Adapter: p, Name: "two", Secrets: []string{secret2}}}, say: "all its secrets"},
 		"one secret":       {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}, {Adapter: other, Secrets: []string{secret}}}, say: "told apart"},

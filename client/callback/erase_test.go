@@ -172,6 +172,10 @@ func TestBatchWithAnErasedPiece(t *testing.T) {
 		if diff := cmp.Diff([]string{"applied", "applied", "applied"}, w.payloads(t)); diff != "" {
 			t.Errorf("settled (-want +got):\n%s", diff)
 		}
+		// Nothing is left to work on: to queue one would park it, and call somebody.
+		if done, err := w.rx.Replay(t.Context(), callback.Query{IDs: []uint64{3}}); err != nil || done.Purged != 1 || done.Queued != 0 {
+			t.Errorf("replayed %+v, %v, want its payload purged", done, err)
+		}
 		// Another batch, of others only, keeps its own for the retention.
 		send(t, w.rx, 200, note{ID: "3", Piece: b.ID, Ref: b.Ref, Status: "in_transit"}, note{ID: "4", Piece: b.ID, Ref: b.Ref, Status: "in_local_area"})
 		run(t, w.rx, 24*time.Hour)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/postproof/postproof"
@@ -37,8 +35,8 @@ type parsed struct {
 
 // open reads a stored message.
 func (r *Receiver) open(ctx context.Context, m *idempotency.Message) (*opened, error) {
-	if part, ok := m.Header[partHeader]; ok {
-		return r.openPart(ctx, m, part)
+	if _, ok := m.Header[partHeader]; ok {
+		return r.openPart(ctx, m)
 	}
 	a := r.account(m.Vendor, m.Account)
 	if a == nil {
@@ -74,11 +72,9 @@ func (r *Receiver) account(vendor, fingerprint string) *account {
 }
 
 // openPart reads one event of a batch, from the batch.
-func (r *Receiver) openPart(ctx context.Context, m *idempotency.Message, part string) (*opened, error) {
-	left, right, _ := strings.Cut(part, "/")
-	id, err1 := strconv.ParseUint(left, 10, 64)
-	place, err2 := strconv.Atoi(right)
-	if err1 != nil || err2 != nil || id == 0 {
+func (r *Receiver) openPart(ctx context.Context, m *idempotency.Message) (*opened, error) {
+	id, place, ok := partIn(m)
+	if !ok {
 		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor, Err: idempotency.ErrCorrupt}
 	}
 	whole, err := r.openBatch(ctx, id)

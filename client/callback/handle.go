@@ -58,7 +58,7 @@ type panicError struct{ value string }
 
 func (p *panicError) Error() string { return "panic with a value of type " + p.value }
 
-var errGoexit = errors.New("the handler ended its goroutine")
+var errGoexit = errors.New("its goroutine was ended")
 
 // handle calls the handler in a goroutine of its own, which it may even end.
 func (r *Receiver) handle(ctx context.Context, d Delivery) error {

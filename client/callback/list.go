@@ -121,8 +121,10 @@ func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
 	if m.State == idempotency.MessageWaiting && m.Lease.Until.After(now) {
 		return errLost
 	}
-	if m.Body == nil && m.Header[partHeader] == "" {
-		return errPurged
+	if m.Body == nil {
+		if err := r.hasPayload(ctx, m); err != nil {
+			return err
+		}
 	}
 	err := idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Marks: []idempotency.Mark{
 		{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now},
@@ -133,9 +135,21 @@ func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
 	if err != nil {
 		return storeError("replay", err)
 	}
-	for low := r.low.Load(); low >= m.ID && !r.low.CompareAndSwap(low, m.ID-1); low = r.low.Load() {
-	}
 	return nil
+}
+
+// hasPayload returns errPurged unless a message without a body is an event of a batch
+// that has one.
+func (r *Receiver) hasPayload(ctx context.Context, m *idempotency.Message) error {
+	id, _, ok := partIn(m)
+	if !ok {
+		return errPurged
+	}
+	whole, err := r.message(ctx, id)
+	if err == nil && whole.Body == nil {
+		return errPurged
+	}
+	return err
 }
 
 // Verify verifies a stored callback again, with the active secrets, the headers

@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -51,8 +52,9 @@ type Alert struct {
 	More int `json:"more,omitempty"`
 }
 
-// Notifier tells a person. It is called from one goroutine of a Run or Drain at
-// a time; an error is tried again for some minutes.
+// Notifier tells a person. It is called once at a time; an error is tried again for
+// some minutes. The context ends after ten seconds: one that does not return then is
+// not waited for, and alerts that come meanwhile are lost, but for the log.
 type Notifier interface {
 	Notify(ctx context.Context, a Alert) error
 }
@@ -83,6 +85,8 @@ const (
 type alarms struct {
 	r     *Receiver
 	queue chan Alert
+	// busy holds one while the notifier is at it.
+	busy chan struct{}
 
 	mu   sync.Mutex
 	last map[alarmKey]*gathered
@@ -101,7 +105,7 @@ type gathered struct {
 }
 
 func newAlarms(r *Receiver) *alarms {
-	return &alarms{r: r, queue: make(chan Alert, alertQueue), last: map[alarmKey]*gathered{}}
+	return &alarms{r: r, queue: make(chan Alert, alertQueue), busy: make(chan struct{}, 1), last: map[alarmKey]*gathered{}}
 }
 
 // raise logs an alert, and hands it on unless one of the kind was sent lately.
@@ -163,48 +167,91 @@ func (a *alarms) flush(ctx context.Context, all bool) {
 
 // run sends what is queued, until the context ends; then what is left, once.
 func (a *alarms) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case alert := <-a.queue:
+			if !a.deliver(ctx, alert) {
+				a.finish(ctx, alert)
+				return
+			}
+		case <-ctx.Done():
+		}
+	}
+	a.finish(ctx)
+}
+
+// finish sends what is left, all of it together in the time of one: whoever stops a
+// program waits for this.
+func (a *alarms) finish(ctx context.Context, left ...Alert) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), alertTimeout)
+	defer cancel()
+	a.flush(ctx, true)
 	for {
 		select {
 		case alert := <-a.queue:
-			a.deliver(ctx, alert)
+			left = append(left, alert)
 			continue
-		case <-ctx.Done():
+		default:
 		}
-		last := context.WithoutCancel(ctx)
-		a.flush(last, true)
-		for {
-			select {
-			case alert := <-a.queue:
-				if a.notify(last, alert) != nil {
-					a.lost(last, alert)
-				}
-			default:
-				return
-			}
+		break
+	}
+	for _, alert := range left {
+		if a.notify(ctx, alert) != nil {
+			a.lost(ctx, alert)
+			continue
 		}
+		a.r.tel.alerted(ctx, alert.Kind, "sent")
 	}
 }
 
-func (a *alarms) deliver(ctx context.Context, alert Alert) {
+// deliver reports false when the context ended before the alert was sent or lost.
+func (a *alarms) deliver(ctx context.Context, alert Alert) bool {
 	for try := range alertTries {
 		if try > 0 && postproof.Sleep(ctx, a.r.in.Clock, time.Duration(try*try)*10*time.Second) != nil {
-			break // what is left is tried once more
+			return false
 		}
-		if a.notify(ctx, alert) == nil {
+		if a.notify(context.WithoutCancel(ctx), alert) == nil { // one that was begun comes to its end
 			a.r.tel.alerted(ctx, alert.Kind, "sent")
-			return
+			return true
 		}
 	}
 	a.lost(ctx, alert)
+	return true
 }
 
-func (a *alarms) notify(ctx context.Context, alert Alert) (err error) {
+var errNotifier = errors.New("the notifier did not return in time")
+
+// notify calls the notifier in a goroutine of its own, which it may even end. One
+// that hangs is left behind: a Run that ends must not wait for it.
+func (a *alarms) notify(ctx context.Context, alert Alert) error {
 	ctx, cancel := context.WithTimeout(ctx, alertTimeout)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{"the notifier's"}
-		}
+	select {
+	case a.busy <- struct{}{}:
+	case <-ctx.Done():
+		return errNotifier
+	}
+	answered := make(chan error, 1)
+	go func() {
+		err := errGoexit
+		defer func() {
+			if p := recover(); p != nil {
+				err = &panicError{"the notifier's"}
+			}
+			answered <- err
+			<-a.busy
+		}()
+		err = a.r.notifier.Notify(ctx, alert)
 	}()
-	return a.r.notifier.Notify(ctx, alert)
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+	}
+	select { // it may have come in the same moment
+	case err := <-answered:
+		return err
+	default:
+		return errNotifier
+	}
 }

@@ -33,17 +33,33 @@ type Drained struct {
 	Failures, Parked int64
 }
 
-// Drain works the inbox until no message waits: each was applied, ignored or
-// parked. It waits for those that are due later. The error is that of the
-// context when it ended first.
+// Drain works the inbox until no event waits: each was applied, ignored or
+// parked. It waits for those that are due later. A callback with several events
+// keeps its payload for those of them that are parked, and is not waited for. The
+// error is that of the context when it ended first.
 func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
-	r.low.Store(0)
 	var did Drained
-	err := r.work(ctx, func(ctx context.Context) (bool, error) {
-		n, err := r.waiting(ctx, 1)
-		return n == 0, err
-	}, &did)
+	known := map[uint64]uint64{} // batches that rest, with the fence at which they do
+	err := r.work(ctx, func(ctx context.Context) (bool, error) { return r.drained(ctx, known) }, &did)
 	return did, err
+}
+
+// drained reports whether nothing waits but batches that have to wait for a person.
+func (r *Receiver) drained(ctx context.Context, known map[uint64]uint64) (bool, error) {
+	for m, err := range r.in.Inbox.List(ctx, waiting(0)) {
+		if err != nil {
+			return false, storeError("list", err)
+		}
+		if known[m.ID] == m.Fence {
+			continue
+		}
+		rests, err := r.rests(ctx, m)
+		if err != nil || !rests {
+			return false, err
+		}
+		known[m.ID] = m.Fence
+	}
+	return true, nil
 }
 
 // work claims and works until finished says so or the context ends.
@@ -221,23 +237,19 @@ func (p *pool) finish(stop context.CancelFunc) {
 
 func count(n *int64) { atomic.AddInt64(n, 1) }
 
-// waiting counts messages that wait, up to the most given; 0 for all. What lies
-// before the first of them is not read again.
-func (r *Receiver) waiting(ctx context.Context, most int) (int, error) {
-	n := 0
-	for m, err := range r.in.Inbox.List(ctx, idempotency.MessageQuery{After: r.low.Load()}) {
+// waiting asks for messages that wait, at most so many; 0 for all. Their payloads come
+// with them, so that what is not looked at should not be asked for.
+func waiting(most int) idempotency.MessageQuery {
+	return idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most}
+}
+
+// waiting counts messages that wait, up to depthMost.
+func (r *Receiver) waiting(ctx context.Context) (n int, err error) {
+	for _, err := range r.in.Inbox.List(ctx, waiting(depthMost)) {
 		if err != nil {
 			return n, storeError("list", err)
 		}
-		if m.State != idempotency.MessageWaiting {
-			if n == 0 {
-				r.low.Store(m.ID)
-			}
-			continue
-		}
-		if n++; n == most {
-			break
-		}
+		n++
 	}
 	return n, nil
 }

@@ -25,14 +25,10 @@ const (
 
 // tend does what is due now and then, until the context ends.
 func (r *Receiver) tend(ctx context.Context) {
-	var purged, recounted time.Time
+	var purged time.Time
 	for {
 		now := r.in.Clock.Now()
-		if now.Sub(recounted) >= time.Hour { // another process may have replayed old ones
-			recounted = now
-			r.low.Store(0)
-		}
-		if n, err := r.waiting(ctx, depthMost); err == nil {
+		if n, err := r.waiting(ctx); err == nil {
 			r.depth.Store(int64(n))
 		}
 		if now.Sub(purged) >= purgeEvery {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -49,6 +50,9 @@ func (s *stash) Write(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		// Where the system lets go of the name of an open file, a process that is
+		// killed leaves nothing of a person's artwork behind.
+		_ = os.Remove(f.Name())
 		s.file = f
 	}
 	return s.file.Write(p)
@@ -69,7 +73,11 @@ func (s *stash) remove() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	err := s.file.Close()
+	if rerr := os.Remove(s.file.Name()); !errors.Is(rerr, fs.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	return err
 }
 
 // PutBlob implements [idempotency.Blobs]. The content is stored in chunks, in one
@@ -101,7 +109,9 @@ func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blo
 
 const (
 	hasBlobText  = `SELECT size FROM @blobs WHERE digest = $1`
-	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	wholeText    = `SELECT coalesce(sha256(string_agg(data, ''::bytea ORDER BY place)) = $1, false) FROM @chunks WHERE digest = $1`
+	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET size = excluded.size`
+	clearText    = `DELETE FROM @chunks WHERE digest = $1`
 	addChunkText = `INSERT INTO @chunks (digest, place, data) VALUES ($1, $2, $3)`
 	dropBlobText = `WITH c AS (DELETE FROM @chunks WHERE digest = $1) DELETE FROM @blobs WHERE digest = $1`
 	chunkText    = `SELECT data FROM @chunks WHERE digest = $1 AND place = $2`
@@ -109,21 +119,31 @@ const (
 
 func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, content io.Reader) error {
 	have, err := read(ctx, s, "put blob", scanSize, s.text.hasBlob, digest)
-	if err != nil || len(have) > 0 {
+	if err != nil {
 		return err
+	}
+	if len(have) > 0 && have[0] == size {
+		// The server looks at every byte: to store what was damaged again is the only
+		// way to mend it.
+		if whole, err := read(ctx, s, "put blob", scanWhole, s.text.whole, digest); err != nil || whole[0] {
+			return err
+		}
 	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	result, err := tx.ExecContext(ctx, s.text.addBlob, digest, size)
-	if err != nil {
-		return err
-	}
 	// Whoever puts the same content at the same time comes first here, and is
 	// waited for.
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
+	if _, err := tx.ExecContext(ctx, s.text.addBlob, digest, size); err != nil {
+		return err
+	}
+	var whole bool
+	if err := tx.QueryRowContext(ctx, s.text.whole, digest).Scan(&whole); err != nil || whole {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, s.text.clear, digest); err != nil {
 		return err
 	}
 	chunk := make([]byte, chunkSize)
@@ -142,6 +162,8 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, conten
 		}
 	}
 }
+
+func scanWhole(rows *sql.Rows) (whole bool, err error) { return whole, rows.Scan(&whole) }
 
 func scanSize(rows *sql.Rows) (size int64, err error) { return size, rows.Scan(&size) }
 
@@ -166,10 +188,18 @@ func (s *Store) OpenBlob(ctx context.Context, b postproof.Blob) (io.ReadCloser, 
 		if err != nil {
 			return nil, err
 		}
-		if len(chunks) == 0 {
-			return nil, io.EOF
+		if len(chunks) > 0 {
+			return chunks[0], nil
 		}
-		return chunks[0], nil
+		if int64(place)*chunkSize < have[0] {
+			// Something is missing: it is damaged, unless it was removed meanwhile.
+			if still, err := read(ctx, s, "read blob", scanSize, s.text.hasBlob, digest); err != nil {
+				return nil, err
+			} else if len(still) == 0 {
+				return nil, fmt.Errorf("it was removed while it was read: %w", idempotency.ErrNotFound)
+			}
+		}
+		return nil, io.EOF
 	}
 	return idempotency.VerifyBlob(&chunkReader{next: next}, b), nil
 }

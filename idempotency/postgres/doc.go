@@ -48,7 +48,9 @@
 // transaction is tried again. One that is lost at the COMMIT leaves a doubt: the
 // store ends the server's process, if it is still there, and looks for the row
 // that each transaction adds. So a caller is told what is true, or, when the
-// server cannot be asked within [WithPatience], [ErrInDoubt].
+// server cannot be asked within [WithPatience], [ErrInDoubt]. One that waited for a
+// standby then, and was made, is not called durable before the standby has what came
+// after it.
 //
 // # Work
 //

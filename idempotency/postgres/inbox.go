@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -91,30 +92,47 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	var damaged []error
 	err = i.s.claiming(ctx, func(c *session) error {
-		claimed = nil
+		claimed, damaged = nil, nil
 		return c.query(ctx, func(rows *sql.Rows) error {
 			m, err := codec.ScanMessage(rows)
-			claimed = append(claimed, m)
-			return err
+			switch {
+			case err == nil:
+				claimed = append(claimed, m)
+			case m == nil:
+				return err
+			default: // it has a lease now, and is out of the way of the others
+				damaged = append(damaged, err)
+			}
+			return nil
 		}, i.s.text.claimMessages, codec.Nanos(req.Now), req.Limit, clean(req.Owner), codec.Nanos(req.Now.Add(req.Lease)))
 	})
 	if err != nil {
 		return nil, explain("claim message", cause(ctx, err))
+	}
+	if len(claimed) == 0 { // else whoever lists it learns of it
+		return nil, explain("claim message", errors.Join(damaged...))
 	}
 	return claimed, nil
 }
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	text := i.s.text.messages
+	if pages.Waiting(q) {
+		text = i.s.text.messagesWaiting
+	}
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]*idempotency.Message, error) {
-		return read(ctx, i.s, "list messages", codec.ScanMessage, i.s.text.messages, int64(q.After), clean(q.Vendor), pageSize)
+		return read(ctx, i.s, "list messages", codec.ScanMessage, text, int64(q.After), clean(q.Vendor), pages.Rows(q, pageSize))
 	})
 }
 
 const (
 	messagesText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
-	purgeText    = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
+	// Those that wait have an index of their own: they are few.
+	messagesWaitingText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE state = 'waiting' AND id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
+	purgeText           = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
 	WHERE received < $1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT $2)`
 )
 

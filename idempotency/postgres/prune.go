@@ -13,6 +13,9 @@ import (
 // milliseconds for those who wait.
 const biteRows = 100
 
+// spareRows is how many damaged records may stand before those that are pruned.
+const spareRows = 16
+
 // bites runs a step of the writer until the limit is reached or nothing is
 // left, and lets others in between. A limit of 0 means no limit.
 func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ctx context.Context, b *batch, most int) (int, error)) (int, error) {
@@ -51,23 +54,33 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			err := rows.Scan(raw.Dest()...)
 			found = append(found, &raw)
 			return err
-		}, s.text.prune, codec.Nanos(before), idempotency.RecordVersion, most); err != nil || len(found) == 0 {
+		}, s.text.prune, codec.Nanos(before), idempotency.RecordVersion, most+spareRows); err != nil || len(found) == 0 {
 			return 0, err
 		}
 		var nums array
+		var damaged error
+		n := 0
 		for _, raw := range found {
 			r, err := raw.Record()
 			if err != nil {
-				return 0, err
+				damaged = err // it stays, and so does nothing else because of it
+				continue
+			}
+			if n++; n > most {
+				n = most
+				break
 			}
 			b.changed = append(b.changed, &place{num: raw.Num, row: codec.Encode(r.Bury()), storedSum: codec.JobSum(r)})
 			nums.int(raw.Num)
+		}
+		if n == 0 {
+			return 0, damaged
 		}
 		if err := b.flush(ctx); err != nil {
 			return 0, err
 		}
 		_, err := b.c.exec(ctx, s.text.forget, nums.String())
-		return len(found), err
+		return n, err
 	})
 }
 

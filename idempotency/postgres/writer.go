@@ -232,6 +232,9 @@ func (w *writer) settleDoubt(ctx context.Context, token int64, broken error) err
 			return err
 		}
 		err := w.ask(ctx, token, &made)
+		if err == nil && made {
+			return w.followed(ctx)
+		}
 		w.abort(ctx, err)
 		return err
 	})
@@ -255,6 +258,18 @@ func (w *writer) ask(ctx context.Context, token int64, made *bool) error {
 		return err
 	}
 	_, err := w.queryRow(ctx, []any{made}, w.store.text.made, token)
+	return err
+}
+
+// followed makes a transaction that comes after the one that was found, and waits for
+// its COMMIT. Where a standby has to have what is acknowledged, the server's process
+// that was ended may have waited for that: then all can see its transaction, and the
+// standby may not have it. The log is sent in order.
+func (w *writer) followed(ctx context.Context) error {
+	err := w.script(ctx, fmt.Sprintf(w.store.text.commit, 0, w.batch.newest))
+	if err != nil {
+		w.give()
+	}
 	return err
 }
 

@@ -111,6 +111,11 @@ func (b *batch) begin(ctx context.Context) error {
 	}
 	if version != b.places.version {
 		b.places.drop()
+		// Whoever has written may be a newer version, which migrated the file: a row
+		// that this one writes may lack what that one goes by.
+		if err := b.c.checkSchema(ctx); err != nil {
+			return err
+		}
 		b.places.version = version
 	}
 	b.places.turn()

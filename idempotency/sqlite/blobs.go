@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -23,7 +24,30 @@ func (s *Store) openBlobs() error {
 	if err := os.MkdirAll(s.blobDir, 0o700); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(s.blobDir))
+	return errors.Join(syncDir(filepath.Dir(s.blobDir)), s.sweepUploads())
+}
+
+const (
+	uploadPrefix = ".new-"
+	// uploadLife is how long an upload may stand still: one of which nothing was
+	// written for longer is of a process that was killed.
+	uploadLife = time.Hour
+)
+
+// sweepUploads deletes what killed processes left of their uploads: nobody would
+// ever ask for it, and an erasure would miss it.
+func (s *Store) sweepUploads() error {
+	entries, err := os.ReadDir(s.blobDir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), uploadPrefix) {
+			continue
+		}
+		if info, gone := e.Info(); gone != nil || time.Since(info.ModTime()) < uploadLife {
+			continue // or it is under way
+		}
+		err = errors.Join(err, removeIfThere(filepath.Join(s.blobDir, e.Name())))
+	}
+	return err
 }
 
 // blobPath spreads the files over 256 folders. The digest is checked first:
@@ -44,13 +68,13 @@ func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blo
 	if err := s.usable(ctx); err != nil {
 		return postproof.Blob{}, err
 	}
-	temp, err := os.CreateTemp(s.blobDir, ".new-*")
+	temp, err := os.CreateTemp(s.blobDir, uploadPrefix+"*")
 	if err != nil {
 		return postproof.Blob{}, explain("put blob", err)
 	}
 	defer func() { err = errors.Join(err, removeIfThere(temp.Name())) }()
 	blob, err := idempotency.CopyBlob(temp, content)
-	if err == nil && s.hasBlob(blob) {
+	if err == nil && s.hasWhole(blob) {
 		// Whoever renamed it may not have synced the folder yet.
 		path, _ := s.blobPath(blob.Digest)
 		return blob, errors.Join(temp.Close(), syncDir(filepath.Dir(path)))
@@ -88,15 +112,20 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// hasBlob reports whether the blob is there in its full length. A file that
-// has another one is replaced.
-func (s *Store) hasBlob(b postproof.Blob) bool {
+// hasWhole reports whether the blob is there, every byte of it. A file that the disk
+// has damaged is replaced: to store its content again is the only way to mend it.
+func (s *Store) hasWhole(b postproof.Blob) bool {
 	path, ok := s.blobPath(b.Digest)
 	if !ok {
 		return false
 	}
-	info, err := os.Stat(path)
-	return err == nil && info.Size() == b.Size
+	f, err := os.Open(path) //nolint:gosec // made of a checked digest
+	if err != nil {
+		return false
+	}
+	content := idempotency.VerifyBlob(f, b)
+	_, err = io.Copy(io.Discard, content)
+	return errors.Join(err, content.Close()) == nil
 }
 
 // OpenBlob implements [idempotency.Blobs].

@@ -62,8 +62,14 @@
 //   - a copy anywhere else, with or without its marker;
 //   - a marker that is missing or damaged;
 //   - another ledger's file in this one's place;
-//   - a database that is gone while its marker is there: that is an error;
+//   - a database that is gone, or empty, while its marker or its log are there: that
+//     is an error, and the log is left as it is;
 //   - a file replaced while it is open: the next write returns [ErrReplaced];
+//   - a marker removed or replaced while the file is open: likewise;
+//   - a file with several names (hard links), each of which would have a log of
+//     its own: [Open] returns an error;
+//   - a file that a newer version has migrated while it is open: the next write
+//     returns [idempotency.ErrNewer];
 //   - a database put back beside the log of a newer one, if it is older than
 //     the last time that the log was moved into it: [Open] returns
 //     [idempotency.ErrCorrupt].

@@ -173,7 +173,7 @@ func (s *Store) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Na
 	return err
 }
 
-// errOrphan: a marker without its database. A new ledger here would print
+// errOrphan: a marker or a log without its database. A new ledger here would print
 // everything again that the lost one knows.
-var errOrphan = errors.New("there is no ledger, but the marker of one: put the database back, or, if it was removed on purpose, remove its " +
-	markerSuffix + " file, too")
+var errOrphan = errors.New("there is no ledger, but the marker or the log of one: put the database back, beside its -wal file, which has what was " +
+	"written last, or, if it was removed on purpose, remove its " + markerSuffix + " and -wal files, too")

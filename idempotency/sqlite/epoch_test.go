@@ -341,6 +341,14 @@ func TestReplacedWhileOpen(t *testing.T) {
 		"moved over":  func(t *testing.T, db string) { t.Helper(); move(t, db, db+".bak") },
 		"removed":     func(t *testing.T, db string) { t.Helper(); remove(t, db) },
 		"moved aside": func(t *testing.T, db string) { t.Helper(); move(t, db+".old", db) },
+		// The next one to open makes another marker, and what this one notes nobody
+		// reads: a backup that is restored after that would not be noticed.
+		"the marker is removed": func(t *testing.T, db string) { t.Helper(); remove(t, db+"-epoch") },
+		"the marker is made anew": func(t *testing.T, db string) {
+			t.Helper()
+			remove(t, db+"-epoch")
+			once(t, db, func(*sqlite.Store) {})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

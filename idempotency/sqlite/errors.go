@@ -18,10 +18,14 @@ var ErrReadOnly = errors.New("sqlite: store is open for reading only")
 // it again.
 var ErrReplaced = errors.New("sqlite: the database file was replaced while it was open: open the store again")
 
+var errMarkerReplaced = fmt.Errorf("the marker beside the database (%s) was removed or replaced: %w", markerSuffix, ErrReplaced)
+
 var (
 	errNotLedger = errors.New("the file is a database, but not a postproof ledger: it is left as it is; give the path of another file")
 	errNoFile    = errors.New("want the path of a file; for a ledger without one use idempotency.NewMemory")
-	errNoFolder  = errors.New("the path does not fit what is on the disk")
+	errLinked    = errors.New("the file has more than one name (hard links): SQLite keeps a log beside each name, and who opens another one overwrites what " +
+		"is acknowledged here: remove the other names; if they are meant as a backup, make one with VACUUM INTO instead")
+	errNoFolder = errors.New("the path does not fit what is on the disk")
 )
 
 // explain adds to an engine's error what was being done, and what it means here.
@@ -60,7 +64,7 @@ func notOpened(err error) error {
 		out.Code = postproof.CodeUnsupported
 	case errors.Is(out.Err, idempotency.ErrCorrupt):
 		out.Code = postproof.CodeInternal
-	case errors.Is(err, errOrphan):
+	case errors.Is(err, errOrphan), errors.Is(err, errLinked):
 		out.Code = postproof.CodeConflict
 	default:
 		out.Code = postproof.CodeUnavailable

@@ -18,6 +18,15 @@ func fileID(info os.FileInfo) (inode, device string) {
 	return strconv.FormatUint(uint64(st.Ino), 10), strconv.FormatUint(uint64(st.Dev), 10) //nolint:unconvert // the types differ from system to system
 }
 
+// links is how many names the file has.
+func links(info os.FileInfo) uint64 {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 1
+	}
+	return uint64(st.Nlink) //nolint:unconvert // the types differ from system to system
+}
+
 // bootID names the present run of the system; empty where it has no name.
 func bootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

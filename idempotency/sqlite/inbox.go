@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"time"
 
@@ -82,17 +83,27 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	if req.Limit <= 0 {
 		return nil, nil
 	}
+	var damaged []error
 	err = i.s.direct(ctx, "claim message", func(ctx context.Context, b *batch) error {
-		claimed = nil
+		var found []*idempotency.Message
+		claimed, damaged = nil, nil
 		if err := b.c.query(ctx, func(rows *sql.Rows) error {
 			m, err := codec.ScanMessage(rows)
-			claimed = append(claimed, m)
-			return err
+			switch {
+			case err == nil:
+				claimed = append(claimed, m)
+			case m == nil:
+				return err
+			default: // it gets a lease, to be out of the way of the others
+				damaged = append(damaged, err)
+			}
+			found = append(found, m)
+			return nil
 		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT +?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
 		until := codec.Nanos(req.Now.Add(req.Lease))
-		for _, m := range claimed {
+		for _, m := range found {
 			b.dirty = true
 			m.Fence++
 			m.Lease = idempotency.Lease{Owner: req.Owner, Until: codec.FromNanos(until)}
@@ -103,21 +114,35 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 		}
 		return nil
 	})
+	if err == nil && len(claimed) == 0 {
+		err = explain("claim message", errors.Join(damaged...)) // else whoever lists it learns of it
+	}
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
 }
 
+const (
+	messagesText = "SELECT " + codec.MessageColumns + " FROM messages WHERE true" + messagesAfter
+	// Else the engine would walk through all that came in since.
+	waitingText   = "SELECT " + codec.MessageColumns + " FROM messages INDEXED BY messages_waiting WHERE state = 'waiting'" + messagesAfter
+	messagesAfter = " AND id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3"
+)
+
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	text := messagesText
+	if pages.Waiting(q) {
+		text = waitingText
+	}
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []*idempotency.Message, err error) {
 		err = i.s.read(ctx, "list messages", func(c *conn) error {
 			return c.query(ctx, func(rows *sql.Rows) error {
 				m, err := codec.ScanMessage(rows)
 				page = append(page, m)
 				return err
-			}, "SELECT "+codec.MessageColumns+" FROM messages WHERE id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3", int64(q.After), q.Vendor, pageSize)
+			}, text, int64(q.After), q.Vendor, pages.Rows(q, pageSize))
 		})
 		return page, err
 	})

@@ -47,6 +47,64 @@ func checkLength(path string) error {
 	return nil
 }
 
+// checkOrphan finds a database that is gone, or empty, while its marker or its log are
+// there. The engine would take the log for that of another one and delete it, with all
+// that was acknowledged and not moved yet, before anybody could put the database back.
+func checkOrphan(path string) error {
+	// Whoever is making a ledger at this moment makes the database first, so that is
+	// looked at last.
+	m, marked, err := readMarker(path)
+	if err != nil {
+		return err
+	}
+	wal, err := os.Stat(path + "-wal")
+	logged := err == nil && wal.Size() > 0
+	if !logged && (!marked || m.Session == 0) {
+		return nil
+	}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case info.Size() > 0:
+		return nil
+	}
+	return errOrphan
+}
+
+// findPath asks the engine for the file: it knows, whoever named it. The engine does
+// not look into the file for that.
+func (s *Store) findPath(ctx context.Context, c *conn) error {
+	var main sql.NullString
+	if err := c.query(ctx, func(rows *sql.Rows) error {
+		var n int
+		var name string
+		var path sql.NullString
+		err := rows.Scan(&n, &name, &path)
+		if name == "main" {
+			main = path
+		}
+		return err
+	}, "PRAGMA database_list"); err != nil {
+		return err
+	}
+	if main.String == "" {
+		return fmt.Errorf("the database is not a file: %w", errNoFile)
+	}
+	s.path = main.String
+	if err := checkOrphan(s.path); err != nil {
+		return err
+	}
+	switch info, err := os.Stat(s.path); {
+	case errors.Is(err, fs.ErrNotExist): // it is made by the first write
+	case err != nil:
+		return err
+	case links(info) > 1:
+		return errLinked
+	}
+	return nil
+}
+
 // checkBase finds a database file that was put back beside the log of a newer
 // one: SQLite would mix the two. It reads the main file without the log, and
 // compares how far it has come with how far the log says it has.

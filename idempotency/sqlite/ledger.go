@@ -88,6 +88,8 @@ const (
 	biteTime = 5 * time.Millisecond
 	// biteRows are looked at before the clock is.
 	biteRows = 20
+	// spareRows is how many damaged records may stand before those that are pruned.
+	spareRows = 16
 )
 
 // bites runs a step of the writer until the limit is reached or nothing is
@@ -127,10 +129,25 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.bites(ctx, "prune", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		var found []*idempotency.Record
-		err := b.c.query(ctx, collect(&found, false), selectWhole+` WHERE prune_at < ? AND version <= ? AND state IN ('canceled', 'done', 'refused')
-			ORDER BY prune_at LIMIT +?`, codec.Nanos(before), idempotency.RecordVersion, most)
+		var damaged error
+		err := b.c.query(ctx, func(rows *sql.Rows) error {
+			var raw codec.Stored
+			if err := rows.Scan(raw.Dest()...); err != nil {
+				return err
+			}
+			if r, err := raw.Record(); err != nil {
+				damaged = err // it stays, and so does nothing else because of it
+			} else if len(found) < most {
+				found = append(found, r)
+			}
+			return nil
+		}, selectWhole+` WHERE prune_at < ? AND version <= ? AND state IN ('canceled', 'done', 'refused')
+			ORDER BY prune_at LIMIT +?`, codec.Nanos(before), idempotency.RecordVersion, most+spareRows)
 		if err != nil {
 			return 0, err
+		}
+		if len(found) == 0 {
+			return 0, damaged
 		}
 		for _, r := range found {
 			if err := b.bury(ctx, r); err != nil {

@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"errors"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,5 +72,51 @@ func TestPlannedOnce(t *testing.T) {
 	})
 	if err != nil || seen < 15 {
 		t.Errorf("%d statements, %v: the test looks at the wrong thing", seen, err)
+	}
+}
+
+// TestPlanOfWhatWaits: workers ask again and again for the messages that wait, which
+// are few among all that ever came in.
+func TestPlanOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), WithMode(postproof.ModeTest), WithReaders(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		m := &idempotency.Message{Vendor: "lob", Dedupe: strconv.Itoa(i), State: idempotency.MessageApplied}
+		if i == 0 {
+			m.State = idempotency.MessageWaiting
+		}
+		if _, err := s.Inbox().Put(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}}) {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := <-s.readers
+	steps := 0
+	err = reader.c.Raw(func(c any) error {
+		raw, ok := c.(driver.Conn)
+		if !ok {
+			return errors.New("another driver")
+		}
+		for stmt := range raw.Raw().Stmts() {
+			if strings.Contains(stmt.SQL(), "FROM messages") {
+				steps += stmt.Status(sqlite3.STMTSTATUS_VM_STEP, false)
+			}
+		}
+		return nil
+	})
+	s.readers <- reader
+	if err != nil || n != 1 || steps == 0 || steps > 500 {
+		t.Errorf("%d messages in %d steps of the engine, %v, want one in some", n, steps, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

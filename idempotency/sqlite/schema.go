@@ -144,6 +144,19 @@ func (c *conn) schemaOf(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
+// checkSchema returns an error when the schema has become one of a later version
+// since it was opened.
+func (c *conn) checkSchema(ctx context.Context) error {
+	var version int64
+	if _, err := c.queryRow(ctx, []any{&version}, "SELECT user_version FROM pragma_user_version"); err != nil {
+		return err
+	}
+	if version > schemaVersion {
+		return newerError(version)
+	}
+	return nil
+}
+
 // migrate brings the schema up to date. The caller holds the write lock.
 func (c *conn) migrate(ctx context.Context, have, now int64) error {
 	for i, step := range migrations() {

@@ -29,13 +29,17 @@ var errLogInUse = errors.New("the log is in use by another process, or by a long
 
 // Scrub implements [idempotency.Scrubber]. What is deleted is overwritten in its
 // page at once (PRAGMA secure_delete); Scrub moves the log into the main file and
-// cuts it to nothing. With whole it rewrites the main file before (VACUUM): pages
+// cuts it to nothing, and deletes what killed processes have left of uploads of
+// artwork, an hour after its last byte. With whole it rewrites the main file before (VACUUM): pages
 // that were split or merged may have left a copy of a row in their gaps. That
 // takes room for a second copy, and for a third in the folder for temporary
 // files, and nobody writes meanwhile.
 func (s *Store) Scrub(ctx context.Context, whole bool) error {
 	op := &scrubOp{whole: whole}
-	return s.do(ctx, "scrub", op, &op.outcome)
+	if err := s.do(ctx, "scrub", op, &op.outcome); err != nil {
+		return err
+	}
+	return explain("scrub", s.sweepUploads())
 }
 
 // scrub runs between two transactions.

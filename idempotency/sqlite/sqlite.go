@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -51,8 +52,8 @@ var _ idempotency.Engine = (*Store)(nil)
 // only to be read, is missing; [postproof.CodePermissionDenied] where the file or its
 // folder may not be used; [postproof.CodeInvalidArgument] for a folder in place of a
 // file, another program's database, an unknown mode, or a new ledger without one;
-// [postproof.CodeConflict] for another mode, and for a marker that has lost its
-// database; [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a database of
+// [postproof.CodeConflict] for another mode, for a marker that has lost its
+// database, and for a file with several names; [postproof.CodeUnsupported], with [idempotency.ErrNewer], for a database of
 // a later version; [postproof.CodeInternal], with [idempotency.ErrCorrupt], for what is
 // damaged, or no database at all; [postproof.CodeUnavailable] where it may go well
 // later, as with a full disk or a lock that another process holds.
@@ -71,7 +72,11 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err := checkThere(full, set.readOnly); err != nil {
 		return nil, notOpened(err)
 	}
-	if err := checkLength(full); err != nil {
+	// The log is beside the file itself, not beside a link that leads to it.
+	if at, err := filepath.EvalSymlinks(full); err == nil {
+		full = at
+	}
+	if err := cmp.Or(checkLength(full), checkOrphan(full)); err != nil {
 		return nil, notOpened(err)
 	}
 	query := url.Values{"_pragma": {"busy_timeout(" + itoa(set.busy.Milliseconds()) + ")"}}
@@ -213,25 +218,11 @@ func (s *Store) connect(ctx context.Context) (*conn, error) {
 	return &conn{c: c, stmts: make(map[stmtKey]*sql.Stmt)}, nil
 }
 
-// findPath asks the engine for the file: it knows, whoever named it.
-func (s *Store) findPath(ctx context.Context, c *conn) error {
-	var path sql.NullString
-	found, err := c.queryRow(ctx, []any{&path}, "SELECT file FROM pragma_database_list WHERE name = 'main'")
-	if err != nil {
-		return err
-	}
-	if !found || path.String == "" {
-		return fmt.Errorf("the database is not a file: %w", errNoFile)
-	}
-	s.path = path.String
-	return nil
-}
-
 func (s *Store) openReader(ctx context.Context, c *conn) error {
-	if err := c.pragma(ctx, s.busy, readerCacheKiB, false); err != nil {
+	if err := s.findPath(ctx, c); err != nil {
 		return err
 	}
-	if err := s.findPath(ctx, c); err != nil {
+	if err := c.pragma(ctx, s.busy, readerCacheKiB, false); err != nil {
 		return err
 	}
 	switch version, err := c.schemaOf(ctx); {

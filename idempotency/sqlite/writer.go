@@ -187,7 +187,7 @@ func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
 }
 
 // stillThere returns an error when the path leads to another file than the one
-// that is open: what is written to that one is lost.
+// that is open: what is written to that one is lost. So it does for the marker.
 func (w *writer) stillThere() error {
 	info, err := os.Stat(w.path)
 	if err != nil {
@@ -195,6 +195,15 @@ func (w *writer) stillThere() error {
 	}
 	if inode, _ := fileID(info); inode != w.inode {
 		return ErrReplaced
+	}
+	// Without the marker that is there, what is written from now on could be set back
+	// to a backup, and nobody would notice.
+	info, err = os.Stat(w.marker.path)
+	if err != nil {
+		return errors.Join(errMarkerReplaced, err)
+	}
+	if self, _ := fileID(info); self != w.marker.last.Self {
+		return errMarkerReplaced
 	}
 	return nil
 }

@@ -19,6 +19,8 @@ func blobChecks() []check {
 		{name: "what is not there is not found", run: blobNotThere},
 		{name: "a broken upload leaves nothing", run: blobBroken},
 		{name: "spoiled content is noticed", run: blobSpoiled},
+		{name: "spoiled content is mended by storing it again", run: blobMended},
+		{name: "content that is removed while it is read is whole, or not there", run: blobRemovedWhileRead},
 	}
 }
 
@@ -116,5 +118,55 @@ func blobSpoiled(t reporter, h Harness) {
 	}
 	if got, err := readBlob(t, h.Engine, b); !errors.Is(err, idempotency.ErrCorrupt) {
 		t.Errorf("content = %q, %v, want ErrCorrupt", got, err)
+	}
+}
+
+// blobMended: whoever stores content is told that it is durable, whatever became of
+// what was there before. There is no other way to mend it.
+func blobMended(t reporter, h Harness) {
+	if h.Spoil == nil {
+		return
+	}
+	for _, content := range []string{"hello", strings.Repeat("artwork ", 100_000)} {
+		b := putBlob(t, h.Engine, content)
+		if err := h.Spoil(b); err != nil {
+			t.Fatalf("Spoil: %v", err)
+		}
+		same(t, "name", b, putBlob(t, h.Engine, content))
+		if got, err := readBlob(t, h.Engine, b); err != nil || got != content {
+			t.Errorf("%d bytes that were stored again came back as %d, %v", len(content), len(got), err)
+		}
+	}
+}
+
+// blobRemovedWhileRead: an erasure is no damage, and who reads meanwhile is not told
+// of any.
+func blobRemovedWhileRead(t reporter, h Harness) {
+	s, ok := h.Engine.(idempotency.BlobRemover)
+	if !ok {
+		return
+	}
+	content := strings.Repeat("artwork ", 500_000)
+	b := putBlob(t, h.Engine, content)
+	r, err := h.Engine.OpenBlob(t.Context(), b)
+	if err != nil {
+		t.Fatalf("OpenBlob: %v", err)
+	}
+	got := make([]byte, 1000)
+	if _, err := io.ReadFull(r, got); err != nil {
+		t.Fatalf("Read: %v", err)
+	}
+	if err := s.RemoveBlob(t.Context(), b); err != nil {
+		t.Errorf("RemoveBlob: %v", err)
+	}
+	rest, err := io.ReadAll(r)
+	switch whole := string(got)+string(rest) == content; {
+	case err == nil && !whole:
+		t.Errorf("%d of %d bytes, and no error", len(got)+len(rest), len(content))
+	case err != nil && !errors.Is(err, idempotency.ErrNotFound):
+		t.Errorf("Read = %v, want the content, or ErrNotFound", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }

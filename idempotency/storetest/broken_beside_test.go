@@ -190,6 +190,24 @@ func besidePieces() map[string]broken {
 				return open(ctx, b)
 			}
 		}, []string{"blobs/spoiled content is noticed"}},
+		"what is there is taken for whole": {func(f *fake) {
+			f.putBlob = func(ctx context.Context, r io.Reader) (postproof.Blob, error) {
+				return f.Engine.PutBlob(ctx, r)
+			}
+		}, []string{"blobs/spoiled content is mended by storing it again"}},
+		"what is removed ends in the middle": {func(f *fake) {
+			open, remove := f.open, f.remove
+			var gone bool
+			f.remove = func(ctx context.Context, b postproof.Blob) error { gone = true; return remove(ctx, b) }
+			f.open = func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
+				r, err := open(ctx, b)
+				if err != nil {
+					return nil, err
+				}
+				gone = false
+				return idempotency.VerifyBlob(cutOff{r, &gone}, b), nil
+			}
+		}, []string{"blobs/content that is removed while it is read is whole, or not there"}},
 		"a reopen loses the last write": {func(f *fake) { f.lose = func(i, n int) bool { return i == n-1 } }, []string{
 			"crash/what was acknowledged is there after a reopen",
 		}},
@@ -197,4 +215,18 @@ func besidePieces() map[string]broken {
 			"crash/what was acknowledged under load is there after a reopen", "crash/a ledger continues where it was",
 		}},
 	}
+}
+
+// cutOff ends when it is told to.
+type cutOff struct {
+	io.ReadCloser
+	gone *bool
+}
+
+// Read implements [io.Reader].
+func (c cutOff) Read(p []byte) (int, error) {
+	if *c.gone {
+		return 0, io.EOF
+	}
+	return c.ReadCloser.Read(p)
 }

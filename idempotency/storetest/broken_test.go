@@ -155,7 +155,14 @@ func newFake(brk func(f *fake)) *fake {
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
-	f.putBlob, f.remove = m.PutBlob, m.RemoveBlob
+	f.remove = m.RemoveBlob
+	f.putBlob = func(ctx context.Context, r io.Reader) (postproof.Blob, error) {
+		b, err := m.PutBlob(ctx, r)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.spoiled, b.Digest)
+		return b, err
+	}
 	f.scrub = func(context.Context, bool) error { return nil }
 	box := m.Inbox()
 	f.put, f.claimMsg, f.list, f.purge = box.Put, box.Claim, box.List, box.Purge
@@ -196,7 +203,10 @@ func newFake(brk func(f *fake)) *fake {
 		return m.Find(ctx, q)
 	}
 	f.open = func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error) {
-		if f.spoiled[b.Digest] {
+		f.mu.Lock()
+		spoiled := f.spoiled[b.Digest]
+		f.mu.Unlock()
+		if spoiled {
 			return idempotency.VerifyBlob(io.NopCloser(&io.LimitedReader{R: rand.NewChaCha8([32]byte{}), N: b.Size}), b), nil
 		}
 		return m.OpenBlob(ctx, b)

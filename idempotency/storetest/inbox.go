@@ -275,6 +275,10 @@ func messageQueries(t reporter, h Harness) {
 		t.Fatalf("%d messages, want 300", len(all))
 	}
 	for name, q := range map[string]idempotency.MessageQuery{
+		"waiting":       {States: []idempotency.MessageState{idempotency.MessageWaiting}},
+		"two states":    {States: []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageParked}},
+		"last waiting":  {States: []idempotency.MessageState{idempotency.MessageWaiting}, After: all[297].ID},
+		"none waiting":  {States: []idempotency.MessageState{idempotency.MessageWaiting}, After: all[298].ID},
 		"state":         {States: []idempotency.MessageState{idempotency.MessageParked}},
 		"vendor":        {Vendor: "pcm"},
 		"after":         {After: all[200].ID},

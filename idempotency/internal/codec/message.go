@@ -11,7 +11,8 @@ import (
 // MessageColumns are what [ScanMessage] reads.
 const MessageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
 
-// ScanMessage reads a row of an inbox.
+// ScanMessage reads a row of an inbox. With an error that is [idempotency.ErrCorrupt]
+// it returns the message without its header: it has an id and a lease all the same.
 func ScanMessage(rows *sql.Rows) (*idempotency.Message, error) {
 	var m idempotency.Message
 	var mode, state string
@@ -26,7 +27,7 @@ func ScanMessage(rows *sql.Rows) (*idempotency.Message, error) {
 	if header != nil {
 		var err error
 		if m.Header, err = decodeHeader(header); err != nil {
-			return nil, fmt.Errorf("%w: message %d: %w", idempotency.ErrCorrupt, m.ID, err)
+			return &m, fmt.Errorf("%w: message %d: its header: %w", idempotency.ErrCorrupt, m.ID, err)
 		}
 	}
 	return &m, nil

@@ -40,8 +40,25 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 	}
 }
 
+// Waiting reports whether the query is for messages that wait and no others: who works
+// on the inbox asks for these again and again, and they are few among all that ever
+// came in. A store has an index of them.
+func Waiting(q idempotency.MessageQuery) bool {
+	return len(q.States) == 1 && q.States[0] == idempotency.MessageWaiting
+}
+
+// Rows is how many rows of a page of so many are wanted at most. A row may hold a
+// megabyte: where all that are read are meant, no more than these are.
+func Rows(q idempotency.MessageQuery, size int) int {
+	if q.Limit > 0 && (len(q.States) == 0 || Waiting(q)) {
+		return min(size, q.Limit)
+	}
+	return size
+}
+
 // Messages yields the messages of the states that are asked for. The function
-// reads a page of at most the size given after q.After, by all but the states.
+// reads a page of at most the size given, or of [Rows], after q.After; of the
+// states it may ask for those that [Waiting] tells, or for none.
 func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]*idempotency.Message, error)) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		q, left := q, q.Limit

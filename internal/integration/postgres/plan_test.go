@@ -224,6 +224,48 @@ func TestPlansOfAYoungLedger(t *testing.T) {
 	}
 }
 
+// TestPlanOfWhatWaits: workers ask again and again for the messages that wait, which
+// are few among all that ever came in.
+func TestPlanOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	c := explaining(t)
+	db, schema := openDB(t, "pgx", c.DSN("")), newSchema(t)
+	s := openStore(t, db, schema)
+	first := &idempotency.Message{Vendor: "lob", Dedupe: "first", ReceivedAt: start()}
+	if _, err := s.Inbox().Put(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	fill := `INSERT INTO %[1]s.messages SELECT 1000 + i, 'lob', '', 'test', 'fast' || i, 0, 'applied', 3, 0, 0, '', 0, 0, '', NULL, 'body' FROM generate_series(1, 20000) AS i`
+	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(fill, schema)); err != nil {
+		t.Fatal(err)
+	}
+	analyze(t, db)
+	before := len(readPlans(t, c))
+	for _, limit := range []int{0, 1} {
+		n := 0
+		for m, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: limit}) {
+			if n++; err != nil || m.ID != first.ID {
+				t.Errorf("listed %v, %v", m, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d messages are listed, want the one that waits", n)
+		}
+	}
+	own := 0
+	for _, p := range readPlans(t, c)[before:] {
+		if strings.Contains(p.Text, schema) {
+			own++
+			if n := p.Plan.visited(); n > 100 {
+				t.Errorf("%d rows were looked at by:\n%s", n, p.Text)
+			}
+		}
+	}
+	if own == 0 {
+		t.Error("no statement was explained: the test looks at the wrong thing")
+	}
+}
+
 type explained struct {
 	Text string `json:"Query Text"`
 	Plan node   `json:"Plan"`
