@@ -139,10 +139,10 @@ func (a *attempt) transportFailure(err error) failure {
 	switch {
 	case a.mayBeWritten():
 		e.Delivery = postproof.Unknown
-	case a.inside, a.asked && !a.muddied, a.refused != nil:
+	case a.call.sender.watched && (a.inside || (a.asked && !a.muddied) || a.refused != nil):
 		e.Delivery = postproof.NotSent
-	case claimed && claim.Delivery != 0:
-		e.Delivery = claim.Delivery
+	case deliveryClaimed(err) != 0:
+		e.Delivery = deliveryClaimed(err)
 	default:
 		a.assume()
 		e.Delivery = postproof.Unknown

@@ -37,7 +37,7 @@ import (
 
 // all returns every list.
 func all() []Mutation {
-	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(), rotation(), seams(), nobody())
+	return slices.Concat(ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(), rotation(), seams(), known(), nobody())
 }
 
 func main() {

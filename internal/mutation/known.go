@@ -1,0 +1,22 @@
+package main
+
+// known breaks what was found by reading: nobody had met it, and no test knew of it.
+func known() []Mutation {
+	m := func(pkg, name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "known: " + name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
+	}
+	return []Mutation{
+		m("./retry", "what a caller's round tripper did is taken for seen", "retry/judge.go",
+			`case a.call.sender.watched && (a.inside`, `case (a.inside`, "TestFallback"),
+		m("./retry", "of errors that are joined one is believed", "retry/judge.go",
+			`case deliveryClaimed(err) != 0:`, `case claimed && claim.Delivery != 0:`, "TestFallbackThatNobodySees"),
+		m("./retry", "the answer to an unseen send is the answer to the one before", "retry/attempt.go",
+			`(!a.call.sender.watched && a.heard != a.sends)`, `false`, "TestRefusalOfAnUnseenSend"),
+		m("./retry", "a send whose answer broke off was answered", "retry/attempt.go",
+			`	a.heard = 0`, `	a.heard += 0`, "TestRefusalOfAnUnseenSend"),
+		m("./retry", "whoever passes requests on is taken for a stranger", "retry/watched.go",
+			`rt = next.Unwrap()`, `rt, _ = nil, next`, "TestWhatPassesRequestsOn"),
+		m("./retry", "an answer through a wrapper is never believed", "retry/attempt.go",
+			`	a.heard = a.sends`, `	a.heard += 0`, "TestAnswerThroughAWrapper"),
+	}
+}
