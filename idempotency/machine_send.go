@@ -108,7 +108,12 @@ func (t *transition) last(s *Submission) *Submission {
 }
 
 // notAfter is the last moment for a byte: min(lease, key window − margin,
-// deadline, the caller's bound).
+// deadline, half the settle time, the caller's bound).
+//
+// The settle time bounds what nobody else knows of: whoever recovers a ledger that
+// lost the intent counts from the recovery on, and must not come to believe that
+// nothing was sent while the holder still may. The other half is for clocks and
+// stalls.
 func (t *transition) notAfter(s *Submission, own time.Time) time.Time {
 	at := t.r.Lease.Until
 	earlier := func(bound time.Time) {
@@ -118,8 +123,12 @@ func (t *transition) notAfter(s *Submission, own time.Time) time.Time {
 	}
 	earlier(own)
 	earlier(t.r.Deadline)
-	if c := t.m.caps(s.Vendor); c != nil && c.Idempotency.Kind != postproof.IdempotencyNone {
+	c := t.m.caps(s.Vendor)
+	if c != nil && c.Idempotency.Kind != postproof.IdempotencyNone {
 		earlier(c.Idempotency.Until(s.FirstAt))
+	}
+	if c != nil && c.Lookup.ByRef {
+		earlier(t.now.Add(c.Lookup.SettleTime() / 2))
 	}
 	return at
 }

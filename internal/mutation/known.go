@@ -18,5 +18,11 @@ func known() []Mutation {
 			`rt = next.Unwrap()`, `rt, _ = nil, next`, "TestWhatPassesRequestsOn"),
 		m("./retry", "an answer through a wrapper is never believed", "retry/attempt.go",
 			`	a.heard = a.sends`, `	a.heard += 0`, "TestAnswerThroughAWrapper"),
+		m("./client", "whoever has a long lease sends for as long", "idempotency/machine_send.go",
+			`earlier(t.now.Add(c.Lookup.SettleTime() / 2))`, `earlier(t.r.Lease.Until)`, "TestSenderOutlivesARecovery"),
+		m("./idempotency", "an intent lasts for the whole settle time", "idempotency/machine_send.go",
+			`c.Lookup.SettleTime() / 2`, `c.Lookup.SettleTime()`, "TestRule03NotAfter"),
+		m("./idempotency", "who cannot be looked up has a settle time", "idempotency/machine_send.go",
+			`if c != nil && c.Lookup.ByRef {`, `if c != nil {`, "TestRule03NotAfter"),
 	}
 }
