@@ -39,6 +39,8 @@ type Client struct {
 	prunes seldomDone
 	// doubtUntil is when new jobs need no look-up any more, in nanoseconds.
 	doubtUntil atomic.Int64
+	// artErased is the version of the setting that says when artwork was deleted.
+	artErased atomic.Uint64
 	// doubtLost is how long a lost history may have worked on them, and
 	// doubtRecoveries how many recoveries it had.
 	doubtLost, doubtRecoveries atomic.Int64

@@ -145,8 +145,12 @@ func (w *work) encodedAnew(s *vendors.Submission, v *vendor, body *vendors.Body)
 func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bool, err error) {
 	switch {
 	case errors.Is(cause, idempotency.ErrNotFound), errors.Is(cause, idempotency.ErrCorrupt):
+		if e, _, err := w.c.readArtErased(ctx, "send"); err == nil && w.c.now().Before(e.At.Add(artErasedFor)) {
+			return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 30*time.Second)) // whoever handed it in stores it again
+		}
 		return false, errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{
-			Reason: idempotency.HoldCannotBuild, Note: "its artwork is missing or broken in the blob store",
+			Reason: idempotency.HoldCannotBuild,
+			Note:   "its artwork is missing or broken in the blob store: store it again (PutArtwork, or Enqueue with the job as it was), then release it",
 		}))
 	case postproof.CodeOf(cause) == postproof.CodeUnavailable: // the blob store, not the job
 		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 0))

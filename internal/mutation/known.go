@@ -5,6 +5,9 @@ func known() []Mutation {
 	m := func(pkg, name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "known: " + name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
 	}
+	art := func(name, old, replacement, run string) Mutation {
+		return m("./client", name, "client/artwork_erased.go", old, replacement, run)
+	}
 	return []Mutation{
 		m("./retry", "what a caller's round tripper did is taken for seen", "retry/judge.go",
 			`case a.call.sender.watched && (a.inside`, `case (a.inside`, "TestFallback"),
@@ -24,5 +27,13 @@ func known() []Mutation {
 			`c.Lookup.SettleTime() / 2`, `c.Lookup.SettleTime()`, "TestRule03NotAfter"),
 		m("./idempotency", "who cannot be looked up has a settle time", "idempotency/machine_send.go",
 			`if c != nil && c.Lookup.ByRef {`, `if c != nil {`, "TestRule03NotAfter"),
+		art("whoever hands in does not look again", `err != nil || version == b.artErased`, `true`, "TestArtworkErasedWhile"),
+		art("whoever erases does not look again", `(unread != nil || x.rep.Artwork[i].Outcome == ArtworkShared)`, `unread != nil`, "TestArtworkErasedWhile"),
+		art("whoever erases and cannot look again puts nothing back", `(unread != nil || x`, `(false || x`, "TestArtworkErasedWhile"),
+		art("artwork is remembered across a deletion", `strconv.FormatUint(c.artErased.Load(), 10)`, `strconv.FormatUint(0, 10)`, "TestArtworkErasedWhile"),
+		art("artwork of an erased person is stored again", `case have.Tombstone, have.Erased(), have`, `case have`, "TestArtworkOfAnErasedPerson"),
+		art("artwork that nobody can put back is not told", `return blob.Digest, nil`, `return "", nil`, "TestNamedArtwork"),
+		m("./client", "a job is held while its artwork is put back", "client/send.go",
+			`w.c.now().Before(e.At.Add(artErasedFor))`, `w.c.now().Before(e.At)`, "TestArtworkErasedWhile"),
 	}
 }
