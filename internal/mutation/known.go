@@ -35,5 +35,25 @@ func known() []Mutation {
 		art("artwork that nobody can put back is not told", `return blob.Digest, nil`, `return "", nil`, "TestNamedArtwork"),
 		m("./client", "a job is held while its artwork is put back", "client/send.go",
 			`w.c.now().Before(e.At.Add(artErasedFor))`, `w.c.now().Before(e.At)`, "TestArtworkErasedWhile"),
+		m("./client", "a worker that cannot ask has a piece polled later", "client/unasked.go",
+			`if wait := c.forAnother(v, sub, now.Sub(rec.PollAt)); wait > 0 {`, `if wait := c.forAnother(v, sub, now.Sub(rec.PollAt)); wait < 0 {`, "TestPollsAmongWorkers"),
+		m("./client", "who says to be able to ask is not believed", "client/hints.go",
+			`if said.Reason == hintOver && said.From != h.self {`, `if said.Reason == hintOver && said.From == h.self {`, "TestPollsAmongWorkers"),
+		m("./client", "a worker that cannot ask has a watch looked at later", "client/reconcile.go",
+			`cannotAsk(v, sub), w.c.forAnother(v, sub, w.c.watched(sub))`, `cannotAsk(v, sub), 0`, "TestWatchAmongWorkers"),
+		m("./client", "a watch that nobody can keep is no trouble", "client/reconcile.go",
+			`			w.c.meetUnasked(ctx, v, sub)`, `			_ = ctx`, "TestWatchThatNobody"),
+		m("./idempotency", "a watch that nobody kept ends untold", "idempotency/machine_late.go",
+			`	if ev.Failed {
+		t.noteSub("unwatched"`, `	if false {
+		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		m("./idempotency", "a watch that was kept is told", "idempotency/machine_late.go",
+			`	if ev.Failed {
+		t.noteSub("unwatched"`, `	if true {
+		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		m("./idempotency", "whoever can look has to wait for the watch's pace", "idempotency/machine_late.go",
+			`if ev.Unasked != "" && ev.RetryAfter > 0 {`, `if false {`, "TestWatchWaitsFor"),
+		m("./client", "a watch that nobody kept is no incident", "client/incidents.go",
+			`"doubted_again", "unwatched", `, `"doubted_again", `, "TestWatchThatNobody"),
 	}
 }

@@ -6,6 +6,7 @@ func late() []Mutation {
 	const (
 		send      = "idempotency/machine_send.go"
 		reconcile = "idempotency/machine_reconcile.go"
+		lates     = "idempotency/machine_late.go"
 		next      = "idempotency/next.go"
 		record    = "idempotency/record.go"
 		reach     = "idempotency/reach.go"
@@ -29,10 +30,10 @@ func late() []Mutation {
 			"next.Lease = Lease{} // at rest", "_ = next // at rest", "TestWatch"),
 		m(0, "watch: a look takes a job that waits to itself", reconcile,
 			`case t.r.State != Sending && t.r.Due.After(t.now):`, `case false:`, "TestWatch"),
-		m(0, "watch: a look in vain is the last one", reconcile,
-			"s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))", "s.NextWatch = time.Time{}", "TestWatch"),
-		m(0, "watch: looks without end", reconcile,
-			`if s.NextWatch.After(s.WatchUntil) {`, `if false {`, "TestWatch"),
+		m(0, "watch: a look in vain is the last one", lates,
+			"s.NextWatch = t.now.Add(wait)\n", "s.NextWatch, _ = time.Time{}, wait\n", "TestWatch"),
+		m(0, "watch: looks without end", lates,
+			`if !s.NextWatch.After(s.WatchUntil) {`, `if true {`, "TestWatch"),
 		m(0, "watch: what turns up is told to nobody", reconcile,
 			`thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided`, `thoughtGone := false`, "TestWatch"),
 		m(0, "watch: what is watched is pruned", "idempotency/rules.go",
