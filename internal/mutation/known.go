@@ -5,6 +5,9 @@ func known() []Mutation {
 	m := func(pkg, name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "known: " + name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
 	}
+	lite := func(name, old, replacement string) Mutation {
+		return m("./idempotency/sqlite", name, "idempotency/sqlite/entries.go", old, replacement, "TestHistoryOfARecord")
+	}
 	art := func(name, old, replacement, run string) Mutation {
 		return m("./client", name, "client/artwork_erased.go", old, replacement, run)
 	}
@@ -55,5 +58,10 @@ func known() []Mutation {
 			`if ev.Unasked != "" && ev.RetryAfter > 0 {`, `if false {`, "TestWatchWaitsFor"),
 		m("./client", "a watch that nobody kept is no incident", "client/incidents.go",
 			`"doubted_again", "unwatched", `, `"doubted_again", `, "TestWatchThatNobody"),
+		lite("the chain is walked for each page", `if !h.walked {`, `if true {`),
+		lite("what is the ledger's is looked at to the end", `h.before = first `, `h.before = max(first, math.MaxInt64) `),
+		lite("what was said before there was a record is left out", `if after+1 < h.before {`, `if false {`),
+		lite("a page of both ends too soon", `rest, err := h.linked(ctx, pageSize-len(page))`, `rest, err := h.linked(ctx, 0)`),
+		lite("a history comes from the last to the first", `slices.Sort(h.chain)`, `slices.Clone(h.chain)`),
 	}
 }
