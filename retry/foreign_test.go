@@ -169,6 +169,12 @@ type passing struct{ http.RoundTripper }
 
 func (p passing) Unwrap() http.RoundTripper { return p.RoundTripper }
 
+// promising is a wrapper that says that it hands requests to the next one only.
+type promising struct{ wrapper }
+
+func (p promising) RoundTrip(req *http.Request) (*http.Response, error) { return p.f(p.next, req) }
+func (p promising) Unwrap() http.RoundTripper                           { return p.next }
+
 // circle says that it is its own next.
 type circle struct{ http.RoundTripper }
 

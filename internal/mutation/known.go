@@ -63,5 +63,15 @@ func known() []Mutation {
 		lite("what was said before there was a record is left out", `if after+1 < h.before {`, `if false {`),
 		lite("a page of both ends too soon", `rest, err := h.linked(ctx, pageSize-len(page))`, `rest, err := h.linked(ctx, 0)`),
 		lite("a history comes from the last to the first", `slices.Sort(h.chain)`, `slices.Clone(h.chain)`),
+		m("./client/callback", "what is said of one account is said of all of a route", "client/callback/intake.go",
+			`a.offTime.Store(one == reasonStale || one == reasonFuture)`, `for _, b := range rt.accounts { b.offTime.Store(one == reasonStale || one == reasonFuture) }`, "TestSilenceOfOneOfTwo"),
+		m("./client/callback", "the time of an account's callbacks is in doubt for ever", "client/callback/intake.go",
+			`a.offTime.Store(one == reasonStale || one == reasonFuture)`, `a.offTime.Store(why == reasonStale || one == reasonStale || one == reasonFuture)`, "TestSilenceOfOneOfTwo"),
+		m("./client/operator", "a recovery is a send", "client/operator/job.go",
+			`case s.NotAfter.Before(s.LastAt):`, `case false:`, "TestLastSendIsASend"),
+		m("./client/operator", "the end of a send is a send", "client/operator/job.go",
+			`case s.FirstAt.IsZero(), s.Sends+len(s.Unanswered) <= 1:`, `case s.FirstAt.IsZero():`, "TestLastSendIsASend"),
+		m(".", "a date that nothing measures is a wait", "retryafter.go",
+			`if now.IsZero() {`, `if false {`, "TestParseRetryAfter"),
 	}
 }

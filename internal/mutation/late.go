@@ -5,6 +5,8 @@ package main
 func late() []Mutation {
 	const (
 		send      = "idempotency/machine_send.go"
+		answer    = "idempotency/machine_answer.go"
+		plan      = "idempotency/machine_plan.go"
 		reconcile = "idempotency/machine_reconcile.go"
 		lates     = "idempotency/machine_late.go"
 		next      = "idempotency/next.go"
@@ -38,7 +40,7 @@ func late() []Mutation {
 			`thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided`, `thoughtGone := false`, "TestWatch"),
 		m(0, "watch: what is watched is pruned", "idempotency/rules.go",
 			`r.State.Final() && !watched &&`, `r.State.Final() && (true || watched) &&`, "TestWatch|TestMemory"),
-		m(0, "watch: it makes a wait shorter", send,
+		m(0, "watch: it makes a wait shorter", plan,
 			"ev.Until = later(ev.Until, t.r.Due)", "_ = ev", "TestPostpone"),
 		lite(0, "SQLite: a commit that failed is called made", "idempotency/sqlite/writer.go",
 			`return true, fmt.Errorf("commit: %w", err)`, `return false, nil`, "TestEveryChangeOfTheDisk"),
@@ -145,13 +147,13 @@ func late() []Mutation {
 		cl(0, "absence: the settle time passes on our clock alone", "client/reconcile.go",
 			`!found.VendorTime.IsZero() && t.Before(ev.At)`, `t.IsZero()`, "TestAClockThatJumps"),
 
-		m(14, "rule 14: an answer counts each time it is applied", send,
+		m(14, "rule 14: an answer counts each time it is applied", answer,
 			`if t.heard(s, ev.Intent) {`, `if false {`, "TestAnswer"),
-		m(14, "rule 14: an answer counts each time it is applied, by the oracle", send,
+		m(14, "rule 14: an answer counts each time it is applied, by the oracle", answer,
 			`if t.heard(s, ev.Intent) {`, `if false {`, "TestExploreFinds"),
-		m(14, "rule 14: an answer of a lost history counts for nothing", send,
+		m(14, "rule 14: an answer of a lost history counts for nothing", answer,
 			`if intent > s.Intent { //`, `if false { //`, "TestAnswer"),
-		m(14, "rule 14: another answer under one intent is no news of paper", send,
+		m(14, "rule 14: another answer under one intent is no news of paper", answer,
 			`if ev.Delivery == postproof.Accepted && ev.Order.Alive && s.Join != postproof.Accepted {`, `if false {`, "TestRule06"),
 		cl(14, "rule 14: a refusal out of the spool opens a way", "client/settle.go",
 			` || w.rec.State == idempotency.Refused {`, ` {`, "TestSpooledRefusal"),

@@ -11,10 +11,15 @@ func sender() []Mutation {
 		request    = "retry/request.go"
 		conn       = "retry/conn.go"
 		budget     = "retry/budget.go"
-		retryAfter = "retry/retryafter.go"
+		retryAfter = "retryafter.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "retry: " + name, File: file, Old: old, New: replacement, Package: "./retry", Run: run}
+	}
+	root := func(name, file, old, replacement, run string) Mutation {
+		made := m(name, file, old, replacement, run)
+		made.Package = "."
+		return made
 	}
 	return []Mutation{
 		m("the answer to a hidden resend speaks for all its sends", attempt,
@@ -88,16 +93,16 @@ func sender() []Mutation {
 			`a.asked && !a.muddied`, `a.asked`, "TestInnerTrace"),
 		m("what nobody watched counts as not sent", judge,
 			"\t\ta.assume()\n\t\te.Delivery = postproof.Unknown", "\t\ta.assume()\n\t\te.Delivery = postproof.NotSent", "TestForeignRoundTrippers"),
-		m("a wish in seconds has no upper bound", retryAfter,
+		root("a wish in seconds has no upper bound", retryAfter,
 			`if err != nil || seconds > uint64(MaxRetryAfter/time.Second) {`, `if err != nil {`, "TestParseRetryAfter"),
-		m("a wish too large for an integer is no wish", retryAfter,
+		root("a wish too large for an integer is no wish", retryAfter,
 			"\t\t\treturn MaxRetryAfter, true\n", "\t\t\treturn 0, false\n", "TestParseRetryAfter"),
-		m("a wished date has no upper bound", retryAfter,
+		root("a wished date has no upper bound", retryAfter,
 			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return max(at.Sub(now), 0), true`, "TestParseRetryAfter"),
-		m("a wished date that is past is negative", retryAfter,
+		root("a wished date that is past is negative", retryAfter,
 			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return min(at.Sub(now), MaxRetryAfter), true`, "TestParseRetryAfter"),
-		m("a wished date is measured by our clock", retryAfter,
-			"\t\tnow = date\n", "\t\t_ = date\n", "TestParseRetryAfter"),
+		root("a wished date is measured by our clock", retryAfter,
+			"\t\tnow = said\n", "\t\t_ = said\n", "TestParseRetryAfter"),
 		m("a timeout costs what a quick no costs", budget,
 			"\t\tcost = b.timeoutCost\n", "\t\tcost = min(b.timeoutCost, 1)\n", "TestBudgetCosts"),
 		m("a clock that was set back freezes the window", budget,
