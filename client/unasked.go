@@ -53,7 +53,7 @@ func (c *Client) forAnother(v *vendor, sub *idempotency.Submission, waited time.
 		// Of many workers one can, and each look is by any of them: by chance, so that it
 		// is not the same one each time that happens to look first.
 		wait := min(max(waited/8, nextWorker), longestForAnother)
-		return wait/2 + rand.N(wait)
+		return wait/2 + rand.N(wait) //nolint:gosec // it spreads work, and guards nothing
 	case open && waited < longestOpen:
 		return answerFor
 	default:

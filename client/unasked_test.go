@@ -27,7 +27,7 @@ func unableHearing(t *testing.T, store client.Store, p *press, adapter bool, opt
 
 // everyWay calls f for both ways in which nobody can be asked, with and without hints
 // between the workers.
-func everyWay(t *testing.T, f func(t *testing.T, able func(client.Store, *press) *client.Client, unable func(client.Store, *press) *client.Client)) {
+func everyWay(t *testing.T, f func(t *testing.T, able, unable func(client.Store, *press) *client.Client)) {
 	t.Helper()
 	for name, adapter := range unables() {
 		for _, hints := range []bool{true, false} {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
-	"github.com/postproof/postproof/breaker"
 	"github.com/postproof/postproof/retry"
 )
 
@@ -24,7 +23,7 @@ func unseen(v *vendor, req *http.Request, err error) (*http.Response, error) {
 	if bodyErr != nil {
 		return nil, bodyErr
 	}
-	again := req.Clone(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{})) //nolint:contextcheck // that is what is wrong with it
+	again := req.Clone(httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{}))
 	again.Body = body
 	other := &http.Transport{DialContext: v.dial, DisableKeepAlives: true}
 	defer other.CloseIdleConnections()
@@ -52,7 +51,7 @@ func transportOn(t *testing.T, dial func(context.Context, string, string) (net.C
 // transport below sent nothing does not say that nothing was sent.
 func TestFallbackThatNobodySeesIsUnknown(t *testing.T) {
 	t.Parallel()
-	openErr := postproof.NewError(postproof.CodeUnavailable, postproof.NotSent, breaker.ErrOpen)
+	openErr := postproof.NewError(postproof.CodeUnavailable, postproof.NotSent, errors.New("breaker is open"))
 	for name, f := range map[string]func(first http.RoundTripper, v *vendor, req *http.Request) (*http.Response, error){
 		"the first error": func(first http.RoundTripper, v *vendor, req *http.Request) (*http.Response, error) {
 			_, err := first.RoundTrip(req)
@@ -181,20 +180,15 @@ type circle struct{ http.RoundTripper }
 func (c *circle) Unwrap() http.RoundTripper { return c }
 
 // A round tripper that says that requests go nowhere else is believed: what is not
-// sent through it is not sent. So is the breaker's. One that says nothing is not.
+// sent through it is not sent. One that says nothing is not.
 func TestWhatPassesRequestsOnIsWatched(t *testing.T) {
 	t.Parallel()
-	breakers, err := breaker.New(breaker.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, tt := range map[string]struct {
 		wrap func(http.RoundTripper) http.RoundTripper
 		want postproof.Delivery
 	}{
 		"nothing between": {func(rt http.RoundTripper) http.RoundTripper { return rt }, postproof.NotSent},
 		"two that say so": {func(rt http.RoundTripper) http.RoundTripper { return passing{passing{rt}} }, postproof.NotSent},
-		"a breaker":       {func(rt http.RoundTripper) http.RoundTripper { return breakers.Transport("acme", nil, rt) }, postproof.NotSent},
 		"one that says nothing": {func(rt http.RoundTripper) http.RoundTripper {
 			return &wrapper{next: rt, f: func(next http.RoundTripper, req *http.Request) (*http.Response, error) { return next.RoundTrip(req) }}
 		}, postproof.Unknown},

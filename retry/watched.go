@@ -39,7 +39,7 @@ func deliveryClaimed(err error) postproof.Delivery {
 		if e, ok := err.(*postproof.Error); ok { //nolint:errorlint // the chain itself is walked
 			return e.Delivery
 		}
-		next, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // as above
+		next, ok := err.(interface{ Unwrap() error })
 		if !ok {
 			return 0
 		}

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -105,7 +104,7 @@ func (h *recordHistory) linked(ctx context.Context, most int) (page []idempotenc
 			places[i] = h.chain[min(i, n-1)]
 		}
 		h.chain = h.chain[n:]
-		some, err := h.s.entriesPage(ctx, linkedText, append([]any{h.id}, places...)...)
+		some, err := h.s.entriesPage(ctx, linkedText(), append([]any{h.id}, places...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -118,8 +117,10 @@ const walkText = chainText + "SELECT seq, prev FROM chain"
 
 const looseText = "SELECT seq, data, NULL FROM entries WHERE num = 0 AND seq > ? AND seq < ? ORDER BY seq LIMIT +?"
 
-// linkedText reads entries by their places, which are in order.
-var linkedText = "SELECT seq, data, ? FROM entries WHERE seq IN (" + strings.TrimSuffix(strings.Repeat("?, ", pageSize), ", ") + ") ORDER BY seq"
+// linkedText reads a page of entries by their places.
+func linkedText() string {
+	return expand("SELECT seq, data, ? FROM entries WHERE seq IN ({?}) ORDER BY seq", pageSize)
+}
 
 // entriesPage reads entries with the ids of their records.
 func (s *Store) entriesPage(ctx context.Context, text string, args ...any) (page []idempotency.Entry, err error) {

@@ -206,7 +206,7 @@ func TestIndexes(t *testing.T) {
 		"reference":       "SELECT r.id FROM refs JOIN records AS r USING (num) WHERE ref = 'a'",
 		"vendor's id":     "SELECT r.id FROM pieces JOIN records AS r USING (num) WHERE digest = 1",
 		"history":         walkText,
-		"history, a page": strings.ReplaceAll(linkedText, "?", "7"),
+		"history, a page": strings.ReplaceAll(linkedText(), "?", "7"),
 		"history, before": strings.ReplaceAll(looseText, "?", "7"),
 		"message":         "SELECT id FROM messages WHERE vendor = 'a' AND account = 'a' AND dedupe = 'a'",
 		"claim message":   "SELECT id FROM messages WHERE state = 'waiting' AND visible <= 1 ORDER BY id LIMIT 1",

@@ -73,5 +73,7 @@ func known() []Mutation {
 			`case s.FirstAt.IsZero(), s.Sends+len(s.Unanswered) <= 1:`, `case s.FirstAt.IsZero():`, "TestLastSendIsASend"),
 		m(".", "a date that nothing measures is a wait", "retryafter.go",
 			`if now.IsZero() {`, `if false {`, "TestParseRetryAfter"),
+		m("./breaker", "a breaker says of nothing that it is below", "breaker/transport.go",
+			`func (t *transport) Unwrap() http.RoundTripper { return t.next }`, `func (t *transport) Unwrap() http.RoundTripper { return nil }`, "TestTransportSaysWhatIsBelow"),
 	}
 }
