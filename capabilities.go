@@ -106,6 +106,8 @@ type Lookup struct {
 	// arrived an empty answer starts to mean something. Where a vendor
 	// documents no lag it is at least [MinSettle]. It needs room for the
 	// difference between the clocks of replicas, as the margin of a key does.
+	// Nothing is sent later than half of it after its intent, so that it also
+	// covers an intent that a restored ledger has lost.
 	Settle time.Duration
 }
 

@@ -71,6 +71,10 @@ type transport struct {
 	judge  Judge
 }
 
+// Unwrap returns the round tripper below, to which alone requests are handed:
+// package retry asks for it.
+func (t *transport) Unwrap() http.RoundTripper { return t.next }
+
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	allowed, err := t.set.circuit(t.vendor, t.group(req)).allow()

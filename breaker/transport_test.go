@@ -318,3 +318,17 @@ func BenchmarkTransport(b *testing.B) {
 		}
 	})
 }
+
+// Whoever asks what is below a transport is told: package retry goes by it.
+func TestTransportSaysWhatIsBelow(t *testing.T) {
+	t.Parallel()
+	set, err := breaker.New(breaker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := &http.Transport{}
+	rt := set.Transport("acme", nil, below)
+	if u, ok := rt.(interface{ Unwrap() http.RoundTripper }); !ok || u.Unwrap() != http.RoundTripper(below) {
+		t.Errorf("%T does not say that %p is below", rt, below)
+	}
+}

@@ -47,7 +47,7 @@ type artworks struct {
 	store idempotency.Blobs
 
 	mu      sync.Mutex
-	epoch   string                      // of the history of the ledger that digests are of
+	history string                      // of the ledger, that digests are of; see [Client.artHistory]
 	digests map[string]string           // of markup known to be durable, in hexadecimal
 	markup  map[string]string           // by digest
 	bytes   int                         // of all markup; both maps hold the same strings
@@ -65,14 +65,15 @@ func newArtworks(store idempotency.Blobs) *artworks {
 }
 
 // in has the markup that is known to be durable be that of a history of the
-// ledger: a store that was restored need not have what was put into the lost one.
-func (a *artworks) in(epoch string) {
+// ledger: a store that was restored need not have what was put into the lost one,
+// nor one that something was deleted from.
+func (a *artworks) in(history string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.epoch != epoch {
+	if a.history != history {
 		clear(a.digests)
 		clear(a.files)
-		a.epoch = epoch
+		a.history = history
 	}
 }
 
@@ -105,7 +106,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	b := postproof.Blob{Size: int64(len(markup))}
 	a.mu.Lock()
 	b.Digest = a.digests[markup]
-	epoch := a.epoch
+	history := a.history
 	a.mu.Unlock()
 	if b.Digest != "" {
 		return b, nil
@@ -115,7 +116,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if _, err := a.store.PutBlob(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}
-	a.remember(b.Digest, markup, &epoch)
+	a.remember(b.Digest, markup, &history)
 	return b, nil
 }
 
@@ -174,7 +175,7 @@ func (a *artworks) present(ctx context.Context, job *postproof.Job) error {
 	for _, b := range postproof.Blobs(job.Piece.Art()) {
 		a.mu.Lock()
 		_, known := a.files[b]
-		epoch := a.epoch
+		history := a.history
 		a.mu.Unlock()
 		if known {
 			continue
@@ -190,7 +191,7 @@ func (a *artworks) present(ctx context.Context, job *postproof.Job) error {
 		if len(a.files) >= maxFiles {
 			clear(a.files)
 		}
-		if epoch == a.epoch {
+		if history == a.history {
 			a.files[b] = struct{}{}
 		}
 		a.mu.Unlock()
@@ -246,7 +247,7 @@ func (a *artworks) remember(digest, markup string, stored *string) {
 		a.markup[digest] = markup
 		a.bytes += len(markup)
 	}
-	if stored != nil && *stored == a.epoch {
+	if stored != nil && *stored == a.history {
 		a.digests[markup] = digest
 	}
 }

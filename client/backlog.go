@@ -35,18 +35,25 @@ type backlog struct {
 	// are due in the order in which they are stored, and whoever sends them finds
 	// neighbors together.
 	began time.Time
+	// artErased is the version of [artErasedSetting] that all of it was planned at.
+	artErased uint64
 }
 
 type queued struct {
 	index int
 	rec   *idempotency.Record
-	epoch string // in which it was planned
+	epoch string          // in which it was planned
+	piece postproof.Piece // with its markup
 }
 
 // all stores the jobs. What was read before an error is stored, unless it is the
 // ledger's.
 func (b *backlog) all(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) error {
 	c, index := b.c, -1
+	var err error
+	if _, b.artErased, err = c.readArtErased(ctx, "enqueue"); err != nil {
+		return err
+	}
 	for job, err := range jobs {
 		index++
 		if err != nil {
@@ -62,6 +69,7 @@ func (b *backlog) all(ctx context.Context, jobs iter.Seq2[postproof.Job, error])
 			b.began = now
 		}
 		err = job.Validate()
+		shared := c.art.known(&job)
 		var rec *idempotency.Record
 		if err == nil {
 			rec, err = c.plan(ctx, &job, b.began)
@@ -82,7 +90,10 @@ func (b *backlog) all(ctx context.Context, jobs iter.Seq2[postproof.Job, error])
 				return errors.Join(err, b.flush(ctx))
 			}
 		}
-		b.jobs = append(b.jobs, queued{index, rec, id.Epoch})
+		b.jobs = append(b.jobs, queued{index, rec, id.Epoch, job.Piece})
+		if html, ok := job.Piece.Art().(postproof.HTML); ok && !shared {
+			b.bytes += len(html.Front) + len(html.Back) // it is kept until it is stored
+		}
 		if b.bytes += len(rec.Job); len(b.jobs) >= backlogJobs || b.bytes >= backlogBytes {
 			if err := b.flush(ctx); err != nil {
 				return err
@@ -100,8 +111,13 @@ func (b *backlog) flush(ctx context.Context) error {
 		if err := b.c.flush(ctx, b.into, b.out, batch); err != nil {
 			return err
 		}
-		clear(batch) // what is stored need not be kept
 	}
+	if len(b.jobs) > 0 {
+		if err := b.mendArt(ctx); err != nil {
+			return err
+		}
+	}
+	clear(b.jobs) // what is stored need not be kept
 	b.jobs, b.bytes = b.jobs[:0], 0
 	return nil
 }

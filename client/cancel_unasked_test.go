@@ -213,7 +213,7 @@ func TestLateArrivalWaitsForCredentials(t *testing.T) {
 				if _, err := home.Observe(t.Context(), postproof.Event{
 					Vendor: "alpha", Account: first.Account, Mode: postproof.ModeTest, Ref: first.Ref, VendorID: "late",
 					Status: postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceCallback},
-				}, true); err != nil {
+				}); err != nil {
 					t.Fatal(err)
 				}
 				var c *client.Client

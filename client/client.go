@@ -41,6 +41,8 @@ type Client struct {
 	doubtUntil atomic.Int64
 	// doubted is what they are suspected of.
 	doubted atomic.Pointer[doubted]
+	// artErased is the version of the setting that says when artwork was deleted.
+	artErased atomic.Uint64
 
 	vendors   []*vendor
 	byName    map[string]*vendor

@@ -44,7 +44,7 @@ func TestWhatIsHeardOfLateIsNoControlPiece(t *testing.T) {
 			Vendor: "alpha", VendorID: first.ID, Ref: postproof.Ref(first.Ref),
 			Status: postproof.Status{Stage: postproof.StageInProduction, Source: postproof.SourceCallback},
 		}
-		if rec, err := again.Observe(t.Context(), e, true); err != nil || rec.State != idempotency.Accepted {
+		if rec, err := again.Observe(t.Context(), e); err != nil || rec.State != idempotency.Accepted {
 			t.Fatal(rec, err)
 		}
 		runFor(t, again, 48*time.Hour)

@@ -38,10 +38,14 @@ type Erasure struct {
 	// Now: what is to be canceled is never made anew.
 	Stop bool
 	// Artwork deletes the artwork that no other job refers to. The ledger is read
-	// through for that. Nothing may be enqueued with it meanwhile; and another
-	// process may remember that it is stored: a job that it enqueues with the very
-	// same artwork is held for a person. Without Artwork the report lists the
-	// digests that are left.
+	// through for that, twice. Jobs may be handed in meanwhile, with the very same
+	// artwork, too: Enqueue stores their markup again where it was deleted. Of a blob
+	// that they only name, and that no job referred to before, it cannot, and returns
+	// an error; they are held unless it is put back within ten minutes, as are jobs of
+	// a transaction ([Client.EnqueueTx]) that is committed after the deletion, and what
+	// another process was handed by Submit in the second after it. Put the artwork
+	// back and release them: nothing of them is lost. Without Artwork the report lists
+	// the digests that are left.
 	Artwork bool
 	// Compact has the store rewrite its files, so that nothing is left even of
 	// what an older version had deleted without overwriting it. It takes long, and

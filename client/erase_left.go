@@ -122,20 +122,21 @@ func (x *erasing) eraseArtwork(ctx context.Context) error {
 	if !ok || !x.e.Artwork {
 		return nil
 	}
+	if !x.e.DryRun {
+		if err := x.announceArt(ctx); err != nil { // before the look at who refers to it
+			return err
+		}
+	}
 	if err := x.shared(ctx); err != nil {
 		return err
 	}
-	for i, b := range x.artwork {
-		if x.rep.Artwork[i].Outcome == ArtworkShared {
-			continue
+	if !x.e.DryRun {
+		return x.deleteArt(ctx, remover)
+	}
+	for i := range x.artwork {
+		if a := &x.rep.Artwork[i]; a.Outcome != ArtworkShared {
+			a.Outcome = ArtworkErased
 		}
-		if !x.e.DryRun {
-			if err := remover.RemoveBlob(ctx, b); err != nil {
-				return artworkError(opErase, err)
-			}
-			x.c.art.forget(b.Digest) // somebody may have read it meanwhile
-		}
-		x.rep.Artwork[i].Outcome = ArtworkErased
 	}
 	return nil
 }

@@ -52,6 +52,10 @@ type topic struct {
 	wish      *hint
 	wishUntil time.Time
 	wrote     time.Time
+	// able is for how long a client is believed to be there that has taken back what
+	// was told, see [Client.forAnother].
+	// asked is for how long it has time to do so.
+	able, asked span
 }
 
 func (h *hints) init(ctx context.Context, c *Client) {
@@ -241,6 +245,9 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 		}
 	case ok:
 		t.version, t.reason, t.told = set.Version, said.Reason, s
+		if said.Reason == hintOver && said.From != h.self {
+			t.able = aged(ableFor, ableFor, said.At, ledger, now, looked)
+		}
 	default:
 		t.version, t.reason, t.told = set.Version, "", span{}
 	}
@@ -361,6 +368,9 @@ func (c *Client) tellPieces(name, reason string, pieces int, since time.Time) {
 	if t == nil {
 		t = &topic{}
 		h.topics[name] = t
+	}
+	if t.asked == (span{}) {
+		t.asked = span{now, now.Add(answerFor)}
 	}
 	t.wish, t.wishUntil = &hint{Reason: reason, Pieces: pieces, Since: now.Add(since.Sub(c.now()))}, now.Add(accountTroubleFor)
 	h.mu.Unlock()

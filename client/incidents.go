@@ -11,7 +11,7 @@ import (
 func incidentKinds() []string {
 	return []string{
 		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "cancel_waits", "missing",
-		"contradiction", "doubted_again", "answer_parked", "answer_dropped", "callback_unmatched",
+		"contradiction", "doubted_again", "unwatched", "answer_parked", "answer_dropped", "callback_unmatched",
 	}
 }
 

@@ -306,20 +306,31 @@ func (c *Client) ours(rec *idempotency.Record, e *postproof.Event) bool {
 }
 
 // Observe applies what a vendor said about a piece by another way than the
-// client's own polls and callbacks; alive is false when it says that there will
-// be no paper. The error has [postproof.CodeNotFound] when the ledger knows no
-// such piece; keep the event as evidence then. What is of another account or
-// mode changes nothing.
-func (c *Client) Observe(ctx context.Context, e postproof.Event, alive bool) (*idempotency.Record, error) {
+// client's own polls and callbacks: that there is one, and how it is. That there will
+// be none is [Client.ObserveDead]. The error has [postproof.CodeNotFound] when the
+// ledger knows no such piece; keep the event as evidence then. What is of another
+// account or mode changes nothing.
+func (c *Client) Observe(ctx context.Context, e postproof.Event) (*idempotency.Record, error) {
+	return c.heard(ctx, &e, true)
+}
+
+// ObserveDead is [Client.Observe] for a vendor's word that a piece will never be
+// paper: that it failed, or was canceled, before it was printed. Its job goes on, with
+// this vendor or another one, unless it is to be canceled.
+func (c *Client) ObserveDead(ctx context.Context, e postproof.Event) (*idempotency.Record, error) {
+	return c.heard(ctx, &e, false)
+}
+
+func (c *Client) heard(ctx context.Context, e *postproof.Event, alive bool) (*idempotency.Record, error) {
 	if err := c.knowsVendors("observe"); err != nil {
 		return nil, err
 	}
 	id := c.id() // before the record
-	rec, err := c.recordOf(ctx, &e)
+	rec, err := c.recordOf(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	if !c.ours(rec, &e) {
+	if !c.ours(rec, e) {
 		return rec, nil
 	}
 	ev := idempotency.Observe{Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Sighting: idempotency.Sighting{

@@ -69,7 +69,7 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 			return err
 		},
 		"intake":  func(context.Context) error { _, err := c.Intake(); return err },
-		"observe": func(ctx context.Context) error { _, err := c.Observe(ctx, postproof.Event{}, true); return err },
+		"observe": func(ctx context.Context) error { _, err := c.Observe(ctx, postproof.Event{}); return err },
 		"drop":    func(ctx context.Context) error { return c.DropSpooled(ctx, "R", "ann", "why") },
 		"plan replay": func(ctx context.Context) error {
 			_, err := c.PlanReplay(ctx, client.Replay{Name: "night", Query: &client.ReplayQuery{Campaign: "spring"}})

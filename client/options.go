@@ -164,7 +164,9 @@ func WithVendor(name string, c VendorConfig) Option {
 func WithConcurrency(n int) Option { return optionFunc(func(s *settings) { s.concurrency = n }) }
 
 // WithLease sets how long a job is held by a worker, and so the longest that a
-// call with all its retries may send. Default 2 minutes, also for 0.
+// call with all its retries may send: no longer than half the settle time of its
+// vendor, if that is less ([postproof.Lookup], 15 minutes where nothing is documented).
+// Default 2 minutes, also for 0.
 func WithLease(d time.Duration) Option { return optionFunc(func(s *settings) { s.lease = d }) }
 
 // WithPollInterval sets how often an idle worker looks for work that came from

@@ -46,13 +46,8 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	ev := idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID}
 	v := w.c.byName[sub.Vendor]
 	if !sameAccount(v, sub.Account) {
-		if v != nil {
-			w.c.meetOther(ctx, v, sub.Account)
-		} else {
-			w.c.meetUnconfigured(ctx, sub.Vendor)
-		}
-		ev.Failed = true
-		return w.apply(ctx, ev)
+		w.c.meetUnasked(ctx, v, sub)
+		return w.apply(ctx, w.c.unpolled(v, sub, w.rec))
 	}
 	until, expected := w.c.machine.Expects(w.rec)
 	silent := expected && !w.c.now().Before(until)

@@ -208,7 +208,7 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 			counted = s.Vendor
 			others = append(others, rec)
 		default: // there is nobody to ask
-			ch, err := c.machine.Apply(rec, now, idempotency.Observe{Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Failed: true})
+			ch, err := c.machine.Apply(rec, now, c.unpolled(nil, s, rec))
 			if err != nil {
 				continue // its lease ends by itself
 			}

@@ -22,6 +22,10 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
 	case !ok:
 		ev.Failed = true
+		if v == nil || (sub.Account != "" && !sameAccount(v, sub.Account)) {
+			w.c.meetUnasked(ctx, v, sub)
+			ev.Unasked, ev.RetryAfter = cannotAsk(v, sub), w.c.forAnother(v, sub, w.c.watched(sub))
+		}
 		return w.apply(ctx, ev)
 	}
 	ctx, span := w.c.tel.start(ctx, "postproof.look_up", w.rec.Trace)

@@ -140,7 +140,7 @@ func TestSilentPieces(t *testing.T) {
 		e := postproof.Event{Vendor: "alpha", VendorID: "alpha_1", Status: postproof.Status{Stage: postproof.StageMailed, Source: postproof.SourceCallback}}
 		time.Sleep(100 * time.Hour)
 		heard := time.Now()
-		if _, err := c.Observe(t.Context(), e, true); err != nil {
+		if _, err := c.Observe(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		silence := func() []client.Silence {

@@ -89,7 +89,7 @@ func TestARecordReadBeforeARestoreIsReadAgain(t *testing.T) {
 		}},
 		"observe": {false, func(t *testing.T, c *client.Client, seen *idempotency.Record) error {
 			t.Helper()
-			_, err := c.Observe(t.Context(), delivered(seen), true)
+			_, err := c.Observe(t.Context(), delivered(seen))
 			return err
 		}},
 		"tell": {false, func(t *testing.T, c *client.Client, seen *idempotency.Record) error {

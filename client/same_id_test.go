@@ -31,7 +31,7 @@ func TestOneIDAtTwoAccounts(t *testing.T) {
 						Vendor: "alpha", Account: fingerprint(p), VendorID: id,
 						Status: postproof.Status{Stage: postproof.StageMailed, Source: postproof.SourceCallback},
 					}
-					if _, err := c.Observe(t.Context(), e, true); err != nil {
+					if _, err := c.Observe(t.Context(), e); err != nil {
 						t.Fatal(err)
 					}
 					want := [][2]postproof.Stage{{postproof.StageAccepted, postproof.StageMailed}, {postproof.StageMailed, postproof.StageMailed}}[i]

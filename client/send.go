@@ -162,8 +162,12 @@ func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bo
 	switch {
 	case errors.Is(cause, idempotency.ErrNotFound), errors.Is(cause, idempotency.ErrCorrupt):
 		w.cause = cause
+		if e, _, err := w.c.readArtErased(ctx, "send"); err == nil && w.c.now().Before(e.At.Add(artErasedFor)) {
+			return false, w.putOff(context.WithoutCancel(ctx), 30*time.Second) // whoever handed it in stores it again
+		}
 		return false, w.apply(ctx, idempotency.PutOnHold{
-			Reason: idempotency.HoldCannotBuild, Note: "its artwork is missing or broken in the blob store: put it there with PutArtwork and release the job, or amend it",
+			Reason: idempotency.HoldCannotBuild,
+			Note:   "its artwork is missing or broken in the blob store: store it again (PutArtwork, or Enqueue with the job as it was), then release it, or amend it",
 		})
 	case postproof.CodeOf(cause) == postproof.CodeUnavailable: // the blob store, not the job
 		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 0))

@@ -111,7 +111,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 		return nil, err
 	}
 	stowed := *job
-	c.art.in(id.Epoch)
+	c.art.in(c.artHistory(id.Epoch))
 	if c.art.known(job) || !c.erased(ctx, job.Key) {
 		var err error
 		if stowed, err = c.art.stow(ctx, job); err != nil {
@@ -136,7 +136,7 @@ func (c *Client) erased(ctx context.Context, key postproof.Key) bool {
 	return err == nil && rec.Erased()
 }
 
-// refresh reads the ledger's identity, and what is paused, again when the last
+// refresh reads the ledger's identity, what is paused, and what artwork was deleted, again when the last
 // look is older than a poll interval: the database behind the connection may have
 // been restored, or another process may have recovered it, or paused something.
 func (c *Client) refresh(ctx context.Context) error {
@@ -154,6 +154,10 @@ func (c *Client) refresh(ctx context.Context) error {
 	c.see(id.Newest)
 	c.exchange()
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
+		c.checkedAt.Store(0)
+		return err
+	}
+	if _, _, err := c.readArtErased(ctx, "identity"); err != nil {
 		c.checkedAt.Store(0)
 		return err
 	}

@@ -33,7 +33,7 @@ func TestTrackAndTally(t *testing.T) {
 			e := postproof.Event{Vendor: "alpha", VendorID: status(t, c, key).Receipt.VendorID, Status: postproof.Status{
 				Stage: stage, Source: postproof.SourceCallback, Confidence: confidence, VendorTime: time.Now(),
 			}}
-			if _, err := c.Observe(t.Context(), e, true); err != nil {
+			if _, err := c.Observe(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}

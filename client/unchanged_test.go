@@ -42,7 +42,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 				t.Helper()
 				s := recordOf(t, store).Current()
 				e := postproof.Event{Vendor: s.Vendor, Account: s.Account, Mode: postproof.ModeTest, Ref: s.Ref, VendorID: "alpha_1", Status: postproof.Status{Stage: postproof.StageMailed, Source: postproof.SourceCallback}}
-				if _, err := c.Observe(t.Context(), e, true); err != nil {
+				if _, err := c.Observe(t.Context(), e); err != nil {
 					t.Fatal(err)
 				}
 			}, idempotency.Accepted, []string{"accepted", "status"}, "accepted (alpha)",

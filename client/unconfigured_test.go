@@ -87,8 +87,8 @@ func TestPiecesOfAVendorThatIsNotConfiguredDelayNothing(t *testing.T) {
 		if n := commits.Load() - before; n > pieces/10 {
 			t.Errorf("%d commits for %d pieces", n, pieces)
 		}
-		if rec := status(t, c, "a0"); !rec.PollAt.After(time.Now().Add(time.Hour)) {
-			t.Errorf("a piece is polled again at %s", rec.PollAt)
+		if rec := status(t, c, "a0"); !rec.Due.After(time.Now().Add(time.Hour)) {
+			t.Errorf("a piece is polled again at %s", rec.Due)
 		}
 		if all := c.UnconfiguredVendors(); len(all) != 1 || all[0].Pieces != pieces {
 			t.Errorf("UnconfiguredVendors = %+v", all)

@@ -15,6 +15,11 @@ import (
 // taken as proven while the vendor could not be reached for a second one.
 func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client, string) {
 	t.Helper()
+	return lostIn(t, idempotency.NewMemory(postproof.ModeTest), a, opts...)
+}
+
+func lostIn(t *testing.T, store client.Store, a *press, opts ...client.Option) (*client.Client, string) {
+	t.Helper()
 	lost := ""
 	a.faults(func(op, ref string, _ int) string {
 		if op == "/order" && (lost == "" || lost == ref) {
@@ -23,7 +28,7 @@ func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client,
 		}
 		return ""
 	})
-	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a}, append([]client.Option{seldom()}, opts...)...)
+	c := newClient(t, store, []*press{a}, append([]client.Option{seldom()}, opts...)...)
 	if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 		t.Fatal(err)
 	}

@@ -310,7 +310,7 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 			c.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", e.Vendor)))
 		case "contradiction":
 			level = slog.LevelError
-		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again":
+		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again", "unwatched":
 			level = slog.LevelWarn
 		case "absent", "next_generation", "canceled", "lease_expired", "cannot_rebuild":
 		default:

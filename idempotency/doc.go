@@ -29,7 +29,8 @@
 //     have the piece. A milder answer never lowers the join.
 //  3. Same vendor, same key, same bytes: a resend carries the identical bytes
 //     inside the window of the vendor's key. Each intent has a not-after: the
-//     least of the lease, the key window less its margin, and the deadline.
+//     least of the lease, the key window less its margin, half the settle time of
+//     a vendor that can be looked up, and the deadline.
 //  4. A lease that runs out in sending leads to unknown, never to another send.
 //  5. Compare and set: a change names the fence that it read. An answer names
 //     the intent that it belongs to.

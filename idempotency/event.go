@@ -85,7 +85,11 @@ type LookedUp struct {
 	// Failed: the look-up itself failed; nothing was learned.
 	Failed     bool
 	RetryAfter time.Duration
-	Orders     []Sighting
+	// Unasked is set beside Failed when the vendor was not asked, because nobody here
+	// can: why. RetryAfter is then when somebody else may have come, 0 where none is
+	// known of. The text is for people, and holds no secret.
+	Unasked string
+	Orders  []Sighting
 	// At is when the look-up was begun; zero means now. An answer that lay
 	// about proves nothing about the time after it was asked for. Where the
 	// vendor's clock shows an earlier time, it is that: the settle time is the

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -102,6 +103,27 @@ func (t *transition) watch(s *Submission) {
 	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
 	if c := t.m.caps(s.Vendor); c == nil || c.Lookup.ByRef {
 		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
+	}
+}
+
+// watchAgain plans the next look of a watch, or ends it. Where somebody else may be
+// able to ask, that one is waited for, not the watch's own pace. A watch whose last
+// look had no answer is told of: what arrived since then nobody has seen (rule 9).
+func (t *transition) watchAgain(s *Submission, ev LookedUp) {
+	if s.NextWatch.IsZero() {
+		return
+	}
+	wait := max(ev.RetryAfter, orDefault(t.m.WatchEvery, 6*time.Hour))
+	if ev.Unasked != "" && ev.RetryAfter > 0 {
+		wait = ev.RetryAfter
+	}
+	s.NextWatch = t.now.Add(wait)
+	if !s.NextWatch.After(s.WatchUntil) {
+		return
+	}
+	s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
+	if ev.Failed {
+		t.noteSub("unwatched", s, cmp.Or(ev.Unasked, "the vendor gave no answer")+": the watch for a late arrival ended without its last look")
 	}
 }
 

@@ -233,13 +233,13 @@ func (t *transition) lookedUp(ev LookedUp) error {
 		return t.found(s, ev)
 	}
 	if ev.Failed || s.Dead() || t.r.State == Accepted || !t.misses(s, ev) {
-		t.lookAgain(s, ev.RetryAfter)
+		t.lookAgain(s, ev)
 		return nil
 	}
 	s.Misses++
 	s.LastMiss = ev.At
 	if s.Misses < 2 {
-		t.lookAgain(s, 0)
+		t.lookAgain(s, ev)
 		return nil
 	}
 	s.Fate = FateAbsent
@@ -268,7 +268,7 @@ func (t *transition) found(s *Submission, ev LookedUp) error {
 	slices.SortStableFunc(orders, func(a, b Sighting) int { return rank(a) - rank(b) })
 	alive := orders[0].Alive
 	if !alive && (!ev.Complete || s.Fate != "") {
-		t.lookAgain(s, ev.RetryAfter)
+		t.lookAgain(s, ev)
 		return nil
 	}
 	s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
@@ -304,14 +304,9 @@ func (t *transition) misses(s *Submission, ev LookedUp) bool {
 
 // lookAgain plans the next look-up of a submission: of one in doubt, when a
 // miss would count; of one that is watched, when the watch says.
-func (t *transition) lookAgain(s *Submission, after time.Duration) {
+func (t *transition) lookAgain(s *Submission, ev LookedUp) {
 	if s.Dead() || t.r.State != Unknown {
-		if !s.NextWatch.IsZero() {
-			s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))
-			if s.NextWatch.After(s.WatchUntil) {
-				s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
-			}
-		}
+		t.watchAgain(s, ev)
 		switch {
 		case t.r.State == Accepted:
 			t.settle()
@@ -320,7 +315,7 @@ func (t *transition) lookAgain(s *Submission, after time.Duration) {
 		}
 		return
 	}
-	t.wait(after)
+	t.wait(ev.RetryAfter)
 	if c := t.m.caps(s.Vendor); c != nil {
 		counts := s.LastAt.Add(c.Lookup.SettleTime())
 		if !s.LastMiss.IsZero() {

@@ -73,6 +73,8 @@ const printedTwice = "printed twice"
 type rulebook struct {
 	*idempotency.Machine
 	without flaw
+	// sends is the machine of whoever sends, where the flaw is that of those who look.
+	sends *idempotency.Machine
 }
 
 // newRulebook returns the machine for the vendors named, with their
@@ -100,7 +102,11 @@ func newRulebook(without flaw, vendors ...string) rulebook {
 		}
 		return &wrong
 	}
-	return rulebook{Machine: m, without: without}
+	b := rulebook{Machine: m, without: without, sends: m}
+	if without == flawNoSettle {
+		b.sends = exampleMachine(vendors...)
+	}
+	return b
 }
 
 // Next is the machine's, less the rule.
@@ -149,7 +155,11 @@ func (b rulebook) Apply(r *idempotency.Record, now time.Time, events ...idempote
 	for i, ev := range told {
 		told[i] = b.hears(r, ev)
 	}
-	ch, err := b.Machine.Apply(b.reads(r, now, told[0]), now, told...)
+	m := b.Machine
+	if _, sends := told[0].(idempotency.Intend); sends {
+		m = b.sends
+	}
+	ch, err := m.Apply(b.reads(r, now, told[0]), now, told...)
 	if err != nil {
 		return ch, err
 	}

@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"cmp"
 	"errors"
 	"testing"
 	"time"
@@ -159,23 +160,29 @@ func TestSubmissionKeepsTheNamesOfItsSends(t *testing.T) {
 func TestRule03NotAfterIsTheLeastBound(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		own   time.Duration
-		lease time.Duration
-		wait  int
-		want  time.Duration // from the resend
+		vendor string
+		own    time.Duration
+		lease  time.Duration
+		wait   int
+		want   time.Duration // from the intent, the second one where it is repeated
 	}{
 		"lease":  {lease: tick, want: tick},
 		"own":    {lease: tick, own: tick / 2, want: tick / 2},
 		"window": {lease: 10 * tick, wait: 3, want: (keyWindow - keyMargin - 3) * tick},
+		"half the settle time, where a look-up can be believed": {vendor: "list", lease: 20 * tick, want: settleFor * tick / 2},
+		"no settle time, where nobody can look":                 {vendor: "blind", lease: 20 * tick, want: 20 * tick},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLife(t, "key")
-			l.lose("key")
+			vendor := cmp.Or(tc.vendor, "key")
+			l := newLife(t, vendor)
+			if vendor == "key" {
+				l.lose(vendor)
+			}
 			l.wait(tc.wait)
 			l.lease()
 			l.r.Lease.Until = l.now.Add(tc.lease)
-			i := l.intent("key")
+			i := l.intent(vendor)
 			if tc.own > 0 {
 				i.NotAfter = l.now.Add(tc.own)
 			}
@@ -190,9 +197,9 @@ func TestRule03NotAfterIsTheLeastBound(t *testing.T) {
 		l := newLife(t, "keyonly", "key")
 		l.lease()
 		l.r.Lease.Until = l.now.Add(1000 * tick)
-		l.r.Deadline = l.now.Add(2 * tick)
+		l.r.Deadline = l.now.Add(tick / 2)
 		l.do(l.intent("key"))
-		if got := l.r.Current().NotAfter.Sub(l.now); got != 2*tick {
+		if got := l.r.Current().NotAfter.Sub(l.now); got != tick/2 {
 			t.Errorf("not after %s, want the deadline", got)
 		}
 	})

@@ -127,3 +127,21 @@ func TestSuspectUntil(t *testing.T) {
 		})
 	}
 }
+
+// Whoever is sending while the ledger is recovered may go on for as long as the intent
+// says: what is looked up counts from the end of that.
+func TestSuspicionLeavesTheSenderItsTime(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "list")
+	l.send("list")
+	notAfter := l.r.Current().NotAfter
+	l.do(idempotency.Suspect{})
+	if got := l.r.Submissions[0].LastAt; l.r.State != idempotency.Unknown || !l.now.Before(notAfter) || !got.Equal(notAfter) {
+		t.Errorf("%s, in doubt since %s, want unknown and %s", l.r.State, got, notAfter)
+	}
+	l.wait(settleFor * 2)
+	l.do(idempotency.Suspect{})
+	if got := l.r.Submissions[0].LastAt; !got.Equal(l.now) {
+		t.Errorf("in doubt since %s, want the recovery's own time %s", got, l.now)
+	}
+}

@@ -30,6 +30,7 @@ type attempt struct {
 	written  bool // at least one byte was written
 	inFlight int  // first writes that have not returned
 	sends    int
+	heard    int   // the send whose answer began, counted from 1
 	refused  error // why the gate let nothing through
 	conn     *gateConn
 }
@@ -130,6 +131,9 @@ func (a *attempt) request(outer *http.Request) (*http.Request, error) {
 	c := a.call
 	a.trace.GetConn = a.onGetConn
 	a.trace.GotConn = a.onGotConn
+	if !c.sender.watched {
+		a.trace.GotFirstResponseByte = a.onFirstByte
+	}
 	req := outer.WithContext(httptrace.WithClientTrace(a, &a.trace))
 	req.Header = c.req.header()
 	if c.class == postproof.RepeatNever {
@@ -282,9 +286,24 @@ func (a *attempt) within(outer *attempt) bool {
 // answered counts the send of an answer whose way nobody could watch.
 func (a *attempt) answered() {
 	a.mu.Lock()
-	if a.sends == 0 {
+	if a.sends == 0 || (!a.call.sender.watched && a.heard != a.sends) {
 		a.assume()
 	}
+	a.mu.Unlock()
+}
+
+// onFirstByte runs when an answer to the last send begins.
+func (a *attempt) onFirstByte() {
+	a.mu.Lock()
+	a.heard = a.sends
+	a.mu.Unlock()
+}
+
+// left notes that a Transport has no answer after all: one that comes all the
+// same is to a send that nobody saw.
+func (a *attempt) left() {
+	a.mu.Lock()
+	a.heard = 0
 	a.mu.Unlock()
 }
 

@@ -15,7 +15,14 @@ import (
 type Config struct {
 	// Transport carries out the attempts. Have it end in a [Transport]; what
 	// is wrapped around it (a breaker, telemetry) finds the attempt with
-	// [SendInfo]. Default: a new [Transport] with default settings.
+	// [SendInfo]. Give a round tripper of your own the method
+	//
+	//	Unwrap() http.RoundTripper
+	//
+	// if it hands a request to the one that this returns and to no other: by it
+	// "not sent" is told from [postproof.Unknown]. Without it every failure is
+	// Unknown, because the request may have been handed to one that nobody
+	// watches. Default: a new [Transport] with default settings.
 	Transport http.RoundTripper
 	// MaxAttempts bounds the attempts of one call, the first included.
 	// Default 3.

@@ -26,10 +26,12 @@
 // request's not-after and class, and counts; a request of class never is not
 // written a second time, whoever tries.
 //
-// A round tripper that does not end in a [Transport] works, too, but can only
-// be watched through [net/http/httptrace]: a connection handed out counts as
-// bytes written, and where no trace fires at all, an error is
-// [postproof.Unknown].
+// An [net/http.Transport] works, too, but can only be watched through
+// [net/http/httptrace]: a connection handed out counts as bytes written, and where
+// no trace fires at all, an error is [postproof.Unknown]. What is wrapped around
+// either says by a method Unwrap that it hands requests to nobody else, see
+// [Config]; else nobody knows where they went, and an error is Unknown unless it is
+// itself a [*postproof.Error] that says otherwise.
 //
 // A process that is frozen between the check and the write still writes late.
 // Nothing inside the process can prevent that; settle times are for it.

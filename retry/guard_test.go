@@ -222,11 +222,11 @@ func TestInnerTraceProvesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		inner := newSenderOn(t, retry.Config{Transport: refuse})
-		s := newSenderOn(t, retry.Config{Transport: &wrapper{f: func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
+		s := newSenderOn(t, retry.Config{Transport: promising{wrapper{next: refuse, f: func(_ http.RoundTripper, req *http.Request) (*http.Response, error) {
 			resp, err := inner.Do(req.Context(), get())
 			_, _ = failed(t, resp, err)
 			return nil, errors.New("and then something unseen broke")
-		}}})
+		}}}})
 		resp, err := s.Do(t.Context(), post(postproof.RepeatNever))
 		if e, _ := failed(t, resp, err); e.Delivery != postproof.Unknown {
 			t.Errorf("got %v, want unknown", e.Delivery)

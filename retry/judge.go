@@ -49,9 +49,9 @@ func (c *call) judge(resp *http.Response, record *Attempt) {
 	if readErr != nil && e.Code == postproof.CodeDeadlineExceeded {
 		f.timeout = true
 	}
-	f.hint, f.hinted = ParseRetryAfter(resp.Header, c.sender.config.Clock.Now())
+	f.hint, f.hinted = postproof.ParseRetryAfter(resp.Header.Get("Retry-After"), resp.Header.Get("Date"), c.sender.config.Clock.Now())
 	if wait := postproof.RetryAfterOf(err); wait > f.hint {
-		f.hint, f.hinted = min(wait, MaxRetryAfter), true
+		f.hint, f.hinted = min(wait, postproof.MaxRetryAfter), true
 	}
 	e.RetryAfter = f.hint
 	record.Delivery, record.Code = e.Delivery, e.Code
@@ -139,10 +139,10 @@ func (a *attempt) transportFailure(err error) failure {
 	switch {
 	case a.mayBeWritten():
 		e.Delivery = postproof.Unknown
-	case a.inside, a.asked && !a.muddied, a.refused != nil:
+	case a.call.sender.watched && (a.inside || (a.asked && !a.muddied) || a.refused != nil):
 		e.Delivery = postproof.NotSent
-	case claimed && claim.Delivery != 0:
-		e.Delivery = claim.Delivery
+	case deliveryClaimed(err) != 0:
+		e.Delivery = deliveryClaimed(err)
 	default:
 		a.assume()
 		e.Delivery = postproof.Unknown
@@ -151,7 +151,7 @@ func (a *attempt) transportFailure(err error) failure {
 	case claimed && claim.Code != 0:
 		e.Code = claim.Code
 		e.RetryAfter = claim.RetryAfter
-		f.hint, f.hinted = min(claim.RetryAfter, MaxRetryAfter), claim.RetryAfter > 0
+		f.hint, f.hinted = min(claim.RetryAfter, postproof.MaxRetryAfter), claim.RetryAfter > 0
 	case a.refused != nil && errors.Is(a.refused, ErrTooLate):
 		e.Code = postproof.CodeDeadlineExceeded
 		e.Err = a.refused

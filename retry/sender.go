@@ -26,6 +26,8 @@ type Sender struct {
 	// closed stands in for attempts that are over, so that an idle connection
 	// does not keep a request in memory.
 	closed *attempt
+	// watched: a request goes nowhere but through connections that are seen.
+	watched bool
 }
 
 // New returns a sender. The error names the field that is wrong, and has
@@ -49,6 +51,7 @@ func New(config Config) (*Sender, error) {
 		}
 		s.config.Transport = transport
 	}
+	s.watched = watched(s.config.Transport)
 	s.client = retryablehttp.NewClient()
 	// Its logger prints URLs, and everything else it would do by itself (which
 	// failures to repeat, how long to wait, what to keep of an answer, when to

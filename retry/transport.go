@@ -114,12 +114,16 @@ func NewTransport(config TransportConfig) (*Transport, error) {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if a := attemptOf(req.Context()); a != nil {
-		a.entered()
-	} else {
-		req = req.WithContext(httptrace.WithClientTrace(req.Context(), t.plain))
+	a := attemptOf(req.Context())
+	if a == nil {
+		return t.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), t.plain)))
 	}
-	return t.base.RoundTrip(req)
+	a.entered()
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		a.left()
+	}
+	return resp, err
 }
 
 // CloseIdleConnections closes the connections that are not in use. A [Sender]

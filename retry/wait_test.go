@@ -47,7 +47,7 @@ func TestWaits(t *testing.T) {
 		"hint that overflows": {
 			always(429, "", "Retry-After: 9223372036854775807"), 0,
 			[]time.Duration{0},
-			retry.StopHint, retry.MaxRetryAfter + 500*time.Millisecond,
+			retry.StopHint, postproof.MaxRetryAfter + 500*time.Millisecond,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

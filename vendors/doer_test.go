@@ -46,9 +46,9 @@ func TestRetryAfter(t *testing.T) {
 		{"-1", "", 0},
 		{"soon", date, 0},
 		{"1.5", date, 0},
-		{"99999999", "", vendors.MaxRetryAfter},
-		{"9223372036854775807", "", vendors.MaxRetryAfter},
-		{"92233720368547758070", "", 0},
+		{"99999999", "", postproof.MaxRetryAfter},
+		{"9223372036854775807", "", postproof.MaxRetryAfter},
+		{"92233720368547758070", "", postproof.MaxRetryAfter},
 		{"Mon, 02 Mar 2026 15:01:30 GMT", date, 90 * time.Second},
 		{"Mon, 02 Mar 2026 14:00:00 GMT", date, time.Second},
 		{"Mon, 02 Mar 2026 15:01:30 GMT", "", 0}, // no clock to count from
@@ -67,7 +67,7 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r := &vendors.Response{Header: http.Header{"Retry-After": {s}, "Date": {"Mon, 02 Mar 2026 15:00:00 GMT"}}}
 		got := vendors.RetryAfter(r)
-		if got != 0 && (got < time.Second || got > vendors.MaxRetryAfter) {
+		if got != 0 && (got < time.Second || got > postproof.MaxRetryAfter) {
 			t.Errorf("%q: %v", s, got)
 		}
 		if n, err := strconv.Atoi(s); err == nil && n >= 0 && n <= 60 && got != time.Duration(max(n, 1))*time.Second {

@@ -3,6 +3,7 @@ package callback_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,57 @@ func TestSilenceIsTold(t *testing.T) {
 					if a.Kind != callback.AlertSilent || a.Endpoint != "printer" || a.Since.IsZero() || (tc.say != "" && !contains(a.Reason, tc.say)) {
 						t.Errorf("alert %+v", a)
 					}
+				}
+			})
+		})
+	}
+}
+
+// Two accounts share a route, and nobody can tell whose a callback is that is not
+// verified. What is said of an account's silence goes by its own secret: the other
+// one's callbacks, be they too old, say nothing of the clock.
+func TestSilenceOfOneOfTwoAccountsOnARoute(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		own   bool // the account's own callbacks come, or the other one's
+		first bool // of the two, the account is tried first
+		say   string
+	}{
+		"its own are too old":                     {own: true, first: true, say: "is this machine's clock right"},
+		"its own are too old, and it is second":   {own: true, say: "is this machine's clock right"},
+		"the other's are too old":                 {first: true, say: "is the secret"},
+		"the other's are too old, and it is last": {say: "is the secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, other := newPrinter(t), newPrinter(t)
+				other.key = "another account's"
+				w := &world{store: memory(), p: p}
+				w.mail = newClient(t, w.store, p)
+				var told alerts
+				endpoints := []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}, {Adapter: other, Secrets: []string{secret2}}}
+				signed := secret2
+				if !tc.first {
+					slices.Reverse(endpoints)
+				}
+				if tc.own {
+					signed = secret
+				}
+				w.rx = receiver(t, w.mail, endpoints, callback.WithNotifier(&told), callback.WithPollInterval(time.Hour))
+				w.mailed(t, "a")
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				go func() { _ = w.rx.Run(ctx) }()
+				for range 74 {
+					old := request(t, "/printer", signed, note{ID: "1", Status: "ping"})
+					time.Sleep(time.Hour)
+					sendTo(t, w.rx, 401, old)
+				}
+				stop()
+				synctest.Wait()
+				if len(told.all) != 1 || told.all[0].Kind != callback.AlertSilent || !contains(told.all[0].Reason, tc.say) {
+					t.Errorf("alerts %+v, want one that says %q", told.all, tc.say)
 				}
 			})
 		})

@@ -107,6 +107,8 @@ func meaning(kind string) string {
 		return "The vendor says that there is no paper, after it said that the piece was mailed: ask it."
 	case "doubted_again":
 		return "An answer from before a restore was doubted again; it is looked up."
+	case "unwatched":
+		return "The watch for a late arrival ended, and its last look had no answer: look at the vendor's side for the reference."
 	case "answer_parked":
 		return "A vendor's answer has no place in the ledger, as after a restore. It is kept in the spool and tried again."
 	case "answer_dropped":

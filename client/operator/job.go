@@ -96,7 +96,7 @@ func jobOf(rec *idempotency.Record) jobView {
 		}
 		v.Submissions = append(v.Submissions, sentView{
 			Generation: s.Generation, Vendor: s.Vendor, Ref: s.Ref, VendorID: s.VendorID, Delivery: deliveryOf(s), Fate: s.Fate, Sends: s.Sends,
-			First: s.FirstAt.UTC(), Last: s.LastAt.UTC(), Watched: s.WatchUntil.UTC(), Late: s.Late, Twin: s.Twin, Code: codeOf(s.Code),
+			First: s.FirstAt.UTC(), Last: lastSendAt(s).UTC(), Watched: s.WatchUntil.UTC(), Late: s.Late, Twin: s.Twin, Code: codeOf(s.Code),
 		})
 	}
 	return v
@@ -220,13 +220,28 @@ func (r *run) show(rec *idempotency.Record) {
 	}
 }
 
-// lastSend is when bytes went out last; what a recovery suspects was never sent by
-// this history.
+// lastSend is when bytes went out last.
 func lastSend(s *idempotency.Submission, now time.Time) string {
-	if s.FirstAt.IsZero() {
+	at := lastSendAt(s)
+	if at.IsZero() {
 		return ""
 	}
-	return moment(s.LastAt, now)
+	return moment(at, now)
+}
+
+// lastSendAt is when bytes went out last, or the latest that they can have; zero for
+// what a recovery suspects, which this history never sent. The time from which
+// absence counts is no answer: while a send is under way it is its end, and after a
+// recovery it is that.
+func lastSendAt(s *idempotency.Submission) time.Time {
+	switch {
+	case s.FirstAt.IsZero(), s.Sends+len(s.Unanswered) <= 1:
+		return s.FirstAt
+	case s.NotAfter.Before(s.LastAt):
+		return s.NotAfter
+	default:
+		return s.LastAt
+	}
 }
 
 func fateOf(s *idempotency.Submission) string {

@@ -5,7 +5,10 @@ package main
 func late() []Mutation {
 	const (
 		send      = "idempotency/machine_send.go"
+		answer    = "idempotency/machine_answer.go"
+		plan      = "idempotency/machine_plan.go"
 		reconcile = "idempotency/machine_reconcile.go"
+		lates     = "idempotency/machine_late.go"
 		next      = "idempotency/next.go"
 		record    = "idempotency/record.go"
 		reach     = "idempotency/reach.go"
@@ -29,15 +32,15 @@ func late() []Mutation {
 			"next.Lease = Lease{} // at rest", "_ = next // at rest", "TestWatch"),
 		m(0, "watch: a look takes a job that waits to itself", reconcile,
 			`case t.r.State != Sending && t.r.Due.After(t.now):`, `case false:`, "TestWatch"),
-		m(0, "watch: a look in vain is the last one", reconcile,
-			"s.NextWatch = t.now.Add(max(after, orDefault(t.m.WatchEvery, 6*time.Hour)))", "s.NextWatch = time.Time{}", "TestWatch"),
-		m(0, "watch: looks without end", reconcile,
-			`if s.NextWatch.After(s.WatchUntil) {`, `if false {`, "TestWatch"),
+		m(0, "watch: a look in vain is the last one", lates,
+			"s.NextWatch = t.now.Add(wait)\n", "s.NextWatch, _ = time.Time{}, wait\n", "TestWatch"),
+		m(0, "watch: looks without end", lates,
+			`if !s.NextWatch.After(s.WatchUntil) {`, `if true {`, "TestWatch"),
 		m(0, "watch: what turns up is told to nobody", reconcile,
 			`thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided`, `thoughtGone := false`, "TestWatch"),
 		m(0, "watch: what is watched is pruned", "idempotency/rules.go",
 			`r.State.Final() && !watched &&`, `r.State.Final() && (true || watched) &&`, "TestWatch|TestMemory"),
-		m(0, "watch: it makes a wait shorter", send,
+		m(0, "watch: it makes a wait shorter", plan,
 			"ev.Until = later(ev.Until, t.r.Due)", "_ = ev", "TestPostpone"),
 		lite(0, "SQLite: a commit that failed is called made", "idempotency/sqlite/writer.go",
 			`return true, fmt.Errorf("commit: %w", err)`, `return false, nil`, "TestEveryChangeOfTheDisk"),
@@ -144,13 +147,13 @@ func late() []Mutation {
 		cl(0, "absence: the settle time passes on our clock alone", "client/reconcile.go",
 			`!found.VendorTime.IsZero() && t.Before(ev.At)`, `t.IsZero()`, "TestAClockThatJumps"),
 
-		m(14, "rule 14: an answer counts each time it is applied", send,
+		m(14, "rule 14: an answer counts each time it is applied", answer,
 			`if t.heard(s, ev.Intent) {`, `if false {`, "TestAnswer"),
-		m(14, "rule 14: an answer counts each time it is applied, by the oracle", send,
+		m(14, "rule 14: an answer counts each time it is applied, by the oracle", answer,
 			`if t.heard(s, ev.Intent) {`, `if false {`, "TestExploreFinds"),
-		m(14, "rule 14: an answer of a lost history counts for nothing", send,
+		m(14, "rule 14: an answer of a lost history counts for nothing", answer,
 			`if intent > s.Intent { //`, `if false { //`, "TestAnswer"),
-		m(14, "rule 14: another answer under one intent is no news of paper", send,
+		m(14, "rule 14: another answer under one intent is no news of paper", answer,
 			`if ev.Delivery == postproof.Accepted && ev.Order.Alive && s.Join != postproof.Accepted {`, `if false {`, "TestRule06"),
 		cl(14, "rule 14: a refusal out of the spool opens a way", "client/settle.go",
 			` || w.rec.State == idempotency.Refused {`, ` {`, "TestSpooledRefusal"),

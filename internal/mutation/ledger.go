@@ -5,6 +5,7 @@ package main
 func ledger() []Mutation {
 	const (
 		send      = "idempotency/machine_send.go"
+		answer    = "idempotency/machine_answer.go"
 		reconcile = "idempotency/machine_reconcile.go"
 		person    = "idempotency/machine_person.go"
 		machine   = "idempotency/machine.go"
@@ -22,7 +23,7 @@ func ledger() []Mutation {
 			`case ev.Mode != r.Mode:`, `case ev.Mode == "":`, "TestRule01"),
 		m(2, "rule 2: another vendor while the first is in doubt", send,
 			`if !s.Dead() && (s.Vendor != ev.Vendor || s.Generation != r.Generation) {`, `if false {`, "TestRule02"),
-		m(2, "rule 2: a milder answer lowers the join", send,
+		m(2, "rule 2: a milder answer lowers the join", answer,
 			"s.Code = ev.Code\n\ts.Join = s.Join.Join(ev.Delivery)", "s.Code = ev.Code\n\ts.Join = ev.Delivery", "TestRule02"),
 		m(2, "rule 2: bytes in flight count as dead", record,
 			`if s := &r.Submissions[i]; !s.Dead() || r.inFlight(s) {`, `if s := &r.Submissions[i]; !s.Dead() {`, "TestRule02"),
@@ -48,19 +49,19 @@ func ledger() []Mutation {
 			"\tearlier(own)\n", "\t_ = own\n", "TestRule03"),
 		m(3, "rule 3: a refused key is used after its window", next,
 			`if m.stale(r, now) {`, `if false {`, "TestRefusedKey"),
-		m(4, "rule 4: expiry plans the job again", send,
+		m(4, "rule 4: expiry plans the job again", answer,
 			"\tt.enter(Unknown)\n\tt.noteSub(\"lease_expired\"", "\tt.enter(Planned)\n\tt.noteSub(\"lease_expired\"", "TestRule04"),
-		m(4, "rule 4: a lease expires before its time", send,
+		m(4, "rule 4: a lease expires before its time", answer,
 			`case t.now.Before(s.NotAfter):`, `case t.now.IsZero():`, "TestRule04"),
-		m(4, "rule 4: expiry leaves the join as it was", send,
+		m(4, "rule 4: expiry leaves the join as it was", answer,
 			"\ts.Join = s.Join.Join(postproof.Unknown)\n\tif t.elsewhere(s) {", "\tif t.elsewhere(s) {", "TestRule04"),
 		m(4, "rule 4: a hold while bytes are on their way", person,
 			`if t.r.State == Sending {`, `if t.r.State == Done {`, "TestRule04"),
 		m(5, "rule 5: the fence does not grow", machine,
 			"next.Fence = t.fence\n", "next.Fence = r.Fence\n", "TestRule05"),
-		m(5, "rule 5: an answer ends another's intent", send,
+		m(5, "rule 5: an answer ends another's intent", answer,
 			`case ev.Intent != s.Intent:`, `case false:`, "TestRule05"),
-		m(5, "rule 5: an answer without an intent", send,
+		m(5, "rule 5: an answer without an intent", answer,
 			`case ev.Intent == 0:`, `case false:`, "TestRule05"),
 		m(5, "rule 5: a change of an outdated record is committed", "idempotency/memory.go",
 			`case old.Fence != c.Expect:`, `case false:`, "TestMemory"),
@@ -68,7 +69,7 @@ func ledger() []Mutation {
 			`case r.Lease.Owner != ev.Owner || !t.now.Before(r.Lease.Until):`, `case false:`, "TestRule06"),
 		m(6, "rule 6: a lease that has run out is good enough", send,
 			`case r.Lease.Owner != ev.Owner || !t.now.Before(r.Lease.Until):`, `case r.Lease.Owner != ev.Owner:`, "TestRule06"),
-		m(6, "rule 6: bytes that went out late void nothing", send,
+		m(6, "rule 6: bytes that went out late void nothing", answer,
 			`s.LastAt, s.Misses, s.LastMiss = later(s.LastAt, t.now), 0, time.Time{}`, `s.LastAt = later(s.LastAt, t.now)`, "TestRule06"),
 		m(7, "rule 7: one reference for two generations", send,
 			`if s.Generation != r.Generation && s.Ref == ev.Ref {`, `if false {`, "TestRule07"),
@@ -84,7 +85,7 @@ func ledger() []Mutation {
 			"\tt.note(\"amended\", ev.Why).By = ev.By\n\tif t.sentInGeneration() {", "\tt.note(\"amended\", ev.Why).By = ev.By\n\tif false {", "TestRule07"),
 		m(7, "rule 7: a burnt reference is used after a release", person,
 			"case t.burnt():\n", "case false:\n", "TestNews"),
-		m(8, "rule 8: sends are not counted", send,
+		m(8, "rule 8: sends are not counted", answer,
 			"s.Sends += ev.Sends\n", "s.Sends++\n", "TestRule08"),
 		m(8, "rule 8: the second of two sends is not watched", reconcile,
 			`if c := t.m.caps(s.Vendor); s.Sends > 1 && c != nil`, `if c := t.m.caps(s.Vendor); s.Sends > 9 && c != nil`, "TestRule08"),
@@ -138,7 +139,7 @@ func ledger() []Mutation {
 			`return accepted.Add(c.For - c.Margin)`, `return accepted.Add(c.For)`, "TestRule13"),
 		m(13, "rule 13: the wish ends with the first canceled piece", reconcile,
 			`if c := &t.r.Cancel; c.Outcome == CancelDone || (`, `if c := &t.r.Cancel; (`, "TestRule13"),
-		m(14, "rule 14: an answer after the lease is dropped", send,
+		m(14, "rule 14: an answer after the lease is dropped", answer,
 			"if !t.r.inFlight(s) || ev.Intent != s.Intent {\n\t\t\treturn t.sighted(s, *ev.Order)", "if !t.r.inFlight(s) || ev.Intent != s.Intent {\n\t\t\treturn nil", "TestRule14"),
 
 		m(0, "absence: settle time zero", reconcile,
@@ -161,7 +162,7 @@ func ledger() []Mutation {
 			"case t.r.State == Accepted, t.r.State == Done, t.r.State == Sending", "case t.r.State == Sending", "TestLateArrival"),
 		m(0, "late: what cannot be stopped is no incident", person,
 			"s.Late = LatePrinted\n", "s.Late = LateCanceled\n", "TestLateArrival"),
-		m(0, "late: an older acceptance is lost when the newer send is refused", send,
+		m(0, "late: an older acceptance is lost when the newer send is refused", answer,
 			"if t.elsewhere(s) {\n\t\treturn nil\n\t}\n\tt.r.State = Unknown", "t.r.State = Unknown", "TestLateArrival"),
 		m(0, "twins: the death of one is taken for the other's", reconcile,
 			"\tif t.twin(s, o) {\n\t\treturn nil\n\t}\n", "", "TestTwoPieces"),

@@ -34,8 +34,8 @@ func nobody() []Mutation {
 			`[...]string{sub.Account, sub.Also}`, `[...]string{sub.Account}`, "TestAbsenceInOneOfTwoAccounts"),
 		m("the wish that waits is told each time", "idempotency/machine_person.go",
 			"\tif s.Unasked == \"\" {\n", "\tif s.Unasked == \"\" || true {\n", "TestCancelWaitsForCredentials"),
-		m("pieces of a vendor without an adapter are passed over silently", "client/poll.go",
-			"w.c.meetUnconfigured(ctx, sub.Vendor)\n", "\n", "TestPiecesOfAVendor|Unconfigured"),
+		m("pieces of a vendor without an adapter are passed over silently", "client/unasked.go",
+			"c.meetUnconfigured(ctx, sub.Vendor)\n", "\n", "TestPiecesOfAVendor|Unconfigured"),
 		m("a breaker that only looks on keeps jobs away", "client/vendor.go",
 			"\tif c.breaker.DryRun {\n", "\tif c.breaker.DryRun && false {\n", "TestBreakerThatOnlyLooksOn"),
 		{

@@ -5,16 +5,18 @@ package main
 // said.
 func sender() []Mutation {
 	const (
-		attempt    = "retry/attempt.go"
-		call       = "retry/call.go"
-		judge      = "retry/judge.go"
-		request    = "retry/request.go"
-		conn       = "retry/conn.go"
-		budget     = "retry/budget.go"
-		retryAfter = "retry/retryafter.go"
+		attempt = "retry/attempt.go"
+		call    = "retry/call.go"
+		judge   = "retry/judge.go"
+		request = "retry/request.go"
+		conn    = "retry/conn.go"
+		budget  = "retry/budget.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "retry: " + name, File: file, Old: old, New: replacement, Package: "./retry", Run: run}
+	}
+	root := func(name, old, replacement string) Mutation {
+		return Mutation{Name: "retry: " + name, File: "retryafter.go", Old: old, New: replacement, Package: ".", Run: "TestParseRetryAfter"}
 	}
 	return []Mutation{
 		m("the answer to a hidden resend speaks for all its sends", attempt,
@@ -88,16 +90,16 @@ func sender() []Mutation {
 			`a.asked && !a.muddied`, `a.asked`, "TestInnerTrace"),
 		m("what nobody watched counts as not sent", judge,
 			"\t\ta.assume()\n\t\te.Delivery = postproof.Unknown", "\t\ta.assume()\n\t\te.Delivery = postproof.NotSent", "TestForeignRoundTrippers"),
-		m("a wish in seconds has no upper bound", retryAfter,
-			`if err != nil || seconds > uint64(MaxRetryAfter/time.Second) {`, `if err != nil {`, "TestParseRetryAfter"),
-		m("a wish too large for an integer is no wish", retryAfter,
-			"\t\t\treturn MaxRetryAfter, true\n", "\t\t\treturn 0, false\n", "TestParseRetryAfter"),
-		m("a wished date has no upper bound", retryAfter,
-			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return max(at.Sub(now), 0), true`, "TestParseRetryAfter"),
-		m("a wished date that is past is negative", retryAfter,
-			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return min(at.Sub(now), MaxRetryAfter), true`, "TestParseRetryAfter"),
-		m("a wished date is measured by our clock", retryAfter,
-			"\t\tnow = date\n", "\t\t_ = date\n", "TestParseRetryAfter"),
+		root("a wish in seconds has no upper bound",
+			`if err != nil || seconds > uint64(MaxRetryAfter/time.Second) {`, `if err != nil {`),
+		root("a wish too large for an integer is no wish",
+			"\t\t\treturn MaxRetryAfter, true\n", "\t\t\treturn 0, false\n"),
+		root("a wished date has no upper bound",
+			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return max(at.Sub(now), 0), true`),
+		root("a wished date that is past is negative",
+			`return min(max(at.Sub(now), 0), MaxRetryAfter), true`, `return min(at.Sub(now), MaxRetryAfter), true`),
+		root("a wished date is measured by our clock",
+			"\t\tnow = said\n", "\t\t_ = said\n"),
 		m("a timeout costs what a quick no costs", budget,
 			"\t\tcost = b.timeoutCost\n", "\t\tcost = min(b.timeoutCost, 1)\n", "TestBudgetCosts"),
 		m("a clock that was set back freezes the window", budget,

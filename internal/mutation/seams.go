@@ -51,8 +51,11 @@ func seams() []Mutation {
 			`time.Duration(c.leases.Add(1)%uint64(time.Millisecond))`, `0*time.Duration(c.leases.Add(1))`, "TestCommitsInDoubtOfOneInstant"),
 		m("what was heard of late is a control piece", "client/control.go",
 			"\t\tcase s.FirstAt.IsZero():\n\t\t\treturn s.AcceptedAt", "\t\tcase s.FirstAt.IsZero():\n\t\t\treturn at", "TestWhatIsHeardOfLate"),
-		m("a recovery ends the time of those who send", "idempotency/machine_person.go",
-			`postproof.Unknown, later(s.LastAt, until), true`, `postproof.Unknown, until, true`, "TestSenderOutlivesARecovery"),
+		{
+			Name: "seam: a recovery ends the time of those who send", File: "idempotency/machine_person.go",
+			Old: `postproof.Unknown, later(s.LastAt, until), true`, New: `postproof.Unknown, until, true`,
+			Package: "./idempotency", Run: "TestSuspicionLeavesTheSenderItsTime",
+		},
 		m("an id is of whichever account has a piece of it", "client/observe.go",
 			`case i == 0, c.under(s, e):`, `case i == 0, s != nil:`, "TestOneIDAtTwoAccounts"),
 		m("a decision is taken back across a restore", "client/undo.go",

@@ -44,6 +44,7 @@ func breakNamed(name string) (Break, bool) {
 
 const (
 	machineSend      = "idempotency/machine_send.go"
+	machineAnswer    = "idempotency/machine_answer.go"
 	machineReconcile = "idempotency/machine_reconcile.go"
 	machinePerson    = "idempotency/machine_person.go"
 	memoryStore      = "idempotency/memory.go"
@@ -62,7 +63,7 @@ func ruleBreaks() []Break {
 		{"rule-2-join", 2, "the outcome of the last send counts, not the join over all", []Edit{{
 			"retry/attempt.go", "c.join = c.join.Join(record.Delivery)", "c.join = record.Delivery",
 		}, {
-			machineSend, "s.Join = s.Join.Join(ev.Delivery) // rule 2", "s.Join = ev.Delivery // rule 2",
+			machineAnswer, "s.Join = s.Join.Join(ev.Delivery) // rule 2", "s.Join = ev.Delivery // rule 2",
 		}}},
 		{"rule-3-key-window", 3, "a key is used after its window", []Edit{
 			{"capabilities.go", "return now.Before(i.Until(first))", "return true"},
@@ -79,7 +80,7 @@ func ruleBreaks() []Break {
 			"retry/call.go", "return c.class == postproof.RepeatSafe || c.class == postproof.RepeatKeyed", "return true",
 		}}},
 		{"rule-4-expiry", 4, "a lease that runs out leads to another send", []Edit{{
-			machineSend,
+			machineAnswer,
 			"s.Join = s.Join.Join(postproof.Unknown)\n\tif t.elsewhere(s) {\n\t\treturn nil\n\t}\n\tt.enter(Unknown)\n\tt.noteSub(\"lease_expired\"",
 			"s.Join = postproof.NotSent\n\tt.enter(Planned)\n\tt.noteSub(\"lease_expired\"",
 		}}},
@@ -102,7 +103,7 @@ func ruleBreaks() []Break {
 			"client/submit.go", "rec.Fingerprint != fp {", "rec.Fingerprint == \"\" && fp != \"\" {",
 		}}},
 		{"rule-8-count", 8, "one send is counted where several went out", []Edit{{
-			machineSend, "s.Sends += ev.Sends\n", "s.Sends++\n",
+			machineAnswer, "s.Sends += ev.Sends\n", "s.Sends++\n",
 		}}},
 	}
 }

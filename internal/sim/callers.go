@@ -176,10 +176,14 @@ func (w *world) tell(line vendorsim.PrintLine) {
 				return
 			}
 			w.struck("callback.told")
-			_, _ = p.client.Observe(w.ctx, postproof.Event{
+			tell := p.client.ObserveDead
+			if line.Event == vendorsim.Printed {
+				tell = p.client.Observe
+			}
+			_, _ = tell(w.ctx, postproof.Event{
 				Vendor: line.Vendor, VendorID: line.VendorID, Ref: postproof.Ref(line.Ref), Mode: line.Mode,
 				Status: postproof.Status{Stage: stage(line), Source: postproof.SourceCallback, Confidence: postproof.Reported},
-			}, line.Event == vendorsim.Printed)
+			})
 		})
 	}
 }

@@ -141,7 +141,7 @@ func TestRateLimitWait(t *testing.T) {
 		"the name of the prose":   {map[string]string{"X-Rate-Limit-Reset": reset(3 * time.Second), "Date": date}, 3 * time.Second},
 		"the name of the schema":  {map[string]string{"ratelimit-reset": reset(4 * time.Second), "Date": date}, 4 * time.Second},
 		"a reset that has passed": {map[string]string{"ratelimit-reset": reset(-time.Hour), "Date": date}, time.Second},
-		"a reset far away":        {map[string]string{"ratelimit-reset": "99999999999", "Date": date}, vendors.MaxRetryAfter},
+		"a reset far away":        {map[string]string{"ratelimit-reset": "99999999999", "Date": date}, postproof.MaxRetryAfter},
 		"a reset without a clock": {map[string]string{"ratelimit-reset": reset(time.Second)}, rateWindow},
 		"a reset that is none":    {map[string]string{"ratelimit-reset": "-1", "X-Rate-Limit-Reset": "soon", "Date": date}, rateWindow},
 		"nothing":                 {nil, rateWindow},

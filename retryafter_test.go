@@ -1,11 +1,10 @@
-package retry_test
+package postproof_test
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
-	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof"
 )
 
 func TestParseRetryAfter(t *testing.T) {
@@ -20,10 +19,10 @@ func TestParseRetryAfter(t *testing.T) {
 		{"seconds", "120", "", 2 * time.Minute, true},
 		{"spaces", " 120\t", "", 2 * time.Minute, true},
 		{"zero", "0", "", 0, true},
-		{"a day and a second", "86401", "", retry.MaxRetryAfter, true},
-		{"largest integer", "9223372036854775807", "", retry.MaxRetryAfter, true},
-		{"overflow when multiplied", "10000000000", "", retry.MaxRetryAfter, true},
-		{"too large for an integer", "99999999999999999999999", "", retry.MaxRetryAfter, true},
+		{"a day and a second", "86401", "", postproof.MaxRetryAfter, true},
+		{"largest integer", "9223372036854775807", "", postproof.MaxRetryAfter, true},
+		{"overflow when multiplied", "10000000000", "", postproof.MaxRetryAfter, true},
+		{"too large for an integer", "99999999999999999999999", "", postproof.MaxRetryAfter, true},
 		{"negative", "-1", "", 0, false},
 		{"fraction", "1.5", "", 0, false},
 		{"empty", "", "", 0, false},
@@ -32,20 +31,18 @@ func TestParseRetryAfter(t *testing.T) {
 		{"RFC 850", "Sunday, 06-Nov-94 08:49:37 GMT", "", 30 * time.Second, true},
 		{"asctime", "Sun Nov  6 08:49:37 1994", "", 30 * time.Second, true},
 		{"past", "Sun, 06 Nov 1994 08:00:00 GMT", "", 0, true},
-		{"far future", "Sun, 06 Nov 2094 08:00:00 GMT", "", retry.MaxRetryAfter, true},
+		{"far future", "Sun, 06 Nov 2094 08:00:00 GMT", "", postproof.MaxRetryAfter, true},
 		{"skewed server", "Sun, 06 Nov 1994 07:49:37 GMT", skewed, 30 * time.Second, true},
 		{"bad date field", "Sun, 06 Nov 1994 08:49:37 GMT", "nonsense", 30 * time.Second, true},
 	} {
-		h := http.Header{"Retry-After": {tt.value}}
-		if tt.date != "" {
-			h.Set("Date", tt.date)
-		}
-		if wait, ok := retry.ParseRetryAfter(h, now); wait != tt.wait || ok != tt.ok {
+		if wait, ok := postproof.ParseRetryAfter(tt.value, tt.date, now); wait != tt.wait || ok != tt.ok {
 			t.Errorf("%s: got %v, %v, want %v, %v", tt.name, wait, ok, tt.wait, tt.ok)
 		}
 	}
-	if wait, ok := retry.ParseRetryAfter(http.Header{}, now); wait != 0 || ok {
-		t.Errorf("absent: got %v, %v", wait, ok)
+	for value, want := range map[string]bool{"Sun, 06 Nov 1994 08:49:37 GMT": false, "30": true} { // nothing to measure a date by
+		if wait, ok := postproof.ParseRetryAfter(value, "", time.Time{}); ok != want || (wait != 0) != want {
+			t.Errorf("%q without any time: got %v, %v", value, wait, ok)
+		}
 	}
 }
 
@@ -58,8 +55,8 @@ func FuzzParseRetryAfter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value, date string) {
 		now := time.Unix(784111777, 0)
-		wait, ok := retry.ParseRetryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
-		if wait < 0 || wait > retry.MaxRetryAfter || (!ok && wait != 0) {
+		wait, ok := postproof.ParseRetryAfter(value, date, now)
+		if wait < 0 || wait > postproof.MaxRetryAfter || (!ok && wait != 0) {
 			t.Errorf("%q, %q: %v, %v", value, date, wait, ok)
 		}
 	})

@@ -1,0 +1,65 @@
+package operator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// When something was sent last is not when the ledger was recovered, nor when the
+// send that is under way has to be over.
+func TestLastSendIsASend(t *testing.T) {
+	t.Parallel()
+	caps := &postproof.Capabilities{
+		Vendor: "alpha", Idempotency: postproof.Idempotency{Kind: postproof.IdempotencyKey}, Lookup: postproof.Lookup{ByRef: true},
+	}
+	m := idempotency.Machine{Caps: func(string) *postproof.Capabilities { return caps }}
+	now := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	rec := &idempotency.Record{
+		Version: idempotency.RecordVersion, ID: idempotency.IDOf("a"), Key: "a", Mode: postproof.ModeTest, State: idempotency.Planned,
+		Generation: 1, Fence: 1, CreatedAt: now, UpdatedAt: now, PlannedAt: now, Due: now,
+	}
+	do := func(ev idempotency.Event) {
+		t.Helper()
+		ch, err := m.Apply(rec, now, ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec = ch.Record
+	}
+	send := func() {
+		t.Helper()
+		rec.Lease = idempotency.Lease{Owner: "w", Until: now.Add(2 * time.Minute)}
+		do(idempotency.Intend{Owner: "w", Vendor: "alpha", Account: "a", Mode: postproof.ModeTest, Ref: "REF", VendorKey: "k", Encoder: "e", Digest: "d"})
+	}
+	want := func(what string, at time.Time) {
+		t.Helper()
+		if got := jobOf(rec).Submissions[0].Last; !got.Equal(at) || lastSend(&rec.Submissions[0], now) != moment(at, now) {
+			t.Errorf("%s: %s and %q, want %s", what, got, lastSend(&rec.Submissions[0], now), at)
+		}
+	}
+	first := now
+	send()
+	want("while it is sent", first)
+	lost := func() {
+		t.Helper()
+		now = now.Add(time.Second)
+		do(idempotency.Answer{Vendor: "alpha", Ref: "REF", Intent: rec.Current().Intent, Delivery: postproof.Unknown, Sends: 1, Code: postproof.CodeUnavailable})
+	}
+	lost()
+	want("after a send", first)
+	now = now.Add(time.Hour)
+	send()
+	lost()
+	second := now
+	want("after a second one", second)
+	latest := rec.Current().NotAfter
+	now = now.Add(24 * time.Hour)
+	do(idempotency.Suspect{Vendors: []idempotency.SuspectVendor{{Vendor: "alpha", Account: "a", Refs: map[int]postproof.Ref{2: "REF2"}}}})
+	want("after a recovery", latest)
+	if got := lastSend(&rec.Submissions[1], now); got != "" || !jobOf(rec).Submissions[1].Last.IsZero() {
+		t.Errorf("what was suspected was last sent %q", got)
+	}
+}

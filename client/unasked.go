@@ -1,0 +1,89 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/postproof/postproof/idempotency"
+)
+
+// A worker that cannot ask a vendor, or not for the account, claims its pieces like
+// any other: the queue does not know who can. So it gives them back soon, for whoever
+// can to have a turn. That one is there is known from the hints: it takes back what
+// this one tells of such pieces. Where nobody does they are asked for at the vendor's
+// pace, as if it did not answer, so that what nobody can ask for costs little.
+
+const (
+	// nextWorker is the shortest time that a piece is left to others.
+	nextWorker = time.Minute
+	// longestForAnother is the longest.
+	longestForAnother = 24 * time.Hour
+	// answerFor is how long a client that was told of such pieces has to say that it
+	// can ask for them, before nobody is taken to be there.
+	answerFor = 5 * nextWorker
+	// longestOpen bounds that for a piece, where nobody can be told.
+	longestOpen = 15 * time.Minute
+	// ableFor is how long it is believed to be there: it says so as often as the
+	// pieces are counted.
+	ableFor = countAgain + time.Hour
+)
+
+// meetUnasked notes that a piece cannot be asked for, and has people told of all such
+// pieces.
+func (c *Client) meetUnasked(ctx context.Context, v *vendor, sub *idempotency.Submission) {
+	if v != nil {
+		c.meetOther(ctx, v, sub.Account)
+	} else {
+		c.meetUnconfigured(ctx, sub.Vendor)
+	}
+}
+
+// forAnother returns for how long a piece is left to others that this client cannot
+// ask for and that has waited so long; 0 when nobody is known to be able to.
+func (c *Client) forAnother(v *vendor, sub *idempotency.Submission, waited time.Duration) time.Duration {
+	account := ""
+	if v != nil {
+		account = sub.Account
+	}
+	able, open := c.hints.able(otherAccountName(sub.Vendor, account), c.clock.Now())
+	switch {
+	case c.alone, able:
+		// Of many workers one can, and each look is by any of them: by chance, so that it
+		// is not the same one each time that happens to look first.
+		wait := min(max(waited/8, nextWorker), longestForAnother)
+		return wait/2 + rand.N(wait) //nolint:gosec // it spreads work, and guards nothing
+	case open && waited < longestOpen:
+		return answerFor
+	default:
+		return 0
+	}
+}
+
+// unpolled is what becomes of a piece that is due to be polled and cannot be.
+func (c *Client) unpolled(v *vendor, sub *idempotency.Submission, rec *idempotency.Record) idempotency.Event {
+	now := c.now()
+	if wait := c.forAnother(v, sub, now.Sub(rec.PollAt)); wait > 0 {
+		return idempotency.Postpone{Until: now.Add(wait)}
+	}
+	return idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID, Failed: true}
+}
+
+// watched is for how long a look of a watch has been due, by the watch's own pace.
+func (c *Client) watched(sub *idempotency.Submission) time.Duration {
+	began := sub.WatchUntil.Add(-cmp.Or(c.machine.WatchFor, 72*time.Hour))
+	return max(0, c.now().Sub(began)) % cmp.Or(c.machine.WatchEvery, 6*time.Hour)
+}
+
+// able reports whether a client said of late that it can ask for the pieces that the
+// setting is about, and else whether one may still say so.
+func (h *hints) able(name string, now time.Time) (able, open bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topics[name]
+	if t == nil {
+		return false, true // nobody was told yet
+	}
+	return t.able.holds(now), t.asked.holds(now)
+}
