@@ -136,7 +136,7 @@ func lateRuleBreaks() []Break {
 			"client/recover.go", "return c.now().UnixNano() < c.doubtUntil.Load() }", "return c.doubtUntil.Load() < 0 }",
 		}}},
 		{"rule-12-recoveries", 12, "the recoveries of the lost history are not counted", []Edit{{
-			"client/recover.go", "for range recoveries {", "for range recoveries * 0 {",
+			"client/recover_suspect.go", "for range recoveries {", "for range recoveries * 0 {",
 		}}},
 		{"rule-12-copy", 12, "a copied ledger goes on with the jobs of its original", []Edit{{
 			"client/recover.go", "\t\t\tevents = disown(rec)\n", "\t\t\tevents = nil\n",
