@@ -49,8 +49,8 @@
 // # Backups
 //
 // Four in ten of the restored backups are restored once or twice more ([profile.again]), after
-// hours in which what was in doubt went on. Who recovers says how many recoveries there
-// were ([statesRecoveries]).
+// hours in which what was in doubt went on. Nobody says how many recoveries there were:
+// the library has to notice by the control pieces that somebody sends.
 //
 // # People
 //

@@ -9,10 +9,6 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// statesRecoveries: who recovers says how many recoveries the lost part of the
-// history had ([client.RecoverOptions.Recoveries]).
-const statesRecoveries = true
-
 // again draws whether the backup is restored more than once: then the history
 // between two restores is long enough for what is in doubt to go on in it.
 func (p *profile) again(d *dice) {
@@ -51,7 +47,6 @@ func (w *world) restore() {
 	w.mu.Lock()
 	w.backupAt = time.Now()
 	w.mu.Unlock()
-	w.main.recoveries.Store(0)
 	for n := range w.profile.restores {
 		wait := d.between("restore.after", "", 5*time.Minute, 100*time.Minute)
 		if n > 0 {
@@ -112,9 +107,6 @@ func (w *world) recovery(ctx context.Context, p *process) {
 		w.mu.Lock()
 		o.BackupAt = w.backupAt
 		w.mu.Unlock()
-	}
-	if statesRecoveries {
-		o.Recoveries = int(p.shelf.recoveries.Load())
 	}
 	if _, err := p.client.Recover(ctx, o); err == nil {
 		w.struck("ledger.recovered")

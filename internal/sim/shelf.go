@@ -20,9 +20,6 @@ type shelf struct {
 	broken int // how often the ledger's history was
 	// restores is how often a backup took the ledger's place.
 	restores atomic.Int64
-	// recoveries is how many recoveries there were since the backup was taken, in
-	// whatever history.
-	recoveries atomic.Int64
 }
 
 // get returns the record, nil when there is none.

@@ -229,10 +229,7 @@ func (v *view) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Nam
 		return err
 	}
 	defer leave()
-	if err = m.AcceptEpoch(ctx, epoch, ns); err == nil {
-		v.shelf.recoveries.Add(1)
-	}
-	return err
+	return m.AcceptEpoch(ctx, epoch, ns)
 }
 
 // Depth implements [idempotency.Ledger].
