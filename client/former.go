@@ -147,10 +147,10 @@ func unprovenName(v *vendor, sub *idempotency.Submission) string {
 }
 
 // isOf reports whether an order that the vendor has under a submission's id is its
-// piece, and else whether that may still turn out. Accounts may count their orders each for itself: where the present one is
-// not shown to be that of the submission, the order has to bear our reference, which
-// is a proof, too. Of one that bears none the name has to be proven as for an empty
-// look-up.
+// piece, and else whether that may still turn out. Accounts may count their orders each
+// for itself: where the present one is not shown to be that of the submission, the order
+// has to bear our reference, which is a proof, too. Of one that bears none the name has
+// to be proven as for an empty look-up.
 func (w *work) isOf(ctx context.Context, v *vendor, sub *idempotency.Submission, o *vendors.Order) (is, open bool) {
 	switch {
 	case unprovenName(v, sub) == "":

@@ -84,7 +84,7 @@ func attacked() []Mutation {
 		m("a piece that waits for its date is too late to be canceled", "client/work.go",
 			`if w.waitsForItsDate(s) {`, `if false {`, "TestCancelOfAPieceThatWaits"),
 		m("a vendor is asked to cancel whatever the send date", reconcile,
-			`w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, "TestCancelOfAPieceThatWaits"),
+			`w.c.now().Before(v.caps.Cancel.UntilSent(date))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(date))`, "TestCancelOfAPieceThatWaits"),
 		m("a recovery believes in an order that is none", "client/recover_before.go",
 			`found, err = findBy(ctx, v.finder(), call, ref)`, `if found, err = v.finder().Find(ctx, call, ref); found != nil {
 			found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
