@@ -147,28 +147,30 @@ func unprovenName(v *vendor, sub *idempotency.Submission) string {
 }
 
 // isOf reports whether an order that the vendor has under a submission's id is its
-// piece. Accounts may count their orders each for itself: where the present one is
-// not shown to be that of the submission, the order has to bear our reference, which
-// is a proof, too. Of one that bears none the name has to be proven as for an empty
-// look-up.
-func (w *work) isOf(ctx context.Context, v *vendor, sub *idempotency.Submission, o *vendors.Order) bool {
+// piece, and else whether that may still turn out. Accounts may count their orders each
+// for itself: where the present one is not shown to be that of the submission, the order
+// has to bear our reference, which is a proof, too. Of one that bears none the name has
+// to be proven as for an empty look-up.
+func (w *work) isOf(ctx context.Context, v *vendor, sub *idempotency.Submission, o *vendors.Order) (is, open bool) {
 	switch {
 	case unprovenName(v, sub) == "":
-		return true
+		return true, false
 	case o.Receipt.Ref != "":
 		v.sighted(sub, w.rec.Mode, []*vendors.Order{o})
-		return o.Receipt.Ref == sub.Ref
+		return o.Receipt.Ref == sub.Ref, false
 	}
 	finder, ok := v.adapter.(vendors.Finder)
 	for _, name := range otherNames(v, sub) {
 		if !ok {
-			return false
+			return false, false
 		}
-		if proven, _ := w.sameAsFormer(ctx, v, finder, name); !proven {
-			return false
+		proven, may := w.sameAsFormer(ctx, v, finder, name)
+		if !proven && !may {
+			return false, false
 		}
+		open = open || !proven
 	}
-	return true
+	return !open, open
 }
 
 // sameAsFormer reports whether a name that a submission was made under is proven

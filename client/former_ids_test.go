@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,4 +106,41 @@ func TestFormerAccountIsProvenByTheIDs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// As long as it may still turn out whose the id is, nothing is missing: the vendor
+// only gave no answer by which that could be told.
+func TestFormerAccountInQuestionMissesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyNone), idempotency.NewMemory(postproof.ModeTest)
+		old := newClient(t, store, []*press{p})
+		for i := range 20 {
+			accept(t, old, fmt.Sprint("a", i))
+		}
+		former := fingerprint(p)
+		p.key, p.bare = "new", true
+		p.faults(func(op, _ string, _ int) string {
+			if op == "/find" {
+				return "500"
+			}
+			return ""
+		})
+		c := newClient(t, store, []*press{p}, rotated(p, former), seldom())
+		runFor(t, c, 30*time.Hour)
+		p.faults(nil)
+		runFor(t, c, 30*time.Hour)
+		p.mu.Lock()
+		for _, o := range p.orders {
+			o.Status = "delivered"
+		}
+		p.mu.Unlock()
+		runFor(t, c, 30*time.Hour)
+		for i := range 20 {
+			key := fmt.Sprint("a", i)
+			if rec := status(t, c, key); rec.Status.Stage != postproof.StageDelivered || slices.Contains(kinds(t, c, key), "missing") {
+				t.Errorf("%v %s, told %v", rec, rec.Status.Stage, kinds(t, c, key))
+			}
+		}
+	})
 }

@@ -66,6 +66,8 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		proven, open := w.sameAsFormer(ctx, v, finder, name)
 		switch {
 		case proven:
+		case ctx.Err() != nil:
+			return w.rest(ctx, w.rec.Due)
 		case !open && w.rec.State == idempotency.Unknown && len(w.rec.Live()) == 1:
 			return w.apply(ctx, ev, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: unproven(v, name)})
 		default:
@@ -73,9 +75,13 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		}
 	}
 	if ev.Control = w.control(ctx, v, finder, sub); ev.Control {
-		if ev.Control, err = w.believes(ctx, v); err != nil {
-			return err
-		}
+		ev.Control, err = w.believes(ctx, v)
+	}
+	switch {
+	case ctx.Err() != nil: // whoever is next asks once more
+		return w.rest(ctx, w.rec.Due)
+	case err != nil:
+		return err
 	}
 	return w.apply(ctx, ev)
 }
@@ -149,8 +155,13 @@ func (w *work) read(ctx context.Context, v *vendor, sub *idempotency.Submission)
 		}
 		return nil
 	})
-	if err == nil && byID && order != nil && !w.isOf(ctx, v, sub, order) {
-		return nil, k, notThere(v)
+	if err == nil && byID && order != nil {
+		switch is, open := w.isOf(ctx, v, sub, order); {
+		case open:
+			return nil, k, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errWhose}
+		case !is:
+			return nil, k, notThere(v)
+		}
 	}
 	if err == nil && order == nil {
 		err = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Vendor: v.name, Op: "poll", Err: errors.New("the adapter returned no order")}
@@ -168,6 +179,9 @@ func notThere(v *vendor) error {
 // errOtherPiece: the id is that of a piece with another reference or of the other mode,
 // as when a person was mistaken in it.
 var errOtherPiece = errors.New("the vendor's id is that of another piece, by its reference or mode")
+
+// errWhose: whether the order is the present account's may still turn out.
+var errWhose = errors.New("whose the vendor's id is has not turned out yet")
 
 // cancel asks the vendor to stop a piece and reads it back: only that counts
 // (rule 13). Before that it is read whether it is our piece, where that can be read.
@@ -188,7 +202,7 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	name := unprovenName(v, sub) // as long as there is one, ids may be another account's, too
 	_, asked, err := w.read(ctx, v, sub)
 	if name != "" && err != nil {
-		if postproof.CodeOf(err) == postproof.CodeNotFound {
+		if postproof.CodeOf(err) == postproof.CodeNotFound || errors.Is(err, errWhose) {
 			ev.Unasked = unproven(v, name)
 		} else {
 			ev.RetryAfter = asked.after
@@ -216,10 +230,14 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 // waitsForItsDate reports whether a piece can still be canceled although the window
 // from its acceptance is over: it has a send date, until which it lies at its vendor.
 func (w *work) waitsForItsDate(sub *idempotency.Submission) bool {
-	v := w.c.byName[sub.Vendor]
-	if sub.VendorID == "" || len(w.rec.Job) == 0 || !sameAccount(v, sub.Account) {
+	v, date := w.c.byName[sub.Vendor], sub.SendDate
+	if sub.VendorID == "" || !sameAccount(v, sub.Account) {
 		return false
 	}
-	job, err := w.decoded()
-	return err == nil && w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))
+	if date.IsZero() && len(w.rec.Job) > 0 { // sent by an earlier version, or by a history that was lost
+		if job, err := w.decoded(); err == nil {
+			date = job.SendDate
+		}
+	}
+	return w.c.now().Before(v.caps.Cancel.UntilSent(date))
 }

@@ -117,7 +117,7 @@ func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key,
 	call := &call{c: c, v: v}
 	var found *vendors.Found
 	err = call.guard(postproof.OpLookUp, func() (err error) {
-		found, err = v.finder().Find(ctx, call, ref)
+		found, err = findBy(ctx, v.finder(), call, ref)
 		return err
 	})
 	switch {

@@ -305,3 +305,33 @@ func TestRecoverBehindTwo(t *testing.T) {
 		})
 	}
 }
+
+// Who was erased before it turned out that there was a recovery before cannot be looked
+// for under what that one may have sent: nobody says that nothing was sent.
+func TestErasedBeforeAnEarlierRecoveryIsNoticed(t *testing.T) {
+	t.Parallel()
+	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
+		t.Helper()
+		w := newTwice(t, newPress(t, "alpha", kind))
+		p := w.presses[0]
+		first, _ := w.restored(t)
+		recovered(t, first, client.RecoverOptions{DoubtNewFor: -1})
+		control(t, first, "alpha", 1)
+		runFor(t, first, 24*time.Hour)
+		w.one(t, first)
+
+		c, _ := w.restored(t)
+		p.down.Store(true)
+		recovered(t, c, client.RecoverOptions{DoubtNewFor: -1})
+		if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"contact-0"}, By: "ann", Why: "request", Now: true}); err != nil {
+			t.Fatal(err)
+		}
+		p.down.Store(false)
+		time.Sleep(10 * time.Minute) // its breaker closes
+		control(t, c, "alpha", 1)
+		runFor(t, c, 20*24*time.Hour)
+		if rec := status(t, c, "contact-0"); (rec.State != idempotency.Held && rec.State != idempotency.Accepted) || w.of(t, p) != 1 {
+			t.Errorf("%v, %d pieces: nobody knows whether it was sent", rec, w.of(t, p))
+		}
+	})
+}

@@ -174,11 +174,13 @@ func (c *Client) doubtMore(ctx context.Context, recoveries int) (w idempotency.S
 }
 
 // widened doubts a job further, of which more than one recovery was lost as it turned
-// out after the doubt began. It reports whether there was nothing to add.
+// out after the doubt began. It reports whether there was nothing to add. Of an erased
+// one nobody knows the further references any more: what is not found of it proves
+// nothing.
 func (w *work) widened(ctx context.Context, n *numbered) (done bool, err error) {
 	more := n.Number - w.rec.Recovery
 	if more <= 0 || w.rec.Erased() {
-		return true, nil
+		return more <= 0, nil
 	}
 	ev := w.c.furtherSuspicion(w.rec, n.Lost, more)
 	ev.Recovery, ev.Until = n.Number, n.At

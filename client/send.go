@@ -231,6 +231,7 @@ func (w *work) intent(v *vendor, s *vendors.Submission, body *vendors.Body) idem
 	return idempotency.Intend{
 		Owner: w.c.owner, Vendor: v.name, Account: w.accountOf(v, w.rec.Generation), Credentials: v.account.Fingerprint, Mode: v.account.Mode, Ref: s.Ref,
 		VendorKey: v.keyOf(s), Encoder: body.Encoder, Digest: body.Digest(), EpochChanged: w.c.id().EpochChanged(), Cents: w.countedWith(v),
+		SendDate: s.Job.SendDate.UTC(),
 	}
 }
 

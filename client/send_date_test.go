@@ -169,3 +169,38 @@ func TestCancelOfAPieceThatWaitsForItsDate(t *testing.T) {
 		})
 	}
 }
+
+// Who asks to be forgotten, and to get no mail, gets none that still lies at its vendor:
+// when it goes out is not forgotten with the job.
+func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		vendor string
+		after  time.Duration // of five days
+		want   idempotency.CancelOutcome
+	}{
+		"lob, days before":   {lob.Name, 48 * time.Hour, idempotency.CancelDone},
+		"lob, the day after": {lob.Name, 6 * 24 * time.Hour, idempotency.CancelTooLate},
+		"pcm, days before":   {pcm.Name, 48 * time.Hour, idempotency.CancelDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, c := newDatedVendor(t, tc.vendor)
+				j := job("a")
+				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
+				if rec, err := c.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				time.Sleep(tc.after)
+				if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "request", Stop: true}); err != nil {
+					t.Fatal(err)
+				}
+				runFor(t, c, time.Hour)
+				if rec := status(t, c, "a"); rec.Cancel.Outcome != tc.want {
+					t.Errorf("%v %+v, want %s", rec, rec.Cancel, tc.want)
+				}
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -269,6 +270,29 @@ func TestWhatTurnsUpAfterAnAmendmentIsNotTheJob(t *testing.T) {
 			t.Errorf("%s counts", l.r.Receipt.VendorID)
 		}
 	})
+	t.Run("beside a new one that is not it, either", func(t *testing.T) {
+		t.Parallel()
+		l := newLife(t, "list", "key")
+		l.send("list")
+		l.do(l.answered("list", postproof.Refused, postproof.CodeInvalidArgument))
+		l.do(idempotency.Amend{Job: []byte(`{"v":2}`), Fingerprint: "v1:2", By: "ann"})
+		l.lose("key")
+		l.unequal("key", "other")
+		l.state(idempotency.Held)
+		for range 2 { // told once
+			l.do(told)
+			l.state(idempotency.Held)
+		}
+		late := 0
+		for _, kind := range l.kinds {
+			if kind == "late_arrival" {
+				late++
+			}
+		}
+		if late != 1 {
+			t.Errorf("the piece that was refused turned up, told %d times: %v", late, l.kinds)
+		}
+	})
 	t.Run("after the new one died", func(t *testing.T) {
 		t.Parallel()
 		l := amended(t)
@@ -286,4 +310,27 @@ func TestWhatTurnsUpAfterAnAmendmentIsNotTheJob(t *testing.T) {
 		l.wait(1)
 		l.accept("key", "new")
 	})
+}
+
+// The send date that counts for a piece is the one that its vendor was given, whatever
+// becomes of the job.
+func TestSendDateOfWhatIsSent(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "key")
+	send := func(date time.Time, d postproof.Delivery) {
+		t.Helper()
+		l.next(idempotency.DoSend)
+		l.lease()
+		ev := l.intent("key")
+		ev.SendDate = date
+		l.do(ev)
+		l.do(l.answered("key", d, postproof.CodeUnavailable))
+		if got := l.r.Submissions[0].SendDate; !got.Equal(date) {
+			t.Errorf("it was sent for %s, kept is %s", date, got)
+		}
+	}
+	first := l.now.Add(48 * time.Hour)
+	send(first, postproof.NotSent)
+	l.now = l.r.Due
+	send(first.Add(24*time.Hour), postproof.Unknown)
 }

@@ -43,6 +43,8 @@ type Intend struct {
 	NotAfter time.Time
 	// Cents is what the send counts with in spend caps, see [Submission.Cents].
 	Cents int64
+	// SendDate is the one that the vendor is given; zero for none.
+	SendDate time.Time
 	// EpochChanged is what the ledger's identity says.
 	EpochChanged bool
 }

@@ -34,6 +34,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		t.status(o.Status)
 		return nil
 	}
+	known := s.Join == postproof.Accepted && s.Fate == ""
 	thoughtGone := s.Fate == FateAbsent || s.Fate == FateDecided
 	s.Join, s.Fate, s.Differs = postproof.Accepted, "", !o.Equal || s.Amended
 	switch {
@@ -47,7 +48,10 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 	switch {
 	case !s.Differs, t.stopsAll(): // what is to be canceled need not be what was sent
 		t.accept(s, o)
-	case t.r.State == Held && t.r.Hold.Reason == HoldContentDiffers: // for this very piece
+	case t.r.State == Held && t.r.Hold.Reason == HoldContentDiffers:
+		if !known && !thoughtGone { // it is held for another one: rule 9
+			t.noteSub("late_arrival", s, "another piece beside the one that the job is held for")
+		}
 	default:
 		t.holdDiffering(s)
 	}

@@ -41,7 +41,7 @@ func (t *transition) intend(ev Intend) error {
 		}
 		r.Submissions = append(r.Submissions, Submission{
 			Generation: r.Generation, Ref: ev.Ref, Vendor: ev.Vendor, Account: ev.Account,
-			VendorKey: ev.VendorKey, Encoder: ev.Encoder, Digest: ev.Digest, FirstAt: t.now,
+			VendorKey: ev.VendorKey, Encoder: ev.Encoder, Digest: ev.Digest, FirstAt: t.now, SendDate: ev.SendDate,
 		})
 		s = &r.Submissions[len(r.Submissions)-1]
 	} else if err := t.resend(s, ev); err != nil {
@@ -80,7 +80,7 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 		if s.Join == postproof.Refused {
 			s.Also = s.Account // the other one has seen bytes of it
 		}
-		s.Account, s.VendorKey, s.Encoder, s.Digest, s.FirstAt = ev.Account, ev.VendorKey, ev.Encoder, ev.Digest, t.now
+		s.Account, s.VendorKey, s.Encoder, s.Digest, s.FirstAt, s.SendDate = ev.Account, ev.VendorKey, ev.Encoder, ev.Digest, t.now, ev.SendDate
 		return nil
 	case s.Account != ev.Account:
 		return t.no(3, "the first send was under account "+s.Account+", the credentials are of account "+ev.Account)

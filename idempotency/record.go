@@ -269,6 +269,9 @@ type Submission struct {
 	// Cents is the price that its intent counted with in spend caps, -1 for none; 0 when
 	// it is not known.
 	Cents int64 `json:"cents,omitempty"`
+	// SendDate is the one that the vendor was given, zero for none: the job's own may be
+	// another one by now ([Amend]), or forgotten ([Erase]).
+	SendDate time.Time `json:"send_date,omitzero"`
 	// Heir is set for what a lost history can have sent only after the piece
 	// that counts had died ([Suspect]), until its vendor shows that one alive:
 	// then nobody looks for the heir any more.

@@ -84,6 +84,23 @@ func attacked() []Mutation {
 		m("a piece that waits for its date is too late to be canceled", "client/work.go",
 			`if w.waitsForItsDate(s) {`, `if false {`, "TestCancelOfAPieceThatWaits"),
 		m("a vendor is asked to cancel whatever the send date", reconcile,
-			`w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, "TestCancelOfAPieceThatWaits"),
+			`w.c.now().Before(v.caps.Cancel.UntilSent(date))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(date))`, "TestCancelOfAPieceThatWaits"),
+		m("a recovery believes in an order that is none", "client/recover_before.go",
+			`found, err = findBy(ctx, v.finder(), call, ref)`, `if found, err = v.finder().Find(ctx, call, ref); found != nil {
+			found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
+		}`, "TestAnOrderThatIsNoneBeside"),
+		m("when a piece goes out is forgotten with its job", reconcile,
+			`w.c.byName[sub.Vendor], sub.SendDate`, `w.c.byName[sub.Vendor], time.Time{}`, "TestErasureStopsAPiece"),
+		m("an intent names no send date", send, `SendDate: s.Job.SendDate.UTC(),`, ``, "TestErasureStopsAPiece"),
+		machine("the machine keeps no send date", "machine_send.go", `FirstAt: t.now, SendDate: ev.SendDate,`, `FirstAt: t.now,`, "TestSendDateOfWhatIsSent"),
+		machine("what is sent elsewhere keeps the send date of before", "machine_send.go",
+			`ev.Digest, t.now, ev.SendDate`, `ev.Digest, t.now, s.SendDate`, "TestSendDateOfWhatIsSent"),
+		machine("another piece beside one that differs is not told of", "machine_reconcile.go",
+			`if !known && !thoughtGone {`, `if !known && !thoughtGone && false {`, "TestWhatTurnsUpAfterAnAmendment"),
+		machine("a piece that differs is told of again and again", "machine_reconcile.go",
+			`if !known && !thoughtGone {`, `if !known || true {`, "TestAWordOfWhereAPieceIs"),
+		m("a worker that is stopped beside a control piece keeps the job", reconcile,
+			`case ctx.Err() != nil: // whoever`, `case false: // whoever`, "TestStopBesideAControlPiece"),
+		m("an id that is in question is missing", reconcile, "\t\tcase open:\n", "\t\tcase open && false:\n", "TestFormerAccountInQuestion"),
 	}
 }

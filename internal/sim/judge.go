@@ -100,6 +100,9 @@ func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
 	}
 	switch rec.Hold.Reason {
 	case idempotency.HoldCannotAsk, idempotency.HoldDeadline:
+		if rec.Erased() && o.w.profile.restores > 1 {
+			return "" // nobody knows what it may have been sent under in a history that turned up later
+		}
 		if !slices.ContainsFunc(rec.Live(), func(s *idempotency.Submission) bool { return o.unanswerable(s) || o.unproven(p, s) }) {
 			return "it is held (" + string(rec.Hold.Reason) + ") although its vendor can be asked"
 		}

@@ -135,6 +135,7 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.time(33, s.AskAt)
 	w.flag(34, s.Amended)
 	w.int(35, s.Cents)
+	w.time(36, s.SendDate)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {
@@ -363,6 +364,8 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Amended = f.n != 0
 	case 35:
 		to.Cents = int64(f.int())
+	case 36:
+		to.SendDate = r.time(f)
 	}
 }
 
