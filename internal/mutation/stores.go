@@ -79,12 +79,13 @@ func stores() []Mutation {
 			}
 			return nil`, "TestDamagedMessage"),
 		lite("a damaged record stops the pruning", "ledger.go", `damaged = err // it stays, and so does nothing else because of it`, `return err`, "TestDamagedRecordIsNotPruned"),
-		lite("nobody is told of a damaged record that is not pruned", "ledger.go", `		if len(found) == 0 {
+		lite("nobody is told of a damaged record that is not pruned", "ledger.go", `err = explain("prune", damaged)`, `err = nil`, "TestDamagedRecordIsNotPruned"),
+		lite("a damaged record undoes the pruning beside it", "ledger.go", `		for _, r := range found {
+			if err := b.bury`, `		if len(found) == 0 {
 			return 0, damaged
-		}`, `		if len(found) == 0 {
-			damaged = nil
-			return 0, damaged
-		}`, "TestDamagedRecordIsNotPruned"),
+		}
+		for _, r := range found {
+			if err := b.bury`, "TestDamagedRecordIsNotPruned"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `err != nil && !bytes.Equal(header[:n], v.rest[:n])`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 	}
