@@ -88,5 +88,7 @@ func stores() []Mutation {
 			if err := b.bury`, "TestDamagedRecordIsNotPruned"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `err != nil && !bytes.Equal(header[:n], v.rest[:n])`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
+		m("a recovery that stopped half-way is said to be none", "client/operator/ask.go", `done.Checked == 0 && postproof.CodeOf(err)`, `postproof.CodeOf(err)`,
+			"./client/operator", "TestRecoverThatStopsHalfWay"),
 	}
 }
