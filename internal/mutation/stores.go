@@ -90,5 +90,9 @@ func stores() []Mutation {
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("a recovery that stopped half-way is said to be none", "client/operator/ask.go", `done.Checked == 0 && postproof.CodeOf(err)`, `postproof.CodeOf(err)`,
 			"./client/operator", "TestRecoverThatStopsHalfWay"),
+		m("artwork is not put back when other artwork cannot be deleted", "client/artwork_erased.go", `failed := x.removeArt(ctx, remover, kept)`, `failed := x.removeArt(ctx, remover, kept)
+	if failed != nil {
+		return failed
+	}`, "./client", "TestArtworkErasedWhileAJobIsHandedIn"),
 	}
 }
