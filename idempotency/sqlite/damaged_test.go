@@ -61,6 +61,7 @@ func TestDamagedRecordIsNotPruned(t *testing.T) {
 }
 
 func pruneBesideDamage(t *testing.T, limit int) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	s := openStore(t, path)
 	at := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
