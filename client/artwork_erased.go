@@ -95,30 +95,12 @@ func (x *erasing) announceArt(ctx context.Context) error {
 const maxKept = 64 << 20
 
 // deleteArt deletes what nothing refers to, and puts back what is referred to after
-// all.
+// all, also when not all of it could be deleted.
 func (x *erasing) deleteArt(ctx context.Context, remover idempotency.BlobRemover) error {
-	kept, room := make([][]byte, len(x.artwork)), int64(maxKept)
-	for i, b := range x.artwork {
-		a := &x.rep.Artwork[i]
-		if a.Outcome == ArtworkShared {
-			continue
-		}
-		if b.Size > room {
-			x.rep.Problems = append(x.rep.Problems, fmt.Sprintf("artwork %.16s…: %d bytes are too many to be put back if a job turns up that refers to it: it is left", b.Digest, b.Size))
-			continue
-		}
-		content, err := x.content(ctx, b)
-		if err != nil {
-			return artworkError(opErase, err)
-		}
-		if err := remover.RemoveBlob(ctx, b); err != nil {
-			return artworkError(opErase, err)
-		}
-		x.c.art.forget(b.Digest) // somebody may have read it meanwhile
-		kept[i], room, a.Outcome = content, room-int64(len(content)), ArtworkErased
-	}
+	kept := make([][]byte, len(x.artwork))
+	failed := x.removeArt(ctx, remover, kept)
 	if !slices.ContainsFunc(kept, func(k []byte) bool { return k != nil }) {
-		return nil
+		return failed
 	}
 	unread := x.shared(ctx)
 	var problem error
@@ -132,7 +114,34 @@ func (x *erasing) deleteArt(ctx context.Context, remover idempotency.BlobRemover
 		}
 		clear(kept[i])
 	}
-	return errors.Join(unread, problem)
+	return errors.Join(failed, unread, problem)
+}
+
+// removeArt deletes what nothing refers to, and keeps its content. That of one whose
+// deletion failed is kept, too: it may have been deleted all the same.
+func (x *erasing) removeArt(ctx context.Context, remover idempotency.BlobRemover, kept [][]byte) error {
+	room := int64(maxKept)
+	for i, b := range x.artwork {
+		a := &x.rep.Artwork[i]
+		if a.Outcome == ArtworkShared {
+			continue
+		}
+		if b.Size > room {
+			x.rep.Problems = append(x.rep.Problems, fmt.Sprintf("artwork %.16s…: %d bytes are too many to be put back if a job turns up that refers to it: it is left", b.Digest, b.Size))
+			continue
+		}
+		content, err := x.content(ctx, b)
+		if err != nil {
+			return artworkError(opErase, err)
+		}
+		kept[i], room = content, room-int64(len(content))
+		if err := remover.RemoveBlob(ctx, b); err != nil {
+			return artworkError(opErase, err)
+		}
+		x.c.art.forget(b.Digest) // somebody may have read it meanwhile
+		a.Outcome = ArtworkErased
+	}
+	return nil
 }
 
 // content reads artwork; nil where there is none any more.

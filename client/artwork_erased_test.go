@@ -45,9 +45,13 @@ type removing struct {
 	before, after func()
 	unread        bool
 	removed       bool
+	broken        bool // each deletion but the first
 }
 
 func (s *removing) RemoveBlob(ctx context.Context, b postproof.Blob) error {
+	if s.removed && s.broken {
+		return errors.New("the disk is away")
+	}
 	if f := s.before; f != nil {
 		s.before = nil
 		f()
@@ -100,6 +104,13 @@ func TestArtworkErasedWhileAJobIsHandedIn(t *testing.T) {
 			s.before, s.unread = func() { enqueue(t, other, one(bob())) }, true
 			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork()); err == nil {
 				t.Error("no error")
+			}
+		},
+		"and the next deletion fails": func(t *testing.T, s *removing, c, other *client.Client) {
+			t.Helper()
+			s.before, s.broken = func() { enqueue(t, other, one(bob())) }, true
+			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork()); err == nil || !s.removed {
+				t.Errorf("Erase = %v, want something deleted, and an error", err)
 			}
 		},
 		"a moment later, by one that remembers it": func(t *testing.T, _ *removing, c, other *client.Client) {

@@ -92,7 +92,7 @@ type Store interface {
 	// time given into tombstones, deletes their entries, and returns how many.
 	// It takes small bites: call it until it returns 0. A key is never
 	// forgotten. One that is damaged keeps no other from being pruned: when only
-	// such are left it returns 0 and [ErrCorrupt].
+	// such are left it returns [ErrCorrupt], beside how many it did before.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

@@ -260,7 +260,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 	done, err := c.Recover(ctx, o)
 	fmt.Fprintln(r.Stderr)
 	if err != nil {
-		if postproof.CodeOf(err) == postproof.CodeConflict {
+		if done.Checked == 0 && postproof.CodeOf(err) == postproof.CodeConflict {
 			return fmt.Errorf("nothing was recovered: %w", err)
 		}
 		return fmt.Errorf("the recovery stopped after %s; run it again, it goes on: %w", many(done.Doubted, "job"), err)

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -110,6 +111,28 @@ func TestRecoverTellsOfEarlierRecoveries(t *testing.T) {
 		memory.BreakHistory()
 		if r := w.must(t, operator.ExitError, "recover", "-yes"); !strings.Contains(flat(r), "nothing was recovered: ") || !strings.Contains(flat(r), "put a later backup in its place") {
 			t.Errorf("too many:\n%s%s", r.out, r.err)
+		}
+	})
+}
+
+// stopping is a ledger whose history breaks again while it is recovered.
+type stopping struct{ *idempotency.Memory }
+
+func (s stopping) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Namespace) error {
+	s.BreakHistory()
+	return s.Memory.AcceptEpoch(ctx, epoch, ns)
+}
+
+// A recovery that stops half-way says how far it came: jobs are in doubt by then, and
+// it has to be run again.
+func TestRecoverThatStopsHalfWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _, memory := restored(t)
+		w.store = stopping{memory}
+		r := w.must(t, operator.ExitError, "recover", "-yes")
+		if !strings.Contains(flat(r), "the recovery stopped after 3 jobs; run it again") || strings.Contains(flat(r), "nothing was recovered") {
+			t.Errorf("a recovery that stopped:\n%s%s", r.out, r.err)
 		}
 	})
 }

@@ -113,7 +113,7 @@ const (
 	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET size = excluded.size`
 	clearText    = `DELETE FROM @chunks WHERE digest = $1`
 	addChunkText = `INSERT INTO @chunks (digest, place, data) VALUES ($1, $2, $3)`
-	dropBlobText = `WITH c AS (DELETE FROM @chunks WHERE digest = $1) DELETE FROM @blobs WHERE digest = $1`
+	dropBlobText = `DELETE FROM @blobs WHERE digest = $1`
 	chunkText    = `SELECT data FROM @chunks WHERE digest = $1 AND place = $2`
 )
 
@@ -140,8 +140,11 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, conten
 		return err
 	}
 	var whole bool
-	if err := tx.QueryRowContext(ctx, s.text.whole, digest).Scan(&whole); err != nil || whole {
+	if err := tx.QueryRowContext(ctx, s.text.whole, digest).Scan(&whole); err != nil {
 		return err
+	}
+	if whole { // its row may be new, or have been wrong
+		return tx.Commit()
 	}
 	if _, err := tx.ExecContext(ctx, s.text.clear, digest); err != nil {
 		return err
@@ -213,11 +216,25 @@ func (s *Store) RemoveBlob(ctx context.Context, b postproof.Blob) error {
 	if !ok {
 		return nil
 	}
-	err := s.patiently(ctx, func() error {
-		_, err := s.db.ExecContext(ctx, s.text.dropBlob, digest)
-		return err
-	})
+	err := s.patiently(ctx, func() error { return s.dropChunks(ctx, digest) })
 	return explain("remove blob", cause(ctx, err))
+}
+
+// dropChunks deletes a blob. Whoever stores it anew at the same time holds its row: a
+// single statement would wait for that and then delete the chunks that were there
+// before, and those that came instead would stay, for nobody to find.
+func (s *Store) dropChunks(ctx context.Context, digest []byte) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	for _, text := range []string{s.text.dropBlob, s.text.clear} {
+		if _, err := tx.ExecContext(ctx, text, digest); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // chunkReader reads a blob.

@@ -48,13 +48,24 @@ func TestDamagedMessage(t *testing.T) {
 }
 
 // TestDamagedRecordIsNotPruned: a record that the disk has damaged stays, and keeps none
-// of the others, although it is the oldest.
+// of the others, although it is the oldest; also where a bite is just full, and what is
+// left is only damaged.
 func TestDamagedRecordIsNotPruned(t *testing.T) {
 	t.Parallel()
+	for _, limit := range []int{0, 7, 20, 100} {
+		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
+			t.Parallel()
+			pruneBesideDamage(t, limit)
+		})
+	}
+}
+
+func pruneBesideDamage(t *testing.T, limit int) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	s := openStore(t, path)
 	at := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
-	for i := range 50 {
+	for i := range 42 {
 		key := postproof.Key(fmt.Sprint("job ", i))
 		commit(t, s, idempotency.Change{Record: &idempotency.Record{
 			Version: idempotency.RecordVersion, ID: idempotency.IDOf(key), Key: key, Job: []byte("{}"), State: idempotency.Done, Fence: 1, Generation: 1,
@@ -65,8 +76,8 @@ func TestDamagedRecordIsNotPruned(t *testing.T) {
 		t.Fatal(err)
 	}
 	total := 0
-	for range 50 {
-		n, err := s.Prune(t.Context(), at.Add(time.Hour), 7)
+	for range 42 {
+		n, err := s.Prune(t.Context(), at.Add(time.Hour), limit)
 		total += n
 		if err != nil {
 			if !errors.Is(err, idempotency.ErrCorrupt) {
@@ -78,7 +89,7 @@ func TestDamagedRecordIsNotPruned(t *testing.T) {
 			t.Fatal("nobody is told of what is damaged")
 		}
 	}
-	if total != 48 {
+	if total != 40 {
 		t.Errorf("%d were pruned, want all but the two that are damaged", total)
 	}
 	if _, err := s.Get(t.Context(), idempotency.IDOf("job 0")); !errors.Is(err, idempotency.ErrCorrupt) {

@@ -127,9 +127,10 @@ func (s *Store) bites(ctx context.Context, doing string, limit int, step func(ct
 
 // Prune implements [idempotency.Store].
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.bites(ctx, "prune", limit, func(ctx context.Context, b *batch, most int) (int, error) {
+	var damaged error
+	n, err := s.bites(ctx, "prune", limit, func(ctx context.Context, b *batch, most int) (int, error) {
 		var found []*idempotency.Record
-		var damaged error
+		damaged = nil
 		err := b.c.query(ctx, func(rows *sql.Rows) error {
 			var raw codec.Stored
 			if err := rows.Scan(raw.Dest()...); err != nil {
@@ -146,9 +147,6 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 		if err != nil {
 			return 0, err
 		}
-		if len(found) == 0 {
-			return 0, damaged
-		}
 		for _, r := range found {
 			if err := b.bury(ctx, r); err != nil {
 				return 0, err
@@ -156,6 +154,11 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 		}
 		return len(found), b.flush(ctx)
 	})
+	// Only here: an error in the transaction would undo those that went well in it.
+	if err == nil && (limit <= 0 || n < limit) {
+		err = explain("prune", damaged)
+	}
+	return n, err
 }
 
 // chainText is the entries of a chain, from its tail on; those before ?2 are

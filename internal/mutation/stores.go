@@ -79,13 +79,20 @@ func stores() []Mutation {
 			}
 			return nil`, "TestDamagedMessage"),
 		lite("a damaged record stops the pruning", "ledger.go", `damaged = err // it stays, and so does nothing else because of it`, `return err`, "TestDamagedRecordIsNotPruned"),
-		lite("nobody is told of a damaged record that is not pruned", "ledger.go", `		if len(found) == 0 {
+		lite("nobody is told of a damaged record that is not pruned", "ledger.go", `err = explain("prune", damaged)`, `_ = damaged`, "TestDamagedRecordIsNotPruned"),
+		lite("a damaged record undoes the pruning beside it", "ledger.go", `		for _, r := range found {
+			if err := b.bury`, `		if len(found) == 0 {
 			return 0, damaged
-		}`, `		if len(found) == 0 {
-			damaged = nil
-			return 0, damaged
-		}`, "TestDamagedRecordIsNotPruned"),
+		}
+		for _, r := range found {
+			if err := b.bury`, "TestDamagedRecordIsNotPruned"),
 		m("columns are called what the manifest says, when a snapshot is opened", "snapshot/snapshot.go", `err == nil && !bytes.Equal(header[:n], v.rest[:n])`, `err != nil && !bytes.Equal(header[:n], v.rest[:n])`, "./snapshot", "TestManifestOfOtherColumns"),
 		m("columns are called what the manifest says, when a snapshot is read", "snapshot/snapshot.go", `n == 0 && line != r.header()`, `false`, "./snapshot", "TestManifestOfOtherColumns"),
+		m("a recovery that stopped half-way is said to be none", "client/operator/ask.go", `done.Checked == 0 && postproof.CodeOf(err)`, `postproof.CodeOf(err)`,
+			"./client/operator", "TestRecoverThatStopsHalfWay"),
+		m("artwork is not put back when other artwork cannot be deleted", "client/artwork_erased.go", `failed := x.removeArt(ctx, remover, kept)`, `failed := x.removeArt(ctx, remover, kept)
+	if failed != nil {
+		return failed
+	}`, "./client", "TestArtworkErasedWhileAJobIsHandedIn"),
 	}
 }
