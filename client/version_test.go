@@ -135,9 +135,12 @@ func TestVersionIsPrintedAndRead(t *testing.T) {
 	if read, err := client.ParseVersion(v.String()); err != nil || read != v {
 		t.Errorf("ParseVersion(%s) = %v, %v", v, read, err)
 	}
-	type seen struct{ One, None client.Version }
+	type seen struct {
+		One  client.Version `json:"one"`
+		None client.Version `json:"none"`
+	}
 	text, err := json.Marshal(seen{One: v})
-	if err != nil || string(text) != `{"One":"12.7692c3","None":""}` {
+	if err != nil || string(text) != `{"one":"12.7692c3","none":""}` {
 		t.Errorf("%s, %v", text, err)
 	}
 	var read seen
