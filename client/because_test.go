@@ -126,7 +126,7 @@ func TestAmendAsItWasSeen(t *testing.T) {
 		if _, err := c.Enqueue(t.Context(), these(job("a"))); err != nil {
 			t.Fatal(err)
 		}
-		seen := status(t, c, "a").Fence
+		seen := client.VersionOf(c.Epoch(), status(t, c, "a"))
 		one := job("a")
 		for _, tt := range []struct {
 			front string

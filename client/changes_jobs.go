@@ -36,8 +36,9 @@ func stateOf(r *idempotency.Record) jobState {
 
 // personal makes a person's word come true for a job, and writes it to the change
 // log with it. The entry names who, why and what; the rest is set here. A word
-// that changes nothing is not written. seen is the version that it is about, or 0.
-func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, seen uint64) (*idempotency.Record, error) {
+// that changes nothing is not written. seen is the version that it is about, if there
+// is a condition.
+func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, seen Version) (*idempotency.Record, error) {
 	var made jobChange
 	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made, seen))
 	if err != nil || e.N == 0 {
@@ -61,14 +62,15 @@ func (c *Client) changed(ctx context.Context, made *jobChange) {
 }
 
 // changing plans the change of a job by a person's word.
-func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange, seen uint64) planned {
+func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, made *jobChange, seen Version) planned {
 	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
+		in := c.id() // before the record: a restored ledger comes to the same versions again
 		was, err := c.store.Get(ctx, id)
 		made.was = was
 		if err != nil {
 			return ch, ChangeEntry{}, c.jobError(op, err)
 		}
-		w := c.work(was, nil)
+		w := c.workIn(in, was, nil)
 		if !w.recovered {
 			// The lost history may have done more than this record knows: a job
 			// that it sent would be canceled without its piece, or amended
@@ -76,7 +78,7 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 			return ch, ChangeEntry{}, c.epochError(op)
 		}
 		// Before the machine has its word: what it refuses is a consequence.
-		if err := c.unchanged(ctx, op, was, seen); err != nil {
+		if err := c.unchanged(ctx, op, in.Epoch, was, seen); err != nil {
 			return ch, ChangeEntry{}, err
 		}
 		ch, err = c.machine.Apply(was, c.now(), event)

@@ -73,7 +73,7 @@ func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts 
 	if err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.version)
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.seen)
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
@@ -88,7 +88,7 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 	if err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.version)
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.seen)
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
@@ -108,7 +108,7 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 	if err := reasoned("decide", d.By, d.Why); err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.version)
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.seen)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
@@ -138,7 +138,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 		return nil, err
 	}
 	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
-	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.version)
+	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.seen)
 }
 
 // stays gives an amended job what stays as it was. Caps, canaries and pauses go by the

@@ -203,7 +203,7 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 	if err != nil {
 		return err
 	}
-	if a.version != 0 {
+	if a.conditional {
 		return invalid("approve", errors.New("IfUnchanged is for a job: an approval is for a campaign"))
 	}
 	if err := asked("approve", by); err != nil {

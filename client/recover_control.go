@@ -48,7 +48,7 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	if err := asked("control", by); err != nil {
 		return nil, err
 	}
-	if a.version != 0 {
+	if a.conditional {
 		return nil, invalid("control", errors.New("IfUnchanged is for a job that is there: a control piece is a new one"))
 	}
 	if c.byName[vendor] == nil {

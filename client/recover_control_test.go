@@ -93,7 +93,7 @@ func TestControlPieceIsLogged(t *testing.T) {
 		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("by nobody: %v", err)
 		}
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.IfUnchanged(3)); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.IfUnchanged(client.VersionOf(c.Epoch(), rec))); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("with a version: %v", err)
 		}
 		// Nothing is sent that the log does not have.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,8 +19,10 @@ type actFunc func(*act)
 func (f actFunc) apply(a *act) { f(a) }
 
 type act struct {
-	version uint64
-	why     string
+	// seen is the version that it is about, where it is conditional.
+	seen        Version
+	conditional bool
+	why         string
 }
 
 // Because gives the reason. It stands in the change log and in the job's history
@@ -29,15 +32,16 @@ type act struct {
 func Because(why string) ActOption { return actFunc(func(a *act) { a.why = strings.TrimSpace(why) }) }
 
 // IfUnchanged makes a person's word count only for the job as that person saw it:
-// in the version given, which is the record's [idempotency.Record.Fence]. Where
-// anything has come of the job since, be it a vendor's word or another person's,
-// nothing happens and the error is a [ChangedError]. That a worker looked at it
-// and found nothing new is no change. Zero is no condition. A restored ledger comes
-// to the same versions again: what was seen before a recovery has to be looked at
-// anew.
-func IfUnchanged(version uint64) ActOption {
-	return actFunc(func(a *act) { a.version = version })
+// in the version given, see [VersionOf]. Where anything has come of the job since,
+// be it a vendor's word or another person's, nothing happens and the error is a
+// [ChangedError]; so it is where the ledger has been recovered since, whatever the
+// number. That a worker looked at it and found nothing new is no change. A version
+// that is none is an invalid argument: whoever sets a condition wants one.
+func IfUnchanged(v Version) ActOption {
+	return actFunc(func(a *act) { a.seen, a.conditional = v, true })
 }
+
+var errNoVersion = errors.New("IfUnchanged of no version: take it of the record that was seen, by VersionOf, or leave it out")
 
 // actOf reads the options. A nil one was meant to say something, a condition perhaps:
 // it is an error, not no option.
@@ -48,6 +52,9 @@ func actOf(op string, all []ActOption) (a act, err error) {
 		}
 		o.apply(&a)
 	}
+	if a.conditional && a.seen.IsZero() {
+		return a, invalid(op, errNoVersion)
+	}
 	return a, nil
 }
 
@@ -55,11 +62,14 @@ func actOf(op string, all []ActOption) (a act, err error) {
 // it.
 type ChangedError struct {
 	// Seen is the version that was seen, and Version the present one.
-	Seen, Version uint64
+	Seen, Version Version
+	// Recovered says that the job was seen in another history of the ledger, mostly
+	// the one that a restored backup has replaced: what was seen may never have been.
+	Recovered bool
 	// State is the present one.
 	State idempotency.State
 	// Since is what happened since, oldest first. It is empty where the ledger is
-	// older than what was seen, and where the job was erased.
+	// older than what was seen, where it was recovered, and where the job was erased.
 	Since []idempotency.Entry
 }
 
@@ -79,32 +89,41 @@ func (e *ChangedError) Error() string {
 	}
 	what := strings.Join(since, ", ")
 	switch {
-	case e.Version < e.Seen:
+	case e.Recovered:
+		what = "it was seen before the ledger was recovered, in a history that is lost"
+	case e.Version.number < e.Seen.number:
 		what = "the ledger is an older one, perhaps from a backup"
 	case what == "":
 		what = "it was erased"
 	}
-	return fmt.Sprintf("the job is no longer what was seen: version %d then, %d and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
+	return fmt.Sprintf("the job is no longer what was seen: version %s then, %s and %s now: %s: look at it again", e.Seen, e.Version, e.State, what)
 }
 
 // Unchanged returns nil when nothing has come of a job since the version given,
 // else an error that wraps a [ChangedError]. What it says may be over when it
-// returns: to act on it use [IfUnchanged].
-func (c *Client) Unchanged(ctx context.Context, rec *idempotency.Record, version uint64) error {
-	return c.unchanged(ctx, "unchanged", rec, version)
+// returns: to act on it use [IfUnchanged]. A version that is none is an invalid
+// argument.
+func (c *Client) Unchanged(ctx context.Context, rec *idempotency.Record, v Version) error {
+	if v.IsZero() {
+		return invalid("unchanged", errNoVersion)
+	}
+	return c.unchanged(ctx, "unchanged", c.Epoch(), rec, v)
 }
 
-func (c *Client) unchanged(ctx context.Context, op string, rec *idempotency.Record, version uint64) error {
-	if version == 0 || version == rec.Fence {
+// unchanged is about a record that was read in the epoch given. The zero version is
+// no condition.
+func (c *Client) unchanged(ctx context.Context, op, epoch string, rec *idempotency.Record, seen Version) error {
+	is := VersionOf(epoch, rec)
+	if seen.IsZero() || seen == is {
 		return nil
 	}
-	changed := &ChangedError{Seen: version, Version: rec.Fence, State: rec.State}
-	if rec.Fence > version {
+	changed := &ChangedError{Seen: seen, Version: is, Recovered: !seen.SameHistory(is), State: rec.State}
+	if !changed.Recovered && is.number > seen.number {
 		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
 			if err != nil {
 				return c.storeError(op, err)
 			}
-			if e.Fence > version {
+			if e.Fence > seen.number {
 				changed.Since = append(changed.Since, e)
 			}
 		}

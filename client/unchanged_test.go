@@ -65,14 +65,14 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 			}, idempotency.Held, []string{"released", "reopened"}, "released, reopened",
 		},
 	} {
-		for word, says := range map[string]func(*client.Client, uint64) (*idempotency.Record, error){
-			"decide": func(c *client.Client, seen uint64) (*idempotency.Record, error) {
+		for word, says := range map[string]func(*client.Client, client.Version) (*idempotency.Record, error){
+			"decide": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
 				return c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "lost"}, client.IfUnchanged(seen))
 			},
-			"release": func(c *client.Client, seen uint64) (*idempotency.Record, error) {
+			"release": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
 				return c.Release(t.Context(), "a", "ann", client.IfUnchanged(seen))
 			},
-			"cancel": func(c *client.Client, seen uint64) (*idempotency.Record, error) {
+			"cancel": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
 				return c.Cancel(t.Context(), "a", "ann", client.IfUnchanged(seen))
 			},
 		} {
@@ -83,7 +83,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 					store := idempotency.NewMemory(postproof.ModeTest)
 					c := newClient(t, store, []*press{p})
 					heldJobs(t, c, p, "a")
-					seen := recordOf(t, store).Fence
+					seen := client.VersionOf(c.Epoch(), recordOf(t, store))
 					tc.meanwhile(t, c, store)
 					before := recordOf(t, store)
 					unchanged := c.Unchanged(t.Context(), before, seen)
@@ -105,7 +105,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 					if diff := cmp.Diff(tc.since, kinds); diff != "" {
 						t.Errorf("what happened since (-want +got):\n%s", diff)
 					}
-					if changed.Seen != seen || changed.Version != before.Fence || changed.State != tc.state || rec.State != tc.state ||
+					if changed.Seen != seen || changed.Version != client.VersionOf(c.Epoch(), before) || changed.State != tc.state || rec.State != tc.state ||
 						!strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "bob") {
 						t.Errorf("%v, %v", rec, err)
 					}
@@ -136,7 +136,9 @@ func TestADecisionAboutALostHistoryIsRefused(t *testing.T) {
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{p})
 		heldJobs(t, c, p, "a")
-		_, err := c.Release(t.Context(), "a", "ann", client.IfUnchanged(recordOf(t, store).Fence+5))
+		later := *recordOf(t, store)
+		later.Fence += 5
+		_, err := c.Release(t.Context(), "a", "ann", client.IfUnchanged(client.VersionOf(c.Epoch(), &later)))
 		changed, ok := errors.AsType[*client.ChangedError](err)
 		if !ok || len(changed.Since) > 0 || !strings.Contains(err.Error(), "older") {
 			t.Errorf("err = %v", err)
@@ -153,7 +155,7 @@ func TestADecisionIsCheckedForTheRecordThatItChanges(t *testing.T) {
 		memory := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, memory, []*press{p})
 		heldJobs(t, c, p, "a")
-		seen := recordOf(t, memory).Fence
+		seen := client.VersionOf(c.Epoch(), recordOf(t, memory))
 		raced := &racing{Memory: memory}
 		late := newClient(t, raced, []*press{p})
 		raced.first = func() {

@@ -165,7 +165,7 @@ func (c *Client) reopening(e, back ChangeEntry, made *jobChange) planned {
 		}
 	}
 	back.Action = ActionReopen
-	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made, 0)
+	change := c.changing("undo", idempotency.ID(e.Target.Name), back, idempotency.Reopen{By: back.By, Decision: then.Fence}, made, Version{})
 	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		// Each time anew: the ledger may be restored, and recovered, in between.
 		if err := c.notRecovered(ctx, e.N); err != nil {

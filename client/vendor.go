@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +101,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	}
 	rc := v.config.Retry
 	rc.Clock = c.clock
-	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport)
+	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	if v.sender, err = retry.New(rc); err != nil {
@@ -117,6 +119,20 @@ func said(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// judgeHTTP is [breaker.JudgeHTTP], but for a submission that is answered with a 404
+// which is no JSON. That one is no vendor's, whose APIs have their own words for it: a
+// wrong base URL, or what stands in front, keeps every job back, and the breaker is
+// what tells of that. A vendor's own 404 is about one order.
+func judgeHTTP(r *http.Request, resp *http.Response, err error) breaker.Outcome {
+	if err == nil && resp != nil && resp.StatusCode == http.StatusNotFound && breakerGroup(r) == submitGroup {
+		kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+		if kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+			return breaker.Outcome{Kind: breaker.Failure}
+		}
+	}
+	return breaker.JudgeHTTP(r, resp, err)
 }
 
 func breakerGroup(r *http.Request) string {

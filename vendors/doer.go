@@ -81,7 +81,9 @@ func (r *Response) Time() time.Time {
 }
 
 // JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an
-// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus].
+// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus]. A 404
+// to a submission takes more: not in the vendor's own words, it is about the way to the
+// vendor, and is to have [postproof.CodeUnavailable].
 func JudgeStatus(r *Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil

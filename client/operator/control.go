@@ -80,7 +80,7 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 		}
 		return err
 	}
-	r.out.object(jobOf(rec))
+	r.out.object(r.jobOf(rec))
 	switch {
 	case err == nil:
 	case rec.State == idempotency.Refused:

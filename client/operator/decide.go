@@ -35,7 +35,7 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 			return err
 		}
 		v := doneView{Type: "done", ID: rec.ID, State: rec.State, Paper: paperOf(rec), Outcome: "done"}
-		is, err := do(rec, client.IfUnchanged(rec.Fence))
+		is, err := do(rec, client.IfUnchanged(client.VersionOf(r.epoch, rec)))
 		if is != nil {
 			v.State, v.Paper = is.State, paperOf(is)
 		}
@@ -73,6 +73,9 @@ func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, 
 func movedText(changed *client.ChangedError) string {
 	if changed == nil {
 		return ""
+	}
+	if changed.Recovered {
+		return "the ledger was recovered meanwhile: look at it again"
 	}
 	var all []string
 	for i := range changed.Since {
@@ -134,7 +137,7 @@ job comes back here when nobody can be asked. What nobody has is sent. After an 
 thing to press: it is safe, and most jobs settle by it.
 
   $ release 3f9a1c
-  $ release 3f9a1c@12          only as it was listed, in version 12
+  $ release 3f9a1c@12.7d03fe   only as it was listed, in version 12.7d03fe
   $ release -reason deadline -vendor lob
   $ release -campaign spring -paper maybe -why "lob is back" -yes -expect 120`,
 		flags: func(fs *flag.FlagSet) {
@@ -205,7 +208,7 @@ Release is the better choice while a vendor can still be asked. A job named as h
 version, is decided only if nothing has happened to it since.
 
   $ decide accepted 3f9a1c -vendor-id psc_5a1b2c3d4e5f -why "on the invoice of May"
-  $ decide planned 3f9a1c@12 -why "lob says that it never arrived"
+  $ decide planned 3f9a1c@12.7d03fe -why "lob says that it never arrived"
   $ decide canceled -campaign spring -reason cannot_ask_vendor -why "the offer has ended"`,
 		flags: func(fs *flag.FlagSet) {
 			s.flags(fs)

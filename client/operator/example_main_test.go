@@ -59,8 +59,8 @@ func ExampleMain() {
 	//   REASON  JOBS  NO PAPER  MAYBE  PAPER  OLDEST (UTC)
 	//   cap        1         1      0      0  03-02 15:00 (0s ago)
 	//
-	//   JOB@VERSION     CAMPAIGN  CONTACT  REASON  PAPER  SINCE (UTC)
-	//   9744c72833b5@1  spring    bob      cap     no     03-02 15:00 (0s ago)
+	//   JOB@VERSION            CAMPAIGN  CONTACT  REASON  PAPER  SINCE (UTC)
+	//   9744c72833b5@1.c064fb  spring    bob      cap     no     03-02 15:00 (0s ago)
 	//
 	// cap: A cap on pieces or money was reached before it could be sent.
 	//   Raise the cap in the workers' configuration, then release it; before that it comes back here.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/postproof/postproof"
@@ -26,18 +25,19 @@ const (
 func short(id idempotency.ID) string { return string(id[:min(shortID, len(id))]) }
 
 // asSeen names a job in the version in which it is shown.
-func asSeen(rec *idempotency.Record) string {
-	return short(rec.ID) + "@" + strconv.FormatUint(rec.Fence, 10)
+func (r *run) asSeen(rec *idempotency.Record) string {
+	return short(rec.ID) + "@" + client.VersionOf(r.epoch, rec).String()
 }
 
-// versionOf splits a name of a job as it was seen. A key may look like one.
-func versionOf(name string) (job string, version uint64) {
-	job, digits, ok := strings.Cut(name, "@")
-	version, err := strconv.ParseUint(digits, 10, 64)
-	if !ok || err != nil || version == 0 {
-		return name, 0
+// versionOf splits a name of a job as it was seen; there is no version when it is
+// not one. A key may look like it. What stands for a version may be half of one:
+// whoever needs it says so.
+func versionOf(name string) (job, version string) {
+	at := strings.LastIndexByte(name, '@')
+	if at < 0 || !regexp.MustCompile(`^[0-9]+(\.[0-9A-Za-z]*)?$`).MatchString(name[at+1:]) {
+		return name, ""
 	}
-	return job, version
+	return name[:at], name[at+1:]
 }
 
 func isHex(s string) bool {
@@ -51,7 +51,7 @@ func isRef(s string) bool { return regexp.MustCompile(`^[0-9A-Z]{16}$`).MatchStr
 // may stand the version in which the job was seen: find does not look at it.
 func (r *run) find(ctx context.Context, name string) (*idempotency.Record, error) {
 	rec, err := r.named(ctx, name)
-	if job, version := versionOf(name); err != nil && version > 0 {
+	if job, version := versionOf(name); err != nil && version != "" {
 		return r.named(ctx, job)
 	}
 	return rec, err
@@ -245,8 +245,12 @@ func (r *run) chosen(ctx context.Context, c *client.Client, names []string, s *s
 		if err != nil {
 			return nil, err
 		}
-		if _, version := versionOf(name); version > 0 && rec.Key != postproof.Key(name) {
-			if err := c.Unchanged(ctx, rec, version); err != nil {
+		if _, version := versionOf(name); version != "" && rec.Key != postproof.Key(name) {
+			seen, err := client.ParseVersion(version)
+			if err != nil {
+				return nil, usage("job %s: %w; or leave out what stands behind the @, for the job as it is now", short(rec.ID), err)
+			}
+			if err := c.Unchanged(ctx, rec, seen); err != nil {
 				return nil, fmt.Errorf("job %s: %w", short(rec.ID), err)
 			}
 		}

@@ -105,7 +105,8 @@ stands what each reason means, what may be decided, and what each choice risks.
   $ held -json | jq -r 'select(.type == "job") | "\(.id)@\(.version)"'
 
 JOB@VERSION names a job as it is listed here. Give it to decide or release as it stands, and what has
-changed meanwhile is left alone. The id without the version means the job as it is then.
+changed meanwhile is left alone; so is every job when the ledger was recovered meanwhile. The id without
+the version means the job as it is then.
 
 It exits 3 when there are any.`,
 		flags: func(fs *flag.FlagSet) {
@@ -140,8 +141,8 @@ func (r *run) listHeld(ctx context.Context, c *client.Client, s *selection, limi
 		if limit > 0 && n > limit {
 			return nil
 		}
-		r.out.object(jobOf(rec))
-		list.add(asSeen(rec), rec.Campaign, rec.Contact, strings.Join(vendorsOf(rec), "+"), string(rec.Hold.Reason), paperOf(rec).String(), moment(rec.Hold.At, now))
+		r.out.object(r.jobOf(rec))
+		list.add(r.asSeen(rec), rec.Campaign, rec.Contact, strings.Join(vendorsOf(rec), "+"), string(rec.Hold.Reason), paperOf(rec).String(), moment(rec.Hold.At, now))
 		return nil
 	})
 	if err != nil {

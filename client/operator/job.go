@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -19,8 +20,9 @@ type jobView struct {
 	Campaign string            `json:"campaign,omitempty"`
 	Contact  string            `json:"contact,omitempty"`
 	State    idempotency.State `json:"state"`
-	// Version grows with each change: see the job by it, and decide about that.
-	Version uint64 `json:"version"`
+	// Version is another one after each change and each recovery: see the job by it,
+	// and decide about that.
+	Version client.Version `json:"version"`
 	// Hold, HeldAt and Note are set while it is held.
 	Hold    idempotency.HoldReason `json:"hold,omitempty"`
 	HeldAt  time.Time              `json:"held_at,omitzero"`
@@ -73,9 +75,9 @@ type sentView struct {
 	Code       string           `json:"code,omitempty"`
 }
 
-func jobOf(rec *idempotency.Record) jobView {
+func (r *run) jobOf(rec *idempotency.Record) jobView {
 	v := jobView{
-		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State, Version: rec.Fence,
+		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State, Version: client.VersionOf(r.epoch, rec),
 		Paper: paperOf(rec), Vendors: vendorsOf(rec), Priority: rec.Priority, Generation: rec.Generation,
 		Due: rec.Due.UTC(), Deadline: rec.Deadline.UTC(), Worker: rec.Lease.Owner, WorkedTill: rec.Lease.Until.UTC(),
 		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Tombstone,
@@ -160,7 +162,7 @@ It exits 3 when the job is held.`,
 
 func (r *run) show(rec *idempotency.Record) {
 	now, p := r.Clock.Now(), r.out
-	p.object(jobOf(rec))
+	p.object(r.jobOf(rec))
 	line := func(head, format string, args ...any) {
 		for i, l := range wrap(clean(fmt.Sprintf(format, args...)), width-15) {
 			if i > 0 {
@@ -170,7 +172,7 @@ func (r *run) show(rec *idempotency.Record) {
 		}
 	}
 	p.text("job %s", rec.ID)
-	line("state", "%s, generation %d, version %d, since %s", rec.State, rec.Generation, rec.Fence, moment(rec.UpdatedAt, now))
+	line("state", "%s, generation %d, version %s, since %s", rec.State, rec.Generation, client.VersionOf(r.epoch, rec), moment(rec.UpdatedAt, now))
 	line("on paper", "%s", paperOf(rec))
 	if rec.Campaign != "" || rec.Contact != "" {
 		line("campaign", "%s, contact %s", orDash(rec.Campaign), orDash(rec.Contact))

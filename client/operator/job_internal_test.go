@@ -36,7 +36,7 @@ func TestLastSendIsASend(t *testing.T) {
 	}
 	want := func(what string, at time.Time) {
 		t.Helper()
-		if got := jobOf(rec).Submissions[0].Last; !got.Equal(at) || lastSend(&rec.Submissions[0], now) != moment(at, now) {
+		if got := new(run).jobOf(rec).Submissions[0].Last; !got.Equal(at) || lastSend(&rec.Submissions[0], now) != moment(at, now) {
 			t.Errorf("%s: %s and %q, want %s", what, got, lastSend(&rec.Submissions[0], now), at)
 		}
 	}
@@ -59,7 +59,7 @@ func TestLastSendIsASend(t *testing.T) {
 	now = now.Add(24 * time.Hour)
 	do(idempotency.Suspect{Vendors: []idempotency.SuspectVendor{{Vendor: "alpha", Account: "a", Refs: map[int]postproof.Ref{2: "REF2"}}}})
 	want("after a recovery", latest)
-	if got := lastSend(&rec.Submissions[1], now); got != "" || !jobOf(rec).Submissions[1].Last.IsZero() {
+	if got := lastSend(&rec.Submissions[1], now); got != "" || !new(run).jobOf(rec).Submissions[1].Last.IsZero() {
 		t.Errorf("what was suspected was last sent %q", got)
 	}
 }

@@ -68,6 +68,7 @@ type run struct {
 	expect    int
 
 	ledger  client.Store
+	epoch   string         // the ledger's, when it was opened
 	mail    *client.Client // without vendors
 	full    *client.Client // with them
 	closers []func() error
@@ -226,20 +227,26 @@ func (r *run) open(ctx context.Context) (client.Store, error) {
 	if r.ledger != nil {
 		return r.ledger, nil
 	}
-	if r.ledger = r.Store; r.ledger != nil {
-		return r.ledger, nil
+	store := r.Store
+	if store == nil {
+		if r.Open == nil {
+			return nil, usage("there is no ledger to work on")
+		}
+		opened, err := r.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if c, ok := opened.(io.Closer); ok {
+			r.closers = append(r.closers, c.Close)
+		}
+		store = opened
 	}
-	if r.Open == nil {
-		return nil, usage("there is no ledger to work on")
-	}
-	store, err := r.Open(ctx)
+	// Before any record is read: the versions that are shown belong to it.
+	id, err := store.Identity(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the ledger's identity: %w", err)
 	}
-	if c, ok := store.(io.Closer); ok {
-		r.closers = append(r.closers, c.Close)
-	}
-	r.ledger = store
+	r.ledger, r.epoch = store, id.Epoch
 	return store, nil
 }
 

@@ -419,7 +419,7 @@ credentials: what can be sent depends on what they can do.
 			if err != nil {
 				return err
 			}
-			r.out.object(jobOf(second))
+			r.out.object(r.jobOf(second))
 			r.out.text("Job %s is the second piece, and is %s.", short(second.ID), second.State)
 			return nil
 		},

@@ -1,11 +1,13 @@
 package operator_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/operator"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -51,6 +53,72 @@ func TestAJobIsNamedAsItWasListed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A name from before a recovery means no job any more, whatever its number; one that
+// was typed without its mark is told what is missing.
+func TestANameFromBeforeARecoveryIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := outage(t)
+		memory, ok := w.store.(*idempotency.Memory)
+		if !ok {
+			t.Fatal("another store")
+		}
+		id := idempotency.ID(idOf(3))
+		was, err := memory.Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		epoch := w.worker.Epoch()
+		for name, tc := range map[string]struct {
+			code int
+			says string
+		}{
+			idOf(3)[:12] + "@" + fmt.Sprint(was.Fence):                         {operator.ExitUsage, "which history of the ledger"},
+			idOf(3)[:12] + "@" + fmt.Sprint(was.Fence) + ".":                   {operator.ExitUsage, "this is no version"},
+			idOf(3)[:12] + "@" + client.VersionOf("lost", was).String():        {operator.ExitError, "before the ledger was recovered"},
+			idOf(3)[:12] + "@" + client.VersionOf(epoch, was).String() + "ff":  {operator.ExitUsage, "this is no version"},
+			"nobody@" + client.VersionOf(epoch, was).String():                  {operator.ExitError, "no job has this"},
+			"nobody@" + strings.ToUpper(client.VersionOf(epoch, was).String()): {operator.ExitError, "no job has this"},
+		} {
+			for _, args := range [][]string{{"decide", "planned", name, "-why", "lost", "-yes", "-expect", "1"}, {"release", name, "-yes"}, {"cancel", name, "-yes"}} {
+				if r := w.run(t, args...); r.code != tc.code || !strings.Contains(r.err, tc.says) || strings.Contains(r.err, person) {
+					t.Errorf("%s: exit code %d\n%s%s", strings.Join(args, " "), r.code, r.out, r.err)
+				}
+			}
+		}
+		// While somebody is about to say yes, the ledger is restored and recovered.
+		again := &switched{Store: memory, after: 1, do: func() {
+			if err := memory.AcceptEpoch(t.Context(), memory.BreakHistory(), ""); err != nil {
+				t.Error(err)
+			}
+		}}
+		w.store = again
+		r := w.run(t, "release", idOf(3), idOf(4), "-yes")
+		if r.code != operator.ExitNeedsPerson || !strings.Contains(r.out, "the ledger was recovered meanwhile: look at it again") {
+			t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+		}
+		now, err := memory.Get(t.Context(), id)
+		if err != nil || now.Fence != was.Fence || now.State != idempotency.Held {
+			t.Errorf("it was decided about: %v, %v", now, err)
+		}
+	})
+}
+
+// switched does something after the first commits were refused or made.
+type switched struct {
+	client.Store
+	after int
+	do    func()
+}
+
+// Commit implements [idempotency.Store].
+func (s *switched) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
+	if s.after--; s.after == 0 {
+		s.do()
+	}
+	return s.Store.Commit(ctx, changes)
 }
 
 // A key that ends like a version is a key.

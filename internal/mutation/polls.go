@@ -79,7 +79,7 @@ func polls() []Mutation {
 		cl("polls: a vendor that cannot be asked is asked", queue,
 			`if !at.After(now) && one.v`, `if (!at.After(now) || true) && one.v`, "TestPollsWait|TestDrainMakes"),
 		cl("decisions: about what was not seen", "client/changes_jobs.go",
-			`c.unchanged(ctx, op, was, seen)`, `c.unchanged(ctx, op, was, 0*seen)`, "TestADecision"),
+			`c.unchanged(ctx, op, in.Epoch, was, seen)`, `c.unchanged(ctx, op, in.Epoch, was, Version{})`, "TestADecision"),
 		cl("decisions: a lease is a change", "client/unchanged.go",
 			`if len(changed.Since) == 0 && !rec.Tombstone {`, `if false {`, "TestADecision"),
 		cl("refresh: no worker is woken", "client/refresh.go",

@@ -45,7 +45,7 @@ func TestEveryDocumentedCode(t *testing.T) {
 		{404, "not_found", notFound, refused},
 		{408, "request_timeout", deadlinePast, unknown},
 		{503, "service_unavailable", unavailable, unknown},
-		{404, "unrecognized_endpoint", notFound, refused},
+		{404, "unrecognized_endpoint", unavailable, refused},
 		{422, "unsupported_lob_version", invalid, refused},
 		{422, "address_length_exceeds_limit", invalid, refused},
 		{403, "billing_address_required", denied, refused},
@@ -162,12 +162,21 @@ func TestRateLimitWait(t *testing.T) {
 func TestForeign404NamesTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
-		"<html>Not Found</html>": true, "": true, `{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
+		"<html>Not Found</html>": true, "": true, `{"error":{"code":"unrecognized_endpoint","status_code":404}}`: true,
+		`{"message":"no Route matched with those values"}`: true, `{"error":{"code":404,"message":"nothing here"}}`: true,
+		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
 			err := refusal(op, &vendors.Response{Status: 404, Body: []byte(body)})
 			if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
 				t.Errorf("%s, answered with 404 %q: %v", op, body, err)
+			}
+			code := postproof.CodeNotFound // about the job, which is refused for good
+			if want && op == postproof.OpSubmit {
+				code = postproof.CodeUnavailable // about the way to the vendor: it waits
+			}
+			if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
+				t.Errorf("%s, answered with 404 %q: %v, want %v (refused)", op, body, err, code)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package pcm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -89,8 +90,24 @@ func unreadable(op postproof.Op, r *vendors.Response) error {
 	}
 }
 
-// refusal sorts an answer by its status alone: PCM's error body repeats the
-// status and adds a message, which can quote an address.
+// errNotPCM is said of a 404 to a submission or a login that is not in PCM's own words.
+var errNotPCM = errors.New("nothing of pcm's is at this address: see that the base URL is as DefaultBaseURL")
+
+// apiError is what is read of PCM's error body. Its message can quote an address.
+type apiError struct {
+	Error struct {
+		Code int `json:"code"`
+	} `json:"error"`
+}
+
+// foreign reports whether a 404 is not PCM's own, whose error body repeats the status.
+func foreign(r *vendors.Response) bool {
+	var body apiError
+	return r.Status == http.StatusNotFound && (json.Unmarshal(r.Body, &body) != nil || body.Error.Code != r.Status)
+}
+
+// refusal sorts an answer by its status: PCM's error body says no more that may be
+// quoted.
 func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	e := &postproof.Error{
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
@@ -98,6 +115,11 @@ func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	}
 	if r.Status == http.StatusTooManyRequests {
 		e.RetryAfter = vendors.RetryAfter(r)
+	}
+	if op == postproof.OpSubmit && foreign(r) {
+		// It says nothing of the job: the address is wrong, or something else has
+		// answered in front. The job waits, with the whole campaign behind it.
+		e.Code, e.Err = postproof.CodeUnavailable, errNotPCM
 	}
 	return e
 }

@@ -167,6 +167,28 @@ func TestLoginFailuresSendNothing(t *testing.T) {
 	}
 }
 
+// TestForeign404Waits: a 404 to an order that is not PCM's own comes of a base URL that
+// was written wrongly, or of what stands in front. The job is not refused for it.
+func TestForeign404Waits(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]postproof.Code{
+		`{"error":{"code":404,"message":"One or more errors occurred","data":[{"message":"` + "`designID`" + ` could not be found","property":"designID"}]}}`: postproof.CodeNotFound,
+		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Not Found</html>": postproof.CodeUnavailable,
+		`{"message":"no Route matched with those values"}`: postproof.CodeUnavailable, `{"error":{"code":"not_found"}}`: postproof.CodeUnavailable,
+	} {
+		s := &server{answers: map[string][]answer{"POST /order/postcard": {{404, body}}}}
+		_, err := submit(t, newAdapter(t), s.doer())
+		if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
+			t.Errorf("404 %q: %v, want %v (refused)", body, err, want)
+		}
+		s = &server{answers: map[string][]answer{"POST /auth/login": {{404, body}}}}
+		_, err = submit(t, newAdapter(t), s.doer())
+		if postproof.CodeOf(err) != postproof.CodeUnauthenticated || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
+			t.Errorf("login, 404 %q: %v", body, err)
+		}
+	}
+}
+
 // TestTokenIsRenewedBeforeItExpires counts by the vendor's clock: ours is an
 // hour ahead here.
 func TestTokenIsRenewedBeforeItExpires(t *testing.T) {

@@ -60,7 +60,9 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	switch r.Status {
 	case http.StatusNotFound:
 		if op == postproof.OpSubmit && e.VendorCode == "" {
-			e.Err = errNotPostGrid
+			// It says nothing of the job: the address is wrong, or something else has
+			// answered in front. The job waits, with the whole campaign behind it.
+			e.Code, e.Err = postproof.CodeUnavailable, errNotPostGrid
 		}
 	case http.StatusTooManyRequests:
 		e.RetryAfter = vendors.RetryAfter(r)

@@ -43,8 +43,12 @@ func TestEveryStatus(t *testing.T) {
 			`{"error":"Harry Zhang"}`:                                                      "", `<html>Harry</html>`: "", ``: "", `null`: "",
 		} {
 			err := refusal(postproof.OpSubmit, &vendors.Response{Status: test.status, Body: []byte(body), Header: http.Header{"X-Request-Id": {"r-1"}}})
+			want := test.want
+			if test.status == http.StatusNotFound && vendorCode == "" {
+				want = postproof.CodeUnavailable // not the vendor's own words
+			}
 			e, ok := errors.AsType[*postproof.Error](err)
-			if !ok || e.Code != test.want || e.Delivery != test.delivery || e.VendorCode != vendorCode || e.HTTPStatus != test.status || e.RequestID != "r-1" {
+			if !ok || e.Code != want || e.Delivery != test.delivery || e.VendorCode != vendorCode || e.HTTPStatus != test.status || e.RequestID != "r-1" {
 				t.Errorf("%d %s: %v, want %v (%v)", test.status, body, err, test.want, test.delivery)
 			}
 			if strings.Contains(err.Error(), "Harry") || strings.Contains(err.Error(), "King") {
@@ -97,12 +101,20 @@ func FuzzRefusal(f *testing.F) {
 func TestForeign404NamesTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
-		"<html>Not Found</html>": true, "": true, `{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
+		"<html>Not Found</html>": true, "": true, `{"message":"no Route matched with those values"}`: true, `{"error":{"code":404,"message":"nothing here"}}`: true,
+		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
 			err := refusal(op, &vendors.Response{Status: 404, Body: []byte(body)})
 			if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
 				t.Errorf("%s, answered with 404 %q: %v", op, body, err)
+			}
+			code := postproof.CodeNotFound // about the job, which is refused for good
+			if want && op == postproof.OpSubmit {
+				code = postproof.CodeUnavailable // about the way to the vendor: it waits
+			}
+			if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
+				t.Errorf("%s, answered with 404 %q: %v, want %v (refused)", op, body, err, code)
 			}
 		}
 	}

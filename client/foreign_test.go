@@ -1,0 +1,74 @@
+package client_test
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/pipe"
+	"github.com/postproof/postproof/retry"
+	"github.com/postproof/postproof/vendors"
+	"github.com/postproof/postproof/vendors/lob"
+	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/vendorsim"
+)
+
+// What stands in front of a vendor knows none of its addresses for an hour. No job is
+// refused for that: the whole campaign waits, and each piece is printed once.
+func TestACampaignOutlivesAForeign404(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				sim, err := vendorsim.New(vendorsim.Config{Vendors: []vendorsim.Vendor{{Name: name}}, PCM: vendorsim.PCMConfig{ProcessSandbox: true}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = sim.Close() })
+				var lost atomic.Bool
+				lost.Store(true)
+				lis := pipe.New()
+				srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if lost.Load() && r.URL.Path != "/auth/login" {
+						http.NotFound(w, r)
+						return
+					}
+					sim.Vendor(name).ServeHTTP(w, r)
+				})}
+				go func() { _ = srv.Serve(lis) }()
+				t.Cleanup(func() { _ = srv.Close() })
+				c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{simulated(t, sim, name)}, client.WithLogger(quiet()), client.WithoutHints(), seldom(),
+					client.WithVendor(name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.Close() })
+				if _, err := c.Enqueue(t.Context(), jobs(20)); err != nil {
+					t.Fatal(err)
+				}
+				runFor(t, c, time.Hour)
+				if d, err := c.Depth(t.Context(), "spring"); err != nil || d[idempotency.Planned] != 20 {
+					t.Fatalf("%v, %v: want all to wait", d, err)
+				}
+				if b := c.Breakers().State(name, "submit"); b.Phase == breaker.Closed {
+					t.Errorf("nothing tells of it: %+v", b)
+				}
+				lost.Store(false)
+				runFor(t, c, 6*time.Hour)
+				if d, err := c.Depth(t.Context(), "spring"); err != nil || d[idempotency.Accepted]+d[idempotency.Done] != 20 {
+					t.Errorf("%v, %v: want all accepted", d, err)
+				}
+				if n := len(sim.Prints()); n != 20 {
+					t.Errorf("%d pieces, want 20", n)
+				}
+			})
+		})
+	}
+}
