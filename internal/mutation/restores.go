@@ -11,6 +11,7 @@ func restores() []Mutation {
 		return Mutation{Rule: 12, Name: "restored again: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	return []Mutation{
+		m("of who was erased meanwhile absence is believed", number, `return more <= 0, nil`, `return true, nil`, "TestErasedBeforeAnEarlier"),
 		m("a control piece that is shown is not seen", before, "\t}):\n\t\treturn true, nil", "\t}):\n\t\treturn false, nil", "TestRecoverNotices|TestRecoverOfABackup"),
 		m("half a list is a whole one", before, `case found == nil || !found.Complete:`, `case found == nil:`, "TestRecoverBesideHalfAList"),
 		m("the ledger's own control pieces tell of another recovery", before, `(!ours || wasBefore(o.Receipt.AcceptedAt, at))`, `(!ours || ours)`, "TestRecoverNotices"),
