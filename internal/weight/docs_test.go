@@ -35,7 +35,7 @@ var elsewhere = map[string]string{
 	"send.go#17:88":              "a line of a stack trace",
 	"vendors/<name>/":            "the folder of an adapter that is not written yet",
 	"apt-get install postgresql": "another program",
-	"3f9a1c@12.7d03fe":                  "a job as the command lists it",
+	"3f9a1c@12.7d03fe":           "a job as the command lists it",
 }
 
 // TestDocsNameWhatThereIs: whatever stands in backquotes on a page is in the tree:
