@@ -34,16 +34,18 @@ func everyWay(t *testing.T, f func(t *testing.T, able, unable func(client.Store,
 			t.Run(fmt.Sprintf("%s, hints %t", name, hints), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
+					pace := 10 * time.Second // of each its own, as clocks do not go in step
 					f(t, func(store client.Store, p *press) *client.Client {
 						if hints {
 							return newHearing(t, store, []*press{p}, client.WithPollInterval(10*time.Second))
 						}
 						return newClient(t, store, []*press{p}, client.WithPollInterval(10*time.Second))
 					}, func(store client.Store, p *press) *client.Client {
+						pace += 1700 * time.Millisecond
 						if hints {
-							return unableHearing(t, store, p, adapter, client.WithPollInterval(10*time.Second))
+							return unableHearing(t, store, p, adapter, client.WithPollInterval(pace))
 						}
-						return unable(t, store, p, adapter, client.WithPollInterval(10*time.Second))
+						return unable(t, store, p, adapter, client.WithPollInterval(pace))
 					})
 				})
 			})
