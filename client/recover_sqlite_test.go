@@ -49,7 +49,7 @@ func TestRecoverNoticesOnSQLite(t *testing.T) {
 			if err := os.CopyFS(file+"-blobs", os.DirFS(filepath.Join(dir, "mail.db-blobs"))); err != nil {
 				t.Fatal(err)
 			}
-			c := newClient(t, open(t, file), []*press{p}, seldom())
+			c := newClient(t, open(t, file), []*press{p}, client.WithPollInterval(15*time.Minute))
 			p.down.Store(n == 3) // then it is learned later
 			if done := recovered(t, c, client.RecoverOptions{}); n < 3 && done.Recoveries != n {
 				t.Errorf("put back for the %d. time: %d recoveries before", n+1, done.Recoveries)
@@ -57,7 +57,7 @@ func TestRecoverNoticesOnSQLite(t *testing.T) {
 			p.down.Store(false)
 			time.Sleep(10 * time.Minute)
 			control(t, c, "alpha", 1)
-			runFor(t, c, 96*time.Hour)
+			runFor(t, c, 24*time.Hour)
 			if rec := status(t, c, "contact-0"); p.alive() != n+2 || rec.State != idempotency.Accepted {
 				t.Errorf("put back for the %d. time: %d pieces, want one, and a piece of ours each time: %v", n+1, p.alive(), rec)
 			}
