@@ -61,6 +61,10 @@ prove: ## simulate a million jobs under faults, then find each break
 	GOWORK=off go run ./internal/sim -n $(PROVE) -seed $(SEED)
 	GOWORK=off POSTPROOF_TEST_FULL=1 go test -count=1 -timeout 40m -run '^TestEachBreakIsFound$$' -v ./internal/sim
 
+.PHONY: kills
+kills: ## kill whole campaigns twenty times each, beside what make test kills
+	GOWORK=off POSTPROOF_TEST_FULL=1 go test -count=1 -timeout 30m -run '^TestKilled' -v ./examples/campaign
+
 .PHONY: lint
 lint: ## run the linters and the format check on every module
 	@set -e; for m in $(MODULES); do \
