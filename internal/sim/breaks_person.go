@@ -58,6 +58,8 @@ func personBreaks() []Break {
 		}}},
 		{"rotation-id", 0, "an order of another account counts for the piece of the same id", []Edit{{
 			"client/reconcile.go", "if err == nil && byID && order", "if err == nil && byID && false && order",
+		}, {
+			"client/reconcile.go", `order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`,
 		}}},
 		{"log-entry", 0, "the change log leaves out what a process did last", []Edit{{
 			"client/changes.go", "\tch.Settings = append(ch.Settings,\n\t\tidempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},\n",
