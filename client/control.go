@@ -162,7 +162,7 @@ func (w *work) seesControl(ctx context.Context, v *vendor, finder vendors.Finder
 	if err != nil || found == nil {
 		return false, false
 	}
-	there = slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool { return isOf(o, ref, w.rec.Mode) })
+	there = slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool { return bearsRef(o, ref, w.rec.Mode) })
 	return there, found.Complete
 }
 

@@ -201,8 +201,8 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
 	name := unprovenName(v, sub) // as long as there is one, ids may be another account's, too
 	_, asked, err := w.read(ctx, v, sub)
-	if name != "" && err != nil {
-		if postproof.CodeOf(err) == postproof.CodeNotFound || errors.Is(err, errWhose) {
+	if errors.Is(err, errOtherPiece) || (name != "" && err != nil) {
+		if name != "" && (postproof.CodeOf(err) == postproof.CodeNotFound || errors.Is(err, errWhose)) {
 			ev.Unasked = unproven(v, name)
 		} else {
 			ev.RetryAfter = asked.after
@@ -211,9 +211,7 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		return w.apply(context.WithoutCancel(ctx), ev)
 	}
 	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
-	if !errors.Is(err, errOtherPiece) {
-		err = k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
-	}
+	err = k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
 	end(span, err)
 	order, rk, readErr := w.read(ctx, v, sub)
 	if readErr == nil {

@@ -124,7 +124,7 @@ func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key,
 	case err != nil:
 		return false, err
 	case found != nil && slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool {
-		return isOf(o, ref, id.Mode) && (!ours || wasBefore(o.Receipt.AcceptedAt, at))
+		return bearsRef(o, ref, id.Mode) && (!ours || wasBefore(o.Receipt.AcceptedAt, at))
 	}):
 		return true, nil
 	case found == nil || !found.Complete:
@@ -142,8 +142,9 @@ func wasBefore(accepted, recovered time.Time) bool {
 	return !accepted.IsZero() && accepted.Before(recovered.Add(-dateSlack))
 }
 
-// isOf reports whether an order that a look-up showed has the reference.
-func isOf(o *vendors.Order, ref postproof.Ref, mode postproof.Mode) bool {
+// bearsRef reports whether an order that a look-up by the reference showed is under it:
+// some vendors do not repeat it.
+func bearsRef(o *vendors.Order, ref postproof.Ref, mode postproof.Mode) bool {
 	return (o.Mode == "" || o.Mode == mode) && (o.Receipt.Ref == "" || o.Receipt.Ref == ref)
 }
 

@@ -34,12 +34,12 @@ func everyWay(t *testing.T, f func(t *testing.T, able, unable func(client.Store,
 			t.Run(fmt.Sprintf("%s, hints %t", name, hints), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					pace := 10 * time.Second // of each its own, as clocks do not go in step; who can is the slowest
+					pace := 10 * time.Second // of each its own, as clocks do not go in step; who can is not the first
 					f(t, func(store client.Store, p *press) *client.Client {
 						if hints {
-							return newHearing(t, store, []*press{p}, client.WithPollInterval(17*time.Second))
+							return newHearing(t, store, []*press{p}, client.WithPollInterval(11*time.Second))
 						}
-						return newClient(t, store, []*press{p}, client.WithPollInterval(17*time.Second))
+						return newClient(t, store, []*press{p}, client.WithPollInterval(11*time.Second))
 					}, func(store client.Store, p *press) *client.Client {
 						defer func() { pace += 1700 * time.Millisecond }()
 						if hints {

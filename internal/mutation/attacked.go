@@ -50,7 +50,7 @@ func attacked() []Mutation {
 		m("a piece of the other mode is canceled for this job", reconcile,
 			`(order.Mode != "" && order.Mode != w.rec.Mode)) {`, `false) {`, "TestAPieceOfTheOtherMode"),
 		m("another piece is canceled for this job", reconcile,
-			`if !errors.Is(err, errOtherPiece) {`, `if true {`, "TestAnIDOfAnotherPiece"),
+			`if errors.Is(err, errOtherPiece) || (`, `if (`, "TestAnIDOfAnotherPiece"),
 		m("an answer with an order that is none is whole", reconcile,
 			`return o == nil }), false`, `return o == nil }), found.Complete`, "TestAnOrderThatIsNone"),
 		machine("too late for one piece is too late for all", "machine_reconcile.go",

@@ -43,7 +43,7 @@ func rotation() []Mutation {
 		m("an id of another account is believed", "client/reconcile.go",
 			`if err == nil && byID && order`, `if err == nil && byID && false && order`, "TestFormerAccountThatIsAnother"),
 		m("what has an id of another account is canceled", "client/reconcile.go",
-			`if name != "" && err != nil {`, `if false {`, "TestFormerAccountThatIsAnother"),
+			`(name != "" && err != nil) {`, `false {`, "TestFormerAccountThatIsAnother"),
 		m("a wish that another account cannot grant is given up", "client/reconcile.go",
 			"\t\t\tev.Unasked = unproven(v, name)\n", "\t\t\tev.RetryAfter = 0\n", "TestFormerAccountThatIsAnother"),
 		m("a reference under an id proves nothing", "client/former.go",
