@@ -52,7 +52,7 @@ func TestCancelWaitsForCredentials(t *testing.T) {
 				if n := log.count("mail: cancel_waits"); n != 1 || !slices.Contains(kinds(t, c, "a"), "cancel_waits") {
 					t.Errorf("told %d times, want once", n)
 				}
-				if rec.Fence > 60 {
+				if rec.Fence > 80 {
 					t.Errorf("%d changes in 40 minutes", rec.Fence)
 				}
 				runFor(t, home, 15*time.Minute)
@@ -93,8 +93,8 @@ func TestCancelAgainIsTriedAtOnce(t *testing.T) {
 	})
 }
 
-// Of several workers only one has the credentials: it cancels in time, whoever else
-// takes the job before it.
+// Of two workers only one has the credentials: it cancels in time, though the other
+// one takes the job before it time and again.
 func TestCancelAmongWorkersOfWhichOneCan(t *testing.T) {
 	t.Parallel()
 	for name, adapter := range unables() {
@@ -107,9 +107,9 @@ func TestCancelAmongWorkersOfWhichOneCan(t *testing.T) {
 				for i := range 20 {
 					accept(t, home, "a"+string(rune('a'+i)))
 				}
-				all := []*client.Client{unable(t, store, p, adapter), unable(t, store, p, adapter), home}
+				all := []*client.Client{unable(t, store, p, adapter), home}
 				for i := range 20 {
-					cancelJob(t, all[i%3], postproof.Key("a"+string(rune('a'+i))))
+					cancelJob(t, all[i%2], postproof.Key("a"+string(rune('a'+i))))
 				}
 				done := make(chan struct{})
 				for _, c := range all {

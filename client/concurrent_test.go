@@ -104,6 +104,7 @@ func TestStopCutsOffAfterTheGrace(t *testing.T) {
 		if d := drain(t, c); d[idempotency.Accepted] != 5 || p.alive() != 5 {
 			t.Errorf("after Drain: %v, printed %d", d, p.alive())
 		}
+		time.Sleep(25 * time.Second) // the vendor ends with what nobody waits for
 	})
 }
 

@@ -309,7 +309,7 @@ func (c *Client) writeHints(ctx context.Context) error {
 				return // another replica was quicker: what it says is read first
 			}
 			t.version, t.reason, t.told = expect+1, said.Reason, s
-			if t.wish == wish {
+			if t.wish == wish && !t.wishUntil.After(s.until) { // else it was said of longer meanwhile
 				t.wish = nil
 			}
 			c.tel.hint(ctx, "sent")

@@ -23,6 +23,7 @@ type deaf struct {
 
 	fails  atomic.Bool
 	mumble atomic.Bool // what is written is not acknowledged
+	slow   atomic.Int64
 	reads  atomic.Int64
 	writes atomic.Int64
 }
@@ -41,6 +42,7 @@ func (d *deaf) Commit(ctx context.Context, changes []idempotency.Change) ([]erro
 		if d.fails.Load() {
 			return nil, errStore
 		}
+		time.Sleep(time.Duration(d.slow.Load()))
 	}
 	errs, err := d.Memory.Commit(ctx, changes)
 	if changes[0].Record == nil && d.mumble.Load() {
@@ -130,6 +132,35 @@ func TestRisingHintsAreFew(t *testing.T) {
 		}
 		if left, _ := two.hinted(0); left < 150*time.Second {
 			t.Errorf("the other waits for %s, want what the last answer said", left)
+		}
+	})
+}
+
+// What is said of a longer wait while the shorter one is being written is written next.
+func TestHintThatRisesWhileItIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), &deaf{Memory: idempotency.NewMemory(postproof.ModeTest)}
+		var calls atomic.Int64
+		p.header = func(h http.Header) {
+			h.Set("RateLimit-Remaining", "0")
+			h.Set("RateLimit-Reset", strconv.FormatInt(60*calls.Add(1), 10))
+		}
+		p.faults(func(string, string, int) string {
+			time.Sleep(time.Duration(calls.Load()) * 200 * time.Millisecond)
+			return ""
+		})
+		one, two := newReplica(t, store, p), newReplica(t, store, p)
+		time.Sleep(3 * time.Second)
+		store.slow.Store(int64(500 * time.Millisecond))
+		var all sync.WaitGroup
+		for i := range 2 {
+			all.Go(func() { one.hand(t, strconv.Itoa(i), 1) })
+		}
+		all.Wait()
+		time.Sleep(5 * time.Second)
+		if left, _ := two.hinted(0); left < 110*time.Second {
+			t.Errorf("the other waits for %s, want what is left of two minutes", left)
 		}
 	})
 }

@@ -170,7 +170,8 @@ func WithConcurrency(n int) Option { return optionFunc(func(s *settings) { s.con
 func WithLease(d time.Duration) Option { return optionFunc(func(s *settings) { s.lease = d }) }
 
 // WithPollInterval sets how often an idle worker looks for work that came from
-// elsewhere. Default 1 second, also for 0.
+// elsewhere: by chance up to a quarter sooner, so that workers do not go in step.
+// Default 1 second, also for 0.
 func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settings) { s.poll = d }) }
 
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when

@@ -93,3 +93,36 @@ func TestLeaseIsFreshWhenWorkStarts(t *testing.T) {
 		}
 	})
 }
+
+// timedStore notes when claims are made of it.
+type timedStore struct {
+	*idempotency.Memory
+
+	at []time.Time
+}
+
+func (s *timedStore) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error) {
+	s.at = append(s.at, time.Now())
+	return s.Memory.Claim(ctx, req)
+}
+
+// Workers look for work at least as often as they were told, but not in step: whoever
+// came just behind another one each time would find nothing of what only it can do.
+func TestIdleWorkersDoNotGoInStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &timedStore{Memory: idempotency.NewMemory(postproof.ModeTest)}
+		c := newClient(t, store, []*press{newPress(t, "alpha", postproof.IdempotencyKey)}, client.WithPollInterval(time.Minute))
+		runFor(t, c, time.Hour)
+		waits := map[time.Duration]int{}
+		for i := 1; i < len(store.at); i++ {
+			wait := store.at[i].Sub(store.at[i-1])
+			if waits[wait]++; wait < 45*time.Second || wait > time.Minute {
+				t.Errorf("it looked again after %s, want up to a quarter sooner than a minute", wait)
+			}
+		}
+		if len(waits) < 30 {
+			t.Errorf("%d waits of %d differ", len(waits), len(store.at)-1)
+		}
+	})
+}

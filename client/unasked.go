@@ -21,10 +21,11 @@ const (
 	// longestForAnother is the longest.
 	longestForAnother = 24 * time.Hour
 	// answerFor is how long a client that was told of such pieces has to say that it
-	// can ask for them, before nobody is taken to be there.
+	// can ask for them, before nobody is taken to be there. Each client tells once: of
+	// many that cannot ask, the last may meet the piece hours after the first.
 	answerFor = 5 * nextWorker
 	// longestOpen bounds that for a piece, where nobody can be told.
-	longestOpen = 15 * time.Minute
+	longestOpen = 24 * time.Hour
 	// ableFor is how long it is believed to be there: it says so as often as the
 	// pieces are counted.
 	ableFor = countAgain + time.Hour
@@ -55,7 +56,7 @@ func (c *Client) forAnother(v *vendor, sub *idempotency.Submission, waited time.
 		wait := min(max(waited/8, nextWorker), longestForAnother)
 		return wait/2 + rand.N(wait) //nolint:gosec // it spreads work, and guards nothing
 	case open && waited < longestOpen:
-		return answerFor
+		return max(answerFor, waited/8)
 	default:
 		return 0
 	}

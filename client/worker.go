@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -125,7 +126,9 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			return nil
 		case n == 0:
 			failures = 0
-			wait := c.poll
+			// Never in step with others: who always came just behind another one would
+			// find nothing of what only it can do.
+			wait := c.poll - rand.N(c.poll/4+1) //nolint:gosec // it spreads work, and guards nothing
 			if p.pollsWait() {
 				wait = min(wait, shortestIdle)
 			}

@@ -141,7 +141,7 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 	if s.Late != LateSeen {
 		accepted, since = t.r.Receipt.AcceptedAt, t.r.Cancel.At
 	}
-	wait := min(max(t.now.Sub(since)/4, shortestUnasked), longestUnasked)
+	wait := min(max(t.now.Sub(since)/6, shortestUnasked), longestUnasked)
 	if s.Unasked == "" { // of several workers the next one may be able to
 		wait = shortestUnasked
 	}

@@ -14,6 +14,8 @@ func hints() []Mutation {
 		return Mutation{Name: "hints: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	return []Mutation{
+		m("what rises while it is written is forgotten", exchange,
+			"if t.wish == wish && !t.wishUntil.After(s.until) {", "if t.wish == wish && !s.until.IsZero() {", "TestHintThatRises"),
 		m("another replica's open breaker is not heeded", "client/route.go",
 			`return w.heeded(v, now, local)`, `return fit{}`, "TestBreakerIsHinted"),
 		m("every job may try nevertheless", heed,
