@@ -29,8 +29,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 			Cutoff:    24 * time.Hour, CutoffZone: "America/New_York",
 			Margin: 30 * time.Minute, Scheduled: true,
 		},
-		// guide "cancel": only what has the status ready can be canceled, by
-		// whomever, so what is canceled was never printed.
+		// guide "tracking": what is canceled "will never be sent out"; only what has
+		// the status ready can be, by whomever.
 		NoPaper:   []string{statusCanceled},
 		Callbacks: callbacks(),
 		// Callbacks have to be set up in the account, so a slow poll stands behind
@@ -48,7 +48,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 func idempotency(keyed bool) postproof.Idempotency {
 	if !keyed {
 		// SDK: the header idempotency-key is declared for campaigns and mailing
-		// lists, and not for orders.
+		// lists, and not for orders. The first library (postgrid-python at 36a5e45a)
+		// sent it with any request, and its one test is of contacts.
 		return postproof.Idempotency{Kind: postproof.IdempotencyNone}
 	}
 	return postproof.Idempotency{
@@ -72,7 +73,9 @@ func callbacks() postproof.Callbacks {
 	const day = 24 * time.Hour
 	return postproof.Callbacks{
 		Auth:     postproof.CallbackSigned,
-		EventIDs: true, // in the body, which is signed as a whole
+		// In the body, which is signed as a whole. Tokens in the form of PostGrid's
+		// first library have none: such an event is told from others by what it shows.
+		EventIDs: true,
 		CarryRef: true, // the order with its metadata
 		// SDK: "You must respond with a 200 status". How long it waits is not said.
 		AnswerStatus: 200,

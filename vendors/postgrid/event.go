@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -37,9 +38,47 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	e := &event{created: o.Time("createdAt"), notice: &vendors.Notice{Event: postproof.Event{
 		ID: o.Text("id"), Vendor: Name, Mode: modeField(o), Raw: raw,
 	}}}
-	order, err := parseOrder(o["data"], caps)
+	data := o.Object("data")
+	e.show(data, data.Text("object"), o["data"], source, caps)
+	return e, nil
+}
+
+// eventReader reads one form of an event.
+type eventReader func(raw []byte, source postproof.Source, caps *postproof.Capabilities) (*event, error)
+
+// isBare reports whether the object is an event without a name and an id, as the
+// tokens of PostGrid's first library are.
+func isBare(o vendors.Object) bool {
+	resource, what, dotted := strings.Cut(o.Text("type"), ".")
+	_, named := o["object"]
+	return dotted && resource != "" && what != "" && !named && o.Object("data") != nil
+}
+
+// parseBareEvent is parseEvent of one that is bare. Its resource does not say what it
+// is, either: the type does. Without an id it is told from others by what it shows.
+func parseBareEvent(raw []byte, source postproof.Source, caps *postproof.Capabilities) (*event, error) {
+	o, err := parseObject(raw)
 	if err != nil {
-		return e, nil //nolint:nilerr // a contact, a campaign, a box: an event all the same
+		return nil, err
+	}
+	data := o.Object("data")
+	name := data.Text("object")
+	if _, named := data["object"]; !named {
+		name, _, _ = strings.Cut(o.Text("type"), ".")
+	}
+	e := &event{created: data.Time("updatedAt"), notice: &vendors.Notice{Event: postproof.Event{
+		Vendor: Name, Mode: modeField(data), Raw: raw,
+	}}}
+	e.show(data, name, o["data"], source, caps)
+	return e, nil
+}
+
+// show fills in the order that the event is about. A contact, a campaign or a box is
+// none: the event is one all the same.
+func (e *event) show(data vendors.Object, name string, raw []byte, source postproof.Source, caps *postproof.Capabilities) {
+	order, err := readOrder(data, name, raw, caps)
+	if err != nil {
+		return
 	}
 	order.Status.Source = source
 	e.notice.Order = order
@@ -51,7 +90,6 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	if ev.Status.VendorTime.IsZero() {
 		ev.Status.VendorTime = e.created
 	}
-	return e, nil
 }
 
 // Events implements [vendors.EventLister] by the account's event log. The log

@@ -135,7 +135,7 @@ func (p *postgrid) cancel(w http.ResponseWriter, r *http.Request, mode postproof
 		in.reject(w, dec, http.StatusNotFound, pgNotFound(kind.object).body)
 		return
 	}
-	late := pgProblem(http.StatusBadRequest, kind.object+"_not_cancellable_error", "only what is ready can be cancelled")
+	late := pgProblem(http.StatusUnprocessableEntity, kind.object+"_not_cancellable_error", "only what is ready can be cancelled")
 	if dec.is(CancelCutoff) {
 		in.keep(dec)
 		late.write(w)
@@ -164,7 +164,7 @@ func (p *postgrid) cancel(w http.ResponseWriter, r *http.Request, mode postproof
 // step answers POST on an order's progressions: the next status, in test mode.
 func (p *postgrid) step(w http.ResponseWriter, _ *http.Request, mode postproof.Mode, kind pgKind, id string) {
 	in, s := p.in, p.in.sim
-	refused := pgProblem(http.StatusBadRequest, "invalid_progression_error", "the order cannot be progressed")
+	refused := pgProblem(http.StatusUnprocessableEntity, "invalid_progression_error", "the order cannot be progressed")
 	s.mu.Lock()
 	now := s.advance()
 	o := in.byID[id]

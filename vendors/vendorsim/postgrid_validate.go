@@ -174,9 +174,19 @@ func (c *pgCheck) contact(field string) *pgContact {
 			c.fail("%s.countryCode must be a country code of two letters", field)
 		}
 		return in
-	default:
-		c.fail("%s is no contact that exists", field)
+	case string:
+		c.missing("contact")
 		return nil
+	default:
+		c.fail("%s is no contact", field)
+		return nil
+	}
+}
+
+// missing is the problem of an id under which there is nothing.
+func (c *pgCheck) missing(object string) {
+	if c.problem == nil {
+		c.problem = pgNotFound(object)
 	}
 }
 
@@ -237,7 +247,7 @@ func (c *pgCheck) artwork() {
 		case (markup == "") == (id == ""):
 			c.fail("one of %s and %s is required", html, template)
 		case id != "" && !pgTemplate.MatchString(id):
-			c.fail("%s is no template that exists", template)
+			c.missing("template")
 		case id != "":
 			c.data.Templates[template] = id
 		}
