@@ -72,7 +72,7 @@ func callbacks() postproof.Callbacks {
 	const retries = (1 + 2 + 4) * time.Hour
 	const day = 24 * time.Hour
 	return postproof.Callbacks{
-		Auth:     postproof.CallbackSigned,
+		Auth: postproof.CallbackSigned,
 		// In the body, which is signed as a whole. Tokens in the form of PostGrid's
 		// first library have none: such an event is told from others by what it shows.
 		EventIDs: true,

@@ -57,7 +57,7 @@ func (c *pgContact) digest() string {
 
 // pgParse reads a body in any of the three encodings.
 func pgParse(r *http.Request) (*lobFields, *problem) {
-	f := &lobFields{top: map[string]any{}, files: map[string]string{}}
+	f := newFields(pgMaxFile)
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case err != nil:
@@ -71,7 +71,7 @@ func pgParse(r *http.Request) (*lobFields, *problem) {
 		err = errors.New("another media type")
 	}
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.Is(err, errFileTooLarge):
 		return nil, pgProblem(http.StatusRequestEntityTooLarge, "request_too_large_error", "the request is too large")
 	case err != nil:
 		return nil, pgInvalid("the request body could not be read")
