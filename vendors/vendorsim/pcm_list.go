@@ -240,7 +240,6 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 type pcmBatch struct {
 	id       int
 	cutoff   time.Time
-	created  time.Time
 	modified time.Time
 	live     int // orders that are not void
 	failed   int
@@ -255,7 +254,7 @@ func (p *pcm) batches(mode postproof.Mode) ([]*pcmBatch, time.Time, error) {
 		d := p.data(o)
 		b := byID[d.Batch]
 		if b == nil {
-			b = &pcmBatch{id: d.Batch, cutoff: d.Cutoff, created: o.Created, mode: mode}
+			b = &pcmBatch{id: d.Batch, cutoff: d.Cutoff, mode: mode}
 			byID[d.Batch] = b
 			out = append(out, b)
 		}
@@ -287,10 +286,17 @@ func (p *pcm) batchDTO(b *pcmBatch, now time.Time) map[string]any {
 	case now.Before(b.cutoff.Add(pcmDelivered)):
 		status = "Mailing"
 	}
+	modified := b.modified
+	for _, at := range []time.Time{b.cutoff, b.cutoff.Add(pcmMailing), b.cutoff.Add(pcmDelivered)} {
+		if p.processed(b.mode) && !now.Before(at) {
+			modified = at
+		}
+	}
 	path := "/batch/" + strconv.Itoa(b.id)
 	return map[string]any{
 		"status": status, "batchID": b.id, "invoiceURL": nil,
-		"createdDate": lobTimestamp(b.created), "lastModifiedDate": lobTimestamp(b.modified),
+		// "The date this batch will start processing", whatever its name says.
+		"createdDate": lobTimestamp(b.cutoff), "lastModifiedDate": lobTimestamp(modified),
 		"subresources": map[string]any{"orders": path + "/orders", "recipients": path + "/recipients"},
 	}
 }
