@@ -55,7 +55,8 @@
 // Self-mailers print the artwork's front on the outside and its back on the
 // inside. A PDF for a postcard or a self-mailer would be one file of two pages,
 // of which the documentation names both orders, so that only letters take PDFs.
-// PostGrid replaces {{…}} in markup as well as in templates. A self-mailer of 8.5
+// Letters are of us_letter in the US and Canada, and of a4 in the United Kingdom and
+// Australia. PostGrid replaces {{…}} in markup as well as in templates. A self-mailer of 8.5
 // by 11 inches is folded once: the one that is folded twice cannot be told from
 // it by its size. The name is split at its last space; both parts are printed
 // with a space between them. Delivered is PostGrid's estimate, never proof. The
