@@ -174,8 +174,13 @@ func TestPostGridsNodeLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := b.do(t.Context(), "POST", "/postgrid/print-mail/v1/postcards", bytes.NewReader(raw), head); a.status != http.StatusCreated || a.at(t, "live") != false {
-		t.Fatalf("%d %s", a.status, a.raw)
+	made := b.do(t.Context(), "POST", "/postgrid/print-mail/v1/postcards", bytes.NewReader(raw), head)
+	if made.status != http.StatusCreated || made.at(t, "live") != false {
+		t.Fatalf("%d %s", made.status, made.raw)
+	}
+	id := made.text(t, "id")
+	if a := b.pgAs("test_sk_simpostgrid", "GET", "/postcards/"+id+"/url", "", nil); a.at(t, "id") != id || a.at(t, "object") != "postcard" || a.text(t, "url") == "" {
+		t.Errorf("its preview: %s", a.raw)
 	}
 	var upload bytes.Buffer
 	mw := multipart.NewWriter(&upload)

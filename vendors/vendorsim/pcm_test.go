@@ -142,6 +142,10 @@ func TestPCMCutoffAndBatches(t *testing.T) {
 	if got := orders.at(t, "pagination", "totalResults"); got != 2.0 {
 		t.Errorf("%v orders in the batch, want 2", got)
 	}
+	people := b.pcm(token, "GET", fmt.Sprint(b.pcm(token, "GET", "/batch/"+batch, nil).at(t, "subresources", "recipients"), "?perPage=1&page=2"), nil)
+	if list, _ := people.at(t, "results").([]any); people.at(t, "pagination", "totalResults") != 2.0 || len(list) != 1 {
+		t.Errorf("the batch's recipients: %s", people.raw)
+	}
 	if got := b.pcm(token, "GET", "/batch", nil).at(t, "pagination", "totalResults"); got != 2.0 {
 		t.Errorf("%v batches, want 2", got)
 	}

@@ -141,7 +141,9 @@ func (p *postgrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case what == "GET " && at.id == "":
 		p.list(w, r, mode, kind)
 	case what == "GET ":
-		p.retrieve(w, r, mode, kind, at.id)
+		p.retrieve(w, r, mode, kind, at.id, p.object)
+	case what == "GET url":
+		p.retrieve(w, r, mode, kind, at.id, p.preview)
 	case what == "DELETE " && at.id != "", what == "POST cancellation":
 		p.cancel(w, r, mode, kind, at.id)
 	case what == "POST progressions":

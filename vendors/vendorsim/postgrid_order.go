@@ -101,8 +101,16 @@ func (p *postgrid) printAt(sendDate, created time.Time) time.Time {
 	return time.Date(y, m, d+1, 0, 0, 0, 0, p.zone).UTC()
 }
 
-// retrieve answers GET on an order.
-func (p *postgrid) retrieve(w http.ResponseWriter, r *http.Request, mode postproof.Mode, kind pgKind, id string) {
+// preview is an order's link alone, which an add-on of PostGrid's has for those who look
+// often.
+func (p *postgrid) preview(o *order, kind pgKind, at time.Time) map[string]any {
+	return map[string]any{"id": o.ID, "object": kind.object, "url": p.link(o, "preview", at)}
+}
+
+// retrieve answers GET on an order, with what is shown of it.
+func (p *postgrid) retrieve(
+	w http.ResponseWriter, r *http.Request, mode postproof.Mode, kind pgKind, id string, show func(*order, pgKind, time.Time) map[string]any,
+) {
 	dec := p.in.decide(opRead, p.in.refOf(id))
 	if !p.in.before(w, r, dec) {
 		return
@@ -114,7 +122,7 @@ func (p *postgrid) retrieve(w http.ResponseWriter, r *http.Request, mode postpro
 	case view == nil:
 		p.in.reject(w, dec, http.StatusNotFound, pgNotFound(kind.object).body)
 	default:
-		p.in.answer(w, r, dec, http.StatusOK, p.object(view, kind, now))
+		p.in.answer(w, r, dec, http.StatusOK, show(view, kind, now))
 	}
 }
 
