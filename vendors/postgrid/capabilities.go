@@ -16,7 +16,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 		Idempotency: idempotency(keyed),
 		// SDK, of search: a quoted string "will return resources that have that
 		// string present somewhere in their response". Nothing is said about how
-		// soon.
+		// soon, nor of the structured search of one field that there is, too:
+		// {"metadata.name": "value"} (StructuredSearchQuery of openapi.yaml).
 		Lookup: postproof.Lookup{ByRef: true, Settle: postproof.MinSettle},
 		// guide "order tracking & cancellation": an order can be canceled while it
 		// is ready, until 12:00 AM Eastern. SDK, of sendDate: "if this is a date on

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +22,8 @@ const (
 	lobMaxText = 1 << 20
 	// lobMaxFile bounds an uploaded file.
 	lobMaxFile = 5 << 20
+	// lobDeepest bounds how deep a form's name goes.
+	lobDeepest = 16
 	// pgMaxFile is the same of PostGrid, which states no size.
 	pgMaxFile = 64 << 20
 )
@@ -89,8 +93,8 @@ func (f *lobFields) parseForm(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for name, all := range values {
-		for _, v := range all { // the last counts, but in a list
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range values[name] { // the last counts, but in a list
 			f.set(name, v)
 		}
 	}
@@ -136,7 +140,7 @@ func (f *lobFields) parseMultipart(r *http.Request, boundary string) error {
 // list "tags", and an object may come as JSON in one piece.
 func (f *lobFields) set(name, value string) {
 	field, rest, nested := strings.Cut(name, "[")
-	if !nested || field == "" || !strings.HasSuffix(rest, "]") {
+	if !nested || field == "" || !strings.HasSuffix(rest, "]") || strings.Count(rest, "]") > lobDeepest {
 		var object map[string]any
 		if strings.HasPrefix(value, "{") && json.Unmarshal([]byte(value), &object) == nil {
 			f.top[name] = object

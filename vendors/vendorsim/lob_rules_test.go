@@ -47,7 +47,7 @@ func TestLobCombinations(t *testing.T) {
 		{"certified at home", "letters", []func(map[string]any){service("certified")}, ""},
 		{"certified abroad", "letters", []func(map[string]any){service("certified"), toAbroad()}, "invalid_international_feature"},
 		{"registered abroad", "letters", []func(map[string]any){service("registered"), toAbroad()}, ""},
-		{"registered at home", "letters", []func(map[string]any){service("registered")}, "invalid_international_feature"},
+		{"registered at home, as in the documentation's example", "letters", []func(map[string]any){service("registered")}, ""},
 		{"certified, and standard", "letters", []func(map[string]any){service("certified"), with("mail_type", "usps_standard")}, "invalid"},
 		{"certified, and legal", "letters", []func(map[string]any){service("certified_return_receipt"), with("size", "us_legal")}, "invalid"},
 		{"fsc on legal", "letters", []func(map[string]any){with("fsc", true), with("size", "us_legal")}, "invalid"},

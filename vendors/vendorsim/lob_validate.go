@@ -272,13 +272,15 @@ func (c *lobCheck) extras() {
 	if d.FSC && slices.Contains([]string{"4x6", "us_legal", "11x9_bifold"}, d.Size) {
 		c.fail("fsc is not available for size %s", d.Size)
 	}
-	switch abroad := d.To.Country != lobUnitedStates; {
+	switch {
 	case d.ExtraService == "":
 	case d.MailType == "usps_standard":
 		c.fail("extra_service is not available with mail_type usps_standard")
 	case d.Size == "us_legal":
 		c.fail("extra_service is not available for size us_legal")
-	case abroad != (d.ExtraService == "registered"):
+	case d.To.Country != lobUnitedStates && d.ExtraService != "registered":
+		// That registered mail is "for international addresses" is said as well, but the
+		// documentation's own example of a request sends it to San Francisco.
 		c.failCode("invalid_international_feature", "extra_service %s cannot be sent to the destination", d.ExtraService)
 	}
 }
