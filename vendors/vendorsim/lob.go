@@ -126,7 +126,11 @@ func (l *lob) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lobProblem(http.StatusNotFound, "unrecognized_endpoint", "the requested endpoint doesn't exist").write(w)
 		return
 	}
-	if !l.admit(w, r.Method+" "+resource+" "+key) {
+	endpoint := r.Method + " " + resource
+	if id != "" {
+		endpoint += "/{id}" // one of its own, in the documentation
+	}
+	if !l.admit(w, endpoint+" "+key) {
 		return
 	}
 	if v := r.Header.Get("Lob-Version"); v != "" {

@@ -248,6 +248,9 @@ func TestLobRateLimit(t *testing.T) {
 	if a := b.lob("GET", "/letters", "", nil); a.status != 200 {
 		t.Errorf("another endpoint: %d", a.status)
 	}
+	if a := b.lob("GET", "/postcards/psc_none", "", nil); a.status != 404 {
+		t.Errorf("one piece is another endpoint than their list: %d", a.status)
+	}
 	b.clock.Advance(5 * time.Second)
 	if a := b.lob("GET", "/postcards", "", nil); a.status != 200 {
 		t.Errorf("after the window: %d", a.status)
