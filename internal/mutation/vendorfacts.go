@@ -8,9 +8,9 @@ func vendorFacts() []Mutation {
 	}
 	const lob, postgrid, sim = "vendors/lob", "vendors/postgrid", "vendors/vendorsim"
 	return []Mutation{
-		m("a token without an id is no callback", postgrid, "callback.go", `if isBare(o) {`, `if false {`, "TestBareToken"),
+		m("an event that does not say so is no callback", postgrid, "callback.go", `dotted && resource != ""`, `false && resource != ""`, "TestBareEvent"),
 		m("an order is what its id says, whatever else says otherwise", postgrid, "object.go",
-			`if !ok || name != p.object {`, `if !ok {`, "TestBareToken|TestNothingIsAccepted"),
+			`if !ok || name != p.object {`, `if !ok {`, "TestBareEvent|TestNothingIsAccepted"),
 		m("a missing permission is a wrong key", postgrid, "judge.go",
 			`e.VendorCode == "permission_missing_error"`, `false`, "TestMissingPermissionIsNoWrongKey"),
 		m("a letter is printed on any sheet", postgrid, "encode.go",

@@ -74,8 +74,8 @@ func callbacks() postproof.Callbacks {
 	const day = 24 * time.Hour
 	return postproof.Callbacks{
 		Auth: postproof.CallbackSigned,
-		// In the body, which is signed as a whole. Tokens in the form of PostGrid's
-		// first library have none: such an event is told from others by what it shows.
+		// In the body, which is signed as a whole. The token in PostGrid's first library
+		// has none: such an event is told from others by what it shows.
 		EventIDs: true,
 		CarryRef: true, // the order with its metadata
 		// SDK: "You must respond with a 200 status". How long it waits is not said.

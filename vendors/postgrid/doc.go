@@ -27,9 +27,9 @@
 // A webhook of PostGrid sends either a JSON Web Token as the whole body, its
 // default, or JSON with a signature in a header; both are read. Which claims the
 // token has is not documented: the event is taken where the claims are the event
-// themselves, hold it as "event" or "data", or are no more than a type and the order,
-// as in the token that PostGrid's first library holds. An event of that last form has
-// no id, and is told from others by what it shows. PostGrid sends the order as it
+// themselves, or hold it as "event" or "data". In either form it may be no more than a
+// type and the order, as in the token that PostGrid's first library holds; without an
+// id it is told from others by what it shows. PostGrid sends the order as it
 // was at the time of the event, and repeats a callback for seven hours, so that
 // an old state can come late. Its event log, see [Adapter.Events], has events
 // only from the time on at which a webhook listens for their type.

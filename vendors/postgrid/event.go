@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -40,36 +39,6 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	}}}
 	data := o.Object("data")
 	e.show(data, data.Text("object"), o["data"], source, caps)
-	return e, nil
-}
-
-// eventReader reads one form of an event.
-type eventReader func(raw []byte, source postproof.Source, caps *postproof.Capabilities) (*event, error)
-
-// isBare reports whether the object is an event without a name and an id, as the
-// tokens of PostGrid's first library are.
-func isBare(o vendors.Object) bool {
-	resource, what, dotted := strings.Cut(o.Text("type"), ".")
-	_, named := o["object"]
-	return dotted && resource != "" && what != "" && !named && o.Object("data") != nil
-}
-
-// parseBareEvent is parseEvent of one that is bare. Its resource does not say what it
-// is, either: the type does. Without an id it is told from others by what it shows.
-func parseBareEvent(raw []byte, source postproof.Source, caps *postproof.Capabilities) (*event, error) {
-	o, err := parseObject(raw)
-	if err != nil {
-		return nil, err
-	}
-	data := o.Object("data")
-	name := data.Text("object")
-	if _, named := data["object"]; !named {
-		name, _, _ = strings.Cut(o.Text("type"), ".")
-	}
-	e := &event{created: data.Time("updatedAt"), notice: &vendors.Notice{Event: postproof.Event{
-		Vendor: Name, Mode: modeField(data), Raw: raw,
-	}}}
-	e.show(data, name, o["data"], source, caps)
 	return e, nil
 }
 
