@@ -8,7 +8,7 @@ func vendorFacts() []Mutation {
 	}
 	const lob, postgrid, sim = "vendors/lob", "vendors/postgrid", "vendors/vendorsim"
 	return []Mutation{
-		m("an event that does not say so is no callback", postgrid, "callback.go", `dotted && resource != ""`, `false && resource != ""`, "TestBareEvent"),
+		m("an event that does not say so is no callback", postgrid, "callback.go", `return dotted && resource != ""`, `return dotted && resource == ""`, "TestBareEvent"),
 		m("an order is what its id says, whatever else says otherwise", postgrid, "object.go",
 			`if !ok || name != p.object {`, `if !ok {`, "TestBareEvent|TestNothingIsAccepted"),
 		m("a missing permission is a wrong key", postgrid, "judge.go",
