@@ -27,6 +27,10 @@ type PostGridConfig struct {
 	// TestTracking lets orders of the test mode go the way of live ones. Otherwise
 	// they are completed when a live one would be printed.
 	TestTracking bool
+	// BareCallbacks sends events as the token in PostGrid's first library shows one: the
+	// type and the order, neither of which says what it is, and no id. Otherwise they
+	// are as in the event log.
+	BareCallbacks bool
 	// LogAllEvents has every event in the event log. Otherwise it has those that a
 	// webhook of the same mode listened for at that time.
 	LogAllEvents bool
