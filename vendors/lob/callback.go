@@ -196,8 +196,6 @@ func scanOf(piece object, name string, certified bool) (scan trackingEvent, at t
 	if !ok {
 		scan.name = name
 	}
-	if certified {
-		scan.kind = "certified"
-	}
+	scan.certified = scan.certified || certified
 	return scan, at
 }

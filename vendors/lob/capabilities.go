@@ -44,9 +44,10 @@ func capabilities() *postproof.Capabilities {
 			Lines:     50, // code address_length_exceeds_limit
 			City:      200,
 			HTML:      9999, // "under 10,000 characters"
-			FileBytes: 5 << 20,
-			// 20 pairs, less the two of ours.
-			MetadataPairs: 18, MetadataKey: 40, MetadataValue: 500,
+			FileBytes: 5e6,  // "no larger than 5MB"
+			// 20 pairs, less the two of ours. docs: a key and a value are "less than" 40
+			// and 500 characters in the prose, and "at most" in the schema.
+			MetadataPairs: 18, MetadataKey: 39, MetadataValue: 499,
 			SendAhead:      180 * 24 * time.Hour,
 			VariablesBytes: 25000,
 		},

@@ -22,8 +22,11 @@
 // [postproof.CodeUnavailable], so that the job waits instead of ending. 408,
 // 409, "conflict", every 5xx and every 2xx that does not hold a piece are
 // Unknown: Lob says of them that the request may or may not have been
-// received. A vendor's message can quote an address, so errors carry its code
-// only.
+// received. A missing use type, and a version of the API that is older than the
+// account's, are refused of every piece, and have
+// [postproof.CodePermissionDenied], so that the vendor is left alone until
+// somebody mends it. A vendor's message can quote an address, so errors carry its
+// code only.
 //
 // # Callbacks
 //
@@ -40,7 +43,8 @@
 // # Non-portable behavior
 //
 // Self-mailers print the artwork's front on the outside and its back on the
-// inside. Lob renders after it accepted: a piece may turn to failed later,
+// inside. Lob replaces {{…}} in markup as well as in templates: by nothing, or it
+// refuses the piece, as the account is set. Lob renders after it accepted: a piece may turn to failed later,
 // and then no paper exists. Asset URLs expire after 30 days. Test keys
 // (test_…) print nothing; their pieces get no tracking events.
 //

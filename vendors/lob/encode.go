@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -92,6 +93,9 @@ func (a *Adapter) check(job *postproof.Job) error {
 		return nil
 	}
 	switch {
+	case job.To.PostalCode == "" && job.To.Region == "":
+		// docs, of an address abroad: it has a city and a state, or a postal code.
+		return wrongField("to.postal_code", "missing: lob wants a postal code abroad, or a region beside the city")
 	case kind == postproof.KindPostcard && !job.Piece.Sheet().Same(postproof.Size4x6()):
 		return unsupportedField("piece.size", "lob mails postcards abroad in size 4x6 only")
 	case kind == postproof.KindSelfMailer:
@@ -271,7 +275,7 @@ func variableFields(f fieldList, variables map[string]string) (fieldList, error)
 	f = f.open("merge_variables")
 	for _, k := range sortedKeys(variables) {
 		// docs: codes merge_variable_whitespace, special_characters_restricted.
-		if k == "" || strings.ContainsAny(k, " \t\r\n\v\f!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
+		if k == "" || strings.ContainsFunc(k, unicode.IsSpace) || strings.ContainsAny(k, "!\"#%&'()*+,/;<=>@[\\]^`{|}~") {
 			return nil, wrongField("piece.artwork.variables", "a name is empty or holds whitespace or a special character")
 		}
 		f = f.text(k, variables[k])

@@ -94,6 +94,10 @@ func TestEncodeRefuses(t *testing.T) {
 			j.To = abroad
 			j.Piece = postproof.Postcard{Size: postproof.Size6x9(), Artwork: j.Piece.Art()}
 		}, nil, postproof.CodeUnsupported, "piece.size"},
+		{"abroad without a region or a postal code", func(j *postproof.Job) {
+			j.To, j.Piece = abroad, letter
+			j.To.PostalCode = ""
+		}, nil, postproof.CodeInvalidArgument, "to.postal_code"},
 		{"a self-mailer abroad", func(j *postproof.Job) { j.To, j.Piece = abroad, selfMailer }, nil, postproof.CodeUnsupported, "to.country"},
 		{"marketing mail abroad", func(j *postproof.Job) { j.To, j.Piece, j.Class = abroad, letter, postproof.Marketing }, nil, postproof.CodeUnsupported, "class"},
 		{"certified abroad", func(j *postproof.Job) { j.To, j.Piece, j.Class = abroad, letter, postproof.Certified }, nil, postproof.CodeUnsupported, "class"},
@@ -107,13 +111,15 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no back", art(postproof.HTML{Front: "<p>"}), nil, postproof.CodeInvalidArgument, "back"},
 		{"a plain URL", art(postproof.PDF{Front: postproof.File{URL: "http://a/f.pdf"}}), nil, postproof.CodeUnsupported, "front"},
 		{"an image of another kind", art(postproof.Images{Front: adaptertest.File("d", 6), Back: adaptertest.File("b", 13)}), nil, postproof.CodeInvalidArgument, "front"},
-		{"a file too large", art(postproof.PDF{Front: adaptertest.File("a", 6<<20), Back: adaptertest.File("a", 14)}), nil, postproof.CodeUnsupported, "artwork"},
+		{"a file too large", art(postproof.PDF{Front: adaptertest.File("a", 5e6+1), Back: adaptertest.File("a", 14)}), nil, postproof.CodeUnsupported, "artwork"},
 		{"another vendor's template", art(postproof.Template{IDs: map[string]postproof.TemplateIDs{"pcm": {Front: "1"}}}), nil, postproof.CodeUnsupported, "no template for lob"},
 		{"a template id that is none", art(tmpl("123", "tmpl_b", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a template without its back", art(tmpl("tmpl_a", "", nil)), nil, postproof.CodeInvalidArgument, "ids"},
 		{"a variable with a space", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"first name": "x"})), nil, postproof.CodeInvalidArgument, "variables"},
+		{"a variable with a space of another kind", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"first\u00a0name": "x"})), nil, postproof.CodeInvalidArgument, "variables"},
 		{"variables too long", art(tmpl("tmpl_a", "tmpl_b", map[string]string{"x": strings.Repeat("x", 25000)})), nil, postproof.CodeUnsupported, "variables"},
 		{"long address lines", func(j *postproof.Job) { j.To.Line1, j.To.Line2 = strings.Repeat("1", 40), strings.Repeat("2", 11) }, nil, postproof.CodeUnsupported, "line1"},
+		{"a metadata key of 40 characters", func(j *postproof.Job) { j.Metadata = map[string]string{strings.Repeat("k", 40): "1"} }, nil, postproof.CodeUnsupported, "metadata"},
 		{"a metadata key that breaks out", func(j *postproof.Job) { j.Metadata = map[string]string{"a\"]\r\nX: y": "1"} }, nil, postproof.CodeInvalidArgument, "metadata"},
 	} {
 		j := job()
@@ -130,6 +136,10 @@ func TestEncodeRefuses(t *testing.T) {
 	j.To, j.Piece, j.Class = abroad, letter, postproof.Registered
 	if _, err := newAdapter(t).Encode(t.Context(), submission(j)); err != nil {
 		t.Errorf("a registered letter abroad: %v", err)
+	}
+	j.To.PostalCode, j.To.Region, j.Class = "", "Kowloon", postproof.FirstClass
+	if _, err := newAdapter(t).Encode(t.Context(), submission(j)); err != nil {
+		t.Errorf("a letter abroad with a region for a postal code: %v", err)
 	}
 }
 

@@ -98,7 +98,13 @@ func byCode(e *postproof.Error, code string) {
 	case "invalid_file_download_time", "custom_envelope_inventory_depleted":
 		e.Code = postproof.CodeUnavailable // refused now, not for ever
 	case "mail_use_type_can_not_be_null":
+		// It is so of every piece, and nothing is wrong with any: the vendor is left alone.
+		e.Code = postproof.CodePermissionDenied
 		e.Err = errors.New("set lob.WithUseType, or a default use type in the account's settings")
+	case "unsupported_lob_version":
+		// docs: also of a version "older than your current one". So it is of every piece.
+		e.Code = postproof.CodePermissionDenied
+		e.Err = errors.New("set lob.WithVersion to the account's version in the dashboard, or to a later one")
 	case "not_deletable":
 		e.Code = postproof.CodeConflict
 		if e.Op == string(postproof.OpCancel) {

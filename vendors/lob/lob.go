@@ -91,7 +91,8 @@ func WithUseType(t UseType) Option {
 
 // WithVersion asks for a version of the API, as in "2024-01-01", for all
 // kinds of pieces. The default is 2020-02-11, and 2024-01-01 for letters. A
-// version before 2024-01-01 prints letters of size us_letter only.
+// version before 2024-01-01 prints letters of size us_letter only. Lob refuses
+// a version that is older than the account's.
 func WithVersion(version string) Option {
 	return optionFunc(func(s *settings) { s.version = version })
 }

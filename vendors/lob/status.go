@@ -17,7 +17,11 @@ const (
 )
 
 // trackingEvent is a scan of the piece, as far as it says something.
-type trackingEvent struct{ kind, name, event string }
+type trackingEvent struct {
+	name, event string
+	// certified is true when the carrier tracks the piece up to the door.
+	certified bool
+}
 
 // statusOf returns where the piece is, and whether it will never be printed.
 // The latest scan rules; without scans the render status, which says nothing
@@ -57,12 +61,20 @@ func latestEvent(piece object, name string) (latest trackingEvent, at time.Time,
 		switch {
 		case !understood:
 			return trackingEvent{}, time.Time{}, false
-		case e.name == "" || (name != "" && e.name != name):
+		case e.name == "" || (name != "" && !strings.EqualFold(e.name, name)):
 		case !ok || !t.Before(at):
 			latest, at, ok = e, t, true
 		}
 	}
+	latest.certified = latest.certified && isCertified(piece)
 	return latest, at, ok
+}
+
+// isCertified reports whether a piece is certified mail. The type of its scans does
+// not tell: the schema has "certified" for those of every self-mailer, which no carrier
+// takes as such.
+func isCertified(piece object) bool {
+	return piece.is("extra_service", string(postproof.Certified)) || piece.is("extra_service", string(postproof.CertifiedReturnReceipt))
 }
 
 func readEvent(raw []byte) (e trackingEvent, at time.Time, ok bool) {
@@ -78,7 +90,7 @@ func readEvent(raw []byte) (e trackingEvent, at time.Time, ok bool) {
 	if (details == nil && !o.none("details")) || !o.textOrNone("type") || !o.textOrNone("name") || !o.textOrNone("time") || !details.textOrNone("event") {
 		return trackingEvent{}, time.Time{}, false
 	}
-	return trackingEvent{kind: o.text("type"), name: o.text("name"), event: details.text("event")}, o.time("time"), true
+	return trackingEvent{name: o.text("name"), event: details.text("event"), certified: o.is("type", "certified")}, o.time("time"), true
 }
 
 // statusOfEvent maps a scan. "Delivered" of ordinary mail is a guess: the scan
@@ -86,32 +98,11 @@ func readEvent(raw []byte) (e trackingEvent, at time.Time, ok bool) {
 // scanned at the door.
 func statusOfEvent(e trackingEvent) postproof.Status {
 	s := postproof.Status{Raw: eventRaw(e.name), Confidence: postproof.Scanned}
-	switch e.name {
-	case "Mailed":
-		s.Stage = postproof.StageMailed
-	case "In Transit":
-		s.Stage = postproof.StageInTransit
-	case "In Local Area":
-		s.Stage = postproof.StageInLocalArea
-	case "Processed for Delivery":
-		s.Stage = postproof.StageOutForDelivery
-	case "Delivered":
-		s.Stage = postproof.StageDelivered
-		if e.kind != "certified" {
-			s.Confidence = postproof.Estimated
-		}
-	case "Re-Routed":
-		s.Stage = postproof.StageReRouted
-	case "Returned to Sender":
-		s.Stage = postproof.StageReturned
-	case "International Exit":
-		s.Stage = postproof.StageLeftCountry
-	case "Pickup Available":
-		s.Stage = postproof.StagePickupAvailable
-	case "Issue":
-		s.Stage = postproof.StageIssue
-	default: // a scan of a newer version: it is in the mail, no more
+	if s.Stage = stageOfScan(e.name); s.Stage == "" { // of a newer version: it is in the mail, no more
 		s.Stage, s.Confidence = postproof.StageMailed, postproof.Reported
+	}
+	if s.Stage == postproof.StageDelivered && !e.certified {
+		s.Confidence = postproof.Estimated
 	}
 	switch s.Stage {
 	case postproof.StageIssue, postproof.StageReturned, postproof.StagePickupAvailable:
@@ -119,6 +110,32 @@ func statusOfEvent(e trackingEvent) postproof.Status {
 	default:
 	}
 	return s
+}
+
+// stageOfScan returns the stage that a scan's name stands for, empty for none. Lob writes
+// "Processed for Delivery" in its schema and "Processed For Delivery" in its table of
+// certified mail: the letters' case says nothing.
+func stageOfScan(name string) postproof.Stage {
+	for _, of := range [...]struct {
+		name  string
+		stage postproof.Stage
+	}{
+		{"Mailed", postproof.StageMailed},
+		{"In Transit", postproof.StageInTransit},
+		{"In Local Area", postproof.StageInLocalArea},
+		{"Processed for Delivery", postproof.StageOutForDelivery},
+		{"Delivered", postproof.StageDelivered},
+		{"Re-Routed", postproof.StageReRouted},
+		{"Returned to Sender", postproof.StageReturned},
+		{"International Exit", postproof.StageLeftCountry},
+		{"Pickup Available", postproof.StagePickupAvailable},
+		{"Issue", postproof.StageIssue},
+	} {
+		if strings.EqualFold(name, of.name) {
+			return of.stage
+		}
+	}
+	return ""
 }
 
 // eventRaw keeps the name verbatim unless it is no name.

@@ -76,8 +76,20 @@ func TestStatus(t *testing.T) {
 		},
 		{
 			"certified delivery is proof",
-			`{"tracking_events":[{"name":"Delivered","type":"certified","time":"2026-03-06T10:00:00Z","details":{"event":"delivered"}}]}`,
+			`{"extra_service":"certified","tracking_events":[{"name":"Delivered","type":"certified","time":"2026-03-06T10:00:00Z","details":{"event":"delivered"}}]}`,
 			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "scanned", VendorTime: at(6, 10)},
+			false,
+		},
+		{
+			"the scans of a self-mailer are called certified, and it is not",
+			`{"object":"self_mailer","tracking_events":[{"name":"Delivered","type":"certified","time":"2026-03-06T10:00:00Z","details":{"event":"delivered"}}]}`,
+			postproof.Status{Stage: "delivered", Raw: "Delivered", Confidence: "estimated", VendorTime: at(6, 10)},
+			false,
+		},
+		{
+			"in the letters of the table of certified mail",
+			`{"tracking_events":[{"name":"Processed For Delivery","time":"2026-03-06T10:00:00Z"}]}`,
+			postproof.Status{Stage: "out_for_delivery", Raw: "Processed For Delivery", Confidence: "scanned", VendorTime: at(6, 10)},
 			false,
 		},
 		{

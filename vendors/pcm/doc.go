@@ -37,7 +37,8 @@
 // # Non-portable behavior
 //
 // PCM fetches PDFs and images by URL; it takes no uploads. Test and live keys
-// look alike, so the mode is what the caller says, and a wrong one prints. A
+// look alike, so the mode is what the caller says, and a wrong one prints. Without a
+// return address PCM does not vouch for the delivery of first-class mail. A
 // send date is the day whose batch the order joins; that batch is processed
 // on the following day.
 //

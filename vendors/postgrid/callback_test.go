@@ -63,6 +63,61 @@ func TestParseCallback(t *testing.T) {
 	}
 }
 
+// bare is an event in the form of a token that PostGrid's first library holds: neither
+// the event nor the order says what it is, and the event has no id.
+const bare = `{"type":"postcard.updated","data":{"id":"postcard_iB3LmZx1","live":false,"backHTML":"<b>Hi {{to.firstName}}</b>",
+	"pageCount":2,"size":"6x4","status":"cancelled","user":"user_1","description":"0123456789ABCDEF",
+	"metadata":{"postproof_ref":"0123456789ABCDEF"},"createdAt":"2026-03-01T10:00:00.000Z","updatedAt":"2026-03-04T10:00:00.000Z"},"iat":1772712000}`
+
+// TestBareEvent: what settles an unknown submission must not be turned away for a
+// form that is not documented.
+func TestBareEvent(t *testing.T) {
+	t.Parallel()
+	want := postproof.Event{
+		Vendor: "postgrid", Mode: postproof.ModeTest, VendorID: "postcard_iB3LmZx1", Ref: ref,
+		Status: postproof.Status{
+			Stage: postproof.StageCanceled, Raw: "cancelled", Source: postproof.SourceCallback,
+			Confidence: postproof.Reported, VendorTime: time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC),
+		},
+	}
+	withID := want
+	withID.ID, withID.Mode = "event_9x", postproof.ModeLive
+	for body, want := range map[string]postproof.Event{
+		webToken(bare): want, bare: want, webToken(`{"event":` + bare + `}`): want,
+		strings.Replace(bare, "{", `{"id":"event_9x","live":true,`, 1): withID,
+		strings.Replace(bare, "{", `{"id":"event 9 of Harry",`, 1):     want,
+	} {
+		notices, err := newAdapter(t).ParseCallback(nil, []byte(body))
+		if err != nil || len(notices) != 1 {
+			t.Errorf("%s: %d notices, %v", body, len(notices), err)
+			continue
+		}
+		e := notices[0].Event
+		e.Raw = nil
+		if diff := cmp.Diff(want, e); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", body, diff)
+		}
+		if o := notices[0].Order; o == nil || !o.Dead || o.Receipt.Ref != ref {
+			t.Errorf("%s: order %+v", body, o)
+		}
+	}
+	// The type says what the order is, unless the order does; then both must agree
+	// with its id.
+	for claims, piece := range map[string]bool{
+		`{"type":"letter.updated","data":{"id":"letter_1"}}`:                         true,
+		`{"type":"letter.updated","data":{"id":"letter_1","object":"letter"}}`:       true,
+		`{"type":"letter.updated","data":{"id":"postcard_1"}}`:                       false,
+		`{"type":"letter.updated","data":{"id":"letter_1","object":"postcard"}}`:     false,
+		`{"type":"contact.created","data":{"id":"contact_1","firstName":"Kevin"}}`:   false,
+		`{"type":"return_envelope_order.updated","data":{"id":"letter_1"},"iat":10}`: false,
+	} {
+		notices, err := newAdapter(t).ParseCallback(nil, []byte(webToken(claims)))
+		if err != nil || len(notices) != 1 || (notices[0].Order != nil) != piece || (notices[0].Event.VendorID != "") != piece {
+			t.Errorf("%s: %+v, %v", claims, notices, err)
+		}
+	}
+}
+
 // TestNoticesAboutNoPiece are kept, and nothing else is done.
 func TestNoticesAboutNoPiece(t *testing.T) {
 	t.Parallel()
@@ -93,9 +148,10 @@ func TestWhatIsNoCallback(t *testing.T) {
 		``, ` `, `null`, `{}`, `[]`, `[` + updated + `]`, `"` + webToken(updated) + `"`, `{"id":"event_1"`, updated + updated,
 		`{"id":"event_1","object":"event"}`, `{"object":"event","type":"letter.updated"}`, `{"id":"","object":"event","type":"letter.updated"}`,
 		`{"id":"event 1 of Harry","object":"event","type":"letter.updated"}`, `{"id":"event_1","object":"letter","type":"letter.updated"}`,
-		`{"ID":"event_1","Object":"event","Type":"letter.updated"}`, `{"type":"postcard.delivered","data":{"id":"psc_1"}}`,
+		`{"ID":"event_1","Object":"event","Type":"letter.updated"}`, `{"type":"postcard.delivered","data":"psc_1"}`,
 		"..", "ey..", "eyJ.not base64.x", webToken(`{}`), webToken(`null`), webToken(`{"iat":1}`), webToken(`{"event":` + webToken(updated) + `}`),
-		webToken(`{"payload":` + updated + `}`), webToken(updated) + "." + "x", "eyJhbGciOiJub25lIn0." + strings.Repeat("=", 9) + ".",
+		webToken(`{"payload":` + updated + `}`), webToken(`{"type":"letter","data":{}}`), webToken(`{"type":"letter.","data":{}}`),
+		webToken(`{"type":"letter.updated"}`), webToken(`{"type":"letter.updated","data":[]}`), webToken(`{"type":"letter.updated","object":"letter","data":{}}`), webToken(updated) + "." + "x", "eyJhbGciOiJub25lIn0." + strings.Repeat("=", 9) + ".",
 	} {
 		notices, err := newAdapter(t).ParseCallback(nil, []byte(body))
 		if err == nil {
@@ -109,7 +165,7 @@ func TestWhatIsNoCallback(t *testing.T) {
 }
 
 func FuzzParseCallback(f *testing.F) {
-	for _, seed := range []string{updated, webToken(updated), webToken(`{"event":` + updated + `}`), `{}`, "ey..", `{"id":"event_1","object":"event","type":"x","data":{"id":"letter_1","object":"letter","metadata":[]}}`} {
+	for _, seed := range []string{updated, webToken(updated), webToken(bare), webToken(`{"event":` + updated + `}`), `{}`, "ey..", `{"id":"event_1","object":"event","type":"x","data":{"id":"letter_1","object":"letter","metadata":[]}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -123,8 +179,8 @@ func FuzzParseCallback(f *testing.F) {
 		}
 		for _, n := range notices {
 			e := n.Event
-			if e.ID == "" || e.Vendor != "postgrid" || len(e.Raw) == 0 {
-				t.Errorf("an event without id, vendor or bytes: %+v", e)
+			if e.Vendor != "postgrid" || len(e.Raw) == 0 {
+				t.Errorf("an event without vendor or bytes: %+v", e)
 			}
 			if (e.VendorID == "") != (n.Order == nil) || (e.Ref != "" && !e.Ref.Valid()) || (n.Order != nil && e.Status.Stage == "") {
 				t.Errorf("%+v", e)

@@ -16,7 +16,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 		Idempotency: idempotency(keyed),
 		// SDK, of search: a quoted string "will return resources that have that
 		// string present somewhere in their response". Nothing is said about how
-		// soon.
+		// soon, nor of the structured search of one field that there is, too:
+		// {"metadata.name": "value"} (StructuredSearchQuery of openapi.yaml).
 		Lookup: postproof.Lookup{ByRef: true, Settle: postproof.MinSettle},
 		// guide "order tracking & cancellation": an order can be canceled while it
 		// is ready, until 12:00 AM Eastern. SDK, of sendDate: "if this is a date on
@@ -29,8 +30,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 			Cutoff:    24 * time.Hour, CutoffZone: "America/New_York",
 			Margin: 30 * time.Minute, Scheduled: true,
 		},
-		// guide "cancel": only what has the status ready can be canceled, by
-		// whomever, so what is canceled was never printed.
+		// guide "tracking": what is canceled "will never be sent out"; only what has
+		// the status ready can be, by whomever.
 		NoPaper:   []string{statusCanceled},
 		Callbacks: callbacks(),
 		// Callbacks have to be set up in the account, so a slow poll stands behind
@@ -48,7 +49,8 @@ func capabilities(keyed bool) *postproof.Capabilities {
 func idempotency(keyed bool) postproof.Idempotency {
 	if !keyed {
 		// SDK: the header idempotency-key is declared for campaigns and mailing
-		// lists, and not for orders.
+		// lists, and not for orders. The first library (postgrid-python at 36a5e45a)
+		// sent it with any request, and its one test is of contacts.
 		return postproof.Idempotency{Kind: postproof.IdempotencyNone}
 	}
 	return postproof.Idempotency{
@@ -71,8 +73,10 @@ func callbacks() postproof.Callbacks {
 	const retries = (1 + 2 + 4) * time.Hour
 	const day = 24 * time.Hour
 	return postproof.Callbacks{
-		Auth:     postproof.CallbackSigned,
-		EventIDs: true, // in the body, which is signed as a whole
+		Auth: postproof.CallbackSigned,
+		// In the body, which is signed as a whole. The token in PostGrid's first library
+		// has none: such an event is told from others by what it shows.
+		EventIDs: true,
 		CarryRef: true, // the order with its metadata
 		// SDK: "You must respond with a 200 status". How long it waits is not said.
 		AnswerStatus: 200,

@@ -6,7 +6,9 @@
 //
 // PostGrid documents an idempotency key for campaigns and mailing lists only.
 // For orders there are reports that one is honored for 24 hours, and no word of
-// PostGrid's: so a submission is never repeated blindly. Our reference stands in
+// PostGrid's: its first library sent the header with whatever it was asked to make,
+// and tried it on contacts, which are never doubled anyway. So a submission is never
+// repeated blindly. Our reference stands in
 // the description and in the metadata pair "postproof_ref", by either of which
 // PostGrid's search finds the order; a second pair, "postproof_content", carries
 // a digest of the content. An unknown outcome is looked up after the settle
@@ -25,7 +27,9 @@
 // A webhook of PostGrid sends either a JSON Web Token as the whole body, its
 // default, or JSON with a signature in a header; both are read. Which claims the
 // token has is not documented: the event is taken where the claims are the event
-// themselves, or hold it as "event" or "data". PostGrid sends the order as it
+// themselves, or hold it as "event" or "data". In either form it may be no more than a
+// type and the order, as in the token that PostGrid's first library holds; without an
+// id it is told from others by what it shows. PostGrid sends the order as it
 // was at the time of the event, and repeats a callback for seven hours, so that
 // an old state can come late. Its event log, see [Adapter.Events], has events
 // only from the time on at which a webhook listens for their type.
@@ -51,7 +55,8 @@
 // Self-mailers print the artwork's front on the outside and its back on the
 // inside. A PDF for a postcard or a self-mailer would be one file of two pages,
 // of which the documentation names both orders, so that only letters take PDFs.
-// PostGrid replaces {{…}} in markup as well as in templates. A self-mailer of 8.5
+// Letters are of us_letter in the US and Canada, and of a4 in the United Kingdom and
+// Australia. PostGrid replaces {{…}} in markup as well as in templates. A self-mailer of 8.5
 // by 11 inches is folded once: the one that is folded twice cannot be told from
 // it by its size. The name is split at its last space; both parts are printed
 // with a space between them. Delivered is PostGrid's estimate, never proof. The

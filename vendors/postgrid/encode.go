@@ -90,6 +90,12 @@ func (a *Adapter) check(job *postproof.Job) error {
 	if job.Class != postproof.FirstClass && job.To.CountryCode() != "US" {
 		return unsupportedField("class", "postgrid is not known to send this class outside the US")
 	}
+	if job.Piece.Kind() == postproof.KindLetter && job.Piece.Sheet().Same(SizeA4()) != printsA4(job.To.CountryCode()) {
+		// guide "design guidelines": a letter's page is 8.5 by 11 inches in Canada and
+		// the US, 8.3 by 11.7 and 8.25 by 11.75 in the United Kingdom and Australia.
+		// That another size would be printed on its own sheet is not said.
+		return unsupportedField("piece.size", "postgrid prints letters of us_letter in the US and Canada, and of a4 in the United Kingdom and Australia")
+	}
 	for k := range job.Metadata {
 		if k == "" || strings.ContainsFunc(k, func(r rune) bool { return r != '-' && notWordRune(r) }) {
 			return wrongField("metadata", "a key is not made of [A-Za-z0-9_-]")
@@ -97,6 +103,9 @@ func (a *Adapter) check(job *postproof.Job) error {
 	}
 	return nil
 }
+
+// printsA4 reports whether letters to the country are printed there on sheets of A4.
+func printsA4(country string) bool { return country == "GB" || country == "AU" }
 
 // address appends a contact. The name is split at its last space, as PostGrid
 // prints the two parts with a space between them: nothing is lost by a wrong

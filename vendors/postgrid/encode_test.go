@@ -98,6 +98,12 @@ func TestEncodeRefuses(t *testing.T) {
 		{"a legal letter", func(j *postproof.Job) {
 			j.Piece = postproof.Letter{Size: postproof.SizeUSLegal(), Artwork: html}
 		}, postproof.CodeUnsupported, "piece.size"},
+		{"a US letter to Britain", func(j *postproof.Job) {
+			j.To, j.Piece = british, postproof.Letter{Size: postproof.SizeUSLetter(), Artwork: html}
+		}, postproof.CodeUnsupported, "piece.size"},
+		{"an A4 letter to the US", func(j *postproof.Job) {
+			j.Piece = postproof.Letter{Size: postgrid.SizeA4(), Artwork: html}
+		}, postproof.CodeUnsupported, "piece.size"},
 		{"a PDF for each side", art(postproof.PDF{Front: adaptertest.File("a", 14), Back: adaptertest.File("a", 14)}), postproof.CodeUnsupported, "artwork"},
 		{"images", art(postproof.Images{Front: adaptertest.File("a", 14), Back: adaptertest.File("a", 14)}), postproof.CodeUnsupported, "artwork"},
 		{"no back", art(postproof.HTML{Front: "<p>"}), postproof.CodeInvalidArgument, "back"},
@@ -118,6 +124,11 @@ func TestEncodeRefuses(t *testing.T) {
 		case postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != postproof.NotSent || !strings.Contains(err.Error(), test.path):
 			t.Errorf("%s: %v, want %v at %s", test.name, err, test.code, test.path)
 		}
+	}
+	j := job()
+	j.To, j.Piece = british, postproof.Letter{Size: postgrid.SizeA4(), Artwork: html}
+	if _, err := newAdapter(t).Encode(t.Context(), submission(j)); err != nil {
+		t.Errorf("an A4 letter to Britain: %v", err)
 	}
 }
 

@@ -37,9 +37,17 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	e := &event{created: o.Time("createdAt"), notice: &vendors.Notice{Event: postproof.Event{
 		ID: o.Text("id"), Vendor: Name, Mode: modeField(o), Raw: raw,
 	}}}
-	order, err := parseOrder(o["data"], caps)
+	data := o.Object("data")
+	e.show(data, data.Text("object"), o["data"], source, caps)
+	return e, nil
+}
+
+// show fills in the order that the event is about. A contact, a campaign or a box is
+// none: the event is one all the same.
+func (e *event) show(data vendors.Object, name string, raw []byte, source postproof.Source, caps *postproof.Capabilities) {
+	order, err := readOrder(data, name, raw, caps)
 	if err != nil {
-		return e, nil //nolint:nilerr // a contact, a campaign, a box: an event all the same
+		return
 	}
 	order.Status.Source = source
 	e.notice.Order = order
@@ -51,7 +59,6 @@ func parseEvent(raw []byte, source postproof.Source, caps *postproof.Capabilitie
 	if ev.Status.VendorTime.IsZero() {
 		ev.Status.VendorTime = e.created
 	}
-	return e, nil
 }
 
 // Events implements [vendors.EventLister] by the account's event log. The log

@@ -45,7 +45,11 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 // errNotPostGrid is said of a 404 to a submission that is not in PostGrid's own words.
 var errNotPostGrid = errors.New("nothing of postgrid's is at this address: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1")
 
-// refusal goes by the status: there is no list of types. A 409 is Unknown, as
+// refusal goes by the status. Of the types the first OpenAPI file (openapi.yaml of
+// github.com/postgrid/postgrid-node at be5ba4b9) has validation_error for 400,
+// missing_auth_error and permission_missing_error for 401, not_found_error for 404,
+// rate_limit_exceeded_error for 429 and service_unavailable_error; that of a 422,
+// "when the action you are trying to do is not possible", is any. A 409 is Unknown, as
 // it is repeated by the vendor's own libraries: it may be the same order at
 // work in another request.
 func refusal(op postproof.Op, r *vendors.Response) error {
@@ -58,6 +62,10 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 		e.VendorCode = token(body.Error.Type)
 	}
 	switch r.Status {
+	case http.StatusUnauthorized:
+		if e.VendorCode == "permission_missing_error" { // the key is known, and may not do this
+			e.Code = postproof.CodePermissionDenied
+		}
 	case http.StatusNotFound:
 		if op == postproof.OpSubmit && e.VendorCode == "" {
 			// It says nothing of the job: the address is wrong, or something else has
@@ -67,8 +75,9 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	case http.StatusTooManyRequests:
 		e.RetryAfter = vendors.RetryAfter(r)
 	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
-		// Which of them says "too late" is not documented. The request has nothing
-		// but an id of the right form, so that only the order's state can be wrong.
+		// Of these a cancellation has 422 in that file, and "too late" in no words. The
+		// request has nothing but an id of the right form, so that only the order's
+		// state can be wrong.
 		if op == postproof.OpCancel {
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 			e.Err = errors.New("it is too late to cancel, or it is canceled already")

@@ -58,6 +58,19 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
+// TestMissingPermissionIsNoWrongKey: PostGrid answers both with 401.
+func TestMissingPermissionIsNoWrongKey(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]postproof.Code{
+		"missing_auth_error": postproof.CodeUnauthenticated, "permission_missing_error": postproof.CodePermissionDenied,
+	} {
+		err := refusal(postproof.OpSubmit, &vendors.Response{Status: 401, Body: []byte(`{"object":"error","error":{"type":"` + kind + `","message":"x"}}`)})
+		if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused {
+			t.Errorf("%s: %v, want %v (refused)", kind, err, want)
+		}
+	}
+}
+
 // TestTooLateToCancelIsAccepted: the order stands. What says nothing about it
 // does not say that.
 func TestTooLateToCancelIsAccepted(t *testing.T) {

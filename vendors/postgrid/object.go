@@ -22,9 +22,15 @@ func parseOrder(raw []byte, caps *postproof.Capabilities) (*vendors.Order, error
 	if err != nil {
 		return nil, err
 	}
+	return readOrder(o, o.Text("object"), raw, caps)
+}
+
+// readOrder is parseOrder of an order whose members are known, and of which something
+// else may have said what it is.
+func readOrder(o vendors.Object, name string, raw []byte, caps *postproof.Capabilities) (*vendors.Order, error) {
 	id := o.Text("id")
 	p, ok := productOf(id)
-	if !ok || o.Text("object") != p.object {
+	if !ok || name != p.object {
 		return nil, errAnswer
 	}
 	meta := o.Object("metadata")

@@ -63,7 +63,8 @@ func WithBaseURL(base string) Option {
 // WithAccount names the account. The name becomes its fingerprint in place of
 // the key, so that the key can be rotated while pieces are in flight; while none is
 // unknown, since nothing documents that an idempotency key sent with one API key
-// counts with another one. It must be another name for each account.
+// counts with another one. It must be another name for each account. PostGrid keeps a
+// former key active for 24 hours (its "Print and Mail FAQ").
 //
 // What was submitted before the account got this name, or under a former key, is
 // that of another account until the client is told that it is the same: see

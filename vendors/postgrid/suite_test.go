@@ -165,3 +165,53 @@ func TestCallbackSaysWhatTheLogSays(t *testing.T) {
 		}
 	}
 }
+
+// TestBareCallbacks tells the same of an order as the others do, and never one event
+// twice alike: without an id that is what tells them apart.
+func TestBareCallbacks(t *testing.T) {
+	t.Parallel()
+	sim := adaptertest.Calling{Simulator: adaptertest.NewSimulator(t, "postgrid", vendorsim.Config{
+		PostGrid: vendorsim.PostGridConfig{BareCallbacks: true, TestTracking: true},
+	})}
+	a, err := postgrid.New(sim.Credential().Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := a.NewVerifier(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := &vendortest.Doer{Handler: sim}
+	s := submission(job())
+	body, err := a.Encode(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := a.Submit(t.Context(), do, s, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[time.Time]postproof.Stage{}
+	for range 20 {
+		header, raw := sim.Callback(string(ref), secret, sim.Clock.Now())
+		if err := v.Verify(header, raw, sim.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		told, err := a.ParseCallback(header, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := told[0].Event
+		if e.ID != "" || e.VendorID != order.Receipt.VendorID || e.Ref != ref || e.Mode != postproof.ModeTest || e.Status.VendorTime.IsZero() {
+			t.Errorf("%+v", e)
+		}
+		if other, ok := times[e.Status.VendorTime]; ok && other != e.Status.Stage {
+			t.Errorf("%s and %s at %v", other, e.Status.Stage, e.Status.VendorTime)
+		}
+		times[e.Status.VendorTime] = e.Status.Stage
+		sim.Advance(12 * time.Hour)
+	}
+	if len(times) < 5 {
+		t.Errorf("%d events", len(times))
+	}
+}

@@ -30,6 +30,8 @@ type LobConfig struct {
 	// CancelWindow is how long after its creation a piece without a send_date
 	// can be canceled; 0 means five minutes.
 	CancelWindow time.Duration
+	// MaxFile is the most bytes of an uploaded file; 0 means 5 MiB.
+	MaxFile int64
 	// TestTracking gives pieces of the test mode tracking events, which Lob
 	// has for live ones only.
 	TestTracking bool
@@ -50,6 +52,7 @@ func newLob(in *instance, cfg LobConfig) *lob {
 	}
 	cfg.KeyTTL = cmp.Or(cfg.KeyTTL, 24*time.Hour)
 	cfg.CancelWindow = cmp.Or(cfg.CancelWindow, 5*time.Minute)
+	cfg.MaxFile = cmp.Or(cfg.MaxFile, lobMaxFile)
 	return &lob{in: in, cfg: cfg, limit: newLimiter(cmp.Or(cfg.RateLimit, 150), 5*time.Second)}
 }
 
@@ -123,11 +126,16 @@ func (l *lob) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		lobProblem(http.StatusNotFound, "unrecognized_endpoint", "the requested endpoint doesn't exist").write(w)
 		return
 	}
-	if !l.admit(w, r.Method+" "+resource+" "+key) {
+	endpoint := r.Method + " " + resource
+	if id != "" {
+		endpoint += "/{id}" // one of its own, in the documentation
+	}
+	if !l.admit(w, endpoint+" "+key) {
 		return
 	}
 	if v := r.Header.Get("Lob-Version"); v != "" {
-		if _, err := time.Parse(time.DateOnly, v); err != nil {
+		// "All versions prior to, and inclusive of, 2019-02-11 have been sunsetted."
+		if _, err := time.Parse(time.DateOnly, v); err != nil || v <= "2019-02-11" {
 			lobProblem(http.StatusUnprocessableEntity, "unsupported_lob_version", "unsupported Lob-Version").write(w)
 			return
 		}

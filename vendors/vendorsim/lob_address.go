@@ -117,6 +117,9 @@ func (c *lobCheck) require(field string, domestic bool, a *lobAddress) {
 		c.fail("%s.address_line1 is required", field)
 	}
 	if !domestic {
+		if a.Zip == "" && (a.City == "" || a.State == "") {
+			c.fail("%s.address_zip, or %s.address_city and %s.address_state, are required", field, field, field)
+		}
 		return
 	}
 	if a.City == "" {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -19,19 +21,32 @@ const (
 	// lobMaxText bounds a body without files, and a text part.
 	lobMaxText = 1 << 20
 	// lobMaxFile bounds an uploaded file.
-	lobMaxFile = 64 << 20
+	lobMaxFile = 5 << 20
+	// lobDeepest bounds how deep a form's name goes.
+	lobDeepest = 16
+	// pgMaxFile is the same of PostGrid, which states no size.
+	pgMaxFile = 64 << 20
 )
+
+// errFileTooLarge is a file that is longer than the vendor takes.
+var errFileTooLarge = errors.New("the file is too large")
 
 // lobFields is a request body in one form, whatever its encoding was: strings,
 // objects, and digests for the files.
 type lobFields struct {
 	top   map[string]any
 	files map[string]string // field to digest
+	names map[string]string // field to the name of the file
+	most  int64             // bytes of a file
+}
+
+func newFields(most int64) *lobFields {
+	return &lobFields{top: map[string]any{}, files: map[string]string{}, names: map[string]string{}, most: most}
 }
 
 // lobParse reads the body. A file is hashed as it streams by and never held.
-func lobParse(r *http.Request) (*lobFields, *problem) {
-	f := &lobFields{top: map[string]any{}, files: map[string]string{}}
+func lobParse(r *http.Request, most int64) (*lobFields, *problem) {
+	f := newFields(most)
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, lobInvalid("the content type is missing or broken")
@@ -47,8 +62,10 @@ func lobParse(r *http.Request) (*lobFields, *problem) {
 		return nil, lobInvalid("the content type is not supported")
 	}
 	switch {
+	case errors.Is(err, errFileTooLarge):
+		return nil, lobProblem(http.StatusUnprocessableEntity, "file_size_exceeds_limit", "the file size is too large")
 	case errors.Is(err, errTooLarge):
-		return nil, lobProblem(http.StatusRequestEntityTooLarge, "file_size_exceeds_limit", "the request is too large")
+		return nil, lobProblem(http.StatusRequestEntityTooLarge, "bad_request", "the request is too large")
 	case err != nil:
 		return nil, lobInvalid("the request body could not be read")
 	}
@@ -76,8 +93,10 @@ func (f *lobFields) parseForm(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for name, v := range values {
-		f.set(name, v[len(v)-1])
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, v := range values[name] { // the last counts, but in a list
+			f.set(name, v)
+		}
 	}
 	return nil
 }
@@ -105,36 +124,49 @@ func (f *lobFields) parseMultipart(r *http.Request, boundary string) error {
 			continue
 		}
 		h := sha256.New()
-		n, err := io.Copy(h, io.LimitReader(part, lobMaxFile+1))
+		n, err := io.Copy(h, io.LimitReader(part, f.most+1))
 		if err != nil {
 			return fmt.Errorf("multipart: %w", err)
 		}
-		if n > lobMaxFile {
-			return errTooLarge
+		if n > f.most {
+			return errFileTooLarge
 		}
+		f.names[part.FormName()] = part.FileName()
 		f.files[part.FormName()] = hex.EncodeToString(h.Sum(nil))
 	}
 }
 
-// set stores a form value: to[name] goes into the object "to", and an object
-// may come as JSON in one piece.
+// set stores a form value: to[name] goes into the object "to", tags[] into the
+// list "tags", and an object may come as JSON in one piece.
 func (f *lobFields) set(name, value string) {
-	field, inner, nested := strings.Cut(name, "[")
-	if inner, closed := strings.CutSuffix(inner, "]"); nested && closed {
-		object, ok := f.top[field].(map[string]any)
-		if !ok {
-			object = map[string]any{}
-			f.top[field] = object
+	field, rest, nested := strings.Cut(name, "[")
+	if !nested || field == "" || !strings.HasSuffix(rest, "]") || strings.Count(rest, "]") > lobDeepest {
+		var object map[string]any
+		if strings.HasPrefix(value, "{") && json.Unmarshal([]byte(value), &object) == nil {
+			f.top[name] = object
+			return
 		}
-		object[inner] = value
+		f.top[name] = value
 		return
 	}
-	var object map[string]any
-	if strings.HasPrefix(value, "{") && json.Unmarshal([]byte(value), &object) == nil {
-		f.top[name] = object
-		return
+	f.top[field] = putAt(f.top[field], strings.Split(strings.TrimSuffix(rest, "]"), "]["), value)
+}
+
+// putAt returns what a form made of a field so far, with a value at the path.
+func putAt(at any, path []string, value string) any {
+	if len(path) == 0 {
+		return value
 	}
-	f.top[name] = value
+	if path[0] == "" {
+		list, _ := at.([]any)
+		return append(list, putAt(nil, path[1:], value))
+	}
+	object, ok := at.(map[string]any)
+	if !ok {
+		object = map[string]any{}
+	}
+	object[path[0]] = putAt(object[path[0]], path[1:], value)
+	return object
 }
 
 // digest identifies the request's content, whatever the order of its fields.

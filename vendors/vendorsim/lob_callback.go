@@ -71,7 +71,7 @@ func (l *lob) compose(c *composition) (http.Header, []byte) {
 		"id": e.id, "object": "event", "reference_id": e.order.ID, "date_created": lobTimestamp(e.At), "body": piece,
 		"event_type": map[string]any{
 			"id": e.Type, "object": "event_type", "resource": strings.ReplaceAll(kind.path, "_", " "),
-			"enabled_for_test": lobInTest(what),
+			"enabled_for_test": lobInTest(kind, what),
 		},
 	})
 	if err != nil {
@@ -92,11 +92,14 @@ func (l *lob) compose(c *composition) (http.Header, []byte) {
 	}, body
 }
 
-// lobInTest reports whether pieces of the test mode have events of the type.
-func lobInTest(what string) bool {
+// lobInTest reports whether pieces of the test mode have events of the type. A
+// postcard's delivery is among them, by the table of events.
+func lobInTest(kind lobKind, what string) bool {
 	switch what {
-	case "created", "rendered_pdf", "rendered_thumbnails", "deleted", "failed":
+	case "created", "rejected", "rendered_pdf", "rendered_thumbnails", "deleted", "failed", "viewed":
 		return true
+	case "delivered":
+		return kind.object == "postcard"
 	default:
 		return false
 	}

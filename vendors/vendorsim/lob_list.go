@@ -2,6 +2,7 @@ package vendorsim
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,16 +20,47 @@ type lobQuery struct {
 	total         bool
 	ascending     bool
 	metadata      map[string]string
-	created       map[string]time.Time
+	created, sent map[string]time.Time
 	sizes         []string
 	mailType      string
 	status        string
+	// scheduled, when it is not nil, asks for what has, or has not, a send date.
+	scheduled *bool
+	// nothing is asked for what no piece here has: a campaign's.
+	nothing bool
+}
+
+// lobValues returns the parameters in one form. The documentation has lists and objects
+// in JSON, as its own library for TypeScript sends them, and its curl examples have
+// brackets; so has the library before it.
+func lobValues(values url.Values) url.Values {
+	out := url.Values{}
+	for name, all := range values {
+		for _, v := range all {
+			var list []string
+			var object map[string]string
+			switch {
+			case strings.HasPrefix(v, "[") && json.Unmarshal([]byte(v), &list) == nil:
+				out[name] = append(out[name], list...)
+			case strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &object) == nil:
+				for inner, value := range object {
+					out.Add(name+"["+inner+"]", value)
+				}
+			default:
+				out.Add(name, v)
+			}
+		}
+	}
+	return out
 }
 
 // lobParseQuery reads the parameters; what it does not know it ignores.
 func lobParseQuery(values url.Values) (*lobQuery, *problem) {
-	q := &lobQuery{limit: 10, metadata: map[string]string{}, created: map[string]time.Time{}}
-	for name, all := range values {
+	q := &lobQuery{limit: 10, metadata: map[string]string{}, created: map[string]time.Time{}, sent: map[string]time.Time{}}
+	for name, all := range lobValues(values) {
+		if len(all) == 0 {
+			continue
+		}
 		v := all[0]
 		field, inner, _ := strings.Cut(name, "[")
 		inner = strings.TrimSuffix(inner, "]")
@@ -53,12 +85,24 @@ func lobParseQuery(values url.Values) (*lobQuery, *problem) {
 			q.total = q.total || slices.Contains(all, "total_count")
 		case "metadata":
 			q.metadata[inner] = v
-		case "date_created":
+		case "date_created", "send_date":
 			at, ok := lobTime(v)
 			if !ok || !slices.Contains([]string{"gt", "gte", "lt", "lte"}, inner) {
-				return nil, lobInvalid("date_created must have gt, gte, lt or lte with a date")
+				return nil, lobInvalid(field + " must have gt, gte, lt or lte with a date")
 			}
-			q.created[inner] = at
+			into := q.created
+			if field == "send_date" {
+				into = q.sent
+			}
+			into[inner] = at
+		case "scheduled":
+			yes, err := strconv.ParseBool(v)
+			if err != nil {
+				return nil, lobInvalid("scheduled must be a boolean")
+			}
+			q.scheduled = &yes
+		case "campaign_id":
+			q.nothing = true
 		case "size":
 			q.sizes = append(q.sizes, all...)
 		case "mail_type":
@@ -77,25 +121,37 @@ func lobParseQuery(values url.Values) (*lobQuery, *problem) {
 
 // match reports whether the order belongs in the list.
 func (q *lobQuery) match(l *lob, o *order, now time.Time) bool {
-	for op, at := range q.created {
-		c := o.Created.Compare(at)
-		if op == "gt" && c <= 0 || op == "gte" && c < 0 || op == "lt" && c >= 0 || op == "lte" && c > 0 {
-			return false
-		}
+	if q.nothing || !lobWithin(o.Created, q.created) {
+		return false
 	}
 	if q.status != "" && lobStatus(o, now) != q.status {
 		return false
 	}
-	if len(q.metadata) == 0 && len(q.sizes) == 0 && q.mailType == "" {
+	if len(q.metadata) == 0 && len(q.sizes) == 0 && q.mailType == "" && len(q.sent) == 0 && q.scheduled == nil {
 		return true
 	}
 	d := l.data(o)
+	// Of a piece without a send date it is the end of its cancellation window.
+	if !lobWithin(d.SendDate, q.sent) || q.scheduled != nil && *q.scheduled != d.Scheduled {
+		return false
+	}
 	for k, v := range q.metadata {
 		if got, ok := d.Metadata[k]; !ok || got != v {
 			return false
 		}
 	}
 	return (len(q.sizes) == 0 || slices.Contains(q.sizes, d.Size)) && (q.mailType == "" || d.MailType == q.mailType)
+}
+
+// lobWithin reports whether the time is inside the bounds.
+func lobWithin(t time.Time, bounds map[string]time.Time) bool {
+	for op, at := range bounds {
+		c := t.Compare(at)
+		if op == "gt" && c <= 0 || op == "gte" && c < 0 || op == "lt" && c >= 0 || op == "lte" && c > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // ref returns what faults of the list are drawn under.
@@ -123,7 +179,7 @@ func (l *lob) list(w http.ResponseWriter, r *http.Request, mode postproof.Mode, 
 		return
 	}
 	if dec.is(ListUnfiltered) {
-		q.metadata, q.created, q.sizes, q.mailType, q.status = nil, nil, nil, "", ""
+		*q = lobQuery{limit: q.limit, before: q.before, after: q.after, total: q.total, ascending: q.ascending}
 	}
 	index := ""
 	for k, v := range q.metadata {

@@ -74,7 +74,8 @@ func (l *lob) letterFields(out *lobPiece, o *order, d *lobData) {
 	out.Cards = &[0]struct{}{}
 	if out.ExtraService = d.ExtraService; d.ExtraService != "" {
 		out.TrackingNumber = &lobNullable{}
-		if o.Mode == postproof.ModeLive {
+		// "Dummy tracking numbers are created in test mode", but not for registered mail.
+		if o.Mode == postproof.ModeLive || d.ExtraService != "registered" {
 			out.TrackingNumber.text = "9407" + strconv.FormatUint(uint64(1e15+l.in.uniform(o, "tracking")*9e14), 10)
 		}
 	}

@@ -87,11 +87,11 @@ func lobFaultRef(d *draft) string {
 
 // draft reads and validates a submission.
 func (l *lob) draft(r *http.Request, mode postproof.Mode, kind lobKind, key string) (*draft, *problem) {
-	fields, problem := lobParse(r)
+	fields, problem := lobParse(r, l.cfg.MaxFile)
 	if problem != nil {
 		return nil, problem
 	}
-	data, problem := lobValidate(fields, kind, l.in.sim.now())
+	data, problem := lobValidate(fields, kind, r.Header.Get("Lob-Version"), l.in.sim.now())
 	if problem != nil {
 		return nil, problem
 	}

@@ -111,7 +111,7 @@ func TestLobEncodings(t *testing.T) {
 
 // TestLobMultipartIsStreamed sends more than may be held.
 func TestLobMultipartIsStreamed(t *testing.T) { //nolint:paralleltest // it measures the process's memory
-	b := setup(t, vendorsim.Config{})
+	b := setup(t, vendorsim.Config{Lob: vendorsim.LobConfig{MaxFile: 64 << 20}})
 	send := func(size int64, last byte) answer {
 		pr, pw := io.Pipe()
 		mw := multipart.NewWriter(pw)
@@ -148,7 +148,7 @@ func TestLobMultipartIsStreamed(t *testing.T) { //nolint:paralleltest // it meas
 	if n := len(b.sim.Prints()); n != 1 {
 		t.Errorf("%d printed", n)
 	}
-	if a := send(65<<20, 2); a.status != 413 && a.err == nil {
+	if a := send(65<<20, 2); a.status != 422 && a.err == nil {
 		t.Errorf("too large: %d %s", a.status, a.raw)
 	}
 }
@@ -247,6 +247,9 @@ func TestLobRateLimit(t *testing.T) {
 	}
 	if a := b.lob("GET", "/letters", "", nil); a.status != 200 {
 		t.Errorf("another endpoint: %d", a.status)
+	}
+	if a := b.lob("GET", "/postcards/psc_none", "", nil); a.status != 404 {
+		t.Errorf("one piece is another endpoint than their list: %d", a.status)
 	}
 	b.clock.Advance(5 * time.Second)
 	if a := b.lob("GET", "/postcards", "", nil); a.status != 200 {

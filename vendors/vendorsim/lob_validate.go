@@ -25,6 +25,7 @@ type lobData struct {
 	MailType       string            `json:"mail_type"`
 	UseType        string            `json:"use_type"`
 	SendDate       time.Time         `json:"send_date,omitzero"`
+	Scheduled      bool              `json:"scheduled,omitempty"` // the sender gave that date
 	MergeVariables json.RawMessage   `json:"merge_variables,omitempty"`
 	Templates      map[string]string `json:"templates,omitempty"`
 	FSC            bool              `json:"fsc,omitempty"`
@@ -42,16 +43,17 @@ type lobData struct {
 type lobCheck struct {
 	f       *lobFields
 	kind    lobKind
+	version string // of the API, empty for the account's
 	now     time.Time
 	data    *lobData
 	problem *problem
 }
 
 // lobValidate turns the fields into data, or says what is wrong with them.
-func lobValidate(f *lobFields, kind lobKind, now time.Time) (*lobData, *problem) {
-	c := &lobCheck{f: f, kind: kind, now: now, data: &lobData{Templates: map[string]string{}}}
+func lobValidate(f *lobFields, kind lobKind, version string, now time.Time) (*lobData, *problem) {
+	c := &lobCheck{f: f, kind: kind, version: version, now: now, data: &lobData{Templates: map[string]string{}}}
 	for _, step := range []func(){
-		c.description, c.metadata, c.addresses, c.options, c.useType, c.artwork, c.mergeVariables, c.sendDate, c.letter, c.international,
+		c.description, c.metadata, c.addresses, c.options, c.useType, c.artwork, c.mergeVariables, c.sendDate, c.letter, c.extras, c.international,
 	} {
 		if step(); c.problem != nil {
 			return nil, c.problem
@@ -138,6 +140,9 @@ func (c *lobCheck) metadata() {
 }
 
 func (c *lobCheck) options() {
+	if c.kind.object == "letter" && c.f.top["size"] != nil && c.version != "" && c.version < "2024-01-01" {
+		c.fail("size is not allowed") // by its documentation: "will result in an error"
+	}
 	c.data.Size = c.choice("size", c.kind.sizes...)
 	c.data.MailType = c.choice("mail_type", "usps_first_class", "usps_standard")
 	c.data.FSC = c.flag("fsc", false)
@@ -158,6 +163,11 @@ func (c *lobCheck) useType() {
 func (c *lobCheck) artwork() {
 	for _, field := range c.kind.art {
 		if c.f.files[field] != "" {
+			// The schema has no images for letters.
+			if name := strings.ToLower(c.f.names[field]); c.kind.object == "letter" && !strings.HasSuffix(name, ".pdf") &&
+				!strings.HasSuffix(name, ".html") && !strings.HasSuffix(name, ".htm") {
+				c.failCode("invalid_file", "%s must be a PDF or HTML", field)
+			}
 			continue
 		}
 		v := c.text(field)
@@ -212,7 +222,7 @@ func (c *lobCheck) sendDate() {
 	case at.After(c.now.AddDate(0, 0, 180)):
 		c.fail("send_date must be within 180 days")
 	}
-	c.data.SendDate = at
+	c.data.SendDate, c.data.Scheduled = at, true
 }
 
 // lobTime reads a date or a timestamp; what has no zone is UTC.
@@ -253,6 +263,25 @@ func (c *lobCheck) letter() {
 	}
 	if c.data.ReturnEnvelope != (c.data.PerforatedPage > 0) {
 		c.failCode("invalid_perforation_return_envelope", "return_envelope and perforated_page must be used together")
+	}
+}
+
+// extras are what goes with some sizes and classes only.
+func (c *lobCheck) extras() {
+	d := c.data
+	if d.FSC && slices.Contains([]string{"4x6", "us_legal", "11x9_bifold"}, d.Size) {
+		c.fail("fsc is not available for size %s", d.Size)
+	}
+	switch {
+	case d.ExtraService == "":
+	case d.MailType == "usps_standard":
+		c.fail("extra_service is not available with mail_type usps_standard")
+	case d.Size == "us_legal":
+		c.fail("extra_service is not available for size us_legal")
+	case d.To.Country != lobUnitedStates && d.ExtraService != "registered":
+		// That registered mail is "for international addresses" is said as well, but the
+		// documentation's own example of a request sends it to San Francisco.
+		c.failCode("invalid_international_feature", "extra_service %s cannot be sent to the destination", d.ExtraService)
 	}
 }
 

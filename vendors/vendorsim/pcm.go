@@ -136,10 +136,15 @@ func (p *pcm) login(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		APIKey    string `json:"apiKey"`
 		APISecret string `json:"apiSecret"`
+		Child     string `json:"childRefNbr"`
 	}
 	body, err := readBody(r, 1<<16)
 	if err != nil || json.Unmarshal(body, &in) != nil || in.APIKey == "" || in.APISecret == "" {
 		pcmProblem(http.StatusBadRequest, "apiKey and apiSecret are required").write(w)
+		return
+	}
+	if len(in.Child) > 50 {
+		pcmProblemAt(http.StatusBadRequest, "childRefNbr must be at most 50 characters", "childRefNbr").write(w)
 		return
 	}
 	dec := p.in.decide(opLogin, in.APIKey)

@@ -159,6 +159,36 @@ func (p *pcm) orderRecipients(w http.ResponseWriter, r *http.Request, mode postp
 	p.in.answer(w, r, dec, http.StatusOK, page.body(pcmCut(page, all), len(all), "/order/"+id+"/recipients", r.URL.Query()))
 }
 
+// batchRecipients answers GET /batch/<id>/recipients.
+func (p *pcm) batchRecipients(w http.ResponseWriter, r *http.Request, mode postproof.Mode, batch int) {
+	page, problem := pcmPageOf(r.URL.Query())
+	if problem != nil {
+		problem.write(w)
+		return
+	}
+	name := "batch-" + strconv.Itoa(batch)
+	if p.expired(w, name) {
+		return
+	}
+	dec := p.in.decide(opList, name)
+	if !p.in.before(w, r, dec) {
+		return
+	}
+	views, _, err := p.in.query("", func(o *order) bool {
+		return o.Mode == mode && !dec.is(ListEmpty) && p.data(o).Batch == batch
+	}, func(found []*order) []*order { return found })
+	if err != nil {
+		p.fail(w, http.StatusInternalServerError)
+		return
+	}
+	var all []any
+	for _, o := range views {
+		all = append(all, p.recipients(o)...)
+	}
+	path := "/batch/" + strconv.Itoa(batch) + "/recipients"
+	p.in.answer(w, r, dec, http.StatusOK, page.body(pcmCut(page, all), len(all), path, r.URL.Query()))
+}
+
 func (p *pcm) recipients(o *order) []any {
 	var out []any
 	for _, rcp := range p.data(o).Recipients {
@@ -240,7 +270,6 @@ func (p *pcm) undeliverable(w http.ResponseWriter, r *http.Request, mode postpro
 type pcmBatch struct {
 	id       int
 	cutoff   time.Time
-	created  time.Time
 	modified time.Time
 	live     int // orders that are not void
 	failed   int
@@ -255,7 +284,7 @@ func (p *pcm) batches(mode postproof.Mode) ([]*pcmBatch, time.Time, error) {
 		d := p.data(o)
 		b := byID[d.Batch]
 		if b == nil {
-			b = &pcmBatch{id: d.Batch, cutoff: d.Cutoff, created: o.Created, mode: mode}
+			b = &pcmBatch{id: d.Batch, cutoff: d.Cutoff, mode: mode}
 			byID[d.Batch] = b
 			out = append(out, b)
 		}
@@ -287,10 +316,17 @@ func (p *pcm) batchDTO(b *pcmBatch, now time.Time) map[string]any {
 	case now.Before(b.cutoff.Add(pcmDelivered)):
 		status = "Mailing"
 	}
+	modified := b.modified
+	for _, at := range []time.Time{b.cutoff, b.cutoff.Add(pcmMailing), b.cutoff.Add(pcmDelivered)} {
+		if p.processed(b.mode) && !now.Before(at) {
+			modified = at
+		}
+	}
 	path := "/batch/" + strconv.Itoa(b.id)
 	return map[string]any{
 		"status": status, "batchID": b.id, "invoiceURL": nil,
-		"createdDate": lobTimestamp(b.created), "lastModifiedDate": lobTimestamp(b.modified),
+		// "The date this batch will start processing", whatever its name says.
+		"createdDate": lobTimestamp(b.cutoff), "lastModifiedDate": lobTimestamp(modified),
 		"subresources": map[string]any{"orders": path + "/orders", "recipients": path + "/recipients"},
 	}
 }
@@ -339,6 +375,8 @@ func (p *pcm) batch(w http.ResponseWriter, r *http.Request, mode postproof.Mode,
 		pcmProblemAt(http.StatusNotFound, "`batchID` could not be found", "batchID").write(w)
 	case below == "orders":
 		p.listOrders(w, r, mode, number, "/batch/"+id+"/orders")
+	case below == "recipients":
+		p.batchRecipients(w, r, mode, number)
 	case below == "":
 		if p.expired(w, "batch-"+id) {
 			return

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +67,8 @@ type pcmRequest struct {
 }
 
 type pcmEnvelope struct {
-	Type string `json:"type"`
+	Type       string `json:"type"`
+	EnvelopeID *int   `json:"envelopeID"`
 }
 
 // pcmData is what PCM keeps of an order beside what every order has.
@@ -112,6 +115,8 @@ func (q *pcmRequest) validate(product string, now time.Time) *problem {
 			return bad(property, "a recipient must have address, city, state and zipCode")
 		case r.Company == "" && r.FirstName == "" && r.LastName == "":
 			return bad(property, "a recipient must have a name or a company")
+		case slices.ContainsFunc(r.Variables, func(v pcmVariable) bool { return v.Key == "" }):
+			return bad(property+".variables", "a variable must have a key")
 		case unverifiable(r.Address, r.ZipCode):
 			return pcmProblemAt(http.StatusUnprocessableEntity, "The recipient's address could not be verified", property)
 		}
@@ -123,6 +128,18 @@ func (q *pcmRequest) validate(product string, now time.Time) *problem {
 // when they need a refusal.
 func unverifiable(line1, zip string) bool {
 	return strings.Contains(strings.ToUpper(line1), "UNDELIVERABLE") || strings.HasPrefix(zip, "00000")
+}
+
+// pcmArt reports whether artwork is of a form that is documented: markup, or a URL.
+// A design stands in for what is empty.
+func pcmArt(art string) bool {
+	return art == "" || strings.Contains(art, "<") || strings.HasPrefix(art, "https://") || strings.HasPrefix(art, "http://")
+}
+
+// pcmImage reports whether artwork is the URL of an image.
+func pcmImage(art string) bool {
+	u, err := url.Parse(art)
+	return err == nil && u.Host != "" && slices.Contains([]string{".jpg", ".jpeg", ".png"}, strings.ToLower(path.Ext(u.Path)))
 }
 
 func (a *pcmAddress) complete() bool {
@@ -139,6 +156,9 @@ func (q *pcmRequest) validateProduct(product string, bad func(string, string, ..
 		if q.Size != "" && !slices.Contains(sizes, q.Size) {
 			return bad("size", "size must be one of %s", strings.Join(sizes, ", "))
 		}
+		if !pcmArt(q.Front) || !pcmArt(q.Back) {
+			return bad("front", "front and back must be HTML or a URL")
+		}
 		if (q.Size == "46" || q.Size == "46S") && q.MailClass != "FirstClass" {
 			return bad("mailClass", "size %s only supports FirstClass", q.Size)
 		}
@@ -146,12 +166,16 @@ func (q *pcmRequest) validateProduct(product string, bad func(string, string, ..
 		switch {
 		case q.DesignID == nil && q.Letter == "":
 			return bad("designID", "either designID or letter is required")
+		case !pcmArt(q.Letter) || pcmImage(q.Letter):
+			return bad("letter", "letter must be HTML, or a URL to HTML or a PDF")
 		case !slices.Contains([]string{"Regular", "Cougar80", "Husky70"}, q.LetterStock):
 			return bad("letterStock", "letterStock must be one of Regular, Cougar80, Husky70")
 		case q.Color == nil || q.PrintOnBothSides == nil || q.InsertAddressingPage == nil:
 			return bad("color", "color, printOnBothSides and insertAddressingPage are required")
 		case q.Envelope == nil || !slices.Contains([]string{"fullWindow", "doubleWindow", "Regular", "Custom", "BiFold"}, q.Envelope.Type):
 			return bad("envelope", "envelope.type must be one of fullWindow, doubleWindow, Regular, Custom, BiFold")
+		case q.Envelope.Type == "Custom" && q.Envelope.EnvelopeID == nil:
+			return bad("envelope", "envelope.envelopeID is required for the type Custom")
 		}
 	case "brochure":
 		if q.DesignID == nil && q.Brochure == "" {

@@ -2,6 +2,7 @@ package vendorsim_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,10 @@ func TestPCMToken(t *testing.T) {
 	if a := b.pcm("", "POST", "/auth/login", map[string]any{"apiKey": "production-pcm", "apiSecret": "wrong"}); a.status != 401 {
 		t.Errorf("wrong secret: %d", a.status)
 	}
+	child := map[string]any{"apiKey": "production-pcm", "apiSecret": "production-secret-pcm", "childRefNbr": strings.Repeat("x", 51)}
+	if a := b.pcm("", "POST", "/auth/login", child); a.status != 400 {
+		t.Errorf("a child's reference of 51 characters: %d %s", a.status, a.raw)
+	}
 	if a := b.pcm("", "POST", "/auth/login", map[string]any{"apiKey": "x"}); a.status != 400 {
 		t.Errorf("no secret: %d", a.status)
 	}
@@ -123,6 +128,10 @@ func TestPCMCutoffAndBatches(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order and batch (-want +got)\n%s", diff)
 	}
+	// The first is when the batch went to press, by the documentation; the other is when its status changed.
+	if a := b.pcm(token, "GET", "/batch/"+batch, nil); a.at(t, "createdDate") != "2026-11-24T04:30:00.000Z" || a.at(t, "lastModifiedDate") != "2026-11-28T04:30:00.000Z" {
+		t.Errorf("the batch's dates: %s", a.raw)
+	}
 	if a := b.pcm(sandbox, "GET", "/order/"+test, nil); a.at(t, "status") != "Pending" {
 		t.Errorf("sandbox went to press: %s", a.raw)
 	}
@@ -132,6 +141,10 @@ func TestPCMCutoffAndBatches(t *testing.T) {
 	orders := b.pcm(token, "GET", "/batch/"+batch+"/orders", nil)
 	if got := orders.at(t, "pagination", "totalResults"); got != 2.0 {
 		t.Errorf("%v orders in the batch, want 2", got)
+	}
+	people := b.pcm(token, "GET", fmt.Sprint(b.pcm(token, "GET", "/batch/"+batch, nil).at(t, "subresources", "recipients"), "?perPage=1&page=2"), nil)
+	if list, _ := people.at(t, "results").([]any); people.at(t, "pagination", "totalResults") != 2.0 || len(list) != 1 {
+		t.Errorf("the batch's recipients: %s", people.raw)
 	}
 	if got := b.pcm(token, "GET", "/batch", nil).at(t, "pagination", "totalResults"); got != 2.0 {
 		t.Errorf("%v batches, want 2", got)
@@ -204,6 +217,8 @@ func TestPCMValidation(t *testing.T) {
 		"46 is first":    {with("mailClass", "Standard"), 400},
 		"mail date past": {with("mailDate", "2026-11-22"), 400},
 		"mail date form": {with("mailDate", "11/24/2026"), 400},
+		"front no art":   {with("front", "f.pdf"), 400},
+		"variable":       {recipient("variables", []any{map[string]any{"value": "x"}}), 400},
 		"return address": {with("returnAddress", map[string]any{"city": "X"}), 400},
 		"unverifiable":   {recipient("zipCode", "00000"), 422},
 	} {
@@ -219,6 +234,16 @@ func TestPCMValidation(t *testing.T) {
 		with("printOnBothSides", true), with("insertAddressingPage", false), with("envelope", map[string]any{"type": "fullWindow"}))
 	if a := b.pcm(token, "POST", "/order/letter", letter); a.status != 201 {
 		t.Errorf("letter: %d %s", a.status, a.raw)
+	}
+	for name, edit := range map[string]func(map[string]any){
+		"an image for a letter":    with("letter", "https://c.example/l.PNG?v=1"),
+		"a letter that is no art":  with("letter", "Dear Alex"),
+		"an envelope without name": with("envelope", map[string]any{"type": "Custom"}),
+	} {
+		if a := b.pcm(token, "POST", "/order/letter", pcmCard("L2", with("letter", "<p>x</p>"), with("letterStock", "Regular"), with("color", false),
+			with("printOnBothSides", true), with("insertAddressingPage", false), with("envelope", map[string]any{"type": "fullWindow"}), edit)); a.status != 400 {
+			t.Errorf("%s: %d %s", name, a.status, a.raw)
+		}
 	}
 	brochure := pcmCard("B", with("brochure", "https://c.example/b.pdf"), with("brochureOptions", map[string]any{"foldType": "Bi"}))
 	one, _ := brochure["recipients"].([]any)

@@ -27,6 +27,10 @@ type PostGridConfig struct {
 	// TestTracking lets orders of the test mode go the way of live ones. Otherwise
 	// they are completed when a live one would be printed.
 	TestTracking bool
+	// BareCallbacks sends events as the token in PostGrid's first library shows one: the
+	// type and the order, neither of which says what it is, and no id. Otherwise they
+	// are as in the event log.
+	BareCallbacks bool
 	// LogAllEvents has every event in the event log. Otherwise it has those that a
 	// webhook of the same mode listened for at that time.
 	LogAllEvents bool
@@ -122,7 +126,7 @@ func (p *postgrid) opOf(r *http.Request) op {
 func (p *postgrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mode, ok := p.authenticate(r)
 	if !ok {
-		pgProblem(http.StatusUnauthorized, "unauthorized_error", "Invalid API key").write(w)
+		pgProblem(http.StatusUnauthorized, "missing_auth_error", "Invalid API key").write(w)
 		return
 	}
 	at := pgSplit(r)
@@ -141,7 +145,9 @@ func (p *postgrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case what == "GET " && at.id == "":
 		p.list(w, r, mode, kind)
 	case what == "GET ":
-		p.retrieve(w, r, mode, kind, at.id)
+		p.retrieve(w, r, mode, kind, at.id, p.object)
+	case what == "GET url":
+		p.retrieve(w, r, mode, kind, at.id, p.preview)
 	case what == "DELETE " && at.id != "", what == "POST cancellation":
 		p.cancel(w, r, mode, kind, at.id)
 	case what == "POST progressions":
@@ -165,11 +171,15 @@ func (p *postgrid) throttled(w http.ResponseWriter, retryAfter time.Duration) {
 	if retryAfter > 0 {
 		setRetryAfter(w, retryAfter)
 	}
-	pgProblem(http.StatusTooManyRequests, "rate_limit_error", "Too many requests").write(w)
+	pgProblem(http.StatusTooManyRequests, "rate_limit_exceeded_error", "Too many requests").write(w)
 }
 
 func (p *postgrid) fail(w http.ResponseWriter, status int) {
-	pgProblem(status, "internal_service_error", http.StatusText(status)).write(w)
+	kind := "internal_service_error"
+	if status == http.StatusServiceUnavailable {
+		kind = "service_unavailable_error"
+	}
+	pgProblem(status, kind, http.StatusText(status)).write(w)
 }
 
 func (p *postgrid) empty(w http.ResponseWriter, r *http.Request) {
@@ -183,10 +193,12 @@ func (p *postgrid) empty(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pgProblem returns an error answer. Of the types only
-// invalid_progression_error is documented; the others are like it.
+// pgProblem returns an error answer, which says of itself that it is one: the first
+// official library reads that. The types are those of PostGrid's OpenAPI file
+// (openapi.yaml of github.com/postgrid/postgrid-node at be5ba4b9), which leaves open
+// those of a 422, but for invalid_progression_error, and of a 500.
 func pgProblem(status int, kind, message string) *problem {
-	return &problem{status, map[string]any{"error": map[string]any{"type": kind, "message": message}}}
+	return &problem{status, map[string]any{"object": "error", "error": map[string]any{"type": kind, "message": message}}}
 }
 
 func pgInvalid(message string) *problem {
@@ -198,5 +210,5 @@ func pgNoEndpoint() *problem {
 }
 
 func pgNotFound(object string) *problem {
-	return pgProblem(http.StatusNotFound, object+"_not_found_error", object+" not found")
+	return pgProblem(http.StatusNotFound, "not_found_error", object+" not found")
 }

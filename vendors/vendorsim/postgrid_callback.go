@@ -75,7 +75,12 @@ func (p *postgrid) compose(c *composition) (http.Header, []byte) {
 	p.in.sim.mu.Lock()
 	all := p.eventsOf(e.order, e.At)
 	p.in.sim.mu.Unlock()
-	body, err := json.Marshal(p.eventObject(all[e.K]))
+	event := p.eventObject(all[e.K])
+	if data, ok := event["data"].(map[string]any); ok && p.cfg.BareCallbacks {
+		delete(data, "object")
+		event = map[string]any{"type": event["type"], "data": data}
+	}
+	body, err := json.Marshal(event)
 	if err != nil {
 		panic(http.ErrAbortHandler) // only maps of plain values come here
 	}

@@ -80,7 +80,7 @@ func TestPostGridEvents(t *testing.T) {
 	}
 	for query, want := range map[string][]string{
 		"?limit=1&skip=1": want[1:2], "?type=letter.created": want[1:2], "?type[]=letter.created&type[]=postcard.updated": want,
-		"?type=box.created": nil, "?skip=3": nil,
+		"?type=box.created": nil, "?type=letter.created,postcard.updated": want, "?skip=3": nil,
 	} {
 		if diff := cmp.Diff(want, b.pgLog(test, query)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", query, diff)

@@ -73,7 +73,7 @@ func TestPostGridLateFailure(t *testing.T) {
 	if a.at(t, "status") != "cancelled" || a.at(t, "cancellation", "reason") != "invalid_content" || a.at(t, "updatedAt") != "2026-11-23T15:02:00.000Z" {
 		t.Errorf("%s", a.raw)
 	}
-	if a := b.pg("DELETE", "/postcards/"+id, nil); a.status != 400 {
+	if a := b.pg("DELETE", "/postcards/"+id, nil); a.status != 422 {
 		t.Errorf("cancel of a failed order: %d", a.status)
 	}
 	if diff := cmp.Diff(map[string]int{vendorsim.Printed: 1, vendorsim.Voided: 1}, b.events("R")); diff != "" {
@@ -92,7 +92,7 @@ func TestPostGridCancelFaults(t *testing.T) {
 		vendorsim.CancelErrorBefore: {500, 0},
 		vendorsim.CancelErrorAfter:  {500, 1},
 		vendorsim.CancelThrottle:    {429, 0},
-		vendorsim.CancelCutoff:      {400, 0},
+		vendorsim.CancelCutoff:      {422, 0},
 		vendorsim.CancelSlow:        {200, 1},
 	} {
 		t.Run(string(boundary), func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestPostGridCancelFaults(t *testing.T) {
 			if got := b.events("R")[vendorsim.Voided]; got != want.voided {
 				t.Errorf("%d voided, want %d", got, want.voided)
 			}
-			again := map[int]int{0: 200, 1: 400}[want.voided]
+			again := map[int]int{0: 200, 1: 422}[want.voided]
 			if a := b.pg("DELETE", "/postcards/"+id, nil); a.status != again {
 				t.Errorf("second try: %d, want %d", a.status, again)
 			}

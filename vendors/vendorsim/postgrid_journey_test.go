@@ -27,11 +27,11 @@ func TestPostGridCancel(t *testing.T) {
 	if a := b.pg("POST", "/postcards/"+noted+"/cancellation", map[string]any{"note": "x"}); a.status != 200 || a.at(t, "status") != "cancelled" {
 		t.Errorf("cancel with a note: %d %s", a.status, a.raw)
 	}
-	if a := b.pg("DELETE", "/postcards/"+early, nil); a.status != 400 {
+	if a := b.pg("DELETE", "/postcards/"+early, nil); a.status != 422 {
 		t.Errorf("a second time: %d", a.status)
 	}
 	b.clock.Advance(time.Millisecond)
-	if a := b.pg("DELETE", "/postcards/"+late, nil); a.status != 400 || status(late) != "printing" {
+	if a := b.pg("DELETE", "/postcards/"+late, nil); a.status != 422 || status(late) != "printing" {
 		t.Errorf("at midnight: %d %s, %s", a.status, a.raw, status(late))
 	}
 	b.clock.Advance(48*time.Hour - time.Millisecond)
@@ -39,7 +39,7 @@ func TestPostGridCancel(t *testing.T) {
 		t.Errorf("before the end of its send date: %s", status(planned))
 	}
 	b.clock.Advance(time.Millisecond)
-	if a := b.pg("DELETE", "/postcards/"+planned, nil); a.status != 400 || status(planned) != "printing" {
+	if a := b.pg("DELETE", "/postcards/"+planned, nil); a.status != 422 || status(planned) != "printing" {
 		t.Errorf("on the day after its send date: %d %s", a.status, status(planned))
 	}
 	if a := b.pg("GET", "/postcards/"+early, nil); a.at(t, "status") != "cancelled" || a.at(t, "updatedAt") != "2026-11-24T04:59:59.999Z" {
@@ -117,7 +117,7 @@ func TestPostGridProgressions(t *testing.T) {
 			t.Errorf("%d %s, want %s", a.status, a.raw, want)
 		}
 		if want == "printing" {
-			if a := b.pgAs("test_sk_simpostgrid", "DELETE", "/postcards/"+id, "", nil); a.status != 400 {
+			if a := b.pgAs("test_sk_simpostgrid", "DELETE", "/postcards/"+id, "", nil); a.status != 422 {
 				t.Errorf("cancel of what is printing: %d", a.status)
 			}
 		}
@@ -127,7 +127,7 @@ func TestPostGridProgressions(t *testing.T) {
 	for name, a := range map[string]answer{
 		"completed": step("test_sk_simpostgrid", id), "canceled": step("test_sk_simpostgrid", canceled), "live": step("live_sk_simpostgrid", live),
 	} {
-		if a.status != 400 || a.at(t, "error", "type") != "invalid_progression_error" {
+		if a.status != 422 || a.at(t, "error", "type") != "invalid_progression_error" {
 			t.Errorf("%s: %d %s", name, a.status, a.raw)
 		}
 	}

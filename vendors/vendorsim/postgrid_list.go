@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,14 +47,23 @@ func pgList(data []any, page pgPage) map[string]any {
 	return map[string]any{"object": "list", "data": data, "skip": page.skip, "limit": page.limit, "totalCount": page.total}
 }
 
-// pgSearch is a free-text search. Structured queries are not known here.
+// pgSearch is a search: for a text anywhere, or for the values of fields.
 type pgSearch struct {
 	text    string
 	escaped []byte // as it stands in JSON
+	fields  map[string]any
 }
 
+// pgSearchOf reads a search. One that is JSON is structured, as PostGrid's OpenAPI file
+// has it: {"metadata.campaignID": "abc"}.
 func pgSearchOf(values url.Values) pgSearch {
 	text := values.Get("search")
+	if strings.HasPrefix(text, "{") {
+		var fields map[string]any
+		if json.Unmarshal([]byte(text), &fields) == nil {
+			return pgSearch{text: text, fields: fields}
+		}
+	}
 	if unquoted, ok := strings.CutPrefix(text, `"`); ok {
 		text = strings.TrimSuffix(unquoted, `"`)
 	}
@@ -61,12 +71,29 @@ func pgSearchOf(values url.Values) pgSearch {
 	if err != nil {
 		escaped = []byte(`""`) // a string always encodes
 	}
-	return pgSearch{text, escaped[1 : len(escaped)-1]}
+	return pgSearch{text: text, escaped: escaped[1 : len(escaped)-1]}
 }
 
-// match reports whether the order shows the text anywhere.
+// match reports whether the order shows the text anywhere, or was made with the fields.
 func (s pgSearch) match(o *order) bool {
-	return s.text == "" || strings.Contains(o.ID, s.text) || bytes.Contains(o.Data, s.escaped)
+	if s.fields == nil {
+		return s.text == "" || strings.Contains(o.ID, s.text) || bytes.Contains(o.Data, s.escaped)
+	}
+	var shown map[string]any
+	if json.Unmarshal(o.Data, &shown) != nil {
+		return false
+	}
+	for path, want := range s.fields {
+		var at any = shown
+		for name := range strings.SplitSeq(path, ".") {
+			object, _ := at.(map[string]any)
+			at = object[name]
+		}
+		if at == nil || !reflect.DeepEqual(at, want) {
+			return false
+		}
+	}
+	return true
 }
 
 // list answers GET on a product, newest first.
@@ -177,7 +204,8 @@ func (p *postgrid) listEvents(w http.ResponseWriter, r *http.Request, mode postp
 		problem.write(w)
 		return
 	}
-	types := slices.Concat(values["type"], values["type[]"])
+	// The official libraries put commas between the members of a list.
+	types := strings.FieldsFunc(strings.Join(slices.Concat(values["type"], values["type[]"]), ","), func(r rune) bool { return r == ',' })
 	dec := in.decide(opList, "events")
 	if !in.before(w, r, dec) {
 		return

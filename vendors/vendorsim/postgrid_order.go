@@ -101,8 +101,16 @@ func (p *postgrid) printAt(sendDate, created time.Time) time.Time {
 	return time.Date(y, m, d+1, 0, 0, 0, 0, p.zone).UTC()
 }
 
-// retrieve answers GET on an order.
-func (p *postgrid) retrieve(w http.ResponseWriter, r *http.Request, mode postproof.Mode, kind pgKind, id string) {
+// preview is an order's link alone, which an add-on of PostGrid's has for those who look
+// often.
+func (p *postgrid) preview(o *order, kind pgKind, at time.Time) map[string]any {
+	return map[string]any{"id": o.ID, "object": kind.object, "url": p.link(o, "preview", at)}
+}
+
+// retrieve answers GET on an order, with what is shown of it.
+func (p *postgrid) retrieve(
+	w http.ResponseWriter, r *http.Request, mode postproof.Mode, kind pgKind, id string, show func(*order, pgKind, time.Time) map[string]any,
+) {
 	dec := p.in.decide(opRead, p.in.refOf(id))
 	if !p.in.before(w, r, dec) {
 		return
@@ -114,7 +122,7 @@ func (p *postgrid) retrieve(w http.ResponseWriter, r *http.Request, mode postpro
 	case view == nil:
 		p.in.reject(w, dec, http.StatusNotFound, pgNotFound(kind.object).body)
 	default:
-		p.in.answer(w, r, dec, http.StatusOK, p.object(view, kind, now))
+		p.in.answer(w, r, dec, http.StatusOK, show(view, kind, now))
 	}
 }
 
@@ -135,7 +143,7 @@ func (p *postgrid) cancel(w http.ResponseWriter, r *http.Request, mode postproof
 		in.reject(w, dec, http.StatusNotFound, pgNotFound(kind.object).body)
 		return
 	}
-	late := pgProblem(http.StatusBadRequest, kind.object+"_not_cancellable_error", "only what is ready can be cancelled")
+	late := pgProblem(http.StatusUnprocessableEntity, kind.object+"_not_cancellable_error", "only what is ready can be cancelled")
 	if dec.is(CancelCutoff) {
 		in.keep(dec)
 		late.write(w)
@@ -164,7 +172,7 @@ func (p *postgrid) cancel(w http.ResponseWriter, r *http.Request, mode postproof
 // step answers POST on an order's progressions: the next status, in test mode.
 func (p *postgrid) step(w http.ResponseWriter, _ *http.Request, mode postproof.Mode, kind pgKind, id string) {
 	in, s := p.in, p.in.sim
-	refused := pgProblem(http.StatusBadRequest, "invalid_progression_error", "the order cannot be progressed")
+	refused := pgProblem(http.StatusUnprocessableEntity, "invalid_progression_error", "the order cannot be progressed")
 	s.mu.Lock()
 	now := s.advance()
 	o := in.byID[id]

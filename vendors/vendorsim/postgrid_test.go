@@ -190,7 +190,6 @@ func TestPostGridValidation(t *testing.T) {
 	}
 	for name, edit := range map[string]func(map[string]any){
 		"no to":                  with("to", nil),
-		"an unknown contact":     with("to", "contact_123"),
 		"no name":                to("firstName", ""),
 		"no line":                to("addressLine1", nil),
 		"no country":             to("countryCode", ""),
@@ -201,13 +200,20 @@ func TestPostGridValidation(t *testing.T) {
 		"an unknown class":       with("mailingClass", "pigeon"),
 		"no front":               with("frontHTML", nil),
 		"both forms of a side":   with("backTemplate", "template_1"),
-		"an unknown template":    func(m map[string]any) { m["backHTML"], m["backTemplate"] = nil, "tmpl_1" },
 		"metadata of no pairs":   with("metadata", "x"),
 		"a send date in words":   with("sendDate", "tomorrow"),
 		"a PDF that is no URL":   with("pdf", "letter.pdf"),
 		"a description in parts": with("description", []any{"x"}),
 	} {
 		if a := b.pg("POST", "/postcards", pgCard("R", edit)); a.status != 400 || a.at(t, "error", "type") != "validation_error" {
+			t.Errorf("%s: %d %s", name, a.status, a.raw)
+		}
+	}
+	for name, edit := range map[string]func(map[string]any){
+		"an unknown contact":  with("to", "contact_123"),
+		"an unknown template": func(m map[string]any) { m["backHTML"], m["backTemplate"] = nil, "tmpl_1" },
+	} {
+		if a := b.pg("POST", "/postcards", pgCard("R", edit)); a.status != 404 || a.at(t, "error", "type") != "not_found_error" || a.at(t, "object") != "error" {
 			t.Errorf("%s: %d %s", name, a.status, a.raw)
 		}
 	}
@@ -241,7 +247,7 @@ func TestPostGridAccess(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, a.status, want)
 		}
 	}
-	if a := b.pgAs("test_sk_simpostgrid", "GET", "/postcards/"+id, "", nil); a.status != 404 || a.at(t, "error", "type") != "postcard_not_found_error" {
+	if a := b.pgAs("test_sk_simpostgrid", "GET", "/postcards/"+id, "", nil); a.status != 404 || a.at(t, "error", "type") != "not_found_error" {
 		t.Errorf("test mode reads a live order: %d %s", a.status, a.raw)
 	}
 }
@@ -274,6 +280,15 @@ func TestPostGridSearchAndPages(t *testing.T) {
 	}
 	for search, page := range map[string][]string{
 		`"REF3"`: {want[21]}, `"REF24"`: {want[0]}, `"none of them"`: nil, `REF11`: {want[13]}, `"EF20"`: {want[4]}, `"` + want[7] + `"`: {want[7]},
+	} {
+		if diff := cmp.Diff(page, pgIDs(t, b.pg("GET", "/postcards?search="+url.QueryEscape(search), nil), len(page))); diff != "" {
+			t.Errorf("search for %s (-want +got)\n%s", search, diff)
+		}
+	}
+	// A structured search is exact, and of the field alone.
+	for search, page := range map[string][]string{
+		`{"metadata.ref":"REF3"}`: {want[21]}, `{"metadata.ref":"EF20"}`: nil, `{"description":"REF3","size":"6x4"}`: {want[21]},
+		`{"to.city":"Boston","metadata.ref":"REF24"}`: {want[0]}, `{"metadata":"REF3"}`: nil, `{"metadata.ref.x":"REF3"}`: nil,
 	} {
 		if diff := cmp.Diff(page, pgIDs(t, b.pg("GET", "/postcards?search="+url.QueryEscape(search), nil), len(page))); diff != "" {
 			t.Errorf("search for %s (-want +got)\n%s", search, diff)

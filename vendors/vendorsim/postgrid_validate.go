@@ -57,7 +57,7 @@ func (c *pgContact) digest() string {
 
 // pgParse reads a body in any of the three encodings.
 func pgParse(r *http.Request) (*lobFields, *problem) {
-	f := &lobFields{top: map[string]any{}, files: map[string]string{}}
+	f := newFields(pgMaxFile)
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case err != nil:
@@ -71,7 +71,7 @@ func pgParse(r *http.Request) (*lobFields, *problem) {
 		err = errors.New("another media type")
 	}
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.Is(err, errFileTooLarge):
 		return nil, pgProblem(http.StatusRequestEntityTooLarge, "request_too_large_error", "the request is too large")
 	case err != nil:
 		return nil, pgInvalid("the request body could not be read")
@@ -174,9 +174,19 @@ func (c *pgCheck) contact(field string) *pgContact {
 			c.fail("%s.countryCode must be a country code of two letters", field)
 		}
 		return in
-	default:
-		c.fail("%s is no contact that exists", field)
+	case string:
+		c.missing("contact")
 		return nil
+	default:
+		c.fail("%s is no contact", field)
+		return nil
+	}
+}
+
+// missing is the problem of an id under which there is nothing.
+func (c *pgCheck) missing(object string) {
+	if c.problem == nil {
+		c.problem = pgNotFound(object)
 	}
 }
 
@@ -237,7 +247,7 @@ func (c *pgCheck) artwork() {
 		case (markup == "") == (id == ""):
 			c.fail("one of %s and %s is required", html, template)
 		case id != "" && !pgTemplate.MatchString(id):
-			c.fail("%s is no template that exists", template)
+			c.missing("template")
 		case id != "":
 			c.data.Templates[template] = id
 		}

@@ -198,12 +198,29 @@ func pgEventTypes() []string {
 	return out
 }
 
+// pgHookOf reads a body in any of the three encodings: the first official library sends
+// forms.
+func pgHookOf(r *http.Request) (*pgHookBody, *problem) {
+	f, problem := pgParse(r)
+	if problem != nil {
+		return nil, problem
+	}
+	if text, ok := f.top["enabled"].(string); ok { // of a form
+		f.top["enabled"] = text == "true"
+	}
+	var change pgHookBody
+	raw, err := json.Marshal(f.top)
+	if err != nil || json.Unmarshal(raw, &change) != nil {
+		return nil, pgInvalid("the request body could not be read")
+	}
+	return &change, nil
+}
+
 // changeHook makes a webhook, or changes the one with the id.
 func (p *postgrid) changeHook(w http.ResponseWriter, r *http.Request, mode postproof.Mode, id string) {
-	body, err := readBody(r, 1<<16)
-	var change pgHookBody
-	if err != nil || json.Unmarshal(body, &change) != nil {
-		pgInvalid("the request body could not be read").write(w)
+	change, problem := pgHookOf(r)
+	if problem != nil {
+		problem.write(w)
 		return
 	}
 	s := p.in.sim
