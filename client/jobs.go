@@ -137,7 +137,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: by, Why: a.why}
 	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.seen)
 }
 

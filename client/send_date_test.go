@@ -204,3 +204,45 @@ func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
 		})
 	}
 }
+
+// A piece that lies at its vendor for longer than pieces are followed for is not held
+// for having no status of the mail before it was to be mailed, nor called silent.
+func TestAPieceWithASendDateFarAhead(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, c := newDatedVendor(t, name)
+				j := job("a")
+				j.SendDate = time.Now().Add(90 * 24 * time.Hour)
+				if rec, err := c.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				runFor(t, c, 89*24*time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted {
+					t.Errorf("a day before its date: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				silence, err := c.Silence(t.Context())
+				if err != nil || silence[0].Silent != 0 || c.Polls(name).Silent != 0 {
+					t.Errorf("it is silent before its date: %+v, %+v, %v", silence, c.Polls(name), err)
+				}
+				if n := c.Polls(name).Polls; n < 8 || n > 25 {
+					t.Errorf("%d polls before its date, want some and few", n)
+				}
+				// Test mode tells nothing of the mail: that is for a person, in its time.
+				runFor(t, c, 60*24*time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted {
+					t.Errorf("two months later: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				runFor(t, c, 2*24*time.Hour)
+				if rec := status(t, c, "a"); rec.Hold.Reason != idempotency.HoldDeadline {
+					t.Errorf("two days after that: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				if n := len(d.sim.Prints()); n != 1 {
+					t.Errorf("printed %d, want 1", n)
+				}
+			})
+		})
+	}
+}

@@ -71,10 +71,12 @@ func (c *Client) unpolled(v *vendor, sub *idempotency.Submission, rec *idempoten
 	return idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID, Failed: true}
 }
 
-// watched is for how long a look of a watch has been due, by the watch's own pace.
+// watched is for how long a look of a watch has been due, by the watch's own pace:
+// counted back from its end, since it may have begun long before a send date.
 func (c *Client) watched(sub *idempotency.Submission) time.Duration {
+	every := cmp.Or(c.machine.WatchEvery, 6*time.Hour)
 	began := sub.WatchUntil.Add(-cmp.Or(c.machine.WatchFor, 72*time.Hour))
-	return max(0, c.now().Sub(began)) % cmp.Or(c.machine.WatchEvery, 6*time.Hour)
+	return (c.now().Sub(began)%every + every) % every
 }
 
 // able reports whether a client said of late that it can ask for the pieces that the
