@@ -189,8 +189,12 @@ func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
 				_, c := newDatedVendor(t, tc.vendor)
 				j := job("a")
 				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
-				if rec, err := c.Submit(t.Context(), j); err != nil {
+				rec, err := c.Submit(t.Context(), j)
+				if err != nil {
 					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				if got := rec.Submissions[0].SendDate; !got.Equal(j.SendDate) {
+					t.Errorf("it was sent for %s, kept is %s", j.SendDate, got)
 				}
 				time.Sleep(tc.after)
 				if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "request", Stop: true}); err != nil {
@@ -241,6 +245,77 @@ func TestAPieceWithASendDateFarAhead(t *testing.T) {
 				}
 				if n := len(d.sim.Prints()); n != 1 {
 					t.Errorf("printed %d, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// Who can ask the vendor comes long after the window from the acceptance has closed, and
+// before the date: until then the piece lies there, and the wish waits.
+func TestCancelOfAPieceThatWaitsForItsDateAndForCredentials(t *testing.T) {
+	t.Parallel()
+	for name, adapter := range unables() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				home := newClient(t, store, []*press{p}, seldom())
+				j := job("a")
+				j.SendDate = time.Now().Add(20 * 24 * time.Hour)
+				if rec, err := home.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				c := unable(t, store, p, adapter, seldom())
+				cancelJob(t, c, "a")
+				runFor(t, c, 10*24*time.Hour)
+				rec := status(t, c, "a")
+				if rec.State != idempotency.Accepted || rec.Cancel.Outcome != "" || rec.Submissions[0].Unasked == "" {
+					t.Fatalf("%v %+v; want the wish to stand", rec, rec.Cancel)
+				}
+				if rec.Fence > 300 {
+					t.Errorf("%d changes in ten days", rec.Fence)
+				}
+				runFor(t, home, 3*24*time.Hour)
+				if rec := status(t, home, "a"); rec.Cancel.Outcome != idempotency.CancelDone || p.alive() != 0 {
+					t.Errorf("with the credentials: %v %+v, %d alive", rec, rec.Cancel, p.alive())
+				}
+			})
+		})
+	}
+}
+
+// A record of before there were send dates in it is canceled by its job's.
+func TestCancelOfAnOldPieceThatWaitsForItsDate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		after time.Duration
+		want  idempotency.CancelOutcome
+	}{"before": {3 * 24 * time.Hour, idempotency.CancelDone}, "after": {6 * 24 * time.Hour, idempotency.CancelTooLate}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				c := newClient(t, store, []*press{p}, seldom())
+				j := job("a")
+				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
+				rec, err := c.Submit(t.Context(), j)
+				if err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				old := *rec
+				old.Submissions = slices.Clone(rec.Submissions)
+				old.SendDate, old.Submissions[0].SendDate, old.Fence = time.Time{}, time.Time{}, rec.Fence+1
+				if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{Record: &old, Expect: rec.Fence}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(tc.after)
+				cancelJob(t, c, "a")
+				runFor(t, c, time.Hour)
+				if rec := status(t, c, "a"); rec.Cancel.Outcome != tc.want {
+					t.Errorf("%v %+v, want %s", rec, rec.Cancel, tc.want)
 				}
 			})
 		})

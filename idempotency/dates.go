@@ -73,3 +73,9 @@ func (t *transition) watchWait(s *Submission) time.Duration {
 	}
 	return min(max(every, min(passed/6, longestSpare)), left)
 }
+
+// cancelUntil returns the last moment at which a cancellation should be sent: within
+// the vendor's window from the acceptance, and while the piece lies there for its date.
+func cancelUntil(c *postproof.Capabilities, r *Record, s *Submission, accepted time.Time) time.Time {
+	return later(c.Cancel.Until(accepted), c.Cancel.UntilSent(r.sendDate(s)))
+}

@@ -312,3 +312,41 @@ func TestTriedJobWaitsForItsSendDate(t *testing.T) {
 		}
 	}
 }
+
+// What lies at its vendor until a date can be canceled for as long, whoever asks: the
+// waits of a wish that nobody can carry out go by that end, not by the window's.
+func TestCancelUntilTheSendDate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		scheduled bool
+		after     time.Duration
+		want      idempotency.Do
+	}{
+		"within the window":     {true, time.Hour, idempotency.DoCancel},
+		"days before its date":  {true, 10 * day, idempotency.DoCancel},
+		"too near to it":        {true, 20*day - 30*time.Minute, idempotency.DoTooLate},
+		"a vendor without such": {false, 10 * day, idempotency.DoTooLate},
+	} {
+		l := dated(t, 20*day, postproof.CallbackNone)
+		caps := *l.m.Caps("ref")
+		caps.Cancel.Scheduled = tc.scheduled // and a window of hours
+		l.m.Caps = func(string) *postproof.Capabilities { return &caps }
+		l.acceptDated(l.r.SendDate)
+		l.now = l.now.Add(tc.after)
+		l.do(idempotency.WishCancel{By: "ann"})
+		l.next(tc.want)
+		if tc.want != idempotency.DoCancel {
+			continue
+		}
+		for range 40 { // nobody can ask
+			l.do(idempotency.CancelAnswer{Vendor: "ref", Ref: exampleRef(1), Unasked: "no credentials"})
+			l.now = l.r.Submissions[0].AskAt
+		}
+		if l.m.Next(l.r, l.now).Do != idempotency.DoCancel {
+			t.Errorf("%s: next is %s, want the wish to stand", name, l.m.Next(l.r, l.now).Do)
+		}
+		if wait := l.now.Sub(l.r.UpdatedAt); wait < time.Minute {
+			t.Errorf("%s: asked again after %s, of days", name, wait)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 		wait = min(wait, longestFirstDay)
 	}
 	if c := t.m.caps(s.Vendor); c != nil {
-		wait = min(wait, max(c.Cancel.Until(accepted).Sub(t.now)/2, shortestUnasked))
+		wait = min(wait, max(cancelUntil(c, t.r, s, accepted).Sub(t.now)/2, shortestUnasked))
 	}
 	s.AskAt = t.now.Add(wait)
 	if s.Unasked == "" {
