@@ -321,3 +321,52 @@ func TestCancelOfAnOldPieceThatWaitsForItsDate(t *testing.T) {
 		})
 	}
 }
+
+// What is thought not to be at its vendor is watched for until its date, and by whoever
+// can: what turns up weeks later is stopped before it is printed. Those who cannot ask
+// do not look for ever and ever.
+func TestWatchUntilTheSendDateAmongWorkers(t *testing.T) {
+	t.Parallel()
+	for name, adapter := range unables() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyNone), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				j := job("a")
+				j.SendDate = time.Now().Add(30 * 24 * time.Hour)
+				home, lost := lostOf(t, store, p, j)
+				cancelJob(t, home, "a")
+				c := unable(t, store, p, adapter, seldom())
+				before := status(t, c, "a").Fence
+				runFor(t, c, 12*24*time.Hour)
+				if n := status(t, c, "a").Fence - before; n < 10 || n > 700 {
+					t.Errorf("%d changes by who cannot ask in twelve days", n)
+				}
+				p.mu.Lock()
+				p.orders = append(p.orders, &pressOrder{ID: "ghost", Ref: lost, Zip: "62701", Status: "accepted", At: time.Now()})
+				p.mu.Unlock()
+				runFor(t, home, 7*24*time.Hour)
+				if rec := status(t, home, "a"); rec.State != idempotency.Canceled || rec.Submissions[0].Fate != idempotency.FateCanceled || p.alive() != 1 {
+					t.Errorf("%v, %d alive; want the late one stopped, and the control", rec, p.alive())
+				}
+			})
+		})
+	}
+}
+
+// A job that is amended while it waits goes by its new date.
+func TestAmendedSendDate(t *testing.T) {
+	t.Parallel()
+	p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+	c := newClient(t, store, []*press{p})
+	if _, err := c.Enqueue(t.Context(), client.JobList(job("a"))); err != nil {
+		t.Fatal(err)
+	}
+	j := job("a")
+	j.SendDate = time.Now().Add(90 * 24 * time.Hour)
+	rec, err := c.Amend(t.Context(), j, "ann")
+	if err != nil || !rec.SendDate.Equal(j.SendDate) {
+		t.Errorf("Amend = %v, %v: dated %s, want %s", rec, err, rec.SendDate, j.SendDate)
+	}
+}

@@ -350,3 +350,38 @@ func TestCancelUntilTheSendDate(t *testing.T) {
 		}
 	}
 }
+
+// Somebody who asks after the date, before the first news is overdue, brings no silence
+// about: the next poll is when it was.
+func TestRefreshAfterTheSendDate(t *testing.T) {
+	t.Parallel()
+	l := dated(t, 20*day, postproof.CallbackSigned)
+	date := l.r.SendDate
+	l.acceptDated(date)
+	l.now = date.Add(time.Hour)
+	l.do(idempotency.Refresh{})
+	l.observed(postproof.StageAccepted, postproof.SourcePoll, time.Time{})
+	if want := date.Add(48 * time.Hour); !l.r.PollAt.Equal(want) || l.r.Tries != 0 {
+		t.Errorf("polled again at %s (%d tries), want %s", l.r.PollAt, l.r.Tries, want)
+	}
+}
+
+// Late arrivals come soon: for its time a watch looks at its pace, whatever the date.
+func TestWatchBeginsClosely(t *testing.T) {
+	t.Parallel()
+	l := dated(t, 90*day, postproof.CallbackNone)
+	l.lease()
+	ev := l.intent("ref")
+	ev.SendDate = l.r.SendDate
+	l.do(ev)
+	l.do(l.answered("ref", postproof.Unknown, postproof.CodeDeadlineExceeded))
+	l.absent("ref")
+	last := l.r.Submissions[0].LastAt
+	for l.r.Submissions[0].NextWatch.Before(last.Add(72 * time.Hour)) {
+		if wait := l.r.Submissions[0].NextWatch.Sub(l.now); wait != 6*time.Hour {
+			t.Fatalf("after %s a look in %s", l.now.Sub(last), wait)
+		}
+		l.now = l.r.Submissions[0].NextWatch
+		l.do(l.missed("ref", 1))
+	}
+}
