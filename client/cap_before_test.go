@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"iter"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -101,5 +103,33 @@ func TestAnOnlookerDoesNotCountForACap(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	if set, err := store.Setting(t.Context(), "counted/cap/cents//"); err != nil || set.Version != 0 {
 		t.Errorf("%+v, %v: an onlooker has counted", set, err)
+	}
+}
+
+// readThrough is a ledger that counts how often it is read through.
+type readThrough struct {
+	*idempotency.Memory
+	times int
+}
+
+func (r *readThrough) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+	r.times++
+	return r.Memory.Find(ctx, q)
+}
+
+// The ledger is read through once for a cap, not at each start.
+func TestACapReadsTheLedgerOnce(t *testing.T) {
+	t.Parallel()
+	store := &readThrough{Memory: idempotency.NewMemory(postproof.ModeTest)}
+	p := newPress(t, "alpha", postproof.IdempotencyKey)
+	limit := client.WithCap(client.Cap{Pieces: 5, Cents: 100})
+	var read []int
+	for range 3 {
+		before := store.times
+		newClient(t, store, []*press{p}, limit)
+		read = append(read, store.times-before)
+	}
+	if diff := cmp.Diff([]int{2, 0, 0}, read); diff != "" {
+		t.Errorf("read through at each start (-want +got):\n%s", diff)
 	}
 }

@@ -26,7 +26,7 @@ func dates() []Mutation {
 		machine("what lies at a vendor is asked about all the time", poll, `longest = longestDated`, `longest = 0`, "TestPollsAroundTheSendDate"),
 		machine("a poll waits across the date", poll, `if lies && at.After(date) {`, `if false {`, "TestPollsAroundTheSendDate"),
 		machine("the pace goes on after the date", poll, "if lies && at.After(date) {\n\t\tt.r.Tries = 0", "if lies && at.After(date) {", "TestPollsAroundTheSendDate"),
-		machine("the pace goes on after a poll that failed", poll, `t.now.Before(date) && at.After(date) {`, `false {`, "TestPollsAroundTheSendDate"),
+		machine("the pace goes on after a poll that failed", poll, `t.now.Before(date) && at.After(date) {`, `false && at.After(date) {`, "TestPollsAroundTheSendDate"),
 		machine("the patience counts from the acceptance after the date", poll, "if !lies {\n\t\tsince = later(since, date)", "if !lies {\n\t\tsince = later(since, since)", "TestRefreshAfterTheSendDate"),
 		machine("a watch ends before the date", "machine_late.go", `later(t.now, t.r.sendDate(s)).Add(`, `t.now.Add(`, "TestWatchUntilTheSendDate"),
 		machine("a watch goes on at its pace for months", "machine_late.go", `max(ev.RetryAfter, t.watchWait(s))`, `max(ev.RetryAfter, orDefault(t.m.WatchEvery, 6*time.Hour))`, "TestWatchUntilTheSendDate"),
@@ -51,7 +51,7 @@ func dates() []Mutation {
 		cl("a cap counts from when it is configured", "limits_before.go", `if missing > 0 {
 		ch.Counters`, `if false {
 		ch.Counters`, "TestACapCounts"),
-		cl("a cap counts what came before at each start", "limits_before.go", `if set.Version != 0 {`, `if false {`, "TestACapCounts"),
+		cl("a cap counts what came before at each start", "limits_before.go", `if set.Version != 0 {`, `if set.Version != 0 && false {`, "TestACapReads"),
 		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.Vendor) && counts(rec, s) {`, `s.Vendor == k.Vendor) {`, "TestACapCounts"),
 		cl("a cap counts again what was counted", "limits_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
 		cl("what was sent before costs nothing", "limits_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
