@@ -148,6 +148,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
 		return nil, err
 	}
+	if err := c.countBefore(ctx); err != nil {
+		return nil, err
+	}
 	if c.watching, err = c.watch(); err != nil {
 		return nil, invalid("new client", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/postproof/postproof"
@@ -20,9 +21,54 @@ type pendingErasure struct {
 	Artwork []postproof.Blob `json:"artwork,omitempty"`
 }
 
+func readPending(set idempotency.Setting) (p pendingErasure, err error) {
+	if len(set.Value) > 0 && json.Unmarshal(set.Value, &p) != nil {
+		return p, fmt.Errorf("%w: %s", idempotency.ErrCorrupt, set.Name)
+	}
+	return p, nil
+}
+
 // begun notes what will have to be done, and takes over what an erasure before
-// has left.
+// has left. From then on none of the jobs is mailed once more ([Client.Remail] reads
+// the note); what was until then is found by the history.
 func (x *erasing) begun(ctx context.Context) error {
+	for {
+		if err := x.noted(ctx); err != nil {
+			return err
+		}
+		before := len(x.found)
+		if err := x.remails(ctx); err != nil || len(x.found) == before {
+			return err
+		}
+	}
+}
+
+// remails finds the second pieces that were made since the contacts were looked for.
+func (x *erasing) remails(ctx context.Context) error {
+	for _, first := range slices.Clone(x.found) {
+		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: first.ID, Kinds: []string{kindRemailed}}) {
+			if err != nil {
+				return x.c.storeError(opErase, err)
+			}
+			second, err := x.c.store.Get(ctx, idempotency.IDOf(remailKey(first.ID, e.Note)))
+			switch {
+			case errors.Is(err, idempotency.ErrNotFound):
+				continue // of another history
+			case err != nil:
+				return x.c.storeError(opErase, err)
+			case second.Contact == "" || !slices.Contains(x.search, second.Contact):
+				continue // its key was not named
+			}
+			if err := x.add(ctx, second); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noted writes the note.
+func (x *erasing) noted(ctx context.Context) error {
 	return x.pending(ctx, func(p *pendingErasure) error {
 		for _, id := range p.IDs {
 			if slices.ContainsFunc(x.found, func(r *idempotency.Record) bool { return r.ID == id }) {
@@ -74,11 +120,9 @@ func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) erro
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		var p pendingErasure
-		if len(set.Value) > 0 {
-			if err := json.Unmarshal(set.Value, &p); err != nil {
-				return x.c.storeError(opErase, errors.Join(idempotency.ErrCorrupt, err))
-			}
+		p, err := readPending(set)
+		if err != nil {
+			return x.c.storeError(opErase, err)
 		}
 		if err := change(&p); err != nil {
 			return x.c.storeError(opErase, err)

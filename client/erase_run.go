@@ -34,7 +34,8 @@ const opErase = "erase"
 // contact: then the record and its history lose them, but not the replay's own
 // progress, nor the change log. The inbox is read through, for our references and
 // the vendors' ids; what a vendor sent about a piece that the ledger does not know
-// is not found. The other processes
+// is not found. A second piece that somebody has made meanwhile ([Client.Remail]) is
+// erased as well, if it is selected by its contact, or not made. The other processes
 // may hold artwork in memory until they end, and answers in spools of their own,
 // which hold ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
@@ -69,6 +70,7 @@ type erasing struct {
 	// names are what must not be found any more: names, addresses, keys.
 	names    []string
 	contacts []string
+	search   []string // the contacts whose jobs are all erased
 	artwork  []postproof.Blob
 	// heard are the messages that the history says were applied to the jobs.
 	heard []uint64
@@ -125,8 +127,7 @@ func (x *erasing) run(ctx context.Context) error {
 
 // find finds the records.
 func (x *erasing) find(ctx context.Context) error {
-	x.contacts = slices.Clone(x.e.Contacts)
-	search := slices.Clone(x.e.Contacts)
+	x.contacts, x.search = slices.Clone(x.e.Contacts), slices.Clone(x.e.Contacts)
 	for _, key := range x.e.Keys {
 		id := idempotency.IDOf(key)
 		rec, err := x.c.store.Get(ctx, id)
@@ -143,18 +144,18 @@ func (x *erasing) find(ctx context.Context) error {
 		if rec.Contact != "" {
 			x.contacts = append(x.contacts, rec.Contact)
 			if x.e.Related {
-				search = append(search, rec.Contact)
+				x.search = append(x.search, rec.Contact)
 			}
 		}
 	}
-	if len(search) == 0 {
+	if len(x.search) == 0 {
 		return nil
 	}
 	for rec, err := range x.c.store.Find(ctx, idempotency.Query{Bare: true}) {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if rec.Contact == "" || !slices.Contains(search, rec.Contact) {
+		if rec.Contact == "" || !slices.Contains(x.search, rec.Contact) {
 			continue
 		}
 		whole, err := x.c.store.Get(ctx, rec.ID) // with its job

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,9 +23,10 @@ import (
 // refused for that: the whole campaign waits, and each piece is printed once.
 func TestACampaignOutlivesAForeign404(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{lob.Name, pcm.Name} {
-		t.Run(name, func(t *testing.T) {
+	for what, status := range map[string]int{lob.Name: 404, pcm.Name: 404, lob.Name + ", 405": 405, pcm.Name + ", 410": 410} {
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
+			name, _, _ := strings.Cut(what, ",")
 			synctest.Test(t, func(t *testing.T) {
 				sim, err := vendorsim.New(vendorsim.Config{Vendors: []vendorsim.Vendor{{Name: name}}, PCM: vendorsim.PCMConfig{ProcessSandbox: true}})
 				if err != nil {
@@ -36,7 +38,7 @@ func TestACampaignOutlivesAForeign404(t *testing.T) {
 				lis := pipe.New()
 				srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if lost.Load() && r.URL.Path != "/auth/login" {
-						http.NotFound(w, r)
+						http.Error(w, "there is nothing here", status)
 						return
 					}
 					sim.Vendor(name).ServeHTTP(w, r)

@@ -8,10 +8,12 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
+// incidentKinds are the kinds of entries that a person should look at. A test
+// compares them with all that are written.
 func incidentKinds() []string {
 	return []string{
 		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "cancel_waits", "missing",
-		"contradiction", "doubted_again", "unwatched", "answer_parked", "answer_dropped", "callback_unmatched",
+		"contradiction", "doubted_again", "unwatched", "answer_parked", "answer_dropped", "callback_unmatched", "recovered_before",
 	}
 }
 

@@ -36,9 +36,10 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 // Incidents yields what a person should look at, oldest first: late arrivals,
 // pieces that could not be stopped, vendors that contradict themselves, answers
 // that came late or that the ledger has no place for (see [Client.Spooled]),
-// callbacks about pieces that the ledger does not know. What happened stays in the
-// list for as long as the ledger remembers it: nobody ends an entry. For an alarm
-// ask [Client.IncidentsSince] for what is new. After an error it yields no more.
+// callbacks about pieces that the ledger does not know, recoveries that only a
+// vendor knows of. What happened stays in the list for as long as the ledger
+// remembers it: nobody ends an entry. For an alarm ask [Client.IncidentsSince] for
+// what is new. After an error it yields no more.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
 	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
 }
@@ -137,7 +138,7 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, By: by, Why: a.why}
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: by, Why: a.why}
 	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.seen)
 }
 

@@ -104,10 +104,17 @@ type VendorConfig struct {
 }
 
 // Cap bounds what is sent for a campaign to a vendor. An empty name bounds the
-// sum over all of them. Counting begins when a cap is first configured. A piece
-// counts from its intent on, until it is proven that it will not be printed; the
+// sum over all of them. It bounds all that was ever sent, not what is sent in a day. A
+// piece counts from its intent on, until it is proven that it will not be printed; the
 // bound is never passed, whatever the number of workers and replicas. A job that
 // finds it reached is held, for a person to release.
+//
+// What was sent before the cap was configured counts: New reads it once from the
+// ledger, two seconds or so for each hundred thousand jobs of the campaign, at the
+// present Price where the price of then is not known, and for nothing where the job
+// was erased or its vendor has no adapter here. After that each client counts what it
+// sends itself. So give all clients of a ledger the same caps, those with
+// [WithoutVendors] as well: what one without the cap sends later is not counted.
 type Cap struct {
 	Campaign string
 	Vendor   string
@@ -207,7 +214,8 @@ func WithSpool(dir string) Option { return optionFunc(func(s *settings) { s.spoo
 func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = append(s.caps, c) }) }
 
 // WithCanary lets the first n pieces of a campaign go, and then waits for
-// [Client.Approve].
+// [Client.Approve]. They are the first since a client with the canary was made: of a
+// campaign that has begun as many go once more.
 func WithCanary(campaign string, n int) Option {
 	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
 }

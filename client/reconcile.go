@@ -225,17 +225,14 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	return w.apply(context.WithoutCancel(ctx), ev)
 }
 
-// waitsForItsDate reports whether a piece can still be canceled although the window
-// from its acceptance is over: it has a send date, until which it lies at its vendor.
+// waitsForItsDate reports whether a piece of before records had a send date can still
+// be canceled although the window from its acceptance is over: the job says until
+// when it lies at its vendor. Of all others the machine knows it.
 func (w *work) waitsForItsDate(sub *idempotency.Submission) bool {
-	v, date := w.c.byName[sub.Vendor], sub.SendDate
-	if sub.VendorID == "" || !sameAccount(v, sub.Account) {
+	v := w.c.byName[sub.Vendor]
+	if !w.rec.SendDate.IsZero() || !sub.SendDate.IsZero() || len(w.rec.Job) == 0 || sub.VendorID == "" || !sameAccount(v, sub.Account) {
 		return false
 	}
-	if date.IsZero() && len(w.rec.Job) > 0 { // sent by an earlier version, or by a history that was lost
-		if job, err := w.decoded(); err == nil {
-			date = job.SendDate
-		}
-	}
-	return w.c.now().Before(v.caps.Cancel.UntilSent(date))
+	job, err := w.decoded()
+	return err == nil && w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))
 }

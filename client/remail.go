@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -32,7 +33,8 @@ type Remail struct {
 //
 // The first one must be at its end or with a vendor: what still waits to be sent,
 // to be settled, or for a person is [postproof.CodeConflict], since the first
-// piece may still come. So is one that was pruned or erased, since the ledger has its content no more:
+// piece may still come. So is one that was pruned or erased, also by the time that
+// the second one would have been committed, since the ledger has its content no more:
 // hand in a job with a new key. A contact on a list of Suppress is
 // [postproof.CodePermissionDenied].
 func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (*idempotency.Record, error) {
@@ -44,6 +46,9 @@ func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (*idem
 	end(span, err)
 	return rec, err
 }
+
+// kindRemailed is said in the history of the first piece, with the name of the second.
+const kindRemailed = "remailed"
 
 // remailKey is the key of a second piece. It does not hold the first one's, which
 // may be personal data, and may be as long as a key can be.
@@ -100,6 +105,15 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail) (idempotency.Change, error) {
 	const op = "remail"
 	none := idempotency.Change{}
+	// Before the record: an erasure that begins after this look undoes the commit.
+	erasures, err := c.store.Setting(ctx, erasePending)
+	if err != nil {
+		return none, c.storeError(op, err)
+	}
+	pending, err := readPending(erasures)
+	if err != nil {
+		return none, c.storeError(op, err)
+	}
 	first, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
 		return none, c.jobError(op, err)
@@ -112,7 +126,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 		return none, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: idempotency.ErrNewer}
 	case first.Tombstone || len(first.Job) == 0:
 		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
-	case !first.EraseAt.IsZero():
+	case !first.EraseAt.IsZero(), slices.Contains(pending.IDs, first.ID):
 		return none, conflict("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
 	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
 		return none, conflict("the first piece is not settled (state " + string(first.State) + "), and may still come: wait, or cancel it first")
@@ -153,8 +167,9 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 		return none, c.storeError(op, err)
 	}
 	ch.Entries = append(ch.Entries, idempotency.Entry{
-		ID: first.ID, At: ch.Record.UpdatedAt, Kind: "remailed", From: first.State, To: first.State, Fence: first.Fence,
+		ID: first.ID, At: ch.Record.UpdatedAt, Kind: kindRemailed, From: first.State, To: first.State, Fence: first.Fence,
 		Generation: first.Generation, By: r.By, Note: r.Name,
 	})
+	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures.Version})
 	return ch, nil
 }

@@ -189,8 +189,12 @@ func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
 				_, c := newDatedVendor(t, tc.vendor)
 				j := job("a")
 				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
-				if rec, err := c.Submit(t.Context(), j); err != nil {
+				rec, err := c.Submit(t.Context(), j)
+				if err != nil {
 					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				if got := rec.Submissions[0].SendDate; !got.Equal(j.SendDate) {
+					t.Errorf("it was sent for %s, kept is %s", j.SendDate, got)
 				}
 				time.Sleep(tc.after)
 				if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "request", Stop: true}); err != nil {
@@ -202,5 +206,167 @@ func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A piece that lies at its vendor for longer than pieces are followed for is not held
+// for having no status of the mail before it was to be mailed, nor called silent.
+func TestAPieceWithASendDateFarAhead(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d, c := newDatedVendor(t, name)
+				j := job("a")
+				j.SendDate = time.Now().Add(90 * 24 * time.Hour)
+				if rec, err := c.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				runFor(t, c, 89*24*time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted {
+					t.Errorf("a day before its date: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				silence, err := c.Silence(t.Context())
+				if err != nil || silence[0].Silent != 0 || c.Polls(name).Silent != 0 {
+					t.Errorf("it is silent before its date: %+v, %+v, %v", silence, c.Polls(name), err)
+				}
+				if n := c.Polls(name).Polls; n < 8 || n > 25 {
+					t.Errorf("%d polls before its date, want some and few", n)
+				}
+				// Test mode tells nothing of the mail: that is for a person, in its time.
+				runFor(t, c, 60*24*time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted {
+					t.Errorf("two months later: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				runFor(t, c, 2*24*time.Hour)
+				if rec := status(t, c, "a"); rec.Hold.Reason != idempotency.HoldDeadline {
+					t.Errorf("two days after that: %v, %v; %v", rec, rec.Hold, kinds(t, c, "a"))
+				}
+				if n := len(d.sim.Prints()); n != 1 {
+					t.Errorf("printed %d, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// Who can ask the vendor comes long after the window from the acceptance has closed, and
+// before the date: until then the piece lies there, and the wish waits.
+func TestCancelOfAPieceThatWaitsForItsDateAndForCredentials(t *testing.T) {
+	t.Parallel()
+	for name, adapter := range unables() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				home := newClient(t, store, []*press{p}, seldom())
+				j := job("a")
+				j.SendDate = time.Now().Add(20 * 24 * time.Hour)
+				if rec, err := home.Submit(t.Context(), j); err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				c := unable(t, store, p, adapter, seldom())
+				cancelJob(t, c, "a")
+				runFor(t, c, 10*24*time.Hour)
+				rec := status(t, c, "a")
+				if rec.State != idempotency.Accepted || rec.Cancel.Outcome != "" || rec.Submissions[0].Unasked == "" {
+					t.Fatalf("%v %+v; want the wish to stand", rec, rec.Cancel)
+				}
+				if rec.Fence > 300 {
+					t.Errorf("%d changes in ten days", rec.Fence)
+				}
+				runFor(t, home, 3*24*time.Hour)
+				if rec := status(t, home, "a"); rec.Cancel.Outcome != idempotency.CancelDone || p.alive() != 0 {
+					t.Errorf("with the credentials: %v %+v, %d alive", rec, rec.Cancel, p.alive())
+				}
+			})
+		})
+	}
+}
+
+// A record of before there were send dates in it is canceled by its job's.
+func TestCancelOfAnOldPieceThatWaitsForItsDate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		after time.Duration
+		want  idempotency.CancelOutcome
+	}{"before": {3 * 24 * time.Hour, idempotency.CancelDone}, "after": {6 * 24 * time.Hour, idempotency.CancelTooLate}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				c := newClient(t, store, []*press{p}, seldom())
+				j := job("a")
+				j.SendDate = time.Now().Add(5 * 24 * time.Hour)
+				rec, err := c.Submit(t.Context(), j)
+				if err != nil {
+					t.Fatalf("Submit = %v, %v", rec, err)
+				}
+				old := *rec
+				old.Submissions = slices.Clone(rec.Submissions)
+				old.SendDate, old.Submissions[0].SendDate, old.Fence = time.Time{}, time.Time{}, rec.Fence+1
+				if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{Record: &old, Expect: rec.Fence}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(tc.after)
+				cancelJob(t, c, "a")
+				runFor(t, c, time.Hour)
+				if rec := status(t, c, "a"); rec.Cancel.Outcome != tc.want {
+					t.Errorf("%v %+v, want %s", rec, rec.Cancel, tc.want)
+				}
+			})
+		})
+	}
+}
+
+// What is thought not to be at its vendor is watched for until its date, and by whoever
+// can: what turns up weeks later is stopped before it is printed. Those who cannot ask
+// do not look for ever and ever.
+func TestWatchUntilTheSendDateAmongWorkers(t *testing.T) {
+	t.Parallel()
+	for name, adapter := range unables() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyNone), idempotency.NewMemory(postproof.ModeTest)
+				p.tune = func(c *postproof.Capabilities) { c.Cancel.Scheduled = true }
+				j := job("a")
+				j.SendDate = time.Now().Add(30 * 24 * time.Hour)
+				home, lost := lostOf(t, store, p, j)
+				cancelJob(t, home, "a")
+				c := unable(t, store, p, adapter, seldom())
+				before := status(t, c, "a").Fence
+				runFor(t, c, 12*24*time.Hour)
+				if n := status(t, c, "a").Fence - before; n < 10 || n > 700 {
+					t.Errorf("%d changes by who cannot ask in twelve days", n)
+				}
+				p.mu.Lock()
+				p.orders = append(p.orders, &pressOrder{ID: "ghost", Ref: lost, Zip: "62701", Status: "accepted", At: time.Now()})
+				p.mu.Unlock()
+				runFor(t, home, 7*24*time.Hour)
+				if rec := status(t, home, "a"); rec.State != idempotency.Canceled || rec.Submissions[0].Fate != idempotency.FateCanceled || p.alive() != 1 {
+					t.Errorf("%v, %d alive; want the late one stopped, and the control", rec, p.alive())
+				}
+			})
+		})
+	}
+}
+
+// A job that is amended while it waits goes by its new date.
+func TestAmendedSendDate(t *testing.T) {
+	t.Parallel()
+	p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+	c := newClient(t, store, []*press{p})
+	if _, err := c.Enqueue(t.Context(), client.JobList(job("a"))); err != nil {
+		t.Fatal(err)
+	}
+	j := job("a")
+	j.SendDate = time.Now().Add(90 * 24 * time.Hour)
+	rec, err := c.Amend(t.Context(), j, "ann")
+	if err != nil || !rec.SendDate.Equal(j.SendDate) {
+		t.Errorf("Amend = %v, %v: dated %s, want %s", rec, err, rec.SendDate, j.SendDate)
 	}
 }

@@ -24,6 +24,8 @@ const (
 	// can ask for them, before nobody is taken to be there. Each client tells once: of
 	// many that cannot ask, the last may meet the piece hours after the first.
 	answerFor = 5 * nextWorker
+	// longestWatch is the longest time between two looks of a watch.
+	longestWatch = 72 * time.Hour
 	// longestOpen bounds that for a piece, where nobody can be told.
 	longestOpen = 24 * time.Hour
 	// ableFor is how long it is believed to be there: it says so as often as the
@@ -71,10 +73,16 @@ func (c *Client) unpolled(v *vendor, sub *idempotency.Submission, rec *idempoten
 	return idempotency.Observe{Vendor: sub.Vendor, Ref: sub.Ref, VendorID: sub.VendorID, Failed: true}
 }
 
-// watched is for how long a look of a watch has been due, by the watch's own pace.
+// watched is for how long a look of a watch has been due, by the watch's own pace:
+// counted back from its end, since it may have begun long before a send date. Until
+// the last days before that the pace is a slow one.
 func (c *Client) watched(sub *idempotency.Submission) time.Duration {
-	began := sub.WatchUntil.Add(-cmp.Or(c.machine.WatchFor, 72*time.Hour))
-	return max(0, c.now().Sub(began)) % cmp.Or(c.machine.WatchEvery, 6*time.Hour)
+	every, lasts := cmp.Or(c.machine.WatchEvery, 6*time.Hour), cmp.Or(c.machine.WatchFor, 72*time.Hour)
+	passed := c.now().Sub(sub.WatchUntil.Add(-lasts))
+	if passed < -lasts {
+		every = max(every, longestWatch)
+	}
+	return (passed%every + every) % every
 }
 
 // able reports whether a client said of late that it can ask for the pieces that the

@@ -20,6 +20,12 @@ func lostAtAlpha(t *testing.T, a *press, opts ...client.Option) (*client.Client,
 
 func lostIn(t *testing.T, store client.Store, a *press, opts ...client.Option) (*client.Client, string) {
 	t.Helper()
+	return lostOf(t, store, a, job("a"), opts...)
+}
+
+// lostOf is lostIn of a job of one's own.
+func lostOf(t *testing.T, store client.Store, a *press, j postproof.Job, opts ...client.Option) (*client.Client, string) {
+	t.Helper()
 	lost := ""
 	a.faults(func(op, ref string, _ int) string {
 		if op == "/order" && (lost == "" || lost == ref) {
@@ -29,7 +35,7 @@ func lostIn(t *testing.T, store client.Store, a *press, opts ...client.Option) (
 		return ""
 	})
 	c := newClient(t, store, []*press{a}, append([]client.Option{seldom()}, opts...)...)
-	if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+	if _, err := c.Submit(t.Context(), j); postproof.DeliveryOf(err) != postproof.Unknown {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Minute)

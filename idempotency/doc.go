@@ -133,6 +133,25 @@
 // the last status. Silence does not last for ever: the deadline of an accepted
 // job ends it in held (rule 9). [Refresh] has a vendor asked at once.
 //
+// # Times
+//
+// What each state may take counts from:
+//
+//	planned   PlannedFor  the creation, the next generation, a person's word, or when the vendor takes so far a send date
+//	sending   UnknownFor  the first send
+//	unknown   UnknownFor  the first send, or the doubt of a recovery
+//	accepted  TrackFor    the acceptance, or the send date if that is later
+//	(watch)   WatchFor    the proof of absence, or the send date if that is later
+//
+// A piece with a send date lies at its vendor until then ([Record.LiesUntil]). The
+// first news of it is expected, and silence begins, by the date; until it is known to
+// be mailed that holds for each stage. Meanwhile the vendor is asked as of any other
+// piece, since one that failed or was canceled there is to be known of, with
+// waits that grow up to a week; at the date the pace begins anew. A watch looks at
+// its pace for its time, then up to 72 hours apart, and at its pace again from its
+// time before the date on. What a send may take, and the window of a key, do not
+// depend on the date.
+//
 // # Policies
 //
 // Where nobody can be asked, [PreferLate] holds the job for a callback or a

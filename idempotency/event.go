@@ -221,7 +221,9 @@ type Decide struct {
 type Amend struct {
 	Job         []byte
 	Fingerprint Fingerprint
-	By          string
+	// SendDate is the job's; zero for none.
+	SendDate time.Time
+	By       string
 	// Why is recorded, if it is given; no personal data.
 	Why string
 }

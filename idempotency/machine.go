@@ -15,19 +15,23 @@ import (
 type Machine struct {
 	// Caps returns what a vendor can do, nil for one that is not configured.
 	Caps func(vendor string) *postproof.Capabilities
-	// PlannedFor is how long a job may wait to be sent, from its creation or
-	// its send date, before it is held. Default 30 days.
+	// PlannedFor is how long a job may wait to be sent before it is held: from its
+	// creation, or from when a vendor takes it where its send date is too far ahead
+	// for that. Default 30 days.
 	PlannedFor time.Duration
 	// UnknownFor is how long an unknown outcome is looked into before the job
 	// is held. Default 7 days.
 	UnknownFor time.Duration
 	// TrackFor is how long the status of an accepted piece is followed before
-	// the job is held for having none. Default 60 days.
+	// the job is held for having none: from its acceptance or its send date, whichever
+	// is later. Default 60 days.
 	TrackFor time.Duration
-	// WatchFor is how long a vendor is watched for a late arrival. Default 72
+	// WatchFor is how long a vendor is watched for a late arrival: from the proof
+	// that the piece is not there or its send date, whichever is later. Default 72
 	// hours.
 	WatchFor time.Duration
-	// WatchEvery is the time between two looks of the watch. Default 6 hours.
+	// WatchEvery is the time between two looks of the watch. Default 6 hours. It is
+	// longer while the send date is further ahead than WatchFor.
 	WatchEvery time.Duration
 	// RetryBase and RetryCap bound the exponential backoff between tries of
 	// any kind. Default 30 seconds and 30 minutes.
@@ -61,7 +65,7 @@ func NewRecord(job *postproof.Job, encoded []byte, mode postproof.Mode, now time
 	r := &Record{
 		Version: RecordVersion, ID: IDOf(job.Key), Key: job.Key, Job: encoded, Fingerprint: FingerprintOf(job),
 		Mode: mode, Campaign: job.Campaign, Contact: job.Contact, Priority: job.Priority,
-		State: Planned, Generation: 1, Fence: 1, CreatedAt: now, UpdatedAt: now, PlannedAt: now, Due: now,
+		State: Planned, Generation: 1, Fence: 1, CreatedAt: now, UpdatedAt: now, PlannedAt: now, Due: now, SendDate: job.SendDate.UTC(),
 	}
 	return r
 }
@@ -250,7 +254,7 @@ func (t *transition) deadline() {
 	case Sending, Unknown:
 		t.r.Deadline = t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
 	case Accepted:
-		t.r.Deadline = t.now.Add(orDefault(t.m.TrackFor, 60*24*time.Hour))
+		t.r.Deadline = later(t.now, t.r.sendDate(t.r.holding())).Add(orDefault(t.m.TrackFor, 60*24*time.Hour))
 	case Refused, Held, Canceled, Done:
 		t.r.Deadline = time.Time{}
 	}

@@ -98,9 +98,10 @@ func (t *transition) late(s *Submission) {
 
 // watch follows a vendor for a late arrival: by look-ups where it can be asked,
 // else by its callbacks alone. One that is not configured here may be elsewhere:
-// the watch is for whoever can.
+// the watch is for whoever can. A piece with a send date may lie there until then,
+// and be stopped for as long.
 func (t *transition) watch(s *Submission) {
-	s.WatchUntil = t.now.Add(orDefault(t.m.WatchFor, 72*time.Hour))
+	s.WatchUntil = later(t.now, t.r.sendDate(s)).Add(orDefault(t.m.WatchFor, 72*time.Hour))
 	if c := t.m.caps(s.Vendor); c == nil || c.Lookup.ByRef {
 		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
 	}
@@ -113,7 +114,7 @@ func (t *transition) watchAgain(s *Submission, ev LookedUp) {
 	if s.NextWatch.IsZero() {
 		return
 	}
-	wait := max(ev.RetryAfter, orDefault(t.m.WatchEvery, 6*time.Hour))
+	wait := max(ev.RetryAfter, t.watchWait(s))
 	if ev.Unasked != "" && ev.RetryAfter > 0 {
 		wait = ev.RetryAfter
 	}

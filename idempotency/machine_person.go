@@ -149,7 +149,7 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 		wait = min(wait, longestFirstDay)
 	}
 	if c := t.m.caps(s.Vendor); c != nil {
-		wait = min(wait, max(c.Cancel.Until(accepted).Sub(t.now)/2, shortestUnasked))
+		wait = min(wait, max(cancelUntil(c, t.r, s, accepted).Sub(t.now)/2, shortestUnasked))
 	}
 	s.AskAt = t.now.Add(wait)
 	if s.Unasked == "" {
@@ -317,7 +317,7 @@ func (t *transition) amend(ev Amend) error {
 	case len(ev.Job) == 0 || ev.Fingerprint == "":
 		return t.no(7, "the amended job is missing")
 	}
-	t.r.Job, t.r.Fingerprint = ev.Job, ev.Fingerprint
+	t.r.Job, t.r.Fingerprint, t.r.SendDate = ev.Job, ev.Fingerprint, ev.SendDate
 	for i := range t.r.Submissions { // should one turn up after all, it is of the paper as it was
 		s := &t.r.Submissions[i]
 		s.Amended = s.Join != postproof.NotSent

@@ -50,9 +50,10 @@ func (t *transition) postpone(ev Postpone) error {
 	}
 	t.r.Due = later(ev.Until, t.now)
 	t.r.Lease, t.r.Awaits = Lease{}, ev.Awaits
-	if t.r.State == Planned && t.r.Tries == 0 && t.r.Current() == nil && ev.Until.After(t.now.Add(24*time.Hour)) {
+	untried := t.r.Tries == 0 && t.r.Current() == nil
+	if t.r.State == Planned && (untried || !ev.Until.After(t.r.SendDate)) && ev.Until.After(t.now.Add(24*time.Hour)) {
 		// A send date far ahead takes the deadline along; a job that was tried
-		// cannot be put off for ever.
+		// cannot be put off for ever, but until its date.
 		t.r.PlannedAt = later(t.r.PlannedAt, ev.Until)
 		t.deadline()
 	}

@@ -174,7 +174,7 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 		if s.Unasked != "" && !r.Deadline.IsZero() && !now.Before(r.Deadline) {
 			return tooLate // nobody who could ask has come
 		}
-		return m.cancelOr(s, later(s.AcceptedAt, s.FirstAt), now, tooLate)
+		return m.cancelOr(r, s, later(s.AcceptedAt, s.FirstAt), now, tooLate)
 	}
 	holder := m.holder(r)
 	if r.wished() {
@@ -183,7 +183,7 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 		case holder.Unasked != "" && r.Status.Stage.Terminal():
 			return tooLate // so it is known without asking
 		case !now.Before(holder.AskAt):
-			return m.cancelOr(holder, r.Receipt.AcceptedAt, now, tooLate)
+			return m.cancelOr(r, holder, r.Receipt.AcceptedAt, now, tooLate)
 		}
 	}
 	switch {
@@ -213,13 +213,13 @@ func nextLook(r *Record) time.Time {
 // cancelOr cancels inside the vendor's window, and does the other thing
 // outside. Of a vendor that is not known here nobody knows the window: it is for
 // whoever carries it out to say that nobody can be asked.
-func (m *Machine) cancelOr(s Submission, accepted, now time.Time, otherwise Action) Action {
+func (m *Machine) cancelOr(r *Record, s Submission, accepted, now time.Time, otherwise Action) Action {
 	c := m.caps(s.Vendor)
 	switch {
 	case s.VendorID == "":
 		return otherwise
 	case c == nil:
-	case !c.Cancel.Supported, !now.Before(c.Cancel.Until(accepted)):
+	case !c.Cancel.Supported, !now.Before(cancelUntil(c, r, &s, accepted)):
 		return otherwise
 	}
 	return Action{Do: DoCancel, Submission: s}

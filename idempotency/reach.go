@@ -13,13 +13,14 @@ import (
 // this one ([Suspect]). A person may have begun more: each amendment and each
 // decision to send anew is one.
 //
-// A generation ends in two ways. It dies after it was sent: that happens until
+// A generation ends in three ways. It dies after it was sent: that happens until
 // MaxGenerations were spent. Or it was refused for so long that the window of
 // its key closed: that takes a window each time, and such a job stays planned at
-// most PlannedFor for each generation that died.
+// most PlannedFor for each generation that died, and until its send date. Or it was refused with a send date
+// that has passed when it is sent again, without it: that happens once.
 func (m *Machine) Reachable(r *Record, within time.Duration, vendors ...string) int {
 	deaths := max(0, orDefault(m.MaxGenerations, 4)-1-r.spent())
-	renewals := m.renewals(within, deaths, vendors)
+	renewals := m.renewals(r, within, deaths, vendors)
 	present := func(is func(*Submission) bool) bool {
 		return slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Generation == r.Generation && is(&s) })
 	}
@@ -29,12 +30,15 @@ func (m *Machine) Reachable(r *Record, within time.Duration, vendors ...string) 
 	if within > 0 && present(func(s *Submission) bool { return s.Join == postproof.Refused }) {
 		renewals++ // its window may have been about to close
 	}
+	if within > 0 && (r.SendDate.After(r.CreatedAt) || present(func(s *Submission) bool { return !s.SendDate.IsZero() })) {
+		renewals++
+	}
 	return r.Generation + deaths + renewals
 }
 
 // renewals is how often the shortest window of a key can have closed on a
 // refused send.
-func (m *Machine) renewals(within time.Duration, deaths int, vendors []string) int {
+func (m *Machine) renewals(r *Record, within time.Duration, deaths int, vendors []string) int {
 	var window time.Duration
 	for _, v := range vendors {
 		if c := m.caps(v); c != nil && c.Idempotency.Kind != postproof.IdempotencyNone {
@@ -46,7 +50,7 @@ func (m *Machine) renewals(within time.Duration, deaths int, vendors []string) i
 	if window == 0 || within <= 0 {
 		return 0
 	}
-	planned := time.Duration(deaths+1) * orDefault(m.PlannedFor, 30*24*time.Hour)
+	planned := time.Duration(deaths+1)*orDefault(m.PlannedFor, 30*24*time.Hour) + max(0, r.SendDate.Sub(r.CreatedAt))
 	return int(min(within, planned) / window)
 }
 

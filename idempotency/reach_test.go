@@ -20,6 +20,7 @@ func TestReachableGenerations(t *testing.T) {
 		within     time.Duration
 		vendors    []string
 		most       int
+		date       time.Duration // after it was created
 		want       int
 	}{
 		"fresh":                           {generation: 1, want: 4},
@@ -38,12 +39,25 @@ func TestReachableGenerations(t *testing.T) {
 			generation: 1, subs: []idempotency.Submission{{Generation: 1, Vendor: "key", FirstAt: exampleStart(), Join: postproof.Refused}},
 			within: 1, vendors: []string{"key"}, want: 5,
 		},
+		"a date that passes":               {generation: 1, date: time.Hour, within: 1, vendors: []string{"ref"}, want: 5},
+		"a date, and no time":              {generation: 1, date: time.Hour, want: 4},
+		"a date that had passed before it": {generation: 1, date: -time.Hour, within: 1, vendors: []string{"ref"}, want: 4},
+		"planned until its date": {
+			generation: 1, most: 1, date: 2 * window, within: 1000 * time.Hour, vendors: []string{"key"}, want: 1 + 24/(keyWindow-keyMargin) + 2 + 1,
+		},
+		"sent with a date by an earlier version": {
+			generation: 1, subs: []idempotency.Submission{{Generation: 1, Vendor: "ref", FirstAt: exampleStart(), SendDate: exampleStart(), Join: postproof.NotSent}},
+			within: 1, want: 5,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := *exampleMachine("key", "list", "ref")
 			m.MaxGenerations = tc.most
-			r := &idempotency.Record{Generation: tc.generation, Submissions: tc.subs}
+			r := &idempotency.Record{Generation: tc.generation, Submissions: tc.subs, CreatedAt: exampleStart()}
+			if tc.date != 0 {
+				r.SendDate = r.CreatedAt.Add(tc.date)
+			}
 			if got := m.Reachable(r, tc.within, tc.vendors...); got != tc.want {
 				t.Errorf("Reachable = %d, want %d", got, tc.want)
 			}

@@ -49,6 +49,9 @@ type Record struct {
 	Contact     string          `json:"contact,omitempty"`
 	Priority    int             `json:"prio,omitempty"`
 	Policy      Policy          `json:"policy,omitempty"`
+	// SendDate is the job's ([postproof.Job]); zero for none, and in a record of
+	// before there was this field. What a vendor was given is in the submission.
+	SendDate time.Time `json:"send_date,omitzero"`
 
 	State State `json:"state"`
 	// Fence grows by one with every change; each change names the one it read.
@@ -66,7 +69,8 @@ type Record struct {
 	// created, a new generation, a person's word, its send date. The time that
 	// it may wait counts from it, however often it is tried.
 	PlannedAt time.Time `json:"planned,omitzero"`
-	// Deadline is when a state that is not final ends in held.
+	// Deadline is when a state that is not final ends in held. That of an accepted
+	// piece counts from its send date, if that is to come; see [Record.LiesUntil].
 	Deadline time.Time `json:"deadline,omitzero"`
 
 	// PollAt is when the status of an accepted piece is asked for next; zero

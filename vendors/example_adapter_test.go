@@ -109,7 +109,7 @@ func (a acme) order(ctx context.Context, do vendors.Doer, req *vendors.Request, 
 	var order *vendors.Order
 	req.Judge = func(r *vendors.Response) error {
 		if err := vendors.JudgeStatus(r); err != nil {
-			if req.Op == postproof.OpSubmit && r.Status == http.StatusNotFound { // acme has no 404 for a submission: somebody else has answered
+			if req.Op == postproof.OpSubmit && vendors.OfTheAddress(r.Status) { // acme has no such answer to a submission: somebody else has answered
 				return postproof.NewError(postproof.CodeUnavailable, postproof.Refused, errors.New("nothing of acme's is at this address: see the base URL"))
 			}
 			return err

@@ -168,6 +168,9 @@ func (r *Receiver) awaits(ctx context.Context, a *account, now time.Time) (bool,
 			continue
 		}
 		since := rec.Receipt.AcceptedAt
+		if date := rec.LiesUntil(); date.After(since) {
+			since = date // nothing is to be told of it before
+		}
 		if rec.Status.Source == postproof.SourceCallback && rec.Status.SeenAt.After(since) {
 			since = rec.Status.SeenAt
 		}

@@ -237,6 +237,29 @@ func TestSilenceOfOneOfTwoAccountsOnARoute(t *testing.T) {
 	}
 }
 
+// Of a piece that lies at its vendor until its date nothing is to be told: whether the
+// endpoint is silent shows after it.
+func TestSilenceBeforeASendDate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithPollInterval(time.Hour))
+		j := job("a")
+		j.SendDate = time.Now().Add(30 * 24 * time.Hour)
+		if _, err := w.mail.Submit(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		run(t, w.rx, 32*24*time.Hour)
+		if len(told.kinds()) != 0 {
+			t.Errorf("alerts before the date %v", told.kinds())
+		}
+		run(t, w.rx, 2*24*time.Hour)
+		if len(told.kinds()) == 0 {
+			t.Errorf("no alert four days after the date")
+		}
+	})
+}
+
 // Of two processes one tells of a silence.
 func TestSilenceIsToldByOne(t *testing.T) {
 	t.Parallel()

@@ -115,6 +115,8 @@ func meaning(kind string) string {
 		return "Somebody gave a parked answer up."
 	case "callback_unmatched":
 		return "A callback is about a piece that the ledger does not know: audit that vendor."
+	case "recovered_before":
+		return "A vendor shows recoveries that the ledger does not know of: it had been restored before. What is in doubt is looked up further."
 	default:
 		return "An incident of a newer version."
 	}

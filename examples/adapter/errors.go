@@ -38,7 +38,7 @@ func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response
 		o, _ := vendors.ParseObject(r.Body) // without a code the status says it
 		e.VendorCode = word(o.Object("error").Text("code"))
 		switch {
-		case e.VendorCode == "" && op == postproof.OpSubmit && r.Status == http.StatusNotFound:
+		case e.VendorCode == "" && op == postproof.OpSubmit && vendors.OfTheAddress(r.Status):
 			// Not Acme's words: the base URL is wrong, or something else answers in
 			// front. That is not about this job, which waits for it to be mended.
 			e.Code, e.Err = postproof.CodeUnavailable, errors.New("nothing of acme's is at this address: see the base URL")

@@ -157,7 +157,7 @@ func TestRateLimitWait(t *testing.T) {
 	}
 }
 
-// TestForeign404NamesTheAddress: a 404 that is not the vendor's own comes of a base URL
+// TestForeign404NamesTheAddress: a 404, 405 or 410 that is not the vendor's own comes of a base URL
 // that was written wrongly, and would be looked for in the job.
 func TestForeign404NamesTheAddress(t *testing.T) {
 	t.Parallel()
@@ -167,16 +167,18 @@ func TestForeign404NamesTheAddress(t *testing.T) {
 		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
-			err := refusal(op, &vendors.Response{Status: 404, Body: []byte(body)})
-			if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
-				t.Errorf("%s, answered with 404 %q: %v", op, body, err)
-			}
-			code := postproof.CodeNotFound // about the job, which is refused for good
-			if want && op == postproof.OpSubmit {
-				code = postproof.CodeUnavailable // about the way to the vendor: it waits
-			}
-			if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
-				t.Errorf("%s, answered with 404 %q: %v, want %v (refused)", op, body, err, code)
+			for _, status := range []int{404, 405, 410} {
+				err := refusal(op, &vendors.Response{Status: status, Body: []byte(body)})
+				if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
+					t.Errorf("%s, answered with %d %q: %v", op, status, body, err)
+				}
+				code := postproof.CodeOfHTTPStatus(status) // about the job, which is refused for good
+				if want && op == postproof.OpSubmit {
+					code = postproof.CodeUnavailable // about the way to the vendor: it waits
+				}
+				if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
+					t.Errorf("%s, answered with %d %q: %v, want %v (refused)", op, status, body, err, code)
+				}
 			}
 		}
 	}

@@ -90,7 +90,8 @@ func unreadable(op postproof.Op, r *vendors.Response) error {
 	}
 }
 
-// errNotPCM is said of a 404 to a submission or a login that is not in PCM's own words.
+// errNotPCM is said of a 404, 405 or 410 to a submission or a login that is not in
+// PCM's own words.
 var errNotPCM = errors.New("nothing of pcm's is at this address: see that the base URL is as DefaultBaseURL")
 
 // apiError is what is read of PCM's error body. Its message can quote an address.
@@ -100,10 +101,11 @@ type apiError struct {
 	} `json:"error"`
 }
 
-// foreign reports whether a 404 is not PCM's own, whose error body repeats the status.
+// foreign reports whether an answer is about the address and not PCM's own, whose
+// error body repeats the status.
 func foreign(r *vendors.Response) bool {
 	var body apiError
-	return r.Status == http.StatusNotFound && (json.Unmarshal(r.Body, &body) != nil || body.Error.Code != r.Status)
+	return vendors.OfTheAddress(r.Status) && (json.Unmarshal(r.Body, &body) != nil || body.Error.Code != r.Status)
 }
 
 // refusal sorts an answer by its status: PCM's error body says no more that may be

@@ -167,24 +167,38 @@ func TestLoginFailuresSendNothing(t *testing.T) {
 	}
 }
 
-// TestForeign404Waits: a 404 to an order that is not PCM's own comes of a base URL that
+// TestForeign404Waits: a 404, 405 or 410 to an order that is not PCM's own comes of a base URL that
 // was written wrongly, or of what stands in front. The job is not refused for it.
 func TestForeign404Waits(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]postproof.Code{
 		`{"error":{"code":404,"message":"One or more errors occurred","data":[{"message":"` + "`designID`" + ` could not be found","property":"designID"}]}}`: postproof.CodeNotFound,
+		`{"error":{"code":405,"message":"no such method"}}`: postproof.CodeInvalidArgument,
 		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Not Found</html>": postproof.CodeUnavailable,
 		`{"message":"no Route matched with those values"}`: postproof.CodeUnavailable, `{"error":{"code":"not_found"}}`: postproof.CodeUnavailable,
 	} {
-		s := &server{answers: map[string][]answer{"POST /order/postcard": {{404, body}}}}
-		_, err := submit(t, newAdapter(t), s.doer())
-		if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
-			t.Errorf("404 %q: %v, want %v (refused)", body, err, want)
+		statuses := []int{404, 405, 410}
+		if want != postproof.CodeUnavailable { // PCM's own repeats it
+			statuses = statuses[:1]
+			if want == postproof.CodeInvalidArgument {
+				statuses[0] = 405
+			}
 		}
-		s = &server{answers: map[string][]answer{"POST /auth/login": {{404, body}}}}
-		_, err = submit(t, newAdapter(t), s.doer())
-		if postproof.CodeOf(err) != postproof.CodeUnauthenticated || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
-			t.Errorf("login, 404 %q: %v", body, err)
+		for _, status := range statuses {
+			s := &server{answers: map[string][]answer{"POST /order/postcard": {{status, body}}}}
+			_, err := submit(t, newAdapter(t), s.doer())
+			if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
+				t.Errorf("%d %q: %v, want %v (refused)", status, body, err, want)
+			}
+			s = &server{answers: map[string][]answer{"POST /auth/login": {{status, body}}}}
+			_, err = submit(t, newAdapter(t), s.doer())
+			login := postproof.CodeUnauthenticated
+			if want == postproof.CodeInvalidArgument {
+				login = want
+			}
+			if postproof.CodeOf(err) != login || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
+				t.Errorf("login, %d %q: %v, want %v", status, body, err, login)
+			}
 		}
 	}
 }

@@ -148,7 +148,7 @@ func (a *Adapter) login(ctx context.Context, do vendors.Doer) (string, time.Dura
 // PCM's own may as well come of the address: the jobs wait for either.
 func loginRefusal(r *vendors.Response) error {
 	e := refusal(postproof.OpLogin, r)
-	if r.Status == http.StatusNotFound {
+	if r.Status == http.StatusNotFound || foreign(r) {
 		e.Code = postproof.CodeUnauthenticated
 	}
 	if foreign(r) {

@@ -42,7 +42,8 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
-// errNotPostGrid is said of a 404 to a submission that is not in PostGrid's own words.
+// errNotPostGrid is said of a 404, 405 or 410 to a submission that is not in
+// PostGrid's own words.
 var errNotPostGrid = errors.New("nothing of postgrid's is at this address: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1")
 
 // refusal goes by the status. Of the types the first OpenAPI file (openapi.yaml of
@@ -66,7 +67,7 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 		if e.VendorCode == "permission_missing_error" { // the key is known, and may not do this
 			e.Code = postproof.CodePermissionDenied
 		}
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone: // [vendors.OfTheAddress]
 		if op == postproof.OpSubmit && e.VendorCode == "" {
 			// It says nothing of the job: the address is wrong, or something else has
 			// answered in front. The job waits, with the whole campaign behind it.

@@ -41,11 +41,13 @@ func checkSubmitBoundaries(b *bench) {
 		}
 	}
 	// Another server, which a wrong base URL leads to or which stands in front.
-	for _, body := range []string{"", "<html><body>Not Found</body></html>", `{"message":"no route matches"}`} {
-		r := b.setup()
-		r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{Status: http.StatusNotFound, Body: []byte(body)})
-		if _, err := r.submit(r.next()); b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) != postproof.Refused {
-			b.problemf("a 404 to a submission that is not in the vendor's words, %q: %v, want unavailable (refused): by another code the whole campaign is refused for good, or the account is blamed", body, err)
+	for _, status := range []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone} {
+		for _, body := range []string{"", "<html><body>Not Found</body></html>", `{"message":"no route matches"}`} {
+			r := b.setup()
+			r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{Status: status, Body: []byte(body)})
+			if _, err := r.submit(r.next()); b.see(err) == nil || postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) != postproof.Refused {
+				b.problemf("a %d to a submission that is not in the vendor's words, %q: %v, want unavailable (refused): by another code the whole campaign is refused for good, or the account is blamed", status, body, err)
+			}
 		}
 	}
 	// Credentials that are refused for good, and for once.

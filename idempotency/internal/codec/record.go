@@ -53,6 +53,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	}
 	w.time(30, r.EraseAt)
 	w.int(31, int64(r.Recovery))
+	w.time(32, r.SendDate)
 	return w.seal(id)
 }
 
@@ -244,6 +245,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.EraseAt = r.time(f)
 	case 31:
 		to.Recovery = f.int()
+	case 32:
+		to.SendDate = r.time(f)
 	}
 }
 

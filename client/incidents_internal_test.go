@@ -1,0 +1,206 @@
+package client
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ordinary are the kinds of what happens as it should, or is listed elsewhere: what
+// is held, what a person did, what goes on by itself.
+func ordinary() []string {
+	return []string{
+		"absent", "accepted", "amended", "asked_again", "callback", "callback_kept", "canary_approved", "canary_withdrawn",
+		"cancel_unknown", "cancel_wished", "canceled", "cannot_rebuild", "dead", "decided", "done", "erased", "erasing", "held",
+		"intent", "lease_expired", "next_generation", "no_route", "not_taken", "outdated", "planned", "postponed", "recovered",
+		"recovery_lost", "refused", "released", "remailed", "reopened", "replanned", "replayed", "skipped", "status", "suspected",
+		"twin_dead", "unknown",
+	}
+}
+
+// Whoever adds a kind of entry says whether a person should look at it: each that the
+// code writes is an incident or an ordinary one, and each of these is written.
+func TestEveryKindIsAnIncidentOrNot(t *testing.T) {
+	t.Parallel()
+	written := map[string]bool{}
+	for _, dir := range []string{".", "callback", "../idempotency"} {
+		sources := sourcesIn(t, dir)
+		constants := constantsIn(sources)
+		for _, file := range sources {
+			ast.Inspect(file, func(n ast.Node) bool {
+				for _, expr := range kindsAt(n) {
+					if kind, ok := textOf(expr, constants); ok {
+						written[kind] = true
+					} else if name, ok := expr.(*ast.Ident); !ok || name.Name != "kind" { // a parameter of what is looked at where it is called
+						t.Errorf("%s: an entry whose kind the test cannot read", dir)
+					}
+				}
+				return true
+			})
+		}
+	}
+	delete(written, "") // of what only says it in the log
+	all := slices.Sorted(slices.Values(slices.Concat(incidentKinds(), ordinary())))
+	if diff := cmp.Diff(all, slices.Sorted(maps.Keys(written))); diff != "" {
+		t.Errorf("kinds that are listed, and that are written (-listed +written)\n%s", diff)
+	}
+	for _, kind := range incidentKinds() {
+		if slices.Contains(ordinary(), kind) {
+			t.Errorf("%s is an incident, and none", kind)
+		}
+	}
+}
+
+// The command line says of each incident what it is.
+func TestEveryIncidentHasAMeaning(t *testing.T) {
+	t.Parallel()
+	var told []string
+	for _, file := range sourcesIn(t, "operator") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.FuncDecl); !ok || f.Name.Name != "meaning" {
+				return !ok
+			}
+			ast.Inspect(n, func(n ast.Node) bool {
+				if c, ok := n.(*ast.CaseClause); ok {
+					for _, expr := range c.List {
+						kind, _ := textOf(expr, nil)
+						told = append(told, kind)
+					}
+				}
+				return true
+			})
+			return false
+		})
+	}
+	want := slices.Sorted(slices.Values(incidentKinds()))
+	if diff := cmp.Diff(want, slices.Sorted(slices.Values(told))); diff != "" {
+		t.Errorf("incidents, and what the command line has a sentence for (-want +got)\n%s", diff)
+	}
+}
+
+func sourcesIn(t *testing.T, dir string) (files []*ast.File) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no sources in %s: %v", dir, err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// constantsIn returns the texts of a package's constants.
+func constantsIn(files []*ast.File) map[string]string {
+	texts := map[string]string{}
+	for _, file := range files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == len(spec.Values) {
+				for i, name := range spec.Names {
+					if text, ok := textOf(spec.Values[i], nil); ok {
+						texts[name.Name] = text
+					}
+				}
+			}
+			return true
+		})
+	}
+	return texts
+}
+
+// kindsAt returns what a node has as the kind of an entry of the history: in an
+// entry, in what is set of one, and in the calls that make one.
+func kindsAt(n ast.Node) (kinds []ast.Expr) {
+	switch n := n.(type) {
+	case *ast.CompositeLit:
+		list, many := n.Type.(*ast.ArrayType)
+		switch {
+		case many && isEntry(list.Elt):
+			for _, one := range n.Elts {
+				if lit, ok := one.(*ast.CompositeLit); ok {
+					kinds = append(kinds, kindOfLiteral(lit)...)
+				}
+			}
+		case isEntry(n.Type):
+			kinds = kindOfLiteral(n)
+		}
+	case *ast.AssignStmt:
+		if s, ok := n.Lhs[0].(*ast.SelectorExpr); ok && s.Sel.Name == "Kind" {
+			if on, ok := s.X.(*ast.Ident); ok && on.Name == "e" {
+				kinds = append(kinds, n.Rhs[0])
+			}
+		}
+	case *ast.CallExpr:
+		switch calledName(n) {
+		case "t.note", "t.noteSub", "tell":
+			kinds = n.Args[:1]
+		case "c.aboutSpooled":
+			kinds = n.Args[1:2]
+		}
+	}
+	return kinds
+}
+
+// calledName returns the name of what is called, with that of its receiver.
+func calledName(call *ast.CallExpr) string {
+	switch fun := call.Fun.(type) {
+	case *ast.Ident:
+		return fun.Name
+	case *ast.SelectorExpr:
+		if on, ok := fun.X.(*ast.Ident); ok {
+			return on.Name + "." + fun.Sel.Name
+		}
+	}
+	return ""
+}
+
+func isEntry(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name == "Entry"
+	case *ast.SelectorExpr:
+		return e.Sel.Name == "Entry"
+	default:
+		return false
+	}
+}
+
+func kindOfLiteral(lit *ast.CompositeLit) (kinds []ast.Expr) {
+	for _, elt := range lit.Elts {
+		if kv, ok := elt.(*ast.KeyValueExpr); ok {
+			if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "Kind" {
+				kinds = append(kinds, kv.Value)
+			}
+		}
+	}
+	return kinds
+}
+
+// textOf returns the text that an expression is.
+func textOf(e ast.Expr, constants map[string]string) (string, bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil && e.Kind == token.STRING
+	case *ast.Ident:
+		text, ok := constants[e.Name]
+		return text, ok
+	default:
+		return "", false
+	}
+}

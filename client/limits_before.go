@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+)
+
+// countBefore has the caps count what was sent before they were configured, once in
+// the life of a ledger and before this client sends: whoever bounds a campaign that
+// has begun means all of it.
+func (c *Client) countBefore(ctx context.Context) error {
+	if c.onlooker {
+		return nil // it sends nothing, and knows no prices
+	}
+	for _, k := range c.caps {
+		if k.Pieces > 0 {
+			one := func(*idempotency.Record, *idempotency.Submission) int64 { return 1 }
+			if err := c.countOnce(ctx, k, capName("pieces", k), one); err != nil {
+				return err
+			}
+		}
+		if k.Cents > 0 {
+			if err := c.countOnce(ctx, k, capName("cents", k), c.centsThen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// centsThen returns the price that a submission counted with or, where no cap was
+// configured then, what it costs now; 0 where the job is forgotten.
+func (c *Client) centsThen(rec *idempotency.Record, s *idempotency.Submission) int64 {
+	v := c.byName[s.Vendor]
+	if s.Cents != 0 || v == nil || v.config.Price == nil || len(rec.Job) == 0 {
+		return max(0, s.Cents)
+	}
+	var job postproof.Job
+	if job.UnmarshalJSON(rec.Job) != nil {
+		return 0
+	}
+	return max(0, v.config.Price(&job))
+}
+
+// countOnce makes a counter what the ledger says, unless that was done before. No
+// client that has the cap sends before it is done, but for those of a version that
+// only counted on: theirs is never taken away, and a piece that such a one sends at
+// this very time may be counted twice.
+func (c *Client) countOnce(ctx context.Context, k Cap, name string, worth func(*idempotency.Record, *idempotency.Submission) int64) error {
+	const op = "count for a cap"
+	counted := "counted/" + name
+	set, err := c.store.Setting(ctx, counted)
+	if err != nil {
+		return c.storeError(op, err)
+	}
+	if set.Version != 0 {
+		return nil
+	}
+	before, err := c.store.Counter(ctx, name)
+	if err != nil {
+		return c.storeError(op, err)
+	}
+	var sum int64
+	for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: k.Campaign, Vendor: k.Vendor}) {
+		if err != nil {
+			return c.storeError(op, err)
+		}
+		for i := range rec.Submissions {
+			if s := &rec.Submissions[i]; (k.Vendor == "" || s.Vendor == k.Vendor) && counts(rec, s) {
+				sum += worth(rec, s)
+			}
+		}
+	}
+	after, err := c.store.Counter(ctx, name)
+	if err != nil {
+		return c.storeError(op, err)
+	}
+	ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: counted, Value: []byte(c.now().UTC().Format(time.RFC3339))}}}
+	missing := sum - min(before, after)
+	if missing > 0 {
+		ch.Counters = []idempotency.CounterAdd{{Name: name, Add: missing}}
+	}
+	switch err := idempotency.CommitOne(ctx, c.store, ch); {
+	case errors.Is(err, idempotency.ErrStale):
+		return nil // another client has just done it
+	case err != nil:
+		return c.storeError(op, err)
+	}
+	if missing > 0 {
+		c.logger.LogAttrs(ctx, slog.LevelInfo, "a cap counts what was sent before it was configured", slog.String("cap", name), slog.Int64("counted", missing))
+	}
+	return nil
+}

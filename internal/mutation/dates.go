@@ -1,0 +1,67 @@
+package main
+
+// dates breaks what counts from a send date, and what was found missing beside it: a
+// piece that lies at its vendor for months is neither lost nor silent.
+func dates() []Mutation {
+	m := func(pkg, name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "dates: " + name, File: file, Old: old, New: replacement, Package: pkg, Run: run}
+	}
+	machine := func(name, file, old, replacement, run string) Mutation {
+		return m("./idempotency", name, "idempotency/"+file, old, replacement, run)
+	}
+	cl := func(name, file, old, replacement, run string) Mutation {
+		return m("./client", name, "client/"+file, old, replacement, run)
+	}
+	const poll, own, person, plan, reach = "machine_poll.go", "dates.go", "machine_person.go", "machine_plan.go", "reach.go"
+	return []Mutation{
+		machine("a piece is held before it is to be mailed", "machine.go",
+			`later(t.now, t.r.sendDate(t.r.holding()))`, `t.now`, "TestDeadlineCountsFromTheSendDate"),
+		machine("a record does not know its job's date", "machine.go", `, SendDate: job.SendDate.UTC(),`, `,`, "TestSendDateOfALostHistory"),
+		machine("an amended job keeps its date", person, `t.r.Fingerprint, t.r.SendDate = ev.Job, ev.Fingerprint, ev.SendDate`,
+			`t.r.Fingerprint = ev.Job, ev.Fingerprint`, "TestSendDateOfALostHistory"),
+		machine("a piece has the date of the job as it was amended", own, `case s.SendDate.IsZero() && !s.Amended:`, `case s.SendDate.IsZero():`, "TestSendDateOfALostHistory"),
+		machine("a piece of a lost history has no date", own, `case s.SendDate.IsZero() && !s.Amended:`, `case false:`, "TestSendDateOfALostHistory"),
+		machine("news are expected before the date", poll, `later(since, r.LiesUntil()).Add(patience), true`, `since.Add(patience), true`, "TestNothingIsExpectedBefore"),
+		machine("what was mailed waits for its date", own, `if r.Status.Stage.Rank() >= postproof.StageMailed.Rank() {`, `if false {`, "TestNothingIsExpectedBefore"),
+		machine("what lies at a vendor is asked about all the time", poll, `longest = longestDated`, `longest = 0`, "TestPollsAroundTheSendDate"),
+		machine("a poll waits across the date", poll, `if lies && at.After(date) {`, `if false {`, "TestPollsAroundTheSendDate"),
+		machine("the pace goes on after the date", poll, "if lies && at.After(date) {\n\t\tt.r.Tries = 0", "if lies && at.After(date) {", "TestPollsAroundTheSendDate"),
+		machine("the pace goes on after a poll that failed", poll, `t.now.Before(date) && at.After(date) {`, `false && at.After(date) {`, "TestPollsAroundTheSendDate"),
+		machine("the patience counts from the acceptance after the date", poll, "if !lies {\n\t\tsince = later(since, date)", "if !lies {\n\t\tsince = later(since, since)", "TestRefreshAfterTheSendDate"),
+		machine("a watch ends before the date", "machine_late.go", `later(t.now, t.r.sendDate(s)).Add(`, `t.now.Add(`, "TestWatchUntilTheSendDate"),
+		machine("a watch goes on at its pace for months", "machine_late.go", `max(ev.RetryAfter, t.watchWait(s))`, `max(ev.RetryAfter, orDefault(t.m.WatchEvery, 6*time.Hour))`, "TestWatchUntilTheSendDate"),
+		machine("a watch looks seldom before the date", own, `), left)`, `), max(every, 20*left))`, "TestWatchUntilTheSendDate"),
+		machine("a watch begins seldom", own, `if passed < lasts || left <= every {`, `if left <= every {`, "TestWatchBeginsClosely"),
+		machine("a job that was tried is held before its date", plan, `(untried || !ev.Until.After(t.r.SendDate))`, `untried`, "TestTriedJobWaits"),
+		machine("a job that was tried is put off for ever", plan, `(untried || !ev.Until.After(t.r.SendDate))`, `(untried || !t.r.SendDate.IsZero())`, "TestTriedJobWaits"),
+		machine("a passed date begins no generation", reach, `if within > 0 && (r.SendDate.After(r.CreatedAt) || `, `if false && (r.SendDate.After(r.CreatedAt) || `, "TestReachableGenerations"),
+		machine("a date that had passed before begins one", reach, `r.SendDate.After(r.CreatedAt) ||`, `!r.SendDate.IsZero() ||`, "TestReachableGenerations"),
+		machine("a job is planned no longer for its date", reach, ` + max(0, r.SendDate.Sub(r.CreatedAt))`, ``, "TestReachableGenerations"),
+		machine("the waits of a wish go by the window that is over", person, `max(cancelUntil(c, t.r, s, accepted).Sub(t.now)/2`, `max(c.Cancel.Until(accepted).Sub(t.now)/2`, "TestCancelUntilTheSendDate"),
+		m("./idempotency/internal/codec", "the ledger forgets a send date", "idempotency/internal/codec/record.go", `w.time(32, r.SendDate)`, `_ = r.SendDate`, "TestNoFieldIsForgotten"),
+		cl("an amendment names no send date", "jobs.go", ` SendDate: rec.SendDate,`, ``, "TestAmendedSendDate"),
+		cl("who cannot ask for what is watched looks all the time", "unasked.go", `return (passed%every + every) % every`, `return max(0, passed) % every`, "TestWatchUntilTheSendDateAmong"),
+		m("./client/callback", "an endpoint is silent before the date", "client/callback/tend.go", `date.After(since) {`, `date.After(since) && false {`, "TestSilenceBeforeASendDate"),
+
+		cl("a recovery that only a vendor knows of is not told", "incidents.go", `, "recovered_before",`, `,`, "TestEveryKind|TestEveryIncident"),
+		cl("a second piece does not depend on erasures", "remail.go", `ch.Reads = append(ch.Reads,`, `_ = append(ch.Reads,`, "TestErasureBesideARemail"),
+		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(pending.IDs, first.ID):`, `, slices.Contains(pending.IDs, ""):`, "TestRemailBesideAnErasure"),
+		cl("an erasure looks once for second pieces", "erase_left.go", `if err := x.remails(ctx); err != nil || len(x.found) == before {`, `if err := error(nil); err != nil || len(x.found) == before {`, "TestRemailBesideAnErasure"),
+		cl("an erasure takes what it was not told of", "erase_left.go", `!slices.Contains(x.search, second.Contact)`, `false`, "TestRemailBesideAnErasure"),
+		cl("a cap counts from when it is configured", "limits_before.go", `if missing > 0 {
+		ch.Counters`, `if false {
+		ch.Counters`, "TestACapCounts"),
+		cl("a cap counts what came before at each start", "limits_before.go", `if set.Version != 0 {`, `if set.Version != 0 && false {`, "TestACapReads"),
+		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.Vendor) && counts(rec, s) {`, `s.Vendor == k.Vendor) {`, "TestACapCounts"),
+		cl("a cap counts again what was counted", "limits_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
+		cl("what was sent before costs nothing", "limits_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
+		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
+		m("./vendors/lob", "a 405 or 410 of another server than lob's ends the job", "vendors/lob/judge.go", `vendors.OfTheAddress(r.Status) && (`, `r.Status == http.StatusNotFound && (`, "TestForeign404"),
+		m("./vendors/postgrid", "a 405 or 410 of another server than postgrid's ends the job", "vendors/postgrid/judge.go", `case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:`, `case http.StatusNotFound:`, "TestForeign404"),
+		m("./vendors/pcm", "a 405 or 410 of another server than pcm's ends the job", "vendors/pcm/call.go", `return vendors.OfTheAddress(r.Status) && (`, `return r.Status == http.StatusNotFound && (`, "TestForeign404"),
+		m("./vendors/pcm", "a login at another server than pcm's ends the job", "vendors/pcm/token.go", `|| foreign(r) {`, `|| false {`, "TestForeign404"),
+		cl("another server's 405 or 410 is a sign of life", "vendor.go", `vendors.OfTheAddress(resp.StatusCode) &&`, `resp.StatusCode == http.StatusNotFound &&`, "TestACampaignOutlives"),
+		m("./vendors/vendortest", "an adapter may take another server's 405 or 410 for a refusal", "vendors/vendortest/check_boundaries.go",
+			`[]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}`, `[]int{http.StatusNotFound}`, "TestEveryCheckCanFail"),
+	}
+}
