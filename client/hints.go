@@ -95,7 +95,9 @@ func (h *hints) say(c *Client, v *vendor, group, reason string, lasts, sinceAgo 
 		t.wishUntil = laterOf(t.wishUntil, until)
 		return !now.Before(t.wrote.Add(hintEvery))
 	}
-	if t.known(reason, until, now) {
+	// Where its end is still to be told, or is being written, what the others know is
+	// about to be another thing.
+	if ends := t.wish != nil && t.wish.Reason == hintOver; !ends && t.known(reason, until, now) {
 		return false
 	}
 	t.wish, t.wishUntil = &hint{Reason: reason}, until
@@ -205,15 +207,37 @@ func (c *Client) readHints(ctx context.Context, writes bool) error {
 		all = append(all, set)
 	}
 	now, ledger := c.clock.Now(), c.now()
+	h := &c.hints
+	h.forget(all)
 	for i := range all {
 		c.readHint(ctx, &all[i], now, ledger)
 	}
-	h := &c.hints
 	h.mu.Lock()
 	h.looked = began
 	h.mu.Unlock()
 	c.divide(now, writes)
 	return nil
+}
+
+// forget drops what is known of settings that are not there, as after a restore of a
+// backup from before them: who expected their version would never write them again.
+func (h *hints) forget(all []idempotency.Setting) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	there := make(map[string]bool, len(all))
+	for i := range all {
+		there[all[i].Name] = true
+	}
+	for name, t := range h.topics {
+		if t.version != 0 && !there[name] {
+			t.version, t.reason, t.told = 0, "", span{}
+		}
+	}
+	for i := range h.slots {
+		if h.slots[i].version != 0 && !there[slotName(i)] {
+			h.slots[i] = peer{}
+		}
+	}
 }
 
 func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, ledger time.Time) {
@@ -309,8 +333,11 @@ func (c *Client) writeHints(ctx context.Context) error {
 				return // another replica was quicker: what it says is read first
 			}
 			t.version, t.reason, t.told = expect+1, said.Reason, s
-			if t.wish == wish && !t.wishUntil.After(s.until) { // else it was said of longer meanwhile
+			switch {
+			case t.wish == wish && !t.wishUntil.After(s.until): // else it was said of longer meanwhile
 				t.wish = nil
+			case t.wish == nil && said.Reason != hintOver: // it was taken back meanwhile
+				t.wish, t.wishUntil = &hint{Reason: hintOver}, now
 			}
 			c.tel.hint(ctx, "sent")
 		})
