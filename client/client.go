@@ -142,7 +142,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	c.tellForeign(ctx)
 	c.tellDamaged(ctx)
-	if err := c.readDoubt(ctx); err != nil {
+	if err := c.readDoubt(ctx, &id); err != nil {
 		return nil, err
 	}
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
