@@ -51,8 +51,11 @@ func (x *erasing) eraseMessages(ctx context.Context) error {
 // batches returns the messages that the history names, and those that have their
 // bytes.
 func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint64, error) {
-	all := slices.Clone(x.heard)
-	for _, id := range x.heard {
+	var all []uint64
+	for id := range x.heard {
+		all = append(all, x.heard[id]...)
+	}
+	for _, id := range slices.Clone(all) {
 		m, err := messageOf(ctx, inbox, id)
 		if err != nil {
 			return nil, x.c.storeError(opErase, err)

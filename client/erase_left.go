@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/postproof/postproof"
@@ -16,8 +17,9 @@ import (
 const erasePending = "erase/pending"
 
 type pendingErasure struct {
-	IDs     []idempotency.ID `json:"ids,omitempty"`
-	Artwork []postproof.Blob `json:"artwork,omitempty"`
+	IDs     []idempotency.ID            `json:"ids,omitempty"`
+	Artwork []postproof.Blob            `json:"artwork,omitempty"`
+	Heard   map[idempotency.ID][]uint64 `json:"heard,omitempty"`
 }
 
 // begun notes what will have to be done, and takes over what an erasure before
@@ -44,6 +46,17 @@ func (x *erasing) begun(ctx context.Context) error {
 				p.IDs = append(p.IDs, rec.ID)
 			}
 		}
+		if p.Heard == nil {
+			p.Heard = map[idempotency.ID][]uint64{}
+		}
+		for id, all := range p.Heard {
+			x.heard[id] = union(x.heard[id], all)
+		}
+		for _, rec := range x.found {
+			if all := x.heard[rec.ID]; len(all) > 0 {
+				p.Heard[rec.ID] = all
+			}
+		}
 		for _, b := range p.Artwork {
 			if !slices.Contains(x.artwork, b) {
 				x.artwork = append(x.artwork, b)
@@ -61,9 +74,19 @@ func (x *erasing) settled(ctx context.Context) error {
 			is := func(r *idempotency.Record) bool { return r.ID == id }
 			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
 		})
+		maps.DeleteFunc(p.Heard, func(id idempotency.ID, _ []uint64) bool { return !slices.Contains(p.IDs, id) })
 		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) })
 		return nil
 	})
+}
+
+func union(a, b []uint64) []uint64 {
+	for _, n := range b {
+		if !slices.Contains(a, n) {
+			a = append(a, n)
+		}
+	}
+	return a
 }
 
 // pending changes the setting, again when somebody else was quicker.

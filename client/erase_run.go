@@ -47,7 +47,7 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
 		return ErasureReport{}, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.erase", "")
-	x := &erasing{c: c, e: e, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
+	x := &erasing{c: c, e: e, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
 	err := x.run(ctx)
 	end(span, err)
 	return x.rep, err
@@ -70,8 +70,9 @@ type erasing struct {
 	names    []string
 	contacts []string
 	artwork  []postproof.Blob
-	// heard are the messages that the history says were applied to the jobs.
-	heard []uint64
+	// heard are the messages that the history says were applied to a job, also as an
+	// erasure that was interrupted has noted them: the history goes with the record.
+	heard map[idempotency.ID][]uint64
 	// cleaned are the messages whose payload was erased.
 	cleaned []uint64
 }
@@ -180,7 +181,7 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 		}
 		if id, ok := strings.CutPrefix(e.By, "inbox/"); ok {
 			if n, err := strconv.ParseUint(id, 10, 64); err == nil && n > 0 {
-				x.heard = append(x.heard, n)
+				x.heard[rec.ID] = append(x.heard[rec.ID], n)
 			}
 		}
 	}
