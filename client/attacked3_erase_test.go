@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -57,4 +60,30 @@ func TestEraseIsFinishedWithWhatTheHistoryKnew(t *testing.T) {
 			silent(t, "the ledger", ledgerText(t, store.Memory))
 		})
 	}
+}
+
+// The same of a job that keeps its data until it comes to rest: what was applied to it
+// before is erased at once, and not when nobody knows of it any more.
+func TestEraseInTimeOfWhatOnlyTheHistoryKnows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, seldom())
+		rec, err := c.Submit(t.Context(), ada())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed(t, store, rec.ID)
+		if got := outcomeOf(t, erase(t, c, eraseAda())); got.Outcome != client.ErasureOpen {
+			t.Fatalf("%+v: the test looks at nothing", got)
+		}
+		p.mu.Lock()
+		p.orders[0].Status = string(postproof.StageDelivered)
+		p.mu.Unlock()
+		runFor(t, c, 48*time.Hour)
+		if rep := erase(t, c, eraseAda()); !rep.Complete() {
+			t.Errorf("%+v", rep)
+		}
+		silent(t, "the ledger", ledgerText(t, store))
+	})
 }
