@@ -1,8 +1,11 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 // sealed puts a callback about the job into the inbox, whose payload names neither our
@@ -85,5 +89,116 @@ func TestEraseInTimeOfWhatOnlyTheHistoryKnows(t *testing.T) {
 			t.Errorf("%+v", rep)
 		}
 		silent(t, "the ledger", ledgerText(t, store))
+	})
+}
+
+// chatty is an adapter of a vendor whose answers say more than they need.
+type chatty struct{ *pressAdapter }
+
+func (a chatty) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	o, err := a.pressAdapter.Submit(ctx, do, s, body)
+	if o != nil {
+		o.Status.Reason, o.Receipt.TrackingID = "accepted for "+s.Job.To.Name, "12 Elm Street"
+	}
+	return o, err
+}
+
+func newChatty(t *testing.T, store client.Store, p *press, opts ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(t.Context(), store, []vendors.Adapter{chatty{p.adapter()}}, append([]client.Option{
+		client.WithLogger(quiet()), client.WithoutHints(), seldom(), client.WithVendor(p.name, vendorConfig(p, nil)),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// chattyAnswer has the vendor's answer to her job end in the spool.
+func chattyAnswer(t *testing.T, s *veiled, p *press, dir string) *client.Client {
+	t.Helper()
+	p.faults(func(op, _ string, _ int) string {
+		s.dead.Store(op == "/order")
+		return ""
+	})
+	c := newChatty(t, s, p, client.WithSpool(dir))
+	if _, err := c.Submit(t.Context(), ada()); postproof.DeliveryOf(err) != postproof.Accepted {
+		t.Fatalf("Submit = %v", err)
+	}
+	s.dead.Store(false)
+	p.faults(nil)
+	if len(wordsInFiles(t, dir)) == 0 {
+		t.Fatal("the answer says nothing of her: the test looks at nothing")
+	}
+	return c
+}
+
+// A process that was away while a person was erased comes back with an answer about her
+// that the ledger has no place for any more: it is kept as evidence of a piece, and says
+// nothing of her.
+func TestAnswerAboutAnErasedPersonIsParkedWithoutHer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newVeiled(), t.TempDir()
+		if err := chattyAnswer(t, s, p, dir).Close(); err != nil {
+			t.Fatal(err)
+		}
+		other := newClient(t, s, []*press{p}, seldom(), client.WithSpool(t.TempDir()))
+		e := eraseAda()
+		e.Now = true
+		erase(t, other, e)
+		p.mu.Lock()
+		p.orders[0].Status = string(postproof.StageDelivered)
+		p.mu.Unlock()
+		runFor(t, other, 10*24*time.Hour)
+		if rec := status(t, other, adaKey); !rec.Tombstone {
+			t.Fatalf("%v: the test looks at nothing", rec)
+		}
+		for range 2 { // and whoever takes its spool over
+			back := newChatty(t, s, p, client.WithSpool(dir))
+			runFor(t, back, time.Hour)
+			if all := back.Spooled(); len(all) != 1 || all[0].Parked == "" || all[0].VendorID == "" {
+				t.Errorf("Spooled = %+v, want the parked answer", all)
+			}
+			if err := back.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if all := wordsInFiles(t, dir); len(all) > 0 {
+				t.Errorf("she stands in %q", all)
+			}
+		}
+	})
+}
+
+// A person is erased while the answers of the spool are being applied: none of them
+// comes back as it was.
+func TestEraseWhileTheSpoolIsApplied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newVeiled(), t.TempDir()
+		c := chattyAnswer(t, s, p, dir)
+		var erasing sync.WaitGroup
+		var first atomic.Bool
+		s.cover(func(rec *idempotency.Record) (*idempotency.Record, error) {
+			if first.Swap(true) {
+				return rec, nil
+			}
+			erasing.Go(func() {
+				e := eraseAda()
+				e.Now = true
+				if _, err := c.Erase(t.Context(), e); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(time.Second)
+			return nil, idempotency.ErrCorrupt // for now
+		})
+		runFor(t, c, 2*time.Second)
+		erasing.Wait()
+		s.uncover()
+		if all := wordsInFiles(t, dir); len(all) > 0 {
+			t.Errorf("she stands in %q", all)
+		}
 	})
 }

@@ -184,7 +184,11 @@ func (x *erasing) shared(ctx context.Context) error {
 
 // eraseSpooled takes what this process's spool says of the person: answers that
 // the ledger has no place for stay as evidence of a piece.
-func (x *erasing) eraseSpooled(context.Context) error {
+func (x *erasing) eraseSpooled(ctx context.Context) error {
+	if err := x.c.startSpooling(ctx, opErase); err != nil {
+		return err
+	}
+	defer func() { <-x.c.spooling }()
 	n, err := x.c.spooled.redact(func(id idempotency.ID) bool {
 		return slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id })
 	})

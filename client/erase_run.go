@@ -35,8 +35,9 @@ const opErase = "erase"
 // progress, nor the change log. The inbox is read through, for our references and
 // the vendors' ids; what a vendor sent about a piece that the ledger does not know
 // is not found. The other processes
-// may hold artwork in memory until they end, and answers in spools of their own,
-// which hold ids only. What vendors have, backups, and what the program wrote
+// may hold artwork in memory until they end, and in spools of their own answers with
+// what a vendor said of the piece, until they can write the ledger: then these go,
+// or stay as ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
 //
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a

@@ -19,10 +19,12 @@ var errOtherLedger = errors.New("it is of another ledger, or of this one before 
 // that the ledger cannot take now; one that it has no place for is parked, and
 // told of.
 func (c *Client) applySpool(ctx context.Context) {
-	if !c.spooling.TryLock() {
+	select {
+	case c.spooling <- struct{}{}:
+		defer func() { <-c.spooling }()
+	default:
 		return // somebody is at it
 	}
-	defer c.spooling.Unlock()
 	now := c.now()
 	waiting, parked := c.spooled.take(now)
 	var park []spooled
@@ -60,6 +62,16 @@ func (c *Client) applySpool(ctx context.Context) {
 	}
 }
 
+// startSpooling waits until nobody applies answers, who has copies of them.
+func (c *Client) startSpooling(ctx context.Context, op string) error {
+	select {
+	case c.spooling <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+	}
+}
+
 func (c *Client) applySpooled(ctx context.Context, e spooled) error {
 	id := c.id()
 	if e.Ledger != "" && e.Ledger != id.Namespace {
@@ -92,6 +104,9 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		// Should the job be handed in again, the number of its intent may be
 		// that of another send.
 		e.Answer.Intent = 0
+	}
+	if rec, err := c.store.Get(ctx, e.ID); err == nil && rec.Erased() {
+		e.redact() // an erasure may be over that knew nothing of this process
 	}
 	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
 		entry := c.aboutSpooled(e, "answer_parked")
@@ -169,8 +184,10 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if err := reasoned("drop spooled", by, why); err != nil {
 		return err
 	}
-	c.spooling.Lock()
-	defer c.spooling.Unlock()
+	if err := c.startSpooling(ctx, "drop spooled"); err != nil {
+		return err
+	}
+	defer func() { <-c.spooling }()
 	ledger := c.id().Namespace
 	gone := slices.DeleteFunc(c.spooled.all(), func(e spooled) bool {
 		return e.Parked == "" || e.Answer.Ref != ref || (e.Ledger != "" && e.Ledger != ledger)
