@@ -41,7 +41,7 @@ func recoverAsOlder(t *testing.T, s *shaky, c *client.Client) {
 
 // A ledger that numbers its recoveries is restored once more, and recovered by a process
 // that still runs an older version: control pieces can be sent, what is in doubt comes to
-// its end, and the next recovery of the first backup notices both.
+// its end, and later recoveries, of this ledger and of the first backup, count it.
 func TestRecoverByAnOlderVersionAfterANumberedOne(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
@@ -50,6 +50,7 @@ func TestRecoverByAnOlderVersionAfterANumberedOne(t *testing.T) {
 		c, s := w.restored(t)
 		recovered(t, c, client.RecoverOptions{})
 		control(t, c, "alpha", 1)
+		runFor(t, c, 96*time.Hour)
 		restore(s)
 		recoverAsOlder(t, s, newClient(t, s, w.presses, w.opts...))
 		c = newClient(t, s, w.presses, w.opts...)
@@ -60,9 +61,15 @@ func TestRecoverByAnOlderVersionAfterANumberedOne(t *testing.T) {
 		control(t, newClient(t, s, w.presses, w.opts...), "alpha", 1) // by the next process
 		runFor(t, c, 96*time.Hour)
 		w.one(t, c)
+		restore(s)
+		c = newClient(t, s, w.presses, w.opts...)
+		recovered(t, c, client.RecoverOptions{})
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil || rec.Key != "control/alpha/3/1" {
+			t.Errorf("SendControl = %v, %v, want a piece of the third recovery", rec, err)
+		}
 		c, _ = w.restored(t)
-		if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 2 {
-			t.Errorf("%d recoveries before, want both", done.Recoveries)
+		if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 3 {
+			t.Errorf("%d recoveries before, want all three", done.Recoveries)
 		}
 		control(t, c, "alpha", 1)
 		runFor(t, c, 96*time.Hour)
