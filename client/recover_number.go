@@ -41,8 +41,6 @@ type numbered struct {
 	// recoveries beside one of this one, without which an empty answer proves nothing.
 	// So long nothing is believed to be absent there.
 	Owed []string `json:"owed,omitempty"`
-
-	unsaved bool // see in
 }
 
 // recoveries is how many the lost part of the history had.
@@ -77,7 +75,7 @@ func (n numbered) in(id *idempotency.Identity) numbered {
 	if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {
 		return n
 	}
-	return numbered{Number: n.Number + 1, Base: n.Number, Epoch: id.Epoch, Lost: n.Lost, Owed: n.Owed, unsaved: true}
+	return numbered{Number: n.Number + 1, Base: n.Number, Epoch: id.Epoch, Lost: n.Lost, Owed: n.Owed}
 }
 
 // before is what is known of other recoveries when one begins.
@@ -136,7 +134,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 			n.Owed = slices.DeleteFunc(slices.Clone(n.Owed), func(o string) bool { return o == vendor })
 		}
 		more := n.Number > was.Number
-		if !more && !n.unsaved && len(n.Owed) == len(was.Owed) {
+		if !more && len(n.Owed) == len(was.Owed) {
 			return nil
 		}
 		w, err := n.write(version)

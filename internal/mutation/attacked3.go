@@ -16,8 +16,6 @@ func attacked3() []Mutation {
 		m("a recovery by an older version does not count", "recover_number.go",
 			`if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {`, `if id.EpochChanged() || n.Number > 0 {`,
 			"TestRecoverByAnOlderVersionAfterANumberedOne"),
-		m("that a recovery by an older version counts is not written down", "recover_number.go",
-			`if !more && !n.unsaved &&`, `if !more &&`, "TestRecoverByAnOlderVersionAfterANumberedOne"),
 		m("a replayed answer without a date is a young control piece", "send.go",
 			`at = first //`, `at = began //`, "TestReplayedAnswerIsNoYoungControlPiece"),
 		m("what the history knew of an erased person is forgotten", "erase_left.go",
