@@ -206,3 +206,29 @@ func TestEraseWhileTheSpoolIsApplied(t *testing.T) {
 		}
 	})
 }
+
+// Nor does the reason why that answer is given up stay: it is about her.
+func TestReasonOfADroppedAnswerOfAnErasedPerson(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newVeiled(), t.TempDir()
+		c := chattyAnswer(t, s, p, dir)
+		s.cover(gone)
+		runFor(t, c, time.Minute)
+		s.uncover()
+		e := eraseAda()
+		e.Now = true
+		erase(t, c, e)
+		all := c.Spooled()
+		if len(all) != 1 || all[0].Parked == "" {
+			t.Fatalf("Spooled = %+v: the test looks at nothing", all)
+		}
+		if err := c.DropSpooled(t.Context(), all[0].Ref, "ann", "asked the vendor about Ada Quill"); err != nil {
+			t.Fatal(err)
+		}
+		silent(t, "the ledger", ledgerText(t, s.Memory))
+		if log := changes(t, c, client.ChangeQuery{Actions: []client.Action{client.ActionDrop}}); len(log) != 1 || log[0].By != "ann" {
+			t.Errorf("the change log has %+v", log)
+		}
+	})
+}

@@ -195,11 +195,19 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
-	_, err := c.logged(ctx, "drop spooled", func(context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
+	_, err := c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
+		why := why
 		for _, e := range gone {
 			entry := c.aboutSpooled(e, "answer_dropped")
-			entry.By, entry.Note = by, why
+			switch rec, err := c.store.Get(ctx, e.ID); {
+			case err == nil && rec.Erased():
+				why = "" // of an erased person no reason is kept
+			case err != nil && !noPlace(err):
+				return change, ChangeEntry{}, c.storeError("drop spooled", err)
+			default:
+				entry.By, entry.Note = by, why
+			}
 			change.Entries = append(change.Entries, entry)
 			dropped = append(dropped, droppedAnswer{entry.Vendor, entry.Ref, entry.VendorID, entry.Delivery.String()})
 		}

@@ -24,6 +24,12 @@ func attacked3() []Mutation {
 			`(len(tokens) == 0 && len(heard) == 0)`, `len(tokens) == 0`, "TestEraseInTimeOfWhatOnlyTheHistoryKnows"),
 		m("a parked answer says who was erased", "spool_apply.go",
 			`err == nil && rec.Erased() {`, `err == nil && rec == nil {`, "TestAnswerAboutAnErasedPersonIsParkedWithoutHer"),
+		m("what is given up about an erased person keeps its reason", "spool_apply.go",
+			"case err == nil && rec.Erased():
+				why", "case err == nil && rec == nil:
+				why", "TestReasonOfADroppedAnswerOfAnErasedPerson"),
+		m("a change is taken back twice", "undo.go",
+			`if later.Undoes == n {`, `if later.Undoes == n && by == "carol" {`, "TestUndoOfWhatIsTakenBackMeanwhile"),
 		m("an erasure does not wait for who applies the spool", "erase_left.go",
 			"if err := x.c.startSpooling(ctx, opErase); err != nil {\n\t\treturn err\n\t}\n\tdefer func() { <-x.c.spooling }()", `_ = ctx`,
 			"TestEraseWhileTheSpoolIsApplied"),
