@@ -71,9 +71,9 @@ func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n 
 // in is what the ledger knows in the history of the identity. Where that was recovered by
 // a version that numbers none, the recovery counts all the same: else nobody could be
 // asked about it, and its control pieces would be taken for those of the one before.
-func (n numbered) in(id *idempotency.Identity) numbered {
+func (n *numbered) in(id *idempotency.Identity) numbered {
 	if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {
-		return n
+		return *n
 	}
 	return numbered{Number: n.Number + 1, Base: n.Number, Epoch: id.Epoch, Lost: n.Lost, Owed: n.Owed}
 }
