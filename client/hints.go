@@ -219,27 +219,6 @@ func (c *Client) readHints(ctx context.Context, writes bool) error {
 	return nil
 }
 
-// forget drops what is known of settings that are not there, as after a restore of a
-// backup from before them: who expected their version would never write them again.
-func (h *hints) forget(all []idempotency.Setting) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	there := make(map[string]bool, len(all))
-	for i := range all {
-		there[all[i].Name] = true
-	}
-	for name, t := range h.topics {
-		if t.version != 0 && !there[name] {
-			t.version, t.reason, t.told = 0, "", span{}
-		}
-	}
-	for i := range h.slots {
-		if h.slots[i].version != 0 && !there[slotName(i)] {
-			h.slots[i] = peer{}
-		}
-	}
-}
-
 func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, ledger time.Time) {
 	h := &c.hints
 	target, ours := h.names[set.Name]

@@ -11,7 +11,7 @@ func attacked3() []Mutation {
 			`case t.wish == nil && said.Reason != hintOver:`, `case false:`, "TestHintTakenBackWhileItIsWritten"),
 		m("what comes back before its end is written is called over", "hints.go",
 			`!ends && t.known(reason, until, now)`, `(ends || !ends) && t.known(reason, until, now)`, "TestHintThatComesBackBeforeItsEndIsWritten"),
-		m("hints of a lost history keep new ones from being written", "hints.go",
+		m("hints of a lost history keep new ones from being written", "replicas.go",
 			`if t.version != 0 && !there[name] {`, `if t.version != 0 && !there[name] && t == nil {`, "TestHintsAfterARestore"),
 		m("a recovery by an older version does not count", "recover_number.go",
 			`if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {`, `if id.EpochChanged() || n.Number > 0 {`,
