@@ -51,7 +51,7 @@ type Client struct {
 	tel       *telemetry
 	art       *artworks
 	spooled   *spool
-	spooling  sync.Mutex // held while spooled answers are applied
+	spooling  chan struct{} // full while spooled answers are applied
 	logging   chan struct{}
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
@@ -106,7 +106,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())
@@ -142,7 +142,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	c.tellForeign(ctx)
 	c.tellDamaged(ctx)
-	if err := c.readDoubt(ctx); err != nil {
+	if err := c.readDoubt(ctx, &id); err != nil {
 		return nil, err
 	}
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {

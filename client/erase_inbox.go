@@ -19,26 +19,24 @@ const batchHeader = "Postproof-Part"
 // eraseMessages blanks the callbacks about erased pieces: those that name one of
 // our references or a vendor's id, and those that the history says were applied
 // to one. What is not settled yet is still to be applied, and is blanked then, by
-// whoever applies it.
+// whoever applies it. Of a job that keeps its data until it comes to rest the history
+// tells now, and not any more then: what was applied to it goes now.
 func (x *erasing) eraseMessages(ctx context.Context) error {
 	engine, ok := x.c.store.(interface{ Inbox() idempotency.Inbox })
 	if !ok {
 		return nil
 	}
-	tokens := x.tokens()
-	if len(tokens) == 0 {
-		return nil
-	}
-	inbox := engine.Inbox()
+	tokens, inbox := x.tokens(), engine.Inbox()
 	heard, err := x.batches(ctx, inbox)
-	if err != nil {
+	if err != nil || (len(tokens) == 0 && len(heard) == 0) {
 		return err
 	}
 	for m, err := range inbox.List(ctx, idempotency.MessageQuery{}) {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if m.Body == nil || (!slices.Contains(heard, m.ID) && !mentions(readable(m.Body), tokens[m.Vendor])) {
+		known := slices.Contains(heard, m.ID) && (m.State != idempotency.MessageParked || !x.ofOpen(m.ID))
+		if m.Body == nil || (!known && !mentions(readable(m.Body), tokens[m.Vendor])) {
 			continue
 		}
 		if err := x.eraseMessage(ctx, inbox, m); err != nil {
@@ -51,8 +49,11 @@ func (x *erasing) eraseMessages(ctx context.Context) error {
 // batches returns the messages that the history names, and those that have their
 // bytes.
 func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint64, error) {
-	all := slices.Clone(x.heard)
-	for _, id := range x.heard {
+	var all []uint64
+	for id := range x.heard {
+		all = append(all, x.heard[id]...)
+	}
+	for _, id := range slices.Clone(all) {
 		m, err := messageOf(ctx, inbox, id)
 		if err != nil {
 			return nil, x.c.storeError(opErase, err)
@@ -62,6 +63,17 @@ func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint6
 		}
 	}
 	return all, nil
+}
+
+// ofOpen reports whether the history names the message for a job that keeps its data:
+// what is parked of it still waits to be handled.
+func (x *erasing) ofOpen(message uint64) bool {
+	for id, heard := range x.heard {
+		if slices.Contains(heard, message) && !slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *erasing) eraseMessage(ctx context.Context, inbox idempotency.Inbox, m *idempotency.Message) error {

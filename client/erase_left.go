@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/postproof/postproof"
@@ -17,8 +18,9 @@ import (
 const erasePending = "erase/pending"
 
 type pendingErasure struct {
-	IDs     []idempotency.ID `json:"ids,omitempty"`
-	Artwork []postproof.Blob `json:"artwork,omitempty"`
+	IDs     []idempotency.ID            `json:"ids,omitempty"`
+	Artwork []postproof.Blob            `json:"artwork,omitempty"`
+	Heard   map[idempotency.ID][]uint64 `json:"heard,omitempty"`
 }
 
 func readPending(set idempotency.Setting) (p pendingErasure, err error) {
@@ -90,6 +92,17 @@ func (x *erasing) noted(ctx context.Context) error {
 				p.IDs = append(p.IDs, rec.ID)
 			}
 		}
+		if p.Heard == nil {
+			p.Heard = map[idempotency.ID][]uint64{}
+		}
+		for id, all := range p.Heard {
+			x.heard[id] = union(x.heard[id], all)
+		}
+		for _, rec := range x.found {
+			if all := x.heard[rec.ID]; len(all) > 0 {
+				p.Heard[rec.ID] = all
+			}
+		}
 		for _, b := range p.Artwork {
 			if !slices.Contains(x.artwork, b) {
 				x.artwork = append(x.artwork, b)
@@ -107,9 +120,19 @@ func (x *erasing) settled(ctx context.Context) error {
 			is := func(r *idempotency.Record) bool { return r.ID == id }
 			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
 		})
+		maps.DeleteFunc(p.Heard, func(id idempotency.ID, _ []uint64) bool { return !slices.Contains(p.IDs, id) })
 		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) })
 		return nil
 	})
+}
+
+func union(a, b []uint64) []uint64 {
+	for _, n := range b {
+		if !slices.Contains(a, n) {
+			a = append(a, n)
+		}
+	}
+	return a
 }
 
 // pending changes the setting, again when somebody else was quicker.
@@ -205,7 +228,11 @@ func (x *erasing) shared(ctx context.Context) error {
 
 // eraseSpooled takes what this process's spool says of the person: answers that
 // the ledger has no place for stay as evidence of a piece.
-func (x *erasing) eraseSpooled(context.Context) error {
+func (x *erasing) eraseSpooled(ctx context.Context) error {
+	if err := x.c.startSpooling(ctx, opErase); err != nil {
+		return err
+	}
+	defer func() { <-x.c.spooling }()
 	n, err := x.c.spooled.redact(func(id idempotency.ID) bool {
 		return slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id })
 	})

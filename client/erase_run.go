@@ -36,8 +36,9 @@ const opErase = "erase"
 // the vendors' ids; what a vendor sent about a piece that the ledger does not know
 // is not found. A second piece that somebody has made meanwhile ([Client.Remail]) is
 // erased as well, if it is selected by its contact, or not made. The other processes
-// may hold artwork in memory until they end, and answers in spools of their own,
-// which hold ids only. What vendors have, backups, and what the program wrote
+// may hold artwork in memory until they end, and in spools of their own answers with
+// what a vendor said of the piece, until they can write the ledger: then these go,
+// or stay as ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
 //
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a
@@ -48,7 +49,7 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
 		return ErasureReport{}, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.erase", "")
-	x := &erasing{c: c, e: e, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
+	x := &erasing{c: c, e: e, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
 	err := x.run(ctx)
 	end(span, err)
 	return x.rep, err
@@ -72,8 +73,9 @@ type erasing struct {
 	contacts []string
 	search   []string // the contacts whose jobs are all erased
 	artwork  []postproof.Blob
-	// heard are the messages that the history says were applied to the jobs.
-	heard []uint64
+	// heard are the messages that the history says were applied to a job, also as an
+	// erasure that was interrupted has noted them: the history goes with the record.
+	heard map[idempotency.ID][]uint64
 	// cleaned are the messages whose payload was erased.
 	cleaned []uint64
 }
@@ -181,7 +183,7 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 		}
 		if id, ok := strings.CutPrefix(e.By, "inbox/"); ok {
 			if n, err := strconv.ParseUint(id, 10, 64); err == nil && n > 0 {
-				x.heard = append(x.heard, n)
+				x.heard[rec.ID] = append(x.heard[rec.ID], n)
 			}
 		}
 	}

@@ -95,7 +95,9 @@ func (h *hints) say(c *Client, v *vendor, group, reason string, lasts, sinceAgo 
 		t.wishUntil = laterOf(t.wishUntil, until)
 		return !now.Before(t.wrote.Add(hintEvery))
 	}
-	if t.known(reason, until, now) {
+	// Where its end is still to be told, or is being written, what the others know is
+	// about to be another thing.
+	if ends := t.wish != nil && t.wish.Reason == hintOver; !ends && t.known(reason, until, now) {
 		return false
 	}
 	t.wish, t.wishUntil = &hint{Reason: reason}, until
@@ -205,10 +207,11 @@ func (c *Client) readHints(ctx context.Context, writes bool) error {
 		all = append(all, set)
 	}
 	now, ledger := c.clock.Now(), c.now()
+	h := &c.hints
+	h.forget(all)
 	for i := range all {
 		c.readHint(ctx, &all[i], now, ledger)
 	}
-	h := &c.hints
 	h.mu.Lock()
 	h.looked = began
 	h.mu.Unlock()
@@ -309,8 +312,11 @@ func (c *Client) writeHints(ctx context.Context) error {
 				return // another replica was quicker: what it says is read first
 			}
 			t.version, t.reason, t.told = expect+1, said.Reason, s
-			if t.wish == wish && !t.wishUntil.After(s.until) { // else it was said of longer meanwhile
+			switch {
+			case t.wish == wish && !t.wishUntil.After(s.until): // else it was said of longer meanwhile
 				t.wish = nil
+			case t.wish == nil && said.Reason != hintOver: // it was taken back meanwhile
+				t.wish, t.wishUntil = &hint{Reason: hintOver}, now
 			}
 			c.tel.hint(ctx, "sent")
 		})

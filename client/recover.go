@@ -129,14 +129,14 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 		return out, c.storeError("recover", err)
 	}
 	if !id.EpochChanged() {
-		err := c.readDoubt(ctx)
+		err := c.readDoubt(ctx, &id)
 		if err == nil {
 			c.identity.Store(&id)
 		}
 		return out, err
 	}
 	c.identity.Store(&id) // the changes below are made in this history
-	have, _, err := c.readNumbered(ctx)
+	have, _, err := c.readNumbered(ctx, &id)
 	if err != nil {
 		return out, err
 	}
@@ -201,7 +201,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	if err != nil {
 		return out, c.storeError("recover", err)
 	}
-	if err := c.readDoubt(ctx); err != nil {
+	if err := c.readDoubt(ctx, &accepted); err != nil {
 		return out, err
 	}
 	c.identity.Store(&accepted) // not before the doubts are known
@@ -255,7 +255,7 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
 		settings := []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}}
-		have, version, err := c.readNumbered(ctx)
+		have, version, err := c.readNumbered(ctx, c.id())
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
@@ -283,9 +283,10 @@ type recovery struct {
 	Unasked    []string `json:"unasked,omitempty"`
 }
 
-// readDoubt reads until when new jobs have to be looked up first.
-func (c *Client) readDoubt(ctx context.Context) error {
-	n, _, err := c.readNumbered(ctx) // first: a number that is newer than the doubts would hide that they are too few
+// readDoubt reads until when new jobs have to be looked up first, in the ledger of the
+// identity.
+func (c *Client) readDoubt(ctx context.Context, id *idempotency.Identity) error {
+	n, _, err := c.readNumbered(ctx, id) // first: a number that is newer than the doubts would hide that they are too few
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, err
 	if c.id().EpochChanged() {
 		return time.Time{}, c.epochError("control")
 	}
-	n, _, err := c.readNumbered(ctx)
+	n, _, err := c.readNumbered(ctx, c.id())
 	if err != nil || n.Number == 0 || v.finder() == nil {
 		return time.Time{}, err
 	}
@@ -136,7 +136,7 @@ func olderControl(vendor string, rec *idempotency.Record) error {
 // nextControlKey returns the key of the next control piece, and the number of the
 // recovery that it was made for, as it was read.
 func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, idempotency.SettingRead, error) {
-	n, version, err := c.readNumbered(ctx)
+	n, version, err := c.readNumbered(ctx, c.id())
 	read := idempotency.SettingRead{Name: recoverySetting, Version: version}
 	if err != nil {
 		return "", read, err

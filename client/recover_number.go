@@ -46,8 +46,8 @@ type numbered struct {
 // recoveries is how many the lost part of the history had.
 func (n *numbered) recoveries() int { return max(0, n.Number-n.Base-1) }
 
-// readNumbered reads it as the ledger has it now, with its version.
-func (c *Client) readNumbered(ctx context.Context) (n numbered, version uint64, err error) {
+// readNumbered reads it as the ledger of the identity has it now, with its version.
+func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n numbered, version uint64, err error) {
 	set, err := c.store.Setting(ctx, recoverySetting)
 	if err != nil {
 		return n, 0, c.storeError("recover", err)
@@ -56,7 +56,7 @@ func (c *Client) readNumbered(ctx context.Context) (n numbered, version uint64, 
 		if err := json.Unmarshal(set.Value, &n); err != nil {
 			return n, 0, c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
 		}
-		return n, set.Version, nil
+		return n.in(id), set.Version, nil
 	}
 	old, err := c.store.Setting(ctx, doubtSetting)
 	if err != nil {
@@ -66,6 +66,16 @@ func (c *Client) readNumbered(ctx context.Context) (n numbered, version uint64, 
 		n.Number = 1 // by a version that numbered none
 	}
 	return n, set.Version, nil
+}
+
+// in is what the ledger knows in the history of the identity. Where that was recovered by
+// a version that numbers none, the recovery counts all the same: else nobody could be
+// asked about it, and its control pieces would be taken for those of the one before.
+func (n *numbered) in(id *idempotency.Identity) numbered {
+	if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {
+		return *n
+	}
+	return numbered{Number: n.Number + 1, Base: n.Number, Epoch: id.Epoch, Lost: n.Lost, Owed: n.Owed}
 }
 
 // before is what is known of other recoveries when one begins.
@@ -111,7 +121,7 @@ func (n *numbered) write(version uint64) (idempotency.SettingWrite, error) {
 func (c *Client) learn(ctx context.Context, vendor string, base, found int, proven bool) error {
 	for range 16 {
 		id := c.id() // before what is read: a restored history comes to the same versions again
-		n, version, err := c.readNumbered(ctx)
+		n, version, err := c.readNumbered(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -150,7 +160,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor shows control pieces of recoveries that the ledger does not know of: what is in doubt is looked up further",
 				slog.String("vendor", vendor), slog.Int("recoveries", n.recoveries()))
 		}
-		return c.readDoubt(ctx)
+		return c.readDoubt(ctx, id)
 	}
 	return c.storeError("recover", idempotency.ErrStale)
 }
@@ -195,7 +205,7 @@ func (w *work) believes(ctx context.Context, v *vendor) (bool, error) {
 	if w.rec.Recovery == 0 {
 		return true, nil // no recovery doubts it
 	}
-	n, _, err := w.c.readNumbered(ctx)
+	n, _, err := w.c.readNumbered(ctx, w.c.id())
 	if err == nil && slices.Contains(n.Owed, v.name) {
 		n, err = w.c.askOnce(ctx, v)
 	}
@@ -214,7 +224,7 @@ func (c *Client) askOnce(ctx context.Context, v *vendor) (numbered, error) {
 	case <-ctx.Done():
 		return numbered{}, &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.Unknown, Op: "recover", Err: context.Cause(ctx)}
 	}
-	n, _, err := c.readNumbered(ctx)
+	n, _, err := c.readNumbered(ctx, c.id())
 	if err != nil || !slices.Contains(n.Owed, v.name) || !v.owed.due(c.now(), owedEvery) {
 		return n, err
 	}
@@ -222,7 +232,7 @@ func (c *Client) askOnce(ctx context.Context, v *vendor) (numbered, error) {
 		c.tellUnasked(ctx, v, err)
 		return n, nil
 	}
-	n, _, err = c.readNumbered(ctx)
+	n, _, err = c.readNumbered(ctx, c.id())
 	return n, err
 }
 

@@ -126,8 +126,9 @@ type replayRun struct {
 	// over depends on it, so that nothing is once a pause or a stop is committed.
 	st      replayState
 	version uint64
-	// next is when the throttle lets the next job through.
-	next time.Time
+	// The throttle let so many jobs through last, and then.
+	let  int
+	when time.Time
 	// ahead is how many more may be handed over before it is looked at again.
 	ahead int64
 	// stowed: the drop's artwork is in the store.
@@ -256,7 +257,7 @@ func (run *replayRun) obey(ctx context.Context) error {
 		if st.PausedAt.IsZero() {
 			return nil
 		}
-		run.next = time.Time{} // what was not handed over meanwhile is not made up for
+		run.when = time.Time{} // what was not handed over meanwhile is not made up for
 		if err := run.wait(ctx, run.c.poll); err != nil {
 			return err
 		}
@@ -282,15 +283,23 @@ func (run *replayRun) allowed(ctx context.Context, want int) (int, error) {
 	}
 	if rate := run.st.Rate; rate > 0 {
 		now := c.clock.Now()
-		if left := run.next.Sub(now); left > 0 {
+		if left := run.next(rate).Sub(now); left > 0 {
 			return 0, run.wait(ctx, min(left, c.poll))
 		}
 		n = min(n, max(1, int(rate)))
-		run.next = now.Add(time.Duration(float64(n) / rate * float64(time.Second)))
+		run.let, run.when = n, now
 	}
 	run.ahead -= int64(n)
 	return n, nil
 }
+
+// next is when the throttle lets the next job through, at the rate as it is now.
+func (run *replayRun) next(rate float64) time.Time {
+	return run.when.Add(time.Duration(min(float64(run.let)/rate*float64(time.Second), float64(longestThrottle))))
+}
+
+// longestThrottle is when it does at the latest, so that the time can be reckoned with.
+const longestThrottle = 100 * 365 * 24 * time.Hour
 
 // wait waits, and tells how far the run is.
 func (run *replayRun) wait(ctx context.Context, d time.Duration) error {

@@ -68,6 +68,27 @@ func slotOf(name string) (int, bool) {
 	return i, err == nil && i >= 0 && i < maxReplicas
 }
 
+// forget drops what is known of settings that are not there, as after a restore of a
+// backup from before them: who expected their version would never write them again.
+func (h *hints) forget(all []idempotency.Setting) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	there := make(map[string]bool, len(all))
+	for i := range all {
+		there[all[i].Name] = true
+	}
+	for name, t := range h.topics {
+		if t.version != 0 && !there[name] {
+			t.version, t.reason, t.told = 0, "", span{}
+		}
+	}
+	for i := range h.slots {
+		if h.slots[i].version != 0 && !there[slotName(i)] {
+			h.slots[i] = peer{}
+		}
+	}
+}
+
 // signOfLife adds one when it is due. A slot is written only at the version that
 // was read: of two clients that want it one gets it, and the other looks again.
 func (h *hints) signOfLife(now, ledger time.Time, add func(string, uint64, hint, func(error))) {

@@ -307,7 +307,7 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
-	w.c.afterSend(ctx, k, ans, at, w.c.clock.Now().Sub(began))
+	w.c.afterSend(ctx, k, ans, cur.FirstAt, at, w.c.clock.Now().Sub(began))
 	return w.settle(ctx, ans)
 }
 
@@ -387,7 +387,7 @@ func writable(at time.Time) time.Time {
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.
-func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, began time.Time, took time.Duration) {
+func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first, began time.Time, took time.Duration) {
 	m := &k.v.marks
 	c.learnFrom(ctx, k.v, &ans)
 	if k.sends > 0 {
@@ -399,7 +399,10 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 	switch {
 	case ans.Delivery == postproof.Accepted && ans.Order.Alive:
 		at := began // it was accepted then or later, unless this is a replay
-		if t := ans.Order.Receipt.AcceptedAt; !t.IsZero() && t.Before(at) {
+		switch t := ans.Order.Receipt.AcceptedAt; {
+		case t.IsZero():
+			at = first // what is replayed may be the answer to that
+		case t.Before(at):
 			at = t
 		}
 		k.v.controls.add(ans.Ref, at)

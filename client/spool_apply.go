@@ -19,10 +19,12 @@ var errOtherLedger = errors.New("it is of another ledger, or of this one before 
 // that the ledger cannot take now; one that it has no place for is parked, and
 // told of.
 func (c *Client) applySpool(ctx context.Context) {
-	if !c.spooling.TryLock() {
+	select {
+	case c.spooling <- struct{}{}:
+		defer func() { <-c.spooling }()
+	default:
 		return // somebody is at it
 	}
-	defer c.spooling.Unlock()
 	now := c.now()
 	waiting, parked := c.spooled.take(now)
 	var park []spooled
@@ -60,6 +62,16 @@ func (c *Client) applySpool(ctx context.Context) {
 	}
 }
 
+// startSpooling waits until nobody applies answers, who has copies of them.
+func (c *Client) startSpooling(ctx context.Context, op string) error {
+	select {
+	case c.spooling <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+	}
+}
+
 func (c *Client) applySpooled(ctx context.Context, e spooled) error {
 	id := c.id()
 	if e.Ledger != "" && e.Ledger != id.Namespace {
@@ -92,6 +104,9 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		// Should the job be handed in again, the number of its intent may be
 		// that of another send.
 		e.Answer.Intent = 0
+	}
+	if rec, err := c.store.Get(ctx, e.ID); err == nil && rec.Erased() {
+		e.redact() // an erasure may be over that knew nothing of this process
 	}
 	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
 		entry := c.aboutSpooled(e, "answer_parked")
@@ -169,8 +184,10 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if err := reasoned("drop spooled", by, why); err != nil {
 		return err
 	}
-	c.spooling.Lock()
-	defer c.spooling.Unlock()
+	if err := c.startSpooling(ctx, "drop spooled"); err != nil {
+		return err
+	}
+	defer func() { <-c.spooling }()
 	ledger := c.id().Namespace
 	gone := slices.DeleteFunc(c.spooled.all(), func(e spooled) bool {
 		return e.Parked == "" || e.Answer.Ref != ref || (e.Ledger != "" && e.Ledger != ledger)
@@ -178,11 +195,19 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
-	_, err := c.logged(ctx, "drop spooled", func(context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
+	_, err := c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
+		why := why
 		for _, e := range gone {
 			entry := c.aboutSpooled(e, "answer_dropped")
-			entry.By, entry.Note = by, why
+			switch rec, err := c.store.Get(ctx, e.ID); {
+			case err == nil && rec.Erased():
+				why = "" // of an erased person no reason is kept
+			case err != nil && !noPlace(err):
+				return change, ChangeEntry{}, c.storeError("drop spooled", err)
+			default:
+				entry.By, entry.Note = by, why
+			}
 			change.Entries = append(change.Entries, entry)
 			dropped = append(dropped, droppedAnswer{entry.Vendor, entry.Ref, entry.VendorID, entry.Delivery.String()})
 		}

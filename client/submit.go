@@ -170,7 +170,7 @@ func (c *Client) refresh(ctx context.Context) error {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
 	}
 	// A history that was mended elsewhere counts only with its doubts.
-	if err := c.readDoubt(ctx); err != nil {
+	if err := c.readDoubt(ctx, &id); err != nil {
 		c.checkedAt.Store(0)
 		return err
 	}

@@ -63,14 +63,27 @@ func (c *Client) undo(ctx context.Context, n uint64, by, why string) (planned, f
 	if err != nil {
 		return nil, nil, err
 	}
-	for later, err := range c.Changes(ctx, ChangeQuery{After: n}) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if later.Undoes == n {
-			return nil, nil, notUndoable(n, fmt.Sprintf("entry %d has taken it back already", later.N))
-		}
+	plan, then, err := c.undoing(&e, by, why)
+	if err != nil {
+		return nil, nil, err
 	}
+	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+		// Each time anew: somebody else may be quicker.
+		for later, err := range c.Changes(ctx, ChangeQuery{After: n}) {
+			if err != nil {
+				return idempotency.Change{}, ChangeEntry{}, err
+			}
+			if later.Undoes == n {
+				return idempotency.Change{}, ChangeEntry{}, notUndoable(n, fmt.Sprintf("entry %d has taken it back already", later.N))
+			}
+		}
+		return plan(ctx)
+	}, then, nil
+}
+
+// undoing is undo of an entry that nobody has taken back.
+func (c *Client) undoing(undone *ChangeEntry, by, why string) (planned, func(context.Context) error, error) {
+	e, n := *undone, undone.N
 	back := ChangeEntry{By: by, Why: why, Undoes: n, Target: e.Target}
 	switch e.Action {
 	case ActionPause:

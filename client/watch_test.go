@@ -75,6 +75,7 @@ func TestLateArrivalOfACanceledJobIsFoundByTheWatch(t *testing.T) {
 				}
 				if tc.opts != nil {
 					c.Breakers().Release("alpha", "submit")
+					time.Sleep(time.Minute) // that the canary waited is believed for a poll interval
 					if _, err := c.Submit(t.Context(), job("b")); err != nil {
 						t.Fatal(err)
 					}

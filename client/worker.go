@@ -95,7 +95,7 @@ func (c *Client) ready(ctx context.Context) error {
 		return c.epochError("work")
 	}
 	// First: a history that was mended counts only with its doubts.
-	if err := c.readDoubt(ctx); err != nil {
+	if err := c.readDoubt(ctx, &id); err != nil {
 		return err
 	}
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {

@@ -15,7 +15,7 @@ func hints() []Mutation {
 	}
 	return []Mutation{
 		m("what rises while it is written is forgotten", exchange,
-			"if t.wish == wish && !t.wishUntil.After(s.until) {", "if t.wish == wish && !s.until.IsZero() {", "TestHintThatRises"),
+			"case t.wish == wish && !t.wishUntil.After(s.until):", "case t.wish == wish && !s.until.IsZero():", "TestHintThatRises"),
 		m("another replica's open breaker is not heeded", "client/route.go",
 			`return w.heeded(v, now, local)`, `return fit{}`, "TestBreakerIsHinted"),
 		m("every job may try nevertheless", heed,
