@@ -35,10 +35,17 @@ func (x *erasing) eraseMessages(ctx context.Context) error {
 		return err
 	}
 	for m, err := range inbox.List(ctx, idempotency.MessageQuery{}) {
-		if err != nil {
+		damaged := idempotency.AsDamaged(err)
+		if err != nil && damaged == nil {
 			return x.c.storeError(opErase, err)
 		}
-		if m.Body == nil || (!slices.Contains(heard, m.ID) && !mentions(readable(m.Body), tokens[m.Vendor])) {
+		// What can still be read of a damaged one may be enough to know that it is meant.
+		meant := m != nil && m.Body != nil && (slices.Contains(heard, m.ID) || mentions(readable(m.Body), tokens[m.Vendor]))
+		if damaged != nil && (!meant || m.State == idempotency.MessageWaiting) {
+			x.unread(ctx, err)
+			continue
+		}
+		if !meant {
 			continue
 		}
 		if err := x.eraseMessage(ctx, inbox, m); err != nil {
@@ -54,6 +61,9 @@ func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint6
 	all := slices.Clone(x.heard)
 	for _, id := range x.heard {
 		m, err := messageOf(ctx, inbox, id)
+		if x.unread(ctx, err) {
+			continue // what it came in with others is found by what it says
+		}
 		if err != nil {
 			return nil, x.c.storeError(opErase, err)
 		}
@@ -89,6 +99,9 @@ func (x *erasing) eraseMessage(ctx context.Context, inbox idempotency.Inbox, m *
 			return x.c.storeError(opErase, err)
 		}
 		again, err := messageOf(ctx, inbox, m.ID)
+		if idempotency.AsDamaged(err) != nil && again != nil {
+			err = nil // as before
+		}
 		if err != nil || again == nil {
 			return x.c.storeError(opErase, errors.Join(err, idempotency.ErrStale))
 		}
@@ -97,9 +110,13 @@ func (x *erasing) eraseMessage(ctx context.Context, inbox idempotency.Inbox, m *
 	return x.c.storeError(opErase, idempotency.ErrStale)
 }
 
-// messageOf reads one message; nil when there is none.
+// messageOf reads one message; nil when there is none. With an
+// [idempotency.DamagedError] it is what can still be read of it.
 func messageOf(ctx context.Context, inbox idempotency.Inbox, id uint64) (*idempotency.Message, error) {
 	for m, err := range inbox.List(ctx, idempotency.MessageQuery{After: id - 1, Limit: 1}) {
+		if one := idempotency.AsDamaged(err); one != nil && one.Message != id {
+			return nil, nil //nolint:nilnil // it is another one
+		}
 		if err != nil || m.ID == id {
 			return m, err
 		}

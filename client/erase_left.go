@@ -32,6 +32,9 @@ func (x *erasing) begun(ctx context.Context) error {
 			if errors.Is(err, idempotency.ErrNotFound) {
 				continue // of another history
 			}
+			if x.unread(ctx, err) {
+				continue // it stays among what is to be done
+			}
 			if err != nil {
 				return err
 			}
@@ -61,7 +64,7 @@ func (x *erasing) settled(ctx context.Context) error {
 			is := func(r *idempotency.Record) bool { return r.ID == id }
 			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
 		})
-		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) })
+		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) && !slices.Contains(x.later, b) })
 		return nil
 	})
 }
@@ -144,6 +147,9 @@ func (x *erasing) eraseArtwork(ctx context.Context) error {
 // shared finds what other jobs refer to.
 func (x *erasing) shared(ctx context.Context) error {
 	for rec, err := range x.c.store.Find(ctx, idempotency.Query{}) {
+		if x.unread(ctx, err) {
+			continue // it is not sent; should it be restored, it is held until the artwork is put back
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}

@@ -39,6 +39,9 @@ const opErase = "erase"
 // which hold ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
 //
+// What is damaged keeps nothing else from being erased: [ErasureReport] Unread names
+// it.
+//
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a
 // backup that is restored brings the person back: erase again after
 // [Client.Recover].
@@ -70,6 +73,8 @@ type erasing struct {
 	names    []string
 	contacts []string
 	artwork  []postproof.Blob
+	// later is artwork that another erasure takes.
+	later []postproof.Blob
 	// heard are the messages that the history says were applied to the jobs.
 	heard []uint64
 	// cleaned are the messages whose payload was erased.
@@ -134,6 +139,8 @@ func (x *erasing) find(ctx context.Context) error {
 		case errors.Is(err, idempotency.ErrNotFound):
 			x.rep.Unknown = append(x.rep.Unknown, id)
 			continue
+		case x.unread(ctx, err):
+			continue
 		case err != nil:
 			return x.c.storeError(opErase, err)
 		}
@@ -151,6 +158,9 @@ func (x *erasing) find(ctx context.Context) error {
 		return nil
 	}
 	for rec, err := range x.c.store.Find(ctx, idempotency.Query{Bare: true}) {
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -158,6 +168,9 @@ func (x *erasing) find(ctx context.Context) error {
 			continue
 		}
 		whole, err := x.c.store.Get(ctx, rec.ID) // with its job
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -175,6 +188,9 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 	}
 	x.found = append(x.found, rec)
 	for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -219,8 +235,63 @@ func (x *erasing) eraseSnapshots(ctx context.Context) (err error) {
 	if x.e.Snapshots == nil || len(x.contacts)+len(x.e.Addresses) == 0 {
 		return nil
 	}
-	x.rep.Snapshots, err = snapshot.Erase(ctx, x.e.Snapshots, x.rows())
+	x.rep.Snapshots, err = x.rowsErased(ctx, x.rows())
 	return err
+}
+
+// rowsErased erases rows of all snapshots. One that is damaged keeps her in no other
+// one, nor anywhere else.
+func (x *erasing) rowsErased(ctx context.Context, rows snapshot.Erasure) (all []snapshot.Erased, err error) {
+	var ids []snapshot.ID
+	for id, err := range x.e.Snapshots.List(ctx) { // before any is written
+		if err != nil {
+			return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: opErase, Err: fmt.Errorf("list the snapshots: %w", err)}
+		}
+		ids = append(ids, id)
+	}
+	var errs []error
+	for _, id := range ids {
+		rows.IDs = []snapshot.ID{id}
+		some, err := snapshot.Erase(ctx, x.e.Snapshots, rows)
+		all = append(all, some...)
+		switch {
+		case errors.Is(err, snapshot.ErrCorrupt):
+			x.left("snapshot", string(id))
+		case err != nil:
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) == 1 {
+		return all, errs[0]
+	}
+	return all, errors.Join(errs...)
+}
+
+// left notes what could not be looked into, once.
+func (x *erasing) left(kind, id string) {
+	if one := (ErasureUnread{kind, id}); !slices.Contains(x.rep.Unread, one) {
+		x.rep.Unread = append(x.rep.Unread, one)
+	}
+}
+
+// unread reports whether an error is about one damaged thing, and notes that it could
+// not be looked into: it keeps nothing else from being erased.
+func (x *erasing) unread(ctx context.Context, err error) bool {
+	if !x.c.meetDamaged(ctx, err) {
+		return false
+	}
+	switch one := idempotency.AsDamaged(err); {
+	case one.Message != 0:
+		x.left("message", strconv.FormatUint(one.Message, 10))
+	case one.Entry != 0:
+		x.left("entry", strconv.FormatUint(one.Entry, 10))
+	default:
+		x.left("record", string(one.Record))
+	}
+	return true
 }
 
 func (x *erasing) rows() snapshot.Erasure {
@@ -240,6 +311,8 @@ func (x *erasing) eraseRecords(ctx context.Context) error {
 		switch {
 		case errors.Is(err, idempotency.ErrNewer):
 			job.Outcome, after = ErasureNewer, rec
+		case x.unread(ctx, err):
+			continue
 		case err != nil:
 			return err
 		case rec.Tombstone:
@@ -352,6 +425,7 @@ type erasedEntry struct {
 	Artwork   int    `json:"artwork"`
 	Snapshots int    `json:"snapshots"`
 	Problems  int    `json:"problems,omitempty"`
+	Unread    int    `json:"unread,omitempty"`
 }
 
 // enter writes the report's digest to the change log.
@@ -365,6 +439,7 @@ func (x *erasing) enter(ctx context.Context) error {
 	r.Digest = hex.EncodeToString(sum[:])
 	after, err := json.Marshal(erasedEntry{
 		Digest: r.Digest, Jobs: len(r.Jobs), Messages: len(r.Messages), Artwork: len(r.Artwork), Snapshots: len(r.Snapshots), Problems: len(r.Problems),
+		Unread: len(r.Unread),
 	})
 	if err != nil {
 		return invalid(opErase, err)

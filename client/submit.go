@@ -277,8 +277,8 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		}
 	case idempotency.Held:
 		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, fmt.Errorf("held for a person: %s", rec.Hold.Reason)
-		if note := rec.Hold.Note; note != "" {
-			e.Err = fmt.Errorf("%w: %s", e.Err, note)
+		if rec.Hold.Note != "" { // whoever wrote it may have named somebody
+			e.Err = fmt.Errorf("%w: its note says more (Status, Held)", e.Err)
 		}
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
@@ -328,6 +328,8 @@ func (c *Client) storeError(op string, err error) error {
 
 func codeOfStore(err error) postproof.Code {
 	switch {
+	case idempotency.AsDamaged(err) != nil: // no waiting mends it
+		return postproof.CodeInternal
 	case errors.Is(err, idempotency.ErrNotFound):
 		return postproof.CodeNotFound
 	case errors.Is(err, idempotency.ErrStale), errors.Is(err, idempotency.ErrInProgress):
