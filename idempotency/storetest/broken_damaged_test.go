@@ -43,7 +43,9 @@ func (f *fake) mayBeDamaged() {
 	}
 	f.claimMsg = func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Message, error) {
 		all, err := claimMsg(ctx, req)
-		return unharmed(f, all, err, func(m *idempotency.Message) *idempotency.DamagedError { return &idempotency.DamagedError{Message: m.ID} })
+		return unharmed(f, all, err, func(m *idempotency.Message) *idempotency.DamagedError {
+			return &idempotency.DamagedError{Message: m.ID}
+		})
 	}
 }
 
@@ -133,7 +135,9 @@ func editLists(
 ) func(*fake) {
 	return func(f *fake) {
 		f1, f2, f3 := f.find, f.entries, f.list
-		f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] { return find(f1(ctx, q)) }
+		f.find = func(ctx context.Context, q idempotency.Query) iter.Seq2[*idempotency.Record, error] {
+			return find(f1(ctx, q))
+		}
 		f.entries = func(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[idempotency.Entry, error] {
 			return entries(f2(ctx, q))
 		}
@@ -162,11 +166,15 @@ func damagedPieces() map[string]broken {
 				return err
 			}
 			editLists(func(all iter.Seq2[*idempotency.Record, error]) iter.Seq2[*idempotency.Record, error] {
-				return reshaped(all, func(r *idempotency.Record, err error) (*idempotency.Record, error, bool) { return r, nameless(err), true })
+				return reshaped(all, func(r *idempotency.Record, err error) (*idempotency.Record, error, bool) {
+					return r, nameless(err), true
+				})
 			}, func(all iter.Seq2[idempotency.Entry, error]) iter.Seq2[idempotency.Entry, error] {
 				return reshaped(all, func(e idempotency.Entry, err error) (idempotency.Entry, error, bool) { return e, nameless(err), true })
 			}, func(all iter.Seq2[*idempotency.Message, error]) iter.Seq2[*idempotency.Message, error] {
-				return reshaped(all, func(m *idempotency.Message, err error) (*idempotency.Message, error, bool) { return m, nameless(err), true })
+				return reshaped(all, func(m *idempotency.Message, err error) (*idempotency.Message, error, bool) {
+					return m, nameless(err), true
+				})
 			})(f)
 		}, []string{records, absent, entries, messages}},
 		"a damaged record stops the workers": {func(f *fake) {

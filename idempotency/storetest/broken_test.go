@@ -119,7 +119,7 @@ type fake struct {
 	journal []func(ctx context.Context, e idempotency.Engine)
 	planted map[idempotency.ID]*idempotency.Record
 	spoiled map[string]bool
-	damaged map[string]bool // by its name
+	damaged map[string]bool     // by its name
 	lose    func(i, n int) bool // whether a reopen loses the i-th of n journal entries
 
 	commit   func(ctx context.Context, cs []idempotency.Change) ([]error, error)
