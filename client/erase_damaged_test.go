@@ -174,6 +174,9 @@ func TestEraseLargeArtwork(t *testing.T) {
 			if n, problems := left(); n != 0 || problems != "" {
 				t.Errorf("the second time %d are left: %q", n, problems)
 			}
+			if want := map[bool]int{false: 0, true: 2}[c.twice]; len(s.removed) != want {
+				t.Errorf("%d were deleted in all, want %d", len(s.removed), want)
+			}
 		})
 	}
 }

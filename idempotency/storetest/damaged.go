@@ -36,6 +36,9 @@ func listed[T any](t reporter, seq iter.Seq2[T, error], name func(T) string) []s
 	t.Helper()
 	all := []string{}
 	for v, err := range seq {
+		if len(all) > 10_000 {
+			t.Fatalf("list: it does not end; its last is %s", all[len(all)-1])
+		}
 		if err == nil {
 			all = append(all, name(v))
 			continue
