@@ -71,7 +71,9 @@ func TestEraseBesideWhatIsDamaged(t *testing.T) {
 	want := []client.ErasureUnread{
 		{Kind: "record", ID: string(broken)},
 		{Kind: "snapshot", ID: noList},
-		{Kind: "message", ID: fmt.Sprint(before.ID)}, {Kind: "message", ID: fmt.Sprint(whole.ID)}, {Kind: "message", ID: fmt.Sprint(waits.ID)},
+		{Kind: "message", ID: fmt.Sprint(before.ID)},
+		{Kind: "message", ID: fmt.Sprint(whole.ID)},
+		{Kind: "message", ID: fmt.Sprint(waits.ID)},
 	}
 	got := rep.Unread
 	entries := 0

@@ -73,7 +73,7 @@ func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Mes
 				yield(nil, err)
 				return
 			}
-			id := uint64(0)
+			var id uint64
 			if m != nil {
 				id = m.ID
 			} else {

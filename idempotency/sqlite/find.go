@@ -192,7 +192,7 @@ func collect(to *[]found, bare bool) func(*sql.Rows) error {
 		r, err := raw.Record()
 		if damaged := idempotency.AsDamaged(err); damaged != nil {
 			*to = append(*to, found{damaged.Record, nil, explain("find", err)})
-			return nil
+			return nil //nolint:nilerr // the list yields it
 		}
 		if err == nil {
 			*to = append(*to, found{r.ID, r, nil})

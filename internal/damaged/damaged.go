@@ -151,11 +151,11 @@ type inbox struct {
 	s *Store
 }
 
-// List implements [idempotency.Inbox], as does Claim.
+// List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		for m, err := range i.Inbox.List(ctx, q) {
-			if err == nil && !(m.Body == nil && m.Header == nil) { // else nothing is left of what was damaged
+			if err == nil && (m.Body != nil || m.Header != nil) { // else nothing is left of what was damaged
 				if err = i.s.check(&idempotency.DamagedError{Message: m.ID}); err != nil {
 					m = i.s.left(m)
 				}
@@ -178,6 +178,7 @@ func (s *Store) left(m *idempotency.Message) *idempotency.Message {
 	return m
 }
 
+// Claim implements [idempotency.Inbox].
 func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Message, error) {
 	all, err := i.Inbox.Claim(ctx, req)
 	return claimed(all, err, func(m *idempotency.Message) error { return i.s.check(&idempotency.DamagedError{Message: m.ID}) })
