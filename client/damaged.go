@@ -73,6 +73,20 @@ func legible[T any](ctx context.Context, c *Client, all iter.Seq2[T, error]) ite
 	}
 }
 
+// entryAfter returns the first entry behind a place that can be read.
+func (c *Client) entryAfter(ctx context.Context, place uint64) (_ idempotency.Entry, there bool, _ error) {
+	for more := true; more; {
+		more = false
+		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: place, Limit: 1}) {
+			if !c.meetDamaged(ctx, err) {
+				return e, err == nil, err
+			}
+			place, more = idempotency.AsDamaged(err).Entry, true
+		}
+	}
+	return idempotency.Entry{}, false, nil
+}
+
 // MeetDamaged reports whether an error is about one damaged thing of the ledger (see
 // [idempotency.DamagedError]), beside which the receiving side goes on, and has it
 // told in the log once for each client.

@@ -54,11 +54,10 @@ func (c *Client) seekHistory(ctx context.Context, since time.Time) (after uint64
 		if err != nil {
 			return false
 		}
-		for e, e2 := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: place})) { // the first that can be read
-			err = e2
-			return e2 == nil && e.At.Before(since)
-		}
-		return false
+		var e idempotency.Entry
+		var there bool
+		e, there, err = c.entryAfter(ctx, place)
+		return err == nil && there && e.At.Before(since)
 	}
 	step := uint64(1)
 	for early(after+step) && step < 1<<62 {

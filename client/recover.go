@@ -234,7 +234,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 // disown holds a job of a copied ledger: its original sends it, and, should an
 // accepted piece fail late, sends it anew.
 func disown(rec *idempotency.Record) []idempotency.Event {
-	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: "the ledger is a copy: its original goes on with the job"}
+	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: noteCopy}
 	switch rec.State {
 	case idempotency.Planned, idempotency.Unknown, idempotency.Accepted:
 		return []idempotency.Event{hold}

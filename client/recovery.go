@@ -163,13 +163,11 @@ const historyMargin = 24 * time.Hour
 func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
 	// before reports whether the first entry behind a place is older.
 	before := func(after uint64) (bool, error) {
-		for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: after})) { // the first that can be read
-			if err != nil {
-				return false, c.storeError("recovery report", err)
-			}
-			return e.At.Before(at), nil
+		e, there, err := c.entryAfter(ctx, after)
+		if err != nil {
+			return false, c.storeError("recovery report", err)
 		}
-		return false, nil
+		return there && e.At.Before(at), nil
 	}
 	low, high := uint64(0), uint64(1) // an older entry is behind low, none behind high
 	for {
