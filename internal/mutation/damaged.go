@@ -84,7 +84,7 @@ func damaged() []Mutation {
 		erased("a record stops the search for who shares the artwork", "erase_left.go", `		if x.unread(ctx, err) {
 			continue // it is not sent`, `		if false {
 			continue // it is not sent`),
-		erased("a snapshot stops it", "erase_run.go", `case errors.Is(err, snapshot.ErrCorrupt):`, `case false:`),
+		erased("a snapshot stops it", "erase_unread.go", `case errors.Is(err, snapshot.ErrCorrupt):`, `case false:`),
 		erased("it is said to be complete", "erase.go", `len(r.Problems)+len(r.Unread) == 0`, `len(r.Problems) == 0`),
 		m("artwork for which there was no room is forgotten", "erase_left.go", ` && !slices.Contains(x.later, b)`, ``, "TestEraseLargeArtwork"),
 		m("artwork that never fits is to be erased again", "artwork_erased.go", `if b.Size <= maxKept {`, `if true {`, "TestEraseLargeArtwork"),
