@@ -229,7 +229,7 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 	}
 	counts := map[string]int{account: 0}
 	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
-	for rec, err := range c.store.Find(ctx, q) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
 		if err != nil {
 			break // at least those that were counted
 		}

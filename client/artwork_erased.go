@@ -127,7 +127,7 @@ func (x *erasing) removeArt(ctx context.Context, remover idempotency.BlobRemover
 			continue
 		}
 		if b.Size > room {
-			x.rep.Problems = append(x.rep.Problems, fmt.Sprintf("artwork %.16s…: %d bytes are too many to be put back if a job turns up that refers to it: it is left", b.Digest, b.Size))
+			x.tooMuch(b)
 			continue
 		}
 		content, err := x.content(ctx, b)
@@ -142,6 +142,18 @@ func (x *erasing) removeArt(ctx context.Context, remover idempotency.BlobRemover
 		a.Outcome = ArtworkErased
 	}
 	return nil
+}
+
+// tooMuch says what to do about artwork that is left, because there is no room to keep
+// it until it is certain that nothing refers to it.
+func (x *erasing) tooMuch(b postproof.Blob) {
+	if b.Size <= maxKept {
+		x.later = append(x.later, b)
+		x.problem("artwork %.16s…: an erasure takes %d MiB of artwork at most, so this one is left: erase again, which takes it", b.Digest, maxKept>>20)
+		return
+	}
+	x.problem("artwork %.16s…: its %d bytes are more than the %d MiB that can be kept to put it back if a job turns up that refers to it, so it is left: "+
+		"see that no job uses it, then remove it by its digest (the store's RemoveBlob)", b.Digest, b.Size, maxKept>>20)
 }
 
 // content reads artwork; nil where there is none any more.

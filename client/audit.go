@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -34,6 +35,8 @@ const (
 	// FindingDifferent: both have it, and differ on whether it will be printed, or on
 	// its id; or it is alive beside the piece that counts for its job.
 	FindingDifferent FindingKind = "different"
+	// FindingDamaged: the ledger's record cannot be read, so that nobody can say.
+	FindingDamaged FindingKind = "damaged"
 )
 
 // Finding is one difference. It holds no personal data.
@@ -81,6 +84,9 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		f.Note = "not one of this ledger's references"
 		a.Findings = append(a.Findings, f)
 		return nil
+	case c.meetDamaged(ctx, err):
+		a.damaged(err, f)
+		return nil
 	case err != nil:
 		return err
 	}
@@ -113,6 +119,14 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 	return nil
 }
 
+// damaged adds what is found of a record that cannot be read, once for each.
+func (a *Audit) damaged(err error, f Finding) {
+	f.Kind, f.ID, f.Note = FindingDamaged, idempotency.AsDamaged(err).Record, "its record in the ledger is damaged: ask the vendor for it"
+	if !slices.ContainsFunc(a.Findings, func(o Finding) bool { return o.Kind == FindingDamaged && o.ID == f.ID }) {
+		a.Findings = append(a.Findings, f)
+	}
+}
+
 // another reports whether the submission is not the one whose acceptance counts,
 // while there is one that does.
 func another(rec *idempotency.Record, s *idempotency.Submission) bool {
@@ -123,6 +137,10 @@ func another(rec *idempotency.Record, s *idempotency.Submission) bool {
 func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool) error {
 	q := idempotency.Query{Vendor: a.Vendor, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
 	for rec, err := range c.store.Find(ctx, q) {
+		if c.meetDamaged(ctx, err) {
+			a.damaged(err, Finding{})
+			continue
+		}
 		if err != nil {
 			return c.storeError("audit", err)
 		}

@@ -61,6 +61,8 @@ type Client struct {
 	pauses    atomic.Pointer[pauses]
 	hints     hints
 	strangers unconfigured
+	// damage is what was met of it in the ledger.
+	damage damage
 	// leases tells the leases of new records apart, see [Client.firstLease].
 	leases   atomic.Uint64
 	closing  sync.Once

@@ -177,7 +177,7 @@ func (w *work) findControls(ctx context.Context, v *vendor, after time.Time) {
 	}
 	n := 0
 	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
-	for rec, err := range w.c.store.Find(ctx, q) {
+	for rec, err := range legible(ctx, w.c, w.c.store.Find(ctx, q)) {
 		if err != nil {
 			v.scanAgain()
 			return

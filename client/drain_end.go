@@ -35,8 +35,9 @@ func (d *drainEnd) finished(ctx context.Context) (bool, error) {
 		}
 		open -= of[idempotency.Planned]
 	}
-	if open > 0 && (len(paused.list) > 0 || paused.strange) {
-		// Some of them may wait for the end of a pause: none is counted by that.
+	if open > 0 && (len(paused.list) > 0 || paused.strange || c.damage.anyRecords()) {
+		// Some of them may wait for the end of a pause, or be damaged: none is counted
+		// by that.
 		found, err := d.search(ctx, paused, waiting)
 		if err != nil || found {
 			return false, err
@@ -57,7 +58,7 @@ func (d *drainEnd) search(ctx context.Context, paused *pauses, waiting map[strin
 			States: []idempotency.State{idempotency.Planned, idempotency.Sending, idempotency.Unknown}, After: from, Bare: true,
 		}
 		before := from
-		for rec, err := range d.c.store.Find(ctx, q) {
+		for rec, err := range legible(ctx, d.c, d.c.store.Find(ctx, q)) {
 			if err != nil {
 				return false, d.c.storeError("find", err)
 			}

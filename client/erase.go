@@ -149,6 +149,17 @@ const (
 	StorageLeft StorageOutcome = "left"
 )
 
+// ErasureUnread is something damaged that an erasure could not look into. A record or
+// an entry is whole again after the whole database was restored and recovered; a
+// message when its row is put back or deleted; a snapshot when its folder is. Erase
+// again then.
+type ErasureUnread struct {
+	// Kind is record, entry, message or snapshot.
+	Kind string `json:"kind"`
+	// ID is a record's or snapshot's id, an entry's number or a message's.
+	ID string `json:"id"`
+}
+
 // ErasureReport says what was erased, store by store. It holds no personal data:
 // the ids and digests in it are pseudonyms.
 type ErasureReport struct {
@@ -168,6 +179,9 @@ type ErasureReport struct {
 	Snapshots []snapshot.Erased `json:"snapshots,omitempty"`
 	Storage   StorageOutcome    `json:"storage,omitempty"`
 
+	// Unread is what could not be looked into, because it is damaged: it may hold
+	// something of the person. Everything else was erased and read back all the same.
+	Unread []ErasureUnread `json:"unread,omitempty"`
 	// Problems are what was found when everything was read back: not erased
 	// although it should be. None if all is well.
 	Problems []string `json:"problems,omitempty"`
@@ -178,7 +192,8 @@ type ErasureReport struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// Complete reports whether nothing is left to come again for.
+// Complete reports whether nothing is left to come again for, and nothing was left
+// because it could not be looked into.
 func (r *ErasureReport) Complete() bool {
 	for i := range r.Jobs {
 		if o := r.Jobs[i].Outcome; o == ErasureOpen || o == ErasureNewer {
@@ -190,5 +205,5 @@ func (r *ErasureReport) Complete() bool {
 			return false
 		}
 	}
-	return !r.DryRun && len(r.Problems) == 0
+	return !r.DryRun && len(r.Problems)+len(r.Unread) == 0
 }

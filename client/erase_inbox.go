@@ -32,11 +32,18 @@ func (x *erasing) eraseMessages(ctx context.Context) error {
 		return err
 	}
 	for m, err := range inbox.List(ctx, idempotency.MessageQuery{}) {
-		if err != nil {
+		damaged := idempotency.AsDamaged(err)
+		if err != nil && damaged == nil {
 			return x.c.storeError(opErase, err)
 		}
-		known := slices.Contains(heard, m.ID) && (m.State != idempotency.MessageParked || !x.ofOpen(m.ID))
-		if m.Body == nil || (!known && !mentions(readable(m.Body), tokens[m.Vendor])) {
+		known := m != nil && slices.Contains(heard, m.ID) && (m.State != idempotency.MessageParked || !x.ofOpen(m.ID))
+		// What can still be read of a damaged one may be enough to know that it is meant.
+		meant := m != nil && m.Body != nil && (known || mentions(readable(m.Body), tokens[m.Vendor]))
+		if damaged != nil && (!meant || m.State == idempotency.MessageWaiting) {
+			x.unread(ctx, err)
+			continue
+		}
+		if !meant {
 			continue
 		}
 		if err := x.eraseMessage(ctx, inbox, m); err != nil {
@@ -55,6 +62,9 @@ func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint6
 	}
 	for _, id := range slices.Clone(all) {
 		m, err := messageOf(ctx, inbox, id)
+		if x.unread(ctx, err) {
+			continue // what it came in with others is found by what it says
+		}
 		if err != nil {
 			return nil, x.c.storeError(opErase, err)
 		}
@@ -101,6 +111,9 @@ func (x *erasing) eraseMessage(ctx context.Context, inbox idempotency.Inbox, m *
 			return x.c.storeError(opErase, err)
 		}
 		again, err := messageOf(ctx, inbox, m.ID)
+		if idempotency.AsDamaged(err) != nil && again != nil {
+			err = nil // as before
+		}
 		if err != nil || again == nil {
 			return x.c.storeError(opErase, errors.Join(err, idempotency.ErrStale))
 		}
@@ -109,9 +122,13 @@ func (x *erasing) eraseMessage(ctx context.Context, inbox idempotency.Inbox, m *
 	return x.c.storeError(opErase, idempotency.ErrStale)
 }
 
-// messageOf reads one message; nil when there is none.
+// messageOf reads one message; nil when there is none. With an
+// [idempotency.DamagedError] it is what can still be read of it.
 func messageOf(ctx context.Context, inbox idempotency.Inbox, id uint64) (*idempotency.Message, error) {
 	for m, err := range inbox.List(ctx, idempotency.MessageQuery{After: id - 1, Limit: 1}) {
+		if one := idempotency.AsDamaged(err); one != nil && one.Message != id {
+			return nil, nil //nolint:nilnil // it is another one
+		}
 		if err != nil || m.ID == id {
 			return m, err
 		}

@@ -49,13 +49,16 @@ func (x *erasing) begun(ctx context.Context) error {
 func (x *erasing) remails(ctx context.Context) error {
 	for _, first := range slices.Clone(x.found) {
 		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: first.ID, Kinds: []string{kindRemailed}}) {
+			if x.unread(ctx, err) {
+				continue
+			}
 			if err != nil {
 				return x.c.storeError(opErase, err)
 			}
 			second, err := x.c.store.Get(ctx, idempotency.IDOf(remailKey(first.ID, e.Note)))
 			switch {
-			case errors.Is(err, idempotency.ErrNotFound):
-				continue // of another history
+			case errors.Is(err, idempotency.ErrNotFound), x.unread(ctx, err):
+				continue // of another history, or told of
 			case err != nil:
 				return x.c.storeError(opErase, err)
 			case second.Contact == "" || !slices.Contains(x.search, second.Contact):
@@ -79,6 +82,9 @@ func (x *erasing) noted(ctx context.Context) error {
 			rec, err := x.c.store.Get(ctx, id)
 			if errors.Is(err, idempotency.ErrNotFound) {
 				continue // of another history
+			}
+			if x.unread(ctx, err) {
+				continue // it stays among what is to be done
 			}
 			if err != nil {
 				return err
@@ -121,7 +127,7 @@ func (x *erasing) settled(ctx context.Context) error {
 			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
 		})
 		maps.DeleteFunc(p.Heard, func(id idempotency.ID, _ []uint64) bool { return !slices.Contains(p.IDs, id) })
-		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) })
+		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) && !slices.Contains(x.later, b) })
 		return nil
 	})
 }
@@ -211,6 +217,9 @@ func (x *erasing) eraseArtwork(ctx context.Context) error {
 // shared finds what other jobs refer to.
 func (x *erasing) shared(ctx context.Context) error {
 	for rec, err := range x.c.store.Find(ctx, idempotency.Query{}) {
+		if x.unread(ctx, err) {
+			continue // it is not sent; should it be restored, it is held until the artwork is put back
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}

@@ -41,6 +41,9 @@ const opErase = "erase"
 // or stay as ids only. What vendors have, backups, and what the program wrote
 // elsewhere, are not the ledger's.
 //
+// What is damaged keeps nothing else from being erased: [ErasureReport] Unread names
+// it.
+//
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a
 // backup that is restored brings the person back: erase again after
 // [Client.Recover].
@@ -73,6 +76,8 @@ type erasing struct {
 	contacts []string
 	search   []string // the contacts whose jobs are all erased
 	artwork  []postproof.Blob
+	// later is artwork that another erasure takes.
+	later []postproof.Blob
 	// heard are the messages that the history says were applied to a job, also as an
 	// erasure that was interrupted has noted them: the history goes with the record.
 	heard map[idempotency.ID][]uint64
@@ -137,6 +142,8 @@ func (x *erasing) find(ctx context.Context) error {
 		case errors.Is(err, idempotency.ErrNotFound):
 			x.rep.Unknown = append(x.rep.Unknown, id)
 			continue
+		case x.unread(ctx, err):
+			continue
 		case err != nil:
 			return x.c.storeError(opErase, err)
 		}
@@ -154,6 +161,9 @@ func (x *erasing) find(ctx context.Context) error {
 		return nil
 	}
 	for rec, err := range x.c.store.Find(ctx, idempotency.Query{Bare: true}) {
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -161,6 +171,9 @@ func (x *erasing) find(ctx context.Context) error {
 			continue
 		}
 		whole, err := x.c.store.Get(ctx, rec.ID) // with its job
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -178,6 +191,9 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 	}
 	x.found = append(x.found, rec)
 	for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+		if x.unread(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
@@ -222,7 +238,7 @@ func (x *erasing) eraseSnapshots(ctx context.Context) (err error) {
 	if x.e.Snapshots == nil || len(x.contacts)+len(x.e.Addresses) == 0 {
 		return nil
 	}
-	x.rep.Snapshots, err = snapshot.Erase(ctx, x.e.Snapshots, x.rows())
+	x.rep.Snapshots, err = x.rowsErased(ctx, x.rows())
 	return err
 }
 
@@ -243,6 +259,8 @@ func (x *erasing) eraseRecords(ctx context.Context) error {
 		switch {
 		case errors.Is(err, idempotency.ErrNewer):
 			job.Outcome, after = ErasureNewer, rec
+		case x.unread(ctx, err):
+			continue
 		case err != nil:
 			return err
 		case rec.Tombstone:
@@ -355,6 +373,7 @@ type erasedEntry struct {
 	Artwork   int    `json:"artwork"`
 	Snapshots int    `json:"snapshots"`
 	Problems  int    `json:"problems,omitempty"`
+	Unread    int    `json:"unread,omitempty"`
 }
 
 // enter writes the report's digest to the change log.
@@ -368,6 +387,7 @@ func (x *erasing) enter(ctx context.Context) error {
 	r.Digest = hex.EncodeToString(sum[:])
 	after, err := json.Marshal(erasedEntry{
 		Digest: r.Digest, Jobs: len(r.Jobs), Messages: len(r.Messages), Artwork: len(r.Artwork), Snapshots: len(r.Snapshots), Problems: len(r.Problems),
+		Unread: len(r.Unread),
 	})
 	if err != nil {
 		return invalid(opErase, err)

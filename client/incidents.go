@@ -20,7 +20,9 @@ func incidentKinds() []string {
 // IncidentsSince is [Client.Incidents] from a moment on, by the ledger's time,
 // without reading the history before it. For an alarm that tells of each once ask
 // from a while before the last one, since clocks of replicas differ, and leave out
-// what was told, by [idempotency.Entry.Seq]. After an error it yields no more.
+// what was told, by [idempotency.Entry.Seq]. An entry that is damaged, which may be of
+// any kind and time, is an [idempotency.DamagedError], behind which the list goes on;
+// after another error it yields no more.
 func (c *Client) IncidentsSince(ctx context.Context, since time.Time) iter.Seq2[idempotency.Entry, error] {
 	return func(yield func(idempotency.Entry, error) bool) {
 		after, err := c.seekHistory(ctx, since.Add(-seekSlack))
@@ -30,8 +32,10 @@ func (c *Client) IncidentsSince(ctx context.Context, since time.Time) iter.Seq2[
 		}
 		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds(), After: after}) {
 			if err != nil {
-				yield(e, c.storeError("incidents", err))
-				return
+				if !yield(e, c.storeError("incidents", err)) || idempotency.AsDamaged(err) == nil {
+					return
+				}
+				continue
 			}
 			if !e.At.Before(since) && !yield(e, nil) {
 				return
@@ -52,11 +56,10 @@ func (c *Client) seekHistory(ctx context.Context, since time.Time) (after uint64
 		if err != nil {
 			return false
 		}
-		for e, e2 := range c.store.Entries(ctx, idempotency.EntryQuery{After: place, Limit: 1}) {
-			err = e2
-			return e2 == nil && e.At.Before(since)
-		}
-		return false
+		var e idempotency.Entry
+		var there bool
+		e, there, err = c.entryAfter(ctx, place)
+		return err == nil && there && e.At.Before(since)
 	}
 	step := uint64(1)
 	for early(after+step) && step < 1<<62 {

@@ -22,13 +22,16 @@ func (c *Client) Status(ctx context.Context, key postproof.Key) (*idempotency.Re
 }
 
 // History yields what happened to a job, oldest first; nothing for a key that was
-// never used. After an error it yields no more.
+// never used. An entry that is damaged is an [idempotency.DamagedError], behind which
+// the list goes on; after another error it yields no more.
 func (c *Client) History(ctx context.Context, key postproof.Key) iter.Seq2[idempotency.Entry, error] {
 	return readOf(c, "history", c.store.Entries(ctx, idempotency.EntryQuery{ID: idempotency.IDOf(key)}))
 }
 
 // Held yields the jobs that wait for a person, of one campaign if it is not
-// empty. [idempotency.Record.Hold] says why. After an error it yields no more.
+// empty. [idempotency.Record.Hold] says why. A job whose record is damaged is an
+// [idempotency.DamagedError], behind which the list goes on; after another error it
+// yields no more.
 func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
 	return readOf(c, "held", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign}))
 }
@@ -39,7 +42,9 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 // callbacks about pieces that the ledger does not know, recoveries that only a
 // vendor knows of. What happened stays in the list for as long as the ledger
 // remembers it: nobody ends an entry. For an alarm ask [Client.IncidentsSince] for
-// what is new. After an error it yields no more.
+// what is new. An entry that is damaged, which may be of any kind, is an
+// [idempotency.DamagedError], behind which the list goes on; after another error it
+// yields no more.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
 	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
 }
@@ -50,8 +55,10 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 		for v, err := range all {
 			if err != nil {
 				var none T
-				yield(none, c.storeError(op, err))
-				return
+				if !yield(none, c.storeError(op, err)) || idempotency.AsDamaged(err) == nil {
+					return
+				}
+				continue
 			}
 			if !yield(v, nil) {
 				return

@@ -275,7 +275,7 @@ func (c *Client) wakeWaiting(ctx context.Context, t Target) error {
 		return nil
 	}
 	epoch := c.id().Epoch
-	for rec, err := range c.store.Find(ctx, q) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
 		if err != nil {
 			return c.storeError("resume", err)
 		}

@@ -165,6 +165,9 @@ func (p *pool) round(ctx context.Context) (int, error) {
 		Owner: c.owner, Limit: limit, Lease: c.lease, Now: c.now(), Served: p.served,
 		Skip: append(paused.campaigns(), skip...), Least: c.least(paused),
 	})
+	if c.meetDamaged(ctx, err) {
+		return 0, nil // it is out of the way of what is behind it
+	}
 	if err != nil {
 		return 0, c.storeError("claim", err)
 	}

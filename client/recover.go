@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -41,6 +42,12 @@ type RecoverOptions struct {
 	// looked up at every vendor before they are sent: the lost part of the
 	// history may have sent them. Default 72 hours; negative for not at all.
 	DoubtNewFor time.Duration
+	// LeaveDamaged recovers the ledger although records cannot be read: they can be
+	// put in no doubt, so whoever says this answers for their being left as they are.
+	// They are not sent while they are damaged; were such a row put back afterwards,
+	// its job could be sent a second time. Without it Recover does everything else,
+	// then names them in an error, and nothing is submitted.
+	LeaveDamaged bool
 	// OnProgress is called after each batch with the number of records done.
 	OnProgress func(done int)
 }
@@ -59,6 +66,9 @@ type Recovered struct {
 	// they are down. Nothing is believed to be absent there before they were: the
 	// workers see to that, and doubt further what has to be.
 	Unasked []string
+	// Damaged are the records that could not be read; see
+	// [RecoverOptions].LeaveDamaged.
+	Damaged []idempotency.ID
 }
 
 const doubtSetting = "recover/doubt"
@@ -157,6 +167,10 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 	var newest time.Time // change that the backup has, about
 	var longest time.Duration
 	for rec, err := range c.store.Find(ctx, idempotency.Query{States: open}) {
+		if c.meetDamaged(ctx, err) {
+			out.Damaged = append(out.Damaged, idempotency.AsDamaged(err).Record)
+			continue
+		}
 		if err != nil {
 			return out, c.storeError("recover", err)
 		}
@@ -185,7 +199,14 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 			o.OnProgress(out.Doubted)
 		}
 	}
-	done := recovery{Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked}
+	if len(out.Damaged) > 0 && !o.LeaveDamaged {
+		return out, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "recover", Err: fmt.Errorf(
+			"%d records are damaged, the first is %s: nobody knows what the lost history did with these jobs, nor can it be asked; restore a backup without damage, "+
+				"or leave them to yourself (LeaveDamaged) and never put their rows back: %w", len(out.Damaged), out.Damaged[0], idempotency.ErrCorrupt)}
+	}
+	done := recovery{
+		Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked, Damaged: len(out.Damaged),
+	}
 	if err := c.startDoubt(ctx, o, newest, longest, &earlier, done); err != nil {
 		return out, err
 	}
@@ -213,7 +234,7 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, erro
 // disown holds a job of a copied ledger: its original sends it, and, should an
 // accepted piece fail late, sends it anew.
 func disown(rec *idempotency.Record) []idempotency.Event {
-	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: "the ledger is a copy: its original goes on with the job"}
+	hold := idempotency.PutOnHold{Reason: idempotency.HoldOperator, Note: noteCopy}
 	switch rec.State {
 	case idempotency.Planned, idempotency.Unknown, idempotency.Accepted:
 		return []idempotency.Event{hold}
@@ -281,6 +302,8 @@ type recovery struct {
 	// Recoveries were lost, Unasked are vendors that could not be asked for more.
 	Recoveries int      `json:"recoveries,omitempty"`
 	Unasked    []string `json:"unasked,omitempty"`
+	// Damaged records were left.
+	Damaged int `json:"damaged,omitempty"`
 }
 
 // readDoubt reads until when new jobs have to be looked up first, in the ledger of the

@@ -128,7 +128,7 @@ func (c *Client) recoveries(ctx context.Context, name string, out *RecoveryRepor
 		return err
 	}
 	var n int64
-	for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []string{kindRecovered, kindLostAgain}}) {
+	for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []string{kindRecovered, kindLostAgain}})) {
 		if err != nil {
 			return c.storeError("recovery report", err)
 		}
@@ -163,13 +163,11 @@ const historyMargin = 24 * time.Hour
 func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
 	// before reports whether the first entry behind a place is older.
 	before := func(after uint64) (bool, error) {
-		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{After: after, Limit: 1}) {
-			if err != nil {
-				return false, c.storeError("recovery report", err)
-			}
-			return e.At.Before(at), nil
+		e, there, err := c.entryAfter(ctx, after)
+		if err != nil {
+			return false, c.storeError("recovery report", err)
 		}
-		return false, nil
+		return there && e.At.Before(at), nil
 	}
 	low, high := uint64(0), uint64(1) // an older entry is behind low, none behind high
 	for {
@@ -209,7 +207,7 @@ func (c *Client) left(ctx context.Context, name string, st *replayState, out *Re
 		queries = append(queries, idempotency.Query{Bare: true, Campaign: st.Campaign, States: []idempotency.State{idempotency.Planned, idempotency.Sending}})
 	}
 	for _, q := range queries {
-		for rec, err := range c.store.Find(ctx, q) {
+		for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
 			if err != nil {
 				return c.storeError("recovery report", err)
 			}

@@ -66,7 +66,7 @@ func (c *Client) Silence(ctx context.Context) ([]Silence, error) {
 		place[v.name] = &out[i]
 	}
 	now := c.now()
-	for rec, err := range c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Accepted}}) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Accepted}})) {
 		if err != nil {
 			return nil, c.storeError("silence", err)
 		}

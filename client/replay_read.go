@@ -167,7 +167,12 @@ func (rd *replayReader) derive(ctx context.Context, from replayCursor, emit func
 // judgeRows judges rows by their records.
 func (rd *replayReader) judgeRows(ctx context.Context, items []replayItem, recs map[idempotency.ID]*idempotency.Record) error {
 	for i := range items {
-		items[i].rec = recs[items[i].ID]
+		rec, there := recs[items[i].ID]
+		if there && rec == nil {
+			items[i].unreadable()
+			continue
+		}
+		items[i].rec = rec
 		if err := rd.j.row(ctx, &items[i]); err != nil {
 			return err
 		}
@@ -175,7 +180,13 @@ func (rd *replayReader) judgeRows(ctx context.Context, items []replayItem, recs 
 	return nil
 }
 
-// records reads the records of the items, as far as there are any.
+// unreadable makes it an item whose record is damaged: a person has to see to it.
+func (it *replayItem) unreadable() {
+	it.Outcome, it.Reason, it.Note = ReplayHeld, "corrupt", "its record cannot be read"
+}
+
+// records reads the records of the items, as far as there are any; those that are
+// damaged are nil.
 func (c *Client) records(ctx context.Context, items []replayItem, bare bool) (map[idempotency.ID]*idempotency.Record, error) {
 	if len(items) == 0 {
 		return nil, nil //nolint:nilnil // a map that is only read
@@ -186,6 +197,10 @@ func (c *Client) records(ctx context.Context, items []replayItem, bare bool) (ma
 	}
 	recs := make(map[idempotency.ID]*idempotency.Record, len(items))
 	for rec, err := range c.store.Find(ctx, q) {
+		if c.meetDamaged(ctx, err) {
+			recs[idempotency.AsDamaged(err).Record] = nil
+			continue
+		}
 		if err != nil {
 			return nil, c.storeError("replay", err)
 		}
@@ -211,15 +226,23 @@ func (rd *replayReader) found(ctx context.Context, from replayCursor, yield func
 		return more
 	}
 	for rec, err := range rd.c.store.Find(ctx, q) {
-		if err != nil {
+		damaged := rd.c.meetDamaged(ctx, err)
+		if err != nil && !damaged {
 			b.err = rd.c.storeError("replay", err)
 			break
 		}
-		b.next.After = rec.ID
-		if !rd.j.query.selects(rec) {
+		it := replayItem{rec: rec}
+		if damaged { // it may be one of them
+			it.ID = idempotency.AsDamaged(err).Record
+			it.unreadable()
+		} else {
+			it.ReplayItem = ReplayItem{ID: rec.ID, Key: rec.Key, Contact: rec.Contact}
+		}
+		b.next.After = it.ID
+		if !damaged && !rd.j.query.selects(rec) {
 			continue
 		}
-		row, err := rd.rows.has(ctx, rec.ID)
+		row, err := rd.rows.has(ctx, it.ID)
 		if err != nil {
 			b.err = err
 			break
@@ -227,7 +250,7 @@ func (rd *replayReader) found(ctx context.Context, from replayCursor, yield func
 		if row {
 			continue
 		}
-		b.items = append(b.items, replayItem{ReplayItem: ReplayItem{ID: rec.ID, Key: rec.Key, Contact: rec.Contact}, rec: rec})
+		b.items = append(b.items, it)
 		if len(b.items) == replayBatch && !flush() {
 			return
 		}
@@ -241,6 +264,9 @@ func (rd *replayReader) judgeFound(ctx context.Context, items []replayItem) erro
 	var at []int
 	for i := range items {
 		it := &items[i]
+		if it.rec == nil {
+			continue // damaged
+		}
 		rd.j.known(it)
 		if it.Outcome == ReplayAgain || (it.Outcome.Acts() && len(rd.j.r.Suppress) > 0) {
 			look, at = append(look, *it), append(at, i)

@@ -43,7 +43,7 @@ func (w *work) send(ctx context.Context) error {
 
 // unreadable holds a job that the ledger gives back broken.
 func (w *work) unreadable(ctx context.Context, cause error) error {
-	return errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotBuild, Note: "the job cannot be read"}))
+	return errors.Join(cause, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldCannotBuild, Note: noteJob}))
 }
 
 // noVendor settles a job that no vendor takes right now.
@@ -167,7 +167,7 @@ func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bo
 		}
 		return false, w.apply(ctx, idempotency.PutOnHold{
 			Reason: idempotency.HoldCannotBuild,
-			Note:   "its artwork is missing or broken in the blob store: store it again (PutArtwork, or Enqueue with the job as it was), then release it, or amend it",
+			Note:   noteArtwork,
 		})
 	case postproof.CodeOf(cause) == postproof.CodeUnavailable: // the blob store, not the job
 		return false, errors.Join(cause, w.putOff(context.WithoutCancel(ctx), 0))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -277,8 +278,11 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 		}
 	case idempotency.Held:
 		e.Code, e.Delivery, e.Err = postproof.CodeConflict, postproof.Unknown, fmt.Errorf("held for a person: %s", rec.Hold.Reason)
-		if note := rec.Hold.Note; note != "" {
+		switch note := rec.Hold.Note; {
+		case slices.Contains(ownNotes(), note):
 			e.Err = fmt.Errorf("%w: %s", e.Err, note)
+		case note != "": // whoever wrote it may have named somebody
+			e.Err = fmt.Errorf("%w: its note says more (Status, Held)", e.Err)
 		}
 		if len(rec.Live()) == 0 {
 			e.Delivery = postproof.NotSent
@@ -293,6 +297,15 @@ func (c *Client) standing(rec *idempotency.Record, cause error) error {
 	}
 	return e
 }
+
+// The notes that are the same for every job: an error may quote them.
+const (
+	noteArtwork = "its artwork is missing or broken in the blob store: store it again (PutArtwork, or Enqueue with the job as it was), then release it, or amend it"
+	noteJob     = "the job cannot be read"
+	noteCopy    = "the ledger is a copy: its original goes on with the job"
+)
+
+func ownNotes() []string { return []string{noteArtwork, noteJob, noteCopy} }
 
 // several are errors that say one thing together, on one line: a log has a line for
 // each error.
@@ -328,6 +341,8 @@ func (c *Client) storeError(op string, err error) error {
 
 func codeOfStore(err error) postproof.Code {
 	switch {
+	case idempotency.AsDamaged(err) != nil: // no waiting mends it
+		return postproof.CodeInternal
 	case errors.Is(err, idempotency.ErrNotFound):
 		return postproof.CodeNotFound
 	case errors.Is(err, idempotency.ErrStale), errors.Is(err, idempotency.ErrInProgress):

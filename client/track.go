@@ -41,8 +41,9 @@ func (t Tracked) LogValue() slog.Value {
 // Track yields where each piece of a campaign is: contact by contact, each job
 // once, in no order that means anything. It streams, so that its memory does not
 // grow with the campaign, and reads the ledger only: a stage is as new as the
-// last word of the vendor ([Client.Refresh] asks for another). After an error it
-// yields no more.
+// last word of the vendor ([Client.Refresh] asks for another). A job whose record is
+// damaged is an [idempotency.DamagedError], behind which the list goes on; after
+// another error it yields no more.
 func (c *Client) Track(ctx context.Context, campaign string) iter.Seq2[Tracked, error] {
 	return func(yield func(Tracked, error) bool) {
 		if campaign == "" {
@@ -51,8 +52,10 @@ func (c *Client) Track(ctx context.Context, campaign string) iter.Seq2[Tracked, 
 		}
 		for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: campaign}) {
 			if err != nil {
-				yield(Tracked{}, c.storeError("track", err))
-				return
+				if !yield(Tracked{}, c.storeError("track", err)) || idempotency.AsDamaged(err) == nil {
+					return
+				}
+				continue
 			}
 			if !yield(Tracked{Key: rec.Key, Contact: rec.Contact, State: rec.State, Status: rec.Status, Receipt: rec.Receipt}, nil) {
 				return
@@ -67,6 +70,8 @@ type Tally struct {
 	// Jobs is how many there are, States how many stand in which state.
 	Jobs   int
 	States map[idempotency.State]int
+	// Damaged is how many of Jobs cannot be read: they are in no state here.
+	Damaged int
 	// Stages is how many pieces are at which stage; the jobs that have none are
 	// with no vendor. A piece counts at its present stage only: one that was
 	// re-routed and then delivered is delivered.
@@ -81,6 +86,11 @@ type Tally struct {
 func (c *Client) Tally(ctx context.Context, campaign string) (Tally, error) {
 	t := Tally{Campaign: campaign, States: map[idempotency.State]int{}, Stages: map[postproof.Stage]int{}}
 	for one, err := range c.Track(ctx, campaign) {
+		if c.meetDamaged(ctx, err) {
+			t.Jobs++
+			t.Damaged++
+			continue
+		}
 		if err != nil {
 			return t, err
 		}

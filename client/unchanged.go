@@ -119,7 +119,7 @@ func (c *Client) unchanged(ctx context.Context, op, epoch string, rec *idempoten
 	}
 	changed := &ChangedError{Seen: seen, Version: is, Recovered: !seen.SameHistory(is), State: rec.State}
 	if !changed.Recovered && is.number > seen.number {
-		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+		for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{ID: rec.ID})) {
 			if err != nil {
 				return c.storeError(op, err)
 			}

@@ -112,7 +112,7 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 	}
 	pieces := 0
 	q := idempotency.Query{Vendor: name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
-	for rec, err := range c.store.Find(ctx, q) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
 		if err != nil {
 			break // at least those that were counted
 		}

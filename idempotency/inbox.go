@@ -19,10 +19,13 @@ type Inbox interface {
 	Put(ctx context.Context, m *Message) (fresh bool, err error)
 	// Claim leases up to Limit messages that wait and are due, oldest first.
 	// The messages returned carry the lease and a fence that has grown by one. One
-	// that is damaged keeps no other from its worker: it is [ErrCorrupt] where it is
-	// the only one, and where it is listed.
+	// that is damaged keeps no other from its worker: it gets a lease as well, and is a
+	// [DamagedError] where there are only such, and where it is listed.
 	Claim(ctx context.Context, req ClaimRequest) ([]*Message, error)
-	// List yields messages by id, which is the order of receipt.
+	// List yields messages by id, which is the order of receipt. A damaged message
+	// is yielded in its place as an error that wraps a [DamagedError] with its id,
+	// beside what can still be read of it, or nil: the listing goes on behind it
+	// when its reader does. After any other error it yields no more.
 	List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error]
 	// Purge deletes the raw payload of up to Limit messages received before
 	// the time given, body and headers, that were applied or ignored, and
@@ -86,6 +89,8 @@ type Mark struct {
 type MessageQuery struct {
 	States []MessageState
 	Vendor string
-	After  uint64
-	Limit  int
+	// After continues behind an id. Limit bounds what is yielded, damaged messages
+	// included; 0 means all.
+	After uint64
+	Limit int
 }

@@ -77,15 +77,22 @@ type Store interface {
 	// one. Records in unknown states or of a newer version are never claimed.
 	Claim(ctx context.Context, req ClaimRequest) ([]*Record, error)
 
-	// Get returns the record or [ErrNotFound].
+	// Get returns the record or [ErrNotFound]; of a damaged one a [DamagedError].
 	Get(ctx context.Context, id ID) (*Record, error)
 
 	// Find yields the records that match the query, ordered by id. It reads in
 	// pages: records that change meanwhile may be seen in either form, those
-	// that do not are seen exactly once. After an error it yields no more.
+	// that do not are seen exactly once. A damaged record that may match is yielded
+	// in its place as nil and an error that wraps a [DamagedError] with its id; the
+	// list goes on behind it when its reader does. After any other error it yields
+	// no more.
 	Find(ctx context.Context, q Query) iter.Seq2[*Record, error]
 
-	// Entries yields the history, in commit order, each entry once.
+	// Entries yields the history, in commit order, each entry once. A damaged entry,
+	// which may be of any kind, is yielded in its place as an error that wraps a
+	// [DamagedError], beside an Entry with its Seq and, where it is known, its ID; the
+	// list goes on behind it when its reader does. After any other error it yields no
+	// more.
 	Entries(ctx context.Context, q EntryQuery) iter.Seq2[Entry, error]
 
 	// Prune turns up to Limit final records that were last updated before the
@@ -256,7 +263,7 @@ type Query struct {
 	Bare bool
 	// After continues behind an id.
 	After ID
-	// Limit bounds the number of records; 0 means all.
+	// Limit bounds the number of records, damaged ones included; 0 means all.
 	Limit int
 }
 
@@ -293,7 +300,7 @@ type EntryQuery struct {
 	Kinds []string
 	// After continues behind a Seq.
 	After uint64
-	// Limit bounds the number; 0 means all.
+	// Limit bounds the number, damaged ones included; 0 means all.
 	Limit int
 }
 

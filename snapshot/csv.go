@@ -29,7 +29,11 @@ import (
 // once and not closed.
 func CSV(r io.Reader, m Mapping, opts ...CSVOption) Source {
 	s := &csvSource{reader: r, mapping: m}
-	for _, o := range opts {
+	for i, o := range opts {
+		if o == nil {
+			s.wrong = invalid("options", "option %d is nil: leave it out", i)
+			break
+		}
 		o.apply(s)
 	}
 	return s
@@ -58,7 +62,8 @@ type csvSource struct {
 	encoding, fallback Encoding
 	separator          byte
 	used               bool
-	partial            bool // any column may be missing
+	wrong              error // of the options: told when it is read
+	partial            bool  // any column may be missing
 
 	layout
 }
@@ -140,6 +145,8 @@ func (s *csvSource) chunks(ctx context.Context, use func(chunk) bool) error {
 
 func (s *csvSource) check() error {
 	switch {
+	case s.wrong != nil:
+		return s.wrong
 	case s.encoding != "" && !s.encoding.known():
 		return invalid("encoding", "is not one that this package reads")
 	case s.fallback != "" && s.fallback != Windows1252 && s.fallback != Latin1:

@@ -170,7 +170,10 @@ func (r *Receiver) message(ctx context.Context, id uint64) (*idempotency.Message
 
 func storeError(op string, err error) error {
 	code := postproof.CodeOf(err)
-	if code == postproof.CodeUnknown {
+	switch {
+	case idempotency.AsDamaged(err) != nil: // no waiting mends it
+		code = postproof.CodeInternal
+	case code == postproof.CodeUnknown:
 		code = postproof.CodeUnavailable
 	}
 	return &postproof.Error{Code: code, Delivery: postproof.Unknown, Op: op, Err: fmt.Errorf("inbox: %w", err)}

@@ -54,7 +54,9 @@ func (q *Query) matches(m *idempotency.Message) bool {
 
 // List yields stored callbacks in the order of receipt, one for each event.
 // Tries and LastError say what went wrong; Body is the payload, which may hold
-// personal data. After an error it yields no more.
+// personal data. A damaged message that may be meant is yielded in its place as an
+// error that wraps an [idempotency.DamagedError], beside what can still be read of it,
+// or nil; the list goes on behind it. After another error it yields no more.
 func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		left := q.Limit
@@ -63,17 +65,27 @@ func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Mes
 			mq.After = max(mq.After, slices.Min(q.IDs)-1)
 		}
 		for m, err := range r.in.Inbox.List(ctx, mq) {
+			damaged := idempotency.AsDamaged(err)
 			if err != nil {
-				yield(nil, storeError("list", err))
+				err = storeError("list", err)
+			}
+			if err != nil && damaged == nil {
+				yield(nil, err)
 				return
 			}
-			if len(q.IDs) > 0 && m.ID > slices.Max(q.IDs) {
+			var id uint64
+			if m != nil {
+				id = m.ID
+			} else {
+				id = damaged.Message
+			}
+			if len(q.IDs) > 0 && id > slices.Max(q.IDs) {
 				return
 			}
-			if !q.matches(m) {
+			if m != nil && !q.matches(m) || m == nil && len(q.IDs) > 0 && !slices.Contains(q.IDs, id) {
 				continue
 			}
-			if !yield(m, nil) {
+			if !yield(m, err) {
 				return
 			}
 			if left--; left == 0 {
@@ -89,6 +101,8 @@ type Replayed struct {
 	Queued int
 	// Purged ones have no payload any more; Busy ones are worked on right now.
 	Purged, Busy int
+	// Damaged ones cannot be read; the log says what to do.
+	Damaged int
 }
 
 // Replay has the callbacks that the query selects worked on again, at once, with
@@ -98,6 +112,10 @@ type Replayed struct {
 func (r *Receiver) Replay(ctx context.Context, q Query) (Replayed, error) {
 	var done Replayed
 	for m, err := range r.List(ctx, q) {
+		if r.in.MeetDamaged(ctx, err) {
+			done.Damaged++
+			continue
+		}
 		if err != nil {
 			return done, err
 		}

@@ -283,6 +283,9 @@ func (r *Receiver) toldBefore(ctx context.Context, j *job) (fresh, there bool, e
 	}
 	by := byMessage(j.m.ID)
 	for e, err := range r.in.Store.Entries(ctx, idempotency.EntryQuery{ID: j.rec.ID, Kinds: []string{entryFresh, entryKept}}) {
+		if r.in.MeetDamaged(ctx, err) {
+			continue // at worst the handler hears of it twice
+		}
 		if err != nil {
 			return false, false, storeError("history", err)
 		}

@@ -35,8 +35,8 @@ type Drained struct {
 
 // Drain works the inbox until no event waits: each was applied, ignored or
 // parked. It waits for those that are due later. A callback with several events
-// keeps its payload for those of them that are parked, and is not waited for. The
-// error is that of the context when it ended first.
+// keeps its payload for those of them that are parked, and is not waited for, nor is
+// a damaged message, which the log names. The error is that of the context when it ended first.
 func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
 	var did Drained
 	known := map[uint64]uint64{} // batches that rest, with the fence at which they do
@@ -47,6 +47,9 @@ func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
 // drained reports whether nothing waits but batches that have to wait for a person.
 func (r *Receiver) drained(ctx context.Context, known map[uint64]uint64) (bool, error) {
 	for m, err := range r.in.Inbox.List(ctx, waiting(0)) {
+		if r.in.MeetDamaged(ctx, err) {
+			continue // it waits for a person
+		}
 		if err != nil {
 			return false, storeError("list", err)
 		}
@@ -153,6 +156,9 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	messages, err := r.in.Inbox.Claim(ctx, idempotency.ClaimRequest{
 		Owner: r.in.Owner, Limit: cap(p.slots) - len(p.slots), Lease: r.lease, Now: r.in.Now(),
 	})
+	if r.in.MeetDamaged(ctx, err) {
+		return 0, nil // it is out of the way of what is behind it
+	}
 	if err != nil {
 		return 0, storeError("claim", err)
 	}
@@ -243,10 +249,10 @@ func waiting(most int) idempotency.MessageQuery {
 	return idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most}
 }
 
-// waiting counts messages that wait, up to depthMost.
+// waiting counts messages that wait, up to depthMost, those that are damaged included.
 func (r *Receiver) waiting(ctx context.Context) (n int, err error) {
 	for _, err := range r.in.Inbox.List(ctx, waiting(depthMost)) {
-		if err != nil {
+		if err != nil && !r.in.MeetDamaged(ctx, err) {
 			return n, storeError("list", err)
 		}
 		n++

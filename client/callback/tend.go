@@ -161,6 +161,9 @@ func (r *Receiver) awaits(ctx context.Context, a *account, now time.Time) (bool,
 	patience := a.route.caps.Callbacks.Patience
 	q := idempotency.Query{States: []idempotency.State{idempotency.Accepted}, Vendor: a.route.vendor, Limit: awaitsMost}
 	for rec, err := range r.in.Store.Find(ctx, q) {
+		if r.in.MeetDamaged(ctx, err) {
+			continue
+		}
 		if err != nil {
 			return false, storeError("find", err)
 		}

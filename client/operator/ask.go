@@ -169,6 +169,8 @@ type recoveredView struct {
 	// Recoveries there were since the backup; Unasked vendors are asked for more later.
 	Recoveries int      `json:"recoveries,omitempty"`
 	Unasked    []string `json:"unasked,omitempty"`
+	// Damaged records were left.
+	Damaged []idempotency.ID `json:"damaged,omitempty"`
 }
 
 func recoverCommand() *command {
@@ -196,6 +198,7 @@ On a ledger whose history is whole it does nothing.`,
 			whyFlag(fs, &o.Why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
 			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken, at least: those after which no control piece was sent are not found by themselves")
+			fs.BoolVar(&o.LeaveDamaged, "leave-damaged", false, "recover although records are damaged: they are in no doubt then, so their rows must never be put back")
 			fs.BoolVar(&o.Copy, "copy", false, "the ledger is a copy, and its original goes on")
 			fs.DurationVar(&o.DoubtNewFor, "doubt-new-for", 0, "for which `duration` keys that are new to the ledger are looked up first (default 72h, negative for not at all)")
 		},
@@ -263,9 +266,12 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		if done.Checked == 0 && postproof.CodeOf(err) == postproof.CodeConflict {
 			return fmt.Errorf("nothing was recovered: %w", err)
 		}
+		if len(done.Damaged) > 0 && !o.LeaveDamaged {
+			return fmt.Errorf("nothing may be submitted yet; say -leave-damaged to recover without them: %w", err)
+		}
 		return fmt.Errorf("the recovery stopped after %s; run it again, it goes on: %w", many(done.Doubted, "job"), err)
 	}
-	r.out.object(recoveredView{Type: "recovered", Vendors: names, Checked: done.Checked, Doubted: done.Doubted, Recoveries: done.Recoveries, Unasked: done.Unasked})
+	r.out.object(recoveredView{Type: "recovered", Vendors: names, Checked: done.Checked, Doubted: done.Doubted, Recoveries: done.Recoveries, Unasked: done.Unasked, Damaged: done.Damaged})
 	if o.Copy {
 		r.out.text("%s held. The copy is a ledger of its own.", many(done.Doubted, "job")+are(done.Doubted))
 		return nil
@@ -285,6 +291,10 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 // knows and that are not among those given.
 func (r *run) inUse(ctx context.Context, names []string) (open int, strangers []string, err error) {
 	for rec, err := range r.ledger.Find(ctx, idempotency.Query{Bare: true}) {
+		if r.past(err) {
+			open++
+			continue
+		}
 		if err != nil {
 			return 0, nil, fmt.Errorf("read the ledger: %w", err)
 		}

@@ -48,7 +48,7 @@
 //	  stage_confidence refusal cancel_by cancel_at cancel_outcome submissions choices
 //	entry         seq id at kind from to generation vendor ref vendor_id delivery code by note
 //	incident      seq id at kind from to generation vendor ref vendor_id delivery code by note
-//	tally         campaign jobs states stages delivered_scanned
+//	tally         campaign jobs states stages delivered_scanned damaged
 //	plan          command jobs may_mail may_print_twice does
 //	done          id state paper outcome error
 //	approved      campaign states jobs
@@ -59,15 +59,16 @@
 //	audit         vendor since orders matched findings
 //	finding       kind id ref vendor_id note
 //	silence       vendor expected silent since heard
-//	recovered     vendors checked doubted
+//	recovered     vendors checked doubted recoveries unasked damaged
 //	answer        id vendor ref vendor_id delivery at parked other_ledger
 //	replay_plan   at total counts costs rows_rejected sends acts
 //	replay        name phase by why total handed recovered waiting unknown held refused canceled started_at
 //	  elapsed rate ends_at throttle
 //	replay_report name phase by why total handed recovered waiting unknown held refused canceled started_at
 //	  elapsed rate ends_at throttle at targets left longest
-//	erasure       at by why dry_run jobs unknown messages answers artwork snapshots storage problems entry digest complete
+//	erasure       at by why dry_run jobs unknown messages answers artwork snapshots storage unread problems entry digest complete
 //	snapshot      id campaign taken_at accepted rejected verified problem
+//	damaged       what advice
 //	export        id campaign taken_at accepted rejected verified file
 //
 // In a job, paper is how many pieces a vendor has for certain (least) and may have

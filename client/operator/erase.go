@@ -133,6 +133,10 @@ func (r *run) erasure(report *client.ErasureReport) {
 	for _, p := range report.Problems {
 		r.out.wrapped(" ! ", p)
 	}
+	for _, u := range report.Unread {
+		r.out.wrapped(" ! ", fmt.Sprintf("%s %s is damaged and could not be looked into: it may hold something of the person. Everything else was. "+
+			"What to do: %s; then erase again.", u.Kind, u.ID, unreadAdvice(u.Kind)))
+	}
 	for _, a := range report.Artwork {
 		if a.Outcome == client.ArtworkLeft {
 			r.out.text("  artwork %s is left: if it was made for this person alone, say -artwork", a.Digest[:min(shortID, len(a.Digest))])
@@ -140,5 +144,17 @@ func (r *run) erasure(report *client.ErasureReport) {
 	}
 	if report.Digest != "" {
 		r.out.text("Change %d; the report's digest is %s.", report.Entry, report.Digest)
+	}
+}
+
+// unreadAdvice says what to do about something that an erasure could not look into.
+func unreadAdvice(kind string) string {
+	switch kind {
+	case "message":
+		return "put its row back from a backup, or delete the row"
+	case "snapshot":
+		return "put its folder back from a backup, or delete the folder"
+	default:
+		return "keep a copy of the database, restore a backup of all of it, and recover"
 	}
 }

@@ -91,6 +91,9 @@ func (r *run) named(ctx context.Context, name string) (*idempotency.Record, erro
 	}
 	for _, q := range queries {
 		for rec, err := range store.Find(ctx, q) {
+			if one := idempotency.AsDamaged(err); one != nil && !strings.HasPrefix(string(one.Record), strings.ToLower(name)) && q.Ref == "" && q.VendorID == "" {
+				break // it lies behind those that are meant
+			}
 			if err != nil {
 				return nil, fmt.Errorf("read the ledger: %w", err)
 			}
@@ -193,6 +196,9 @@ func vendorsOf(rec *idempotency.Record) []string {
 // held calls for each held job of the selection.
 func (r *run) held(ctx context.Context, c *client.Client, s *selection, do func(*idempotency.Record) error) error {
 	for rec, err := range c.Held(ctx, s.campaign) {
+		if r.past(err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read the held jobs: %w", err)
 		}

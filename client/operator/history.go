@@ -72,6 +72,9 @@ Lists what happened to one job: each step, with the vendor, our reference there,
 			}
 			t := newTable("WHEN (UTC)", "WHAT", "STATE", ">GEN", "VENDOR", "REFERENCE", "~MORE")
 			for e, err := range r.ledger.Entries(ctx, idempotency.EntryQuery{ID: rec.ID}) {
+				if r.past(err) {
+					continue
+				}
 				if err != nil {
 					return fmt.Errorf("read the history: %w", err)
 				}
@@ -188,6 +191,9 @@ func (r *run) incidents(ctx context.Context, c *client.Client, since time.Durati
 	}
 	var all []idempotency.Entry
 	for e, err := range c.IncidentsSince(ctx, from) {
+		if r.past(err) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the incidents: %w", err)
 		}
@@ -204,6 +210,7 @@ type tallyView struct {
 	States   map[idempotency.State]int `json:"states"`
 	Stages   map[postproof.Stage]int   `json:"stages"`
 	Proven   int                       `json:"delivered_scanned"`
+	Damaged  int                       `json:"damaged,omitempty"`
 }
 
 func tallyCommand() *command {
@@ -223,10 +230,13 @@ thousand jobs.
 			if err != nil {
 				return err
 			}
-			r.out.object(tallyView{Type: "tally", Campaign: tally.Campaign, Jobs: tally.Jobs, States: tally.States, Stages: tally.Stages, Proven: tally.Proven})
+			r.out.object(tallyView{Type: "tally", Campaign: tally.Campaign, Jobs: tally.Jobs, States: tally.States, Stages: tally.Stages, Proven: tally.Proven, Damaged: tally.Damaged})
 			if tally.Jobs == 0 {
 				r.out.text("No job of campaign %s is in the ledger.", args[0])
 				return nil
+			}
+			if tally.Damaged > 0 {
+				r.out.text("%s damaged and cannot be counted any further: status names what it meets of them.", many(tally.Damaged, "record")+are(tally.Damaged))
 			}
 			states, stages := newTable("STATE", ">JOBS", ">%"), newTable("MAIL", ">PIECES", ">%")
 			for _, s := range idempotency.States() {

@@ -67,10 +67,12 @@ type run struct {
 	by        string
 	expect    int
 
-	ledger  client.Store
-	epoch   string         // the ledger's, when it was opened
-	mail    *client.Client // without vendors
-	full    *client.Client // with them
+	ledger client.Store
+	epoch  string         // the ledger's, when it was opened
+	mail   *client.Client // without vendors
+	full   *client.Client // with them
+	// damaged is what was met of it, to be told of at the end.
+	damaged []*idempotency.DamagedError
 	closers []func() error
 }
 
@@ -186,7 +188,7 @@ func (r *run) main(ctx context.Context) error {
 	if r.by = cmp.Or(r.by, r.By); r.by == "" && r.cmd.changes {
 		return usage("say who you are with -by: it is written down with what you do")
 	}
-	return r.cmd.run(ctx, r, args)
+	return r.tellDamaged(r.cmd.run(ctx, r, args))
 }
 
 // flags returns a set with the flags that all commands have.

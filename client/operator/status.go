@@ -85,6 +85,7 @@ type overview struct {
 	incidents map[string]int
 	spooled   []client.SpooledAnswer
 	parked    int // callbacks
+	damaged   []*idempotency.DamagedError
 	paused    []client.Paused
 	replays   []client.ReplayProgress // that are not over
 	// due is how many of the planned jobs that were looked at should have been
@@ -157,6 +158,9 @@ func (r *run) look(ctx context.Context, campaign string) (*overview, error) {
 	}
 	q := idempotency.Query{Campaign: campaign, Bare: true, States: []idempotency.State{idempotency.Unknown, idempotency.Held, idempotency.Refused}}
 	for rec, err := range r.ledger.Find(ctx, q) {
+		if r.past(err) {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the open jobs: %w", err)
 		}
@@ -165,7 +169,9 @@ func (r *run) look(ctx context.Context, campaign string) (*overview, error) {
 	if err := r.glance(ctx, o, campaign); err != nil {
 		return nil, err
 	}
-	return o, r.around(ctx, c, o)
+	err = r.around(ctx, c, o)
+	o.damaged, r.damaged = r.damaged, nil // the screen tells of them
+	return o, err
 }
 
 // glance looks at the jobs that wait or are being sent, for a while.
@@ -178,6 +184,9 @@ func (r *run) glance(ctx context.Context, o *overview, campaign string) error {
 		return nil
 	}
 	for rec, err := range r.ledger.Find(short, q) {
+		if r.past(err) {
+			continue
+		}
 		switch {
 		case err != nil && short.Err() != nil && ctx.Err() == nil:
 			o.partial = true
@@ -220,14 +229,20 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 		o.incidents[incidents[i].Kind]++
 	}
 	if store, ok := r.ledger.(interface{ Inbox() idempotency.Inbox }); ok {
-		for _, err := range store.Inbox().List(ctx, idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageParked}}) {
+		q := idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}}
+		for m, err := range store.Inbox().List(ctx, q) {
+			if r.past(err) {
+				continue
+			}
 			if errors.Is(err, errors.ErrUnsupported) {
 				break
 			}
 			if err != nil {
 				return fmt.Errorf("read the callbacks: %w", err)
 			}
-			o.parked++
+			if m.State == idempotency.MessageParked {
+				o.parked++
+			}
 		}
 	}
 	slices.SortFunc(o.campaigns, func(a, b *campaignView) int { return cmp.Compare(a.Campaign, b.Campaign) })

@@ -110,6 +110,13 @@ func (r *run) todos(o *overview) (all []todoView) {
 	if o.parked > 0 {
 		add(true, nil, "%s parked: it failed too often to be applied. Mend what failed, then replay it in the receiving service.", many(o.parked, "callback")+are(o.parked))
 	}
+	for i, one := range o.damaged {
+		if i == mostDamaged {
+			add(true, nil, "%s more are damaged as well.", number(len(o.damaged)-i))
+			break
+		}
+		add(true, nil, "%s is damaged, and everything else goes on without it. What to do: %s.", one.What(), one.Advice())
+	}
 	if n := sum(o.refused); n > 0 {
 		add(false, nil, "%s refused, and nothing is on paper: %s. They go on when somebody amends or cancels them.", many(n, "job")+are(n), listed(o.refused))
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
@@ -69,6 +70,32 @@ func (s *stash) content() (io.Reader, error) {
 	return io.MultiReader(bytes.NewReader(s.memory.Bytes()), s.file), nil
 }
 
+// has reports whether chunks of these digests are what was written.
+func (s *stash) has(sums [][]byte) (bool, error) {
+	if len(sums) == 0 {
+		return false, nil
+	}
+	content, err := s.content()
+	if err != nil {
+		return false, err
+	}
+	chunk := make([]byte, chunkSize)
+	for {
+		n, err := io.ReadFull(content, chunk)
+		switch {
+		case errors.Is(err, io.EOF):
+			return len(sums) == 0, nil
+		case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+			return false, err
+		}
+		sum := sha256.Sum256(chunk[:n])
+		if len(sums) == 0 || !bytes.Equal(sum[:], sums[0]) {
+			return false, nil
+		}
+		sums = sums[1:]
+	}
+}
+
 func (s *stash) remove() error {
 	if s.file == nil {
 		return nil
@@ -95,11 +122,7 @@ func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blo
 	digest, _ := digestBytes(blob.Digest)
 	// A try whose COMMIT was not answered finds its own blob the next time.
 	err = s.patiently(ctx, func() error {
-		all, err := stash.content()
-		if err != nil {
-			return err
-		}
-		return s.putChunks(ctx, digest, blob.Size, all)
+		return s.putChunks(ctx, digest, blob.Size, &stash)
 	})
 	if err != nil {
 		return postproof.Blob{}, explain("put blob", cause(ctx, err))
@@ -109,7 +132,7 @@ func (s *Store) PutBlob(ctx context.Context, content io.Reader) (_ postproof.Blo
 
 const (
 	hasBlobText  = `SELECT size FROM @blobs WHERE digest = $1`
-	wholeText    = `SELECT coalesce(sha256(string_agg(data, ''::bytea ORDER BY place)) = $1, false) FROM @chunks WHERE digest = $1`
+	sumsText     = `SELECT sha256(data) FROM @chunks WHERE digest = $1 ORDER BY place`
 	addBlobText  = `INSERT INTO @blobs (digest, size) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET size = excluded.size`
 	clearText    = `DELETE FROM @chunks WHERE digest = $1`
 	addChunkText = `INSERT INTO @chunks (digest, place, data) VALUES ($1, $2, $3)`
@@ -117,15 +140,20 @@ const (
 	chunkText    = `SELECT data FROM @chunks WHERE digest = $1 AND place = $2`
 )
 
-func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, content io.Reader) error {
+func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, stash *stash) error {
 	have, err := read(ctx, s, "put blob", scanSize, s.text.hasBlob, digest)
 	if err != nil {
 		return err
 	}
 	if len(have) > 0 && have[0] == size {
 		// The server looks at every byte: to store what was damaged again is the only
-		// way to mend it.
-		if whole, err := read(ctx, s, "put blob", scanWhole, s.text.whole, digest); err != nil || whole[0] {
+		// way to mend it. It looks at one chunk after the other: all of them in one value
+		// would take as much memory, and a value ends at a gigabyte.
+		sums, err := read(ctx, s, "put blob", scanSum, s.text.sums, digest)
+		if err != nil {
+			return err
+		}
+		if whole, err := stash.has(sums); err != nil || whole {
 			return err
 		}
 	}
@@ -139,12 +167,27 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, conten
 	if _, err := tx.ExecContext(ctx, s.text.addBlob, digest, size); err != nil {
 		return err
 	}
-	var whole bool
-	if err := tx.QueryRowContext(ctx, s.text.whole, digest).Scan(&whole); err != nil {
+	rows, err := tx.QueryContext(ctx, s.text.sums, digest)
+	if err != nil {
 		return err
 	}
-	if whole { // its row may be new, or have been wrong
+	var sums [][]byte
+	if err := scanAll(rows, func(rows *sql.Rows) error {
+		sum, err := scanSum(rows)
+		sums = append(sums, sum)
+		return err
+	}); err != nil {
+		return err
+	}
+	switch whole, err := stash.has(sums); {
+	case err != nil:
+		return err
+	case whole: // its row may be new, or have been wrong
 		return tx.Commit()
+	}
+	content, err := stash.content()
+	if err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, s.text.clear, digest); err != nil {
 		return err
@@ -166,7 +209,7 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, conten
 	}
 }
 
-func scanWhole(rows *sql.Rows) (whole bool, err error) { return whole, rows.Scan(&whole) }
+func scanSum(rows *sql.Rows) (sum []byte, err error) { return sum, rows.Scan(&sum) }
 
 func scanSize(rows *sql.Rows) (size int64, err error) { return size, rows.Scan(&size) }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -129,7 +128,7 @@ func (s *Store) claimed(ctx context.Context, c *candidate) (*idempotency.Record,
 	case now.Fence != r.Fence:
 		return nil, nil //nolint:nilnil // as above
 	case codec.JobSum(now) != c.jobSum:
-		return nil, fmt.Errorf("%w: record %s: its job is not the one that it was stored with", idempotency.ErrCorrupt, r.ID)
+		return nil, &idempotency.DamagedError{Record: r.ID, Err: errors.New("its job is not the one that it was stored with")}
 	}
 	return now, nil
 }

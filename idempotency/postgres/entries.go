@@ -17,7 +17,7 @@ func (s *Store) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2
 			yield(idempotency.Entry{}, err)
 			return
 		}
-		pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]idempotency.Entry, error) {
+		pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]pages.Row[idempotency.Entry], error) {
 			return s.entriesAfter(ctx, q)
 		})(yield)
 	}
@@ -58,12 +58,12 @@ const (
 // number of an entry is taken under the ledger's lock, which is given back
 // after the transaction can be seen: what a reader sees has no gap that is
 // filled later.
-func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) ([]idempotency.Entry, error) {
+func (s *Store) entriesAfter(ctx context.Context, q idempotency.EntryQuery) ([]pages.Row[idempotency.Entry], error) {
 	text, args := s.text.entries, []any{int64(q.After), pageSize}
 	if q.ID != "" {
 		text, args = s.text.history, append(args, codec.IDBytes(q.ID))
 	}
-	return read(ctx, s, "entries", func(rows *sql.Rows) (e idempotency.Entry, err error) {
+	return readRows(ctx, s, "entries", func(rows *sql.Rows) (e idempotency.Entry, err error) {
 		var seq int64
 		var data, id []byte
 		if err := rows.Scan(&seq, &data, &id); err != nil {

@@ -18,14 +18,18 @@ const recordsAndJobs = " FROM @records" + withJobs
 
 func scanRecord(rows *sql.Rows) (*idempotency.Record, error) { return scanStored(rows, false) }
 
-func scanBare(rows *sql.Rows) (*idempotency.Record, error) { return scanStored(rows, true) }
-
 func scanStored(rows *sql.Rows, bare bool) (*idempotency.Record, error) {
 	raw := codec.Stored{Bare: bare}
 	if err := rows.Scan(raw.Dest()...); err != nil {
 		return nil, err
 	}
 	return raw.Record()
+}
+
+// found is a record that was found; nil when it is damaged.
+type found struct {
+	id     idempotency.ID
+	record *idempotency.Record
 }
 
 // Get implements [idempotency.Store].
@@ -48,9 +52,16 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 			return
 		}
 		text, args := s.finder(q)
-		scan, size := scanRecord, pageSize
-		if q.Bare {
-			scan = scanBare
+		size := pageSize
+		scan := func(rows *sql.Rows) (found, error) {
+			r, err := scanStored(rows, q.Bare)
+			if damaged := idempotency.AsDamaged(err); damaged != nil {
+				return found{damaged.Record, nil}, err
+			}
+			if err != nil {
+				return found{}, err
+			}
+			return found{r.ID, r}, nil
 		}
 		named := len(q.IDs) > 0
 		if named {
@@ -66,16 +77,17 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 			if left > 0 {
 				n = min(n, left)
 			}
-			page, err := read(ctx, s, "find", scan, text, append([]any{after, n}, args...)...)
+			page, err := readRows(ctx, s, "find", scan, text, append([]any{after, n}, args...)...)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for _, r := range page {
-				if !q.Matches(r) {
+			for _, row := range page {
+				r := row.Value.record
+				if row.Err == nil && !q.Matches(r) {
 					continue
 				}
-				if !yield(r, nil) {
+				if !yield(r, row.Err) {
 					return
 				}
 				if left--; left == 0 {
@@ -85,7 +97,7 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 			if len(page) < n || (named && n == size) {
 				return
 			}
-			after = codec.IDBytes(page[len(page)-1].ID)
+			after = codec.IDBytes(page[len(page)-1].Value.id)
 		}
 	}
 }

@@ -100,10 +100,10 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 			switch {
 			case err == nil:
 				claimed = append(claimed, m)
-			case m == nil:
-				return err
-			default: // it has a lease now, and is out of the way of the others
+			case idempotency.AsDamaged(err) != nil: // it has a lease now, and is out of the way of the others
 				damaged = append(damaged, err)
+			default:
+				return err
 			}
 			return nil
 		}, i.s.text.claimMessages, codec.Nanos(req.Now), req.Limit, clean(req.Owner), codec.Nanos(req.Now.Add(req.Lease)))
@@ -123,8 +123,8 @@ func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*
 	if pages.Waiting(q) {
 		text = i.s.text.messagesWaiting
 	}
-	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]*idempotency.Message, error) {
-		return read(ctx, i.s, "list messages", codec.ScanMessage, text, int64(q.After), clean(q.Vendor), pages.Rows(q, pageSize))
+	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]pages.Row[*idempotency.Message], error) {
+		return readRows(ctx, i.s, "list messages", codec.ScanMessage, text, int64(q.After), clean(q.Vendor), pages.Rows(q, pageSize))
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/combine"
+	"github.com/postproof/postproof/idempotency/internal/pages"
 )
 
 // Store is a ledger in a PostgreSQL database. It implements
@@ -188,4 +189,13 @@ func read[T any](ctx context.Context, s *Store, doing string, scan func(*sql.Row
 		return nil, explain(doing, cause(ctx, err))
 	}
 	return all, nil
+}
+
+// readRows is read where one row that is damaged keeps no other from being read.
+func readRows[T any](ctx context.Context, s *Store, doing string, scan func(*sql.Rows) (T, error), text string, args ...any) ([]pages.Row[T], error) {
+	return read(ctx, s, doing, func(rows *sql.Rows) (pages.Row[T], error) {
+		row, err := pages.RowOf(scan(rows))
+		row.Err = explain(doing, row.Err)
+		return row, err
+	}, text, args...)
 }

@@ -13,7 +13,7 @@ type statements struct {
 	claim, claimMessages, put, messages, purge                   string
 	prune, forget, foldDepth, dropCounter, keep, drop            string
 	hasBlob, addBlob, addChunk, chunk, dropBlob, blank, enqueue  string
-	whole, clear, messagesWaiting                                string
+	sums, clear, messagesWaiting                                 string
 }
 
 func newStatements(s *settings) statements {
@@ -27,7 +27,7 @@ func newStatements(s *settings) statements {
 		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
 		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, dropCounter: dropCounterText, keep: keepText, drop: dropText,
 		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, dropBlob: dropBlobText, blank: blankText, enqueue: enqueueText,
-		whole: wholeText, clear: clearText, messagesWaiting: messagesWaitingText,
+		sums: sumsText, clear: clearText, messagesWaiting: messagesWaitingText,
 	}
 	for _, text := range []*string{
 		&t.load, &t.block, &t.store, &t.commitNow, &t.commit, &t.made, &t.settings, &t.marks,
@@ -36,7 +36,7 @@ func newStatements(s *settings) statements {
 		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
 		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounter, &t.keep, &t.drop,
 		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
-		&t.whole, &t.clear, &t.messagesWaiting,
+		&t.sums, &t.clear, &t.messagesWaiting,
 	} {
 		*text = s.in(*text)
 	}

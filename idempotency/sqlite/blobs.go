@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-func (s *Store) openBlobs() error {
+func (s *Store) openBlobs(ctx context.Context) error {
 	if s.blobDir == "" {
 		s.blobDir = s.path + "-blobs"
 	}
@@ -24,7 +25,15 @@ func (s *Store) openBlobs() error {
 	if err := os.MkdirAll(s.blobDir, 0o700); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(filepath.Dir(s.blobDir)), s.sweepUploads())
+	if err := syncDir(filepath.Dir(s.blobDir)); err != nil {
+		return err
+	}
+	// What is left over is in nobody's way: an erasure that misses it fails, mail does not.
+	if err := s.sweepUploads(); err != nil {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "left-over uploads of artwork, which may be a person's, could not be deleted: delete them by hand, or mend the folder's permissions and open the ledger again",
+			slog.String("files", filepath.Join(s.blobDir, uploadPrefix+"*")), slog.String("error", err.Error()))
+	}
+	return nil
 }
 
 const (

@@ -40,7 +40,7 @@ func TestDamagedMessage(t *testing.T) {
 	}
 	var listed error
 	for _, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{}) {
-		listed = err
+		listed = errors.Join(listed, err)
 	}
 	if !errors.Is(listed, idempotency.ErrCorrupt) {
 		t.Errorf("List = %v, want ErrCorrupt", listed)

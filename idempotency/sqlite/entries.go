@@ -15,13 +15,13 @@ import (
 // Entries implements [idempotency.Store].
 func (s *Store) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[idempotency.Entry, error] {
 	if q.ID == "" {
-		return pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]idempotency.Entry, error) {
+		return pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]pages.Row[idempotency.Entry], error) {
 			return s.entriesPage(ctx, entriesText, int64(q.After), pageSize)
 		})
 	}
 	return func(yield func(idempotency.Entry, error) bool) {
 		h := recordHistory{s: s, id: codec.IDBytes(q.ID)}
-		pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]idempotency.Entry, error) {
+		pages.Entries(q, pageSize, func(q idempotency.EntryQuery) ([]pages.Row[idempotency.Entry], error) {
 			return h.page(ctx, int64(q.After))
 		})(yield)
 	}
@@ -46,7 +46,7 @@ type recordHistory struct {
 
 // page returns the next page after a place. It is not full when there is no more, and
 // may hold entries of other ids.
-func (h *recordHistory) page(ctx context.Context, after int64) ([]idempotency.Entry, error) {
+func (h *recordHistory) page(ctx context.Context, after int64) ([]pages.Row[idempotency.Entry], error) {
 	if !h.walked {
 		if err := h.walk(ctx, after); err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func (h *recordHistory) walk(ctx context.Context, after int64) error {
 
 // linked reads the next entries of the chain. One that is not there any more was
 // erased, and leaves a page less full: the next one is read on.
-func (h *recordHistory) linked(ctx context.Context, most int) (page []idempotency.Entry, err error) {
+func (h *recordHistory) linked(ctx context.Context, most int) (page []pages.Row[idempotency.Entry], err error) {
 	for len(page) < most && len(h.chain) > 0 {
 		places := make([]any, pageSize)
 		n := min(most-len(page), len(h.chain))
@@ -123,7 +123,7 @@ func linkedText() string {
 }
 
 // entriesPage reads entries with the ids of their records.
-func (s *Store) entriesPage(ctx context.Context, text string, args ...any) (page []idempotency.Entry, err error) {
+func (s *Store) entriesPage(ctx context.Context, text string, args ...any) (page []pages.Row[idempotency.Entry], err error) {
 	err = s.read(ctx, "entries", func(c *conn) error {
 		return c.query(ctx, func(rows *sql.Rows) error {
 			var seq int64
@@ -131,8 +131,8 @@ func (s *Store) entriesPage(ctx context.Context, text string, args ...any) (page
 			if err := rows.Scan(&seq, &data, &id); err != nil {
 				return err
 			}
-			e, err := codec.DecodeEntry(uint64(seq), data, id)
-			page = append(page, e)
+			row, err := pages.RowOf(codec.DecodeEntry(uint64(seq), data, id))
+			page = append(page, damagedIn("entries", row))
 			return err
 		}, text, args...)
 	})

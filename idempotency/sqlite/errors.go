@@ -8,6 +8,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/idempotency/internal/pages"
 )
 
 // ErrReadOnly says that the store was opened with [WithReadOnly].
@@ -96,4 +97,10 @@ func meaning(err error) error {
 		return fmt.Errorf("another process holds the write lock for longer than the busy timeout: %w", err)
 	}
 	return err
+}
+
+// damagedIn has the error of a row that is damaged say where it was met.
+func damagedIn[T any](doing string, row pages.Row[T]) pages.Row[T] {
+	row.Err = explain(doing, row.Err)
+	return row
 }

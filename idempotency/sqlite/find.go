@@ -49,16 +49,16 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 		q.IDs = nil // only they were looked up
 		left := q.Limit
 		for err == nil {
-			var page []*idempotency.Record
+			var page []found
 			var more bool
 			if page, more, err = next(left); err != nil {
 				break
 			}
-			for _, r := range page {
-				if !q.Matches(r) {
+			for _, f := range page {
+				if f.err == nil && !q.Matches(f.record) {
 					continue // it has changed since its id was found
 				}
-				if !yield(r, nil) {
+				if !yield(f.record, f.err) {
 					return
 				}
 				if left--; left == 0 {
@@ -74,7 +74,7 @@ func (s *Store) Find(ctx context.Context, q idempotency.Query) iter.Seq2[*idempo
 }
 
 // finder returns the way to read the query's next page.
-func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left int) ([]*idempotency.Record, bool, error), err error) {
+func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left int) ([]found, bool, error), err error) {
 	var ids []idempotency.ID
 	switch {
 	case len(q.IDs) > 0:
@@ -98,8 +98,8 @@ func (s *Store) finder(ctx context.Context, q idempotency.Query) (next func(left
 }
 
 // pages returns the way to read the records of the ids.
-func (s *Store) pages(ctx context.Context, ids []idempotency.ID, size int, bare bool) func(int) ([]*idempotency.Record, bool, error) {
-	return func(int) ([]*idempotency.Record, bool, error) {
+func (s *Store) pages(ctx context.Context, ids []idempotency.ID, size int, bare bool) func(int) ([]found, bool, error) {
+	return func(int) ([]found, bool, error) {
 		n := min(size, len(ids))
 		page, err := s.records(ctx, ids[:n], bare)
 		ids = ids[n:]
@@ -120,10 +120,10 @@ const (
 // inOrder returns the way to read the records of which the narrowing condition
 // holds for one of the values, in the order of their ids: a page of each, of
 // which the first ones are taken. Nothing of it grows with the ledger.
-func (s *Store) inOrder(ctx context.Context, q idempotency.Query, narrow string, values ...string) func(int) ([]*idempotency.Record, bool, error) {
+func (s *Store) inOrder(ctx context.Context, q idempotency.Query, narrow string, values ...string) func(int) ([]found, bool, error) {
 	after := codec.IDBytes(q.After)
 	values = slices.Compact(slices.Sorted(slices.Values(values)))
-	return func(left int) (page []*idempotency.Record, more bool, err error) {
+	return func(left int) (page []found, more bool, err error) {
 		n := pageSize
 		if left > 0 && (q.Campaign == "" || narrow == campaignText) { // else some of them are not meant
 			n = min(n, left)
@@ -136,17 +136,17 @@ func (s *Store) inOrder(ctx context.Context, q idempotency.Query, narrow string,
 			page = append(page, some...)
 		}
 		if len(values) > 1 {
-			slices.SortFunc(page, func(a, b *idempotency.Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
+			slices.SortFunc(page, byID)
 			page = page[:min(n, len(page))]
 		}
 		if len(page) > 0 {
-			after = codec.IDBytes(page[len(page)-1].ID)
+			after = codec.IDBytes(page[len(page)-1].id)
 		}
 		return page, len(page) > 0, nil
 	}
 }
 
-func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, narrow, value string, after []byte, n int) (page []*idempotency.Record, err error) {
+func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, narrow, value string, after []byte, n int) (page []found, err error) {
 	if after == nil {
 		after = []byte{}
 	}
@@ -163,8 +163,18 @@ func (s *Store) pageAfter(ctx context.Context, q idempotency.Query, narrow, valu
 	return page, err
 }
 
-// collect returns a scan that appends records.
-func collect(to *[]*idempotency.Record, bare bool) func(*sql.Rows) error {
+// found is a record that was found: itself, or what is wrong with it.
+type found struct {
+	id     idempotency.ID
+	record *idempotency.Record
+	err    error
+}
+
+func byID(a, b found) int { return strings.Compare(string(a.id), string(b.id)) }
+
+// collect returns a scan that appends records. One that is damaged keeps its place
+// among them.
+func collect(to *[]found, bare bool) func(*sql.Rows) error {
 	raw := codec.Stored{Bare: bare}
 	dest := raw.Dest()
 	for i, to := range dest {
@@ -180,7 +190,13 @@ func collect(to *[]*idempotency.Record, bare bool) func(*sql.Rows) error {
 			return err
 		}
 		r, err := raw.Record()
-		*to = append(*to, r)
+		if damaged := idempotency.AsDamaged(err); damaged != nil {
+			*to = append(*to, found{damaged.Record, nil, explain("find", err)})
+			return nil //nolint:nilerr // the list yields it
+		}
+		if err == nil {
+			*to = append(*to, found{r.ID, r, nil})
+		}
 		return err
 	}
 }
@@ -215,7 +231,7 @@ const keyText = " WHERE key IN ({?})"
 
 // records reads the records of the ids, which are in order, by one statement,
 // and returns them in that order.
-func (s *Store) records(ctx context.Context, ids []idempotency.ID, bare bool) (page []*idempotency.Record, err error) {
+func (s *Store) records(ctx context.Context, ids []idempotency.ID, bare bool) (page []found, err error) {
 	keys := make([]any, 0, len(ids))
 	for _, id := range ids {
 		if key, ok := codec.KeyOf(id); ok { // else there is no such record
@@ -226,14 +242,14 @@ func (s *Store) records(ctx context.Context, ids []idempotency.ID, bare bool) (p
 	if bare {
 		text = selectBare + keyText
 	}
-	page = make([]*idempotency.Record, 0, len(keys))
+	page = make([]found, 0, len(keys))
 	err = s.read(ctx, "find", func(c *conn) error {
 		return c.queryMany(ctx, collect(&page, bare), text, idempotency.MaxQueryIDs, keys)
 	})
-	page = slices.DeleteFunc(page, func(r *idempotency.Record) bool { // another id that begins in the same way
-		_, asked := slices.BinarySearch(ids, r.ID)
+	page = slices.DeleteFunc(page, func(f found) bool { // another id that begins in the same way
+		_, asked := slices.BinarySearch(ids, f.id)
 		return !asked
 	})
-	slices.SortFunc(page, func(a, b *idempotency.Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(page, byID)
 	return page, err
 }

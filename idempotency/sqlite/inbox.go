@@ -85,30 +85,29 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	}
 	var damaged []error
 	err = i.s.direct(ctx, "claim message", func(ctx context.Context, b *batch) error {
-		var found []*idempotency.Message
+		var found []uint64
 		claimed, damaged = nil, nil
+		until := codec.Nanos(req.Now.Add(req.Lease))
 		if err := b.c.query(ctx, func(rows *sql.Rows) error {
 			m, err := codec.ScanMessage(rows)
-			switch {
-			case err == nil:
-				claimed = append(claimed, m)
-			case m == nil:
-				return err
-			default: // it gets a lease, to be out of the way of the others
-				damaged = append(damaged, err)
+			if one := idempotency.AsDamaged(err); one != nil { // it gets a lease, to be out of the way of the others
+				damaged, found = append(damaged, err), append(found, one.Message)
+				return nil //nolint:nilerr // it is told where there is nothing else, and where it is listed
 			}
-			found = append(found, m)
+			if err != nil {
+				return err
+			}
+			m.Fence++
+			m.Lease = idempotency.Lease{Owner: req.Owner, Until: codec.FromNanos(until)}
+			claimed, found = append(claimed, m), append(found, m.ID)
 			return nil
 		}, "SELECT "+codec.MessageColumns+" FROM messages WHERE state = 'waiting' AND visible <= ? ORDER BY id LIMIT +?", codec.Nanos(req.Now), req.Limit); err != nil {
 			return err
 		}
-		until := codec.Nanos(req.Now.Add(req.Lease))
-		for _, m := range found {
+		for _, id := range found {
 			b.dirty = true
-			m.Fence++
-			m.Lease = idempotency.Lease{Owner: req.Owner, Until: codec.FromNanos(until)}
-			if _, err := b.c.exec(ctx, "UPDATE messages SET fence = ?1, lease_owner = ?2, lease_until = ?3, visible = max(due, ?3) WHERE id = ?4",
-				int64(m.Fence), req.Owner, until, int64(m.ID)); err != nil {
+			if _, err := b.c.exec(ctx, "UPDATE messages SET fence = fence + 1, lease_owner = ?1, lease_until = ?2, visible = max(due, ?2) WHERE id = ?3",
+				req.Owner, until, int64(id)); err != nil {
 				return err
 			}
 		}
@@ -136,11 +135,11 @@ func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*
 	if pages.Waiting(q) {
 		text = waitingText
 	}
-	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []*idempotency.Message, err error) {
+	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []pages.Row[*idempotency.Message], err error) {
 		err = i.s.read(ctx, "list messages", func(c *conn) error {
 			return c.query(ctx, func(rows *sql.Rows) error {
-				m, err := codec.ScanMessage(rows)
-				page = append(page, m)
+				row, err := pages.RowOf(codec.ScanMessage(rows))
+				page = append(page, damagedIn("list messages", row))
 				return err
 			}, text, int64(q.After), q.Vendor, pages.Rows(q, pageSize))
 		})

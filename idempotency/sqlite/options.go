@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -21,6 +22,7 @@ type settings struct {
 	readOnly bool
 	readers  int
 	busy     time.Duration
+	logger   *slog.Logger
 }
 
 func newSettings(opts []Option) (settings, error) {
@@ -30,6 +32,9 @@ func newSettings(opts []Option) (settings, error) {
 			return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("option %d is nil: leave it out", i))
 		}
 		o.apply(&s)
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
 	}
 	return s, nil
 }
@@ -62,3 +67,7 @@ func WithReaders(n int) Option { return optionFunc(func(s *settings) { s.readers
 // WithBusyTimeout sets how long a write waits for another process; the default
 // is 10 seconds.
 func WithBusyTimeout(d time.Duration) Option { return optionFunc(func(s *settings) { s.busy = d }) }
+
+// WithLogger sets where the store tells of what is amiss and stops nothing: left-over
+// files that cannot be deleted. The default, also for nil, is [slog.Default].
+func WithLogger(l *slog.Logger) Option { return optionFunc(func(s *settings) { s.logger = l }) }

@@ -184,7 +184,7 @@ func open(ctx context.Context, db *sql.DB, set settings, owned bool) (_ *Store, 
 	if err := s.openMover(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.openBlobs()
+	return s, s.openBlobs(ctx)
 }
 
 // openMover opens the connection that moves the log, unless db has none left for

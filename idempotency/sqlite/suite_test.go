@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,8 +39,35 @@ func TestStoreIsAStore(t *testing.T) {
 				content[0] ^= 1
 				return os.WriteFile(file, content, 0o600)
 			},
+			Damage: func(ctx context.Context, what idempotency.DamagedError) error { return damageAt(ctx, path, what) },
 		}
 	})
+}
+
+// damageAt damages a row past the store.
+func damageAt(ctx context.Context, path string, what idempotency.DamagedError) error {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	text, arg := "UPDATE records SET data = substr(data, 2) WHERE hex(id) = upper(?)", any(string(what.Record))
+	switch {
+	case what.Entry != 0:
+		text, arg = "UPDATE entries SET data = substr(data, 2) WHERE seq = ?", int64(what.Entry)
+	case what.Message%2 != 0:
+		text, arg = `UPDATE messages SET header = '{"A:' WHERE id = ?`, int64(what.Message)
+	case what.Message != 0: // a number that it cannot be
+		text, arg = "UPDATE messages SET fence = -7 - fence WHERE id = ?", int64(what.Message)
+	}
+	done, err := db.ExecContext(ctx, text, arg)
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("%d rows were damaged, %w", n, err)
+	}
+	return nil
 }
 
 // openStore opens a ledger of mode test and closes it at the end.

@@ -119,6 +119,7 @@ type fake struct {
 	journal []func(ctx context.Context, e idempotency.Engine)
 	planted map[idempotency.ID]*idempotency.Record
 	spoiled map[string]bool
+	damaged map[string]bool     // by its name
 	lose    func(i, n int) bool // whether a reopen loses the i-th of n journal entries
 
 	commit   func(ctx context.Context, cs []idempotency.Change) ([]error, error)
@@ -151,7 +152,7 @@ func (stoppedClock) Now() time.Time { return epoch() }
 
 func newFake(brk func(f *fake)) *fake {
 	m := idempotency.NewMemory(postproof.ModeTest, idempotency.WithNamespace("00112233445566778899aabbccddeeff"), idempotency.WithClock(stoppedClock{}))
-	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, spoiled: map[string]bool{}, lose: func(int, int) bool { return false }}
+	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, spoiled: map[string]bool{}, damaged: map[string]bool{}, lose: func(int, int) bool { return false }}
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
@@ -211,6 +212,7 @@ func newFake(brk func(f *fake)) *fake {
 		}
 		return m.OpenBlob(ctx, b)
 	}
+	f.mayBeDamaged()
 	brk(f)
 	return f
 }
@@ -234,6 +236,7 @@ func (f *fake) harness() Harness {
 		Plant:        func(_ context.Context, r *idempotency.Record) error { f.planted[r.ID] = r; return nil },
 		BreakHistory: func(context.Context) (string, error) { return f.breakHistory(), nil },
 		Spoil:        func(b postproof.Blob) error { f.spoiled[b.Digest] = true; return nil },
+		Damage:       func(_ context.Context, d idempotency.DamagedError) error { f.damaged[d.What()] = true; return nil },
 	}
 }
 

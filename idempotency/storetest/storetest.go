@@ -43,6 +43,10 @@ type Harness struct {
 	BreakHistory func(ctx context.Context) (epoch string, err error)
 	// Spoil damages the stored content of a blob. Nil if there is no way to.
 	Spoil func(b postproof.Blob) error
+	// Damage changes what is stored of the one record, entry or message that is named,
+	// past the store, in such a way that the store can find it out when it is read. Nil
+	// if there is no way to, as for a store that keeps nothing outside of memory.
+	Damage func(ctx context.Context, what idempotency.DamagedError) error
 
 	// small asks for less work, as -short does.
 	small bool
@@ -94,6 +98,7 @@ func checks() []check {
 		{"ledger", ledgerChecks()},
 		{"concurrency", concurrencyChecks()},
 		{"crash", crashChecks()},
+		{"damaged", damagedChecks()},
 		{"odd", oddChecks()},
 		{"model", modelChecks()},
 	} {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"strings"
@@ -223,14 +222,14 @@ func (s *Stored) Record() (*idempotency.Record, error) {
 	id := IDOf(s.ID)
 	r, err := decodeRecord(s.Data, s.ID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: record %s: %w", idempotency.ErrCorrupt, id, err)
+		return nil, &idempotency.DamagedError{Record: id, Err: err}
 	}
 	switch r.ID {
 	case id:
 	case "": // what is not text is known to belong to the id by its checksum
 		r.ID = id
 	default:
-		return nil, fmt.Errorf("%w: record %s is stored as %s", idempotency.ErrCorrupt, r.ID, id)
+		return nil, &idempotency.DamagedError{Record: id, Err: errOther}
 	}
 	r.Fence = uint64(s.Fence)
 	r.Lease = idempotency.Lease{Owner: s.LeaseOwner, Until: FromNanos(s.LeaseUntil)}

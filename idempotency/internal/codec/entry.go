@@ -2,7 +2,6 @@ package codec
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -40,12 +39,18 @@ func EncodeEntry(e *idempotency.Entry, withID bool) []byte {
 // the record's, is that of an entry without one.
 func DecodeEntry(seq uint64, data, id []byte) (e idempotency.Entry, err error) {
 	if len(data) > 0 && data[0] == textForm {
-		err = json.Unmarshal(data, &e)
+		if json.Unmarshal(data, &e) != nil { // its error may quote a value
+			err = errDamaged
+		}
 	} else {
 		err = decodeEntry(&e, data)
 	}
 	if err != nil {
-		return e, fmt.Errorf("%w: entry %d: %w", idempotency.ErrCorrupt, seq, err)
+		e = idempotency.Entry{Seq: seq} // the rest cannot be believed
+		if id != nil {
+			e.ID = IDOf(id)
+		}
+		return e, &idempotency.DamagedError{Entry: seq, Record: e.ID, Err: err}
 	}
 	e.Seq = seq
 	if e.ID == "" && id != nil {

@@ -11,6 +11,9 @@ import (
 // errDamaged: the bytes are not those that were written.
 var errDamaged = errors.New("the checksum or the fields are wrong")
 
+// errOther: the bytes are whole, and another record's.
+var errOther = errors.New("it is stored under the id of another one")
+
 // encodeRecord writes a record without what has a column of its own: id, fence,
 // lease and job.
 func encodeRecord(r *idempotency.Record, id []byte) []byte {
@@ -164,11 +167,10 @@ func (w *writer) status(s *postproof.Status) {
 func decodeRecord(data, id []byte) (*idempotency.Record, error) {
 	r := new(idempotency.Record)
 	if len(data) > 0 && data[0] == textForm {
-		err := json.Unmarshal(data, r)
-		if err == nil && r.ID == "" {
-			err = errDamaged
+		if json.Unmarshal(data, r) != nil || r.ID == "" { // its error may quote a value
+			return r, errDamaged
 		}
-		return r, err
+		return r, nil
 	}
 	in, ok := open(data, id)
 	if !ok {

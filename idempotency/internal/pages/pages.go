@@ -10,10 +10,26 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
+// Row is what was read of one row, and the [idempotency.DamagedError] of one that
+// cannot be read whole.
+type Row[T any] struct {
+	Value T
+	Err   error
+}
+
+// RowOf makes a row of what a scan has returned. An error that is not about one row
+// alone is returned instead: then nothing that follows can be read either.
+func RowOf[T any](value T, err error) (Row[T], error) {
+	if idempotency.AsDamaged(err) == nil {
+		return Row[T]{Value: value}, err
+	}
+	return Row[T]{value, err}, nil
+}
+
 // Entries yields what matches the query. The function reads a page of at most
 // the size given after q.After; of the query's other filters it may apply any or
 // none. A page that is not full is the last.
-func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQuery) ([]idempotency.Entry, error)) iter.Seq2[idempotency.Entry, error] {
+func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQuery) ([]Row[idempotency.Entry], error)) iter.Seq2[idempotency.Entry, error] {
 	return func(yield func(idempotency.Entry, error) bool) {
 		q, left := q, q.Limit
 		for q.After < math.MaxInt64 { // a column goes no further
@@ -23,8 +39,9 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 				return
 			}
 			for i := range page {
-				if q.Matches(&page[i]) {
-					if !yield(page[i], nil) {
+				e, damaged := &page[i].Value, page[i].Err
+				if meant := q.ID == "" || q.ID == e.ID; (damaged != nil && meant) || (damaged == nil && q.Matches(e)) {
+					if !yield(*e, damaged) {
 						return
 					}
 					if left--; left == 0 {
@@ -35,7 +52,7 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 			if len(page) < size {
 				return
 			}
-			q.After = page[len(page)-1].Seq
+			q.After = page[len(page)-1].Value.Seq
 		}
 	}
 }
@@ -59,7 +76,7 @@ func Rows(q idempotency.MessageQuery, size int) int {
 // Messages yields the messages of the states that are asked for. The function
 // reads a page of at most the size given, or of [Rows], after q.After; of the
 // states it may ask for those that [Waiting] tells, or for none.
-func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]*idempotency.Message, error)) iter.Seq2[*idempotency.Message, error] {
+func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]Row[*idempotency.Message], error)) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		q, left := q, q.Limit
 		for q.After < math.MaxInt64 {
@@ -68,12 +85,14 @@ func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.Mess
 				yield(nil, err)
 				return
 			}
-			for _, m := range page {
-				q.After = m.ID
-				if len(q.States) > 0 && !slices.Contains(q.States, m.State) {
+			for _, row := range page {
+				m := row.Value
+				if m == nil { // nothing of it can be read
+					q.After = idempotency.AsDamaged(row.Err).Message
+				} else if q.After = m.ID; len(q.States) > 0 && !slices.Contains(q.States, m.State) {
 					continue
 				}
-				if !yield(m, nil) {
+				if !yield(m, row.Err) {
 					return
 				}
 				if left--; left == 0 {

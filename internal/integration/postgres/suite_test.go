@@ -67,7 +67,29 @@ func harness(t *testing.T, driver string) storetest.Harness {
 			_, err = db.ExecContext(t.Context(), `UPDATE `+schema+`.chunks SET data = set_byte(data, 0, get_byte(data, 0) # 1) WHERE digest = $1 AND place = 0`, digest)
 			return err
 		},
+		Damage: func(ctx context.Context, what idempotency.DamagedError) error { return damage(ctx, db, schema, what) },
 	}
+}
+
+// damage damages a row past the store.
+func damage(ctx context.Context, db *sql.DB, schema string, what idempotency.DamagedError) error {
+	text, arg := `UPDATE `+schema+`.records SET data = substring(data FROM 2) WHERE encode(id, 'hex') = $1`, any(string(what.Record))
+	switch {
+	case what.Entry != 0:
+		text, arg = `UPDATE `+schema+`.entries SET data = substring(data FROM 2) WHERE seq = $1`, int64(what.Entry)
+	case what.Message%2 != 0:
+		text, arg = `UPDATE `+schema+`.messages SET header = '{"A:' WHERE id = $1`, int64(what.Message)
+	case what.Message != 0: // a number that it cannot be
+		text, arg = `UPDATE `+schema+`.messages SET fence = -7 - fence WHERE id = $1`, int64(what.Message)
+	}
+	done, err := db.ExecContext(ctx, text, arg)
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("%d rows were damaged, %w", n, err)
+	}
+	return nil
 }
 
 // schemas counts the schemas of this binary.
