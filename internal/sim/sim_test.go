@@ -116,7 +116,7 @@ func TestEachBreakIsFound(t *testing.T) {
 	// kind: among what is frozen, restored, asked for too late, or sent by others.
 	only := map[string]string{
 		"no-watch": "freeze", "rule-8-count": "count", "rule-9-deadline": "gone",
-		"rule-3-key-window": "long", "rule-3-margin": "long", "no-control": "keyless",
+		"rule-3-key-window": "long", "rule-3-margin": "long", "no-control": "keyless", "one-look-up": "keyless",
 		"rule-12-copy": "copy", "rule-12-doubt": "restore", "rule-12-epoch": "restore", "rule-12-new-keys": "restore",
 		"rule-12-recoveries": "restore", "rotation-id": "rotation.wrong", "rotation-blind": "rotation.wrong",
 		"rotation-former": "rotation.told", "rotation-key": "rotation.untold", "rule-13-read-back": "storm", "rule-14-spool": "mute",
