@@ -24,7 +24,7 @@ func TestNoSecondPieceForWhoIsErased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
-		c := newClient(t, store, []*press{p})
+		c := newClient(t, store, []*press{p}, client.WithPollInterval(10*time.Second))
 		if _, err := c.Submit(t.Context(), ada()); err != nil {
 			t.Fatal(err)
 		}

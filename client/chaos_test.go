@@ -72,7 +72,7 @@ func chaos(t *testing.T, seed uint64, n int, kinds [2]postproof.IdempotencyKind)
 		return nil
 	}
 	s.before, s.after = flaky, flaky
-	opts := []client.Option{client.WithSpool(t.TempDir()), client.WithConcurrency(8), client.WithGrace(time.Second)}
+	opts := []client.Option{client.WithSpool(t.TempDir()), client.WithConcurrency(8), client.WithGrace(time.Second), client.WithPollInterval(4 * time.Second)}
 	one := newClient(t, s, presses, opts...)
 	for {
 		if _, err := one.Enqueue(t.Context(), jobs(n)); err == nil {

@@ -216,7 +216,7 @@ func TestLateArrivalIsCanceledOrAnIncident(t *testing.T) {
 					}
 					return ""
 				})
-				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, client.WithPollInterval(10*time.Second))
 				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
 				}

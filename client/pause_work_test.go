@@ -116,7 +116,7 @@ func TestPausedVendorIsPassedOver(t *testing.T) {
 		beta.tune = func(c *postproof.Capabilities) { c.Pieces[0].Content = []postproof.ContentKind{postproof.ContentPDF} }
 		open := newPress(t, "gamma", postproof.IdempotencyKey)
 		store := &counting{Memory: idempotency.NewMemory(postproof.ModeTest)}
-		c := newClient(t, store, []*press{alpha, beta, open})
+		c := newClient(t, store, []*press{alpha, beta, open}, client.WithPollInterval(10*time.Second))
 		pause(t, c, client.VendorTarget("alpha"))
 		rec, err := c.Submit(t.Context(), job("first"))
 		if err != nil || rec.Receipt.Vendor != "gamma" {

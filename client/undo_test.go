@@ -117,7 +117,7 @@ func TestUndoADecision(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := blind(t)
 				store := idempotency.NewMemory(postproof.ModeTest)
-				c := newClient(t, store, []*press{p}, client.WithCap(client.Cap{Campaign: "spring", Pieces: 10}))
+				c := newClient(t, store, []*press{p}, client.WithCap(client.Cap{Campaign: "spring", Pieces: 10}), client.WithPollInterval(10*time.Second))
 				heldJobs(t, c, p, "a")
 				printed := p.alive()
 				counted := func() int64 {

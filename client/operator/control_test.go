@@ -41,7 +41,7 @@ func restored(t *testing.T) (*world, *printer, *idempotency.Memory) {
 	p := newPrinter(t, "alpha")
 	p.keyed = true // it can be looked up
 	memory := idempotency.NewMemory(postproof.ModeTest)
-	w := newWorld(t, memory, []*printer{p})
+	w := newWorld(t, memory, []*printer{p}, client.WithPollInterval(time.Minute)) // who is in doubt waits for days
 	w.enqueue(t, 1, 3)
 	ns := must(memory.Identity(t.Context()))(t).Namespace
 	p.mu.Lock()

@@ -3,7 +3,6 @@ package storetest
 import (
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
@@ -247,7 +246,7 @@ func watchedOffered(t reporter, h Harness) {
 // going back for more.
 func neverShare(t reporter, h Harness) {
 	n, workers := 10_000, 4
-	if h.small || testing.Short() {
+	if h.less() {
 		n = 2000
 	}
 	changes := make([]idempotency.Change, n)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -341,7 +340,7 @@ func contextOver(t reporter, h Harness) {
 
 func bulk(t reporter, h Harness) {
 	n := 3000
-	if h.small || testing.Short() {
+	if h.less() {
 		n = 1100
 	}
 	changes := make([]idempotency.Change, n)

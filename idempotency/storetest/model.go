@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"testing"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -19,7 +18,7 @@ func modelChecks() []check {
 // [idempotency.Memory], and compares every answer.
 func sameAsModel(t reporter, h Harness) {
 	rounds := 6
-	if h.small || testing.Short() {
+	if h.less() {
 		rounds = 2
 	}
 	model := idempotency.NewMemory(postproof.ModeTest)

@@ -137,7 +137,7 @@ func nameOrder(t reporter, h Harness) {
 // textIsBytes: what a record and an entry say comes back, also what is no text.
 func textIsBytes(t reporter, h Harness) {
 	for i, text := range []string{
-		"a\x00b", "\x00", "\xff", "a\xc3", "\xed\xa0\x80", "\x1e\x1f", "\x1elob\x1f", strings.Repeat("long ", 200_000), "\r\n", "\uffff\ufffe\u0000",
+		"a\x00b", "\x00", "\xff", "a\xc3", "\xed\xa0\x80", "\x1e\x1f", "\x1elob\x1f", strings.Repeat("long ", 40_000), "\r\n", "\uffff\ufffe\u0000",
 	} {
 		r := sent(i, "lob")
 		r.Contact, r.Trace, r.Hold.Note, r.Status.Raw, r.Submissions[0].VendorID, r.Receipt.ProofURL, r.Job = text, text, text, text, "id"+text, text, []byte(text)

@@ -52,6 +52,10 @@ type Harness struct {
 	small bool
 }
 
+// less reports whether a number that only makes a rare thing likelier is smaller,
+// as it is with -short, and under the race detector.
+func (h Harness) less() bool { return h.small || raceDetector || testing.Short() }
+
 // Run runs all checks, each on a harness of its own.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()

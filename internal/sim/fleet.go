@@ -83,6 +83,9 @@ func (fl *fleet) take() (int, bool) {
 	if fl.left <= 0 || (len(fl.s.Violations) > 0 && !fl.f.keep) {
 		return 0, false
 	}
+	for fl.f.world < 0 && !isOf(fl.f.seed, fl.next, fl.f.only) {
+		fl.next++
+	}
 	fl.left -= sizeOf(fl.next, fl.f.size)
 	fl.next++
 	return fl.next - 1, true

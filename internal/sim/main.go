@@ -12,7 +12,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +73,7 @@ type flags struct {
 	n        int
 	seed     uint64
 	world    int
+	only     string // the kind of worlds that are run; all when empty
 	size     int
 	asJSON   bool
 	list     bool
@@ -87,6 +90,7 @@ func parse(args []string, diagnostics io.Writer) (flags, error) {
 	set.IntVar(&f.n, "n", 10000, "how many `jobs`")
 	set.Uint64Var(&f.seed, "seed", 1, "the seed of everything that is left to chance")
 	set.IntVar(&f.world, "world", -1, "run only the world of this `number`")
+	set.StringVar(&f.only, "only", "", "run only worlds of this `kind`")
 	set.IntVar(&f.size, "size", 200, "how many `jobs` a world has; some kinds have fewer")
 	set.BoolVar(&f.asJSON, "json", false, "print the result as a line of JSON")
 	set.BoolVar(&f.list, "list", false, "print what can be broken")
@@ -102,6 +106,8 @@ func parse(args []string, diagnostics io.Writer) (flags, error) {
 		return f, fmt.Errorf("-n %d: want at least one job", f.n)
 	case f.size < 1:
 		return f, fmt.Errorf("-size %d: want at least one job", f.size)
+	case f.only != "" && !slices.Contains(kinds(), f.only):
+		return f, fmt.Errorf("-only %s: no such kind of worlds, want one of %s", f.only, strings.Join(kinds(), ", "))
 	case set.NArg() > 0:
 		return f, fmt.Errorf("no arguments are taken: %q", set.Args())
 	case f.breaking != "":
@@ -127,7 +133,7 @@ func runBroken(f flags, out, diagnostics io.Writer) int {
 		fmt.Fprintln(diagnostics, "sim:", err)
 		return exitUsage
 	}
-	args := []string{"-n", strconv.Itoa(f.n), "-seed", strconv.FormatUint(f.seed, 10), "-size", strconv.Itoa(f.size), "-world", strconv.Itoa(f.world)}
+	args := []string{"-n", strconv.Itoa(f.n), "-seed", strconv.FormatUint(f.seed, 10), "-size", strconv.Itoa(f.size), "-world", strconv.Itoa(f.world), "-only", f.only}
 	if f.asJSON {
 		args = append(args, "-json")
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof/vendors/vendorsim"
@@ -65,6 +67,32 @@ func sizeOf(number, size int) int {
 	default:
 		return size
 	}
+}
+
+// kinds returns what the worlds that are run can be narrowed down to: a class, or
+// an exchange of credentials.
+func kinds() []string {
+	var all []string
+	for _, c := range classes() {
+		all = append(all, string(c))
+	}
+	for _, k := range []rotationKind{rotateTold, rotateUntold, rotateNamed, rotateWrong} {
+		all = append(all, "rotation."+string(k))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// isOf reports whether the world is of the kind; each is of the empty one.
+func isOf(seed uint64, number int, kind string) bool {
+	if kind == "" || kind == string(classOf(number)) {
+		return true
+	}
+	if !strings.HasPrefix(kind, "rotation.") {
+		return false
+	}
+	p := newProfile(number, newDice(worldSeed(seed, number)), time.Now())
+	return p.rotation != nil && kind == "rotation."+string(p.rotation.kind)
 }
 
 // profile is what can happen in a world.

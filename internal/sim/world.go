@@ -63,10 +63,13 @@ type result struct {
 	lasted    time.Duration
 }
 
+// worldSeed returns the seed of all that is left to chance in a world.
+func worldSeed(seed uint64, number int) uint64 { return hash(seed, "world", "", number) }
+
 // runWorld runs one world from its beginning to its end.
 func runWorld(seed uint64, number, size int) (*result, error) {
 	w := &world{
-		number: number, seed: hash(seed, "world", "", number), size: size, logger: slog.New(slog.DiscardHandler),
+		number: number, seed: worldSeed(seed, number), size: size, logger: slog.New(slog.DiscardHandler),
 		start: time.Now(), slots: map[int]*process{}, recovering: make(chan struct{}, 1),
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
