@@ -48,6 +48,23 @@ func TestDrainBesideADamagedRecord(t *testing.T) {
 	}
 }
 
+// A cap that is new counts all that can be read, and keeps no client from beginning.
+func TestACapCountsBesideADamagedRecord(t *testing.T) {
+	t.Parallel()
+	p, store := newPress(t, "alpha", postproof.IdempotencyKey), damaged.New()
+	c := newClient(t, store, []*press{p})
+	for _, key := range []string{"a", "b", "c"} {
+		if _, err := c.Submit(t.Context(), job(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store.Record("b")
+	newClient(t, store, []*press{p}, client.WithCap(client.Cap{Pieces: 5}))
+	if n, err := store.Counter(t.Context(), "cap/pieces//"); err != nil || n != 2 {
+		t.Errorf("%d counted, %v; want what can be read", n, err)
+	}
+}
+
 // Who looks through everything finds all but what is damaged, and says what that is.
 func TestListsBesideADamagedRecord(t *testing.T) {
 	t.Parallel()

@@ -67,6 +67,9 @@ func (c *Client) countOnce(ctx context.Context, k Cap, name string, worth func(*
 	}
 	var sum int64
 	for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: k.Campaign, Vendor: k.Vendor}) {
+		if c.meetDamaged(ctx, err) {
+			continue // nobody knows what it is worth; it must not keep the others from being sent
+		}
 		if err != nil {
 			return c.storeError(op, err)
 		}
