@@ -149,8 +149,10 @@ type NoRoute struct {
 	Note string
 }
 
-// Postpone gives the lease back and waits. It never makes a wait shorter. A
-// job at rest that was claimed to be watched only gives the lease back.
+// Postpone gives the lease back and waits. It never makes a wait shorter. Of an
+// accepted job only polls are put off: it waits no longer than to the next look of a
+// watch or attempt to cancel. A job at rest that was claimed to be watched only gives
+// the lease back.
 type Postpone struct {
 	Until time.Time
 	// Note says why, for people.

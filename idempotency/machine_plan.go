@@ -48,6 +48,9 @@ func (t *transition) postpone(ev Postpone) error {
 	case t.now.Before(t.r.Due): // what is waited for already is waited for to its end
 		ev.Until = later(ev.Until, t.r.Due)
 	}
+	if at := t.r.besidePolls(t.now); t.r.State == Accepted && !at.IsZero() && at.Before(ev.Until) {
+		ev.Until = at // only a poll is put off: a piece can be canceled or watched for meanwhile
+	}
 	t.r.Due = later(ev.Until, t.now)
 	t.r.Lease, t.r.Awaits = Lease{}, ev.Awaits
 	untried := t.r.Tries == 0 && t.r.Current() == nil

@@ -198,13 +198,26 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 
 // nextLook is the next poll, watch or attempt to cancel of an accepted record.
 func nextLook(r *Record) time.Time {
-	at := r.PollAt
-	for i := range r.Submissions {
-		if w := r.Submissions[i].NextWatch; !w.IsZero() && (at.IsZero() || w.Before(at)) {
-			at = w
+	at := r.besidePolls(time.Time{})
+	if at.IsZero() || !r.PollAt.IsZero() && r.PollAt.Before(at) {
+		return r.PollAt
+	}
+	return at
+}
+
+// besidePolls is the next watch or attempt to cancel of an accepted record behind a
+// time; zero when there is none.
+func (r *Record) besidePolls(behind time.Time) (at time.Time) {
+	sooner := func(look time.Time) {
+		if look.After(behind) && (at.IsZero() || look.Before(at)) {
+			at = look
 		}
-		if s := &r.Submissions[i]; !s.AskAt.IsZero() && (r.stops(s) || r.wished() && r.counts(s)) && (at.IsZero() || s.AskAt.Before(at)) {
-			at = s.AskAt
+	}
+	for i := range r.Submissions {
+		s := &r.Submissions[i]
+		sooner(s.NextWatch)
+		if r.stops(s) || r.wished() && r.counts(s) {
+			sooner(s.AskAt)
 		}
 	}
 	return at

@@ -44,6 +44,8 @@ func known() []Mutation {
 			`if said.Reason == hintOver && said.From != h.self {`, `if said.Reason == hintOver && said.From == h.self {`, "TestPollsAmongWorkers"),
 		m("./client", "who is told of a piece late is taken to be nobody", "client/unasked.go",
 			`longestOpen = 24 * time.Hour`, `longestOpen = 15 * time.Minute`, "TestPollMetLate"),
+		m("./idempotency", "a poll that is put off takes a cancellation along", "idempotency/machine_plan.go",
+			`t.r.State == Accepted && !at.IsZero() && at.Before(ev.Until)`, `t.r.State == Accepted && !at.IsZero() && at.Before(t.now)`, "TestPostponedPoll"),
 		m("./client", "idle workers go in step", "client/worker.go",
 			`wait := c.poll - rand.N(c.poll/4+1)`, `wait := c.poll - rand.N(c.poll/4+1)/c.poll`, "TestIdleWorkersDoNotGoInStep"),
 		m("./client", "a worker that cannot ask has a watch looked at later", "client/reconcile.go",
