@@ -158,7 +158,7 @@ func (f *replayFleet) badDay(t *testing.T) {
 	each := int64(f.order.Rows / 8)
 	f.chapter(t, f.sim.URL+"/lob", []int{rowAccepted, rowAccepted + 1}, idempotency.Accepted, 2*each)
 	f.chapter(t, refuses.URL, []int{rowRefused}, idempotency.Refused, each)
-	f.chapter(t, f.sim.URL+"/lob", []int{rowHeld}, idempotency.Held, each-1, client.WithCap(client.Cap{Campaign: replayCampaign, Pieces: 1}))
+	f.chapter(t, f.sim.URL+"/lob", []int{rowHeld}, idempotency.Held, each-1, client.WithCap(client.Cap{Campaign: replayCampaign, Pieces: 2*each + 1}))
 	f.chapter(t, hangsUp.URL, []int{rowUnknown}, idempotency.Unknown, each)
 	f.chapter(t, f.sim.URL+"/lob", []int{rowWaiting}, idempotency.Planned, each)
 }
