@@ -35,8 +35,9 @@ import (
 //
 // It returns as [Client.Submit] does. An unknown vendor is
 // [postproof.CodeNotFound], and a piece that it cannot make
-// [postproof.CodeUnsupported]. When the vendor does not take it now the job goes on
-// like any other, perhaps to another vendor.
+// [postproof.CodeUnsupported]. When the vendor does not take it now the job waits for
+// it; to another one it does not go, as does no job whose key begins with "control/",
+// the name of a configured vendor and a slash.
 func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
@@ -71,11 +72,6 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 		return nil, err
 	}
 	w := c.workIn(id, rec, &job)
-	for _, v := range c.vendors {
-		if v.name != vendor {
-			mark(&w.unfit, v, "the control piece is for "+vendor)
-		}
-	}
 	rec, err = c.outcome(ctx, w, w.send(ctx))
 	if isOlder(rec, at) {
 		return rec, olderControl(vendor, rec)
@@ -150,7 +146,7 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 			return "", read, c.storeError("control", err)
 		}
 	}
-	return postproof.Key("control/" + rand.Text()), read, nil
+	return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
 }
 
 // controlSent is what the change log keeps of a control piece.

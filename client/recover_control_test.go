@@ -103,3 +103,25 @@ func TestControlPieceIsLogged(t *testing.T) {
 		}
 	})
 }
+
+// A control piece that its vendor does not take now waits for that vendor: whoever works
+// it later sends it to no other one, where it would show nothing.
+func TestControlPieceWaitsForItsVendor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		store := idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{a, b})
+		c.Breakers().ForceOpen("alpha", "submit", "test")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		if err == nil || rec.State != idempotency.Planned {
+			t.Fatalf("SendControl = %v, %v; want it to wait", rec, err)
+		}
+		runFor(t, c, 2*time.Hour)
+		c.Breakers().Release("alpha", "submit")
+		runFor(t, c, 2*time.Hour)
+		if rec := status(t, c, string(rec.Key)); a.alive() != 1 || b.alive() != 0 || rec.Receipt.Vendor != "alpha" {
+			t.Errorf("%v at %q: %d at its vendor, %d at the other one", rec, rec.Receipt.Vendor, a.alive(), b.alive())
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -244,6 +245,17 @@ const owedEvery = time.Minute
 // from 1.
 func controlKey(vendor string, recovery, k int) postproof.Key {
 	return postproof.Key(fmt.Sprintf("control/%s/%d/%d", vendor, recovery, k))
+}
+
+// controlFor returns the vendor that the key of a control piece names; empty for any
+// other key.
+func controlFor(key postproof.Key) string {
+	rest, ok := strings.CutPrefix(string(key), "control/")
+	if !ok {
+		return ""
+	}
+	vendor, _, _ := strings.Cut(rest, "/")
+	return vendor
 }
 
 // controlKeys is how many control pieces of a recovery have a key that can be

@@ -110,6 +110,11 @@ func (w *work) order() []*vendor {
 
 // fit says whether a vendor may take the job now.
 func (w *work) fit(v *vendor, job *postproof.Job, now time.Time) fit {
+	if of := controlFor(job.Key); of != v.name && w.c.byName[of] != nil {
+		// Elsewhere it shows nothing; and a history that was lost may have sent it there
+		// under the same key.
+		return fit{as: never, reason: "the control piece is for " + of}
+	}
 	if reason := w.unfit[v.name]; reason != "" {
 		return fit{as: never, reason: reason}
 	}
