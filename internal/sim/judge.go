@@ -30,6 +30,8 @@ func (o *oracle) judge(p *piece) (verdict, string) {
 		return fine, ""
 	case rec == nil && p.control && alive <= 1 && p.shelf.restores.Load() > p.restores:
 		return fine, "" // the lost history sent it
+	case rec != nil && p.control && o.byID[rec.ID] != p && alive <= 1 && p.shelf.restores.Load() > p.restores:
+		return fine, "" // as before, and a later recovery has sent another one by the same key
 	case rec == nil && p.first != nil && alive <= 1 && o.w.restoring():
 		return fine, "" // the lost history sent it, and the first one does not let it be asked for again
 	case rec == nil:
