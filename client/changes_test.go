@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,9 @@ import (
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
+
+// byChance is what may hold any digits: times and digests.
+var byChance = regexp.MustCompile(`"at":"[^"]*"|[0-9a-f]{64}`)
 
 // changes returns the entries of the change log that a query selects.
 func changes(t *testing.T, c *client.Client, q client.ChangeQuery) []client.ChangeEntry {
@@ -180,8 +184,9 @@ func TestEveryActionIsInTheChangeLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			said := byChance.ReplaceAllString(string(set.Value), "")
 			for _, personal := range []string{"Main Street", "Current Resident", "6270", "front", "contact-"} {
-				if strings.Contains(string(set.Value), personal) {
+				if strings.Contains(said, personal) {
 					t.Errorf("%s holds %q: %s", set.Name, personal, set.Value)
 				}
 			}
