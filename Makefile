@@ -56,7 +56,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 			unraced=$$(echo "$$all" | grep -E '$(UNRACED)' || true); \
 		fi && \
 		if [ -n "$$raced" ]; then echo "go test $$race $(TESTFLAGS) (module in $$m)"; go test $$race $(TESTFLAGS) $$raced; fi && \
-		if [ -n "$$unraced" ]; then echo "go test $(TESTFLAGS) (module in $$m)"; go test $(TESTFLAGS) $$unraced; fi); \
+		if [ -n "$$unraced" ]; then echo "go test $(TESTFLAGS) (module in $$m, without the race detector: see UNRACED in the Makefile)"; go test $(TESTFLAGS) $$unraced; fi); \
 	done; \
 	if [ -n "$$race" ]; then $(MAKE) --no-print-directory plain; fi
 

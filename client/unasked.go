@@ -24,13 +24,13 @@ const (
 	// can ask for them, before nobody is taken to be there. Each client tells once: of
 	// many that cannot ask, the last may meet the piece hours after the first.
 	answerFor = 5 * nextWorker
-	// longestWatch is the longest time between two looks of a watch.
-	longestWatch = 72 * time.Hour
 	// longestOpen bounds that for a piece, where nobody can be told.
 	longestOpen = 24 * time.Hour
 	// ableFor is how long it is believed to be there: it says so as often as the
 	// pieces are counted.
 	ableFor = countAgain + time.Hour
+	// longestWatch is the longest time between two looks of a watch.
+	longestWatch = 72 * time.Hour
 )
 
 // meetUnasked notes that a piece cannot be asked for, and has people told of all such

@@ -117,6 +117,32 @@ func TestPollMetLateIsLeftToOthers(t *testing.T) {
 	})
 }
 
+// Who has heard that another one can ask leaves a piece to it for hours, also when that
+// one does not come soon.
+func TestPollIsLeftToWhoSaysToBeAble(t *testing.T) {
+	t.Parallel()
+	for name, adapter := range unables() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+				home := newHearing(t, store, []*press{p})
+				accept(t, home, "a")
+				due := status(t, home, "a").PollAt
+				other := unableHearing(t, store, p, adapter)
+				time.Sleep(time.Until(due) + time.Minute)
+				runFor(t, other, 2*time.Minute) // it tells
+				accept(t, home, "b")            // which hears of it, and works nothing else
+				time.Sleep(2 * time.Second)
+				runFor(t, other, 2*time.Hour)
+				if rec := status(t, home, "a"); !rec.PollAt.Equal(due) {
+					t.Errorf("due at %s, and then at %s, as if nobody could ask", due, rec.PollAt)
+				}
+			})
+		})
+	}
+}
+
 // A watch is looked at by whoever can: what arrives late is stopped.
 func TestWatchAmongWorkersOfWhichOneCan(t *testing.T) {
 	t.Parallel()

@@ -122,9 +122,9 @@ func said(err error) error {
 }
 
 // judgeHTTP is [breaker.JudgeHTTP], but for a submission that is answered with a 404,
-// 405 or 410 which is no JSON. That one is no vendor's, whose APIs have their own words for it: a
-// wrong base URL, or what stands in front, keeps every job back, and the breaker is
-// what tells of that. A vendor's own 404 is about one order.
+// 405 or 410 which is no JSON. That one is no vendor's, whose APIs have their own words
+// for it: a wrong base URL, or what stands in front, keeps every job back, and the
+// breaker is what tells of that. A vendor's own 404 is about one order.
 func judgeHTTP(r *http.Request, resp *http.Response, err error) breaker.Outcome {
 	if err == nil && resp != nil && vendors.OfTheAddress(resp.StatusCode) && breakerGroup(r) == submitGroup {
 		kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))

@@ -36,7 +36,8 @@ type Drained struct {
 // Drain works the inbox until no event waits: each was applied, ignored or
 // parked. It waits for those that are due later. A callback with several events
 // keeps its payload for those of them that are parked, and is not waited for, nor is
-// a damaged message, which the log names. The error is that of the context when it ended first.
+// a damaged message, which the log names. The error is that of the context when it
+// ended first.
 func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
 	var did Drained
 	known := map[uint64]uint64{} // batches that rest, with the fence at which they do

@@ -44,9 +44,9 @@
 //
 // Self-mailers print the artwork's front on the outside and its back on the
 // inside. Lob replaces {{…}} in markup as well as in templates: by nothing, or it
-// refuses the piece, as the account is set. Lob renders after it accepted: a piece may turn to failed later,
-// and then no paper exists. Asset URLs expire after 30 days. Test keys
-// (test_…) print nothing; their pieces get no tracking events.
+// refuses the piece, as the account is set. Lob renders after it accepted: a piece
+// may turn to failed later, and then no paper exists. Asset URLs expire after 30
+// days. Test keys (test_…) print nothing; their pieces get no tracking events.
 //
 // # Sandbox
 //

@@ -62,16 +62,15 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	if json.Unmarshal(r.Body, &body) == nil {
 		e.VendorCode = token(body.Error.Type)
 	}
+	if op == postproof.OpSubmit && vendors.OfTheAddress(r.Status) && e.VendorCode == "" {
+		// It says nothing of the job: the address is wrong, or something else has
+		// answered in front. The job waits, with the whole campaign behind it.
+		e.Code, e.Err = postproof.CodeUnavailable, errNotPostGrid
+	}
 	switch r.Status {
 	case http.StatusUnauthorized:
 		if e.VendorCode == "permission_missing_error" { // the key is known, and may not do this
 			e.Code = postproof.CodePermissionDenied
-		}
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone: // [vendors.OfTheAddress]
-		if op == postproof.OpSubmit && e.VendorCode == "" {
-			// It says nothing of the job: the address is wrong, or something else has
-			// answered in front. The job waits, with the whole campaign behind it.
-			e.Code, e.Err = postproof.CodeUnavailable, errNotPostGrid
 		}
 	case http.StatusTooManyRequests:
 		e.RetryAfter = vendors.RetryAfter(r)

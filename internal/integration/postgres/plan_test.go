@@ -87,17 +87,30 @@ func TestPlans(t *testing.T) {
 	if _, err := s.Inbox().Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 5, Lease: time.Minute, Now: start()}); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 { // stored, and compared with what is there
+		if _, err := s.PutBlob(t.Context(), strings.NewReader(strings.Repeat("artwork ", 200_000))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	plans := readPlans(t, c)
 	if len(plans) < 100 {
 		t.Fatalf("the server has explained %d statements: the test looks at the wrong thing", len(plans))
 	}
-	claims := 0
+	claims, sums := 0, 0
 	for _, p := range plans {
 		if strings.Contains(p.Text, "WITH RECURSIVE groups") {
 			claims++
 			if n := p.Plan.visited(); n > 2000 {
 				t.Errorf("a claim of 50 has looked at %d rows", n)
 			}
+		}
+		if strings.Contains(p.Text, "sha256") && strings.Contains(p.Text, ".chunks") {
+			sums++
+			p.Plan.walk(func(n *node) {
+				if n.Type == "Aggregate" { // it ends at a gigabyte, and takes as much memory
+					t.Errorf("one value is built of all chunks in:\n%s", p.Text)
+				}
+			})
 		}
 		if !strings.Contains(p.Text, schema) || strings.Contains(p.Text, "ANALYZE") || strings.Contains(p.Text, "generate_series") || strings.Contains(p.Text, "CREATE ") {
 			continue
@@ -107,6 +120,9 @@ func TestPlans(t *testing.T) {
 				t.Errorf("a sequential scan of %s in:\n%s", n.Relation, p.Text)
 			}
 		})
+	}
+	if sums < 2 {
+		t.Errorf("chunks were compared %d times: the test looks at the wrong thing", sums)
 	}
 	if claims < 4 {
 		t.Errorf("%d claims were explained: the test looks at the wrong thing", claims)
@@ -146,6 +162,8 @@ func fillFast(t *testing.T, db *sql.DB, schema string, n int) {
 		fmt.Sprintf(`INSERT INTO %s.entries SELECT -i, -i, NULL, '{"kind":"created"}' FROM generate_series(1, %d) AS i`, schema, n),
 		fmt.Sprintf(`INSERT INTO %[1]s.refs SELECT 'fast' || i, -i FROM generate_series(1, %[2]d) AS i`, schema, n),
 		fmt.Sprintf(`INSERT INTO %[1]s.pieces SELECT 'fast' || i, 'lob', -i FROM generate_series(1, %[2]d) AS i`, schema, n),
+		fmt.Sprintf(`INSERT INTO %s.blobs (digest, size) SELECT ('fast' || i)::bytea, 1 FROM generate_series(1, 10000) AS i`, schema),
+		fmt.Sprintf(`INSERT INTO %s.chunks (digest, place, data) SELECT ('fast' || i)::bytea, 0, 'a' FROM generate_series(1, 10000) AS i`, schema),
 	} {
 		if _, err := db.ExecContext(t.Context(), text); err != nil {
 			t.Fatal(err)
