@@ -154,9 +154,14 @@ func (s *settings) defaults() error {
 		name string
 		is   time.Duration
 	}{
-		{"WithHandlerTimeout", s.handlerTimeout}, {"WithReadTimeout", s.readTimeout}, {"WithPutTimeout", s.putTimeout},
-		{"WithPollInterval", s.poll}, {"WithGrace", s.grace}, {"WithRetention", s.retention},
-		{"WithTries, Backoff.Base", s.backoff.Base}, {"WithTries, Backoff.Cap", s.backoff.Cap},
+		{"WithHandlerTimeout", s.handlerTimeout},
+		{"WithReadTimeout", s.readTimeout},
+		{"WithPutTimeout", s.putTimeout},
+		{"WithPollInterval", s.poll},
+		{"WithGrace", s.grace},
+		{"WithRetention", s.retention},
+		{"WithTries, Backoff.Base", s.backoff.Base},
+		{"WithTries, Backoff.Cap", s.backoff.Cap},
 	} {
 		if d.is < 0 {
 			return fmt.Errorf("%s: %s is negative", d.name, d.is)
