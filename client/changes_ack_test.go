@@ -136,3 +136,41 @@ func (s *muteSettings) Setting(ctx context.Context, name string) (idempotency.Se
 	}
 	return s.shaky.Setting(ctx, name)
 }
+
+// slow is a ledger whose next commit comes true after it was given up.
+type slow struct {
+	*idempotency.Memory
+	late func()
+}
+
+func (s *slow) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
+	if s.late == nil && len(changes[0].Settings) > 0 {
+		s.late = func() { _, _ = s.Memory.Commit(context.WithoutCancel(ctx), changes) }
+		return nil, errors.Join(errors.New("the connection was lost"), idempotency.ErrInDoubt)
+	}
+	return s.Memory.Commit(ctx, changes)
+}
+
+// A person's word whose commit is in doubt may come true any time: nobody says that it
+// was not done.
+func TestAPersonsWordInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{Memory: idempotency.NewMemory(postproof.ModeTest)}
+		c := newClient(t, s, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
+		if _, err := c.Enqueue(t.Context(), one(job("a"))); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Cancel(t.Context(), "a", "ann")
+		if !errors.Is(err, idempotency.ErrInDoubt) || postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatalf("Cancel = %v", err)
+		}
+		s.late()
+		if rec := status(t, c, "a"); rec.State != idempotency.Canceled {
+			t.Fatalf("%v: the test looks at nothing", rec)
+		}
+		if strings.Contains(err.Error(), "it was not done") || !strings.Contains(err.Error(), "is not known") {
+			t.Errorf("the error says %q, and it was done", err)
+		}
+	})
+}

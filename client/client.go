@@ -195,8 +195,14 @@ func (s *settings) defaults() error {
 		return fmt.Errorf("WithConcurrency(%d): want at least 1", s.concurrency)
 	case s.lease < time.Second:
 		return fmt.Errorf("WithLease(%s): want at least 1s", s.lease)
-	case s.poll < 0 || s.reroute < 0 || s.stopFor < 0 || s.grace < 0:
-		return errors.New("a duration is negative")
+	case s.poll < 0:
+		return fmt.Errorf("WithPollInterval(%s): negative", s.poll)
+	case s.reroute < 0:
+		return fmt.Errorf("WithRerouteAfter(%s): negative; a millisecond is as good as at once", s.reroute)
+	case s.stopFor < 0:
+		return fmt.Errorf("WithVendorStop(%s): negative", s.stopFor)
+	case s.grace < 0:
+		return fmt.Errorf("WithGrace(%s): negative; a millisecond is as good as not at all", s.grace)
 	case s.retention != 0 && s.retention < MinRetention:
 		return fmt.Errorf("WithRetention(%s): want at least %s (%d days), or 0 to keep everything", s.retention, MinRetention, MinRetention/(24*time.Hour))
 	}

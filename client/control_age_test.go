@@ -1,6 +1,9 @@
 package client_test
 
 import (
+	"context"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +11,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors"
 )
 
 // A list that stands still since before a recovery shows what was there then, and not
@@ -61,6 +65,81 @@ func TestWhatIsHeardOfLateIsNoControlPiece(t *testing.T) {
 		runFor(t, again, 48*time.Hour)
 		if rec := status(t, again, "b"); p.alive() != 3 || rec.State != idempotency.Accepted {
 			t.Errorf("%d pieces, want the two and the control; the one that is listed again is %v", p.alive(), rec)
+		}
+	})
+}
+
+// timeless is an adapter of a vendor that does not say when it took a piece, and whose
+// list shows nothing of what came after a moment.
+type timeless struct {
+	*pressAdapter
+
+	stands *atomic.Int64 // in nanoseconds; 0 while it does not stand still
+}
+
+func (a timeless) bare(o *vendors.Order, err error) (*vendors.Order, error) {
+	if o != nil {
+		o.Receipt.AcceptedAt = time.Time{}
+	}
+	return o, err
+}
+
+func (a timeless) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
+	return a.bare(a.pressAdapter.Submit(ctx, do, s, body))
+}
+
+func (a timeless) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Found, error) {
+	f, err := a.pressAdapter.Find(ctx, do, ref)
+	if err == nil {
+		f.Orders = slices.DeleteFunc(f.Orders, func(o *vendors.Order) bool {
+			return a.stands.Load() != 0 && o.Receipt.AcceptedAt.UnixNano() > a.stands.Load()
+		})
+		for _, o := range f.Orders {
+			o.Receipt.AcceptedAt = time.Time{}
+		}
+	}
+	return f, err
+}
+
+// The answer to a piece that is sent again by its key may be that of the first time, and
+// need not say when that was: the piece shows a list of then, not of now.
+func TestReplayedAnswerIsNoYoungControlPiece(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		a := timeless{p.adapter(), &atomic.Int64{}}
+		c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a},
+			client.WithLogger(quiet()), client.WithoutHints(), seldom(), client.WithVendor(p.name, vendorConfig(p, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		p.faults(onOrder("lose"))
+		first, other := job("first"), job("other")
+		other.Campaign = "summer"
+		if _, err := c.Submit(t.Context(), first); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		a.stands.Store(time.Now().UnixNano())
+		time.Sleep(time.Second)
+		if _, err := c.Submit(t.Context(), other); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		pause(t, c, client.CampaignTarget("summer")) // it is looked up, not sent again
+		time.Sleep(time.Hour)
+		p.faults(nil)
+		runFor(t, c, 6*time.Hour)
+		if rec := status(t, c, "first"); rec.State != idempotency.Accepted || p.alive() != 2 {
+			t.Fatalf("%v, %d pieces: the test looks at nothing", rec, p.alive())
+		}
+		if rec := status(t, c, "other"); rec.State != idempotency.Unknown {
+			t.Errorf("%v, want it unknown: the list stands still", rec)
+		}
+		resume(t, c, client.CampaignTarget("summer"))
+		runFor(t, c, 48*time.Hour)
+		if p.alive() != 2 {
+			t.Errorf("%d pieces, want one of each job", p.alive())
 		}
 	})
 }

@@ -16,7 +16,7 @@
 // record does not mean that the job is gone: it is in the ledger, and a worker
 // goes on with it. So a program that submits also runs Run somewhere.
 //
-// [Client.Status], [Client.History], [Client.Held], [Client.Incidents] and
+// [Client.Status], [Client.History], [Client.Held], [Client.Refused], [Client.Incidents] and
 // [Client.Depth] say where everything is, [Client.Track] and [Client.Tally] where
 // the pieces of a campaign are. [Client.Cancel], [Client.Release],
 // [Client.Decide], [Client.Amend], [Client.Approve], [Client.Pause],

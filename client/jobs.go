@@ -36,6 +36,14 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 	return readOf(c, "held", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Held}, Campaign: campaign}))
 }
 
+// Refused yields the jobs that no vendor takes, and of which nothing is on paper, of one
+// campaign if it is not empty. [idempotency.Record.Refusal] says who said no, and why.
+// They go on when somebody amends or cancels them, or by a replay. A record that is
+// damaged is told of as by Held.
+func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
+	return readOf(c, "refused", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Refused}, Campaign: campaign}))
+}
+
 // Incidents yields what a person should look at, oldest first: late arrivals,
 // pieces that could not be stopped, vendors that contradict themselves, answers
 // that came late or that the ledger has no place for (see [Client.Spooled]),

@@ -21,7 +21,7 @@ type Store interface {
 	idempotency.Blobs
 }
 
-// Option sets what has a default.
+// Option sets what has a default. A number or a duration of 0 means that default.
 type Option interface{ apply(*settings) }
 
 type optionFunc func(*settings)

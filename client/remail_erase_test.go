@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -166,4 +168,34 @@ func TestRemailOfAnErasedRemail(t *testing.T) {
 	if _, err := store.Get(t.Context(), second.ID); errors.Is(err, idempotency.ErrNotFound) || p.alive() != 1 {
 		t.Errorf("%v, %d pieces, want the tombstone and one", err, p.alive())
 	}
+}
+
+// Who asked to be forgotten is mailed nothing again: a second piece would need what
+// is kept of the person for the first one only, and would stay when that has gone.
+func TestNoSecondPieceForWhoIsErased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, client.WithPollInterval(10*time.Second))
+		if _, err := c.Submit(t.Context(), ada()); err != nil {
+			t.Fatal(err)
+		}
+		erase(t, c, eraseAda())
+		key := ada().Key
+		if rec := status(t, c, string(key)); len(rec.Job) == 0 {
+			t.Fatal("nothing is kept for another generation: the test looks at nothing")
+		}
+		_, err := c.Remail(t.Context(), key, client.Remail{Name: "torn", By: "ann", Why: "it came torn"})
+		if postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.NotSent {
+			t.Errorf("Remail = %v, want a conflict", err)
+		}
+		p.mu.Lock()
+		p.orders[0].Status = string(postproof.StageDelivered)
+		p.mu.Unlock()
+		runFor(t, c, 48*time.Hour)
+		silent(t, "the ledger", ledgerText(t, store))
+		if p.alive() != 1 {
+			t.Errorf("printed %d, want 1", p.alive())
+		}
+	})
 }

@@ -160,3 +160,36 @@ func TestSpoolFilesOfALivingProcessAreNotLost(t *testing.T) {
 		}
 	})
 }
+
+// A line of a spool file that cannot be read, as it was damaged or is of a newer
+// version, was an answer once: it is kept and told of, and the others are applied.
+func TestADamagedLineOfASpoolFileIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir, log := newPress(t, "alpha", postproof.IdempotencyNone), newShaky(), t.TempDir(), &logs{}
+		p.look = false // nobody could be asked
+		spoolOne(t, s, p, dir, "a")
+		name := files(t, dir)[0]
+		const damaged = `{"id":"` + "\x00\x00" + `","answer":`
+		if err := os.WriteFile(name, append([]byte(damaged+"\n"), read(t, name)...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // the next processes
+			c := newClient(t, s, []*press{p}, client.WithSpool(dir), client.WithLogger(log.logger()))
+			drain(t, c)
+			if rec := status(t, c, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
+				t.Fatalf("%v; printed %d", rec, p.alive())
+			}
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := files(t, dir)
+		if len(left) != 1 || !strings.Contains(string(read(t, left[0])), damaged) {
+			t.Fatalf("left over: %v, want the damaged line", left)
+		}
+		if n := log.count("cannot be read"); n != 3 || strings.Contains(log.text(), filepath.Dir(dir)) {
+			t.Errorf("told %d times, want once for each process and without the path:\n%s", n, log.text())
+		}
+	})
+}

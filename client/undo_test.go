@@ -309,3 +309,30 @@ func TestUndoRefuses(t *testing.T) {
 		}
 	})
 }
+
+// What was taken back by somebody else while another one was about to is not taken back
+// once more: things have moved on since.
+func TestUndoOfWhatIsTakenBackMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, spring := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), client.CampaignTarget("spring")
+		c, other := newClient(t, s, []*press{p}), newClient(t, s.Memory, []*press{p})
+		pause(t, c, spring)
+		e, err := c.Resume(t.Context(), spring, "bob", "mended")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.onSetting("pauses", 1, func() {
+			if _, err := other.Undo(t.Context(), e.N, "carol", "not yet"); err != nil {
+				t.Error(err)
+			}
+			resume(t, other, spring)
+		})
+		if e, err := c.Undo(t.Context(), e.N, "ann", "not yet"); !errors.Is(err, client.ErrNotUndoable) {
+			t.Errorf("Undo = %+v, %v, want that it was taken back already", e, err)
+		}
+		if got, err := c.Paused(t.Context()); err != nil || len(got) != 0 {
+			t.Errorf("paused: %v, %v, want nothing: it was resumed last", got, err)
+		}
+	})
+}

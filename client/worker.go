@@ -173,6 +173,11 @@ func (c *Client) workOn(ctx context.Context, rec *idempotency.Record, id *idempo
 		span.SetAttributes(attribute.String("mail.state.before", string(rec.State)), attribute.String("mail.state", string(w.rec.State)))
 	}
 	end(span, err)
+	if w.rec.State == idempotency.Refused && rec.State != idempotency.Refused { // who calls Submit has its error
+		why := w.rec.Refusal
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "mail: refused: no vendor takes the job; amend or cancel it", slog.Any("record", w.rec), slog.String("vendor", why.Vendor),
+			slog.String("code", why.Code.String()), slog.String("vendor_code", why.VendorCode), slog.String("note", why.Note))
+	}
 	if err != nil && !errors.Is(err, idempotency.ErrStale) {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "a job could not be worked on; it comes up again", slog.Any("record", w.rec), slog.String("error", err.Error()))
 	}

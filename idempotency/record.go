@@ -116,7 +116,22 @@ type Record struct {
 
 // String returns a form without personal data.
 func (r *Record) String() string {
-	return fmt.Sprintf("record(%.16s %s gen %d fence %d)", r.ID, r.State, r.Generation, r.Fence)
+	state := string(r.State)
+	if why := r.why(); why != "" {
+		state += ": " + why + ","
+	}
+	return fmt.Sprintf("record(%.16s %s gen %d fence %d)", r.ID, state, r.Generation, r.Fence)
+}
+
+// why is the reason of a state that a person should know of; empty in the others.
+func (r *Record) why() string {
+	switch {
+	case r.State == Held:
+		return string(r.Hold.Reason)
+	case r.State == Refused && r.Refusal.Code != 0:
+		return r.Refusal.Code.String()
+	}
+	return ""
 }
 
 // GoString keeps %#v from printing personal data.

@@ -249,6 +249,7 @@ func (c *call) fail() *postproof.Error {
 	case c.stop == StopDeadline, c.stop == StopNotAfter && c.failure.err == nil:
 		e.Code = postproof.CodeDeadlineExceeded
 	}
+	detail.told = c.failure.err != nil && e.Code == c.failure.err.Code && e.Delivery == c.failure.err.Delivery
 	e.Err = detail
 	if f := c.sender.config.OnGiveUp; f != nil {
 		f(c.Context, e, c.stop)

@@ -83,19 +83,34 @@ type AttemptsError struct {
 	Cause error
 	// Last is the failure of the last attempt. It may be nil.
 	Last error
+
+	// told is true when the error around this one has said what Last is.
+	told bool
 }
 
-// Error names the number of attempts, the reason to stop and the causes.
+// Error names the number of attempts, the reason to stop and the causes; of Last only
+// what the error of [Sender.Do] around it has not said.
 func (e *AttemptsError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d attempts, %d sends, stop %s", len(e.Attempts), e.Sends, e.Stop)
-	for _, err := range []error{e.Last, e.Cause} {
+	fmt.Fprintf(&b, "%s, %s, stop %s", count(len(e.Attempts), "attempt"), count(e.Sends, "send"), e.Stop)
+	last := e.Last
+	if said, ok := errors.AsType[*postproof.Error](last); ok && e.told {
+		last = said.Err
+	}
+	for _, err := range []error{last, e.Cause} {
 		if err != nil {
 			b.WriteString(": ")
 			b.WriteString(err.Error())
 		}
 	}
 	return b.String()
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Unwrap returns the last failure and the cause of the stop.

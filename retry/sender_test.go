@@ -296,3 +296,39 @@ func TestHooksAndSendInfo(t *testing.T) {
 		}
 	})
 }
+
+// The text says everything once: what the last answer was is said in front, unless it
+// was milder than what is known of all attempts.
+func TestErrorSaysEverythingOnce(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		serve func(int, net.Conn, []byte) bool
+		want  string
+	}{
+		{"refused", always(401, ""), "acme: submit: unauthenticated (refused): status 401: 1 attempt, 1 send, stop verdict: mend the key"},
+		{"tried again", always(429, ""), "acme: submit: rate_limited (refused): status 429: 3 attempts, 3 sends, stop attempts: mend the key"},
+		{"unknown, then refused", func(n int, conn net.Conn, _ []byte) bool {
+			return n > 0 && answer(conn, 422, "")
+		}, "acme: submit: invalid_argument (unknown): status 422: 2 attempts, 2 sends, stop verdict: invalid_argument (refused): status 422: mend the key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := post(postproof.RepeatKeyed)
+				r.Judge = func(status int, h http.Header, body []byte) error {
+					err := judgeDocumented(status, h, body)
+					if e, ok := errors.AsType[*postproof.Error](err); ok {
+						e.HTTPStatus, e.Err = status, errors.New("mend the key")
+					}
+					return err
+				}
+				_, err := newSender(t, &vendor{serve: tt.serve}, retry.Config{}).Do(t.Context(), r)
+				if err == nil || err.Error() != tt.want {
+					t.Errorf("got %q\nwant %q", err, tt.want)
+				}
+			})
+		})
+	}
+}

@@ -72,7 +72,7 @@ func TestWrongEndpointsAreRefusedWithWhatToDo(t *testing.T) {
 		"one secret":       {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}, {Adapter: other, Secrets: []string{secret}}}, say: "told apart"},
 		"bad name":         {endpoints: []callback.Endpoint{{Adapter: p, Name: "a/b", Secrets: []string{secret}}}, say: "path"},
 		"lease":            {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, opts: []callback.Option{callback.WithLease(time.Second)}, say: "WithLease"},
-		"negative":         {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, opts: []callback.Option{callback.WithRetention(-1)}, say: "negative"},
+		"negative":         {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, opts: []callback.Option{callback.WithRetention(-1)}, say: "WithRetention: -1ns is negative"},
 		"no bodies at all": {endpoints: []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, opts: []callback.Option{callback.WithBodies(-1)}, say: "WithBodies"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Option sets what has a default.
+// Option sets what has a default. A number or a duration of 0 means that default.
 type Option interface{ apply(*settings) }
 
 type optionFunc func(*settings)
@@ -150,12 +150,26 @@ func (s *settings) defaults() error {
 	if s.remote == nil {
 		s.remote = connAddr
 	}
+	for _, d := range []struct {
+		name string
+		is   time.Duration
+	}{
+		{"WithHandlerTimeout", s.handlerTimeout},
+		{"WithReadTimeout", s.readTimeout},
+		{"WithPutTimeout", s.putTimeout},
+		{"WithPollInterval", s.poll},
+		{"WithGrace", s.grace},
+		{"WithRetention", s.retention},
+		{"WithTries, Backoff.Base", s.backoff.Base},
+		{"WithTries, Backoff.Cap", s.backoff.Cap},
+	} {
+		if d.is < 0 {
+			return fmt.Errorf("%s: %s is negative", d.name, d.is)
+		}
+	}
 	switch {
 	case s.maxBody < 1 || s.bodies < 1 || s.concurrency < 1 || s.tries < 1:
 		return errors.New("WithMaxBody, WithBodies, WithConcurrency and WithTries take at least 1")
-	case s.handlerTimeout < 0 || s.readTimeout < 0 || s.putTimeout < 0 || s.poll < 0 || s.grace < 0 || s.retention < 0,
-		s.backoff.Base < 0 || s.backoff.Cap < 0:
-		return errors.New("a duration is negative")
 	case s.lease < s.handlerTimeout+10*time.Second:
 		return fmt.Errorf("WithLease(%s): want at least 10s more than the handler's timeout of %s, or another worker begins while a handler still runs", s.lease, s.handlerTimeout)
 	}

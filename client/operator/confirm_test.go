@@ -225,7 +225,7 @@ func TestUsage(t *testing.T) {
 	})
 }
 
-// A job is found by all its names, and by the beginning of its id.
+// A job is found by all its names, the one that stands in errors and logs too, and by the beginning of its id.
 func TestNamesOfAJob(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestNamesOfAJob(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{idOf(7), idOf(7)[:10], strings.ToUpper(idOf(7)[:8]), string(job(7).Key), string(rec.Receipt.Ref), rec.Receipt.VendorID} {
+		for _, name := range []string{idOf(7), idOf(7)[:10], strings.ToUpper(idOf(7)[:8]), string(job(7).Key), job(7).Key.String(), string(rec.Receipt.Ref), rec.Receipt.VendorID} {
 			r := w.must(t, operator.ExitOK, "show", "-json", name)
 			if got := r.objects(t)[0]["id"]; got != idOf(7) {
 				t.Errorf("%s is job %v, want %s", name, got, idOf(7))

@@ -31,7 +31,7 @@ func ExampleMain_postgres() { //nolint:testableexamples // it ends the program
 			return postgres.New(ctx, db)
 		},
 		Vendors: func(context.Context, postproof.Mode) ([]vendors.Adapter, error) {
-			printer, err := lob.New(os.Getenv("LOB_API_KEY"))
+			printer, err := lob.New(os.Getenv("LOB_API_KEY"), lob.WithAccount("main")) // as the workers make it
 			return []vendors.Adapter{printer}, err
 		},
 		// What the workers are given: caps, canaries, policies, prices.

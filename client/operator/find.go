@@ -46,8 +46,8 @@ func isHex(s string) bool {
 
 func isRef(s string) bool { return regexp.MustCompile(`^[0-9A-Z]{16}$`).MatchString(s) }
 
-// find returns the job that a name means: an id or the beginning of one, a key, a
-// reference, or a vendor's id. A name that means two jobs is an error. Behind an @
+// find returns the job that a name means: an id or the beginning of one, a key or the
+// digest of one, a reference, or a vendor's id. A name that means two jobs is an error. Behind an @
 // may stand the version in which the job was seen: find does not look at it.
 func (r *run) find(ctx context.Context, name string) (*idempotency.Record, error) {
 	rec, err := r.named(ctx, name)
@@ -69,6 +69,9 @@ func (r *run) named(ctx context.Context, name string) (*idempotency.Record, erro
 		}
 	}
 	ids := []idempotency.ID{idempotency.IDOf(postproof.Key(name))}
+	if digest, ok := strings.CutPrefix(name, "key:"); ok && isHex(digest) { // as errors and logs have it: the id's beginning
+		name = digest
+	}
 	if len(name) == idSize && isHex(name) {
 		ids = append(ids, idempotency.ID(name))
 	}

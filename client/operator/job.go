@@ -118,6 +118,14 @@ func deliveryOf(s *idempotency.Submission) string {
 	return s.Join.String()
 }
 
+// outcomeOf is the delivery with what was last complained of, where that matters.
+func outcomeOf(s *idempotency.Submission) string {
+	if s.Code == 0 || s.Join == 0 || s.Join == postproof.Accepted {
+		return deliveryOf(s)
+	}
+	return deliveryOf(s) + ": " + codeOf(s.Code)
+}
+
 func refusalOf(rec *idempotency.Record) string {
 	text := codeOf(rec.Refusal.Code)
 	if rec.Refusal.Vendor != "" {
@@ -140,6 +148,7 @@ the reference or the vendor's id you find the piece in the vendor's own dashboar
   $ show 7K2M9Q4T1B8X6Z0W      a reference, as the vendor shows it
   $ show psc_5a1b2c3d4e5f      a vendor's id
   $ show spring/contact-17/card   a key
+  $ show key:3f9a1c5d7e9b1a2c     a key as errors and logs have it
 
 It exits 3 when the job is held.`,
 		run: func(ctx context.Context, r *run, names []string) error {
@@ -211,7 +220,7 @@ func (r *run) show(rec *idempotency.Record) {
 		t := newTable(">GEN", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "FATE", ">SENDS", "LAST SEND (UTC)")
 		for i := range rec.Submissions {
 			s := &rec.Submissions[i]
-			t.add(strconv.Itoa(s.Generation), s.Vendor, string(s.Ref), s.VendorID, deliveryOf(s), fateOf(s), strconv.Itoa(s.Sends), lastSend(s, now))
+			t.add(strconv.Itoa(s.Generation), s.Vendor, string(s.Ref), s.VendorID, outcomeOf(s), fateOf(s), strconv.Itoa(s.Sends), lastSend(s, now))
 		}
 		p.text("")
 		p.text("%s", many(len(rec.Submissions), "submission"))

@@ -21,6 +21,8 @@ func people() []Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client/operator", Run: run}
 	}
 	return []Mutation{
+		cl("refused: a worker tells nobody", "client/worker.go",
+			`if w.rec.State == idempotency.Refused && rec.State != idempotency.Refused {`, `if false {`, "TestWhatNoVendorTakesIsTold"),
 		cl("reasons: one is not in the history", "client/jobs.go",
 			`idempotency.Release{By: by, Why: a.why}`, `idempotency.Release{By: by}`, "TestReasonsAre"),
 		cl("reasons: those of an erased person are kept", "client/changes_jobs.go",

@@ -1,18 +1,18 @@
 package main
 
-// attacked breaks what an adversary found missing who put features of the client
+// combined breaks what an adversary found missing who put features of the client
 // together: settings that change between two runs, send dates, wishes and second
 // thoughts about more than one piece.
-func attacked() []Mutation {
+func combined() []Mutation {
 	const (
 		send      = "client/send.go"
 		reconcile = "client/reconcile.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
-		return Mutation{Name: "attack: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+		return Mutation{Name: "combined: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	machine := func(name, file, old, replacement, run string) Mutation {
-		return Mutation{Name: "attack: " + name, File: "idempotency/" + file, Old: old, New: replacement, Package: "./idempotency", Run: run}
+		return Mutation{Name: "combined: " + name, File: "idempotency/" + file, Old: old, New: replacement, Package: "./idempotency", Run: run}
 	}
 	return []Mutation{
 		m("a key counts for what went out without one", "client/account.go",

@@ -1,10 +1,10 @@
 package main
 
-// attacked3 takes out what the sixth attack on the guarantees found missing: hints that
+// crossing takes out what keeps two things right that happen at the same time: hints that
 // cross each other, control pieces, and what an erasure has to remember.
-func attacked3() []Mutation {
+func crossing() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
-		return Mutation{Name: "attacked: " + name, File: "client/" + file, Old: old, New: replacement, Package: "./client", Run: run}
+		return Mutation{Name: "crossing: " + name, File: "client/" + file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	return []Mutation{
 		m("what is taken back while it is written is not told", "hints.go",
