@@ -73,10 +73,10 @@ func (w *writer) start() {
 	})
 }
 
-// run carries out the operations in one transaction. If it fails before its
-// commit, which no change should be able to cause, each gets a transaction of
-// its own. If the commit itself fails nobody can know, and nothing is run
-// again.
+// run carries out the operations in one transaction. If one of them fails, which no
+// change should be able to cause, each gets a transaction of its own. If the lock is
+// not to be had, all have waited for it. If the commit itself fails nobody can know.
+// In both cases nothing is run again.
 func (w *writer) run(ops []operation) {
 	ctx := context.Background()
 	if i := slices.IndexFunc(ops, isScrub); i >= 0 {
@@ -97,8 +97,8 @@ func (w *writer) run(ops []operation) {
 		}
 		return
 	}
-	unknown, err := w.transact(ctx, ops)
-	if err == nil || unknown || len(ops) == 1 {
+	shared, err := w.transact(ctx, ops)
+	if err == nil || shared || len(ops) == 1 {
 		for _, op := range ops {
 			op.settle(err)
 		}
@@ -110,14 +110,14 @@ func (w *writer) run(ops []operation) {
 	}
 }
 
-// transact reports with unknown that the transaction may have been made
-// although there is an error.
-func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, err error) {
+// transact reports with shared that the error is no single operation's: it came before
+// them, or the transaction may have been made although there is one.
+func (w *writer) transact(ctx context.Context, ops []operation) (shared bool, err error) {
 	if err := w.stillThere(); err != nil {
-		return false, err
+		return true, err
 	}
 	if err := w.begin(ctx); err != nil {
-		return false, err
+		return true, err
 	}
 	b := w.batch
 	if err := w.work(ctx, b, ops); err != nil {
@@ -164,6 +164,9 @@ func (w *writer) overwritten(ctx context.Context) bool {
 }
 
 func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
+	if err := w.stillThere(); err != nil { // the lock may have been waited for
+		return err
+	}
 	if err := b.begin(ctx); err != nil {
 		return err
 	}
