@@ -58,6 +58,7 @@ type writer struct {
 	head     head // after the last commit of ours
 	path     string
 	inode    string
+	wal      string // the inode of its log; empty where there are none
 	marker   *marker
 	// busy is how long the write lock is waited for.
 	busy time.Duration
@@ -189,8 +190,12 @@ func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
 	return b.finish(ctx)
 }
 
+// walSuffix is what SQLite adds to the database's path for its log.
+const walSuffix = "-wal"
+
 // stillThere returns an error when the path leads to another file than the one
-// that is open: what is written to that one is lost. So it does for the marker.
+// that is open: what is written to that one is lost. So it does for the log and the
+// marker.
 func (w *writer) stillThere() error {
 	info, err := os.Stat(w.path)
 	if err != nil {
@@ -198,6 +203,17 @@ func (w *writer) stillThere() error {
 	}
 	if inode, _ := fileID(info); inode != w.inode {
 		return ErrReplaced
+	}
+	// As long as it is open the log is one file, and who opens the database after this
+	// process was killed looks for what was acknowledged in the one at its path.
+	if w.wal != "" {
+		info, err := os.Stat(w.path + walSuffix)
+		if err != nil {
+			return errors.Join(errLogReplaced, err)
+		}
+		if inode, _ := fileID(info); inode != w.wal {
+			return errLogReplaced
+		}
 	}
 	// Without the marker that is there, what is written from now on could be set back
 	// to a backup, and nobody would notice.

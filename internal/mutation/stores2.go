@@ -17,5 +17,7 @@ func stores2() []Mutation {
 	b := w.batch`, "TestManyWaitForTheLockOnce"),
 		lite("a file is replaced while the lock is waited for", "writer.go",
 			`if err := w.stillThere(); err != nil { // the lock`, `if err := error(nil); err != nil { // the lock`, "TestReplacedWhileTheLockIsWaitedFor"),
+		lite("a log that is gone is missed by nobody", "writer.go", `return errors.Join(errLogReplaced, err)`, `return nil`, "TestReplacedWhileOpen"),
+		lite("a log that is another is missed by nobody", "writer.go", `inode != w.wal {`, `inode == "" {`, "TestReplacedWhileOpen"),
 	}
 }
