@@ -157,7 +157,7 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, stash 
 			return err
 		}
 	}
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := s.beginWrite(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,6 +207,23 @@ func (s *Store) putChunks(ctx context.Context, digest []byte, size int64, stash 
 			return err
 		}
 	}
+}
+
+// beginWrite begins a transaction on a connection of the pool, which may have other
+// defaults than a session of the store's.
+func (s *Store) beginWrite(ctx context.Context) (*sql.Tx, error) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
+		_ = tx.Rollback() // nothing was done
+		if stateOf(err) == "0A000" {
+			return nil, fmt.Errorf("%w: %w", errStandby, err)
+		}
+		return nil, err
+	}
+	return tx, nil
 }
 
 func scanSum(rows *sql.Rows) (sum []byte, err error) { return sum, rows.Scan(&sum) }
@@ -267,7 +284,7 @@ func (s *Store) RemoveBlob(ctx context.Context, b postproof.Blob) error {
 // single statement would wait for that and then delete the chunks that were there
 // before, and those that came instead would stay, for nobody to find.
 func (s *Store) dropChunks(ctx context.Context, digest []byte) error {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := s.beginWrite(ctx)
 	if err != nil {
 		return err
 	}

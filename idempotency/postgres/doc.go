@@ -14,7 +14,8 @@
 // The package names no driver. It is tested with github.com/jackc/pgx/v5/stdlib
 // and github.com/lib/pq; another must report the server's errors with a method
 // SQLState() string, and run several statements in one Exec without arguments.
-// The server is PostgreSQL 13 or later, the database's encoding UTF8. Connect to
+// The server is PostgreSQL 13 or later, the database's encoding and the client_encoding
+// of its connections UTF8. Connect to
 // it directly, or through a pooler in session mode: a [Store] keeps two
 // connections with settings of its own, takes more of the pool for what only
 // reads, and needs at least three.
@@ -80,7 +81,8 @@
 //
 // The history keeps commit order across replicas: whoever follows
 // [Store.Entries] by Seq misses nothing. An entry of a caller's own transaction
-// gets its Seq after that has been committed.
+// gets its Seq after that has been committed, and before any later one of its record:
+// when many wait, as after a load, each commit places some hundred more.
 //
 // # Schema and permissions
 //

@@ -33,16 +33,27 @@ func (s *Store) placeEntries(ctx context.Context) error {
 	if err != nil || !waiting[0] {
 		return err
 	}
-	return s.direct(ctx, "entries", func(ctx context.Context, b *batch) error {
-		n, err := b.c.exec(ctx, s.text.place)
-		b.dirty = b.dirty || n > 0
-		return err
-	})
+	for {
+		var n int64
+		if err := s.direct(ctx, "entries", func(ctx context.Context, b *batch) (err error) {
+			n, err = b.c.exec(ctx, s.text.place)
+			b.dirty = b.dirty || n > 0
+			return err
+		}); err != nil || n < placeBite {
+			return err
+		}
+	}
 }
 
 const (
+	// placeBite is of how many records entries get their places in one step:
+	// waitingNumsText has the number, too.
+	placeBite = 500
+
 	waitingText = `SELECT EXISTS (SELECT FROM @entries WHERE seq IS NULL)`
-	placeText   = `UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL`
+	placeText   = `UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL AND num = ANY (` + waitingNumsText + `)`
+	// waitingNumsText is one condition for an index to be read by, not a join.
+	waitingNumsText = `ARRAY(SELECT num FROM @entries WHERE seq IS NULL ORDER BY num LIMIT 500)`
 
 	entriesText = `SELECT e.seq, e.data, coalesce(r.id, e.id) FROM @entries AS e LEFT JOIN @records AS r ON r.num = e.num
 	WHERE e.seq > $1 ORDER BY e.seq LIMIT $2`

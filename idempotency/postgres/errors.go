@@ -50,7 +50,7 @@ func lost(err error) bool {
 // passing reports whether the same transaction may go well if it is tried
 // again: it met another, or the connection was lost.
 func passing(err error) bool {
-	if blocked := (*blockedError)(nil); errors.As(err, &blocked) {
+	if blocked := (*blockedError)(nil); errors.As(err, &blocked) || errors.Is(err, ErrInDoubt) {
 		return false
 	}
 	switch stateOf(err) {

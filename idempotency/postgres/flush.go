@@ -9,7 +9,8 @@ import (
 // storeText stores records and what belongs to them, and counters, in one statement.
 // The numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of transactions
-// that enqueued by themselves go first: they are older. A record that is there is
+// that enqueued by themselves go first: they are older. Of those of other records it is
+// a bite: millions may wait after a load, and the lock with them. A record that is there is
 // found by its number as one that is not: a join with the table could become one
 // that reads all of it, see settingsText. Should a number have been given out twice,
 // the id that is not null refuses to put one job in the place of another. What is
@@ -45,7 +46,7 @@ const storeText = `WITH r AS (
 ), p AS (
 	INSERT INTO @pieces (vendor_id, vendor, num) SELECT * FROM unnest($19::text::text[], $20::text::text[], $21::text::bigint[]) ON CONFLICT DO NOTHING
 ), w AS (
-	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL RETURNING seq
+	UPDATE @entries SET seq = nextval('@places') WHERE seq IS NULL AND num = ANY ($22::text::bigint[] || ` + waitingNumsText + `) RETURNING seq
 ), e AS (
 	INSERT INTO @entries (seq, num, id, data)
 	SELECT nextval('@places'), num, id, substring($31::bytea, place, size) FROM (SELECT count(*) FROM w) AS first,

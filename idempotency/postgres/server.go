@@ -16,14 +16,15 @@ type server struct {
 	fsync       string
 	fullPages   string
 	encoding    string
+	client      string // the encoding on the wire
 }
 
 const serverText = `SELECT pg_backend_pid(), (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()),
 	current_setting('server_version_num')::bigint, pg_is_in_recovery(), current_setting('synchronous_commit'),
-	current_setting('fsync'), current_setting('full_page_writes'), current_setting('server_encoding')`
+	current_setting('fsync'), current_setting('full_page_writes'), current_setting('server_encoding'), current_setting('client_encoding')`
 
 func (s *server) dest() []any {
-	return []any{&s.pid, &s.started, &s.version, &s.recovering, &s.synchronous, &s.fsync, &s.fullPages, &s.encoding}
+	return []any{&s.pid, &s.started, &s.version, &s.recovering, &s.synchronous, &s.fsync, &s.fullPages, &s.encoding, &s.client}
 }
 
 // minVersion is the oldest server: transaction ids of 64 bits have names there.
@@ -36,6 +37,9 @@ func (s *server) check() error {
 		return postproof.NewError(postproof.CodeUnsupported, postproof.NotSent, fmt.Errorf("the server is PostgreSQL %d: want %d or later", s.version/10000, minVersion))
 	case s.encoding != "UTF8":
 		return postproof.NewError(postproof.CodeUnsupported, postproof.NotSent, fmt.Errorf("the database's encoding is %s: make one with ENCODING 'UTF8'", s.encoding))
+	case s.client != "UTF8": // who says UTF8 would know the same pause, or message, by another name
+		return postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
+			fmt.Errorf("the client_encoding of this connection is %s: set it to UTF8 (in the data source, or with ALTER ROLE or ALTER DATABASE)", s.client))
 	case s.recovering:
 		return errStandby
 	case s.synchronous == "off":

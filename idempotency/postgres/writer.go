@@ -60,6 +60,8 @@ type writer struct {
 		token int64
 		at    time.Time
 	}
+	// begun is when the transaction under way began, begunAt by the store's clock.
+	begun, begunAt time.Time
 	// checked is the connection on which it was last seen.
 	checked backend
 	// known is the ledger's epoch and server, the latter empty if it has another, as
@@ -104,6 +106,7 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 	if err := w.reopen(ctx); err != nil {
 		return err
 	}
+	w.begun, w.begunAt = time.Now(), w.store.clock.Now()
 	if made, err := w.commitNow(ctx, ops); made || err != nil {
 		if made {
 			w.done()
@@ -225,6 +228,10 @@ func (w *writer) reopen(ctx context.Context) error {
 // answered: it makes sure that the server's process has come to its end, and
 // then looks for the row that the transaction added. It returns nil if it was
 // made, the error if it was not, and [ErrInDoubt] if nobody can say.
+//
+// The row is kept for some minutes only. Who asks later, as after a long patience or a
+// process that stood still, learns nothing from its not being there. Both clocks tell:
+// the one that never runs back may stand still with the machine.
 func (w *writer) settleDoubt(ctx context.Context, token int64, broken error) error {
 	made := false
 	err := w.store.patiently(ctx, func() error {
@@ -243,6 +250,8 @@ func (w *writer) settleDoubt(ctx context.Context, token int64, broken error) err
 		return fmt.Errorf("%w: %w: %w", ErrInDoubt, err, broken)
 	case made:
 		return nil
+	case max(time.Since(w.begun), w.store.clock.Now().Sub(w.begunAt)) > keepCommits/2:
+		return fmt.Errorf("%w: too late to find out whether it was made: %w", ErrInDoubt, broken)
 	case passing(broken):
 		return broken
 	}

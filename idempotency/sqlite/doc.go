@@ -65,7 +65,7 @@
 //   - a database that is gone, or empty, while its marker or its log are there: that
 //     is an error, and the log is left as it is;
 //   - a file replaced while it is open: the next write returns [ErrReplaced];
-//   - a marker removed or replaced while the file is open: likewise;
+//   - a marker or a log (-wal) removed or replaced while the file is open: likewise;
 //   - a file with several names (hard links), each of which would have a log of
 //     its own: [Open] returns an error;
 //   - a file that a newer version has migrated while it is open: the next write

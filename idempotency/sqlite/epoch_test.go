@@ -341,6 +341,13 @@ func TestReplacedWhileOpen(t *testing.T) {
 		"moved over":  func(t *testing.T, db string) { t.Helper(); move(t, db, db+".bak") },
 		"removed":     func(t *testing.T, db string) { t.Helper(); remove(t, db) },
 		"moved aside": func(t *testing.T, db string) { t.Helper(); move(t, db+".old", db) },
+		// Who opens the database after this process was killed looks for another log.
+		"the log is removed": func(t *testing.T, db string) { t.Helper(); remove(t, db+"-wal") },
+		"the log is another": func(t *testing.T, db string) {
+			t.Helper()
+			writeFile(t, db+".log", readFile(t, db+"-wal"))
+			move(t, db+"-wal", db+".log")
+		},
 		// The next one to open makes another marker, and what this one notes nobody
 		// reads: a backup that is restored after that would not be noticed.
 		"the marker is removed": func(t *testing.T, db string) { t.Helper(); remove(t, db+"-epoch") },

@@ -21,6 +21,8 @@ var ErrReplaced = errors.New("sqlite: the database file was replaced while it wa
 
 var errMarkerReplaced = fmt.Errorf("the marker beside the database (%s) was removed or replaced: %w", markerSuffix, ErrReplaced)
 
+var errLogReplaced = fmt.Errorf("the log beside the database (%s) was removed or replaced: close the store, which saves what is in it: %w", walSuffix, ErrReplaced)
+
 var (
 	errNotLedger = errors.New("the file is a database, but not a postproof ledger: it is left as it is; give the path of another file")
 	errNoFile    = errors.New("want the path of a file; for a ledger without one use idempotency.NewMemory")

@@ -30,7 +30,7 @@ func checkLength(path string) error {
 	if err != nil || info.Size() == 0 {
 		return err
 	}
-	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+	if wal, err := os.Stat(path + walSuffix); err == nil && wal.Size() > 0 {
 		return nil
 	}
 	var header [32]byte
@@ -57,7 +57,7 @@ func checkOrphan(path string) error {
 	if err != nil {
 		return err
 	}
-	wal, err := os.Stat(path + "-wal")
+	wal, err := os.Stat(path + walSuffix)
 	logged := err == nil && wal.Size() > 0
 	if !logged && (!marked || m.Session == 0) {
 		return nil

@@ -277,6 +277,9 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return err
 	}
 	w.path, w.marker, w.inode = s.path, s.marker, s.marker.last.Inode
+	if info, err := os.Stat(s.path + walSuffix); err == nil { // the session was written to it
+		w.wal, _ = fileID(info)
+	}
 	// From here on the writer itself waits for the lock, in turn with others.
 	if _, err := w.c.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
 		return err

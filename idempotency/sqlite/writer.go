@@ -58,6 +58,7 @@ type writer struct {
 	head     head // after the last commit of ours
 	path     string
 	inode    string
+	wal      string // the inode of its log; empty where there are none
 	marker   *marker
 	// busy is how long the write lock is waited for.
 	busy time.Duration
@@ -73,10 +74,10 @@ func (w *writer) start() {
 	})
 }
 
-// run carries out the operations in one transaction. If it fails before its
-// commit, which no change should be able to cause, each gets a transaction of
-// its own. If the commit itself fails nobody can know, and nothing is run
-// again.
+// run carries out the operations in one transaction. If one of them fails, which no
+// change should be able to cause, each gets a transaction of its own. If the lock is
+// not to be had, all have waited for it. If the commit itself fails nobody can know.
+// In both cases nothing is run again.
 func (w *writer) run(ops []operation) {
 	ctx := context.Background()
 	if i := slices.IndexFunc(ops, isScrub); i >= 0 {
@@ -97,8 +98,8 @@ func (w *writer) run(ops []operation) {
 		}
 		return
 	}
-	unknown, err := w.transact(ctx, ops)
-	if err == nil || unknown || len(ops) == 1 {
+	shared, err := w.transact(ctx, ops)
+	if err == nil || shared || len(ops) == 1 {
 		for _, op := range ops {
 			op.settle(err)
 		}
@@ -110,14 +111,14 @@ func (w *writer) run(ops []operation) {
 	}
 }
 
-// transact reports with unknown that the transaction may have been made
-// although there is an error.
-func (w *writer) transact(ctx context.Context, ops []operation) (unknown bool, err error) {
+// transact reports with shared that the error is no single operation's: it came before
+// them, or the transaction may have been made although there is one.
+func (w *writer) transact(ctx context.Context, ops []operation) (shared bool, err error) {
 	if err := w.stillThere(); err != nil {
-		return false, err
+		return true, err
 	}
 	if err := w.begin(ctx); err != nil {
-		return false, err
+		return true, err
 	}
 	b := w.batch
 	if err := w.work(ctx, b, ops); err != nil {
@@ -164,6 +165,9 @@ func (w *writer) overwritten(ctx context.Context) bool {
 }
 
 func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
+	if err := w.stillThere(); err != nil { // the lock may have been waited for
+		return err
+	}
 	if err := b.begin(ctx); err != nil {
 		return err
 	}
@@ -186,8 +190,12 @@ func (w *writer) work(ctx context.Context, b *batch, ops []operation) error {
 	return b.finish(ctx)
 }
 
+// walSuffix is what SQLite adds to the database's path for its log.
+const walSuffix = "-wal"
+
 // stillThere returns an error when the path leads to another file than the one
-// that is open: what is written to that one is lost. So it does for the marker.
+// that is open: what is written to that one is lost. So it does for the log and the
+// marker.
 func (w *writer) stillThere() error {
 	info, err := os.Stat(w.path)
 	if err != nil {
@@ -195,6 +203,17 @@ func (w *writer) stillThere() error {
 	}
 	if inode, _ := fileID(info); inode != w.inode {
 		return ErrReplaced
+	}
+	// As long as it is open the log is one file, and who opens the database after this
+	// process was killed looks for what was acknowledged in the one at its path.
+	if w.wal != "" {
+		info, err := os.Stat(w.path + walSuffix)
+		if err != nil {
+			return errors.Join(errLogReplaced, err)
+		}
+		if inode, _ := fileID(info); inode != w.wal {
+			return errLogReplaced
+		}
 	}
 	// Without the marker that is there, what is written from now on could be set back
 	// to a backup, and nobody would notice.

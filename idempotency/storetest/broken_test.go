@@ -117,10 +117,12 @@ type fake struct {
 	brk     func(f *fake)
 	mu      sync.Mutex
 	journal []func(ctx context.Context, e idempotency.Engine)
-	planted map[idempotency.ID]*idempotency.Record
-	spoiled map[string]bool
-	damaged map[string]bool     // by its name
-	lose    func(i, n int) bool // whether a reopen loses the i-th of n journal entries
+	// journaled is what each of the journal did, of those that are not like others.
+	journaled map[int]string
+	planted   map[idempotency.ID]*idempotency.Record
+	spoiled   map[string]bool
+	damaged   map[string]bool     // by its name
+	lose      func(i, n int) bool // whether a reopen loses the i-th of n journal entries
 
 	commit   func(ctx context.Context, cs []idempotency.Change) ([]error, error)
 	claim    func(ctx context.Context, req idempotency.ClaimRequest) ([]*idempotency.Record, error)
@@ -152,7 +154,7 @@ func (stoppedClock) Now() time.Time { return epoch() }
 
 func newFake(brk func(f *fake)) *fake {
 	m := idempotency.NewMemory(postproof.ModeTest, idempotency.WithNamespace("00112233445566778899aabbccddeeff"), idempotency.WithClock(stoppedClock{}))
-	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, spoiled: map[string]bool{}, damaged: map[string]bool{}, lose: func(int, int) bool { return false }}
+	f := &fake{Engine: m, brk: brk, planted: map[idempotency.ID]*idempotency.Record{}, journaled: map[int]string{}, spoiled: map[string]bool{}, damaged: map[string]bool{}, lose: func(int, int) bool { return false }}
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
@@ -245,6 +247,14 @@ func (f *fake) log(do func(ctx context.Context, e idempotency.Engine)) {
 	f.journal = append(f.journal, do)
 }
 
+// logAs is log with a name.
+func (f *fake) logAs(what string, do func(ctx context.Context, e idempotency.Engine)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.journaled[len(f.journal)] = what
+	f.log(do)
+}
+
 func (f *fake) Commit(ctx context.Context, cs []idempotency.Change) ([]error, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -275,12 +285,14 @@ func (f *fake) Entries(ctx context.Context, q idempotency.EntryQuery) iter.Seq2[
 }
 
 func (f *fake) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
+	f.logAs("prune", func(ctx context.Context, e idempotency.Engine) { _, _ = e.Prune(ctx, before, limit) })
 	return f.prune(ctx, before, limit)
 }
 
 func (f *fake) Identity(ctx context.Context) (idempotency.Identity, error) { return f.identity(ctx) }
 
 func (f *fake) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Namespace) error {
+	f.logAs("accept", func(ctx context.Context, e idempotency.Engine) { _ = e.AcceptEpoch(ctx, epoch, ns) })
 	return f.accept(ctx, epoch, ns)
 }
 
@@ -325,9 +337,7 @@ func (e errReader) Read([]byte) (int, error) {
 }
 
 func (f *fake) RemoveBlob(ctx context.Context, b postproof.Blob) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.log(func(ctx context.Context, e idempotency.Engine) {
+	f.logAs("remove", func(ctx context.Context, e idempotency.Engine) {
 		if r, ok := e.(idempotency.BlobRemover); ok {
 			_ = r.RemoveBlob(ctx, b)
 		}
@@ -368,6 +378,7 @@ func (i fakeInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Se
 }
 
 func (i fakeInbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	i.f.logAs("purge", func(ctx context.Context, e idempotency.Engine) { _, _ = e.Inbox().Purge(ctx, before, limit) })
 	return i.f.purge(ctx, before, limit)
 }
 

@@ -17,6 +17,7 @@ func concurrencyChecks() []check {
 		{name: "64 create one key, one record is there", run: createRace},
 		{name: "each fence is won by one", run: fenceRace},
 		{name: "two handles are one ledger", run: twoHandles},
+		{name: "what one handle does the other goes by", run: agreeing},
 		{name: "a pause stops every intent behind it", run: pauseRace},
 		{name: "a context that ends never half-applies", run: canceledMidway},
 	}

@@ -17,6 +17,7 @@ func crashChecks() []check {
 		{name: "what was acknowledged is there after a reopen", run: reopened},
 		{name: "what was acknowledged under load is there after a reopen", run: reopenedUnderLoad},
 		{name: "a ledger continues where it was", run: continues},
+		{name: "what was taken away stays away after a reopen", run: takenAway},
 	}
 }
 

@@ -67,6 +67,13 @@ func otherEpoch(t reporter, h Harness) {
 	one := planned(1)
 	must(t, h.Engine, in(first, create(one)), create(planned(2)))
 	refuse(t, h.Engine, idempotency.ErrEpoch, in("another epoch", create(planned(3))))
+	// So it is of one that has no record.
+	nameless := idempotency.Change{
+		Entries: []idempotency.Entry{{At: epoch(), Kind: "noted"}}, Counters: []idempotency.CounterAdd{{Name: "n", Add: 1}},
+		Settings: []idempotency.SettingWrite{{Name: "s", Value: []byte("v")}},
+	}
+	refuse(t, h.Engine, idempotency.ErrEpoch, in("another epoch", nameless))
+	must(t, h.Engine, in(first, nameless))
 	if h.BreakHistory == nil {
 		return
 	}
