@@ -44,6 +44,9 @@ func byMessage(id uint64) string { return "inbox/" + strconv.FormatUint(id, 10) 
 // prepare reads a claimed message and finds its piece.
 func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message, epoch string) *job {
 	j := &job{m: m, epoch: epoch}
+	if a := r.account(m.Vendor, m.Account); a != nil {
+		a.hears(m.ReceivedAt)
+	}
 	if j.o, j.err = r.open(ctx, m); j.err != nil || len(j.o.notices) != 1 {
 		return j
 	}
