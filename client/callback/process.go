@@ -77,6 +77,8 @@ func (r *Receiver) process(ctx context.Context, j *job, did *Drained) {
 		r.fail(ctx, j, failUnmatched, j.err, did)
 	case transient(j.err):
 		r.later(ctx, j, j.err)
+	case errors.Is(j.err, errNoEndpoint) && r.in.Now().Sub(j.m.ReceivedAt) < strangeFor:
+		r.leave(ctx, j)
 	default:
 		r.fail(ctx, j, failUnreadable, j.err, did)
 	}
