@@ -281,6 +281,7 @@ func submissionOf(rec *idempotency.Record, e *postproof.Event) *idempotency.Subm
 		case s.Vendor != e.Vendor:
 		case e.Ref != "" && s.Ref == e.Ref:
 			return s
+		case e.Ref != "": // an id under another reference is another piece's, whoever gave it to us
 		case byID == nil && e.VendorID != "" && (s.VendorID == e.VendorID || s.Twin == e.VendorID):
 			byID = s
 		}
@@ -342,7 +343,8 @@ func (c *Client) heard(ctx context.Context, e *postproof.Event, alive bool) (*id
 // recordOf returns the record that had our reference at the vendor, else the one
 // of the vendor's id. A reference under which the vendor was never given anything
 // is not ours, whatever it looks like. Where two accounts have a piece of one id, it
-// is the one of the event's account; where neither is, one of them.
+// is the one of the event's account; where neither is, one of them. What is under another
+// reference is another piece, although a person may have given its id for ours.
 func (c *Client) recordOf(ctx context.Context, e *postproof.Event) (*idempotency.Record, error) {
 	queries := []idempotency.Query{{Ref: e.Ref, Limit: 1}, {Vendor: e.Vendor, VendorID: e.VendorID}}
 	for i, q := range queries {

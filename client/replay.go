@@ -270,6 +270,11 @@ type ReplayProgress struct {
 	// By started the run, for the reason Why.
 	By  string `json:"by"`
 	Why string `json:"why,omitempty"`
+	// Since and Until are the bounds of its query, as they were when it was started: a
+	// query with others is another replay. Zero where it has none, and of a run that an
+	// older version started.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 	// Total is the number of jobs to be recovered: those that were planned, and,
 	// once all are handed over, those that are in the run. What was canceled is
 	// not among them.

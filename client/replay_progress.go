@@ -30,7 +30,7 @@ func (c *Client) ReplayProgress(ctx context.Context, name string) (ReplayProgres
 
 func (c *Client) replayProgress(ctx context.Context, name string, st *replayState) (ReplayProgress, error) {
 	epoch := c.id().Epoch
-	p := ReplayProgress{Name: name, By: st.By, Why: st.Why, StartedAt: st.At, Throttle: st.Rate}
+	p := ReplayProgress{Name: name, By: st.By, Why: st.Why, Since: st.Since, Until: st.Until, StartedAt: st.At, Throttle: st.Rate}
 	for _, k := range []struct {
 		what string
 		to   *int64

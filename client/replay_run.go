@@ -86,6 +86,9 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, opts *Replay
 			if r.Snapshot != nil {
 				st.Snapshot = string(r.Snapshot.ID())
 			}
+			if r.Query != nil {
+				st.Since, st.Until = r.Query.Since, r.Query.Until
+			}
 		case st.Scope != scope:
 			return "", &postproof.Error{
 				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,

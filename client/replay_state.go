@@ -30,6 +30,10 @@ type replayState struct {
 	// others.
 	Campaign string `json:"campaign,omitempty"`
 	Snapshot string `json:"snapshot,omitempty"`
+	// Since and Until are the query's, so that who asked for the last hours can go on
+	// with the run later.
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 
 	By  string    `json:"by"`
 	Why string    `json:"why,omitempty"`

@@ -54,6 +54,9 @@ type Imported struct {
 	// ledger learned of by it. Foreign ones are not in the ledger: the account
 	// has other senders.
 	Listed, New, Foreign int
+	// Damaged are pieces whose record cannot be read, which the log names: they stay
+	// what they were, and the list goes on behind them.
+	Damaged int
 }
 
 // ImportUndeliverable reads a vendor's list of the pieces that it took and did
@@ -93,7 +96,10 @@ func (c *Client) importSince(ctx context.Context, v *vendor, since time.Time) (o
 		for order, e := range vendors.ListUndeliverable(ctx, v.adapter, k, since) {
 			if e == nil && order != nil {
 				out.Listed++
-				e = c.undelivered(ctx, v, order, &out)
+				if e = c.undelivered(ctx, v, order, &out); c.meetDamaged(ctx, e) {
+					out.Damaged++
+					e = nil
+				}
 			}
 			if e != nil {
 				err = e

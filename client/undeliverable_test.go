@@ -15,6 +15,7 @@ import (
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/internal/damaged"
 	"github.com/postproof/postproof/vendors"
 )
 
@@ -262,4 +263,37 @@ func TestImportAcrossARestore(t *testing.T) {
 			}
 		}
 	})
+}
+
+// One line that cannot be applied, because the record is damaged or the line names
+// another piece by our id, keeps no line behind it from being applied, however often the
+// list is read.
+func TestImportGoesOnBehindALineThatCannotBeApplied(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*damaged.Store, *listing){
+		"a damaged record": func(s *damaged.Store, _ *listing) { s.Record("a") },
+		"another piece":    func(_ *damaged.Store, l *listing) { l.lines[0].Receipt.Ref = "SOMEBODYELSES123" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, p := damaged.New(), newPress(t, "alpha", postproof.IdempotencyKey)
+				c, l := newListing(t, s, p)
+				for _, key := range []string{"a", "b"} {
+					if _, err := c.Submit(t.Context(), job(key)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.list(nil, "alpha_1", "alpha_2")
+				spoil(s, l)
+				got, err := c.ImportUndeliverable(t.Context(), "alpha", time.Time{})
+				if err != nil || got.Listed != 2 || got.New != 1 || got.Foreign+got.Damaged != 1 {
+					t.Errorf("%+v, %v; want the second line applied", got, err)
+				}
+				if rec := status(t, c, "b"); rec.Submissions[0].Fate != idempotency.FateFailed {
+					t.Errorf("the line behind is lost: %v", rec)
+				}
+			})
+		})
+	}
 }

@@ -83,3 +83,50 @@ func TestAPieceOfTheOtherModeIsNotCanceled(t *testing.T) {
 		}
 	})
 }
+
+// The same by a callback: it names the id that the person gave, and a reference that is
+// not this job's. It is kept as evidence of the other piece, like any that nobody knows,
+// and a death of that one sends nothing anew.
+func TestACallbackOfAnIDOfAnotherPiece(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyNone)
+		p.look, p.poll = false, 1000*time.Hour // nobody could be asked
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		p.faults(onOrder("lose"))
+		if _, err := c.Submit(t.Context(), job("wrong")); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatal(err)
+		}
+		p.faults(nil)
+		drain(t, c)
+		d := idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "it is in their list", VendorID: "another program's"}
+		if _, err := c.Decide(t.Context(), "wrong", d); err != nil {
+			t.Fatal(err)
+		}
+		in, err := c.Intake()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ref := range []postproof.Ref{"", "ANOTHERPROGRAMS1"} {
+			e := postproof.Event{Vendor: "alpha", Account: fingerprint(p), VendorID: d.VendorID, Ref: ref, Status: postproof.Status{Stage: postproof.StageCanceled}}
+			rec, err := in.Find(t.Context(), &e)
+			if ref == "" {
+				if err != nil || rec.Key != "wrong" {
+					t.Errorf("without a reference: %v, %v", rec, err)
+				}
+				continue
+			}
+			if postproof.CodeOf(err) == postproof.CodeNotFound {
+				continue
+			}
+			t.Errorf("the piece of the reference %s is %v, %v", ref, rec, err)
+			if _, err := in.Tell(t.Context(), rec, client.News{Notice: &vendors.Notice{Event: e}}); err != nil {
+				t.Fatal(err)
+			}
+			drain(t, c)
+			if n := p.alive(); n != 1 {
+				t.Errorf("%d printed", n)
+			}
+		}
+	})
+}

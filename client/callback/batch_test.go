@@ -157,3 +157,43 @@ func TestSplitIsTakenUpAgain(t *testing.T) {
 		}
 	})
 }
+
+// An event of a batch that is handled once more, after all of them were settled, waits
+// for its handler like any: the batch keeps the bytes that it came in, past the
+// retention, until it is settled again.
+func TestReplayedEventOfABatchKeepsItsPayload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var got calls
+		w := newWorld(t, memory(), newPrinter(t, batches), callback.WithHandler(got.handle),
+			callback.WithPollInterval(time.Hour), callback.WithRetention(48*time.Hour))
+		a, b := w.mailed(t, "a"), w.mailed(t, "b")
+		send(t, w.rx, 200, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"}, note{ID: "2", Piece: b.ID, Ref: b.Ref, Status: "mailed"})
+		w.drain(t)
+		all := w.messages(t)
+		got.mu.Lock()
+		got.all, got.fail = nil, func(callback.Delivery) error { return errors.New("down") }
+		got.mu.Unlock()
+		again := callback.Query{IDs: []uint64{all[1].ID, all[2].ID}}
+		if done, err := w.rx.Replay(t.Context(), again); err != nil || done.Queued != 2 {
+			t.Fatalf("replayed %+v, %v", done, err)
+		}
+		run(t, w.rx, 4*24*time.Hour)
+		if n := len(w.messages(t, idempotency.MessageParked)); n != 2 {
+			t.Fatalf("%d parked, want 2", n)
+		}
+		got.mu.Lock()
+		got.all, got.fail = nil, nil
+		got.mu.Unlock()
+		if done, err := w.rx.Replay(t.Context(), callback.Query{}); err != nil || done.Queued != 2 {
+			t.Errorf("replayed %+v, %v; want both that are parked", done, err)
+		}
+		run(t, w.rx, 24*time.Hour)
+		if got.count() != 2 {
+			t.Errorf("%d calls after the handler was mended, want 2", got.count())
+		}
+		if left := payloads(w.messages(t)); left != 0 {
+			t.Errorf("%d payloads are left of what is settled and old", left)
+		}
+	})
+}

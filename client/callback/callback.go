@@ -37,6 +37,8 @@ type Receiver struct {
 	depth atomic.Int64
 	// busy holds the messages that this process works on.
 	busy sync.Map
+	// left is when an event was last left to another process, in nanoseconds.
+	left atomic.Int64
 	// refused throttles what is logged of refused requests.
 	refused throttle
 	opened  parsed

@@ -119,7 +119,9 @@
 // # Concurrency
 //
 // A Receiver is safe for concurrent use. Any number of processes may take
-// callbacks in, and any number may work on one inbox. Two handlers never run for
+// callbacks in, and any number may work on one inbox. Give all of them all endpoints:
+// an event that comes to a process without its own is left to the others for ten minutes
+// from its receipt, and is a failure after that. Two handlers never run for
 // one piece at a time, unless one outlives [WithLease] because it ignores its
 // context.
 //

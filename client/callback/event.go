@@ -15,6 +15,9 @@ import (
 // it any more.
 var errPurged = errors.New("the raw payload was purged")
 
+// errNoEndpoint means that this process does not know the account.
+var errNoEndpoint = errors.New("no endpoint is configured for this account: add it, then Replay")
+
 // opened is a message that was read.
 type opened struct {
 	a *account
@@ -42,7 +45,7 @@ func (r *Receiver) open(ctx context.Context, m *idempotency.Message) (*opened, e
 	if a == nil {
 		return nil, &postproof.Error{
 			Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "read callback", Vendor: m.Vendor,
-			Err: errors.New("no endpoint is configured for this account: add it, then Replay"),
+			Err: errNoEndpoint,
 		}
 	}
 	if m.Body == nil {

@@ -40,8 +40,21 @@ func request(t *testing.T, path, secret string, notes ...note) *http.Request {
 }
 
 func rawRequest(path, secret string, body []byte) *http.Request {
+	return signedAt(time.Now(), path, secret, body)
+}
+
+// requestAt is a callback that was signed at the time given.
+func requestAt(t *testing.T, at time.Time, notes ...note) *http.Request {
+	t.Helper()
+	body, err := json.Marshal(notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signedAt(at, "/callbacks/printer", secret, body)
+}
+
+func signedAt(now time.Time, path, secret string, body []byte) *http.Request {
 	req := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
-	now := time.Now()
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Printer-Time", strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set("Printer-Signature", sign(secret, now, body))

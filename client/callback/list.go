@@ -139,35 +139,50 @@ func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
 	if m.State == idempotency.MessageWaiting && m.Lease.Until.After(now) {
 		return errLost
 	}
-	if m.Body == nil {
-		if err := r.hasPayload(ctx, m); err != nil {
+	for range 8 {
+		marks := []idempotency.Mark{{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now}}
+		if m.Body == nil {
+			whole, err := r.batchOf(ctx, m)
+			if err != nil {
+				return err
+			}
+			if whole.State != idempotency.MessageWaiting { // it keeps the payload until its events are settled
+				marks = append(marks, idempotency.Mark{ID: whole.ID, Expect: whole.Fence, State: idempotency.MessageWaiting, Due: now.Add(batchWait(whole.Fence))})
+			}
+		}
+		err := idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Marks: marks})
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, idempotency.ErrStale):
+			return storeError("replay", err)
+		case len(marks) == 1:
+			return errLost
+		}
+		// Another event of the batch may have been replayed at the same time.
+		again, err := r.message(ctx, m.ID)
+		if err != nil {
 			return err
 		}
+		if again.Fence != m.Fence {
+			return errLost
+		}
 	}
-	err := idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Marks: []idempotency.Mark{
-		{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now},
-	}})
-	if errors.Is(err, idempotency.ErrStale) {
-		return errLost
-	}
-	if err != nil {
-		return storeError("replay", err)
-	}
-	return nil
+	return errLost
 }
 
-// hasPayload returns errPurged unless a message without a body is an event of a batch
-// that has one.
-func (r *Receiver) hasPayload(ctx context.Context, m *idempotency.Message) error {
+// batchOf returns the batch that a message without a body is an event of, and errPurged
+// where there is none that has the payload.
+func (r *Receiver) batchOf(ctx context.Context, m *idempotency.Message) (*idempotency.Message, error) {
 	id, _, ok := partIn(m)
 	if !ok {
-		return errPurged
+		return nil, errPurged
 	}
 	whole, err := r.message(ctx, id)
 	if err == nil && whole.Body == nil {
-		return errPurged
+		return nil, errPurged
 	}
-	return err
+	return whole, err
 }
 
 // Verify verifies a stored callback again, with the active secrets, the headers

@@ -104,6 +104,13 @@ type gathered struct {
 	more int
 }
 
+// pauses reports whether an alert was sent so lately that others are gathered. One
+// that was sent at a time to come, before the clock was set back, holds none up.
+func (g *gathered) pauses(now time.Time) bool {
+	since := now.Sub(g.at)
+	return since >= 0 && since < alertPause
+}
+
 func newAlarms(r *Receiver) *alarms {
 	return &alarms{r: r, queue: make(chan Alert, alertQueue), busy: make(chan struct{}, 1), last: map[alarmKey]*gathered{}}
 }
@@ -117,11 +124,14 @@ func (a *alarms) raise(ctx context.Context, alert Alert) {
 	key := alarmKey{alert.Kind, alert.Vendor, alert.Endpoint}
 	a.mu.Lock()
 	g := a.last[key]
-	if g != nil && now.Sub(g.at) < alertPause {
+	if g != nil && g.pauses(now) {
 		g.next = &alert
 		g.more++
 		a.mu.Unlock()
 		return
+	}
+	if g != nil {
+		alert.More = g.more // the pause is over, and nobody has looked since
 	}
 	a.last[key] = &gathered{at: now}
 	a.mu.Unlock()
@@ -147,7 +157,7 @@ func (a *alarms) flush(ctx context.Context, all bool) {
 	var due []Alert
 	a.mu.Lock()
 	for key, g := range a.last {
-		if !all && now.Sub(g.at) < alertPause {
+		if !all && g.pauses(now) {
 			continue
 		}
 		if g.next == nil {

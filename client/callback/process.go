@@ -44,6 +44,9 @@ func byMessage(id uint64) string { return "inbox/" + strconv.FormatUint(id, 10) 
 // prepare reads a claimed message and finds its piece.
 func (r *Receiver) prepare(ctx context.Context, m *idempotency.Message, epoch string) *job {
 	j := &job{m: m, epoch: epoch}
+	if a := r.account(m.Vendor, m.Account); a != nil {
+		a.hears(m.ReceivedAt)
+	}
 	if j.o, j.err = r.open(ctx, m); j.err != nil || len(j.o.notices) != 1 {
 		return j
 	}
@@ -74,6 +77,8 @@ func (r *Receiver) process(ctx context.Context, j *job, did *Drained) {
 		r.fail(ctx, j, failUnmatched, j.err, did)
 	case transient(j.err):
 		r.later(ctx, j, j.err)
+	case errors.Is(j.err, errNoEndpoint) && r.in.Now().Sub(j.m.ReceivedAt) < strangeFor:
+		r.leave(ctx, j)
 	default:
 		r.fail(ctx, j, failUnreadable, j.err, did)
 	}

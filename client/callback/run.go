@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,10 +135,14 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 }
 
 func (r *Receiver) idle(ctx context.Context) {
+	wait := r.poll
+	if r.in.Clock.Now().Sub(time.Unix(0, r.left.Load())) < strangeFor { // whoever knows it goes first
+		wait += rand.N(r.poll + 1) //nolint:gosec // it spreads looks, and keeps no secret
+	}
 	select {
 	case <-ctx.Done():
 	case <-r.wake:
-	case <-r.in.Clock.After(r.poll):
+	case <-r.in.Clock.After(wait):
 	}
 }
 

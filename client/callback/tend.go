@@ -66,6 +66,28 @@ type heard struct {
 	Alarmed time.Time `json:"alarmed,omitzero"`
 }
 
+// atMost puts right what was noted while a clock was ahead: else nobody would be told
+// of a silence before the clock has come to that time again.
+func (h *heard) atMost(now time.Time) {
+	if h.Seen.After(now.Add(silenceStep)) {
+		h.Seen = now.UTC()
+	}
+	if h.Alarmed.After(now.Add(silenceStep)) {
+		h.Alarmed = time.Time{}
+	}
+}
+
+// hears takes note of a callback that may have been taken by another process, which
+// need not be one that listens for silences.
+func (a *account) hears(at time.Time) {
+	for n := at.UnixNano(); ; {
+		seen := a.seen.Load()
+		if n <= seen || a.seen.CompareAndSwap(seen, n) {
+			return
+		}
+	}
+}
+
 // silenceAgain is how often the owner is told of a silence that goes on.
 const silenceAgain = 24 * time.Hour
 
@@ -95,9 +117,14 @@ func (r *Receiver) listenTo(ctx context.Context, key accountKey, a *account) err
 	}
 	now := r.in.Clock.Now()
 	was := h
+	h.atMost(now)
 	seen := time.Time{}
 	if n := a.seen.Load(); n != 0 {
 		seen = time.Unix(0, n).UTC()
+		if seen.After(now.Add(silenceStep)) {
+			seen = now.UTC()
+			a.seen.CompareAndSwap(n, seen.UnixNano())
+		}
 	}
 	switch {
 	case h.Seen.IsZero(): // nothing is known: it counts from now

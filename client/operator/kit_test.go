@@ -79,6 +79,10 @@ type result struct {
 
 func (w *world) run(t *testing.T, args ...string) result {
 	t.Helper()
+	return w.runIn(t.Context(), args...)
+}
+
+func (w *world) runIn(ctx context.Context, args ...string) result {
 	var out, errs bytes.Buffer
 	cfg := operator.Config{
 		Args: args, Stdin: strings.NewReader(w.stdin), Interactive: w.stdin != "" && !w.piped, Stdout: &out, Stderr: &errs, By: w.by,
@@ -88,7 +92,7 @@ func (w *world) run(t *testing.T, args ...string) result {
 	if w.snapshots != nil {
 		cfg.Snapshots = func(context.Context) (snapshot.Store, error) { return w.snapshots, nil }
 	}
-	code := operator.Main(t.Context(), cfg)
+	code := operator.Main(ctx, cfg)
 	return result{code, out.String(), errs.String()}
 }
 

@@ -89,7 +89,7 @@ func replayCommand() *command {
 Brings jobs of the ledger to their end: what was refused is sent again, what a vendor may have is settled,
 what waits is brought forward. What a vendor has is never sent again by it. plan shows what would be done and
 does nothing. run shows the plan, asks, and hands the jobs to the workers; with the same NAME it goes on where
-it was.
+it was, and -since and -until count from when it was begun.
 
 With -list it is about the rows of a frozen list: those that the ledger does not know are sent as well. What
 is printed for them is not in the ledger: give it with -job, as the JSON of a job without recipient, whose key
@@ -154,8 +154,11 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 		}
 	}
 	c, err := r.withVendors(ctx)
+	if err == nil && name != "" {
+		err = r.goesOn(ctx, c, a, &replay)
+	}
 	if err != nil {
-		return client.ReplayPlan{}, nil, err
+		return client.ReplayPlan{}, c, err
 	}
 	plan, err := c.PlanReplay(ctx, replay)
 	if err != nil {
@@ -247,6 +250,8 @@ func (r *run) runReplay(ctx context.Context, a *replayArgs, name string) error {
 	switch {
 	case errors.Is(err, client.ErrReplayChanged):
 		return &exit{code: ExitNotConfirmed, err: fmt.Errorf("%w; what was handed over before stays so", err)}
+	case postproof.CodeOf(err) == postproof.CodeConflict:
+		return err // it says what is there
 	case err != nil:
 		return fmt.Errorf("the run %s is there to be gone on with, by the same command: %w", name, err)
 	}

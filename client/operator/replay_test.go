@@ -1,10 +1,12 @@
 package operator_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -66,4 +68,39 @@ func TestReportOfAReplayOfNothing(t *testing.T) {
 			t.Errorf("the report of a run of nothing:\n%s", r.out)
 		}
 	})
+}
+
+// A run that was cut is gone on with by the very same command, as it says: a duration
+// counts from when the run was begun. Another duration is another replay.
+func TestReplayOfTheLastHoursIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	for times, want := range map[string]int64{"-since 6h -until 30m": 20, "-since 6h": 25, "-until 30m": 20} {
+		t.Run(times, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, idempotency.NewMemory(postproof.ModeTest), []*printer{newPrinter(t, "alpha")})
+				w.enqueue(t, 0, 20)
+				time.Sleep(time.Hour)
+				command := "replay run night -campaign spring -rate 1 -why outage -yes "
+				ctx, cancel := context.WithTimeout(t.Context(), 5500*time.Millisecond)
+				defer cancel()
+				if r := w.runIn(ctx, strings.Fields(command+times)...); r.code == operator.ExitOK || !strings.Contains(r.err, "by the same command") {
+					t.Fatalf("cut, with exit code %d: %s", r.code, r.err)
+				}
+				time.Sleep(10 * time.Minute)
+				w.enqueue(t, 20, 5) // after the outage
+				time.Sleep(time.Hour)
+				for _, other := range []string{"-since 48h", "-since 3h", "-until 1m"} {
+					if r := w.run(t, strings.Fields(command+other)...); r.code == operator.ExitOK || !strings.Contains(r.err, "use another name") {
+						t.Errorf("%s, with exit code %d: %s", other, r.code, r.err)
+					}
+				}
+				w.must(t, operator.ExitOK, strings.Fields(command+times)...)
+				p, err := w.worker.ReplayProgress(t.Context(), "night")
+				if err != nil || p.Handed != want {
+					t.Errorf("%+v, %v; want %d handed over", p, err, want)
+				}
+			})
+		})
+	}
 }

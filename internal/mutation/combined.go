@@ -47,6 +47,8 @@ func combined() []Mutation {
 			`filepath.Match(damagedPattern, e.Name()); ok {`, `filepath.Match(damagedPattern, e.Name()); false && ok {`, "TestADamagedLine"),
 		m("another piece's status is told of as this job's", reconcile,
 			`order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`, "TestAnIDOfAnotherPiece"),
+		m("a callback about another piece is believed by its id", "client/observe.go",
+			`case e.Ref != "": // an id`, `case e.Ref == "-": // an id`, "TestACallbackOfAnID|TestImportGoesOnBehind"),
 		m("a piece of the other mode is canceled for this job", reconcile,
 			`(order.Mode != "" && order.Mode != w.rec.Mode)) {`, `false) {`, "TestAPieceOfTheOtherMode"),
 		m("another piece is canceled for this job", reconcile,

@@ -105,6 +105,8 @@ func polls() []Mutation {
 			`since = state.Done.Add(-importOverlap)`, `since = state.Done`, "TestImportsAre"),
 		cl("imports: a list that was not read is over", "client/undeliverable.go",
 			"\tstate.Tried = now\n", "\tstate.Tried, state.Done = now, now\n", "TestImportsAre"),
+		cl("imports: a damaged record ends the list", "client/undeliverable.go",
+			`c.meetDamaged(ctx, e) {`, `false {`, "TestImportGoesOnBehind"),
 		cl("imports: a death is told with every list", "client/undeliverable.go",
 			`if s.Fate != "" { //`, `if s.Fate == "never" { //`, "TestUndeliverableIs|TestImportUn"),
 	}
