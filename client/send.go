@@ -248,6 +248,9 @@ func mark(set *map[string]string, v *vendor, why string) {
 // it is to be begun anew.
 func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again bool, err error) {
 	v := w.c.byName[sub.Vendor]
+	if w.ageUnknown(v, sub) {
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "the clock was set back since it was sent: how old its key is at the vendor is not known"})
+	}
 	if p := w.look().keeps(w.rec, v.name); p != nil {
 		return false, w.notResent(ctx, sub, p)
 	}
@@ -285,6 +288,15 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		return w.overtaken(ctx, err)
 	}
 	return false, w.transmit(ctx, v, s, body)
+}
+
+// ageUnknown reports whether a key may be older than it seems by more than the margin
+// of its window is for, half of which is for clocks: in doubt the window is closed (rule
+// 11). That is asked each time, and what comes of it is durable, so that whoever is next,
+// and whose clock was set right long ago, does not believe the key either.
+func (w *work) ageUnknown(v *vendor, sub *idempotency.Submission) bool {
+	i := &v.caps.Idempotency
+	return i.Window > 0 && w.c.time.setBack(sub.FirstAt) > i.Margin/2
 }
 
 // transmit sends what the durable intent says, and makes the answer durable.

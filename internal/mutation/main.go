@@ -39,7 +39,7 @@ import (
 func all() []Mutation {
 	return slices.Concat(
 		ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(),
-		rotation(), seams(), nobody(), freezing(), restores(), attacked(), attacked3(), stores(), damaged(), known(), vendorFacts(), dates(),
+		rotation(), seams(), nobody(), freezing(), restores(), attacked(), attacked3(), attacked4(), stores(), damaged(), known(), vendorFacts(), dates(),
 	)
 }
 

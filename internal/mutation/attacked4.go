@@ -1,0 +1,20 @@
+package main
+
+// attacked4 breaks what an adversary found missing who put two things together that are
+// harmless apart: a clock that is set right while an outcome is unknown, and replicas of
+// two versions before a restored backup.
+func attacked4() []Mutation {
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "attack 4: " + name, File: "client/" + file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	return []Mutation{
+		m("a key is as old as the clock says that was set back", "send.go",
+			`if w.ageUnknown(v, sub) {`, `if false {`, "TestKeyWhoseAgeIsNotKnown"),
+		m("no key is believed by a clock that was set back a little", "send.go",
+			`w.c.time.setBack(sub.FirstAt) > i.Margin/2`, `w.c.time.setBack(sub.FirstAt) > 0`, "TestKeyWhoseAgeIsNotKnown"),
+		m("a clock that is set back while it is looked at is not noticed", "now.go",
+			"\t\tt.fellBack(wall)\n", "", "TestLedgerTimeKnowsHowFarItWasSetBack"),
+		m("what came after the clock was set right is in doubt, too", "now.go",
+			`if since.After(t.backAt) {`, `if false {`, "TestLedgerTimeKnowsHowFarItWasSetBack"),
+	}
+}
