@@ -120,7 +120,11 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 		return false, err
 	}
 	if w.encodedAnew(s, v, body) {
-		return true, w.apply(ctx, idempotency.CannotBuild{})
+		err := w.apply(ctx, idempotency.CannotBuild{})
+		if _, ok := errors.AsType[*idempotency.RuleError](err); ok { // others can send what was refused
+			return false, w.putOff(ctx, 0)
+		}
+		return true, err
 	}
 	if err := w.applyWith(ctx, r.skipped, w.intent(v, s, body)); err != nil {
 		if errors.Is(err, idempotency.ErrLimit) {

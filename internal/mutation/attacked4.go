@@ -1,11 +1,13 @@
 package main
 
+import "path"
+
 // attacked4 breaks what an adversary found missing who put two things together that are
 // harmless apart: a clock that is set right while an outcome is unknown, and replicas of
 // two versions before a restored backup.
 func attacked4() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
-		return Mutation{Name: "attack 4: " + name, File: "client/" + file, Old: old, New: replacement, Package: "./client", Run: run}
+		return Mutation{Name: "attack 4: " + name, File: path.Join("client", file), Old: old, New: replacement, Package: "./client", Run: run}
 	}
 	return []Mutation{
 		m("a key is as old as the clock says that was set back", "send.go",
@@ -16,5 +18,9 @@ func attacked4() []Mutation {
 			"\t\tt.fellBack(wall)\n", "", "TestLedgerTimeKnowsHowFarItWasSetBack"),
 		m("what came after the clock was set right is in doubt, too", "now.go",
 			`if since.After(t.backAt) {`, `if false {`, "TestLedgerTimeKnowsHowFarItWasSetBack"),
+		m("versions take turns without end", "../idempotency/machine_plan.go",
+			`n > 0 && n+1 >= orDefault(t.m.MaxGenerations, 4) {`, `n < 0 {`, "TestTwoVersionsTakeTurns"),
+		m("a generation that was given up for its request is not spent", "../idempotency/reach.go",
+			`(died || madeAnew)`, `(died || madeAnew && s.Fate != "")`, "TestTwoVersionsTakeTurns"),
 	}
 }
