@@ -96,16 +96,21 @@ func TestHintsAfterARestore(t *testing.T) {
 	})
 }
 
-// timeless is an adapter of a vendor that does not say when it took a piece, and whose
-// list shows nothing of what came after a moment.
+// timeless is an adapter of a vendor that does not say when it took a piece, or whose
+// clock is ahead, and whose list shows nothing of what came after a moment.
 type timeless struct {
 	*pressAdapter
 
+	ahead  time.Duration
 	stands *atomic.Int64 // in nanoseconds; 0 while it does not stand still
 }
 
 func (a timeless) bare(o *vendors.Order, err error) (*vendors.Order, error) {
-	if o != nil {
+	switch {
+	case o == nil:
+	case a.ahead > 0:
+		o.Receipt.AcceptedAt = o.Receipt.AcceptedAt.Add(a.ahead)
+	default:
 		o.Receipt.AcceptedAt = time.Time{}
 	}
 	return o, err
@@ -122,53 +127,61 @@ func (a timeless) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 			return a.stands.Load() != 0 && o.Receipt.AcceptedAt.UnixNano() > a.stands.Load()
 		})
 		for _, o := range f.Orders {
-			o.Receipt.AcceptedAt = time.Time{}
+			_, _ = a.bare(o, nil)
 		}
 	}
 	return f, err
 }
 
 // The answer to a piece that is sent again by its key may be that of the first time, and
-// need not say when that was: the piece shows a list of then, not of now.
+// need not say rightly when that was: the piece shows a list of then, not of now.
 func TestReplayedAnswerIsNoYoungControlPiece(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPress(t, "alpha", postproof.IdempotencyKey)
-		a := timeless{p.adapter(), &atomic.Int64{}}
-		c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a},
-			client.WithLogger(quiet()), client.WithoutHints(), seldom(), client.WithVendor(p.name, vendorConfig(p, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		p.faults(onOrder("lose"))
-		first, other := job("first"), job("other")
-		other.Campaign = "summer"
-		if _, err := c.Submit(t.Context(), first); postproof.DeliveryOf(err) != postproof.Unknown {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		a.stands.Store(time.Now().UnixNano())
-		time.Sleep(time.Second)
-		if _, err := c.Submit(t.Context(), other); postproof.DeliveryOf(err) != postproof.Unknown {
-			t.Fatal(err)
-		}
-		pause(t, c, client.CampaignTarget("summer")) // it is looked up, not sent again
-		time.Sleep(time.Hour)
-		p.faults(nil)
-		runFor(t, c, 6*time.Hour)
-		if rec := status(t, c, "first"); rec.State != idempotency.Accepted || p.alive() != 2 {
-			t.Fatalf("%v, %d pieces: the test looks at nothing", rec, p.alive())
-		}
-		if rec := status(t, c, "other"); rec.State != idempotency.Unknown {
-			t.Errorf("%v, want it unknown: the list stands still", rec)
-		}
-		resume(t, c, client.CampaignTarget("summer"))
-		runFor(t, c, 48*time.Hour)
-		if p.alive() != 2 {
-			t.Errorf("%d pieces, want one of each job", p.alive())
-		}
-	})
+	for name, ahead := range map[string]time.Duration{"not dated": 0, "by a clock that is ahead": 2 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { replayedBesideAList(t, ahead) })
+		})
+	}
+}
+
+func replayedBesideAList(t *testing.T, ahead time.Duration) {
+	t.Helper()
+	p := newPress(t, "alpha", postproof.IdempotencyKey)
+	a := timeless{p.adapter(), ahead, &atomic.Int64{}}
+	c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a},
+		client.WithLogger(quiet()), client.WithoutHints(), seldom(), client.WithVendor(p.name, vendorConfig(p, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	p.faults(onOrder("lose"))
+	first, other := job("first"), job("other")
+	other.Campaign = "summer"
+	if _, err := c.Submit(t.Context(), first); postproof.DeliveryOf(err) != postproof.Unknown {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	a.stands.Store(time.Now().UnixNano())
+	time.Sleep(time.Second)
+	if _, err := c.Submit(t.Context(), other); postproof.DeliveryOf(err) != postproof.Unknown {
+		t.Fatal(err)
+	}
+	pause(t, c, client.CampaignTarget("summer")) // it is looked up, not sent again
+	time.Sleep(time.Hour)
+	p.faults(nil)
+	runFor(t, c, 6*time.Hour)
+	if rec := status(t, c, "first"); rec.State != idempotency.Accepted || p.alive() != 2 {
+		t.Fatalf("%v, %d pieces: the test looks at nothing", rec, p.alive())
+	}
+	if rec := status(t, c, "other"); rec.State != idempotency.Unknown {
+		t.Errorf("%v, want it unknown: the list stands still", rec)
+	}
+	resume(t, c, client.CampaignTarget("summer"))
+	runFor(t, c, 48*time.Hour)
+	if p.alive() != 2 {
+		t.Errorf("%d pieces, want one of each job", p.alive())
+	}
 }
 
 // What was taken back by somebody else while another one was about to is not taken back

@@ -305,7 +305,7 @@ func (w *work) ageUnknown(v *vendor, sub *idempotency.Submission) bool {
 
 // transmit sends what the durable intent says, and makes the answer durable.
 func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, body *vendors.Body) error {
-	began, at := w.c.clock.Now(), w.c.now()
+	began := w.c.clock.Now()
 	cur := w.rec.Current()
 	k := &call{
 		c: w.c, v: v, notAfter: w.c.time.local(cur.NotAfter),
@@ -323,7 +323,7 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
-	w.c.afterSend(ctx, k, ans, cur.FirstAt, at, w.c.clock.Now().Sub(began))
+	w.c.afterSend(ctx, k, ans, cur.FirstAt, w.c.clock.Now().Sub(began))
 	return w.settle(ctx, ans)
 }
 
@@ -403,7 +403,7 @@ func writable(at time.Time) time.Time {
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.
-func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first, began time.Time, took time.Duration) {
+func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first time.Time, took time.Duration) {
 	m := &k.v.marks
 	c.learnFrom(ctx, k.v, &ans)
 	if k.sends > 0 {
@@ -414,11 +414,10 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 	refused := ans.Code == postproof.CodeUnauthenticated || ans.Code == postproof.CodePermissionDenied
 	switch {
 	case ans.Delivery == postproof.Accepted && ans.Order.Alive:
-		at := began // it was accepted then or later, unless this is a replay
-		switch t := ans.Order.Receipt.AcceptedAt; {
-		case t.IsZero():
-			at = first // what is replayed may be the answer to that
-		case t.Before(at):
+		// It was accepted behind the first send: what is replayed may be the answer to that,
+		// and the vendor's clock, by which it is dated, may be ahead.
+		at := first
+		if t := ans.Order.Receipt.AcceptedAt; !t.IsZero() && t.Before(at) {
 			at = t
 		}
 		k.v.controls.add(ans.Ref, at)
