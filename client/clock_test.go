@@ -135,3 +135,56 @@ func TestClockSetBackWhileTheProcessStandsStill(t *testing.T) {
 		})
 	}
 }
+
+// steady is such a clock that tells what has passed, as a machine's does.
+type steady struct{ skewed }
+
+func (*steady) Steady() time.Duration { return time.Since(time.Time{}.AddDate(1999, 0, 0)) }
+
+// The vendor forgets keys after a day. A clock that is set right behind the first send,
+// by more than the margin is for, makes the key seem younger than it is, whoever works
+// on; by less than that the key goes on to be believed.
+func TestKeyWhoseAgeIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		by, lost time.Duration
+		restart  bool
+		want     idempotency.State
+	}{
+		"set back":                {3 * time.Hour, 24 * time.Hour, false, idempotency.Held},
+		"another process goes on": {3 * time.Hour, 24 * time.Hour, true, idempotency.Held},
+		"within the margin":       {20 * time.Minute, 20 * time.Hour, false, idempotency.Accepted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, clock, store := newPress(t, "alpha", postproof.IdempotencyKey), &steady{}, idempotency.NewMemory(postproof.ModeTest)
+				p.look = false
+				first := time.Now()
+				p.faults(func(op, _ string, _ int) string {
+					if op == "/order" && time.Since(first) < tt.lost {
+						return "lose"
+					}
+					return ""
+				})
+				c := newClient(t, store, []*press{p}, client.WithClock(clock), seldom())
+				if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+					t.Fatal(err)
+				}
+				runFor(t, c, time.Hour)
+				clock.by.Store(int64(-tt.by))
+				if tt.restart {
+					c = newClient(t, store, []*press{p}, client.WithClock(clock), seldom())
+				}
+				runFor(t, c, 23*time.Hour)
+				p.mu.Lock()
+				clear(p.keys)
+				p.mu.Unlock()
+				runFor(t, c, 24*time.Hour)
+				if rec := status(t, c, "a"); rec.State != tt.want || p.alive() != 1 {
+					t.Errorf("%v, printed %d times; want %s", rec, p.alive(), tt.want)
+				}
+			})
+		})
+	}
+}

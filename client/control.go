@@ -207,10 +207,9 @@ func acceptedAfter(rec *idempotency.Record, v *vendor) time.Time {
 		if s.Vendor != v.name || !sameAccount(v, s.Account) || s.Ref != rec.Receipt.Ref {
 			continue
 		}
-		switch at := rec.Receipt.AcceptedAt; {
-		case s.FirstAt.IsZero():
-			return s.AcceptedAt // the vendor's word: a lost history sent it, and the receipt may have when we heard of it
-		case at.Before(s.FirstAt):
+		// Of what a lost history sent only the vendor says when it took it, by a clock that
+		// may be ahead, and the receipt may have when we heard of it: it is none.
+		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) {
 			return at
 		}
 		return s.FirstAt

@@ -33,6 +33,10 @@ type ledgerTime struct {
 	seen   time.Time
 	steady time.Duration
 	ahead  bool
+	// back is the most that the clock was behind at, where that was more than maxSkew,
+	// and backAt the newest time at which it was.
+	back   time.Duration
+	backAt time.Time
 }
 
 // steadyClock is a clock whose times have no monotonic reading, and that tells
@@ -69,9 +73,29 @@ func (t *ledgerTime) tick() time.Time {
 		// Half speed only where it matters: a step of the wall in the midst of its
 		// last digits is no difference.
 		t.at, t.ahead = at, at.Sub(wall) > time.Millisecond
+		t.fellBack(wall)
 	}
 	t.seen = local
 	return t.at
+}
+
+// fellBack notes how far the clock is behind; the caller holds the lock.
+func (t *ledgerTime) fellBack(wall time.Time) {
+	if by := t.at.Sub(wall); by > maxSkew {
+		t.back, t.backAt = max(t.back, by), t.at
+	}
+}
+
+// setBack is by how much the time since the one given may be longer than it seems:
+// the clock was set back since, or had yet to be.
+func (t *ledgerTime) setBack(since time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tick()
+	if since.After(t.backAt) {
+		return 0
+	}
+	return t.back
 }
 
 // see takes note of a time that was read from the ledger or from a vendor.

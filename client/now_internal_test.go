@@ -71,6 +71,32 @@ func TestLedgerTimeKnowsWhatHasPassed(t *testing.T) {
 	step(4*time.Hour, 8*time.Hour, 8*time.Hour) // set right
 }
 
+// TestLedgerTimeKnowsHowFarItWasSetBack: what began before the clock was right may be
+// older than it seems by that much; what began afterwards is not.
+func TestLedgerTimeKnowsHowFarItWasSetBack(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	clock := &wallClock{at: start}
+	lt := ledgerTime{clock: clock}
+	want := func(since, back time.Duration) {
+		t.Helper()
+		if got := lt.setBack(start.Add(since)); got != back {
+			t.Errorf("at %s, since %s: %s, want %s", clock.at.Format(time.TimeOnly), since, got, back)
+		}
+	}
+	want(0, 0)
+	clock.at = start.Add(-maxSkew) // no more than replicas and vendors may differ
+	want(0, 0)
+	clock.at = start.Add(-3 * time.Hour)
+	want(0, 3*time.Hour)
+	clock.at = start.Add(10 * time.Hour) // long set right
+	want(0, 3*time.Hour)
+	want(time.Hour, 0)
+	lt.see(start.Add(12 * time.Hour)) // somebody else's is ahead
+	want(11*time.Hour, 3*time.Hour)
+	want(13*time.Hour, 0)
+}
+
 // TestLedgerTimeOfTheMachine: the system's clock needs no method of that kind, as
 // long as its times carry the monotonic reading.
 func TestLedgerTimeOfTheMachine(t *testing.T) {

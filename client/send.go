@@ -120,7 +120,11 @@ func (w *work) sendTo(ctx context.Context, r routing) (again bool, err error) {
 		return false, err
 	}
 	if w.encodedAnew(s, v, body) {
-		return true, w.apply(ctx, idempotency.CannotBuild{})
+		err := w.apply(ctx, idempotency.CannotBuild{})
+		if _, ok := errors.AsType[*idempotency.RuleError](err); ok { // others can send what was refused
+			return false, w.putOff(ctx, 0)
+		}
+		return true, err
 	}
 	if err := w.applyWith(ctx, r.skipped, w.intent(v, s, body)); err != nil {
 		if errors.Is(err, idempotency.ErrLimit) {
@@ -248,6 +252,9 @@ func mark(set *map[string]string, v *vendor, why string) {
 // it is to be begun anew.
 func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again bool, err error) {
 	v := w.c.byName[sub.Vendor]
+	if w.ageUnknown(v, sub) {
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "the clock was set back since it was sent: how old its key is at the vendor is not known"})
+	}
 	if p := w.look().keeps(w.rec, v.name); p != nil {
 		return false, w.notResent(ctx, sub, p)
 	}
@@ -287,9 +294,18 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	return false, w.transmit(ctx, v, s, body)
 }
 
+// ageUnknown reports whether a key may be older than it seems by more than the margin
+// of its window is for, half of which is for clocks: in doubt the window is closed (rule
+// 11). That is asked each time, and what comes of it is durable, so that whoever is next,
+// and whose clock was set right long ago, does not believe the key either.
+func (w *work) ageUnknown(v *vendor, sub *idempotency.Submission) bool {
+	i := &v.caps.Idempotency
+	return i.Window > 0 && w.c.time.setBack(sub.FirstAt) > i.Margin/2
+}
+
 // transmit sends what the durable intent says, and makes the answer durable.
 func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, body *vendors.Body) error {
-	began, at := w.c.clock.Now(), w.c.now()
+	began := w.c.clock.Now()
 	cur := w.rec.Current()
 	k := &call{
 		c: w.c, v: v, notAfter: w.c.time.local(cur.NotAfter),
@@ -307,7 +323,7 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
-	w.c.afterSend(ctx, k, ans, cur.FirstAt, at, w.c.clock.Now().Sub(began))
+	w.c.afterSend(ctx, k, ans, cur.FirstAt, w.c.clock.Now().Sub(began))
 	return w.settle(ctx, ans)
 }
 
@@ -387,7 +403,7 @@ func writable(at time.Time) time.Time {
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.
-func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first, began time.Time, took time.Duration) {
+func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first time.Time, took time.Duration) {
 	m := &k.v.marks
 	c.learnFrom(ctx, k.v, &ans)
 	if k.sends > 0 {
@@ -398,11 +414,10 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 	refused := ans.Code == postproof.CodeUnauthenticated || ans.Code == postproof.CodePermissionDenied
 	switch {
 	case ans.Delivery == postproof.Accepted && ans.Order.Alive:
-		at := began // it was accepted then or later, unless this is a replay
-		switch t := ans.Order.Receipt.AcceptedAt; {
-		case t.IsZero():
-			at = first // what is replayed may be the answer to that
-		case t.Before(at):
+		// It was accepted behind the first send: what is replayed may be the answer to that,
+		// and the vendor's clock, by which it is dated, may be ahead.
+		at := first
+		if t := ans.Order.Receipt.AcceptedAt; !t.IsZero() && t.Before(at) {
 			at = t
 		}
 		k.v.controls.add(ans.Ref, at)

@@ -13,8 +13,8 @@ import (
 // this one ([Suspect]). A person may have begun more: each amendment and each
 // decision to send anew is one.
 //
-// A generation ends in three ways. It dies after it was sent: that happens until
-// MaxGenerations were spent. Or it was refused for so long that the window of
+// A generation ends in three ways. It dies after it was sent, or its request cannot be
+// made again: that happens until MaxGenerations were spent. Or it was refused for so long that the window of
 // its key closed: that takes a window each time, and such a job stays planned at
 // most PlannedFor for each generation that died, and until its send date. Or it was
 // refused with a send date that has passed when it is sent again, without it: that
@@ -68,12 +68,16 @@ func (r *Record) DoubtedFrom() int {
 	return from
 }
 
-// spent counts the generations that were sent and came to nothing.
+// spent counts the generations that were sent and came to nothing: those that died, and
+// those that were refused for the moment, and given up since the request could not be
+// made again ([CannotBuild]).
 func (r *Record) spent() int {
 	var dead []int
 	for i := range r.Submissions {
 		s := &r.Submissions[i]
-		if !s.FirstAt.IsZero() && s.Fate != "" && s.Fate != FateDecided && !slices.Contains(dead, s.Generation) {
+		died := s.Fate != "" && s.Fate != FateDecided
+		madeAnew := s.Fate == "" && s.Join == postproof.Refused && s.NoResend
+		if !s.FirstAt.IsZero() && (died || madeAnew) && !slices.Contains(dead, s.Generation) {
 			dead = append(dead, s.Generation)
 		}
 	}

@@ -49,8 +49,6 @@ func seams() []Mutation {
 		},
 		m("callers of one instant make the same record", "client/submit.go",
 			`time.Duration(c.leases.Add(1)%uint64(time.Millisecond))`, `0*time.Duration(c.leases.Add(1))`, "TestCommitsInDoubtOfOneInstant"),
-		m("what was heard of late is a control piece", "client/control.go",
-			"\t\tcase s.FirstAt.IsZero():\n\t\t\treturn s.AcceptedAt", "\t\tcase s.FirstAt.IsZero():\n\t\t\treturn at", "TestWhatIsHeardOfLate"),
 		{
 			Name: "seam: a recovery ends the time of those who send", File: "idempotency/machine_person.go",
 			Old: `postproof.Unknown, later(s.LastAt, until), true`, New: `postproof.Unknown, until, true`,
