@@ -133,14 +133,14 @@ func TestAlertJustAfterThePauseCountsTheGathered(t *testing.T) {
 			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
 		}
 		time.Sleep(time.Hour)
+		stop()
+		synctest.Wait()
 		n := 0
 		for _, a := range told.all {
 			n += 1 + a.More
 		}
-		if len(told.kinds()) != 2 || n != 3 {
+		if len(told.all) != 2 || n != 3 {
 			t.Errorf("%d alerts that stand for %d, want 2 for 3: %+v", len(told.all), n, told.all)
 		}
-		stop()
-		synctest.Wait()
 	})
 }
