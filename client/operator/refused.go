@@ -16,6 +16,7 @@ import (
 type refusedGroup struct {
 	Type    string    `json:"type"`
 	Refusal string    `json:"refusal"`
+	Note    string    `json:"note,omitempty"`
 	Jobs    int       `json:"jobs"`
 	Since   time.Time `json:"since"`
 }
@@ -30,10 +31,10 @@ type refusedCounts struct{ groups []*refusedGroup }
 
 func (c *refusedCounts) add(rec *idempotency.Record) {
 	why, since := whyRefused(rec), rec.UpdatedAt.UTC()
-	i := slices.IndexFunc(c.groups, func(g *refusedGroup) bool { return g.Refusal == why })
+	i := slices.IndexFunc(c.groups, func(g *refusedGroup) bool { return g.Refusal == why && g.Note == rec.Refusal.Note })
 	if i < 0 {
 		i = len(c.groups)
-		c.groups = append(c.groups, &refusedGroup{Type: "refused_group", Refusal: why, Since: since})
+		c.groups = append(c.groups, &refusedGroup{Type: "refused_group", Refusal: why, Note: rec.Refusal.Note, Since: since})
 	}
 	g := c.groups[i]
 	g.Jobs++
@@ -44,7 +45,7 @@ func (c *refusedCounts) add(rec *idempotency.Record) {
 
 func (c *refusedCounts) sorted() []*refusedGroup {
 	slices.SortFunc(c.groups, func(a, b *refusedGroup) int {
-		return cmp.Or(cmp.Compare(b.Jobs, a.Jobs), cmp.Compare(a.Refusal, b.Refusal))
+		return cmp.Or(cmp.Compare(b.Jobs, a.Jobs), cmp.Compare(a.Refusal, b.Refusal), cmp.Compare(a.Note, b.Note))
 	})
 	return c.groups
 }
@@ -86,7 +87,7 @@ them sent again by their code:
 func (r *run) listRefused(ctx context.Context, c *client.Client, campaign, vendor string, limit int) error {
 	now := r.Clock.Now()
 	var counts refusedCounts
-	list := newTable("JOB@VERSION", "~CAMPAIGN", "~CONTACT", "~WHY", "SINCE (UTC)", "~MORE")
+	list := newTable("JOB@VERSION", "~CAMPAIGN", "~CONTACT", "~WHY", "SINCE (UTC)")
 	n := 0
 	for rec, err := range c.Refused(ctx, campaign) {
 		if r.past(err) {
@@ -104,16 +105,16 @@ func (r *run) listRefused(ctx context.Context, c *client.Client, campaign, vendo
 			continue
 		}
 		r.out.object(r.jobOf(rec))
-		list.add(r.asSeen(rec), rec.Campaign, rec.Contact, whyRefused(rec), moment(rec.UpdatedAt, now), rec.Refusal.Note)
+		list.add(r.asSeen(rec), rec.Campaign, rec.Contact, whyRefused(rec), moment(rec.UpdatedAt, now))
 	}
 	if n == 0 {
 		r.out.text("No job is refused.")
 		return nil
 	}
-	groups := newTable("~WHY", ">JOBS", "OLDEST (UTC)")
+	groups := newTable("WHY", ">JOBS", "OLDEST (UTC)", "~MORE")
 	for _, g := range counts.sorted() {
 		r.out.object(g)
-		groups.add(g.Refusal, number(g.Jobs), moment(g.Since, now))
+		groups.add(g.Refusal, number(g.Jobs), moment(g.Since, now), g.Note)
 	}
 	r.out.text("%s refused, and nothing is on paper", many(n, "job"))
 	r.out.text("")
