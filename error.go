@@ -42,7 +42,8 @@ func NewError(code Code, delivery Delivery, err error) *Error {
 }
 
 // Error returns a line such as
-// "lob: submit: rate_limited (refused): status 429: code rate_limit_exceeded".
+// "lob: submit: rate_limited (refused): status 429: code rate_limit_exceeded". What a
+// login came to has no delivery in it: the error of the request that needed it has.
 func (e *Error) Error() string {
 	var b strings.Builder
 	part := func(s string) {
@@ -58,7 +59,7 @@ func (e *Error) Error() string {
 		part(e.Op)
 	}
 	class := e.Code.String()
-	if e.Delivery != 0 {
+	if e.Delivery != 0 && e.Op != string(OpLogin) { // a login carries no piece: "(unknown)" would only frighten
 		class += " (" + e.Delivery.String() + ")"
 	}
 	part(class)

@@ -177,3 +177,17 @@ func TestNumbersNeverChange(t *testing.T) {
 		}
 	}
 }
+
+// What a login came to says nothing about paper, and its text does not either: beside
+// the "(not_sent)" of the submission an "(unknown)" would send somebody to the vendor.
+func TestTheTextOfALoginHasNoDelivery(t *testing.T) {
+	t.Parallel()
+	login := &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Vendor: "pcm", Op: string(postproof.OpLogin), HTTPStatus: 503}
+	err := &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Vendor: "pcm", Op: string(postproof.OpSubmit), Err: login}
+	if got, want := err.Error(), "pcm: submit: unavailable (not_sent): pcm: login: unavailable: status 503"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if postproof.DeliveryOf(login) != postproof.Unknown || postproof.DeliveryOf(err) != postproof.NotSent {
+		t.Errorf("the classes are %v and %v: only the text is another", postproof.DeliveryOf(login), postproof.DeliveryOf(err))
+	}
+}

@@ -31,6 +31,17 @@ func (v *vendor) checkAccounts() error {
 	return nil
 }
 
+// tellUnnamed warns of live vendors whose account goes by the API key: once that is
+// rotated, what is unknown can only be held, and it is better named before.
+func (c *Client) tellUnnamed(ctx context.Context) {
+	for _, v := range c.vendors {
+		if v.account.Unnamed && v.account.Mode == postproof.ModeLive {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "the account of a vendor has no name: with another API key it is another account, and pieces that are with it cannot be asked for; name it (WithAccount of the adapter), and give this fingerprint in FormerAccounts of its VendorConfig if anything was sent without the name",
+				slog.String("vendor", v.name), slog.String("account", v.account.Fingerprint))
+		}
+	}
+}
+
 func isHex(s string) bool {
 	for _, r := range s {
 		if (r < '0' || r > '9') && (r < 'a' || r > 'f') {

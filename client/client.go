@@ -142,6 +142,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, invalid("new client", err)
 	}
+	c.tellUnnamed(ctx)
 	c.tellForeign(ctx)
 	c.tellDamaged(ctx)
 	if err := c.readDoubt(ctx, &id); err != nil {

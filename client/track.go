@@ -22,11 +22,36 @@ type Tracked struct {
 	Status postproof.Status
 	// Receipt is the vendor's acceptance, zero while there is none.
 	Receipt postproof.Receipt
+	// Hold is why the job waits for a person while State is held, Refusal who said no
+	// and why while it is refused; else zero. The key of a refused one was used, and
+	// nothing of it is on paper; of a held one a vendor may have it.
+	Hold    idempotency.Hold
+	Refusal idempotency.Refusal
+}
+
+// trackedOf is what a record says of where its piece is.
+func trackedOf(rec *idempotency.Record) Tracked {
+	t := Tracked{Key: rec.Key, Contact: rec.Contact, State: rec.State, Status: rec.Status, Receipt: rec.Receipt}
+	switch rec.State { //nolint:exhaustive // the others have no reason: what a record keeps of an end before is past
+	case idempotency.Held:
+		t.Hold = rec.Hold
+	case idempotency.Refused:
+		t.Refusal = rec.Refusal
+	}
+	return t
 }
 
 // String returns a form without personal data.
 func (t Tracked) String() string {
-	return fmt.Sprintf("tracked(%s %s %s)", t.State, t.Receipt.Vendor, t.Status.Stage)
+	return fmt.Sprintf("tracked(%s %s %s %s)", t.State, t.Receipt.Vendor, t.Status.Stage, t.reason())
+}
+
+// reason is the class of why nobody gets the piece for now, empty when there is none.
+func (t Tracked) reason() string {
+	if t.Refusal.Code != 0 {
+		return t.Refusal.Code.String()
+	}
+	return string(t.Hold.Reason)
 }
 
 // GoString keeps %#v from printing personal data.
@@ -35,7 +60,7 @@ func (t Tracked) GoString() string { return t.String() }
 // LogValue implements [slog.LogValuer] without personal data.
 func (t Tracked) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("state", string(t.State)), slog.String("vendor", t.Receipt.Vendor),
-		slog.String("vendor_id", t.Receipt.VendorID), slog.String("stage", string(t.Status.Stage)))
+		slog.String("vendor_id", t.Receipt.VendorID), slog.String("stage", string(t.Status.Stage)), slog.String("reason", t.reason()))
 }
 
 // Track yields where each piece of a campaign is: contact by contact, each job
@@ -57,7 +82,7 @@ func (c *Client) Track(ctx context.Context, campaign string) iter.Seq2[Tracked, 
 				}
 				continue
 			}
-			if !yield(Tracked{Key: rec.Key, Contact: rec.Contact, State: rec.State, Status: rec.Status, Receipt: rec.Receipt}, nil) {
+			if !yield(trackedOf(rec), nil) {
 				return
 			}
 		}

@@ -81,3 +81,56 @@ func TestTrackAndTally(t *testing.T) {
 		}
 	})
 }
+
+// Who gets nothing, for now, and why is told by the same list; what an amended job was
+// refused for before is past.
+func TestTrackSaysWhoGetsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		refuse := true
+		p.faults(func(op, _ string, _ int) string {
+			if op == "/order" && refuse {
+				return "422"
+			}
+			return ""
+		})
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithCap(client.Cap{Campaign: "spring", Pieces: 2}))
+		for _, key := range []string{"no", "amended"} {
+			if _, err := c.Submit(t.Context(), job(key)); postproof.DeliveryOf(err) != postproof.Refused {
+				t.Fatal(err)
+			}
+		}
+		refuse = false
+		again := job("amended")
+		again.To.Line1 = "2 Other Street"
+		if _, err := c.Amend(t.Context(), again, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, c)
+		submit(t, c, "yes")
+		if _, err := c.Submit(t.Context(), job("capped")); postproof.DeliveryOf(err) != postproof.NotSent {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for one, err := range c.Track(t.Context(), "spring") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			why := string(one.Hold.Reason)
+			if one.Refusal != (idempotency.Refusal{}) {
+				why += one.Refusal.Code.String() + " by " + one.Refusal.Vendor
+			}
+			got[one.Contact] = string(one.State) + " " + why
+			if class, _, _ := strings.Cut(why, " "); !strings.Contains(one.String(), class) || one.LogValue().Group()[4].Value.String() != class {
+				t.Errorf("%v, %v: want the reason %q", one, one.LogValue(), class)
+			}
+		}
+		want := map[string]string{
+			"no": "refused invalid_argument by alpha", "amended": "accepted ", "yes": "accepted ", "capped": "held cap",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}

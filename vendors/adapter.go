@@ -112,6 +112,9 @@ type Account struct {
 	// [Fingerprint].
 	Fingerprint string
 	Mode        postproof.Mode
+	// Unnamed says that the account goes by its API key, as nobody named it: a new key
+	// is another account. The client warns of it once where the mode is live.
+	Unnamed bool
 }
 
 // Fingerprint returns a name for an account that tells nothing of its credentials:

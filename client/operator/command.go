@@ -37,7 +37,7 @@ func (c *command) wants(args []string) string {
 // groups are the commands in the order of the help.
 func groups() []group {
 	return []group{
-		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), showCommand(), historyCommand(), incidentsCommand(), tallyCommand(), spoolCommand()}},
+		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), refusedCommand(), showCommand(), historyCommand(), incidentsCommand(), tallyCommand(), spoolCommand()}},
 		{"Decide", []*command{pauseCommand(), resumeCommand(), releaseCommand(), decideCommand(), cancelCommand(), approveCommand(), changesCommand()}},
 		{"Ask the vendors, or depend on them (needs credentials)", []*command{
 			auditCommand(), silenceCommand(), recoverCommand(), controlCommand(), replayCommand(), remailCommand(), eraseCommand(),

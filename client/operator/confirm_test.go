@@ -79,6 +79,7 @@ func TestNothingHappensWithoutAYes(t *testing.T) {
 		for _, args := range [][]string{
 			{},
 			{"held"},
+			{"refused"},
 			{"show", idOf(3)},
 			{"history", idOf(3)},
 			{"incidents"},

@@ -43,6 +43,7 @@
 //	campaign      campaign states jobs canary_waits
 //	vendor        vendor sending unknown held refused maybe_paper trouble
 //	held_group    reason vendor jobs no_paper maybe_paper paper since
+//	refused_group refusal note jobs since
 //	job           id campaign contact state version hold held_at note paper vendors priority generation due deadline
 //	  worker worker_until created updated erased vendor vendor_id ref accepted stage stage_at stage_source
 //	  stage_confidence refusal cancel_by cancel_at cancel_outcome submissions choices

@@ -67,6 +67,8 @@ func TestScreens(t *testing.T) {
 			{"status_json", operator.ExitNeedsPerson, []string{"-json"}},
 			{"held", operator.ExitNeedsPerson, []string{"held"}},
 			{"held_json", operator.ExitNeedsPerson, []string{"held", "-reason", "cap", "-json"}},
+			{"refused", operator.ExitOK, []string{"refused"}},
+			{"refused_json", operator.ExitOK, []string{"refused", "-campaign", "spring", "-vendor", "alpha", "-json"}},
 			{"show", operator.ExitNeedsPerson, []string{"show", idOf(3)[:6]}},
 			{"show_json", operator.ExitOK, []string{"show", "-json", idOf(2)}},
 			{"history", operator.ExitOK, []string{"history", idOf(2)}},

@@ -23,7 +23,7 @@ type jobView struct {
 	// Version is another one after each change and each recovery: see the job by it,
 	// and decide about that.
 	Version client.Version `json:"version"`
-	// Hold, HeldAt and Note are set while it is held.
+	// Hold and HeldAt are set while it is held, Note while it is held or refused.
 	Hold    idempotency.HoldReason `json:"hold,omitempty"`
 	HeldAt  time.Time              `json:"held_at,omitzero"`
 	Note    string                 `json:"note,omitempty"`
@@ -89,7 +89,7 @@ func (r *run) jobOf(rec *idempotency.Record) jobView {
 		v.Hold, v.HeldAt, v.Note = rec.Hold.Reason, rec.Hold.At.UTC(), rec.Hold.Note
 	}
 	if rec.State == idempotency.Refused {
-		v.Refusal = refusalOf(rec)
+		v.Refusal, v.Note = refusalOf(rec), rec.Refusal.Note
 	}
 	for i := range rec.Submissions {
 		s := &rec.Submissions[i]

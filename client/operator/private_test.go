@@ -32,6 +32,8 @@ func everything(t *testing.T, dir string) (*world, [][]string) {
 		{"status", "-campaign", "spring"},
 		{"held"},
 		{"held", "-limit", "1"},
+		{"refused"},
+		{"refused", "-json"},
 		{"show", key},
 		{"show", idOf(1)},
 		{"show", idOf(2)},

@@ -294,7 +294,7 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 	case idempotency.Held:
 		o.held.add(rec)
 	case idempotency.Refused:
-		o.refused[orText(refusalOf(rec), "no vendor can print it")]++
+		o.refused[whyRefused(rec)]++
 	case idempotency.Planned:
 		if late := now.Sub(rec.Due); late > stillFor && !rec.Lease.Until.After(now) && !o.waits(rec) {
 			if o.due++; o.oldest.IsZero() || rec.Due.Before(o.oldest) {

@@ -118,7 +118,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(true, nil, "%s is damaged, and everything else goes on without it. What to do: %s.", one.What(), one.Advice())
 	}
 	if n := sum(o.refused); n > 0 {
-		add(false, nil, "%s refused, and nothing is on paper: %s. They go on when somebody amends or cancels them.", many(n, "job")+are(n), listed(o.refused))
+		add(false, []string{"refused"}, "%s refused, and nothing is on paper: %s. They go on when somebody amends or cancels them.", many(n, "job")+are(n), listed(o.refused))
 	}
 	return all
 }

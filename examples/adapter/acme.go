@@ -54,7 +54,7 @@ func NewAcme(base, account, key string, mode postproof.Mode) (*Acme, error) {
 	}
 	return &Acme{
 		base: base, key: key, caps: capabilities(),
-		account: vendors.Account{Fingerprint: vendors.Fingerprint(vendorName, whose...), Mode: mode},
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(vendorName, whose...), Mode: mode, Unnamed: account == ""},
 	}, nil
 }
 

@@ -66,7 +66,7 @@ func newReport(rounds int, args []string) *report {
 	return &report{
 		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Rounds: rounds,
 		Processor: machineFact("/proc/cpuinfo", "model name"), MemorySize: machineFact("/proc/meminfo", "MemTotal"),
-		Command: strings.TrimSpace("go run . " + strings.Join(args, " ")),
+		Command: strings.TrimSpace("cd internal/bench && go run . "+strings.Join(args, " ")) + " (make figures)",
 	}
 }
 

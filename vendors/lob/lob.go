@@ -143,7 +143,7 @@ func New(apiKey string, opts ...Option) (*Adapter, error) {
 	return &Adapter{
 		base:    strings.TrimSuffix(s.base, "/"),
 		auth:    "Basic " + base64.StdEncoding.EncodeToString([]byte(apiKey+":")),
-		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity), Mode: mode},
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity), Mode: mode, Unnamed: s.account == ""},
 		useType: s.useType,
 		version: s.version,
 

@@ -131,7 +131,7 @@ func New(apiKey, apiSecret string, mode postproof.Mode, opts ...Option) (*Adapte
 		key:  apiKey, secret: apiSecret, child: s.child,
 		envelope: s.envelope, stock: s.stock,
 		// The secret is what PCM lets its owner rotate without a new key.
-		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity, s.child, string(mode)), Mode: mode},
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity, s.child, string(mode)), Mode: mode, Unnamed: s.account == ""},
 		caps:    capabilities(),
 		tokens:  &tokenCache{clock: s.clock},
 	}, nil

@@ -106,7 +106,7 @@ func New(apiKey string, opts ...Option) (*Adapter, error) {
 	}
 	return &Adapter{
 		base: strings.TrimSuffix(s.base, "/"), key: apiKey, keyed: s.keyed,
-		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity), Mode: mode},
+		account: vendors.Account{Fingerprint: vendors.Fingerprint(Name, identity), Mode: mode, Unnamed: s.account == ""},
 		caps:    capabilities(s.keyed),
 	}, nil
 }
