@@ -212,10 +212,17 @@ func acceptedAfter(rec *idempotency.Record, v *vendor) time.Time {
 		if at := rec.Receipt.AcceptedAt; at.Before(s.FirstAt) {
 			return at
 		}
+		if sentByOthersFirst(s) {
+			return time.Time{}
+		}
 		return s.FirstAt
 	}
 	return time.Time{}
 }
+
+// sentByOthersFirst reports whether the vendor answered our first bytes with a piece that
+// it had: another history sent it, at a time that only the vendor's clock tells.
+func sentByOthersFirst(s *idempotency.Submission) bool { return s.Veto && s.Sends == 1 }
 
 // scanEvery is the least time between two searches of the whole ledger for a
 // control piece, while they find nothing.

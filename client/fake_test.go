@@ -65,6 +65,8 @@ type press struct {
 	tune func(*postproof.Capabilities)
 	// lag hides orders from look-ups for a while.
 	lag time.Duration
+	// ahead is how far its clock is.
+	ahead time.Duration
 	// half: no look-up gives a whole answer.
 	half atomic.Bool
 	// header adds to every answer.
@@ -132,6 +134,9 @@ func (p *press) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.times = append(p.times, time.Now())
 	}
 	mishap := p.fault
+	if p.ahead != 0 {
+		w.Header().Set("Date", time.Now().Add(p.ahead).UTC().Format(http.TimeFormat))
+	}
 	p.mu.Unlock()
 	if p.header != nil {
 		p.header(w.Header())
@@ -189,7 +194,7 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 		if old := p.keys[key]; old != nil && p.kind != postproof.IdempotencyNone {
 			return *old, http.StatusOK
 		}
-		o := &pressOrder{ID: fmt.Sprintf("%s_%d", p.name, len(p.orders)+1), Ref: in.Ref, Zip: in.Zip, Status: "accepted", At: time.Now()}
+		o := &pressOrder{ID: fmt.Sprintf("%s_%d", p.name, len(p.orders)+1), Ref: in.Ref, Zip: in.Zip, Status: "accepted", At: time.Now().Add(p.ahead)}
 		p.orders = append(p.orders, o)
 		p.keys[key] = o
 		return *o, http.StatusOK
@@ -198,7 +203,7 @@ func (p *press) handle(op string, r *http.Request, in *pressOrder) (any, int) {
 	case "/find":
 		found := []pressOrder{}
 		for _, o := range p.orders {
-			if o.Ref == r.URL.Query().Get("ref") && (p.lag == 0 || time.Since(o.At) >= p.lag) {
+			if o.Ref == r.URL.Query().Get("ref") && (p.lag == 0 || time.Since(o.At)+p.ahead >= p.lag) {
 				found = append(found, *o)
 			}
 		}
@@ -279,10 +284,13 @@ func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.S
 	}
 	req.SetBody(body)
 	var o pressOrder
-	if err := a.do(ctx, do, req, &o); err != nil {
+	var now time.Time
+	if err := a.do(ctx, dated{do, &now}, req, &o); err != nil {
 		return nil, err
 	}
-	return a.order(&o), nil
+	out := a.order(&o)
+	out.Replayed = a.p.kind != postproof.IdempotencyNone && now.Sub(o.At) > 2*time.Minute // as vendors that do not mark it are read
+	return out, nil
 }
 
 func (a *pressAdapter) order(o *pressOrder) *vendors.Order {

@@ -22,18 +22,18 @@ var errTooManyRecoveries = fmt.Errorf("the vendor has control pieces of more tha
 // recoveries that the ledger does not know of. A vendor that cannot be asked now is not
 // waited for: nothing is believed to be absent there before it was asked.
 func (c *Client) askAll(ctx context.Context, b *before) error {
-	found, errs := make([]int, len(c.vendors)), make([]error, len(c.vendors))
+	found, dates, errs := make([]int, len(c.vendors)), make([]time.Time, len(c.vendors)), make([]error, len(c.vendors))
 	var all sync.WaitGroup
 	for i, v := range c.vendors {
 		if v.finder() != nil {
-			all.Go(func() { found[i], errs[i] = c.recoveriesAt(ctx, v, b.base, time.Time{}) })
+			all.Go(func() { found[i], dates[i], errs[i] = c.recoveriesAt(ctx, v, b.base, time.Time{}) })
 		}
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {
 		return &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "recover", Err: context.Cause(ctx)}
 	}
-	b.unasked, b.owed = nil, nil
+	b.unasked, b.owed, b.dates = nil, nil, map[string]time.Time{}
 	for i, v := range c.vendors {
 		switch err := errs[i]; {
 		case errors.Is(err, errTooManyRecoveries):
@@ -44,6 +44,9 @@ func (c *Client) askAll(ctx context.Context, b *before) error {
 		}
 		if v.finder() != nil {
 			b.owed = append(b.owed, v.name)
+		}
+		if errs[i] == nil && !dates[i].IsZero() {
+			b.dates[v.name] = dates[i]
 		}
 		b.found = max(b.found, found[i])
 	}
@@ -61,7 +64,7 @@ func (c *Client) tellUnasked(ctx context.Context, v *vendor, cause error) {
 
 // askBefore asks one vendor after the recovery, and notes what it says.
 func (c *Client) askBefore(ctx context.Context, v *vendor, n *numbered, proven bool) error {
-	found, err := c.recoveriesAt(ctx, v, n.Base, n.At)
+	found, _, err := c.recoveriesAt(ctx, v, n.Base, n.began(v.name))
 	if err != nil {
 		return err
 	}
@@ -71,12 +74,20 @@ func (c *Client) askBefore(ctx context.Context, v *vendor, n *numbered, proven b
 // recoveriesAt returns how many recoveries behind the number base the vendor shows
 // control pieces of which the ledger does not know. One in between may show none,
 // because nothing was sent to this vendor then: it is counted all the same. at is when
-// the ledger's own recovery was, if it is over.
-func (c *Client) recoveriesAt(ctx context.Context, v *vendor, base int, at time.Time) (found int, err error) {
+// the ledger's own recovery was, if it is over; date is what the vendor's clock says
+// now, if it says so.
+func (c *Client) recoveriesAt(ctx context.Context, v *vendor, base int, at time.Time) (found int, date time.Time, err error) {
+	shows := func(n, k int) (bool, error) {
+		there, now, err := c.showsControl(ctx, v, controlKey(v.name, n, k), at)
+		if now.After(date) {
+			date = now
+		}
+		return there, err
+	}
 	for n := 1; n <= maxRecoveries+1; n++ {
-		there, err := c.showsControl(ctx, v, controlKey(v.name, base+n, 1), at)
+		there, err := shows(base+n, 1)
 		if err != nil {
-			return 0, err
+			return 0, date, err
 		}
 		if there {
 			found = n
@@ -87,8 +98,8 @@ func (c *Client) recoveriesAt(ctx context.Context, v *vendor, base int, at time.
 	for more := true; more && found <= maxRecoveries; {
 		more = false
 		for k := 2; k <= controlKeys && !more; k++ {
-			if more, err = c.showsControl(ctx, v, controlKey(v.name, base+found+1, k), at); err != nil {
-				return 0, err
+			if more, err = shows(base+found+1, k); err != nil {
+				return 0, date, err
 			}
 		}
 		if more {
@@ -96,22 +107,22 @@ func (c *Client) recoveriesAt(ctx context.Context, v *vendor, base int, at time.
 		}
 	}
 	if found > maxRecoveries {
-		return 0, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "recover", Vendor: v.name, Err: errTooManyRecoveries}
+		return 0, date, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "recover", Vendor: v.name, Err: errTooManyRecoveries}
 	}
-	return found, nil
+	return found, date, nil
 }
 
 // showsControl reports whether the vendor shows a control piece, dead or alive, that is
-// not this ledger's.
-func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key, at time.Time) (bool, error) {
+// not this ledger's, and what the vendor's clock says, where it was asked.
+func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key, at time.Time) (there bool, date time.Time, err error) {
 	id := c.id()
 	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
 	ours := err == nil
 	switch {
 	case ours && isOlder(rec, at):
-		return true, nil
+		return true, date, nil
 	case !ours && !errors.Is(err, idempotency.ErrNotFound):
-		return false, c.storeError("recover", err)
+		return false, date, c.storeError("recover", err)
 	}
 	ref := id.Namespace.Ref(id.Mode, key, 1)
 	call := &call{c: c, v: v}
@@ -120,24 +131,27 @@ func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key,
 		found, err = findBy(ctx, v.finder(), call, ref)
 		return err
 	})
+	if found != nil {
+		date = found.VendorTime
+	}
 	switch {
 	case err != nil:
-		return false, err
+		return false, date, err
 	case found != nil && slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool {
 		return bearsRef(o, ref, id.Mode) && (!ours || wasBefore(o.Receipt.AcceptedAt, at))
 	}):
-		return true, nil
+		return true, date, nil
 	case found == nil || !found.Complete:
-		return false, &postproof.Error{
+		return false, date, &postproof.Error{
 			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: string(postproof.OpLookUp), Vendor: v.name,
 			Err: errors.New("the vendor gave no whole answer"),
 		}
 	}
-	return false, nil
+	return false, date, nil
 }
 
-// wasBefore reports whether a vendor took a piece before the recovery, as its clock has
-// it.
+// wasBefore reports whether a vendor took a piece before the recovery. Both are by the
+// vendor's clock, where that is known ([numbered.began]).
 func wasBefore(accepted, recovered time.Time) bool {
 	return !accepted.IsZero() && accepted.Before(recovered.Add(-dateSlack))
 }

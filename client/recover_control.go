@@ -80,7 +80,8 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 }
 
 // readyForControl asks the vendor for control pieces of recoveries that the ledger
-// does not know, and returns when its own recovery was; the zero time without one.
+// does not know, and returns when its own recovery was, by the vendor's clock where that is known;
+// the zero time without one.
 func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, error) {
 	if err := c.refresh(ctx); err != nil {
 		return time.Time{}, err
@@ -99,7 +100,7 @@ func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, err
 			Err: fmt.Errorf("the vendor cannot be asked for control pieces of earlier recoveries: nothing is proven beside one before it can, so send it then: %w", err),
 		}
 	}
-	return n.At, err
+	return n.began(v.name), err
 }
 
 // isOlder reports whether what a vendor accepted under the key of a control piece is
@@ -109,7 +110,7 @@ func isOlder(rec *idempotency.Record, recovered time.Time) bool {
 		return false
 	}
 	for i := range rec.Submissions {
-		if s := &rec.Submissions[i]; s.Veto && s.Sends == 1 { // nothing of ours came before
+		if sentByOthersFirst(&rec.Submissions[i]) {
 			return true
 		}
 	}

@@ -11,20 +11,28 @@ import (
 )
 
 // The key of a control piece was used by an earlier recovery, and no look-up shows it
-// yet: the vendor answers with that piece. It is no control piece, nothing is printed,
-// and the doubts are widened; the next one is a new piece.
+// yet: the vendor answers with that piece. It is no control piece, by whatever clock it is
+// dated, nothing is printed, and the doubts are widened; the next one is a new piece.
 func TestControlPieceOfAnEarlierRecovery(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]postproof.IdempotencyKind{"key": postproof.IdempotencyKey, "reference": postproof.IdempotencyRef} {
+	type vendor struct {
+		kind  postproof.IdempotencyKind
+		ahead time.Duration
+	}
+	for name, v := range map[string]vendor{
+		"key": {kind: postproof.IdempotencyKey}, "reference": {kind: postproof.IdempotencyRef},
+		"key, by a clock that is ahead": {postproof.IdempotencyKey, 3 * time.Hour}, "key, by a clock that is behind": {postproof.IdempotencyKey, -3 * time.Hour},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newTwice(t, newPress(t, "alpha", kind))
+				w := newTwice(t, newPress(t, "alpha", v.kind))
 				p := w.presses[0]
+				p.ahead = v.ahead
 				c, _ := w.restored(t)
 				recovered(t, c, client.RecoverOptions{})
 				control(t, c, "alpha", 1)
-				time.Sleep(time.Minute)
+				time.Sleep(3 * time.Minute)
 				p.mu.Lock()
 				p.lag = 200 * time.Hour
 				p.mu.Unlock()

@@ -38,6 +38,9 @@ type numbered struct {
 	// worked on a job.
 	At   time.Time     `json:"at,omitzero"`
 	Lost time.Duration `json:"lost,omitempty"`
+	// Dates is what the clock of each vendor said when the recovery asked it: what it
+	// took before is older than the recovery, however wrong that clock is.
+	Dates map[string]time.Time `json:"dates,omitempty"`
 	// Owed are vendors that were not asked yet for the control pieces of other
 	// recoveries beside one of this one, without which an empty answer proves nothing.
 	// So long nothing is believed to be absent there.
@@ -46,6 +49,14 @@ type numbered struct {
 
 // recoveries is how many the lost part of the history had.
 func (n *numbered) recoveries() int { return max(0, n.Number-n.Base-1) }
+
+// began is when the recovery was, by the vendor's clock where it said that.
+func (n *numbered) began(vendor string) time.Time {
+	if at, ok := n.Dates[vendor]; ok {
+		return at
+	}
+	return n.At
+}
 
 // readNumbered reads it as the ledger of the identity has it now, with its version.
 func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n numbered, version uint64, err error) {
@@ -87,6 +98,8 @@ type before struct {
 	// asked, owed all that can be.
 	found         int
 	unasked, owed []string
+	// dates is what the clocks of those that were asked said.
+	dates map[string]time.Time
 }
 
 // before is what is known of them before any vendor was asked.
@@ -103,7 +116,7 @@ func (b *before) number(recoveries int) int { return b.base + recoveries + 1 }
 
 // next is what the ledger will know of its recoveries.
 func (b *before) next(have numbered, epoch string, recoveries int, lost time.Duration, now time.Time) numbered {
-	n := numbered{Number: b.number(recoveries), Base: b.base, Epoch: epoch, At: now, Lost: lost, Owed: b.owed}
+	n := numbered{Number: b.number(recoveries), Base: b.base, Epoch: epoch, At: now, Lost: lost, Dates: b.dates, Owed: b.owed}
 	if have.Epoch == epoch { // interrupted, or somebody else is at it, too
 		n.Number, n.Lost = max(n.Number, have.Number), max(n.Lost, have.Lost)
 	}

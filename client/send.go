@@ -323,7 +323,7 @@ func (w *work) transmit(ctx context.Context, v *vendor, s *vendors.Submission, b
 	}
 	w.cause = err
 	w.c.seeVendor(ctx, v, k.date) // rule 11: the vendor's clock counts, too
-	w.c.afterSend(ctx, k, ans, cur.FirstAt, w.c.clock.Now().Sub(began))
+	w.c.afterSend(ctx, k, ans, cur, w.c.clock.Now().Sub(began))
 	return w.settle(ctx, ans)
 }
 
@@ -336,7 +336,7 @@ func (k *call) answer(s *vendors.Submission, body *vendors.Body, order *vendors.
 	if err == nil && order != nil && (order.Receipt.VendorID != "" || order.Dead) {
 		ans.Delivery = postproof.Accepted
 		sighting := see(order, vendors.FactsOf(&s.Job, body), s.Ref, mode)
-		ans.Order = &sighting
+		ans.Order, ans.Duplicate = &sighting, order.Replayed
 		return ans
 	}
 	if err == nil {
@@ -403,7 +403,7 @@ func writable(at time.Time) time.Time {
 }
 
 // afterSend keeps what an answer says about the vendor as a whole.
-func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, first time.Time, took time.Duration) {
+func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer, cur *idempotency.Submission, took time.Duration) {
 	m := &k.v.marks
 	c.learnFrom(ctx, k.v, &ans)
 	if k.sends > 0 {
@@ -416,11 +416,13 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 	case ans.Delivery == postproof.Accepted && ans.Order.Alive:
 		// It was accepted behind the first send: what is replayed may be the answer to that,
 		// and the vendor's clock, by which it is dated, may be ahead.
-		at := first
+		at := cur.FirstAt
 		if t := ans.Order.Receipt.AcceptedAt; !t.IsZero() && t.Before(at) {
 			at = t
 		}
-		k.v.controls.add(ans.Ref, at)
+		if !ans.Duplicate || cur.Sends+ans.Sends > 1 { // else it is another history's
+			k.v.controls.add(ans.Ref, at)
+		}
 	case ans.Delivery <= postproof.Refused && refused: // of the login, too, when nothing was submitted
 		now := c.now()
 		if k.v.refused(now, now.Add(c.stopFor), ans.Code.String()) {

@@ -64,7 +64,8 @@ type Answer struct {
 	Sends int
 	// Order is the piece that the vendor says it has; required for Accepted.
 	Order *Sighting
-	// Duplicate is true when the vendor called our reference a duplicate.
+	// Duplicate is true when the vendor called our reference a duplicate, or answered
+	// with the order of an earlier submission.
 	Duplicate  bool
 	Code       postproof.Code
 	VendorCode string

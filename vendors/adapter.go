@@ -160,7 +160,10 @@ type Order struct {
 	// Dead means that the vendor will never print it: canceled, or failed
 	// with a status that it lists as no paper.
 	Dead bool
-	// Replayed means that the answer is that of an earlier submission.
+	// Replayed means that the answer is that of an earlier submission. Said of the first
+	// one that we know of, another history sent that, and the piece shows nothing of a
+	// list of now. A vendor that marks none is read by its own clock: the answer's Date
+	// less when the piece was made.
 	Replayed bool
 	// Facts are what the vendor says the piece is, in a normal form, to be
 	// compared with those of the job; a field that is zero is not compared.

@@ -17,7 +17,7 @@ func crossing() []Mutation {
 			`if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {`, `if id.EpochChanged() || n.Number > 0 {`,
 			"TestRecoverByAnOlderVersionAfterANumberedOne"),
 		m("a replayed answer without a date is a young control piece", "send.go",
-			`at := first`, `at := c.now()`, "TestReplayedAnswerIsNoYoungControlPiece"),
+			`at := cur.FirstAt`, `at := c.now()`, "TestReplayedAnswerIsNoYoungControlPiece"),
 		m("what the history knew of an erased person is forgotten", "erase_left.go",
 			`p.Heard[rec.ID] = all`, `_ = all`, "TestEraseIsFinishedWithWhatTheHistoryKnew"),
 		m("what the history knows of an open job is left until it has gone", "erase_inbox.go",

@@ -12,11 +12,14 @@ func restores() []Mutation {
 	}
 	return []Mutation{
 		m("of who was erased meanwhile absence is believed", number, `return more <= 0, nil`, `return true, nil`, "TestErasedBeforeAnEarlier"),
-		m("a control piece that is shown is not seen", before, "\t}):\n\t\treturn true, nil", "\t}):\n\t\treturn false, nil", "TestRecoverNotices|TestRecoverOfABackup"),
+		m("a control piece that is shown is not seen", before, "\t}):\n\t\treturn true, date, nil", "\t}):\n\t\treturn false, date, nil", "TestRecoverNotices|TestRecoverOfABackup"),
 		m("half a list is a whole one", before, `case found == nil || !found.Complete:`, `case found == nil:`, "TestRecoverBesideHalfAList"),
 		m("the ledger's own control pieces tell of another recovery", before, `(!ours || wasBefore(o.Receipt.AcceptedAt, at))`, `(!ours || ours)`, "TestRecoverNotices"),
 		m("an older piece beside our own is not seen", before, `(!ours || wasBefore(o.Receipt.AcceptedAt, at))`, `!ours`, "TestControlPieceBeside"),
 		m("the record of an older piece tells of nothing", before, `case ours && isOlder(rec, at):`, `case ours && isOlder(rec, time.Time{}):`, "TestControlPieceOfAnEarlierRecoveryIsRemembered"),
+		m("the vendor's dates are read by our clock", number, `n.Dates[vendor]; ok {`, `n.Dates[vendor]; ok && false {`, "TestControlPieceOfAnEarlierRecovery$"),
+		m("what another history sent is remembered as a control piece", "client/send.go", `!ans.Duplicate || cur.Sends+ans.Sends > 1 {`, `true {`, "TestControlPieceOfAnEarlierRecovery$"),
+		m("what another history sent is found as a control piece", "client/control.go", `if sentByOthersFirst(s) {`, `if false {`, "TestControlPieceOfAnEarlierRecovery$"),
 		m("the last vendor has the word", before, `b.found = max(b.found, found[i])`, `b.found = found[i]`, "TestRecoverNoticesAtAny"),
 		m("the next recovery alone is looked for", before, `n <= maxRecoveries+1; n++`, `n <= 1; n++`, "TestRecoverNotices"),
 		m("the first control piece alone is looked for", before, `k <= controlKeys && !more`, `k <= 1 && !more`, "TestRecoverNoticesTheNext"),
