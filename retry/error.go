@@ -32,6 +32,7 @@ var (
 	errAttemptTimeout = attemptTimeoutError{}
 	errUnreadable     = errors.New("retry: answer could not be read to its end")
 	errTooLarge       = errors.New("retry: answer is larger than MaxResponseBytes")
+	errSwitched       = errors.New("retry: the server switched protocols, which nobody asked for")
 	errRedirect       = errors.New("retry: redirects are not followed")
 	errBody           = errors.New("retry: Request.Body failed")
 	errNoTime         = fmt.Errorf("retry: not enough time before the deadline: %w", context.DeadlineExceeded)

@@ -43,6 +43,10 @@ func (c *call) judge(resp *http.Response, record *Attempt) {
 		// It was sent: there is an answer. The judge means a definite no.
 		e.Delivery = postproof.Refused
 	}
+	if e.Delivery == postproof.Refused && readErr != nil && !errors.Is(readErr, errTooLarge) {
+		// It broke off before it was said what is refused, or whether anything is.
+		e.Delivery = postproof.Unknown
+	}
 	e.HTTPStatus = cmp.Or(e.HTTPStatus, resp.StatusCode)
 	e.RequestID = cmp.Or(e.RequestID, record.RequestID)
 	f := failure{err: &e}
@@ -106,6 +110,11 @@ func readBody(resp *http.Response, limit int64) (body []byte, err error) {
 			err = closeErr
 		}
 	}()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// The body is the connection, which has no end, and which the attempt's
+		// context does not end.
+		return nil, errSwitched
+	}
 	if n := resp.ContentLength; n >= 0 && n <= limit {
 		body = make([]byte, n)
 		read, err := io.ReadFull(resp.Body, body)

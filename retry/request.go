@@ -51,7 +51,8 @@ type Request struct {
 	// [*postproof.Error] with Code and Delivery. An error that does not name a
 	// delivery counts as [postproof.Unknown]. It is not called for a 2xx that
 	// could not be read to its end. The body is the beginning of the answer, at
-	// most MaxResponseBytes long. It must neither keep nor change its
+	// most MaxResponseBytes long; of a refusal that broke off the outcome is
+	// Unknown whatever the judge says. It must neither keep nor change its
 	// arguments while the call runs. Nil judges by the status alone: a 2xx is
 	// success, and of the others [postproof.CodeOfHTTPStatus] and
 	// [postproof.DeliveryOfHTTPStatus] say what they are.

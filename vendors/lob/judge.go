@@ -1,7 +1,6 @@
 package lob
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -14,15 +13,6 @@ import (
 
 // errAnswer is the cause of every 2xx that is not what was asked for.
 var errAnswer = errors.New("the answer is not what lob documents")
-
-// apiError is Lob's error body. Its message can quote an address and is not
-// even read.
-type apiError struct {
-	Error struct {
-		Code       string `json:"code"`
-		StatusCode int    `json:"status_code"`
-	} `json:"error"`
-}
 
 // judge returns a judgement that takes 2xx for good when check finds nothing
 // wrong with the body, and sorts out the rest by status and code.
@@ -56,11 +46,13 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
 		Vendor: Name, Op: string(op), HTTPStatus: r.Status, RequestID: requestID(r.Header),
 	}
-	var body apiError
-	if json.Unmarshal(r.Body, &body) == nil {
-		e.VendorCode = token(body.Error.Code)
-		byCode(e, body.Error.Code)
-		if body.Error.StatusCode >= 500 {
+	// Lob's message can quote an address and is not even read. Field by field: one in
+	// a new form must not hide a code that makes a refusal a doubt.
+	if body, err := vendors.ParseObject(r.Body); err == nil {
+		said := body.Object("error")
+		e.VendorCode = token(said.Text("code"))
+		byCode(e, said.Text("code"))
+		if vendors.Field[int](said, "status_code") >= 500 {
 			e.Delivery = postproof.Unknown // the body knows better than the status line
 		}
 	}

@@ -183,3 +183,18 @@ func TestForeign404NamesTheAddress(t *testing.T) {
 		}
 	}
 }
+
+// A field of the error body in a new form hides nothing of the others.
+func TestErrorBodyOfAnotherForm(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"error":{"code":"conflict","status_code":"422","message":"in use"}}`,
+		`{"error":{"status_code":[422],"code":"conflict"},"meta":1}`,
+		`{"error":{"code":7,"status_code":503}}`,
+	} {
+		err := refusal(postproof.OpSubmit, &vendors.Response{Status: 422, Header: http.Header{}, Body: []byte(body)})
+		if d := postproof.DeliveryOf(err); d != postproof.Unknown {
+			t.Errorf("%s: %v, want unknown", body, d)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -32,6 +33,9 @@ func checkEncodeDeterministic(b *bench) {
 			b.problemf("%s: Len is %d, the body has %d bytes", s.Job.Piece.Kind(), body.Len(), len(raw))
 		case body.Encoder == "" || slices.ContainsFunc(body.Parts(), func(p *vendors.Body) bool { return p.Encoder == "" || p.ContentType == "" }):
 			b.problemf("%s: the body, or a part of it, names no encoder or no content type", s.Job.Piece.Kind())
+		}
+		if today := time.Now(); bytes.Contains(raw, []byte(today.Format(time.DateOnly))) || bytes.Contains(raw, []byte(today.UTC().Format(time.DateOnly))) {
+			b.problemf("%s: today's date is in the body, and none in the job: tomorrow it has other bytes", s.Job.Piece.Kind())
 		}
 		for range 5 { // a map that is ranged over shows itself in a few tries
 			if first.encode(s).Digest() != body.Digest() {

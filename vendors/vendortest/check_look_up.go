@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -39,8 +40,22 @@ func checkFindForeign(b *bench) {
 	if b.see(err) == nil && len(found.Orders) > 0 {
 		b.problemf("a vendor that ignores the filter: %d orders of another reference are taken for ours", len(found.Orders))
 	}
+	// A vendor that searches for a part of a word.
+	whole := slices.Clone(told)
+	for _, near := range []string{string(ours.Ref[:len(ours.Ref)-1]) + other(ours.Ref[len(ours.Ref)-1]), other(ours.Ref[0]) + string(ours.Ref[1:])} {
+		n = 0
+		for i, answer := range whole {
+			changed := *answer
+			changed.Body = bytes.ReplaceAll(answer.Body, []byte(foreign.Ref), []byte(near))
+			told[i] = &changed
+		}
+		found, err := vendors.Find(b.ctx, r.Adapter, r.doer, ours.Ref)
+		if b.see(err) == nil && len(found.Orders) > 0 {
+			b.problemf("an order whose reference differs from ours in one character is taken for ours")
+		}
+	}
 	n = 0
-	for i, answer := range told {
+	for i, answer := range whole {
 		bare := *answer
 		bare.Body = bytes.ReplaceAll(answer.Body, []byte(foreign.Ref), nil)
 		told[i] = &bare
@@ -49,6 +64,14 @@ func checkFindForeign(b *bench) {
 	if b.see(err) == nil && (len(found.Orders) > 0 || found.Complete) {
 		b.problemf("an order without any reference: %d orders found, complete %v, want 0 and false: it may be ours", len(found.Orders), found.Complete)
 	}
+}
+
+// other is another character that a reference can have.
+func other(c byte) string {
+	if c == 'X' {
+		return "Y"
+	}
+	return "X"
 }
 
 // checkSubmitForeign has the vendor answer a submission with the order of another

@@ -243,10 +243,16 @@ func (b *bench) checkDead(r *rig, s *vendors.Submission, id string) {
 		}
 	}
 	if r.caps().Lookup.ByRef {
+		before, found := len(r.doer.Sent), false
 		for _, o := range b.find(r, s.Ref).Orders {
+			found = found || o.Receipt.VendorID == id
 			if !o.Dead {
 				b.problemf("a canceled order is found alive")
 			}
+		}
+		shown := slices.ContainsFunc(r.doer.Sent[before:], func(sent Sent) bool { return bytes.Contains(sent.Answer.Body, []byte(`"`+id+`"`)) })
+		if shown && !found {
+			b.problemf("a canceled order that the vendor shows is not found: the dead are included")
 		}
 	}
 }
@@ -256,10 +262,10 @@ func checkList(b *bench) {
 	if _, ok := r.Adapter.(vendors.Lister); !ok {
 		return
 	}
-	want := map[string]bool{}
+	want, subs := map[string]bool{}, map[string]*vendors.Submission{}
 	for range 12 {
-		_, order := r.accepted()
-		want[order.Receipt.VendorID] = true
+		s, order := r.accepted()
+		want[order.Receipt.VendorID], subs[order.Receipt.VendorID] = true, s
 	}
 	got := map[string]bool{}
 	before := len(r.doer.Sent)
@@ -278,12 +284,47 @@ func checkList(b *bench) {
 			b.problemf("request %d, %s: the list ends without an error", n, f.Name)
 		}
 	})
-	if err := listAll(b, r, time.Now().Add(100*365*24*time.Hour), got); err != nil {
-		b.problemf("List since a day to come: %v", err)
+	b.checkListed(r, subs)
+	for order, err := range vendors.List(b.ctx, r.Adapter, r.doer, time.Now().Add(100*365*24*time.Hour)) {
+		if b.see(err) != nil {
+			b.problemf("List since a day to come: %v", err)
+		} else if !order.Receipt.AcceptedAt.IsZero() {
+			b.problemf("List since a day to come has an order of %v", order.Receipt.AcceptedAt)
+		}
 	}
 	for _, err := range vendors.List(b.ctx, r.Adapter, r.doer, time.Time{}) {
 		b.note(err)
 		break // must not panic or go on
+	}
+}
+
+// checkListed holds what the list shows of each order to its submission, and to what
+// has become of it: audits go by that.
+func (b *bench) checkListed(r *rig, subs map[string]*vendors.Submission) {
+	dead := ""
+	if r.caps().Cancel.Supported {
+		for id := range subs {
+			dead = id
+		}
+		if err := vendors.Cancel(b.ctx, r.Adapter, r.doer, dead); b.see(err) != nil {
+			dead = ""
+		}
+	}
+	for order, err := range vendors.List(b.ctx, r.Adapter, r.doer, time.Time{}) {
+		if b.see(err) != nil {
+			b.problemf("List without faults: %v", err)
+			return
+		}
+		s := subs[order.Receipt.VendorID]
+		switch {
+		case s == nil:
+		case bytes.Contains(order.Raw, []byte(s.Ref)) && order.Receipt.Ref != s.Ref:
+			b.problemf("an order is listed with the reference %q, want %q", order.Receipt.Ref, s.Ref)
+		case order.Receipt.VendorID != dead:
+			b.checkOrder(r, s, r.encode(s), order)
+		case !order.Dead:
+			b.problemf("a canceled order is listed alive")
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package vendortest
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +20,8 @@ func checkSubmit(b *bench) {
 	for _, j := range r.jobs {
 		s := r.of(j)
 		kind := j.Piece.Kind()
+		before := *s
+		before.Job = copyOf(j)
 		body, err := r.Adapter.Encode(b.ctx, s)
 		if b.see(err) != nil {
 			// Some classes go with some countries only, which the data cannot say.
@@ -32,6 +36,9 @@ func checkSubmit(b *bench) {
 			continue
 		}
 		printed[kind]++
+		if s.Ref != before.Ref || s.VendorKey != before.VendorKey || !reflect.DeepEqual(s.Job, before.Job) {
+			b.problemf("%s: the submission is another one than before: the next vendor, or the next try, would send what nobody ordered", kind)
+		}
 		b.checkOrder(r, s, body, order)
 		if n := r.Simulator.Orders(string(s.Ref)); n != 1 {
 			b.problemf("%s: the vendor has %d orders, want 1", kind, n)
@@ -65,11 +72,32 @@ func (b *bench) checkOrder(r *rig, s *vendors.Submission, body *vendors.Body, or
 		b.problemf("an order shows a digest of its content, and Encode sets no Content of the body to compare it with")
 	case order.Dead:
 		b.problemf("a live order is dead")
+	case b.noPaper(r, order):
 	case order.Status.Stage == "" || order.Status.Source == "" || order.Status.Confidence == "":
 		b.problemf("a status lacks stage, source or confidence: %+v", order.Status)
 	case len(order.Raw) == 0:
 		b.problemf("an order lacks the vendor's answer")
 	}
+}
+
+// noPaper reports an order that lives with a status that is declared to mean death:
+// by that alone a later submission would be made anew.
+func (b *bench) noPaper(r *rig, order *vendors.Order) bool {
+	listed := !order.Dead && order.Status.Raw != "" && slices.Contains(r.caps().NoPaper, order.Status.Raw)
+	if listed {
+		b.problemf("an order that is printed has the status %q, which the capabilities list as no paper", order.Status.Raw)
+	}
+	return listed
+}
+
+// copyOf is a job that shares nothing with j that an adapter could change.
+func copyOf(j postproof.Job) postproof.Job {
+	j.Metadata = maps.Clone(j.Metadata)
+	if t, ok := j.Piece.Art().(postproof.Template); ok {
+		t.IDs, t.Variables = maps.Clone(t.IDs), maps.Clone(t.Variables)
+		j.Piece = j.Piece.WithArt(t)
+	}
+	return j
 }
 
 func checkRepeat(b *bench) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"mime"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -27,6 +28,7 @@ func checkEncodeWhole(b *bench) {
 			continue // the check of Submit looks at these
 		}
 		seen[sort] = true
+		b.checkAlike(r, s)
 		for name, change := range changes(r, j) {
 			other := *s
 			change(&other.Job)
@@ -40,6 +42,45 @@ func checkEncodeWhole(b *bench) {
 			case bytes.Equal(bare(b, r, s, body), bare(b, r, &other, changed)):
 				b.problemf("%s: with other %s the bytes are the same: send it, or refuse the job with CodeUnsupported", j.Piece.Kind(), name)
 			}
+		}
+	}
+}
+
+// checkAlike encodes pairs of jobs that become one where the adapter makes a text fit.
+// It may refuse them.
+func (b *bench) checkAlike(r *rig, s *vendors.Submission) {
+	type pair struct{ one, two func(to *postproof.Address) }
+	long := strings.Repeat("Longwinded ", 12)
+	pairs := map[string]pair{
+		"letters beyond ASCII in the name": {
+			func(to *postproof.Address) { to.Name = "Zoë Ruiz" }, func(to *postproof.Address) { to.Name = "Zo Ruiz" },
+		},
+		"another letter beyond ASCII in the name": {
+			func(to *postproof.Address) { to.Name = "Zoë Ruiz" }, func(to *postproof.Address) { to.Name = "Zoð Ruiz" },
+		},
+	}
+	for name, of := range map[string]func(to *postproof.Address) *string{
+		"name": func(to *postproof.Address) *string { return &to.Name }, "company": func(to *postproof.Address) *string { return &to.Company },
+		"first line": func(to *postproof.Address) *string { return &to.Line1 }, "second line": func(to *postproof.Address) *string { return &to.Line2 },
+		"city": func(to *postproof.Address) *string { return &to.City },
+	} {
+		pairs["the end of a long "+name] = pair{
+			func(to *postproof.Address) { *of(to) = long + "A" }, func(to *postproof.Address) { *of(to) = long + "B" },
+		}
+	}
+	for _, country := range r.caps().Countries {
+		if country != s.Job.To.CountryCode() {
+			pairs["the country"] = pair{func(*postproof.Address) {}, func(to *postproof.Address) { to.Country = country }}
+		}
+	}
+	for name, p := range pairs {
+		one, two := *s, *s
+		p.one(&one.Job.To)
+		p.two(&two.Job.To)
+		first, err := r.Adapter.Encode(b.ctx, &one)
+		second, err2 := r.Adapter.Encode(b.ctx, &two)
+		if b.see(err) == nil && b.see(err2) == nil && bytes.Equal(bare(b, r, &one, first), bare(b, r, &two, second)) {
+			b.problemf("%s: %s is not in the bytes: send it, or refuse the job with CodeUnsupported", s.Job.Piece.Kind(), name)
 		}
 	}
 }

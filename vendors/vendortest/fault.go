@@ -20,10 +20,13 @@ func boundaries(echo []byte) []Fault {
 	for _, status := range []int{400, 403, 404, 413, 422, 429} {
 		all = append(all, Fault{Name: statusName(status), Status: status, Body: echo, Want: postproof.Refused})
 	}
-	for _, status := range []int{408, 409, 500, 502, 503, 504, 520, 599} {
+	for _, status := range []int{302, 407, 408, 409, 425, 499, 500, 502, 503, 504, 520, 599} {
 		all = append(all,
 			Fault{Name: statusName(status), Status: status, Body: echo, Want: postproof.Unknown},
 			Fault{Name: statusName(status) + " after acceptance", Status: status, Body: echo, Reach: true, Want: postproof.Unknown})
+	}
+	for _, status := range []int{http.StatusAccepted, http.StatusNoContent} {
+		all = append(all, Fault{Name: statusName(status) + " without a body", Status: status, Reach: true, Want: postproof.Unknown})
 	}
 	for _, body := range brokenBodies(echo) {
 		all = append(all, Fault{Name: "200 " + body.name, Status: http.StatusOK, Body: body.bytes, Reach: true, Want: postproof.Unknown})
