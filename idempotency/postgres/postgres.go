@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -70,7 +71,7 @@ func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 	s.writer.batch = newBatch(s)
 	s.claims <- &session{db: db}
 	s.close = sync.OnceValue(s.shut)
-	if err := s.prepare(ctx); err != nil {
+	if err := s.start(ctx); err != nil {
 		s.writer.drop()
 		return nil, notOpened(cause(ctx, err))
 	}
@@ -78,6 +79,23 @@ func New(ctx context.Context, db *sql.DB, opts ...Option) (*Store, error) {
 		Run: s.writer.run, Idle: s.writer.tidy, Weight: operation.weight, MaxWeight: maxBatch,
 	})
 	return s, nil
+}
+
+// start prepares the ledger. It is patient with a connection that was there and was
+// lost, as in a failover, or while this process stood still; a server that cannot be
+// reached at all is told of at once.
+func (s *Store) start(ctx context.Context) error {
+	var whole error
+	passed := s.patiently(ctx, func() error {
+		w := s.writer.session
+		w.drop()
+		whole = s.prepare(ctx)
+		if w.c == nil {
+			return nil
+		}
+		return whole
+	})
+	return cmp.Or(passed, whole)
 }
 
 // prepare makes the ledger, or brings it up to date, and looks whether the

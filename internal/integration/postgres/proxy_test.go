@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net"
 	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/postgres"
 	"github.com/postproof/postproof/internal/integration/pgtest"
@@ -222,6 +224,43 @@ func commitUnder(t *testing.T, s *postgres.Store, p *proxy, what cut, c idempote
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
+}
+
+// TestOpenedOverAConnectionThatIsLost cuts at each piece of data in turn that goes over
+// the wire while a ledger is made and opened again, once the first connection stands.
+func TestOpenedOverAConnectionThatIsLost(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Private(t)
+	p := newProxy(t, c.Addr())
+	for at := range 400 {
+		db, schema, stands, seen := openDB(t, "pgx", c.DSN(p.listener.Addr().String())), "cut"+strconv.Itoa(at/4), false, 0
+		decide, happened := once([]cut{cutBefore, cutAfter}[at%2], func(_ bool, data []byte) bool {
+			stands = stands || bytes.Contains(data, []byte("pg_control_system"))
+			if stands {
+				seen++
+			}
+			return seen > at/2
+		})
+		p.on(decide)
+		s, err := postgres.New(t.Context(), db, postgres.WithSchema(schema), postgres.WithMode(postproof.ModeTest))
+		p.on(nil)
+		if err != nil {
+			t.Fatalf("cut at piece %d: New = %v", at/2, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		p.mu.Lock()
+		done := !happened()
+		p.mu.Unlock()
+		if done {
+			if at < 20 {
+				t.Errorf("%d pieces were seen: the test looks at nothing", at/2)
+			}
+			return
+		}
+	}
+	t.Error("more data goes over the wire than the test looks at")
 }
 
 // TestConnectionCutAnywhere cuts at each piece of data in turn that goes over
