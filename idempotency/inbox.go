@@ -93,4 +93,7 @@ type MessageQuery struct {
 	// included; 0 means all.
 	After uint64
 	Limit int
+	// Bare leaves the Body out, which may be long and holds personal data: it is nil.
+	// It is for counts and lists.
+	Bare bool
 }

@@ -133,6 +133,11 @@ func (b *inboxOfMemory) List(ctx context.Context, q MessageQuery) iter.Seq2[*Mes
 			if !q.Matches(m) {
 				continue
 			}
+			if q.Bare {
+				bare := *m
+				bare.Body = nil
+				m = &bare
+			}
 			if !yield(m.clone(), nil) {
 				return
 			}

@@ -249,15 +249,16 @@ func (p *pool) finish(stop context.CancelFunc) {
 
 func count(n *int64) { atomic.AddInt64(n, 1) }
 
-// waiting asks for messages that wait, at most so many; 0 for all. Their payloads come
-// with them, so that what is not looked at should not be asked for.
+// waiting asks for messages that wait, at most so many; 0 for all.
 func waiting(most int) idempotency.MessageQuery {
 	return idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most}
 }
 
 // waiting counts messages that wait, up to depthMost, those that are damaged included.
 func (r *Receiver) waiting(ctx context.Context) (n int, err error) {
-	for _, err := range r.in.Inbox.List(ctx, waiting(depthMost)) {
+	q := waiting(depthMost)
+	q.Bare = true
+	for _, err := range r.in.Inbox.List(ctx, q) {
 		if err != nil && !r.in.MeetDamaged(ctx, err) {
 			return n, storeError("list", err)
 		}

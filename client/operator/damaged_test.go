@@ -32,7 +32,7 @@ func TestScreensBesideWhatIsDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, state := range []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageParked} {
-		m := &idempotency.Message{Vendor: "printer", Mode: postproof.ModeTest, Dedupe: string(state), State: state, Body: []byte("{}")}
+		m := &idempotency.Message{Vendor: "printer", Mode: postproof.ModeTest, Dedupe: string(state), State: state, Header: map[string]string{"Event": "1"}, Body: []byte("{}")}
 		if _, err := s.Inbox().Put(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,8 @@ const (
 	stillFor = 5 * time.Minute
 	// tonight is how far back incidents count on the first screen.
 	tonight = 24 * time.Hour
+	// waitingMost bounds how many callbacks that wait are looked at.
+	waitingMost = 10_000
 )
 
 // campaignView counts a campaign by state, in JSON.
@@ -229,25 +231,35 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 		o.incidents[incidents[i].Kind]++
 	}
 	if store, ok := r.ledger.(interface{ Inbox() idempotency.Inbox }); ok {
-		q := idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}}
-		for m, err := range store.Inbox().List(ctx, q) {
-			if r.past(err) {
-				continue
-			}
-			if errors.Is(err, errors.ErrUnsupported) {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("read the callbacks: %w", err)
-			}
-			if m.State == idempotency.MessageParked {
-				o.parked++
-			}
+		if o.parked, err = r.callbacks(ctx, store.Inbox(), idempotency.MessageParked, 0); err != nil {
+			return err
+		}
+		// Only those that are damaged are told of.
+		if _, err := r.callbacks(ctx, store.Inbox(), idempotency.MessageWaiting, waitingMost); err != nil {
+			return err
 		}
 	}
 	slices.SortFunc(o.campaigns, func(a, b *campaignView) int { return cmp.Compare(a.Campaign, b.Campaign) })
 	slices.SortFunc(o.vendors, func(a, b *vendorView) int { return cmp.Compare(a.Vendor, b.Vendor) })
 	return nil
+}
+
+// callbacks counts the callbacks in a state, at most so many, 0 for all, and notes those
+// that are damaged. It reads none in another state and no payload: an inbox is large.
+func (r *run) callbacks(ctx context.Context, inbox idempotency.Inbox, state idempotency.MessageState, most int) (n int, err error) {
+	q := idempotency.MessageQuery{States: []idempotency.MessageState{state}, Limit: most, Bare: true}
+	for _, err := range inbox.List(ctx, q) {
+		switch {
+		case r.past(err):
+		case errors.Is(err, errors.ErrUnsupported):
+			return n, nil
+		case err != nil:
+			return n, fmt.Errorf("read the callbacks: %w", err)
+		default:
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (o *overview) count(d idempotency.Depth) {

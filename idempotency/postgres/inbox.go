@@ -119,22 +119,40 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
-	text := i.s.text.messages
-	if pages.Waiting(q) {
-		text = i.s.text.messagesWaiting
+	texts := &i.s.text.messages
+	if q.Bare {
+		texts = &i.s.text.messagesBare
 	}
+	text := texts.of(pages.Few(q))
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) ([]pages.Row[*idempotency.Message], error) {
 		return readRows(ctx, i.s, "list messages", codec.ScanMessage, text, int64(q.After), clean(q.Vendor), pages.Rows(q, pageSize))
 	})
 }
 
-const (
-	messagesText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
-	// Those that wait have an index of their own: they are few.
-	messagesWaitingText = `SELECT ` + codec.MessageColumns + ` FROM @messages WHERE state = 'waiting' AND id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
-	purgeText           = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
+// listers are the statements that list messages. Those that wait, and those that are
+// parked, have an index of their own: they are few.
+type listers struct{ all, waiting, parked string }
+
+func newListers(columns string) listers {
+	text := func(where string) string {
+		return `SELECT ` + columns + ` FROM @messages WHERE ` + where + `id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
+	}
+	return listers{text(``), text(`state = 'waiting' AND `), text(`state = 'parked' AND `)}
+}
+
+func (l *listers) of(state idempotency.MessageState) string {
+	switch state {
+	case idempotency.MessageWaiting:
+		return l.waiting
+	case idempotency.MessageParked:
+		return l.parked
+	default:
+		return l.all
+	}
+}
+
+const purgeText = `UPDATE @messages SET body = NULL, header = NULL WHERE id IN (SELECT id FROM @messages
 	WHERE received < $1 AND state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL) ORDER BY received LIMIT $2)`
-)
 
 // Purge implements [idempotency.Inbox].
 func (i inbox) Purge(ctx context.Context, before time.Time, limit int) (int, error) {

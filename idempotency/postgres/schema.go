@@ -166,6 +166,7 @@ CREATE TABLE @messages (
 ALTER TABLE @messages ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX messages_dedupe ON @messages (vendor, account, dedupe);
 CREATE INDEX messages_waiting ON @messages (id) WHERE state = 'waiting';
+CREATE INDEX messages_parked ON @messages (id) WHERE state = 'parked';
 CREATE INDEX messages_purge ON @messages (received) WHERE state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL);
 
 CREATE TABLE @blobs (digest bytea PRIMARY KEY, size bigint NOT NULL);

@@ -10,10 +10,11 @@ type statements struct {
 	get                                                          string
 	find, findBare                                               finders
 	waiting, place, entries, history                             string
-	claim, claimMessages, put, messages, purge                   string
+	claim, claimMessages, put, purge                             string
 	prune, forget, foldDepth, dropCounter, keep, drop            string
 	hasBlob, addBlob, addChunk, chunk, dropBlob, blank, enqueue  string
-	sums, clear, messagesWaiting                                 string
+	sums, clear                                                  string
+	messages, messagesBare                                       listers
 }
 
 func newStatements(s *settings) statements {
@@ -24,19 +25,19 @@ func newStatements(s *settings) statements {
 		depth: depthText, counter: counterText, setting: settingText, prefix: prefixText,
 		get: getText, find: newFinders(codec.Columns, withJobs), findBare: newFinders(codec.BareColumns, ""),
 		waiting: waitingText, place: placeText, entries: entriesText, history: historyText,
-		claim: claimText, claimMessages: claimMessagesText, put: putText, messages: messagesText, purge: purgeText,
+		claim: claimText, claimMessages: claimMessagesText, put: putText, purge: purgeText,
 		prune: pruneText, forget: forgetText, foldDepth: foldDepthText, dropCounter: dropCounterText, keep: keepText, drop: dropText,
 		hasBlob: hasBlobText, addBlob: addBlobText, addChunk: addChunkText, chunk: chunkText, dropBlob: dropBlobText, blank: blankText, enqueue: enqueueText,
-		sums: sumsText, clear: clearText, messagesWaiting: messagesWaitingText,
+		sums: sumsText, clear: clearText, messages: newListers(codec.MessageColumns), messagesBare: newListers(codec.BareMessageColumns),
 	}
 	for _, text := range []*string{
 		&t.load, &t.block, &t.store, &t.commitNow, &t.commit, &t.made, &t.settings, &t.marks,
 		&t.identity, &t.history0, &t.breakHistory, &t.addEntry, &t.depth, &t.counter, &t.setting, &t.prefix,
 		&t.get, &t.find.ids, &t.find.ref, &t.find.piece, &t.find.campaign, &t.find.rare, &t.find.all,
 		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
-		&t.claim, &t.claimMessages, &t.put, &t.messages, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounter, &t.keep, &t.drop,
+		&t.claim, &t.claimMessages, &t.put, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounter, &t.keep, &t.drop,
 		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
-		&t.sums, &t.clear, &t.messagesWaiting,
+		&t.sums, &t.clear, &t.messages.all, &t.messages.waiting, &t.messages.parked, &t.messagesBare.all, &t.messagesBare.waiting, &t.messagesBare.parked,
 	} {
 		*text = s.in(*text)
 	}

@@ -122,19 +122,26 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	return claimed, nil
 }
 
-const (
-	messagesText = "SELECT " + codec.MessageColumns + " FROM messages WHERE true" + messagesAfter
-	// Else the engine would walk through all that came in since.
-	waitingText   = "SELECT " + codec.MessageColumns + " FROM messages INDEXED BY messages_waiting WHERE state = 'waiting'" + messagesAfter
-	messagesAfter = " AND id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3"
-)
+// messagesOf is the statement that lists messages of the state, or all. The engine is
+// told the index, else it would walk through all that came in since.
+func messagesOf(state idempotency.MessageState, bare bool) string {
+	columns, from := codec.MessageColumns, "messages WHERE true"
+	if bare {
+		columns = codec.BareMessageColumns
+	}
+	switch state {
+	case idempotency.MessageWaiting:
+		from = "messages INDEXED BY messages_waiting WHERE state = 'waiting'"
+	case idempotency.MessageParked:
+		from = "messages INDEXED BY messages_parked WHERE state = 'parked'"
+	default:
+	}
+	return "SELECT " + columns + " FROM " + from + " AND id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3"
+}
 
 // List implements [idempotency.Inbox].
 func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
-	text := messagesText
-	if pages.Waiting(q) {
-		text = waitingText
-	}
+	text := messagesOf(pages.Few(q), q.Bare)
 	return pages.Messages(q, pageSize, func(q idempotency.MessageQuery) (page []pages.Row[*idempotency.Message], err error) {
 		err = i.s.read(ctx, "list messages", func(c *conn) error {
 			return c.query(ctx, func(rows *sql.Rows) error {

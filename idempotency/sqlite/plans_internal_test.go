@@ -75,10 +75,22 @@ func TestPlannedOnce(t *testing.T) {
 	}
 }
 
-// TestPlanOfWhatWaits: workers ask again and again for the messages that wait, which
-// are few among all that ever came in.
-func TestPlanOfWhatWaits(t *testing.T) {
+// TestPlanOfFewMessages: workers ask again and again for the messages that wait, and the
+// first screen for those that are parked, which are few among all that ever came in.
+func TestPlanOfFewMessages(t *testing.T) {
 	t.Parallel()
+	for _, state := range []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageParked} {
+		for _, bare := range []bool{false, true} {
+			t.Run(string(state)+" bare "+strconv.FormatBool(bare), func(t *testing.T) {
+				t.Parallel()
+				planOfFew(t, state, bare)
+			})
+		}
+	}
+}
+
+func planOfFew(t *testing.T, state idempotency.MessageState, bare bool) {
+	t.Helper()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), WithMode(postproof.ModeTest), WithReaders(1))
 	if err != nil {
 		t.Fatal(err)
@@ -86,14 +98,14 @@ func TestPlanOfWhatWaits(t *testing.T) {
 	for i := range 3000 {
 		m := &idempotency.Message{Vendor: "lob", Dedupe: strconv.Itoa(i), State: idempotency.MessageApplied}
 		if i == 0 {
-			m.State = idempotency.MessageWaiting
+			m.State = state
 		}
 		if _, err := s.Inbox().Put(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n := 0
-	for _, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}}) {
+	for _, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{States: []idempotency.MessageState{state}, Bare: bare}) {
 		if n++; err != nil {
 			t.Fatal(err)
 		}

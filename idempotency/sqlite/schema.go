@@ -115,6 +115,7 @@ CREATE TABLE messages (
 ) STRICT;
 CREATE UNIQUE INDEX messages_dedupe ON messages (vendor, account, dedupe);
 CREATE INDEX messages_waiting ON messages (id, visible) WHERE state = 'waiting';
+CREATE INDEX messages_parked ON messages (id) WHERE state = 'parked';
 CREATE INDEX messages_purge ON messages (received) WHERE state IN ('applied', 'ignored') AND (body IS NOT NULL OR header IS NOT NULL);
 `
 

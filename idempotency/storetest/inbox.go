@@ -295,5 +295,13 @@ func messageQueries(t reporter, h Harness) {
 		same(t, name, want, messages(t, h.Engine, q))
 		q.Limit = 3
 		same(t, name+", three only", want[:min(3, len(want))], messages(t, h.Engine, q))
+		q.Bare = true
+		bare := []*idempotency.Message{}
+		for _, m := range want[:min(3, len(want))] {
+			b := *m
+			b.Body = nil
+			bare = append(bare, &b)
+		}
+		same(t, name+", bare", bare, messages(t, h.Engine, q))
 	}
 }

@@ -104,7 +104,7 @@ func damaged() []Mutation {
 		screen("the first screen stops at a held job", "status.go", `	for rec, err := range r.ledger.Find(ctx, q) {
 		if r.past(err) {`, `	for rec, err := range r.ledger.Find(ctx, q) {
 		if false {`),
-		screen("the first screen stops at a message", "status.go", `			if r.past(err) {`, `			if false {`),
+		screen("the first screen stops at a message", "status.go", `		case r.past(err):`, `		case false:`),
 		screen("the first screen does not tell", "status.go", `o.damaged, r.damaged = r.damaged, nil`, `r.damaged = nil`),
 		screen("a command does not tell", "main.go", `return r.tellDamaged(r.cmd.run(ctx, r, args))`, `return r.cmd.run(ctx, r, args)`),
 		screen("a command that met it exits well", "damaged.go", `	if err == nil {

@@ -33,12 +33,13 @@ func stores() []Mutation {
 		lite("what a killed upload left stays, when it is scrubbed", "scrub.go", `explain("scrub", s.sweepUploads())`, `nil`, "TestUploadsOfKilledProcesses"),
 		lite("an upload under way is swept", "blobs.go", `time.Since(info.ModTime()) < uploadLife`, `time.Since(info.ModTime()) < 0`, "TestUploadsOfKilledProcesses"),
 		lite("artwork that is damaged stays so", "blobs.go", `return errors.Join(err, content.Close()) == nil`, `return content.Close() == nil`, "TestStoreIsAStore/blobs"),
-		lite("what waits is looked for among all messages", "inbox.go", `	if pages.Waiting(q) {
-		text = waitingText
-	}`, ``, "TestPlanOfWhatWaits"),
+		lite("what waits is looked for among all messages", "inbox.go", `messages INDEXED BY messages_waiting WHERE`, `messages WHERE +`, "TestPlanOfFewMessages"),
+		lite("what is parked is looked for among all messages", "inbox.go", `messages INDEXED BY messages_parked WHERE`, `messages WHERE +`, "TestPlanOfFewMessages"),
+		{Name: "stores: the first screen reads all payloads", File: "client/operator/status.go", Old: `Limit: most, Bare: true}`, New: `Limit: most}`, Package: "./client/operator", Run: "TestStatusDoesNotReadTheInbox"},
+		lite("a bare list reads payloads", "inbox.go", `columns = codec.BareMessageColumns`, `_ = codec.BareMessageColumns`, "TestStoreIsAStore/inbox"),
 		m("one that waits is passed over", "idempotency/memory_inbox.go", `id = b.messages.nextWaiting(id)`, `id = b.messages.nextWaiting(id + 1)`,
 			"./idempotency", "TestMemoryIsAStore/inbox"),
-		m("a page has no rows but those of the limit", "idempotency/internal/pages/pages.go", `(len(q.States) == 0 || Waiting(q))`, `true`,
+		m("a page has no rows but those of the limit", "idempotency/internal/pages/pages.go", `(len(q.States) == 0 || Few(q) != "")`, `true`,
 			"./idempotency/sqlite", "TestStoreIsAStore/inbox"),
 		received("all of the inbox is read again and again", "run.go", `States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most`, `Limit: most`, "TestOnlyWhatWaitsIsAskedFor"),
 		received("a drain waits for a parked event", "run.go", `if err != nil || !rests {`, `if err != nil || !rests || true {`, "TestDrainEndsBesideAParkedEventOfABatch"),

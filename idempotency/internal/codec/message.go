@@ -12,6 +12,9 @@ import (
 // MessageColumns are what [ScanMessage] reads.
 const MessageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, body`
 
+// BareMessageColumns are the same without the body, which a database then need not read.
+const BareMessageColumns = `id, vendor, account, mode, dedupe, received, state, fence, due, lease_owner, lease_until, tries, last_error, header, NULL`
+
 // ScanMessage reads a row of an inbox. With an [idempotency.DamagedError] it returns
 // the message without what cannot be read of it: where only its header is damaged it
 // has an id and a lease all the same, else it is nil.

@@ -57,17 +57,20 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 	}
 }
 
-// Waiting reports whether the query is for messages that wait and no others: who works
-// on the inbox asks for these again and again, and they are few among all that ever
-// came in. A store has an index of them.
-func Waiting(q idempotency.MessageQuery) bool {
-	return len(q.States) == 1 && q.States[0] == idempotency.MessageWaiting
+// Few returns the state that alone the query is for, if few messages are in it among
+// all that ever came in, else "". Workers ask again and again for those that wait, and
+// people for those that are parked. A store has an index of either.
+func Few(q idempotency.MessageQuery) idempotency.MessageState {
+	if len(q.States) == 1 && (q.States[0] == idempotency.MessageWaiting || q.States[0] == idempotency.MessageParked) {
+		return q.States[0]
+	}
+	return ""
 }
 
 // Rows is how many rows of a page of so many are wanted at most. A row may hold a
 // megabyte: where all that are read are meant, no more than these are.
 func Rows(q idempotency.MessageQuery, size int) int {
-	if q.Limit > 0 && (len(q.States) == 0 || Waiting(q)) {
+	if q.Limit > 0 && (len(q.States) == 0 || Few(q) != "") {
 		return min(size, q.Limit)
 	}
 	return size
@@ -75,7 +78,7 @@ func Rows(q idempotency.MessageQuery, size int) int {
 
 // Messages yields the messages of the states that are asked for. The function
 // reads a page of at most the size given, or of [Rows], after q.After; of the
-// states it may ask for those that [Waiting] tells, or for none.
+// states it may ask for the one that [Few] tells, or for none.
 func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]Row[*idempotency.Message], error)) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		q, left := q, q.Limit

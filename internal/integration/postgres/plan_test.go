@@ -242,16 +242,19 @@ func TestPlansOfAYoungLedger(t *testing.T) {
 	}
 }
 
-// TestPlanOfWhatWaits: workers ask again and again for the messages that wait, which
-// are few among all that ever came in.
-func TestPlanOfWhatWaits(t *testing.T) {
+// TestPlanOfFewMessages: workers ask again and again for the messages that wait, and the
+// first screen for those that are parked, which are few among all that ever came in.
+func TestPlanOfFewMessages(t *testing.T) {
 	t.Parallel()
 	c := explaining(t)
 	db, schema := openDB(t, "pgx", c.DSN("")), newSchema(t)
 	s := openStore(t, db, schema)
-	first := &idempotency.Message{Vendor: "lob", Dedupe: "first", ReceivedAt: start()}
-	if _, err := s.Inbox().Put(t.Context(), first); err != nil {
-		t.Fatal(err)
+	few := []*idempotency.Message{{State: idempotency.MessageWaiting}, {State: idempotency.MessageParked}}
+	for _, m := range few {
+		m.Vendor, m.Dedupe, m.ReceivedAt = "lob", string(m.State), start()
+		if _, err := s.Inbox().Put(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
 	}
 	fill := `INSERT INTO %[1]s.messages SELECT 1000 + i, 'lob', '', 'test', 'fast' || i, 0, 'applied', 3, 0, 0, '', 0, 0, '', NULL, 'body' FROM generate_series(1, 20000) AS i`
 	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(fill, schema)); err != nil {
@@ -259,19 +262,23 @@ func TestPlanOfWhatWaits(t *testing.T) {
 	}
 	analyze(t, db)
 	before := len(readPlans(t, c))
-	for _, limit := range []int{0, 1} {
-		n := 0
-		for m, err := range s.Inbox().List(t.Context(), idempotency.MessageQuery{States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: limit}) {
-			if n++; err != nil || m.ID != first.ID {
-				t.Errorf("listed %v, %v", m, err)
+	lists := 0
+	for _, want := range few {
+		for _, q := range []idempotency.MessageQuery{{}, {Limit: 1}, {Bare: true}, {Bare: true, Limit: 1}} {
+			q.States, lists = []idempotency.MessageState{want.State}, lists+1
+			n := 0
+			for m, err := range s.Inbox().List(t.Context(), q) {
+				if n++; err != nil || m.ID != want.ID {
+					t.Errorf("%s: listed %v, %v", want.State, m, err)
+				}
 			}
-		}
-		if n != 1 {
-			t.Errorf("%d messages are listed, want the one that waits", n)
+			if n != 1 {
+				t.Errorf("%d messages are listed, want the one that is %s", n, want.State)
+			}
 		}
 	}
 	own := 0
-	for began := time.Now(); own < 2 && time.Since(began) < time.Minute; { // the server writes its log beside
+	for began := time.Now(); own < lists && time.Since(began) < time.Minute; { // the server writes its log beside
 		own = 0
 		for _, p := range readPlans(t, c)[before:] {
 			if strings.Contains(p.Text, schema) {
