@@ -270,9 +270,12 @@ func messageQueries(t reporter, h Harness) {
 		m.State = []idempotency.MessageState{idempotency.MessageWaiting, idempotency.MessageParked}[i%2]
 		put(t, h.Engine, m)
 	}
+	last := message(300) // behind all the others
+	last.State = idempotency.MessageApplied
+	put(t, h.Engine, last)
 	all := messages(t, h.Engine, idempotency.MessageQuery{})
-	if len(all) != 300 {
-		t.Fatalf("%d messages, want 300", len(all))
+	if len(all) != 301 {
+		t.Fatalf("%d messages, want 301", len(all))
 	}
 	for name, q := range map[string]idempotency.MessageQuery{
 		"waiting":       {States: []idempotency.MessageState{idempotency.MessageWaiting}},
@@ -280,6 +283,7 @@ func messageQueries(t reporter, h Harness) {
 		"last waiting":  {States: []idempotency.MessageState{idempotency.MessageWaiting}, After: all[297].ID},
 		"none waiting":  {States: []idempotency.MessageState{idempotency.MessageWaiting}, After: all[298].ID},
 		"state":         {States: []idempotency.MessageState{idempotency.MessageParked}},
+		"last of all":   {States: []idempotency.MessageState{idempotency.MessageApplied}},
 		"vendor":        {Vendor: "pcm"},
 		"after":         {After: all[200].ID},
 		"all of it":     {Vendor: "lob", States: []idempotency.MessageState{idempotency.MessageWaiting}, After: all[100].ID},
