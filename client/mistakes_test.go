@@ -70,7 +70,10 @@ func TestMistakesOfNew(t *testing.T) {
 		{"test credentials, live ledger", t.Context(), live, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeInvalidArgument, "a ledger of its own for each mode"},
 		{"a nil option", t.Context(), test, []vendors.Adapter{alpha}, nil, postproof.CodeInvalidArgument, "option 0 is nil"},
 		{"a misspelled vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
-		{"a negative wait", t.Context(), test, []vendors.Adapter{alpha}, client.WithGrace(-1), postproof.CodeInvalidArgument, "WithGrace(-1ns)"},
+		{"a negative grace", t.Context(), test, []vendors.Adapter{alpha}, client.WithGrace(-1), postproof.CodeInvalidArgument, "WithGrace(-1ns)"},
+		{"a negative poll", t.Context(), test, []vendors.Adapter{alpha}, client.WithPollInterval(-1), postproof.CodeInvalidArgument, "WithPollInterval(-1ns)"},
+		{"a negative reroute", t.Context(), test, []vendors.Adapter{alpha}, client.WithRerouteAfter(-1), postproof.CodeInvalidArgument, "WithRerouteAfter(-1ns)"},
+		{"a negative stop", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendorStop(-1), postproof.CodeInvalidArgument, "WithVendorStop(-1ns)"},
 		{"canceled", canceled, test, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeCanceled, "context canceled"},
 	} {
 		made, err := client.New(c.ctx, c.store, c.adapters, c.opt)

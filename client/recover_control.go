@@ -80,8 +80,8 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 }
 
 // readyForControl asks the vendor for control pieces of recoveries that the ledger
-// does not know, and returns when its own recovery was, by the vendor's clock where that is known;
-// the zero time without one.
+// does not know, and returns when its own recovery was, by the vendor's clock where that
+// is known; the zero time without one.
 func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, error) {
 	if err := c.refresh(ctx); err != nil {
 		return time.Time{}, err

@@ -43,10 +43,14 @@ func trackedOf(rec *idempotency.Record) Tracked {
 
 // String returns a form without personal data.
 func (t Tracked) String() string {
-	return fmt.Sprintf("tracked(%s %s %s %s)", t.State, t.Receipt.Vendor, t.Status.Stage, t.reason())
+	text := fmt.Sprintf("tracked(%s %s %s", t.State, t.Receipt.Vendor, t.Status.Stage)
+	if why := t.reason(); why != "" {
+		text += ": " + why
+	}
+	return text + ")"
 }
 
-// reason is the class of why nobody gets the piece for now, empty when there is none.
+// reason is the class of why nobody gets the piece; empty where none is given.
 func (t Tracked) reason() string {
 	if t.Refusal.Code != 0 {
 		return t.Refusal.Code.String()

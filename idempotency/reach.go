@@ -14,11 +14,11 @@ import (
 // decision to send anew is one.
 //
 // A generation ends in three ways. It dies after it was sent, or its request cannot be
-// made again: that happens until MaxGenerations were spent. Or it was refused for so long that the window of
-// its key closed: that takes a window each time, and such a job stays planned at
-// most PlannedFor for each generation that died, and until its send date. Or it was
-// refused with a send date that has passed when it is sent again, without it: that
-// happens once.
+// made again: that happens until MaxGenerations were spent. Or it was refused for so
+// long that the window of its key closed: that takes a window each time, and such a job
+// stays planned at most PlannedFor for each generation that died, and until its send
+// date. Or it was refused with a send date that has passed when it is sent again,
+// without it: that happens once.
 func (m *Machine) Reachable(r *Record, within time.Duration, vendors ...string) int {
 	deaths := max(0, orDefault(m.MaxGenerations, 4)-1-r.spent())
 	renewals := m.renewals(r, within, deaths, vendors)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,5 +59,20 @@ func TestRefusalThatBreaksOffIsNoRefusal(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A refusal that is longer than is read did not break off: its beginning says what it is.
+func TestLongRefusalIsARefusal(t *testing.T) {
+	t.Parallel()
+	v := &vendor{serve: func(_ int, conn net.Conn, _ []byte) bool {
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 422 X\r\nContent-Length: 2000\r\n\r\n%s", strings.Repeat("x", 2000))
+		return false
+	}}
+	s, r := newSender(t, v, retry.Config{MaxAttempts: 1}), post(postproof.RepeatNever)
+	r.MaxResponseBytes = 1000
+	resp, err := s.Do(t.Context(), r)
+	if e, _ := failed(t, resp, err); e.Delivery != postproof.Refused || e.HTTPStatus != 422 {
+		t.Errorf("%v, status %d, want it refused, 422", e.Delivery, e.HTTPStatus)
 	}
 }

@@ -47,8 +47,8 @@ func isHex(s string) bool {
 func isRef(s string) bool { return regexp.MustCompile(`^[0-9A-Z]{16}$`).MatchString(s) }
 
 // find returns the job that a name means: an id or the beginning of one, a key or the
-// digest of one, a reference, or a vendor's id. A name that means two jobs is an error. Behind an @
-// may stand the version in which the job was seen: find does not look at it.
+// digest of one, a reference, or a vendor's id. A name that means two jobs is an error.
+// Behind an @ may stand the version in which the job was seen: find does not look at it.
 func (r *run) find(ctx context.Context, name string) (*idempotency.Record, error) {
 	rec, err := r.named(ctx, name)
 	if job, version := versionOf(name); err != nil && version != "" {

@@ -15,10 +15,9 @@
 // and github.com/lib/pq; another must report the server's errors with a method
 // SQLState() string, and run several statements in one Exec without arguments.
 // The server is PostgreSQL 13 or later, the database's encoding and the client_encoding
-// of its connections UTF8. Connect to
-// it directly, or through a pooler in session mode: a [Store] keeps two
-// connections with settings of its own, takes more of the pool for what only
-// reads, and needs at least three.
+// of its connections UTF8. Connect to it directly, or through a pooler in session mode:
+// a [Store] keeps two connections with settings of its own, takes more of the pool for
+// what only reads, and needs at least three.
 //
 // # Durability
 //

@@ -10,8 +10,8 @@ import (
 // The numbers of entries are taken under the ledger's lock, so that they come in
 // commit order and without a gap that would be filled later. Entries of transactions
 // that enqueued by themselves go first: they are older. Of those of other records it is
-// a bite: millions may wait after a load, and the lock with them. A record that is there is
-// found by its number as one that is not: a join with the table could become one
+// a bite: millions may wait after a load, and the lock with them. A record that is there
+// is found by its number as one that is not: a join with the table could become one
 // that reads all of it, see settingsText. Should a number have been given out twice,
 // the id that is not null refuses to put one job in the place of another. What is
 // long comes as one parameter, $31, and where each begins in it: as text it would be

@@ -62,5 +62,6 @@ func WithSchema(name string) Option { return optionFunc(func(s *settings) { s.sc
 // WithPatience sets how long a write waits for a server that cannot be reached,
 // that restarts or fails over, before it returns an error; the default is 15
 // seconds. A write whose connection was lost at the commit waits as long to
-// learn whether it was made.
+// learn whether it was made. So does [New] for another connection when its first one
+// is lost; a server that it cannot reach at all it tells of at once.
 func WithPatience(d time.Duration) Option { return optionFunc(func(s *settings) { s.patience = d }) }

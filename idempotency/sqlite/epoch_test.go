@@ -368,6 +368,18 @@ func TestReplacedWhileOpen(t *testing.T) {
 			if !errors.Is(err, sqlite.ErrReplaced) {
 				t.Errorf("Commit = %v, want ErrReplaced", err)
 			}
+			if !strings.HasPrefix(name, "the log") {
+				return
+			}
+			// What the error says to do: what is in the open log is saved.
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			once(t, db, func(s *sqlite.Store) {
+				if n, err := s.Counter(t.Context(), "n"); n != 2 || err != nil {
+					t.Errorf("the counter is %d, %v after the store was closed, want the 2 that were acknowledged", n, err)
+				}
+			})
 		})
 	}
 }

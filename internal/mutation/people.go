@@ -21,6 +21,8 @@ func people() []Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client/operator", Run: run}
 	}
 	return []Mutation{
+		cl("track: what a job was refused for before is told", "client/track.go", `switch rec.State {`, `t.Refusal = rec.Refusal; switch rec.State {`, "TestTracked"),
+		cl("accounts: who has no name is told of on a test ledger, too", "client/account.go", ` && v.account.Mode == postproof.ModeLive`, ``, "TestLiveAccountWithout"),
 		cl("refused: a worker tells nobody", "client/worker.go",
 			`if w.rec.State == idempotency.Refused && rec.State != idempotency.Refused {`, `if false {`, "TestWhatNoVendorTakesIsTold"),
 		cl("reasons: one is not in the history", "client/jobs.go",

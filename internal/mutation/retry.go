@@ -49,6 +49,7 @@ func sender() []Mutation {
 			`_ = a.begin(false)`, `_ = conn`, "TestForeignRoundTrippers"),
 		m("a refusal that breaks off is believed", judge,
 			`if e.Delivery == postproof.Refused && readErr != nil &&`, `if e.Delivery == postproof.Refused && false &&`, "TestRefusalThatBreaksOff"),
+		m("a long refusal is in doubt", judge, `postproof.Refused && readErr != nil && !errors.Is(readErr, errTooLarge)`, `postproof.Refused && readErr != nil`, "TestLongRefusal"),
 		m("a connection that switched protocols is read on", judge,
 			`resp.StatusCode == http.StatusSwitchingProtocols`, `resp.StatusCode == 0`, "TestSwitchedProtocols"),
 		m("the first byte does not decide", conn,
