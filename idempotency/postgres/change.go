@@ -6,17 +6,14 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/judge"
+	"github.com/postproof/postproof/idempotency/internal/portion"
 )
 
-// maxChanges is how many changes go into one transaction; a longer list is
-// committed in parts, and other callers come in between.
-const maxChanges = 1024
-
 // Commit implements [idempotency.Store]. A long list is committed in parts of
-// some hundred changes; after an error of the whole, parts may have been made.
+// a thousand changes or 32 MiB of jobs; after an error of the whole, parts may have been
+// made.
 func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs []error, err error) {
-	for done := 0; done < len(changes); done += maxChanges {
-		part := changes[done:min(done+maxChanges, len(changes))]
+	for done, part := range portion.Of(changes) {
 		op := newCommitOp(part)
 		if err := s.do(ctx, "commit", op, &op.outcome); err != nil {
 			return nil, err
@@ -86,7 +83,7 @@ func (o *commitOp) judged() bool {
 	return false
 }
 
-func (o *commitOp) weight() int { return len(o.changes) }
+func (o *commitOp) weight() int { return portion.Weight(o.changes) }
 
 func (o *commitOp) apply(ctx context.Context, b *batch) error {
 	o.errs = nil

@@ -28,7 +28,9 @@
 //
 // Where a standby may take over, the promise needs synchronous standbys:
 // synchronous_standby_names set, and synchronous_commit on or remote_apply.
-// Otherwise what was acknowledged last may be missing at the new primary. The
+// Otherwise what was acknowledged last may be missing at the new primary; so may what
+// waited for a standby when somebody ended the wait: with pg_cancel_backend, which the
+// server answers as if the standby had it, or by an empty synchronous_standby_names. The
 // ledger notices every promotion, as a new epoch, and nothing is submitted until
 // the client's Recover has asked the vendors about every open job; but a piece
 // whose job is missing can only be found by a callback, an audit, or the

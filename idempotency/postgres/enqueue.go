@@ -9,6 +9,7 @@ import (
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/portion"
 )
 
 // Tx enqueues inside a transaction of the caller's: the records are there when,
@@ -48,8 +49,7 @@ func (t *Tx) Commit(ctx context.Context, changes []idempotency.Change) (errs []e
 	if err := t.s.usable(ctx); err != nil {
 		return nil, err
 	}
-	for done := 0; done < len(changes); done += maxChanges {
-		part := changes[done:min(done+maxChanges, len(changes))]
+	for done, part := range portion.Of(changes) {
 		op := newCommitOp(part)
 		if err := t.enqueue(ctx, op); err != nil {
 			return nil, explain("enqueue", cause(ctx, err))

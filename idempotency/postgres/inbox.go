@@ -27,7 +27,10 @@ type putOp struct {
 	fresh   bool
 }
 
-func (o *putOp) weight() int { return 1 }
+// putBytes is how much of a body weighs as much as a change does.
+const putBytes = 64 << 10
+
+func (o *putOp) weight() int { return 1 + len(o.message.Body)/putBytes }
 
 // The id is taken under the ledger's lock: ids come in the order in which the
 // messages can be seen.

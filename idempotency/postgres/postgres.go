@@ -164,7 +164,8 @@ func (s *Store) checkMode(ctx context.Context, c *session) error {
 
 // Close waits for the operations under way and gives the connections back;
 // operations that come later return [idempotency.ErrClosed]. It may be called
-// more than once.
+// more than once. A commit that waits for a synchronous standby is under way
+// until the standby is back, or the process ends.
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {

@@ -7,11 +7,8 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/judge"
+	"github.com/postproof/postproof/idempotency/internal/portion"
 )
-
-// maxChanges is how many changes go into one transaction; a longer list is
-// committed in parts, and other callers come in between.
-const maxChanges = 1024
 
 // commitOp is a caller's changes, encoded by the caller: the writer has little
 // time.
@@ -57,7 +54,7 @@ func (o *commitOp) encode(i int) (err error) {
 	return nil
 }
 
-func (o *commitOp) weight() int { return len(o.changes) }
+func (o *commitOp) weight() int { return portion.Weight(o.changes) }
 
 // ids appends the records that the changes look at.
 func (o *commitOp) ids(ids []idempotency.ID) []idempotency.ID {

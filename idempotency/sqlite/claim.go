@@ -9,13 +9,14 @@ import (
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
+	"github.com/postproof/postproof/idempotency/internal/portion"
 )
 
 // Commit implements [idempotency.Store]. A long list is committed in parts of
-// some hundred changes; after an error of the whole, parts may have been made.
+// a thousand changes or 32 MiB of jobs; after an error of the whole, parts may have been
+// made.
 func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs []error, err error) {
-	for done := 0; done < len(changes); done += maxChanges {
-		part := changes[done:min(done+maxChanges, len(changes))]
+	for done, part := range portion.Of(changes) {
 		op := newCommitOp(part)
 		if err := s.do(ctx, "commit", op, &op.outcome); err != nil {
 			return nil, err

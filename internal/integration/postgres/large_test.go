@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/internal/integration/pgtest"
 )
 
@@ -42,5 +43,40 @@ func TestLargeBlobIsComparedInParts(t *testing.T) {
 	defer rc.Close()
 	if got, err := io.ReadAll(rc); err != nil || string(got) != "artwork" {
 		t.Errorf("content = %.20q, %v", got, err)
+	}
+}
+
+// TestManyLargeJobs: jobs with artwork of their own that come in one list, or from many
+// callers at once, are not put into one statement: a server takes none of a gigabyte.
+func TestManyLargeJobs(t *testing.T) {
+	t.Parallel()
+	db, schema := openDB(t, "pgx", pgtest.Shared(t)), newSchema(t)
+	s := openStore(t, db, schema)
+	made := func() (n int) {
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+schema+".commits").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	job := []byte(`{"filling":"` + strings.Repeat("x", 12<<20) + `"}`)
+	changes := make([]idempotency.Change, 5)
+	for i := range changes {
+		r := record(i)
+		r.Job = job
+		changes[i] = create(r)
+	}
+	before := made()
+	errs, err := s.Commit(t.Context(), changes)
+	if err != nil || errs != nil {
+		t.Fatalf("Commit: %v, %v", errs, err)
+	}
+	if n := made() - before; n != 3 {
+		t.Errorf("%d transactions for five jobs of 12 MiB, want 3", n)
+	}
+	for i := range changes {
+		if r, err := s.Get(t.Context(), changes[i].Record.ID); err != nil || len(r.Job) != len(job) {
+			t.Errorf("job %d: %d bytes, %v, want %d", i, len(r.Job), err, len(job))
+		}
 	}
 }
