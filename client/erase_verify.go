@@ -165,3 +165,41 @@ func (c *Client) Erasing(ctx context.Context) iter.Seq2[*idempotency.Record, err
 		}
 	}
 }
+
+// erasedEntry is what the change log says of an erasure.
+type erasedEntry struct {
+	Digest    string `json:"digest"`
+	Jobs      int    `json:"jobs"`
+	Messages  int    `json:"messages"`
+	Artwork   int    `json:"artwork"`
+	Snapshots int    `json:"snapshots"`
+	Problems  int    `json:"problems,omitempty"`
+	Unread    int    `json:"unread,omitempty"`
+}
+
+// enter writes the report's digest to the change log.
+func (x *erasing) enter(ctx context.Context) error {
+	r := &x.rep
+	text, err := json.Marshal(r)
+	if err != nil {
+		return invalid(opErase, err)
+	}
+	sum := sha256.Sum256(text)
+	r.Digest = hex.EncodeToString(sum[:])
+	after, err := json.Marshal(erasedEntry{
+		Digest: r.Digest, Jobs: len(r.Jobs), Messages: len(r.Messages), Artwork: len(r.Artwork), Snapshots: len(r.Snapshots), Problems: len(r.Problems),
+		Unread: len(r.Unread),
+	})
+	if err != nil {
+		return invalid(opErase, err)
+	}
+	target := Target{Kind: TargetLedger}
+	if len(r.Jobs) == 1 {
+		target = Target{Kind: TargetJob, Name: string(r.Jobs[0].ID)}
+	}
+	e, err := x.c.logged(ctx, opErase, func(context.Context) (idempotency.Change, ChangeEntry, error) {
+		return idempotency.Change{}, ChangeEntry{By: x.e.By, Why: x.e.Why, Action: ActionErase, Target: target, After: after}, nil
+	})
+	r.Entry = e.N
+	return err
+}

@@ -16,7 +16,7 @@ func crossing() []Mutation {
 		m("a recovery by an older version does not count", "recover_number.go",
 			`if id.EpochChanged() || n.Epoch == "" || n.Epoch == id.Epoch {`, `if id.EpochChanged() || n.Number > 0 {`,
 			"TestRecoverByAnOlderVersionAfterANumberedOne"),
-		m("a replayed answer without a date is a young control piece", "send.go",
+		m("a replayed answer without a date is a young control piece", "answer.go",
 			`at := cur.FirstAt`, `at := c.now()`, "TestReplayedAnswerIsNoYoungControlPiece"),
 		m("what the history knew of an erased person is forgotten", "erase_left.go",
 			`p.Heard[rec.ID] = all`, `_ = all`, "TestEraseIsFinishedWithWhatTheHistoryKnew"),

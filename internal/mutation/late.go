@@ -142,7 +142,7 @@ func late() []Mutation {
 
 		cl(3, "rule 3: a refused job waits for the encoder that it was refused with", "client/send.go",
 			`if w.encodedAnew(s, v, body) {`, `if false {`, "TestRefusedJobGoesOn"),
-		cl(0, "a caller who gives up makes a refusal final", "client/send.go",
+		cl(0, "a caller who gives up makes a refusal final", "client/answer.go",
 			`if ans.Delivery == postproof.Refused && (ans.Code`, `if ans.Delivery < 0 && (ans.Code`, "TestSubmitCanceledWhileThrottled"),
 		cl(0, "absence: the settle time passes on our clock alone", "client/reconcile.go",
 			`!found.VendorTime.IsZero() && t.Before(ev.At)`, `t.IsZero()`, "TestAClockThatJumps"),

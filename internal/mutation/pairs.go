@@ -18,7 +18,7 @@ func pairs() []Mutation {
 			"\t\tt.fellBack(wall)\n", "", "TestLedgerTimeKnowsHowFarItWasSetBack"),
 		m("what came after the clock was set right is in doubt, too", "now.go",
 			`if since.After(t.backAt) {`, `if false {`, "TestLedgerTimeKnowsHowFarItWasSetBack"),
-		m("the date of a replay is believed, by a clock that is ahead", "send.go",
+		m("the date of a replay is believed, by a clock that is ahead", "answer.go",
 			`!t.IsZero() && t.Before(at) {`, `!t.IsZero() {`, "TestReplayedAnswerIsNoYoungControlPiece"),
 		m("what a lost history sent is a control piece, as its vendor dates it", "control.go",
 			`at.Before(s.FirstAt) {`, `at.Before(s.FirstAt) || s.FirstAt.IsZero() {`, "TestWhatIsHeardOfLateIsNoControlPiece"),

@@ -18,7 +18,7 @@ func restores() []Mutation {
 		m("an older piece beside our own is not seen", before, `(!ours || wasBefore(o.Receipt.AcceptedAt, at))`, `!ours`, "TestControlPieceBeside"),
 		m("the record of an older piece tells of nothing", before, `case ours && isOlder(rec, at):`, `case ours && isOlder(rec, time.Time{}):`, "TestControlPieceOfAnEarlierRecoveryIsRemembered"),
 		m("the vendor's dates are read by our clock", number, `n.Dates[vendor]; ok {`, `n.Dates[vendor]; ok && false {`, "TestControlPieceOfAnEarlierRecovery$"),
-		m("what another history sent is remembered as a control piece", "client/send.go", `!ans.Duplicate || cur.Sends+ans.Sends > 1 {`, `true {`, "TestControlPieceOfAnEarlierRecovery$"),
+		m("what another history sent is remembered as a control piece", "client/answer.go", `!ans.Duplicate || cur.Sends+ans.Sends > 1 {`, `true {`, "TestControlPieceOfAnEarlierRecovery$"),
 		m("what another history sent is found as a control piece", "client/control.go", `if sentByOthersFirst(s) {`, `if false {`, "TestControlPieceOfAnEarlierRecovery$"),
 		m("the last vendor has the word", before, `b.found = max(b.found, found[i])`, `b.found = found[i]`, "TestRecoverNoticesAtAny"),
 		m("the next recovery alone is looked for", before, `n <= maxRecoveries+1; n++`, `n <= 1; n++`, "TestRecoverNotices"),

@@ -30,7 +30,7 @@ func seams() []Mutation {
 		receives("the handler does not hear of a pruned job", `case r.handler != nil && buried(err) && pruned(told.Record):`, `case false:`),
 		receives("a parked callback of a pruned job loses its payload", `to != idempotency.MessageParked || !pruned(rec)`, `true`),
 		receives("what is parked of an erased person keeps its payload", `to != idempotency.MessageParked || !pruned(rec)`, `to != idempotency.MessageParked`),
-		m("what is refused before the order is nothing", "client/send.go",
+		m("what is refused before the order is nothing", "client/answer.go",
 			`} else if k.prepared == postproof.Refused &&`, `} else if false &&`, "TestWhatFailsBeforeTheOrder"),
 		m("missing artwork is found out by the vendor", "client/send.go",
 			`err = w.c.art.present(ctx, &s.Job)`, `_ = w.c.art`, "TestMissingArtworkIsNotSent"),

@@ -58,7 +58,7 @@ func ruleBreaks() []Break {
 			"\tchanges[0] = ch\n\tif ch.Record.State == idempotency.Sending {\n\t\tw.rec, w.fresh = ch.Record, false\n\t\treturn nil\n\t}\n",
 		}}},
 		{"rule-2-one-holder", 2, "an unknown outcome counts as a refusal: another vendor gets the job", []Edit{{
-			"client/send.go", "ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)", "ans.Delivery = postproof.Refused",
+			"client/answer.go", "ans.Delivery = min(k.join.Join(postproof.DeliveryOf(err)), postproof.Unknown)", "ans.Delivery = postproof.Refused",
 		}}},
 		{"rule-2-join", 2, "the outcome of the last send counts, not the join over all", []Edit{{
 			"retry/attempt.go", "c.join = c.join.Join(record.Delivery)", "c.join = record.Delivery",
