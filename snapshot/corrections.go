@@ -124,12 +124,12 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 // changed compares an edited row with the one that was rejected.
 func (c *corrected) changed(now, was *Row) bool {
 	for i := range standardCount {
-		if trim(standardOf(now, i)) != standardOf(was, i) {
+		if composed(trim(standardOf(now, i))) != composed(standardOf(was, i)) {
 			return true
 		}
 	}
 	for i, name := range c.base.manifest.Columns {
-		if v, _ := now.Field(name); v != valueOf(was, i) {
+		if v, _ := now.Field(name); composed(v) != composed(valueOf(was, i)) {
 			return true
 		}
 	}

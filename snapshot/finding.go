@@ -15,6 +15,7 @@ const (
 	CodeMissing          Code = "missing"
 	CodeNotUTF8          Code = "not_utf8"
 	CodeRecoded          Code = "recoded"
+	CodeComposed         Code = "composed"
 	CodeControl          Code = "control_character"
 	CodeUnprintable      Code = "unprintable"
 	CodeScript           Code = "other_script"

@@ -29,7 +29,8 @@ type Row struct {
 	// counted from 1.
 	Number int
 	// ContactID names the recipient in the caller's own system. Required,
-	// unique in a list, at most 128 bytes.
+	// unique in a list, at most 128 bytes. A snapshot has it in Unicode's composed
+	// form (NFC).
 	ContactID string
 	// Address is where the piece goes.
 	Address postproof.Address
@@ -51,6 +52,8 @@ const (
 	// noteRejected: the row was rejected in an earlier snapshot and was not
 	// changed since.
 	noteRejected
+	// noteComposed: the contact id was in another Unicode form than it is kept in.
+	noteComposed
 )
 
 // KeyPart returns what identifies the row from one taking of the list to the

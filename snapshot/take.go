@@ -14,7 +14,8 @@ import (
 // Options say how a list is taken.
 type Options struct {
 	// Campaign is the mailing that the list is for. Required, at most 80
-	// bytes. It is part of the id, and of the keys of the jobs.
+	// bytes, in Unicode's composed form (NFC). It is part of the id, and of the keys
+	// of the jobs.
 	Campaign string
 	// Source names the list in the manifest, for example by its file's name.
 	// Optional; no personal data.
@@ -81,6 +82,8 @@ func (o *Options) validate() error {
 		return invalid("campaign", "takes %d bytes in a key, at most %d are allowed", n, longestCampaign)
 	case postproof.Key(o.Campaign).Validate() != nil:
 		return invalid("campaign", "holds a control character or is not UTF-8")
+	case o.base == nil && composed(o.Campaign) != o.Campaign:
+		return invalid("campaign", "is not in Unicode's composed form (NFC), so that it would be another campaign to whoever types its name: write it with golang.org/x/text/unicode/norm")
 	case o.Store == nil:
 		return invalid("store", "missing: say where the list is kept, OpenFolder, or NewMemory for as long as the process runs")
 	}
