@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // TakeCorrections takes a snapshot again after a person has corrected rejected
@@ -22,7 +24,10 @@ import (
 // The campaign and the columns are the base's, and so is the store where
 // [Options.Store] names no other, which it must for a base from [OpenExport]. The
 // segment is not asked again. Suppression lists are asked for the changed rows
-// only.
+// only; without one of its kind a row that was on a list stays rejected as long as it
+// has its contact or its place. A spreadsheet takes the zeros before a contact id,
+// and the digits behind the fifteenth: a row whose id differs in nothing else has the
+// id that it had.
 func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Options) (*Snapshot, error) {
 	switch {
 	case base == nil || edited == nil:
@@ -41,13 +46,14 @@ func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Op
 	if opts.Source == "" {
 		opts.Source = base.manifest.Source
 	}
-	return Take(ctx, &corrected{base: base, edited: edited}, opts)
+	return Take(ctx, &corrected{base: base, edited: edited, lists: opts.Suppress}, opts)
 }
 
 // corrected is the list of a base snapshot with corrections.
 type corrected struct {
 	base   *Snapshot
 	edited Source
+	lists  []Suppression
 }
 
 // Mapping implements [Source].
@@ -105,7 +111,8 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 		next.note, next.was = noteRejected, reject.Findings
 		var partial error
 		if change.Row.Number == number {
-			if c.changed(&change.Row, &reject.Row) {
+			restoreID(&change.Row.ContactID, reject.Row.ContactID)
+			if c.changed(&change.Row, &reject.Row) && !c.listed(&change.Row, &reject) {
 				next = change.Row
 				if change.partial != nil {
 					partial = change.partial
@@ -134,6 +141,28 @@ func (c *corrected) changed(now, was *Row) bool {
 		}
 	}
 	return false
+}
+
+// listed reports whether a row was on a list of whom not to mail, and still is for all
+// that anybody knows: no such list is there to be asked.
+func (c *corrected) listed(now *Row, was *Reject) bool {
+	on := slices.ContainsFunc(was.Findings, func(f Finding) bool {
+		return (f.Code == CodeDoNotMail || f.Code == CodeMailedRecently) &&
+			!slices.ContainsFunc(c.lists, func(s Suppression) bool { return s.finding(0).Code == f.Code })
+	})
+	return on && (listedOf(now.ContactID).matches(listedOf(was.Row.ContactID)) || KeyOf(now.Address) == KeyOf(was.Row.Address))
+}
+
+// restoreID undoes what a spreadsheet does to a contact id that is a number.
+func restoreID(now *string, was string) {
+	const kept = 15 // digits
+	id := trim(*now)
+	if id == "" || strings.Trim(id+was, "0123456789") != "" {
+		return
+	}
+	if strings.TrimLeft(was, "0") == id || len(was) > kept && was[:kept]+strings.Repeat("0", len(was)-kept) == id {
+		*now = was
+	}
 }
 
 // numbered is a row of a list, or of none: then its number is end.

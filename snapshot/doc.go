@@ -36,6 +36,7 @@
 //	not_utf8               a field is not UTF-8, or a character was lost in it
 //	recoded                the row was not UTF-8 and was read as stated (warning)
 //	composed               the contact id was not in Unicode's composed form (warning)
+//	shortened              the contact id is a number that a spreadsheet shortened ("1.2E+15")
 //	control_character      a field holds a NUL, a line break or another control character
 //	unprintable            an emoji, an invisible sign, or another that printers cannot set
 //	other_script           letters that are not Latin (warning)

@@ -125,7 +125,13 @@ func (w *worker) row(r *Row, all class, partial *RowError) error {
 	}
 	if rejected(c.found) {
 		b.counts.Rejected++
-		b.rejects = w.appendLine(b.rejects, r, c.found, true, true)
+		n := len(b.rejects)
+		if w.size(r) <= mostLine {
+			b.rejects = w.appendLine(b.rejects, r, c.found, true, true)
+		}
+		if size := len(b.rejects) - n; size == 0 || size > mostLine {
+			b.rejects = w.appendCut(b.rejects[:n], r, c.found)
+		}
 		return nil
 	}
 	b.counts.Accepted++
@@ -165,6 +171,9 @@ func (w *worker) judge(r *Row, all class, unclear *segment) error {
 			code, kind = CodeDate, "a date of the form that the segment states"
 		}
 		c.fail(code, unclear.Column, "is not %s, so that nobody can tell whether the row belongs to the segment", kind)
+	}
+	if w.tooLarge(r) {
+		c.fail(CodeTooLong, ColumnContactID, "takes more than %d bytes as it is kept, with its further columns", mostLine)
 	}
 	c.text = w.rules.words.appendKey(c.text[:0], &r.Address)
 	fits := !rejected(c.found)

@@ -88,10 +88,16 @@ func listedOf(id string) (l listedID) {
 	return l
 }
 
-// matches reports whether two ids of one likeness are meant to be the same
-// contact. In doubt they are: who asked not to be mailed is not.
+// likeness is what ids that may be one contact have in common.
+func (l listedID) likeness() [8]byte { return [8]byte(l[:8]) }
+
+// matches reports whether two ids are meant to be the same contact. In doubt they
+// are: who asked not to be mailed is not.
 func (l listedID) matches(o listedID) bool {
 	var plain [8]byte
+	if l.likeness() != o.likeness() {
+		return false
+	}
 	return [8]byte(l[8:]) == [8]byte(o[8:]) || [8]byte(l[8:]) == plain || [8]byte(o[8:]) == plain
 }
 

@@ -252,6 +252,7 @@ func TestSuppressionThatMatchesNobody(t *testing.T) {
 		{"Latin-1 in an address", "street,city,zip\n1 Pe\xf1a St,Reno,89501\n", "row 2: is not UTF-8 in the column address_line1"},
 		{"a lost character", "contact_id\nc1\nJos\ufffd\n", "row 3: is not UTF-8"},
 		{"a number that was shortened", "contact_id\n4.00123E+15\n", "row 2: has a contact id that a spreadsheet has shortened"},
+		{"no header", "c1\n", "row 1: has no column of contact ids or of addresses"},
 		{"no ZIP code", "street,city,state\n1 Main St,Reno,NV\n", "row 2: has no ZIP code"},
 		{"a ZIP code that is none", "street,city,zip\n1 Main St,Reno,Nevada\n", "row 2: has no ZIP code"},
 		{"a country that is none", "street,city,zip,country\n1 Main St,Reno,89501,Utopia\n", "row 2: has a country"},

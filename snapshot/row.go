@@ -73,7 +73,8 @@ func (r Row) LogValue() slog.Value { return slog.IntValue(r.Number) }
 // Reject is a row that cannot be mailed.
 type Reject struct {
 	// Row is the row after normalization. Control characters and bytes that
-	// are not UTF-8 stand as U+FFFD.
+	// are not UTF-8 stand as U+FFFD. Of a row that is too large to be kept, the
+	// fields are cut to 200 characters, and its further columns are empty.
 	Row Row
 	// Findings are the reasons; at least one of them is an error. Corrected
 	// values that suggest themselves stand with them.

@@ -178,6 +178,9 @@ func (c *checker) check(r *Row, all class) {
 	}
 	c.required(r)
 	if all&classFormula != 0 {
+		if shortened(r.ContactID) {
+			c.fail(CodeShortened, ColumnContactID, "is a number of which a spreadsheet kept the first digits only, as in 1.2E+15: export the list with the column as text")
+		}
 		c.starts(r)
 	}
 	c.placeholder(r)

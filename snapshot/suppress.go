@@ -116,7 +116,7 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 	if !ok {
 		return nil, invalid("suppression", "is not a CSV file")
 	}
-	s.partial = true
+	s.partial, s.named = true, true
 	words := abbreviationTable()
 	check := checker{rules: newRules(&Options{})}
 	list := &SuppressionList{}
@@ -260,7 +260,7 @@ func (l *SuppressionList) Contains(_ context.Context, contactID string, address 
 	}
 	id := listedOf(contactID)
 	at, _ := slices.BinarySearchFunc(l.contacts, id[:8], func(a listedID, like []byte) int { return bytes.Compare(a[:8], like) })
-	for ; at < len(l.contacts) && [8]byte(l.contacts[at][:8]) == [8]byte(id[:8]); at++ {
+	for ; at < len(l.contacts) && l.contacts[at].likeness() == id.likeness(); at++ {
 		if id.matches(l.contacts[at]) {
 			return true, nil
 		}

@@ -126,10 +126,15 @@ func (o *Options) validateColumns() error {
 			return invalid("columns", "one has no name: give the header that it has in the list")
 		case strings.ContainsFunc(c, isControl) || !utf8.ValidString(c):
 			return invalid("columns", "a name holds a control character or is not UTF-8")
+		case utf8.RuneCountInString(c) > longestField:
+			return invalid("columns", "a name has more than %d characters", longestField)
 		case taken[f]:
 			return invalid("columns", "%q is there twice, or is one of the address, which is kept anyway", c)
 		}
 		taken[f] = true
+	}
+	if n := len(frozenHeader(o.Columns, true)); n > MaxRowBytes/2 {
+		return invalid("columns", "their names take %d bytes, at most %d are allowed", n, MaxRowBytes/2)
 	}
 	return nil
 }
