@@ -21,13 +21,15 @@ import (
 // Enqueuing the new snapshot under the same drop makes jobs of the corrected
 // rows only: the keys of the others are there already.
 //
-// The campaign and the columns are the base's, and so is the store where
+// The campaign and the columns are the base's, one piece an address stays the rule
+// where it was, and so is the store where
 // [Options.Store] names no other, which it must for a base from [OpenExport]. The
 // segment is not asked again. Suppression lists are asked for the changed rows
-// only; without one of its kind a row that was on a list stays rejected as long as it
-// has its contact or its place. A spreadsheet takes the zeros before a contact id,
-// and the digits behind the fifteenth: a row whose id differs in nothing else has the
-// id that it had.
+// only; where the base was taken with some, one of each kind is required, as it is
+// today: who is on it was perhaps not asked for yet, since a row that is rejected for
+// something else is not. A spreadsheet takes the zeros before a contact id, and the
+// digits behind the fifteenth: a row whose id differs in nothing else has the id that
+// it had.
 func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Options) (*Snapshot, error) {
 	switch {
 	case base == nil || edited == nil:
@@ -39,6 +41,12 @@ func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Op
 	case len(opts.Columns) > 0:
 		return nil, invalid("columns", "are the base snapshot's")
 	}
+	for _, code := range base.manifest.Suppressed {
+		if !slices.ContainsFunc(opts.Suppress, func(s Suppression) bool { return s.code() == code }) {
+			return nil, invalid("suppress", "the base was taken with a list of the code %s: give it again, as it is today, or an empty one", code)
+		}
+	}
+	opts.OnePerAddress = opts.OnePerAddress || base.manifest.OnePerAddress
 	opts.Campaign, opts.Columns, opts.base = base.Campaign(), base.manifest.Columns, base
 	if opts.Store == nil {
 		opts.Store = base.store
@@ -46,14 +54,13 @@ func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Op
 	if opts.Source == "" {
 		opts.Source = base.manifest.Source
 	}
-	return Take(ctx, &corrected{base: base, edited: edited, lists: opts.Suppress}, opts)
+	return Take(ctx, &corrected{base: base, edited: edited}, opts)
 }
 
 // corrected is the list of a base snapshot with corrections.
 type corrected struct {
 	base   *Snapshot
 	edited Source
-	lists  []Suppression
 }
 
 // Mapping implements [Source].
@@ -112,7 +119,7 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 		var partial error
 		if change.Row.Number == number {
 			restoreID(&change.Row.ContactID, reject.Row.ContactID)
-			if c.changed(&change.Row, &reject.Row) && !c.listed(&change.Row, &reject) {
+			if c.changed(&change.Row, &reject.Row) {
 				next = change.Row
 				if change.partial != nil {
 					partial = change.partial
@@ -141,16 +148,6 @@ func (c *corrected) changed(now, was *Row) bool {
 		}
 	}
 	return false
-}
-
-// listed reports whether a row was on a list of whom not to mail, and still is for all
-// that anybody knows: no such list is there to be asked.
-func (c *corrected) listed(now *Row, was *Reject) bool {
-	on := slices.ContainsFunc(was.Findings, func(f Finding) bool {
-		return (f.Code == CodeDoNotMail || f.Code == CodeMailedRecently) &&
-			!slices.ContainsFunc(c.lists, func(s Suppression) bool { return s.finding(0).Code == f.Code })
-	})
-	return on && (listedOf(now.ContactID).matches(listedOf(was.Row.ContactID)) || KeyOf(now.Address) == KeyOf(was.Row.Address))
 }
 
 // restoreID undoes what a spreadsheet does to a contact id that is a number.

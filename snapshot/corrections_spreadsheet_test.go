@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/snapshot"
 )
 
@@ -48,32 +49,39 @@ func TestCorrectionsThroughASpreadsheet(t *testing.T) {
 	}
 }
 
-// Who was on a list is mailed after a correction only when a list of its kind was
-// asked again, or it is somebody else somewhere else.
-func TestCorrectionsKeepWhoIsListed(t *testing.T) {
+// A row that was rejected for something else was not asked for: a correction takes the
+// lists of the base again.
+func TestCorrectionsAskTheListsAgain(t *testing.T) {
 	t.Parallel()
 	store := snapshot.NewMemory()
-	no := []snapshot.Suppression{{List: snapshot.NewSuppressionList([]string{"1"}, nil)}}
-	base := take(t, header+"1,Jo,1 Main St,,Reno,NV,89501\n2,Al,2 Main St,,Reno,NV,89501\n", snapshot.Options{Store: store, Suppress: no})
-	file := rejectsFile(t, store, base)
-	none := []snapshot.Suppression{{List: snapshot.NewSuppressionList(nil, nil)}}
-	recent := []snapshot.Suppression{{Code: snapshot.CodeMailedRecently, List: snapshot.NewSuppressionList(nil, nil)}}
-	for _, c := range []struct {
-		name     string
-		cells    map[string]string
-		lists    []snapshot.Suppression
-		accepted string
-	}{
-		{"the name, without a list", map[string]string{"2 name": "Joe"}, nil, "2"},
-		{"the name, with a list of another kind", map[string]string{"2 name": "Joe"}, recent, "2"},
-		{"the address, without a list", map[string]string{"2 address_line1": "9 Main St"}, nil, "2"},
-		{"the id, without a list", map[string]string{"2 contact_id": "1x"}, nil, "2"},
-		{"the name, with a list that has let go", map[string]string{"2 name": "Joe"}, none, "1 2"},
-		{"the name, with the list", map[string]string{"2 name": "Joe"}, no, "2"},
-		{"id and address", map[string]string{"2 contact_id": "9", "2 address_line1": "9 Main St"}, nil, "9 2"},
-	} {
-		if got, rejected := corrected(t, base, edit(t, file, c.cells), snapshot.Options{Suppress: c.lists}); got != c.accepted {
-			t.Errorf("%s: mailed are %q (rejected %s), want %q", c.name, got, rejected, c.accepted)
+	no := snapshot.Suppression{List: snapshot.NewSuppressionList([]string{"1", "3"}, nil)}
+	recent := snapshot.Suppression{Code: snapshot.CodeMailedRecently, List: snapshot.NewSuppressionList(nil, nil)}
+	base := take(t, header+"1,Jo,1 Main St,,,NV,89501\n2,Al,2 Main St,,Reno,NV,89501\n3,Bo,3 Main St,,Reno,NV,89501\n",
+		snapshot.Options{Store: store, Suppress: []snapshot.Suppression{no, recent, no}})
+	edited := edit(t, rejectsFile(t, store, base), map[string]string{"2 city": "Reno", "4 name": "Bob"})
+	for name, lists := range map[string][]snapshot.Suppression{"none": nil, "another": {recent}} {
+		_, err := snapshot.TakeCorrections(t.Context(), base, snapshot.CSV(asCSV(t, edited), snapshot.Mapping{}), snapshot.Options{Suppress: lists})
+		if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), "do_not_mail: give it again") {
+			t.Errorf("lists: %s: got %v, want a refusal that names the list", name, err)
 		}
+	}
+	accepted, rejected := corrected(t, base, edited, snapshot.Options{Suppress: []snapshot.Suppression{recent, no}})
+	if accepted != "2" || rejected != "1:do_not_mail 3:do_not_mail" {
+		t.Errorf("mailed are %q, rejected %q, want contact 2 alone", accepted, rejected)
+	}
+	// It is said once more where the corrections are corrected.
+	if m := base.Manifest(); len(m.Suppressed) != 2 || m.Suppressed[0] != snapshot.CodeDoNotMail || m.Suppressed[1] != snapshot.CodeMailedRecently {
+		t.Errorf("the manifest says %q, want each code once", m.Suppressed)
+	}
+}
+
+// A household that gets one piece gets no second one by a correction.
+func TestCorrectionsKeepOnePerAddress(t *testing.T) {
+	t.Parallel()
+	store := snapshot.NewMemory()
+	base := take(t, header+"1,Jo,1 Main St,,Reno,NV,89501\n2,Al,1 Main St,,Reno,NV,89501\n", snapshot.Options{Store: store, OnePerAddress: true})
+	edited := edit(t, rejectsFile(t, store, base), map[string]string{"3 name": "Allan"})
+	if accepted, rejected := corrected(t, base, edited, snapshot.Options{}); accepted != "1" || rejected != "2:duplicate_address" {
+		t.Errorf("mailed are %q, rejected %q, want contact 1 alone", accepted, rejected)
 	}
 }

@@ -1,7 +1,5 @@
 package snapshot
 
-import "slices"
-
 // mostLine is the longest line of a frozen row, in bytes: a longer one could not be
 // read back. What rows are found to be to each other goes behind it.
 const mostLine = MaxRowBytes - 4<<10
@@ -40,21 +38,14 @@ func (w *worker) appendCut(line []byte, r *Row, found []Finding) []byte {
 	}
 	row = printable(row)
 	const most = 32
-	// Those that reject it first: there is one.
-	sorted := slices.Clone(found)
-	slices.SortStableFunc(sorted, func(a, b Finding) int {
-		switch {
-		case a.Severity == b.Severity:
-			return 0
-		case a.Severity == SeverityError:
-			return -1
-		default:
-			return 1
+	var sorted []Finding // those that reject it first: there is one
+	for _, severity := range [...]Severity{SeverityError, SeverityWarning} {
+		for _, f := range found {
+			if f.Severity == severity && len(sorted) < most {
+				f.Suggestion = ""
+				sorted = append(sorted, f)
+			}
 		}
-	})
-	sorted = sorted[:min(len(sorted), most)]
-	for i := range sorted {
-		sorted[i].Suggestion = ""
 	}
 	return appendRow(line, &row, make([]string, len(w.check.keep)), sorted, true)
 }

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -67,10 +68,12 @@ func (s *Suppression) contains(ctx context.Context, contactID string, address Ad
 	return false, nil
 }
 
+func (s *Suppression) code() Code { return cmp.Or(s.Code, CodeDoNotMail) }
+
 func (s *Suppression) finding(row int) Finding {
-	f := Finding{Code: CodeDoNotMail, Severity: SeverityError, Row: row, Column: ColumnContactID, Message: "the contact or the address is on a list not to be mailed"}
-	if s.Code == CodeMailedRecently {
-		f.Code, f.Message = CodeMailedRecently, "the contact or the address got mail too short a time ago"
+	f := Finding{Code: s.code(), Severity: SeverityError, Row: row, Column: ColumnContactID, Message: "the contact or the address is on a list not to be mailed"}
+	if f.Code == CodeMailedRecently {
+		f.Message = "the contact or the address got mail too short a time ago"
 	}
 	return f
 }
@@ -289,7 +292,7 @@ func Suppressed(ctx context.Context, lists []Suppression, contactID string, addr
 			return "", wrap(opSuppress, err)
 		}
 		if has {
-			return lists[i].finding(0).Code, nil
+			return lists[i].code(), nil
 		}
 	}
 	return "", nil

@@ -211,7 +211,12 @@ func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *
 		Campaign: opts.Campaign, Source: opts.Source, Mapping: source.Mapping(),
 		Columns: opts.Columns, Segment: opts.Segment,
 		TakenAt: opts.Clock.Now().UTC().Truncate(time.Second), Vendors: vendorNames(opts.Vendors),
-		Counts: d.counts, Findings: d.codes, Files: files,
+		OnePerAddress: opts.OnePerAddress, Counts: d.counts, Findings: d.codes, Files: files,
+	}
+	for i := range opts.Suppress {
+		if code := opts.Suppress[i].code(); !slices.Contains(m.Suppressed, code) {
+			m.Suppressed = append(m.Suppressed, code)
+		}
 	}
 	if s, ok := source.(*csvSource); ok {
 		m.Encoding, m.Separator = s.encoding, string(rune(s.separator))

@@ -34,12 +34,12 @@ func forms() []Mutation {
 		sn("forms: an id that stands for many is mailed", "rules.go", `if shortened(r.ContactID) {`, `if false {`, "TestHygiene"),
 		sn("forms: a spreadsheet makes a new contact of a double", "corrections.go", `strings.TrimLeft(was, "0") == id`, `false`, "TestCorrectionsThroughASpreadsheet"),
 		sn("forms: a spreadsheet makes a new contact of a long number", "corrections.go", `len(was) > kept && was`, `len(was) < 0 && was`, "TestCorrectionsThroughASpreadsheet"),
-		sn("forms: a correction has one mailed who is listed", "corrections.go", `&& !c.listed(&change.Row, &reject)`, ``, "TestCorrectionsKeepWhoIsListed"),
-		sn("forms: a list of another kind lets go", "corrections.go", `s.finding(0).Code == f.Code`, `true || s.finding(0).Code == f.Code`, "TestCorrectionsKeepWhoIsListed"),
+		sn("forms: a correction asks no list again", "corrections.go", `range base.manifest.Suppressed {`, `range base.manifest.Suppressed[:0] {`, "TestCorrectionsAskTheListsAgain"),
+		sn("forms: a list of another kind will do", "corrections.go", `return s.code() == code`, `return s.code() == code || true`, "TestCorrectionsAskTheListsAgain"),
+		sn("forms: a correction mails a household twice", "corrections.go", `opts.OnePerAddress || base.manifest.OnePerAddress`, `opts.OnePerAddress`, "TestCorrectionsKeepOnePerAddress"),
 		sn("large: a row is kept that cannot be read back", "draft_worker.go", `if w.tooLarge(r) {`, `if false {`, "TestLargeRowsAreReadBack"),
 		sn("large: quotes make a row larger than it looked", "draft_large.go", `case about <= mostLine/4:`, `case about <= mostLine:`, "TestLargeRowsAreReadBack"),
 		sn("large: a rejected row is kept whole", "draft_worker.go", `size == 0 || size > mostLine {`, `size == 0 {`, "TestLargeRowsAreReadBack"),
-		sn("large: no room for what is found later", "draft_large.go", `MaxRowBytes - 4<<10`, `MaxRowBytes`, "TestLargeRowsAreReadBack"),
 		{
 			Name: "forms: an erasure in the ledger passes over another form", File: "client/erase_run.go",
 			Old: `range x.e.Contacts {
