@@ -23,7 +23,7 @@ func TestLargeRowsAreReadBack(t *testing.T) {
 	}{{"letters", "x"}, {"quotes", `"`}, {"accents", "é"}, {"no UTF-8", "\xe9"}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for _, n := range []int{1000, 31_000, 61_000, 61_350, 61_440, 65_300, 300_000} {
+			for _, n := range []int{1000, 31_000, 61_350, 61_440, 100_000} {
 				text := strings.Repeat(c.unit, n/len(c.unit))
 				inLine := to
 				inLine.Line1 = text
