@@ -19,7 +19,9 @@ const MaxKeyLength = 256
 
 // DeriveKey returns the key of a contact's piece in a campaign. It depends on
 // these names only, never on the order of rows or on the address, so that the
-// same list, exported again, gives the same keys.
+// same list, exported again, gives the same keys. Names are taken byte for byte:
+// package snapshot has the contacts of a list in Unicode's composed form (NFC), and
+// whoever makes keys of other text brings it into one form first.
 func DeriveKey(campaign, contact, piece string) Key {
 	escape := strings.NewReplacer("%", "%25", "/", "%2F")
 	return Key(escape.Replace(campaign) + "/" + escape.Replace(contact) + "/" + escape.Replace(piece))

@@ -133,7 +133,10 @@ func (x *erasing) run(ctx context.Context) error {
 
 // find finds the records.
 func (x *erasing) find(ctx context.Context) error {
-	x.contacts, x.search = slices.Clone(x.e.Contacts), slices.Clone(x.e.Contacts)
+	x.contacts = slices.Clone(x.e.Contacts)
+	for _, contact := range x.e.Contacts {
+		x.search = append(x.search, snapshot.ContactForms(contact)...)
+	}
 	for _, key := range x.e.Keys {
 		id := idempotency.IDOf(key)
 		rec, err := x.c.store.Get(ctx, id)
@@ -152,7 +155,7 @@ func (x *erasing) find(ctx context.Context) error {
 		if rec.Contact != "" {
 			x.contacts = append(x.contacts, rec.Contact)
 			if x.e.Related {
-				x.search = append(x.search, rec.Contact)
+				x.search = append(x.search, snapshot.ContactForms(rec.Contact)...)
 			}
 		}
 	}

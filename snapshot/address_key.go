@@ -12,16 +12,19 @@ import (
 )
 
 // AddressKey stands for a place to which mail is delivered, whoever lives
-// there: it is the same for spellings that differ in case, punctuation, spaces,
-// the abbreviations of USPS Publication 28, and in the last four digits of a
-// ZIP code. It does not change from one process to another.
+// there: it is the same for spellings that differ in case, accents, punctuation,
+// spaces, the abbreviations of USPS Publication 28, the last four digits of a ZIP
+// code, and in Unicode's forms of one character. It does not change from one process to another.
 //
 // It is a digest, but addresses can be guessed: treat it as personal data.
 type AddressKey [16]byte
 
-// KeyOf returns the key of an address.
+// KeyOf returns the key of an address, which may be as a list has it.
 func KeyOf(a postproof.Address) AddressKey {
-	a.Country = a.CountryCode()
+	for _, s := range [...]*string{&a.Line1, &a.Line2, &a.City, &a.Region, &a.PostalCode, &a.Country} {
+		*s = trim(*s)
+	}
+	a.Country = countryCode(a.Country)
 	sum := sha256.Sum256(abbreviationTable().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }
@@ -54,6 +57,7 @@ func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 func (t *abbreviations) appendLine(b []byte, s string) []byte {
 	start := len(b)
 	word := start // where the word begins in b
+	plain := false
 	for i := 0; i < len(s); i++ {
 		c := t.bytes[s[i]]
 		if c > keyHigh { // most are
@@ -69,14 +73,21 @@ func (t *abbreviations) appendLine(b []byte, s string) []byte {
 			b = append(t.endWord(b, word), '#', ' ')
 			word = len(b)
 		case keyHigh:
-			r, n := utf8.DecodeRuneInString(s[i:])
-			i += n - 1
-			if unicode.IsSpace(r) || unicode.IsPunct(r) {
-				b = t.endWord(b, word)
-				word = len(b)
+			if !plain { // an accent on the letter before it is dropped, too
+				s, i, plain = placeText(s[i:]), -1, true
 				continue
 			}
-			b = utf8.AppendRune(b, unicode.ToUpper(r))
+			r, n := utf8.DecodeRuneInString(s[i:])
+			i += n - 1
+			switch {
+			case unicode.IsSpace(r) || unicode.IsPunct(r):
+				b = t.endWord(b, word)
+				word = len(b)
+			case r == 'ß' || r == 'ẞ':
+				b = append(b, "SS"...)
+			default:
+				b = utf8.AppendRune(b, unicode.ToUpper(r))
+			}
 		}
 	}
 	b = t.endWord(b, word)
@@ -115,7 +126,7 @@ func keyBytes() (t [256]byte) {
 			t[i] = c - ('a' - 'A')
 		case c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
 			t[i] = c
-		case c == '.', c == '\'':
+		case c == '.', c == '\'', c == '`':
 			t[i] = keyDrop
 		case c == '#':
 			t[i] = keyUnit

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // TakeCorrections takes a snapshot again after a person has corrected rejected
@@ -19,10 +21,15 @@ import (
 // Enqueuing the new snapshot under the same drop makes jobs of the corrected
 // rows only: the keys of the others are there already.
 //
-// The campaign and the columns are the base's, and so is the store where
+// The campaign and the columns are the base's, one piece an address stays the rule
+// where it was, and so is the store where
 // [Options.Store] names no other, which it must for a base from [OpenExport]. The
 // segment is not asked again. Suppression lists are asked for the changed rows
-// only.
+// only; where the base was taken with some, one of each kind is required, as it is
+// today: who is on it was perhaps not asked for yet, since a row that is rejected for
+// something else is not. A spreadsheet takes the zeros before a contact id, and the
+// digits behind the fifteenth: a row whose id differs in nothing else has the id that
+// it had.
 func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Options) (*Snapshot, error) {
 	switch {
 	case base == nil || edited == nil:
@@ -34,6 +41,12 @@ func TakeCorrections(ctx context.Context, base *Snapshot, edited Source, opts Op
 	case len(opts.Columns) > 0:
 		return nil, invalid("columns", "are the base snapshot's")
 	}
+	for _, code := range base.manifest.Suppressed {
+		if !slices.ContainsFunc(opts.Suppress, func(s Suppression) bool { return s.code() == code }) {
+			return nil, invalid("suppress", "the base was taken with a list of the code %s: give it again, as it is today, or an empty one", code)
+		}
+	}
+	opts.OnePerAddress = opts.OnePerAddress || base.manifest.OnePerAddress
 	opts.Campaign, opts.Columns, opts.base = base.Campaign(), base.manifest.Columns, base
 	if opts.Store == nil {
 		opts.Store = base.store
@@ -105,6 +118,7 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 		next.note, next.was = noteRejected, reject.Findings
 		var partial error
 		if change.Row.Number == number {
+			restoreID(&change.Row.ContactID, reject.Row.ContactID)
 			if c.changed(&change.Row, &reject.Row) {
 				next = change.Row
 				if change.partial != nil {
@@ -124,16 +138,28 @@ func (c *corrected) merge(ctx context.Context, yield func(Row, error) bool) erro
 // changed compares an edited row with the one that was rejected.
 func (c *corrected) changed(now, was *Row) bool {
 	for i := range standardCount {
-		if trim(standardOf(now, i)) != standardOf(was, i) {
+		if composed(trim(standardOf(now, i))) != composed(standardOf(was, i)) {
 			return true
 		}
 	}
 	for i, name := range c.base.manifest.Columns {
-		if v, _ := now.Field(name); v != valueOf(was, i) {
+		if v, _ := now.Field(name); composed(v) != composed(valueOf(was, i)) {
 			return true
 		}
 	}
 	return false
+}
+
+// restoreID undoes what a spreadsheet does to a contact id that is a number.
+func restoreID(now *string, was string) {
+	const kept = 15 // digits
+	id := trim(*now)
+	if id == "" || strings.Trim(id+was, "0123456789") != "" {
+		return
+	}
+	if strings.TrimLeft(was, "0") == id || len(was) > kept && was[:kept]+strings.Repeat("0", len(was)-kept) == id {
+		*now = was
+	}
 }
 
 // numbered is a row of a list, or of none: then its number is end.

@@ -64,6 +64,7 @@ type csvSource struct {
 	used               bool
 	wrong              error // of the options: told when it is read
 	partial            bool  // any column may be missing
+	named              bool  // but not both that of the contact id and that of the address
 
 	layout
 }
@@ -189,6 +190,9 @@ func (s *csvSource) header(c chunk) (chunk, error) {
 	fields, err := s.mapping.resolve(scan.fields, s.partial)
 	if err != nil {
 		return c, invalid(at, "%s", err.Error())
+	}
+	if s.named && fields[0].index < 0 && fields[5].index < 0 {
+		return c, invalid(at, "has no column of contact ids or of addresses (%s, %s); is the header missing?", ColumnContactID, ColumnAddressLine1)
 	}
 	s.fields, s.width = fields, len(scan.fields)
 	s.columns = newListColumns(scan.fields, fields)

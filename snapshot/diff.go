@@ -114,16 +114,17 @@ func (d *differ) load(ctx context.Context, s *Snapshot, to *sorter) error {
 		}
 		d.text = d.text[:0]
 		for i := range standardCount {
-			d.text = append(append(d.text, standardOf(&r, i)...), 0)
+			d.text = append(append(d.text, composed(standardOf(&r, i))...), 0)
 		}
 		for i, name := range s.manifest.Columns {
-			d.text = append(append(append(append(d.text, fold(name)...), 0), valueOf(&r, i)...), 0)
+			d.text = append(append(append(append(d.text, fold(name)...), 0), composed(valueOf(&r, i))...), 0)
 		}
 		row := maphash.Bytes(d.seeds[2], d.text)
 		d.text = d.words.appendKey(d.text[:0], &r.Address)
 		place := maphash.Bytes(d.seeds[2], d.text)
+		id := identity(r.ContactID)
 		err := to.add(record{
-			key: maphash.String(d.seeds[0], r.ContactID), low: uint32(maphash.String(d.seeds[1], r.ContactID)) << 1,
+			key: maphash.String(d.seeds[0], id), low: uint32(maphash.String(d.seeds[1], id)) << 1,
 			// Half for the row, half for the place.
 			more: row<<32 | place>>32, row: uint32(r.Number),
 		})

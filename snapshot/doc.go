@@ -35,6 +35,8 @@
 //	missing                a required field is empty
 //	not_utf8               a field is not UTF-8, or a character was lost in it
 //	recoded                the row was not UTF-8 and was read as stated (warning)
+//	composed               the contact id was not in Unicode's composed form (warning)
+//	shortened              the contact id is a number that a spreadsheet shortened ("1.2E+15")
 //	control_character      a field holds a NUL, a line break or another control character
 //	unprintable            an emoji, an invisible sign, or another that printers cannot set
 //	other_script           letters that are not Latin (warning)
@@ -59,11 +61,33 @@
 //	mailed_recently        on a list of those who got mail
 //	invalid                any other reason why the address cannot be mailed
 //
-// Addresses are compared as [KeyOf] has them: without regard to case,
+// Addresses are compared as [KeyOf] has them: without regard to case, accents,
 // punctuation and the abbreviations of USPS Publication 28. The required fields
 // and the postal codes of other countries, and the ZIP codes of the states, are
 // those of libaddressinput (CC BY 4.0). Nothing here knows whether an address
 // exists: that takes a vendor's look-up.
+//
+// # Texts of people
+//
+// One text can be written in several ways that look the same. A row is kept, and
+// its segment decided, in Unicode's composed form (NFC), and so is the contact id,
+// of which the keys of jobs are made: the same person exported from another system
+// has the same key. Where that changed an id, a warning says so. A snapshot that
+// was frozen before stays as it is, and so do the keys of its jobs.
+//
+// Two rows are one contact when their ids are the same in that form. Letters' case
+// counts, because there are systems whose ids differ in nothing else, and so does
+// the width of digits: to take two people for one loses a piece, and where both
+// stand at one address duplicate_address warns. Invisible signs (soft hyphens, joiners,
+// byte order marks, direction marks) do not count, and reject the row. Spaces at
+// both ends are taken off, no-break spaces among them.
+//
+// Whom not to mail is compared in doubt for the one who asked. A [SuppressionList]
+// disregards, in a contact id, invisible signs, the width of characters, kinds of
+// spaces, the zeros before a number and the ".0" behind it, and case: a sharp s is two
+// s, a dotless i is an i. Case counts only between two ids that both mix small
+// letters, capitals and digits, as those of Salesforce do. Other lists
+// ([Suppressor]) are asked for each form that [ContactForms] returns.
 //
 // # Errors
 //

@@ -17,6 +17,7 @@ type worker struct {
 	columns *Columns // that check.keep is for
 	number  counter
 	batch   *batch
+	given   string // the contact id of the row as the source has it
 }
 
 func (d *drafter) worker(ctx context.Context) func(*batch) {
@@ -93,6 +94,10 @@ func (w *worker) row(r *Row, all class, partial *RowError) error {
 		}
 	}
 	c.row, c.found = r.Number, c.found[:0]
+	w.given = trim(r.ContactID)
+	if all&classHigh != 0 && r.note&(noteTaken|noteRejected) == 0 { // what is frozen stays: its jobs may have the key
+		compose(r)
+	}
 	c.normalize(r)
 	all |= w.rules.defaultClass
 	b.counts.Read++
@@ -120,7 +125,13 @@ func (w *worker) row(r *Row, all class, partial *RowError) error {
 	}
 	if rejected(c.found) {
 		b.counts.Rejected++
-		b.rejects = w.appendLine(b.rejects, r, c.found, true, true)
+		n := len(b.rejects)
+		if w.size(r) <= mostLine {
+			b.rejects = w.appendLine(b.rejects, r, c.found, true, true)
+		}
+		if size := len(b.rejects) - n; size == 0 || size > mostLine {
+			b.rejects = w.appendCut(b.rejects[:n], r, c.found)
+		}
 		return nil
 	}
 	b.counts.Accepted++
@@ -161,6 +172,9 @@ func (w *worker) judge(r *Row, all class, unclear *segment) error {
 		}
 		c.fail(code, unclear.Column, "is not %s, so that nobody can tell whether the row belongs to the segment", kind)
 	}
+	if w.tooLarge(r) {
+		c.fail(CodeTooLong, ColumnContactID, "takes more than %d bytes as it is kept, with its further columns", mostLine)
+	}
 	c.text = w.rules.words.appendKey(c.text[:0], &r.Address)
 	fits := !rejected(c.found)
 	if fits && len(w.opts.Suppress) > 0 && r.note&noteTaken == 0 {
@@ -177,7 +191,8 @@ func (w *worker) judge(r *Row, all class, unclear *segment) error {
 		later = 0
 	}
 	row := uint32(r.Number)
-	contact := record{key: maphash.String(w.seeds[0], r.ContactID), low: uint32(maphash.String(w.seeds[1], r.ContactID))<<1 | later, row: row}
+	id := identity(r.ContactID)
+	contact := record{key: maphash.String(w.seeds[0], id), low: uint32(maphash.String(w.seeds[1], id))<<1 | later, row: row}
 	address := record{key: maphash.Bytes(w.seeds[0], c.text), low: uint32(maphash.Bytes(w.seeds[1], c.text)) << 1, row: row}
 	b.digests = appendDigests(b.digests, &contact, &address, fits)
 	return nil
@@ -187,7 +202,7 @@ func (w *worker) suppress(r *Row) error {
 	key := keyOf(w.check.text)
 	for i := range w.opts.Suppress {
 		s := &w.opts.Suppress[i]
-		has, err := s.List.Contains(w.ctx, r.ContactID, key)
+		has, err := s.contains(w.ctx, w.given, key)
 		if err != nil {
 			return fmt.Errorf("snapshot: suppression list %d, row %d: %w", i+1, r.Number, err)
 		}

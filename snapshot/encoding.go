@@ -92,7 +92,7 @@ func (r *stickyReader) Read(p []byte) (int, error) {
 func sniff(head []byte) (Encoding, int) {
 	switch {
 	case bytes.HasPrefix(head, []byte("\ufeff")):
-		return UTF8, 3
+		return UTF8, len(head) - len(bytes.TrimLeft(head, "\ufeff")) // some tools put theirs before another's
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		return UTF16LE, 2
 	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
@@ -120,6 +120,7 @@ func sniff(head []byte) (Encoding, int) {
 
 // endings turns the CR of files that know no LF into LF.
 func endings(r io.Reader, head []byte) io.Reader {
+	head = bytes.TrimSuffix(head, []byte{'\r'}) // its LF may be the next
 	if bytes.IndexByte(head, '\r') < 0 || bytes.IndexByte(head, '\n') >= 0 {
 		return r
 	}

@@ -60,7 +60,7 @@ type Erased struct {
 func Erase(ctx context.Context, store Store, e Erasure) ([]Erased, error) {
 	x := &eraser{Erasure: e, store: store, words: abbreviationTable(), contacts: map[string]bool{}, addresses: map[AddressKey]bool{}}
 	for _, c := range e.Contacts {
-		c = strings.TrimSpace(c)
+		c = identity(strings.TrimSpace(c))
 		if c == "" {
 			return nil, badErasure("contacts", "one is empty")
 		}
@@ -127,7 +127,7 @@ func (x *eraser) ids(ctx context.Context) ([]ID, error) {
 }
 
 func (x *eraser) meant(r *Row) bool {
-	return x.contacts[r.ContactID] || (len(x.addresses) > 0 && x.addresses[keyOf(x.words.appendKey(nil, &r.Address))])
+	return x.contacts[identity(r.ContactID)] || (len(x.addresses) > 0 && x.addresses[keyOf(x.words.appendKey(nil, &r.Address))])
 }
 
 func (x *eraser) erase(ctx context.Context, id ID) (Erased, error) {

@@ -15,6 +15,8 @@ const (
 	CodeMissing          Code = "missing"
 	CodeNotUTF8          Code = "not_utf8"
 	CodeRecoded          Code = "recoded"
+	CodeComposed         Code = "composed"
+	CodeShortened        Code = "shortened"
 	CodeControl          Code = "control_character"
 	CodeUnprintable      Code = "unprintable"
 	CodeScript           Code = "other_script"
@@ -176,6 +178,7 @@ func (e *RowError) finding(row int) Finding {
 		f.Code = CodeInvalid
 	}
 	// As in a frozen row: no line break, and UTF-8.
-	f.Message = printableText(f.Message)
+	f.Message = printableText(cutText(f.Message))
+	f.Code, f.Column = Code(cutText(string(f.Code))), cutText(f.Column)
 	return f
 }

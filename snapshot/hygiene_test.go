@@ -76,6 +76,8 @@ func TestHygiene(t *testing.T) {
 		{"other script", "1,Иван,,1 Main St," + rest, []string{"warning other_script name"}},
 		{"Latin with accents", "1,Łukasz Þór Nguyễn,,1 Main St," + rest, nil},
 		{"formula", "1,\"=HYPERLINK(\"\"http://x\"\")\",,1 Main St," + rest, []string{"warning formula name"}},
+		{"id that a spreadsheet shortened", "4.00123E+15,Jo,,1 Main St," + rest, []string{"error shortened contact_id"}},
+		{"id that looks like it", "SITE+15,Jo,,1 Main St," + rest, nil},
 		{"country by name", "1,Jo,,1 High St,,Paris,,75001,France", []string{"error bad_country country FR"}},
 		{"no such country", "1,Jo,,1 High St,,Paris,,75001,XX", []string{"error bad_country country"}},
 		{"UK", "1,Jo,,1 High St,,London,,SW1A 1AA,UK", []string{"error bad_country country GB"}},

@@ -69,6 +69,10 @@ type Manifest struct {
 	// Vendors are the vendors against whose limits the rows were checked.
 	Vendors []string `json:"vendors,omitempty"`
 	Counts  Counts   `json:"counts"`
+	// Suppressed are the codes of the lists of whom not to mail that were asked.
+	Suppressed []Code `json:"suppressed,omitempty"`
+	// OnePerAddress is as in [Options].
+	OnePerAddress bool `json:"one_per_address,omitempty"`
 	// Findings counts errors and warnings by their code.
 	Findings map[Code]int `json:"findings,omitempty"`
 	// Files are rows.csv and rejects.csv, in this order.
@@ -148,6 +152,7 @@ func (m *Manifest) clone() Manifest {
 	c := *m
 	c.Vendors = slices.Clone(m.Vendors)
 	c.Columns = slices.Clone(m.Columns)
+	c.Suppressed = slices.Clone(m.Suppressed)
 	c.Segment = m.Segment.clone()
 	c.Replaces, c.Erased = slices.Clone(m.Replaces), slices.Clone(m.Erased)
 	c.Findings = maps.Clone(m.Findings)

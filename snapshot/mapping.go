@@ -127,11 +127,11 @@ func (f *field) find(at map[string]int) error {
 // fold brings a header into the form in which headers are compared.
 func fold(header string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '-', '_', '.', '\t', '\u00a0':
+		switch {
+		case strings.ContainsRune(" -_.\t\u00a0", r), invisible(r):
 			return -1
 		default:
 			return r
 		}
-	}, header))
+	}, composed(header)))
 }

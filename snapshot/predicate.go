@@ -14,7 +14,7 @@ import (
 // zero value takes every row.
 //
 // Text is compared as it is, case included, after spaces at both ends were
-// taken off. A number is decimal, as in "-12.5" or "1e3"; a date is
+// taken off and both sides were brought into Unicode's composed form (NFC). A number is decimal, as in "-12.5" or "1e3"; a date is
 // "2006-01-02", or has the form that [Predicate.WithLayout] gives. A value of
 // another form, an empty one included, is neither true nor false: where it
 // decides whether the row is meant, the row is rejected with bad_number or
@@ -176,6 +176,7 @@ type segment struct {
 	values  map[string]bool // of "in"
 	number  float64
 	day     string
+	prefix  string
 	of      []*segment
 	found   bool     // the places for columns
 	columns *Columns // of the rows
@@ -188,8 +189,10 @@ func newSegment(p Predicate) *segment {
 	case opIn:
 		s.values = map[string]bool{}
 		for _, v := range p.Values {
-			s.values[v] = true
+			s.values[composed(v)] = true
 		}
+	case opPrefix:
+		s.prefix = composed(p.Values[0])
 	case opNumber:
 		s.number, _ = parseNumber(p.Values[1])
 	case opDate:
@@ -271,7 +274,7 @@ func (s *segment) leaf(v string) truth {
 	case opIn:
 		return truthOf(s.values[v])
 	case opPrefix:
-		return truthOf(strings.HasPrefix(v, s.Values[0]))
+		return truthOf(strings.HasPrefix(v, s.prefix))
 	case opEmpty:
 		return truthOf(v == "")
 	case opNumber:

@@ -29,7 +29,8 @@ type Row struct {
 	// counted from 1.
 	Number int
 	// ContactID names the recipient in the caller's own system. Required,
-	// unique in a list, at most 128 bytes.
+	// unique in a list, at most 128 bytes. A snapshot has it in Unicode's composed
+	// form (NFC).
 	ContactID string
 	// Address is where the piece goes.
 	Address postproof.Address
@@ -51,6 +52,8 @@ const (
 	// noteRejected: the row was rejected in an earlier snapshot and was not
 	// changed since.
 	noteRejected
+	// noteComposed: the contact id was in another Unicode form than it is kept in.
+	noteComposed
 )
 
 // KeyPart returns what identifies the row from one taking of the list to the
@@ -70,7 +73,8 @@ func (r Row) LogValue() slog.Value { return slog.IntValue(r.Number) }
 // Reject is a row that cannot be mailed.
 type Reject struct {
 	// Row is the row after normalization. Control characters and bytes that
-	// are not UTF-8 stand as U+FFFD.
+	// are not UTF-8 stand as U+FFFD. Of a row that is too large to be kept, the
+	// fields are cut to 200 characters, and its further columns are empty.
 	Row Row
 	// Findings are the reasons; at least one of them is an error. Corrected
 	// values that suggest themselves stand with them.

@@ -103,16 +103,42 @@ func (c *checker) normalize(r *Row) {
 	if a.Name == "" && a.Company == "" {
 		a.Name = c.defaultName
 	}
-	a.Region, a.Country = upper(a.Region), upper(a.Country)
-	switch a.Country {
-	case "US":
-	case "", "USA", "UNITED STATES", "UNITED STATES OF AMERICA":
-		a.Country = "US"
-	}
+	a.Region, a.Country = upper(a.Region), countryCode(a.Country)
 	if zip := a.PostalCode; len(zip) == 9 && a.Country == "US" {
 		if plus4 := zip[:5] + "-" + zip[5:]; postproof.USPostalCode(plus4) {
 			a.PostalCode = plus4
 		}
+	}
+}
+
+// countryCode returns a country in capitals, and the United States as US.
+func countryCode(s string) string {
+	switch s = upper(s); s {
+	case "", "USA", "UNITED STATES", "UNITED STATES OF AMERICA":
+		return "US"
+	}
+	return s
+}
+
+// compose brings a row that is not ASCII into the form NFC.
+func compose(r *Row) {
+	for i, s := range values(r) {
+		c := composed(*s)
+		if i == 0 && c != *s {
+			r.note |= noteComposed
+		}
+		*s = c
+	}
+	shared := true // with whoever made the row
+	for i, v := range r.values {
+		c := composed(v)
+		if c == v {
+			continue
+		}
+		if shared {
+			r.values, shared = slices.Clone(r.values), false
+		}
+		r.values[i] = c
 	}
 }
 
@@ -152,6 +178,9 @@ func (c *checker) check(r *Row, all class) {
 	}
 	c.required(r)
 	if all&classFormula != 0 {
+		if shortened(r.ContactID) {
+			c.fail(CodeShortened, ColumnContactID, "is a number of which a spreadsheet kept the first digits only, as in 1.2E+15: export the list with the column as text")
+		}
 		c.starts(r)
 	}
 	c.placeholder(r)
@@ -162,6 +191,9 @@ func (c *checker) check(r *Row, all class) {
 	}
 	if r.note&noteRecoded != 0 {
 		c.warn(CodeRecoded, ColumnContactID, "the row is not UTF-8 and was read in the encoding stated for such rows")
+	}
+	if r.note&noteComposed != 0 {
+		c.warn(CodeComposed, ColumnContactID, "was not in Unicode's composed form (NFC), and is kept in it")
 	}
 	// An accepted row always makes a valid address: the root package has the
 	// last word on what is not plain.

@@ -81,9 +81,9 @@ func unprintable(r rune) bool {
 	switch {
 	case r < 0xa0, r == utf8.RuneError:
 		return false
-	case r == 0xad, r == 0x2060, r == 0xfeff, r == 0x20e3: // soft hyphen, joiners, keycaps
+	case r == 0x20e3, r == 0x2800, invisible(r): // a keycap; a Braille cell without dots
 		return true
-	case r >= 0x2600 && r <= 0x27bf, r >= 0x2b00 && r <= 0x2bff, r >= 0xfe00 && r <= 0xfe0f, r >= 0x1f000 && r <= 0x1faff:
+	case r >= 0x2600 && r <= 0x27bf, r >= 0x2b00 && r <= 0x2bff, r >= 0x1f000 && r <= 0x1faff:
 		return true
 	default:
 		return !unicode.IsPrint(r) && !unicode.IsSpace(r)

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/postproof/postproof"
 )
@@ -20,8 +24,9 @@ import (
 // it again for what was not sent yet, since people ask to be left alone on any
 // day.
 type Suppressor interface {
-	// Contains reports whether the contact or the place is listed. An error
-	// ends the taking; it must not quote its arguments.
+	// Contains reports whether the contact or the place is listed. An id that is
+	// not ASCII is asked for in each of its Unicode forms, see [ContactForms]. An
+	// error ends the taking; it must not quote its arguments.
 	Contains(ctx context.Context, contactID string, address AddressKey) (bool, error)
 }
 
@@ -52,18 +57,34 @@ func (s *Suppression) validate() error {
 	}
 }
 
+// contains asks the list for each form of the contact's id: another system compares
+// byte by byte.
+func (s *Suppression) contains(ctx context.Context, contactID string, address AddressKey) (bool, error) {
+	for _, form := range ContactForms(contactID) {
+		if has, err := s.List.Contains(ctx, form, address); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+func (s *Suppression) code() Code { return cmp.Or(s.Code, CodeDoNotMail) }
+
 func (s *Suppression) finding(row int) Finding {
-	f := Finding{Code: CodeDoNotMail, Severity: SeverityError, Row: row, Column: ColumnContactID, Message: "the contact or the address is on a list not to be mailed"}
-	if s.Code == CodeMailedRecently {
-		f.Code, f.Message = CodeMailedRecently, "the contact or the address got mail too short a time ago"
+	f := Finding{Code: s.code(), Severity: SeverityError, Row: row, Column: ColumnContactID, Message: "the contact or the address is on a list not to be mailed"}
+	if f.Code == CodeMailedRecently {
+		f.Message = "the contact or the address got mail too short a time ago"
 	}
 	return f
 }
 
 // SuppressionList is a [Suppressor] in memory: sixteen bytes for each contact
 // and each address. It is immutable and safe for concurrent use.
+//
+// A contact id is on it in any spelling that can be meant: see "Texts of people" in
+// the package comment.
 type SuppressionList struct {
-	contacts  []AddressKey // digests of ids, sorted
+	contacts  []listedID   // sorted
 	addresses []AddressKey // sorted
 }
 
@@ -86,8 +107,10 @@ type SuppressionOptions struct {
 }
 
 // ReadSuppression reads a list from a CSV file. A row that has neither a
-// contact id nor an address, or whose day cannot be read, is an error that
-// names the row: who is meant by it must not get mail by mistake.
+// contact id nor an address, or that cannot be read, is an error that names the
+// row: who is meant by it must not get mail by mistake. So is an id that a
+// spreadsheet has shortened ("1.2E+15"), and in the United States an address without
+// a ZIP code beside no id. A ZIP code that has lost its leading zeros gets them back.
 func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, csv ...CSVOption) (*SuppressionList, error) {
 	if opts.MailedOn != "" && (opts.Within <= 0 || opts.Now.IsZero()) {
 		return nil, invalid("suppression", "the column MailedOn wants a time Within and a Now")
@@ -96,7 +119,7 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 	if !ok {
 		return nil, invalid("suppression", "is not a CSV file")
 	}
-	s.partial = true
+	s.partial, s.named = true, true
 	words := abbreviationTable()
 	check := checker{rules: newRules(&Options{})}
 	list := &SuppressionList{}
@@ -113,15 +136,21 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 		}
 		check.normalize(&row)
 		a := &row.Address
-		hasAddress := a.Line1 != "" && (a.PostalCode != "" || a.City != "") && !opts.ContactsOnly
-		if row.ContactID == "" && !hasAddress {
-			return nil, invalid(fmt.Sprintf("row %d", row.Number), "has neither a contact id nor an address")
+		hasAddress, wrong := opts.place(a, row.ContactID != "")
+		if wrong == "" {
+			wrong = unreadable(&row, opts.ContactsOnly)
+		}
+		if wrong == "" && row.ContactID == "" && !hasAddress {
+			wrong = "has neither a contact id nor an address"
+		}
+		if wrong != "" {
+			return nil, invalid(fmt.Sprintf("row %d", row.Number), "%s", wrong)
 		}
 		if !meant {
 			continue
 		}
 		if row.ContactID != "" {
-			list.contacts = append(list.contacts, keyOf([]byte(row.ContactID)))
+			list.contacts = append(list.contacts, listedOf(row.ContactID))
 		}
 		if hasAddress {
 			list.addresses = append(list.addresses, keyOf(words.appendKey(nil, a)))
@@ -129,6 +158,59 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 	}
 	list.sort()
 	return list, nil
+}
+
+// place reports whether the row's address says where not to mail, which it may leave
+// open beside a contact id, and brings it into the form that rows of a list have.
+func (o *SuppressionOptions) place(a *postproof.Address, named bool) (_ bool, wrong string) {
+	if o.ContactsOnly || a.Line1 == "" || a.PostalCode == "" && a.City == "" {
+		return false, ""
+	}
+	a.PostalCode = norm.NFKC.String(a.PostalCode)
+	if len(a.Country) != 2 {
+		a.Country = countryByName(a.Country)
+	}
+	if a.Country == "US" {
+		if n := len(a.PostalCode); n == 3 || n == 4 {
+			a.PostalCode = "00"[:5-n] + a.PostalCode
+		}
+		if !postproof.USPostalCode(a.PostalCode) {
+			a.PostalCode = looseZIP(a.PostalCode)
+		}
+	}
+	switch known := a.Country != "" && (a.Country != "US" || a.PostalCode != ""); {
+	case known:
+		return true, ""
+	case named:
+		return false, ""
+	case a.Country == "":
+		return false, "has a country that is not an ISO 3166 code of two letters, so that its address would match nobody's"
+	default:
+		return false, "has no ZIP code (12345 or 12345-6789), so that its address would match nobody's"
+	}
+}
+
+// unreadable says what of a row matches nobody because it was damaged on the way.
+func unreadable(r *Row, idOnly bool) string {
+	for i, column := range standardColumns() {
+		v := standardOf(r, i)
+		if column == ColumnName || column == ColumnCompany || idOnly && i > 0 {
+			continue // nobody is known by it
+		}
+		if strings.ContainsRune(v, utf8.RuneError) {
+			return fmt.Sprintf("is not UTF-8 in the column %s, or has lost a character there: save it as UTF-8, or say what it is with WithEncoding or WithFallback, for example %s", column, Windows1252)
+		}
+		if i == 0 && shortened(v) {
+			return "has a contact id that a spreadsheet has shortened, as in 1.2E+15: export the list with the column as text"
+		}
+	}
+	return ""
+}
+
+// shortened reports a number of which a spreadsheet kept the first digits only.
+func shortened(id string) bool {
+	digits, exponent, ok := strings.Cut(id, "E+")
+	return ok && digits != "" && exponent != "" && strings.Trim(digits, "0123456789.,") == "" && strings.Trim(exponent, "0123456789") == ""
 }
 
 // meant reports whether the row's day is recent.
@@ -156,7 +238,7 @@ func (o *SuppressionOptions) meant(row *Row) (bool, error) {
 func NewSuppressionList(contactIDs []string, addresses []AddressKey) *SuppressionList {
 	list := &SuppressionList{addresses: slices.Clone(addresses)}
 	for _, id := range contactIDs {
-		list.contacts = append(list.contacts, keyOf([]byte(strings.TrimSpace(id))))
+		list.contacts = append(list.contacts, listedOf(id))
 	}
 	list.sort()
 	return list
@@ -165,10 +247,10 @@ func NewSuppressionList(contactIDs []string, addresses []AddressKey) *Suppressio
 func compareKeys(a, b AddressKey) int { return bytes.Compare(a[:], b[:]) }
 
 func (l *SuppressionList) sort() {
-	for _, keys := range []*[]AddressKey{&l.contacts, &l.addresses} {
-		slices.SortFunc(*keys, compareKeys)
-		*keys = slices.Clip(slices.Compact(*keys))
-	}
+	slices.SortFunc(l.addresses, compareKeys)
+	l.addresses = slices.Clip(slices.Compact(l.addresses))
+	slices.SortFunc(l.contacts, func(a, b listedID) int { return bytes.Compare(a[:], b[:]) })
+	l.contacts = slices.Clip(slices.Compact(l.contacts))
 }
 
 // Contains implements [Suppressor].
@@ -179,8 +261,14 @@ func (l *SuppressionList) Contains(_ context.Context, contactID string, address 
 	if contactID == "" || len(l.contacts) == 0 {
 		return false, nil
 	}
-	_, ok := slices.BinarySearchFunc(l.contacts, keyOf([]byte(contactID)), compareKeys)
-	return ok, nil
+	id := listedOf(contactID)
+	at, _ := slices.BinarySearchFunc(l.contacts, id[:8], func(a listedID, like []byte) int { return bytes.Compare(a[:8], like) })
+	for ; at < len(l.contacts) && l.contacts[at].likeness() == id.likeness(); at++ {
+		if id.matches(l.contacts[at]) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Len returns the number of contacts and of addresses.
@@ -199,12 +287,12 @@ func Suppressed(ctx context.Context, lists []Suppression, contactID string, addr
 		if err := lists[i].validate(); err != nil {
 			return "", err
 		}
-		has, err := lists[i].List.Contains(ctx, contactID, key)
+		has, err := lists[i].contains(ctx, contactID, key)
 		if err != nil {
 			return "", wrap(opSuppress, err)
 		}
 		if has {
-			return lists[i].finding(0).Code, nil
+			return lists[i].code(), nil
 		}
 	}
 	return "", nil

@@ -14,7 +14,8 @@ import (
 // Options say how a list is taken.
 type Options struct {
 	// Campaign is the mailing that the list is for. Required, at most 80
-	// bytes. It is part of the id, and of the keys of the jobs.
+	// bytes, in Unicode's composed form (NFC). It is part of the id, and of the keys
+	// of the jobs.
 	Campaign string
 	// Source names the list in the manifest, for example by its file's name.
 	// Optional; no personal data.
@@ -81,6 +82,8 @@ func (o *Options) validate() error {
 		return invalid("campaign", "takes %d bytes in a key, at most %d are allowed", n, longestCampaign)
 	case postproof.Key(o.Campaign).Validate() != nil:
 		return invalid("campaign", "holds a control character or is not UTF-8")
+	case o.base == nil && composed(o.Campaign) != o.Campaign:
+		return invalid("campaign", "is not in Unicode's composed form (NFC), so that it would be another campaign to whoever types its name: write it with golang.org/x/text/unicode/norm")
 	case o.Store == nil:
 		return invalid("store", "missing: say where the list is kept, OpenFolder, or NewMemory for as long as the process runs")
 	}
@@ -123,10 +126,15 @@ func (o *Options) validateColumns() error {
 			return invalid("columns", "one has no name: give the header that it has in the list")
 		case strings.ContainsFunc(c, isControl) || !utf8.ValidString(c):
 			return invalid("columns", "a name holds a control character or is not UTF-8")
+		case utf8.RuneCountInString(c) > longestField:
+			return invalid("columns", "a name has more than %d characters", longestField)
 		case taken[f]:
 			return invalid("columns", "%q is there twice, or is one of the address, which is kept anyway", c)
 		}
 		taken[f] = true
+	}
+	if n := len(frozenHeader(o.Columns, true)); n > MaxRowBytes/2 {
+		return invalid("columns", "their names take %d bytes, at most %d are allowed", n, MaxRowBytes/2)
 	}
 	return nil
 }
@@ -203,7 +211,12 @@ func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *
 		Campaign: opts.Campaign, Source: opts.Source, Mapping: source.Mapping(),
 		Columns: opts.Columns, Segment: opts.Segment,
 		TakenAt: opts.Clock.Now().UTC().Truncate(time.Second), Vendors: vendorNames(opts.Vendors),
-		Counts: d.counts, Findings: d.codes, Files: files,
+		OnePerAddress: opts.OnePerAddress, Counts: d.counts, Findings: d.codes, Files: files,
+	}
+	for i := range opts.Suppress {
+		if code := opts.Suppress[i].code(); !slices.Contains(m.Suppressed, code) {
+			m.Suppressed = append(m.Suppressed, code)
+		}
 	}
 	if s, ok := source.(*csvSource); ok {
 		m.Encoding, m.Separator = s.encoding, string(rune(s.separator))

@@ -112,6 +112,7 @@ func forbiddenDoor(from, to string) string {
 		{"github.com/hashicorp/go-retryablehttp", "./retry"},
 		{"github.com/sony/gobreaker", "./breaker"},
 		{"github.com/ncruces/go-sqlite3", "./idempotency/sqlite"},
+		{"golang.org/x/text", "./snapshot"},
 	}
 	for _, d := range doors {
 		if within(to, d.module) && !within(from, d.door) {
@@ -195,6 +196,8 @@ func TestForbiddenImport(t *testing.T) {
 		{"./idempotency/sqlite", "github.com/ncruces/go-sqlite3/driver", true},
 		{"./idempotency", "github.com/ncruces/go-sqlite3/driver", false},
 		{"./client", "go.opentelemetry.io/otel/trace", true},
+		{"./snapshot", "golang.org/x/text/unicode/norm", true},
+		{"./client", "golang.org/x/text/unicode/norm", false},
 	}
 	for _, tt := range tests {
 		reason := forbiddenImport(tt.from, tt.to)

@@ -38,6 +38,7 @@ func TestDirectRequirements(t *testing.T) {
 		"go.opentelemetry.io/otel",              // the API, package client
 		"go.opentelemetry.io/otel/metric",
 		"go.opentelemetry.io/otel/trace",
+		"golang.org/x/text", // package snapshot
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("direct requirements (-want +got):\n%s", diff)
