@@ -44,6 +44,9 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 	err := r.handle(ctx, Delivery{
 		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
 	})
+	if err != nil && ctx.Err() != nil { // it was told to stop, which is no failure of the event
+		return errors.Join(err, r.let(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: r.in.Now()}))
+	}
 	if err != nil {
 		r.tel.handlerFailed(ctx, j.o.a.route)
 		r.fail(ctx, j, failHandler, err, did)
