@@ -42,6 +42,8 @@ type Receiver struct {
 	busy sync.Map
 	// left is when an event was last left to another process, in nanoseconds.
 	left atomic.Int64
+	// reminded is how far the parked messages were looked through for untold ones.
+	reminded atomic.Uint64
 	// refused throttles what is logged of refused requests.
 	refused throttle
 	opened  parsed

@@ -98,7 +98,7 @@ func runChild(job string) (err error) {
 		callback.WithHandlerTimeout(childTimeout), callback.WithLease(childLease), j.tries(),
 		callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
 			if j.Poison != "" && d.Event.ID == j.Poison {
-				os.Exit(2) //nolint:revive // it is what the test is about
+				os.Exit(2)
 			}
 			_, err := io.WriteString(handled, d.Event.ID+"\n")
 			return err

@@ -56,6 +56,10 @@
 // stood still for other reasons. Told to stop, Run gives back what it was at, which
 // counts for nothing.
 //
+// That an event is parked, or an endpoint silent, is noted in the ledger as untold until
+// the [Notifier] has taken the alert. A process that dies before, or whose notifier is
+// away, leaves it to the next, half an hour later. So the owner may hear of a thing twice.
+//
 // # What tells one event from another
 //
 // The event's id, where the vendor's signature covers one; else the piece, its

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -95,13 +96,13 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 	var entries []idempotency.Entry
 	parked := round == r.tries
 	if parked {
-		mark.State, mark.Due = idempotency.MessageParked, r.in.Now()
+		mark.State, mark.Due = idempotency.MessageParked, r.in.Now().Add(tellWithin) // until the owner knows
 	}
 	if parked && why == failUnmatched {
 		if j.o.notices[0].Event.Ref == "" {
 			// Nothing says that it was ever ours: another program may send with
 			// this account. It is kept like what is of another account.
-			mark.State, parked = idempotency.MessageIgnored, false
+			mark.State, mark.Due, parked = idempotency.MessageIgnored, time.Time{}, false
 			count(&did.Ignored)
 			r.tel.processed(ctx, r.routeOf(j), "foreign")
 		} else {
@@ -130,7 +131,7 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 			outcome, alert.Kind = "unmatched", AlertUnmatched
 		}
 		r.tel.processed(ctx, r.routeOf(j), outcome)
-		r.alarms.raise(ctx, alert)
+		r.alarms.raise(ctx, alert, debt{message: j.m.ID, fence: j.m.Fence, epoch: j.epoch})
 	case round == alertAfter && why != failUnmatched && mark.State == idempotency.MessageWaiting:
 		r.alarms.raise(ctx, alert)
 	}
