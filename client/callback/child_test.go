@@ -59,13 +59,14 @@ const (
 	childTries   = 4
 )
 
-// tries is soon over: no test waits for a backoff by the clock.
-func (j *childJob) tries() callback.Option {
+// pace has no test wait for a backoff by the clock. What runs beside poison dies with
+// it, so nothing does where deaths are counted.
+func (j *childJob) pace() []callback.Option {
 	soon := callback.Backoff{Base: 20 * time.Millisecond, Cap: 20 * time.Millisecond}
 	if j.Poison != "" {
-		return callback.WithTries(childTries, soon)
+		return []callback.Option{callback.WithTries(childTries, soon), callback.WithConcurrency(1), callback.WithPollInterval(10 * time.Millisecond)}
 	}
-	return callback.WithTries(100, soon)
+	return []callback.Option{callback.WithTries(100, soon)}
 }
 
 type aheadClock time.Duration
@@ -94,15 +95,15 @@ func runChild(job string) (err error) {
 	if err != nil {
 		return err
 	}
-	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}},
-		callback.WithHandlerTimeout(childTimeout), callback.WithLease(childLease), j.tries(),
+	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, append(j.pace(),
+		callback.WithHandlerTimeout(childTimeout), callback.WithLease(childLease),
 		callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
 			if j.Poison != "" && d.Event.ID == j.Poison {
 				os.Exit(2)
 			}
 			_, err := io.WriteString(handled, d.Event.ID+"\n")
 			return err
-		}))
+		}))...)
 	if err != nil {
 		return err
 	}

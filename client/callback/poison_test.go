@@ -85,6 +85,7 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 						stop()
 					}
 				}
+				synctest.Wait()
 				var order []string
 				for _, d := range p.got.all {
 					order = append(order, d.Event.ID)
