@@ -2,6 +2,7 @@ package callback
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,7 +24,9 @@ import (
 type Receiver struct {
 	settings
 
-	in     *client.Intake
+	in *client.Intake
+	// name is the receiver's own in holds: a client's may come again with the next process.
+	name   string
 	routes map[string]*route
 	// accounts are those of all routes.
 	accounts map[accountKey]*account
@@ -39,6 +42,8 @@ type Receiver struct {
 	busy sync.Map
 	// left is when an event was last left to another process, in nanoseconds.
 	left atomic.Int64
+	// reminded is how far the parked messages were looked through for untold ones.
+	reminded atomic.Uint64
 	// refused throttles what is logged of refused requests.
 	refused throttle
 	opened  parsed
@@ -70,7 +75,7 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 		return nil, err
 	}
 	r := &Receiver{
-		settings: s, in: in, routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies),
+		settings: s, in: in, name: in.Owner + "/" + rand.Text(), routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies),
 		started: in.Clock.Now(), wake: make(chan struct{}, 1),
 	}
 	if len(endpoints) == 0 {

@@ -47,13 +47,27 @@ type childJob struct {
 	// Ahead is how far its clock is before the machine's: whoever starts a
 	// process after another one was killed lets its leases run out so.
 	Ahead time.Duration `json:"ahead"`
+	// Poison is an event whose handler ends the process.
+	Poison string `json:"poison,omitempty"`
 }
 
-// childTimeout is for handlers; childLease is as short as it can be.
+// childTimeout is for handlers; childLease is as short as it can be. An event
+// that is poison has childTries.
 const (
 	childTimeout = time.Second
 	childLease   = childTimeout + 10*time.Second
+	childTries   = 4
 )
+
+// pace has no test wait for a backoff by the clock. What runs beside poison dies with
+// it, so nothing does where deaths are counted.
+func (j *childJob) pace() []callback.Option {
+	soon := callback.Backoff{Base: 20 * time.Millisecond, Cap: 20 * time.Millisecond}
+	if j.Poison != "" {
+		return []callback.Option{callback.WithTries(childTries, soon), callback.WithConcurrency(1), callback.WithPollInterval(10 * time.Millisecond)}
+	}
+	return []callback.Option{callback.WithTries(100, soon)}
+}
 
 type aheadClock time.Duration
 
@@ -81,12 +95,15 @@ func runChild(job string) (err error) {
 	if err != nil {
 		return err
 	}
-	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}},
+	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, append(j.pace(),
 		callback.WithHandlerTimeout(childTimeout), callback.WithLease(childLease),
 		callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
+			if j.Poison != "" && d.Event.ID == j.Poison {
+				os.Exit(2)
+			}
 			_, err := io.WriteString(handled, d.Event.ID+"\n")
 			return err
-		}))
+		}))...)
 	if err != nil {
 		return err
 	}
@@ -96,9 +113,9 @@ func runChild(job string) (err error) {
 	}
 	server := &http.Server{Handler: rx, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(lis) }()
+	fmt.Fprintln(os.Stdout, lis.Addr())
 	ran := make(chan error, 1)
 	go func() { ran <- rx.Run(ctx) }()
-	fmt.Fprintln(os.Stdout, lis.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	err = server.Close()
 	stop()

@@ -48,6 +48,18 @@
 // failures are retried, told ([Notifier]), and parked in the end; see
 // [Receiver.List] and [Receiver.Replay] for what to do then.
 //
+// A handler that takes its process down, by os.Exit, for want of memory or by a fatal
+// error of the runtime, has failed as well: that it was begun is in the ledger, and
+// whoever comes to the event after [WithLease] and finds no outcome counts it. So an
+// event that kills workers is parked like any other. Events whose handlers ran beside
+// it are counted once for each such end, too, and so is one whose process was killed or
+// stood still for other reasons. Told to stop, Run gives back what it was at, which
+// counts for nothing.
+//
+// That an event is parked, or an endpoint silent, is noted in the ledger as untold until
+// the [Notifier] has taken the alert. A process that dies before, or whose notifier is
+// away, leaves it to the next, half an hour later. So the owner may hear of a thing twice.
+//
 // # What tells one event from another
 //
 // The event's id, where the vendor's signature covers one; else the piece, its

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -44,6 +45,9 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 	err := r.handle(ctx, Delivery{
 		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
 	})
+	if err != nil && ctx.Err() != nil { // it was told to stop, which is no failure of the event
+		return errors.Join(err, r.let(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: r.in.Now()}))
+	}
 	if err != nil {
 		r.tel.handlerFailed(ctx, j.o.a.route)
 		r.fail(ctx, j, failHandler, err, did)
@@ -92,13 +96,13 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 	var entries []idempotency.Entry
 	parked := round == r.tries
 	if parked {
-		mark.State, mark.Due = idempotency.MessageParked, r.in.Now()
+		mark.State, mark.Due = idempotency.MessageParked, r.in.Now().Add(tellWithin) // until the owner knows
 	}
 	if parked && why == failUnmatched {
 		if j.o.notices[0].Event.Ref == "" {
 			// Nothing says that it was ever ours: another program may send with
 			// this account. It is kept like what is of another account.
-			mark.State, parked = idempotency.MessageIgnored, false
+			mark.State, mark.Due, parked = idempotency.MessageIgnored, time.Time{}, false
 			count(&did.Ignored)
 			r.tel.processed(ctx, r.routeOf(j), "foreign")
 		} else {
@@ -127,7 +131,7 @@ func (r *Receiver) fail(ctx context.Context, j *job, why failure, cause error, d
 			outcome, alert.Kind = "unmatched", AlertUnmatched
 		}
 		r.tel.processed(ctx, r.routeOf(j), outcome)
-		r.alarms.raise(ctx, alert)
+		r.alarms.raise(ctx, alert, debt{message: j.m.ID, fence: j.m.Fence, epoch: j.epoch})
 	case round == alertAfter && why != failUnmatched && mark.State == idempotency.MessageWaiting:
 		r.alarms.raise(ctx, alert)
 	}

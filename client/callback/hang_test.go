@@ -196,7 +196,9 @@ func TestOnlyWhatWaitsIsAskedFor(t *testing.T) {
 // listing counts what is read of an inbox.
 type listing struct {
 	*idempotency.Memory
-	read int
+	read, payloads int
+	// wide counts the lists for which a store on disk reads all that ever came in.
+	wide int
 }
 
 var _ client.Store = (*listing)(nil)
@@ -210,7 +212,13 @@ type listingInbox struct {
 
 func (i listingInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
+		if len(q.States) != 1 && q.Limit == 0 && !q.Bare {
+			i.l.wide++
+		}
 		for m, err := range i.Inbox.List(ctx, q) {
+			if m != nil && m.Body != nil {
+				i.l.payloads++
+			}
 			if i.l.read++; !yield(m, err) {
 				return
 			}

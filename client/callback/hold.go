@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -19,12 +21,17 @@ type held struct {
 	// Message is the event, Until when it is waited for no longer.
 	Message uint64    `json:"m"`
 	Until   time.Time `json:"u"`
-	// Owner runs the handler for it; empty while it waits for its next try.
+	// Owner runs the handler for it; empty while it waits for its next try. With an
+	// owner and its time over it says that the handler was begun, and that nobody wrote
+	// down what came of it: most likely it took its process with it.
 	Owner string `json:"o,omitempty"`
 }
 
+func (h held) open(now time.Time) bool { return h.Owner != "" && !h.Until.After(now) }
+
 // maxHeld bounds how many failed events are waited for in one setting: when the
-// handler fails for everything, order is not kept for all pieces.
+// handler fails for everything, order is not kept for all pieces. It also bounds how
+// many calls without an outcome are remembered there.
 const maxHeld = 64
 
 // lookAgain is how soon an event looks again whether the handler is done with the
@@ -54,12 +61,35 @@ func (r *Receiver) holds(ctx context.Context, id idempotency.ID) (map[string]hel
 		}
 	}
 	now := r.in.Now()
+	var open []string
 	for piece, h := range all {
-		if !h.Until.After(now) {
+		switch {
+		case h.open(now): // its event comes up again some time, maybe after days
+			open = append(open, piece)
+		case !h.Until.After(now):
+			delete(all, piece)
+		}
+	}
+	if n := len(open) - maxHeld; n > 0 {
+		slices.SortFunc(open, func(a, b string) int { return all[a].Until.Compare(all[b].Until) })
+		for _, piece := range open[:n] {
 			delete(all, piece)
 		}
 	}
 	return all, idempotency.SettingWrite{Name: name, Expect: s.Version}, nil
+}
+
+// errNoOutcome is the failure of a handler that did not live to tell it.
+var errNoOutcome = &postproof.Error{Code: postproof.CodeUnknown, Err: errors.New(
+	"its process ended, or stood still, before it returned: does it call os.Exit or log.Fatal, or need more memory than there is?")}
+
+// unanswered reports whether another process began the handler for this very event,
+// and did not write down in time what came of it. Whoever is alive knows that it was not
+// the handler that kept it from that.
+func (r *Receiver) unanswered(ctx context.Context, j *job) (bool, error) {
+	all, _, err := r.holds(ctx, j.rec.ID)
+	h := all[string(j.rec.ID)]
+	return h.Message == j.m.ID && h.open(r.in.Now()) && h.Owner != r.name, err
 }
 
 func (w *holdAnswer) encode(all map[string]held) error {
@@ -75,13 +105,17 @@ func (r *Receiver) hold(ctx context.Context, j *job) (*holdAnswer, error) {
 		return nil, err
 	}
 	a := &holdAnswer{write: write}
-	piece := string(j.rec.ID)
+	piece, now := string(j.rec.ID), r.in.Now()
 	h, taken := all[piece]
-	running := taken && h.Owner != "" && (h.Owner != r.in.Owner || h.Message != j.m.ID)
+	if taken && h.open(now) { // nobody runs it; others leave it the time to come up again
+		h.Until = h.Until.Add(r.lease)
+		taken = h.Message != j.m.ID && h.Until.After(now)
+	}
+	running := taken && h.Owner != "" && (h.Owner != r.name || h.Message != j.m.ID)
 	waits := taken && h.Owner == "" && h.Message < j.m.ID
 	switch {
 	case running: // most handlers are quick
-		if a.until = r.in.Now().Add(lookAgain); a.until.After(h.Until) {
+		if a.until = now.Add(lookAgain); a.until.After(h.Until) {
 			a.until = h.Until
 		}
 		return a, nil
@@ -89,16 +123,27 @@ func (r *Receiver) hold(ctx context.Context, j *job) (*holdAnswer, error) {
 		a.until = h.Until
 		return a, nil
 	}
-	a.mine, a.until = true, r.in.Now().Add(r.lease)
-	all[piece] = held{Message: j.m.ID, Until: a.until, Owner: r.in.Owner}
+	a.mine, a.until = true, now.Add(r.lease)
+	all[piece] = held{Message: j.m.ID, Until: a.until, Owner: r.name}
 	return a, a.encode(all)
 }
 
 // turn takes the piece for an event that the ledger has already. It reports
-// false when another one is first.
-func (r *Receiver) turn(ctx context.Context, j *job) (bool, error) {
+// false when another one is first. A handler that was begun and never answered has
+// failed: one that ends its process would do so to each that comes, for ever.
+func (r *Receiver) turn(ctx context.Context, j *job, did *Drained) (bool, error) {
+	lost, err := r.unanswered(ctx, j)
+	switch {
+	case err != nil:
+		r.later(ctx, j, err)
+		return false, err
+	case lost:
+		r.tel.handlerFailed(ctx, j.o.a.route)
+		r.fail(ctx, j, failHandler, errNoOutcome, did)
+		return false, errNoOutcome
+	}
 	mine := false
-	err := r.settleWith(ctx, j, func(ctx context.Context) (idempotency.Change, error) {
+	err = r.settleWith(ctx, j, func(ctx context.Context) (idempotency.Change, error) {
 		h, err := r.hold(ctx, j)
 		if err != nil {
 			return idempotency.Change{}, err
@@ -113,6 +158,17 @@ func (r *Receiver) turn(ctx context.Context, j *job) (bool, error) {
 		return false, nil
 	}
 	return mine && err == nil, err
+}
+
+// live counts what is waited for, or runs.
+func (r *Receiver) live(all map[string]held) (n int) {
+	now := r.in.Now()
+	for _, h := range all {
+		if !h.open(now) {
+			n++
+		}
+	}
+	return n
 }
 
 // let gives the piece of a job back with the mark; with a failure, to be tried
@@ -133,7 +189,7 @@ func (r *Receiver) let(ctx context.Context, j *job, mark idempotency.Mark, entri
 		piece := string(j.rec.ID)
 		_, there := all[piece]
 		switch {
-		case mark.State == idempotency.MessageWaiting && len(all) <= maxHeld:
+		case mark.State == idempotency.MessageWaiting && r.live(all) <= maxHeld:
 			// A while longer than its due: the worker has to come to it.
 			all[piece] = held{Message: j.m.ID, Until: mark.Due.Add(r.lease)}
 		case there && all[piece].Message == j.m.ID:

@@ -60,11 +60,7 @@ func (q *Query) matches(m *idempotency.Message) bool {
 func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		left := q.Limit
-		mq := idempotency.MessageQuery{Vendor: q.Vendor, After: q.After}
-		if len(q.IDs) > 0 {
-			mq.After = max(mq.After, slices.Min(q.IDs)-1)
-		}
-		for m, err := range r.in.Inbox.List(ctx, mq) {
+		for m, err := range r.among(ctx, &q) {
 			damaged := idempotency.AsDamaged(err)
 			if err != nil {
 				err = storeError("list", err)
@@ -73,16 +69,7 @@ func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Mes
 				yield(nil, err)
 				return
 			}
-			var id uint64
-			if m != nil {
-				id = m.ID
-			} else {
-				id = damaged.Message
-			}
-			if len(q.IDs) > 0 && id > slices.Max(q.IDs) {
-				return
-			}
-			if m != nil && !q.matches(m) || m == nil && len(q.IDs) > 0 && !slices.Contains(q.IDs, id) {
+			if m != nil && !q.matches(m) {
 				continue
 			}
 			if !yield(m, err) {

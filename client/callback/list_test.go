@@ -140,6 +140,80 @@ func TestListAndReplay(t *testing.T) {
 	})
 }
 
+// What failed is few among all that ever came in, and is listed and replayed without
+// reading the others; what no store can tell apart is looked through without payloads.
+func TestListReadsWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		listed := &listing{Memory: memory()}
+		w := newWorld(t, listed, newPrinter(t), callback.WithTries(1, callback.Backoff{}), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+		for i := range 300 { // another program's, and so of no interest
+			if i%100 == 50 {
+				o := w.mailed(t, fmt.Sprint("job-", i))
+				send(t, w.rx, 200, note{ID: fmt.Sprint("failed-", i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+			}
+			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: fmt.Sprint("other-", i), Status: "mailed", Mode: "live"})
+		}
+		send(t, w.rx, 200, note{ID: "nobody's", Piece: "psc_99", Ref: "ABCDEFGHJKLMNPQR", Status: "mailed"})
+		w.drain(t)
+		parked := []idempotency.MessageState{idempotency.MessageParked}
+		for name, tc := range map[string]struct {
+			q              callback.Query
+			want           int
+			read, payloads int // at most
+		}{
+			"what failed":     {callback.Query{}, 4, 4, 4},
+			"what is parked":  {callback.Query{States: parked}, 4, 4, 4},
+			"two":             {callback.Query{IDs: []uint64{200, 51}}, 2, 2, 2},
+			"two, and a page": {callback.Query{IDs: []uint64{200, 51}, After: 100}, 1, 1, 1},
+			"unmatched":       {callback.Query{Unmatched: true}, 1, 400, 1},
+		} {
+			listed.read, listed.payloads, listed.wide = 0, 0, 0
+			if n := len(list(t, w.rx, tc.q)); n != tc.want || listed.read > tc.read || listed.payloads > tc.payloads || listed.wide > 0 {
+				t.Errorf("%s: %d, want %d; %d messages and %d payloads were read", name, n, tc.want, listed.read, listed.payloads)
+			}
+		}
+		listed.read, listed.wide = 0, 0
+		if done, err := w.rx.Replay(t.Context(), callback.Query{}); err != nil || done.Queued != 4 || listed.read > 8 || listed.wide > 0 {
+			t.Errorf("replayed %+v, %v, and read %d messages", done, err, listed.read)
+		}
+	})
+}
+
+// What is worked on while it is listed is listed once, and in its place.
+func TestListBesideWorkers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+		for i := range 6 {
+			o := w.mailed(t, fmt.Sprint("job-", i))
+			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		}
+		run(t, w.rx, 8*time.Hour) // all are parked
+		if _, err := w.rx.Replay(t.Context(), callback.Query{IDs: []uint64{2, 4, 5}}); err != nil {
+			t.Fatal(err)
+		}
+		var ids []uint64
+		for m, err := range w.rx.List(t.Context(), callback.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ids = append(ids, m.ID); m.ID == 1 { // the list is at 2 in either state
+				if _, err := w.rx.Replay(t.Context(), callback.Query{IDs: []uint64{3}}); err != nil {
+					t.Fatal(err)
+				}
+				parks := idempotency.Mark{ID: 2, Expect: w.messages(t)[1].Fence, State: idempotency.MessageParked}
+				if err := idempotency.CommitOne(t.Context(), w.store, idempotency.Change{Marks: []idempotency.Mark{parks}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if diff := cmp.Diff([]uint64{1, 2, 3, 4, 5, 6}, ids); diff != "" {
+			t.Errorf("listed (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A replayed event has as many tries as a new one.
 func TestReplayedEventHasAllItsTries(t *testing.T) {
 	t.Parallel()

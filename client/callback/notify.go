@@ -32,7 +32,8 @@ const (
 
 // Alert is something that a person should know of. It holds no personal data.
 type Alert struct {
-	// ID is random, and the same each time that the alert is sent.
+	// ID is random, and the same each time that the alert is sent by the process that
+	// raised it. One that makes up for a process that died raises it under another.
 	ID   string    `json:"id"`
 	At   time.Time `json:"at"`
 	Kind AlertKind `json:"kind"`
@@ -54,7 +55,9 @@ type Alert struct {
 
 // Notifier tells a person. It is called once at a time; an error is tried again for
 // some minutes. The context ends after ten seconds: one that does not return then is
-// not waited for, and alerts that come meanwhile are lost, but for the log.
+// not waited for. What is parked or silent and could not be told is told half an hour
+// later, by whichever process runs then, until it was: at least once, then. An
+// [AlertFailing] that is lost is not repeated; what still fails is parked.
 type Notifier interface {
 	Notify(ctx context.Context, a Alert) error
 }
@@ -84,7 +87,7 @@ const (
 // hangs must not hold a worker up.
 type alarms struct {
 	r     *Receiver
-	queue chan Alert
+	queue chan *letter
 	// busy holds one while the notifier is at it.
 	busy chan struct{}
 
@@ -100,8 +103,17 @@ type alarmKey struct {
 
 type gathered struct {
 	at   time.Time
-	next *Alert // the latest of those that were not sent
+	next *letter // the latest of those that were not sent, with what all of them owe
 	more int
+}
+
+// owed is what a letter stands for that takes others with it.
+func (g *gathered) owed(last []debt) []debt {
+	if g.next == nil {
+		return last
+	}
+	all := append(g.next.owed, last...) //nolint:gocritic // the letter before is not sent
+	return all[:min(len(all), owedMost)]
 }
 
 // pauses reports whether an alert was sent so lately that others are gathered. One
@@ -112,11 +124,12 @@ func (g *gathered) pauses(now time.Time) bool {
 }
 
 func newAlarms(r *Receiver) *alarms {
-	return &alarms{r: r, queue: make(chan Alert, alertQueue), busy: make(chan struct{}, 1), last: map[alarmKey]*gathered{}}
+	return &alarms{r: r, queue: make(chan *letter, alertQueue), busy: make(chan struct{}, 1), last: map[alarmKey]*gathered{}}
 }
 
-// raise logs an alert, and hands it on unless one of the kind was sent lately.
-func (a *alarms) raise(ctx context.Context, alert Alert) {
+// raise logs an alert, and hands it on unless one of the kind was sent lately. What is
+// owed stays in the ledger until it was sent.
+func (a *alarms) raise(ctx context.Context, alert Alert, owed ...debt) {
 	now := a.r.in.Clock.Now()
 	alert.ID, alert.At = rand.Text(), now
 	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "callbacks need a person", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor),
@@ -125,20 +138,21 @@ func (a *alarms) raise(ctx context.Context, alert Alert) {
 	a.mu.Lock()
 	g := a.last[key]
 	if g != nil && g.pauses(now) {
-		g.next = &alert
+		g.next = &letter{alert, g.owed(owed)}
 		g.more++
 		a.mu.Unlock()
 		return
 	}
 	if g != nil {
 		alert.More = g.more // the pause is over, and nobody has looked since
+		owed = g.owed(owed)
 	}
 	a.last[key] = &gathered{at: now}
 	a.mu.Unlock()
-	a.send(ctx, alert)
+	a.send(ctx, &letter{alert, owed})
 }
 
-func (a *alarms) send(ctx context.Context, alert Alert) {
+func (a *alarms) send(ctx context.Context, alert *letter) {
 	select {
 	case a.queue <- alert:
 	default:
@@ -146,7 +160,12 @@ func (a *alarms) send(ctx context.Context, alert Alert) {
 	}
 }
 
-func (a *alarms) lost(ctx context.Context, alert Alert) {
+func (a *alarms) sent(ctx context.Context, alert *letter) {
+	a.r.tel.alerted(ctx, alert.Kind, "sent")
+	a.r.told(ctx, alert.owed)
+}
+
+func (a *alarms) lost(ctx context.Context, alert *letter) {
 	a.r.tel.alerted(ctx, alert.Kind, "lost")
 	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "an alert about callbacks could not be sent", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor))
 }
@@ -154,7 +173,7 @@ func (a *alarms) lost(ctx context.Context, alert Alert) {
 // flush sends what was gathered, when its pause is over; all of it at the end.
 func (a *alarms) flush(ctx context.Context, all bool) {
 	now := a.r.in.Clock.Now()
-	var due []Alert
+	var due []*letter
 	a.mu.Lock()
 	for key, g := range a.last {
 		if !all && g.pauses(now) {
@@ -164,9 +183,8 @@ func (a *alarms) flush(ctx context.Context, all bool) {
 			delete(a.last, key)
 			continue
 		}
-		alert := *g.next
-		alert.More = g.more - 1
-		due = append(due, alert)
+		g.next.More = g.more - 1
+		due = append(due, g.next)
 		a.last[key] = &gathered{at: now}
 	}
 	a.mu.Unlock()
@@ -192,7 +210,7 @@ func (a *alarms) run(ctx context.Context) {
 
 // finish sends what is left, all of it together in the time of one: whoever stops a
 // program waits for this.
-func (a *alarms) finish(ctx context.Context, left ...Alert) {
+func (a *alarms) finish(ctx context.Context, left ...*letter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), alertTimeout)
 	defer cancel()
 	a.flush(ctx, true)
@@ -206,22 +224,22 @@ func (a *alarms) finish(ctx context.Context, left ...Alert) {
 		break
 	}
 	for _, alert := range left {
-		if a.notify(ctx, alert) != nil {
+		if a.notify(ctx, alert.Alert) != nil {
 			a.lost(ctx, alert)
 			continue
 		}
-		a.r.tel.alerted(ctx, alert.Kind, "sent")
+		a.sent(ctx, alert)
 	}
 }
 
 // deliver reports false when the context ended before the alert was sent or lost.
-func (a *alarms) deliver(ctx context.Context, alert Alert) bool {
+func (a *alarms) deliver(ctx context.Context, alert *letter) bool {
 	for try := range alertTries {
 		if try > 0 && postproof.Sleep(ctx, a.r.in.Clock, time.Duration(try*try)*10*time.Second) != nil {
 			return false
 		}
-		if a.notify(context.WithoutCancel(ctx), alert) == nil { // one that was begun comes to its end
-			a.r.tel.alerted(ctx, alert.Kind, "sent")
+		if a.notify(context.WithoutCancel(ctx), alert.Alert) == nil { // one that was begun comes to its end
+			a.sent(ctx, alert)
 			return true
 		}
 	}

@@ -55,8 +55,8 @@ type Backoff struct {
 // pieces at the same time. It must return soon after the end of its context, see
 // [WithHandlerTimeout].
 //
-// An error or a panic is a failure: it is tried again with backoff, and later
-// events of that piece wait for it. After three failures the owner is told
+// An error or a panic is a failure, and so is the end of the process under it: it is
+// tried again with backoff, and later events of that piece wait for it. After three failures the owner is told
 // through the [Notifier]; after the limit the event is parked, see [WithTries].
 // Only the text of a [*postproof.Error] is kept and told, of others the type:
 // their texts may hold personal data.

@@ -184,7 +184,7 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 		if r.handler == nil {
 			return r.settle(ctx, j, idempotency.Mark{State: idempotency.MessageApplied})
 		}
-		ok, err := r.turn(ctx, j)
+		ok, err := r.turn(ctx, j, did)
 		if err != nil || !ok {
 			return err
 		}
@@ -235,7 +235,7 @@ func (r *Receiver) telling(ctx context.Context, j *job, did *Drained) error {
 // tellOnly calls the handler for what the ledger has no place for any more: the
 // job was pruned, which is no reason to keep from anybody what the vendor says.
 func (r *Receiver) tellOnly(ctx context.Context, j *job, did *Drained) error {
-	ok, err := r.turn(ctx, j)
+	ok, err := r.turn(ctx, j, did)
 	if err != nil || !ok {
 		return err
 	}

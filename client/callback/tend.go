@@ -36,6 +36,9 @@ func (r *Receiver) tend(ctx context.Context) {
 			r.purge(ctx)
 		}
 		r.listen(ctx)
+		if err := r.remind(ctx); err != nil && ctx.Err() == nil {
+			r.in.Logger.LogAttrs(ctx, slog.LevelWarn, "what is parked could not be looked at", slog.String("code", postproof.CodeOf(err).String()))
+		}
 		r.alarms.flush(ctx, false)
 		if postproof.Sleep(ctx, r.in.Clock, tendEvery) != nil {
 			return
@@ -60,10 +63,11 @@ func (r *Receiver) purge(ctx context.Context) {
 
 // heard is what the ledger remembers of an endpoint, for all processes.
 type heard struct {
-	// Seen is when its last callback was taken, Alarmed when the owner was last
-	// told of its silence.
+	// Seen is when its last callback was taken, Alarmed when the silence was noticed
+	// that the owner was last told of, Telling until when a process has to tell it.
 	Seen    time.Time `json:"seen"`
 	Alarmed time.Time `json:"alarmed,omitzero"`
+	Telling time.Time `json:"telling,omitzero"`
 }
 
 // atMost puts right what was noted while a clock was ahead: else nobody would be told
@@ -74,6 +78,9 @@ func (h *heard) atMost(now time.Time) {
 	}
 	if h.Alarmed.After(now.Add(silenceStep)) {
 		h.Alarmed = time.Time{}
+	}
+	if h.Telling.After(now.Add(tellWithin + silenceStep)) {
+		h.Telling = time.Time{}
 	}
 }
 
@@ -132,21 +139,21 @@ func (r *Receiver) listenTo(ctx context.Context, key accountKey, a *account) err
 		if seen.After(h.Seen) {
 			h.Seen = seen
 		}
-	case seen.Sub(h.Seen) >= silenceStep, seen.After(h.Seen) && !h.Alarmed.IsZero():
-		h.Seen, h.Alarmed = seen, time.Time{}
+	case seen.Sub(h.Seen) >= silenceStep, seen.After(h.Seen) && (!h.Alarmed.IsZero() || !h.Telling.IsZero()):
+		h = heard{Seen: seen}
 	}
 	last := h.Seen
 	if seen.After(last) {
 		last = seen
 	}
-	silent := now.Sub(last) >= a.silence && now.Sub(h.Alarmed) >= silenceAgain
+	silent := now.Sub(last) >= a.silence && now.Sub(h.Alarmed) >= silenceAgain && !h.Telling.After(now)
 	if silent {
 		if silent, err = r.awaits(ctx, a, now); err != nil {
 			return err
 		}
 	}
 	if silent {
-		h.Alarmed = now.UTC()
+		h.Telling = now.Add(tellWithin).UTC()
 	}
 	if h == was {
 		return nil
@@ -171,7 +178,7 @@ func (r *Receiver) listenTo(ctx context.Context, key accountKey, a *account) err
 		default:
 			reason = "no callback could be verified, and pieces wait for news: is the secret the one of the vendor's dashboard?"
 		}
-		r.alarms.raise(ctx, Alert{Kind: AlertSilent, Vendor: key.vendor, Endpoint: a.route.name, Since: last, Reason: reason})
+		r.alarms.raise(ctx, Alert{Kind: AlertSilent, Vendor: key.vendor, Endpoint: a.route.name, Since: last, Reason: reason}, debt{setting: name, telling: h.Telling})
 	}
 	return nil
 }

@@ -44,6 +44,9 @@ func stores() []Mutation {
 		m("a page has no rows but those of the limit", "idempotency/internal/pages/pages.go", `(len(q.States) == 0 || Few(q) != "")`, `true`,
 			"./idempotency/sqlite", "TestStoreIsAStore/inbox"),
 		received("all of the inbox is read again and again", "run.go", `States: []idempotency.MessageState{idempotency.MessageWaiting}, Limit: most`, `Limit: most`, "TestOnlyWhatWaitsIsAskedFor"),
+		received("what failed is looked for among all that ever came in", "select.go", `return merged(in(states[0]), in(states[1])) //`, `return in(states...) //`, "TestListReadsWhatIsAskedFor"),
+		received("payloads of the matched are looked through", "select.go", `bare.Bare = true`, `bare.Bare = false`, "TestListReadsWhatIsAskedFor"),
+		received("what moves while it is listed is listed twice", "select.go", `same := moreA && moreB && ma != nil`, `same := false && moreA && moreB && ma != nil`, "TestListBesideWorkers"),
 		received("a drain waits for a parked event", "run.go", `if err != nil || !rests {`, `if err != nil || !rests || true {`, "TestDrainEndsBesideAParkedEventOfABatch"),
 		received("a drain does not wait for a batch", "run.go", `if err != nil || !rests {`, `if err != nil || (!rests && m.Fence == 0) {`, "TestDrainWaitsForTheEventsOfABatch"),
 		received("a notifier that hangs is waited for", "notify.go", `	case <-ctx.Done():
@@ -56,7 +59,7 @@ func stores() []Mutation {
 	a.flush`, `context.WithTimeout(context.WithoutCancel(ctx), 9*alertTimeout)
 	defer cancel()
 	a.flush`, "TestNotifierThatNeverReturns"),
-		received("an alert that is under way at the end is cut off", "notify.go", `a.notify(context.WithoutCancel(ctx), alert) == nil {`, `a.notify(ctx, alert) == nil {`, "TestAlertUnderWayComesToItsEnd"),
+		received("an alert that is under way at the end is cut off", "notify.go", `a.notify(context.WithoutCancel(ctx), alert.Alert) == nil {`, `a.notify(ctx, alert.Alert) == nil {`, "TestAlertUnderWayComesToItsEnd"),
 		received("an event without its payload is queued", "list.go", `if err == nil && whole.Body == nil {`, `if err == nil && whole == nil {`, "TestBatchWithAnErasedPiece"),
 		received("an event's id is a text like any other", "dedupe.go", `strings.ContainsRune(e.ID, 0) || `, ``, "TestOddEventIDsAreTwo"),
 		lite("a marker that is gone is missed by nobody", "writer.go", `return errors.Join(errMarkerReplaced, err)`, `return nil`, "TestReplacedWhileOpen"),
