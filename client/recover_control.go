@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -40,10 +42,17 @@ import (
 // [postproof.CodeUnsupported]. When the vendor does not take it now the job waits for
 // it; to another one it does not go, as does no job whose key begins with "control/",
 // the name of a configured vendor and a slash.
-func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
 	}
+	ctx, span := c.tel.start(ctx, "postproof.send_control", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.sendControl(ctx, vendor, job, by, opts)
+}
+
+func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts []ActOption) (*idempotency.Record, error) {
 	a, err := actOf("control", opts)
 	if err != nil {
 		return nil, err

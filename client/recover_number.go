@@ -171,6 +171,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 			return c.storeError("recover", err)
 		}
 		if more {
+			c.countIncident(ctx, &ch.Entries[0])
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor shows control pieces of recoveries that the ledger does not know of: what is in doubt is looked up further",
 				slog.String("vendor", vendor), slog.Int("recoveries", n.recoveries()))
 		}
