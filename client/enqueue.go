@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
@@ -14,7 +15,7 @@ import (
 )
 
 // Enqueued counts what became of the jobs handed to [Client.Enqueue].
-type Enqueued struct {
+type Enqueued struct { //nolint:recvcheck // it is printed by value as well
 	// New jobs are in the ledger now and will be sent.
 	New int
 	// Known jobs were in the ledger already; nothing is sent twice.
@@ -32,6 +33,20 @@ type Rejection struct {
 	Index int
 	Key   postproof.Key
 	Err   error
+}
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (r Rejection) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("index", r.Index), slog.Any("key", r.Key), slog.Any("error", r.Err))
+}
+
+// LogValue implements [slog.LogValuer] without personal data: of the rejections the first.
+func (e Enqueued) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("new", e.New), slog.Int("known", e.Known), slog.Int("rejected", e.Rejected)}
+	if len(e.Rejections) > 0 {
+		attrs = append(attrs, slog.Any("first_rejection", e.Rejections[0]))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // enqueueBatch is how many jobs are committed at a time.

@@ -137,6 +137,15 @@ type Told struct {
 	Fresh bool
 }
 
+// LogValue implements [slog.LogValuer] without personal data.
+func (t Told) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Bool("fresh", t.Fresh)}
+	if t.Record != nil {
+		attrs = append(attrs, slog.Any("record", t.Record))
+	}
+	return slog.GroupValue(attrs...)
+}
+
 // Find returns the record of the piece that an event is about, by our
 // reference, else by the vendor's id. The error has [postproof.CodeNotFound]
 // when the ledger knows no such piece: keep the event as evidence then. It is

@@ -30,9 +30,9 @@ func (t *telemetry) startOn(ctx context.Context, name string, kind trace.SpanKin
 	if sc := t.origin(rec); sc.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
 	}
-	ctx, span := t.tracer.Start(ctx, name, opts...)
+	ctx, span := t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
 	about(span, rec)
-	return ctx, span
+	return ctx, span //nolint:spancheck // the caller ends it
 }
 
 // linkTo links the span of a call to the one that brought a job, should that have been
@@ -42,7 +42,7 @@ func (t *telemetry) linkTo(ctx context.Context, rec *idempotency.Record) {
 	if !span.IsRecording() {
 		return
 	}
-	if sc := t.origin(rec); sc.IsValid() && sc.SpanID() != span.SpanContext().SpanID() {
+	if sc := t.origin(rec); sc.IsValid() && sc.SpanID() != span.SpanContext().SpanID() { //nolint:contextcheck // it is that of another call
 		span.AddLink(trace.Link{SpanContext: sc})
 	}
 }
@@ -52,7 +52,7 @@ func (t *telemetry) origin(rec *idempotency.Record) trace.SpanContext {
 	if rec.Trace == "" {
 		return trace.SpanContext{}
 	}
-	remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": rec.Trace})
+	remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": rec.Trace}) // what the present one holds is another trace
 	return trace.SpanContextFromContext(remote)
 }
 
@@ -150,7 +150,7 @@ func (t *telemetry) onSend(ctx context.Context, send retry.Send) {
 		span.End()
 		return
 	}
-	s.span, s.index = span, send.Index //nolint:spancheck // onResult ends it
+	s.span, s.index = span, send.Index // onResult ends it
 }
 
 func (t *telemetry) onResult(ctx context.Context, m *vendorMarks, a retry.Attempt, err error) {

@@ -25,5 +25,10 @@ func spans() []Mutation {
 		m("incidents are not counted", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "", "TestLatePiece"),
 		m("a parked answer is not counted", "client/spool_apply.go", "\t\t\tc.countIncident(ctx, &entry)\n", "\t\t\t_ = entry\n", "TestAnswerWithoutAPlace|Parked"),
 		m("the gauges of two ledgers are one", "client/telemetry.go", `attribute.String("mail.mode", string(c.id().Mode))`, `attribute.String("mail.mode", "test")`, "TestGaugesOfTwo"),
+		m("what was enqueued is logged with keys", "client/enqueue.go", `slog.Any("key", r.Key)`, `slog.String("key", string(r.Key))`, "TestWhatIsHandedOut"),
+		m("an erasure is printed with the person", "client/erase.go", "len(e.Keys), len(e.Contacts),", "len(e.Keys), e.Contacts,", "TestWhatIsHandedOut"),
+		m("a message is printed with its payload", "idempotency/inbox.go", `"idempotency.Message{" + m.String()`, `"idempotency.Message{" + string(m.Body)`, "TestWhatIsHandedOut"),
+		m("a row is logged with the person", "snapshot/row.go", "fmt.Sprint(r.Findings)", "fmt.Sprint(r.Findings, r.Row.Address.Name)", "TestWhatIsHandedOut"),
+		m("a request is printed with its address", "vendors/redact.go", `" " + r.Method + " " + r.Route`, `" " + r.Method + " " + r.URL`, "TestWhatIsHandedOut"),
 	}
 }
