@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -34,7 +35,7 @@ func submitter(tb testing.TB) func() {
 	tb.Helper()
 	lis := canned(tb)
 	a := (&press{name: "alpha", kind: postproof.IdempotencyKey, mode: postproof.ModeTest, look: true, cancel: true, key: "k"}).adapter()
-	c, err := client.New(tb.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a}, client.WithLogger(quiet()),
+	c, err := client.New(tb.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{a}, client.WithLogger(quiet()), client.WithPollInterval(time.Hour),
 		client.WithVendor("alpha", client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}}))
 	if err != nil {
 		tb.Fatal(err)
@@ -83,7 +84,12 @@ func TestSubmitAllocations(t *testing.T) { //nolint:paralleltest // allocations 
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	with, without := testing.AllocsPerRun(500, submitter(t)), testing.AllocsPerRun(500, bare(t))
+	// The least of some: on a machine with much else to do a run takes longer, and what
+	// goes by time, such as a look at the ledger each poll interval, is counted with it.
+	least := func(once func()) float64 {
+		return min(testing.AllocsPerRun(500, once), testing.AllocsPerRun(500, once), testing.AllocsPerRun(500, once))
+	}
+	with, without := least(submitter(t)), least(bare(t))
 	if extra := with - without; extra > maxExtraAllocs {
 		t.Errorf("%.0f allocations, %.0f more than the bare request; at most %d are allowed", with, extra, maxExtraAllocs)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
@@ -52,7 +54,7 @@ type Finding struct {
 // the time given, and changes nothing; the zero time compares all. The error
 // wraps [errors.ErrUnsupported] for a vendor that cannot list, and has
 // [postproof.CodeNotFound] for one that the client does not have.
-func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (*Audit, error) {
+func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (_ *Audit, err error) {
 	if err := c.knowsVendors("audit"); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,14 @@ func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (*Au
 	if v == nil {
 		return nil, c.noVendor("audit", vendor)
 	}
-	a := &Audit{Vendor: vendor, Since: since}
+	ctx, span := c.tel.start(ctx, "postproof.audit", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.audit(ctx, v, since)
+}
+
+func (c *Client) audit(ctx context.Context, v *vendor, since time.Time) (*Audit, error) {
+	a := &Audit{Vendor: v.name, Since: since}
 	seen := map[string]bool{}
 	k := &call{c: c, v: v}
 	for order, err := range vendors.List(ctx, v.adapter, k, since) {

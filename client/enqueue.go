@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
 // Enqueued counts what became of the jobs handed to [Client.Enqueue].
-type Enqueued struct {
+type Enqueued struct { //nolint:recvcheck // it is printed by value as well
 	// New jobs are in the ledger now and will be sent.
 	New int
 	// Known jobs were in the ledger already; nothing is sent twice.
@@ -30,6 +33,20 @@ type Rejection struct {
 	Index int
 	Key   postproof.Key
 	Err   error
+}
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (r Rejection) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("index", r.Index), slog.Any("key", r.Key), slog.Any("error", r.Err))
+}
+
+// LogValue implements [slog.LogValuer] without personal data: of the rejections the first.
+func (e Enqueued) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("new", e.New), slog.Int("known", e.Known), slog.Int("rejected", e.Rejected)}
+	if len(e.Rejections) > 0 {
+		attrs = append(attrs, slog.Any("first_rejection", e.Rejections[0]))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // enqueueBatch is how many jobs are committed at a time.
@@ -52,12 +69,12 @@ func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
 // order of the ids, not of the sequence. A bad job is rejected and the others go on;
 // an error from the sequence, the ledger or the context ends it, and what was
 // counted is stored. Calling it again with the same jobs sends nothing twice.
-func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
-	out, err := c.enqueue(ctx, c.store, jobs)
-	end(span, err)
-	c.wakeUp()
-	return out, err
+func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	defer c.wakeUp()
+	return c.enqueue(ctx, c.store, jobs)
 }
 
 // Tx is a transaction of the caller's that a store can create records in, as
@@ -78,11 +95,11 @@ type Tx interface {
 // The counts are what they will be once it has committed. Artwork is stored at
 // once, outside of it: what a transaction that was rolled back leaves of that
 // is found again by the next one. A worker finds the jobs at its next poll.
-func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error]) (Enqueued, error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", "")
-	out, err := c.enqueue(ctx, tx, jobs)
-	end(span, err)
-	return out, err
+func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.enqueue(ctx, tx, jobs)
 }
 
 func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -9,7 +11,7 @@ import (
 )
 
 // Erasure says whose data is erased, and how far.
-type Erasure struct {
+type Erasure struct { //nolint:recvcheck // it is printed by value as well
 	// Keys are jobs, found without a search.
 	Keys []postproof.Key
 	// Contacts are as in [postproof.Job] Contact. For them the ledger is read
@@ -58,6 +60,17 @@ type Erasure struct {
 	// DryRun changes nothing, and reports what would be done.
 	DryRun bool
 }
+
+// String returns a form without the person, and without the key of the proofs.
+func (e Erasure) String() string {
+	return fmt.Sprintf("erasure(%d keys, %d contacts, %d addresses)", len(e.Keys), len(e.Contacts), len(e.Addresses))
+}
+
+// GoString keeps %#v from printing them.
+func (e Erasure) GoString() string { return "client.Erasure{" + e.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without them.
+func (e Erasure) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // ErasureOutcome is what became of a job's data.
 type ErasureOutcome string

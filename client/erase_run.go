@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
@@ -50,7 +52,7 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
 	if err := c.knowsVendors("erase"); err != nil {
 		return ErasureReport{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.erase", "")
+	ctx, span := c.tel.start(ctx, "postproof.erase", trace.SpanKindInternal)
 	x := &erasing{c: c, e: e, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
 	err := x.run(ctx)
 	end(span, err)

@@ -282,7 +282,7 @@ func TestHintsAreCounted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := heeds.gauges["postproof.replicas vendor=alpha"]; got != 1 {
+		if got := heeds.gauges["postproof.replicas mode=test vendor=alpha"]; got != 1 {
 			t.Errorf("%d replicas", got)
 		}
 	})

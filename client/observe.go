@@ -84,6 +84,11 @@ func (i *Intake) Epoch() string { return i.c.id().Epoch }
 func (i *Intake) Commit(ctx context.Context, epoch string, ch idempotency.Change) error {
 	ch.Epoch = epoch
 	err := idempotency.CommitOne(ctx, i.Store, ch)
+	if err == nil {
+		for n := range ch.Entries {
+			i.c.countIncident(ctx, &ch.Entries[n])
+		}
+	}
 	if !errors.Is(err, idempotency.ErrEpoch) {
 		return err
 	}
@@ -98,7 +103,7 @@ func (i *Intake) Capabilities(vendor string) *postproof.Capabilities { return i.
 // Trace begins a span that is linked to the call that brought the job. The
 // function ends it.
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
-	ctx, span := i.c.tel.start(ctx, name, rec.Trace)
+	ctx, span := i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
 	return ctx, func(err error) { end(span, err) }
 }
 
@@ -130,6 +135,15 @@ type Told struct {
 	// Fresh is true when the news changed what is known; false when it was
 	// known, or older than what is known.
 	Fresh bool
+}
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (t Told) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Bool("fresh", t.Fresh)}
+	if t.Record != nil {
+		attrs = append(attrs, slog.Any("record", t.Record))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Find returns the record of the piece that an event is about, by our

@@ -236,7 +236,7 @@ func TestPaused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if r.gauges["postproof.paused paused=campaign"] != 1 || r.gauges["postproof.paused paused=vendor"] != 1 || r.gauges["postproof.paused paused=priority"] != 2 {
+		if r.gauges["postproof.paused mode=test paused=campaign"] != 1 || r.gauges["postproof.paused mode=test paused=vendor"] != 1 || r.gauges["postproof.paused mode=test paused=priority"] != 2 {
 			t.Errorf("the gauges are %v", r.gauges)
 		}
 		if e := pause(t, c, all[0]); e.N != 0 {

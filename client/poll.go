@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -54,7 +55,7 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	if silent && w.rec.Tries == 0 { // the first poll of this silence
 		w.c.countSilent(ctx, v)
 	}
-	ctx, span := w.c.tel.start(ctx, "postproof.poll", w.rec.Trace)
+	ctx, span := w.c.tel.startOn(ctx, "postproof.poll", trace.SpanKindInternal, w.rec)
 	order, k, err := w.read(ctx, v, sub)
 	end(span, err)
 	outcome := pollNothing

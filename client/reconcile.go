@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
@@ -28,14 +30,16 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 		}
 		return w.apply(ctx, ev)
 	}
-	ctx, span := w.c.tel.start(ctx, "postproof.look_up", w.rec.Trace)
+	ctx, span := w.c.tel.startOn(ctx, "postproof.look_up", trace.SpanKindInternal, w.rec)
+	var asked error
+	defer func() { end(span, asked) }() // behind the control piece, which is looked up likewise
 	k := &call{c: w.c, v: v}
 	var found *vendors.Found
 	err := k.guard(postproof.OpLookUp, func() (err error) {
 		found, err = findBy(ctx, finder, k, sub.Ref)
 		return err
 	})
-	end(span, err)
+	asked = err
 	if err != nil || found == nil {
 		if ctx.Err() != nil {
 			return w.rest(ctx, w.rec.Due)
@@ -198,8 +202,10 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		ev.TooLate = true
 		return w.apply(ctx, ev)
 	}
-	ctx, span := w.c.tel.start(ctx, "postproof.cancel", w.rec.Trace)
-	name := unprovenName(v, sub) // as long as there is one, ids may be another account's, too
+	ctx, span := w.c.tel.startOn(ctx, "postproof.cancel", trace.SpanKindInternal, w.rec)
+	var answer error
+	defer func() { end(span, answer) }() // behind the read-back, which alone counts
+	name := unprovenName(v, sub)         // as long as there is one, ids may be another account's, too
 	_, asked, err := w.read(ctx, v, sub)
 	if errors.Is(err, errOtherPiece) || (name != "" && err != nil) {
 		if name != "" && (postproof.CodeOf(err) == postproof.CodeNotFound || errors.Is(err, errWhose)) {
@@ -207,12 +213,12 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 		} else {
 			ev.RetryAfter = asked.after
 		}
-		end(span, err)
+		answer = err
 		return w.apply(context.WithoutCancel(ctx), ev)
 	}
 	k := &call{c: w.c, v: v, notAfter: w.c.clock.Now().Add(w.c.lease)}
 	err = k.guard(postproof.OpCancel, func() error { return canceler.Cancel(ctx, k, sub.VendorID) })
-	end(span, err)
+	answer = err
 	order, rk, readErr := w.read(ctx, v, sub)
 	if readErr == nil {
 		back := see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)

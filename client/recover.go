@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -121,13 +123,20 @@ const maxRecoveries = 8
 // after that piece died, or because a person held it and decided so. Where no
 // status can be had it is looked up like the others, every six hours for three
 // days, and what turns up is told and left alone until one is. What a person sent on purpose is told by [Client.Audit].
-func (c *Client) Recover(ctx context.Context, o RecoverOptions) (Recovered, error) {
-	var out Recovered
+func (c *Client) Recover(ctx context.Context, o RecoverOptions) (out Recovered, err error) {
 	if !o.Copy { // a copy asks nobody
 		if err := c.knowsVendors("recover"); err != nil {
 			return out, err
 		}
 	}
+	ctx, span := c.tel.start(ctx, "postproof.recover", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.recoverLedger(ctx, o)
+}
+
+func (c *Client) recoverLedger(ctx context.Context, o RecoverOptions) (Recovered, error) {
+	var out Recovered
 	if err := asked("recover", o.By); err != nil {
 		return out, err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -19,7 +21,9 @@ import (
 // each vendor that was in use.
 //
 // By its key the next recovery knows of this one, if the backup is restored once
-// more: what is in doubt goes on beside it. So the vendor is asked first for the
+// more: what is in doubt goes on beside it. A vendor that can be looked up gets at most
+// eight of them for each recovery, whatever became of them; another one is
+// [postproof.CodeConflict], with Delivery NotSent. So the vendor is asked first for the
 // control pieces of recoveries that the ledger does not know; if it shows any, what
 // is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
 // error is [postproof.CodeUnavailable]: beside a vendor that cannot be asked nothing is
@@ -38,10 +42,17 @@ import (
 // [postproof.CodeUnsupported]. When the vendor does not take it now the job waits for
 // it; to another one it does not go, as does no job whose key begins with "control/",
 // the name of a configured vendor and a slash.
-func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
 	}
+	ctx, span := c.tel.start(ctx, "postproof.send_control", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.sendControl(ctx, vendor, job, by, opts)
+}
+
+func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts []ActOption) (*idempotency.Record, error) {
 	a, err := actOf("control", opts)
 	if err != nil {
 		return nil, err
@@ -138,7 +149,10 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 	if err != nil {
 		return "", read, err
 	}
-	for k := 1; k <= controlKeys && n.Number > 0 && v.finder() != nil; k++ {
+	if n.Number == 0 || v.finder() == nil { // no recovery can ask for it
+		return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
+	}
+	for k := 1; k <= controlKeys; k++ {
 		key := controlKey(v.name, n.Number, k)
 		switch _, err := c.store.Get(ctx, idempotency.IDOf(key)); {
 		case errors.Is(err, idempotency.ErrNotFound):
@@ -147,8 +161,16 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 			return "", read, c.storeError("control", err)
 		}
 	}
-	return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
+	return "", read, &postproof.Error{
+		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "control", Vendor: v.name, Err: errTooManyControls,
+	}
 }
+
+// errTooManyControls refuses a control piece under a key that no other recovery could
+// derive: nobody would know it again, and each call would print another one.
+var errTooManyControls = fmt.Errorf("this recovery has all %d control pieces of the vendor, the change log names their jobs: one that the vendor accepted is enough "+
+	"as soon as a look-up shows it, and one that waits is sent by a worker (Run); where neither is so, ask the vendor about the jobs in doubt, "+
+	"wait until they are held, and decide them (Decide)", controlKeys)
 
 // controlSent is what the change log keeps of a control piece.
 type controlSent struct {

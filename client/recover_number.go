@@ -171,6 +171,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 			return c.storeError("recover", err)
 		}
 		if more {
+			c.countIncident(ctx, &ch.Entries[0])
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor shows control pieces of recoveries that the ledger does not know of: what is in doubt is looked up further",
 				slog.String("vendor", vendor), slog.Int("recoveries", n.recoveries()))
 		}
@@ -272,5 +273,6 @@ func controlFor(key postproof.Key) string {
 }
 
 // controlKeys is how many control pieces of a recovery have a key that can be
-// derived. One is enough; the others are for pieces that no vendor took.
+// derived, and so how many there are. One is enough; the others are for pieces that
+// no vendor took.
 const controlKeys = 8

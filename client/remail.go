@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
@@ -37,14 +39,14 @@ type Remail struct {
 // the second one would have been committed, since the ledger has its content no more:
 // hand in a job with a new key. A contact on a list of Suppress is
 // [postproof.CodePermissionDenied].
-func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (*idempotency.Record, error) {
+func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("remail"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.remail", "")
-	rec, err := c.remail(ctx, key, &r)
-	end(span, err)
-	return rec, err
+	ctx, span := c.tel.start(ctx, "postproof.remail", trace.SpanKindProducer)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.remail(ctx, key, &r)
 }
 
 // kindRemailed is said in the history of the first piece, with the name of the second.
@@ -67,10 +69,12 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 	first := idempotency.IDOf(key)
 	second := idempotency.IDOf(remailKey(first, r.Name))
 	var made *idempotency.Record
+	counted := c.tel.submitted
 	_, err := c.logged(ctx, op, func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		none, nothing := idempotency.Change{}, ChangeEntry{}
 		var err error
 		if made, err = c.store.Get(ctx, second); err == nil {
+			counted = c.tel.replayed
 			return none, nothing, nil
 		}
 		if !errors.Is(err, idempotency.ErrNotFound) {
@@ -97,6 +101,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 		return nil, err
 	}
 	c.see(made.UpdatedAt)
+	c.tel.submissions.Add(ctx, 1, counted...)
 	c.wakeUp()
 	return made, nil
 }
@@ -118,6 +123,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	if err != nil {
 		return none, c.jobError(op, err)
 	}
+	c.tel.linkTo(ctx, first)
 	conflict := func(reason string) error {
 		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: errors.New(reason)}
 	}

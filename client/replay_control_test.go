@@ -238,7 +238,7 @@ func TestReplayMetrics(t *testing.T) {
 			}
 			out := map[string]int64{}
 			for name, n := range r.gauges {
-				if part, ok := strings.CutPrefix(name, "postproof.replay.jobs replay=run replay.part="); ok && n > 0 {
+				if part, ok := strings.CutPrefix(name, "postproof.replay.jobs mode=test replay=run replay.part="); ok && n > 0 {
 					out[part] = n
 				}
 			}

@@ -174,9 +174,8 @@ func (j *replayChild) killed(t *testing.T, p *press, pieces int, after time.Dura
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestReplayChild$")
+	// For as long as the test may: a machine with much else to do is no failure.
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReplayChild$")
 	cmd.Env = append(os.Environ(), replayChildEnv+"="+string(text))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -11,14 +13,14 @@ import (
 // memory does not grow with the list or the ledger. A replay with both a snapshot
 // and a query reads the snapshot once more for each million of its rows, and holds
 // 16 MiB meanwhile.
-func (c *Client) PlanReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
+func (c *Client) PlanReplay(ctx context.Context, r Replay) (_ ReplayPlan, err error) {
 	if err := c.knowsVendors("plan replay"); err != nil {
 		return ReplayPlan{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.plan_replay", "")
-	plan, err := c.planReplay(ctx, r)
-	end(span, err)
-	return plan, err
+	ctx, span := c.tel.start(ctx, "postproof.plan_replay", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.planReplay(ctx, r)
 }
 
 func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {

@@ -196,7 +196,7 @@ func (c *Client) observeReplays(ctx context.Context, o metric.Observer, jobs met
 			{"canceled", p.Canceled},
 			{"to_hand_over", max(0, p.Total-p.Handed+p.Canceled)},
 		} {
-			o.ObserveInt64(jobs, k.n, metric.WithAttributes(attribute.String("mail.replay", name), attribute.String("mail.replay.part", k.part)))
+			o.ObserveInt64(jobs, k.n, metric.WithAttributes(c.tel.mode, attribute.String("mail.replay", name), attribute.String("mail.replay.part", k.part)))
 		}
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 )
 
@@ -24,14 +26,14 @@ import (
 // [ReplayProgress.UnreachableSince]. A name that stands for another replay is
 // [postproof.CodeConflict]. The progress is what it was at the end, as far as the
 // ledger could tell.
-func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (ReplayProgress, error) {
+func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (_ ReplayProgress, err error) {
 	if err := c.knowsVendors("run replay"); err != nil {
 		return ReplayProgress{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.run_replay", "")
-	p, err := c.runReplay(ctx, &plan, &opts)
-	end(span, err)
-	return p, err
+	ctx, span := c.tel.start(ctx, "postproof.run_replay", trace.SpanKindProducer)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.runReplay(ctx, &plan, &opts)
 }
 
 func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOptions) (ReplayProgress, error) {

@@ -113,6 +113,8 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		entry.Note = why.Error()
 		if err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Entries: []idempotency.Entry{entry}}); err != nil {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the history could not be told of a parked answer", slog.String("error", err.Error()))
+		} else {
+			c.countIncident(ctx, &entry)
 		}
 	}
 	e.Parked = why.Error()
@@ -195,6 +197,7 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
+	var entries []idempotency.Entry
 	_, err := c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
 		why := why
@@ -211,12 +214,16 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 			change.Entries = append(change.Entries, entry)
 			dropped = append(dropped, droppedAnswer{entry.Vendor, entry.Ref, entry.VendorID, entry.Delivery.String()})
 		}
+		entries = change.Entries
 		return change, ChangeEntry{
 			By: by, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
 		}, nil
 	})
 	if err != nil {
 		return err
+	}
+	for i := range entries {
+		c.countIncident(ctx, &entries[i])
 	}
 	if err := c.spooled.drop(gone); err != nil {
 		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Op: "drop spooled", Err: err}

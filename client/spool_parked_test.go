@@ -88,9 +88,10 @@ func TestAnswerWithoutAPlaceIsParked(t *testing.T) {
 					for _, f := range r.callbacks {
 						_ = f(t.Context(), observer{r: r})
 					}
-					if r.gauges["postproof.spool.answers spool=parked"] != 1 || r.gauges["postproof.spool.answers spool=waiting"] != 0 {
+					if r.gauges["postproof.spool.answers mode=test spool=parked"] != 1 || r.gauges["postproof.spool.answers mode=test spool=waiting"] != 0 {
 						t.Errorf("gauges: %v", r.gauges)
 					}
+					r.incidents(t, c)
 					if n := log.count("has no place in the ledger"); n != 1 {
 						t.Errorf("told %d times, want once", n)
 					}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -37,17 +37,14 @@ var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied 
 //
 // A key that was used for another piece is a [*idempotency.KeyReusedError];
 // [idempotency.ErrInProgress] means that somebody else is sending it right now.
-func (c *Client) Submit(ctx context.Context, job postproof.Job) (*idempotency.Record, error) {
+func (c *Client) Submit(ctx context.Context, job postproof.Job) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("submit"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.submit", "")
-	rec, err := c.submit(ctx, &job)
-	if span.IsRecording() && rec != nil {
-		span.SetAttributes(attribute.String("mail.state", string(rec.State)), attribute.String("mail.vendor", rec.Receipt.Vendor))
-	}
-	end(span, err)
-	return rec, err
+	ctx, span := c.tel.start(ctx, "postproof.submit", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.submit(ctx, &job)
 }
 
 func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.Record, error) {
@@ -207,6 +204,7 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	if err != nil {
 		return nil, c.storeError("submit", err)
 	}
+	c.tel.linkTo(ctx, rec)
 	if fp := idempotency.FingerprintOf(job); rec.Fingerprint != fp {
 		return rec, &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "submit",

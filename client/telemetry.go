@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
-	"github.com/postproof/postproof/retry"
 )
 
 const scope = "github.com/postproof/postproof/client"
@@ -22,13 +19,17 @@ const scope = "github.com/postproof/postproof/client"
 // telemetry is all spans and metrics. Attribute sets are built once: a call
 // with no provider behind it costs next to nothing.
 type telemetry struct {
-	tracer      trace.Tracer
+	tracer trace.Tracer
+	// mode tells the gauges of two ledgers apart that one process works on: a reader
+	// keeps one value of each set of attributes, the last.
+	mode        attribute.KeyValue
 	submissions metric.Int64Counter
 	attempts    metric.Int64Counter
 	sends       metric.Int64Counter
 	outcomes    metric.Int64Counter
 	held        metric.Int64Counter
 	late        metric.Int64Counter
+	incidents   metric.Int64Counter
 	hints       metric.Int64Counter
 	polls       metric.Int64Counter
 	silent      metric.Int64Counter
@@ -53,7 +54,7 @@ type vendorMarks struct {
 }
 
 func newTelemetry(c *Client) (*telemetry, error) {
-	t := &telemetry{tracer: c.tracers.Tracer(scope)}
+	t := &telemetry{tracer: c.tracers.Tracer(scope), mode: attribute.String("mail.mode", string(c.id().Mode))}
 	m := c.meters.Meter(scope)
 	var err error
 	keep := func(e error) {
@@ -72,6 +73,7 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
+	t.incidents = counter("postproof.incidents", "{incident}", "Incidents that a person should look at, as Incidents lists them, by kind.")
 	t.hints = counter("postproof.hints", "{hint}", "Hints between replicas, by what became of them: sent, heeded, ignored because they could not be read, failed with the ledger.")
 	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
@@ -142,14 +144,14 @@ func (t *telemetry) vendorMarks(vendor string) vendorMarks {
 		m.outcome[d] = addOptions(v, attribute.String("mail.delivery", d.String()))
 	}
 	m.duration = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(v))}
-	m.observe = []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(v))}
+	m.observe = []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(v, t.mode))}
 	return m
 }
 
 // observe reads what is a state, not an event.
 func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open metric.Int64Observable) error {
 	for _, b := range c.breakers.States() {
-		o.ObserveInt64(open, int64(b.Phase), metric.WithAttributes(
+		o.ObserveInt64(open, int64(b.Phase), metric.WithAttributes(c.tel.mode,
 			attribute.String("mail.vendor", b.Vendor), attribute.String("mail.group", b.Group)))
 	}
 	depths, err := c.store.Depth(ctx, "")
@@ -161,7 +163,7 @@ func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open met
 		sums[d.State] += d.Count
 	}
 	for _, s := range idempotency.States() {
-		o.ObserveInt64(queue, sums[s], metric.WithAttributes(attribute.String("mail.state", string(s))))
+		o.ObserveInt64(queue, sums[s], metric.WithAttributes(c.tel.mode, attribute.String("mail.state", string(s))))
 	}
 	return nil
 }
@@ -169,9 +171,9 @@ func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open met
 // observeSpool needs no ledger: what is spooled matters most while it is away.
 func (c *Client) observeSpool(o metric.Observer, kept metric.Int64Observable) {
 	waiting, parked, foreign := c.spooled.count()
-	o.ObserveInt64(kept, int64(waiting), metric.WithAttributes(attribute.String("mail.spool", "waiting")))
-	o.ObserveInt64(kept, int64(parked), metric.WithAttributes(attribute.String("mail.spool", "parked")))
-	o.ObserveInt64(kept, int64(foreign), metric.WithAttributes(attribute.String("mail.spool", "foreign")))
+	o.ObserveInt64(kept, int64(waiting), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "waiting")))
+	o.ObserveInt64(kept, int64(parked), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "parked")))
+	o.ObserveInt64(kept, int64(foreign), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "foreign")))
 }
 
 // observePauses tells what is paused, as this client knows.
@@ -181,99 +183,6 @@ func (c *Client) observePauses(o metric.Observer, paused metric.Int64Observable)
 		count[x.Target.Kind]++
 	}
 	for kind, n := range count {
-		o.ObserveInt64(paused, n, metric.WithAttributes(attribute.String("mail.paused", string(kind))))
+		o.ObserveInt64(paused, n, metric.WithAttributes(c.tel.mode, attribute.String("mail.paused", string(kind))))
 	}
-}
-
-// start begins the span of a call or of a piece of work. Work that goes on with
-// an earlier call is linked to it.
-func (t *telemetry) start(ctx context.Context, name, origin string) (context.Context, trace.Span) {
-	var opts []trace.SpanStartOption
-	if origin != "" {
-		remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": origin})
-		if sc := trace.SpanContextFromContext(remote); sc.IsValid() {
-			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
-		}
-	}
-	return t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
-}
-
-// traceparent returns the trace context to store with a job.
-func (t *telemetry) traceparent(ctx context.Context) string {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return ""
-	}
-	carrier := propagation.MapCarrier{}
-	t.propagator.Inject(ctx, carrier)
-	return carrier["traceparent"]
-}
-
-// end closes a span with the class of the error; never with its text alone.
-func end(span trace.Span, err error) {
-	if err != nil && span.IsRecording() {
-		span.SetAttributes(attribute.String("error.type", postproof.CodeOf(err).String()),
-			attribute.String("mail.delivery", postproof.DeliveryOf(err).String()))
-		span.SetStatus(codes.Error, postproof.CodeOf(err).String())
-	}
-	span.End()
-}
-
-type sendSpanKey struct{}
-
-// sendSpan is the span of the present real send of an attempt. net/http may
-// begin another one while the first is open.
-type sendSpan struct {
-	mu    sync.Mutex
-	start retry.AttemptStart
-	span  trace.Span
-}
-
-func (t *telemetry) onAttempt(ctx context.Context, start retry.AttemptStart) context.Context {
-	if !trace.SpanFromContext(ctx).IsRecording() {
-		return ctx
-	}
-	return context.WithValue(ctx, sendSpanKey{}, &sendSpan{start: start})
-}
-
-func (t *telemetry) onSend(ctx context.Context, _ retry.Send) {
-	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
-	if !ok {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	attrs := []attribute.KeyValue{
-		attribute.String("mail.vendor", s.start.Vendor), attribute.String("mail.operation", string(s.start.Op)),
-		attribute.String("http.request.method", s.start.Method),
-	}
-	n := s.start.Attempt
-	if s.span != nil {
-		s.span.AddEvent("repeated by net/http")
-		s.span.End()
-		n++
-	}
-	if n > 0 {
-		attrs = append(attrs, attribute.Int("http.request.resend_count", n))
-	}
-	_, s.span = t.tracer.Start(ctx, "send "+string(s.start.Op), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...)) //nolint:spancheck // onResult ends it
-}
-
-func (t *telemetry) onResult(ctx context.Context, m *vendorMarks, a retry.Attempt, err error) {
-	if info, ok := retry.SendInfo(ctx); ok {
-		t.attempts.Add(ctx, 1, m.attempts[info.Op.Group()]...)
-	}
-	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
-	if !ok {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.span == nil {
-		return
-	}
-	if a.Status > 0 {
-		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))
-	}
-	end(s.span, err)
-	s.span = nil
 }

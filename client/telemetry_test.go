@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
@@ -43,7 +44,10 @@ type span struct {
 	parent trace.SpanID
 	links  []trace.Link
 	attrs  map[string]string
+	status codes.Code
 	ended  bool
+	// orphan: the span that it was begun below had ended.
+	orphan bool
 }
 
 func (r *recorder) Tracer(string, ...trace.TracerOption) trace.Tracer { return tracer{r: r} }
@@ -58,7 +62,7 @@ func (t tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartO
 	t.r.mu.Lock()
 	defer t.r.mu.Unlock()
 	parent := trace.SpanContextFromContext(ctx)
-	s := &span{r: t.r, name: name, kind: cfg.SpanKind(), parent: parent.SpanID(), links: cfg.Links(), attrs: map[string]string{}}
+	s := &span{r: t.r, name: name, kind: trace.ValidateSpanKind(cfg.SpanKind()), parent: parent.SpanID(), links: cfg.Links(), attrs: map[string]string{}}
 	id := byte(len(t.r.spans) + 1)
 	traceID := parent.TraceID()
 	if !traceID.IsValid() {
@@ -66,6 +70,9 @@ func (t tracer) Start(ctx context.Context, name string, opts ...trace.SpanStartO
 	}
 	s.sc = trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: trace.SpanID{id}, TraceFlags: trace.FlagsSampled})
 	s.set(cfg.Attributes())
+	if above, ok := trace.SpanFromContext(ctx).(*span); ok {
+		s.orphan = above.ended
+	}
 	t.r.spans = append(t.r.spans, s)
 	return trace.ContextWithSpan(ctx, s), s
 }
@@ -77,7 +84,26 @@ func (s *span) set(attrs []attribute.KeyValue) {
 }
 
 func (s *span) SpanContext() trace.SpanContext { return s.sc }
-func (s *span) IsRecording() bool              { return true }
+
+// IsRecording is false once the span has ended, as in an SDK: what is below it then is
+// not recorded.
+func (s *span) IsRecording() bool {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	return !s.ended
+}
+
+func (s *span) AddLink(l trace.Link) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.links = append(s.links, l)
+}
+
+func (s *span) SetStatus(c codes.Code, _ string) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.status = c
+}
 
 func (s *span) SetAttributes(attrs ...attribute.KeyValue) {
 	s.r.mu.Lock()
@@ -148,6 +174,8 @@ func (o observer) ObserveInt64(g metric.Int64Observable, n int64, opts ...metric
 func newRecorder() *recorder { return &recorder{sums: map[string]int64{}, gauges: map[string]int64{}} }
 
 func (r *recorder) named(name string) []*span {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []*span
 	for _, s := range r.spans {
 		if s.name == name {
@@ -233,8 +261,8 @@ func TestMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if r.gauges["postproof.queue.depth state=accepted"] != 1 || r.gauges["postproof.breaker.state group=submit vendor=alpha"] != 2 ||
-			r.gauges["postproof.queue.depth state=unknown"] == 0 {
+		if r.gauges["postproof.queue.depth mode=test state=accepted"] != 1 || r.gauges["postproof.breaker.state group=submit mode=test vendor=alpha"] != 2 ||
+			r.gauges["postproof.queue.depth mode=test state=unknown"] == 0 {
 			t.Errorf("%v", r.gauges)
 		}
 	})
@@ -311,4 +339,80 @@ func leaky(p *press, s *shaky, fault string) {
 	default:
 		p.faults(onOrder(fault))
 	}
+}
+
+// incidents fails where what was counted of incidents is not what is listed.
+func (r *recorder) incidents(t *testing.T, c *client.Client) map[string]int64 {
+	t.Helper()
+	listed, counted := map[string]int64{}, map[string]int64{}
+	for e, err := range c.Incidents(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed[e.Kind]++
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, n := range r.sums {
+		if rest, ok := strings.CutPrefix(name, "postproof.incidents incident="); ok {
+			kind, _, _ := strings.Cut(rest, " ")
+			counted[kind] += n
+		}
+	}
+	if !maps.Equal(listed, counted) {
+		t.Errorf("counted %v, listed %v", counted, listed)
+	}
+	return listed
+}
+
+// A piece that turns up late, and too late to be canceled, is one piece; that two were
+// printed is an incident of its own.
+func TestLatePieceIsCountedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, r := newPress(t, "alpha", postproof.IdempotencyNone), newRecorder()
+		c, lost := lostAtAlpha(t, a, client.WithMeterProvider(r))
+		c.Breakers().Release("alpha", "submit")
+		runFor(t, c, time.Hour)
+		a.mu.Lock()
+		a.orders = append(a.orders, &pressOrder{ID: "ghost", Ref: lost, Zip: "62701", Status: "accepted", At: time.Now().Add(-2 * time.Hour)})
+		a.mu.Unlock()
+		runFor(t, c, 24*time.Hour)
+		if n := r.sums["postproof.late_arrivals vendor=alpha"]; n != 1 {
+			t.Errorf("%d pieces turned up late, want 1", n)
+		}
+		if got := r.incidents(t, c); got["late_arrival"] != 1 || got["late_printed"] != 1 {
+			t.Errorf("incidents %v", got)
+		}
+	})
+}
+
+// Two ledgers that one process works on do not show each other's numbers: a reader
+// keeps one value of each set of attributes.
+func TestGaugesOfTwoLedgers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		for _, mode := range []postproof.Mode{postproof.ModeTest, postproof.ModeLive} {
+			p := newPress(t, "alpha", postproof.IdempotencyKey)
+			p.mode = mode
+			c := newClient(t, idempotency.NewMemory(mode), []*press{p}, client.WithMeterProvider(r))
+			if mode == postproof.ModeTest {
+				accept(t, c, "a")
+			}
+		}
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name := range r.gauges {
+			if !strings.Contains(name, " mode=test") && !strings.Contains(name, " mode=live") {
+				t.Errorf("the gauge %s is of either ledger", name)
+			}
+		}
+		if r.gauges["postproof.queue.depth mode=test state=accepted"] != 1 || r.gauges["postproof.queue.depth mode=live state=accepted"] != 0 {
+			t.Errorf("%v", r.gauges)
+		}
+	})
 }

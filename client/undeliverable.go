@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -74,7 +75,7 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	if v == nil {
 		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
-	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", "")
+	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", trace.SpanKindInternal)
 	out, err := c.importSince(ctx, v, since)
 	end(span, err)
 	c.tel.undeliverable.Add(ctx, int64(out.New), v.marks.vendor...)

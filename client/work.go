@@ -300,15 +300,16 @@ func (w *work) submission(ctx context.Context, v *vendor, generation int, first 
 func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 	for i := range entries {
 		e := &entries[i]
+		c.countIncident(ctx, e)
 		level := slog.LevelInfo
 		switch e.Kind {
 		case "held":
 			level = slog.LevelWarn
 			c.tel.held.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.reason", e.Note)))
-		case "late_arrival", "late_printed", "twice_at_vendor":
+		case "late_arrival", "twice_at_vendor":
 			level = slog.LevelError
 			c.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", e.Vendor)))
-		case "contradiction":
+		case "late_printed", "contradiction": // the piece was counted when it turned up
 			level = slog.LevelError
 		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again", "unwatched":
 			level = slog.LevelWarn

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -160,7 +161,10 @@ func (c *Client) pause(ctx context.Context, d time.Duration) {
 // workOn carries a claimed record on, and never lets a failure out: the ledger
 // knows where the job stands, and it comes up again.
 func (c *Client) workOn(ctx context.Context, rec *idempotency.Record, id *idempotency.Identity) {
-	ctx, span := c.tel.start(ctx, "postproof.work", rec.Trace)
+	ctx, span := c.tel.startOn(ctx, "postproof.work", trace.SpanKindConsumer, rec)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("mail.state.before", string(rec.State)))
+	}
 	w := c.workIn(id, rec, nil)
 	err := w.run(ctx)
 	for range 3 {
@@ -169,10 +173,7 @@ func (c *Client) workOn(ctx context.Context, rec *idempotency.Record, id *idempo
 		}
 		err = w.run(ctx) // a person's wish or a callback came between
 	}
-	if span.IsRecording() {
-		span.SetAttributes(attribute.String("mail.state.before", string(rec.State)), attribute.String("mail.state", string(w.rec.State)))
-	}
-	end(span, err)
+	endOf(span, w.rec, err)
 	if w.rec.State == idempotency.Refused && rec.State != idempotency.Refused { // who calls Submit has its error
 		why := w.rec.Refusal
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "mail: refused: no vendor takes the job; amend or cancel it", slog.Any("record", w.rec), slog.String("vendor", why.Vendor),

@@ -2,7 +2,9 @@ package idempotency
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -48,7 +50,7 @@ const (
 )
 
 // Message is one thing that came in.
-type Message struct {
+type Message struct { //nolint:recvcheck // it is printed by value as well
 	ID      uint64
 	Vendor  string
 	Account string
@@ -69,6 +71,20 @@ type Message struct {
 	// Tries counts failures; LastError is the latest, without personal data.
 	Tries     int
 	LastError string
+}
+
+// String returns a form without the payload, and the headers that sign it.
+func (m Message) String() string {
+	return fmt.Sprintf("message(%d %s %s, %d tries)", m.ID, m.Vendor, m.State, m.Tries)
+}
+
+// GoString keeps %#v from printing them.
+func (m Message) GoString() string { return "idempotency.Message{" + m.String() + "}" }
+
+// LogValue implements [slog.LogValuer] without them.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(slog.Uint64("id", m.ID), slog.String("vendor", m.Vendor), slog.String("state", string(m.State)),
+		slog.Int("tries", m.Tries), slog.String("last_error", m.LastError))
 }
 
 // Mark settles or reschedules a claimed message and gives the lease back. It

@@ -65,7 +65,14 @@ func (c *call) attempt(outer *http.Request) (*http.Response, error) {
 	a.Context, a.cancel = limited, cancel
 	c.index++
 
+	returned := false
+	defer func() {
+		if !returned {
+			a.panicked(record)
+		}
+	}()
 	resp, failed := a.exchange(outer, &record)
+	returned = true
 	a.end()
 	record.Duration = max(config.Clock.Now().Sub(record.Start), 0)
 	record.Sends = a.sendCount()
@@ -93,6 +100,25 @@ func (c *call) attempt(outer *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	return nil, failed
+}
+
+// errPanicked is the error of an attempt that did not return. A panic's value may hold
+// personal data.
+var errPanicked = errors.New("the attempt panicked")
+
+// panicked ends an attempt that did not return, and tells of it. What became of its
+// sends nobody knows.
+func (a *attempt) panicked(record Attempt) {
+	a.end()
+	config := &a.call.sender.config
+	record.Duration = max(config.Clock.Now().Sub(record.Start), 0)
+	record.Code, record.Delivery = postproof.CodeInternal, postproof.NotSent
+	if record.Sends = a.sendCount(); record.Sends > 0 {
+		record.Delivery = postproof.Unknown
+	}
+	if config.OnResult != nil {
+		config.OnResult(a, record, postproof.NewError(record.Code, record.Delivery, errPanicked))
+	}
 }
 
 // exchange sends the request, reads the answer and has it judged.

@@ -58,8 +58,8 @@ type Config struct {
 	// then puts no byte on the wire is taken back, and the next one has the
 	// same index.
 	OnSend func(ctx context.Context, send Send)
-	// OnResult is called after each attempt, with its error. It gets the
-	// context of the attempt.
+	// OnResult is called after each attempt, with its error, also when the attempt
+	// ends by a panic, of the judge for example. It gets the context of the attempt.
 	OnResult func(ctx context.Context, attempt Attempt, err error)
 	// OnWait is called before each wait.
 	OnWait func(ctx context.Context, wait time.Duration, attempt int)

@@ -13,7 +13,7 @@ import (
 
 // Request is one request of a vendor's API. It is read only while [Sender.Do]
 // runs and may be used again afterwards.
-type Request struct {
+type Request struct { //nolint:recvcheck // it is printed by value as well
 	// Op names the operation in errors, hooks and timing statistics.
 	Op postproof.Op
 	// Vendor names the vendor in errors and hooks.

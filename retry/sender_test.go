@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -331,4 +332,31 @@ func TestErrorSaysEverythingOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A panic of the judge ends its attempt like anything else: whoever counts attempts, or
+// has begun a span for one, hears of it, and not of the panic's value.
+func TestPanicIsAResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := &vendor{serve: always(200, "")}
+		var got []retry.Attempt
+		var text string
+		s := newSender(t, v, retry.Config{OnResult: func(_ context.Context, a retry.Attempt, err error) {
+			got, text = append(got, a), err.Error()
+		}})
+		r := post(postproof.RepeatKeyed)
+		r.Judge = func(int, http.Header, []byte) error { panic("Mallory Malone") }
+		func() {
+			defer func() {
+				if p := recover(); p != "Mallory Malone" {
+					t.Errorf("the caller's panic is %v", p)
+				}
+			}()
+			_, _ = s.Do(t.Context(), r)
+		}()
+		if len(got) != 1 || got[0].Delivery != postproof.Unknown || got[0].Sends != 1 || strings.Contains(text, "Mallory") {
+			t.Errorf("results %+v, %q", got, text)
+		}
+	})
 }

@@ -80,3 +80,8 @@ type Reject struct {
 	// values that suggest themselves stand with them.
 	Findings []Finding
 }
+
+// LogValue implements [slog.LogValuer] without personal data.
+func (r Reject) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("row", r.Row), slog.String("findings", fmt.Sprint(r.Findings)))
+}

@@ -21,7 +21,7 @@ type Doer interface {
 }
 
 // Request is one HTTP request of an adapter.
-type Request struct {
+type Request struct { //nolint:recvcheck // it is printed by value as well
 	// Op names the operation in errors, spans and metrics, and puts the request
 	// under a breaker ([postproof.Op.Group]). What is done under OpSubmit decides
 	// whether paper may be in the mail, so that one request of a submission has it.
@@ -60,7 +60,7 @@ func (r *Request) SetBody(b *Body) {
 }
 
 // Response is an answer, read to its end.
-type Response struct {
+type Response struct { //nolint:recvcheck // it is printed by value as well
 	// Status is the HTTP status, Header the answer's; both are read only.
 	Status int
 	Header http.Header

@@ -139,8 +139,10 @@
 //
 // # Telemetry
 //
-// Each event that is applied has a span, linked to the call that brought the
-// job, however long ago that was. Metrics are named postproof.callbacks.*:
+// Each event that is applied has a span of kind CONSUMER, linked to the call that
+// brought the job, however long ago that was; the handler's context has it. A
+// callback's own traceparent, which anybody could send, counts for nothing here; where
+// otelhttp stands in front tell it so (WithPublicEndpointFn). Metrics are named postproof.callbacks.*:
 // received (by outcome, and reason: a callback whose signature is right is refused
 // as stale or future, which the sender is not told), processed (by outcome), handler_failures,
 // alerts, intake.duration and inbox.depth.

@@ -29,6 +29,12 @@ type Delivery struct {
 	Attempt int
 }
 
+// LogValue implements [slog.LogValuer] without personal data.
+func (d Delivery) LogValue() slog.Value {
+	return slog.GroupValue(slog.Uint64("message", d.Message), slog.Any("event", d.Event), slog.Any("record", d.Record),
+		slog.Bool("fresh", d.Fresh), slog.Int("attempt", d.Attempt))
+}
+
 // failure is why a message was not settled.
 type failure string
 

@@ -61,8 +61,9 @@ func newTelemetry(r *Receiver) (*telemetry, error) {
 			rt.marks.took[o] = []metric.RecordOption{metric.WithAttributeSet(set)}
 		}
 	}
+	mode := metric.WithAttributeSet(attribute.NewSet(attribute.String("mail.mode", string(r.in.Mode())))) // two ledgers have two depths
 	r.watch, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(depth, r.depth.Load())
+		o.ObserveInt64(depth, r.depth.Load(), mode)
 		return nil
 	}, depth)
 	if err != nil {

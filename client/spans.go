@@ -1,0 +1,175 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+)
+
+// start begins the span of a call.
+func (t *telemetry) start(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
+	if kind == trace.SpanKindInternal { // which it is without being told, and at less cost
+		return t.tracer.Start(ctx, name) //nolint:spancheck // the caller ends it
+	}
+	return t.tracer.Start(ctx, name, trace.WithSpanKind(kind)) //nolint:spancheck // the caller ends it
+}
+
+// startOn begins the span of work on a job, which is linked to the call that brought
+// the job.
+func (t *telemetry) startOn(ctx context.Context, name string, kind trace.SpanKind, rec *idempotency.Record) (context.Context, trace.Span) {
+	opts := []trace.SpanStartOption{trace.WithSpanKind(kind)}
+	if sc := t.origin(rec); sc.IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: sc}))
+	}
+	ctx, span := t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
+	about(span, rec)
+	return ctx, span //nolint:spancheck // the caller ends it
+}
+
+// linkTo links the span of a call to the one that brought a job, should that have been
+// another one.
+func (t *telemetry) linkTo(ctx context.Context, rec *idempotency.Record) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	if sc := t.origin(rec); sc.IsValid() && sc.SpanID() != span.SpanContext().SpanID() { //nolint:contextcheck // it is that of another call
+		span.AddLink(trace.Link{SpanContext: sc})
+	}
+}
+
+// origin is the call that brought a job.
+func (t *telemetry) origin(rec *idempotency.Record) trace.SpanContext {
+	if rec.Trace == "" {
+		return trace.SpanContext{}
+	}
+	remote := t.propagator.Extract(context.Background(), propagation.MapCarrier{"traceparent": rec.Trace}) // what the present one holds is another trace
+	return trace.SpanContextFromContext(remote)
+}
+
+// about says which job a span is about: under the names that the log has, too.
+func about(span trace.Span, rec *idempotency.Record) {
+	if !span.IsRecording() {
+		return
+	}
+	attrs := []attribute.KeyValue{attribute.String("mail.job", string(rec.ID[:min(16, len(rec.ID))])), attribute.String("mail.state", string(rec.State))}
+	if s := rec.Current(); s != nil {
+		attrs = append(attrs, attribute.String("mail.vendor", s.Vendor), attribute.String("mail.ref", string(s.Ref)))
+	}
+	span.SetAttributes(attrs...)
+}
+
+// traceparent returns the trace context to store with a job. Baggage stays behind:
+// nobody knows whether it names a person.
+func (t *telemetry) traceparent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
+	carrier := propagation.MapCarrier{}
+	t.propagator.Inject(ctx, carrier)
+	return carrier["traceparent"]
+}
+
+// errPanicked is what a call ends its span with that did not return.
+var errPanicked = &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.Unknown, Err: errors.New("it panicked")}
+
+// end closes a span with the class of the error; never with its text. Where it is
+// deferred it must be by another function: an SDK would else write a panic's value,
+// which may hold personal data, into the span.
+func end(span trace.Span, err error) {
+	if err != nil && span.IsRecording() {
+		span.SetAttributes(attribute.String("error.type", postproof.CodeOf(err).String()),
+			attribute.String("mail.delivery", postproof.DeliveryOf(err).String()))
+		span.SetStatus(codes.Error, postproof.CodeOf(err).String())
+	}
+	span.End()
+}
+
+// endOf is end for a call that returns a job, or none.
+func endOf(span trace.Span, rec *idempotency.Record, err error) {
+	if rec != nil {
+		about(span, rec)
+	}
+	end(span, err)
+}
+
+type sendSpanKey struct{}
+
+// sendSpan is the span of the present real send of an attempt. net/http may
+// begin another one while the first is open.
+type sendSpan struct {
+	mu    sync.Mutex
+	start retry.AttemptStart
+	span  trace.Span
+	index int
+	// over: the attempt has ended. A send that was let go in the same moment tells of
+	// itself behind that.
+	over bool
+}
+
+func (t *telemetry) onAttempt(ctx context.Context, start retry.AttemptStart) context.Context {
+	if !trace.SpanFromContext(ctx).IsRecording() {
+		return ctx
+	}
+	return context.WithValue(ctx, sendSpanKey{}, &sendSpan{start: start})
+}
+
+func (t *telemetry) onSend(ctx context.Context, send retry.Send) {
+	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	attrs := []attribute.KeyValue{
+		attribute.String("mail.vendor", s.start.Vendor), attribute.String("mail.operation", string(s.start.Op)),
+		attribute.String("http.request.method", s.start.Method),
+	}
+	if s.span != nil {
+		if send.Index == s.index {
+			return // not a byte of the last one went out: this is it
+		}
+		s.span.SetStatus(codes.Error, "repeated by net/http") // it had no answer
+		s.span.End()
+	}
+	if n := send.Index - 1; n > 0 {
+		attrs = append(attrs, attribute.Int("http.request.resend_count", n))
+	}
+	_, span := t.tracer.Start(ctx, "send "+string(s.start.Op), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
+	if s.over {
+		span.SetStatus(codes.Error, "cut off")
+		span.End()
+		return
+	}
+	s.span, s.index = span, send.Index // onResult ends it
+}
+
+func (t *telemetry) onResult(ctx context.Context, m *vendorMarks, a retry.Attempt, err error) {
+	if info, ok := retry.SendInfo(ctx); ok {
+		t.attempts.Add(ctx, 1, m.attempts[info.Op.Group()]...)
+	}
+	s, ok := ctx.Value(sendSpanKey{}).(*sendSpan)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	if s.span == nil {
+		return
+	}
+	if a.Status > 0 {
+		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))
+	}
+	end(s.span, err)
+	s.span = nil
+}

@@ -1,0 +1,34 @@
+package main
+
+// spans breaks what a trace and the metrics tell of a piece's way.
+func spans() []Mutation {
+	const (
+		spans     = "client/spans.go"
+		reconcile = "client/reconcile.go"
+	)
+	m := func(name, file, old, replacement, run string) Mutation {
+		return Mutation{Name: "telemetry: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	return []Mutation{
+		m("the read-back of a cancellation has no span", reconcile, "\tanswer = err\n\torder, rk", "\tend(span, err)\n\torder, rk", "TestEachRequestHasASpan"),
+		m("the look-up of a control piece has no span", reconcile, "\tasked = err\n", "\tend(span, err)\n", "TestEachRequestHasASpan"),
+		m("a control piece is linked to nothing", "client/recover_control.go", "return c.sendControl(ctx,", "return c.sendControl(context.WithoutCancel(trace.ContextWithSpan(ctx, nil)),", "TestCallsOfPeople"),
+		m("work is linked to nothing", spans, "if sc := t.origin(rec); sc.IsValid() {", "if sc := t.origin(rec); false && sc.IsValid() {", "TestSpans$"),
+		m("a key that is handed in again is linked to nothing", "client/submit.go", "\tc.tel.linkTo(ctx, rec)\n", "", "TestSpansOfTheSameJob"),
+		m("a second piece is linked to nothing", "client/remail.go", "\tc.tel.linkTo(ctx, first)\n", "", "TestSpansOfTheSameJob"),
+		m("a panic is no error", "client/submit.go", "\terr = errPanicked\n", "", "TestPanicEndsSpans"),
+		m("a panic in an attempt leaves its span open", "retry/attempt.go", "\t\tif !returned {\n", "\t\tif !returned && false {\n", "TestPanicEndsSpans"),
+		m("a send behind the result leaves its span open", spans, "\ts.over = true\n", "", "TestSpansOfSendsThatCross"),
+		m("a send that was taken back is two", spans, "if send.Index == s.index {", "if false {", "TestSpansOfSendsThatCross"),
+		m("sends are numbered by attempts", spans, "n := send.Index - 1;", "n := s.start.Attempt;", "TestSpansOfRepeatedSends"),
+		m("a late piece is counted again when it is printed", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "\t\tc.countIncident(ctx, e)\n\t\tif e.Kind == \"late_printed\" {\n\t\t\tc.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String(\"mail.vendor\", e.Vendor)))\n\t\t}\n", "TestLatePiece"),
+		m("incidents are not counted", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "", "TestLatePiece"),
+		m("a parked answer is not counted", "client/spool_apply.go", "\t\t\tc.countIncident(ctx, &entry)\n", "\t\t\t_ = entry\n", "TestAnswerWithoutAPlace|Parked"),
+		m("the gauges of two ledgers are one", "client/telemetry.go", `attribute.String("mail.mode", string(c.id().Mode))`, `attribute.String("mail.mode", "test")`, "TestGaugesOfTwo"),
+		m("what was enqueued is logged with keys", "client/enqueue.go", `slog.Any("key", r.Key)`, `slog.String("key", string(r.Key))`, "TestWhatIsHandedOut"),
+		m("an erasure is printed with the person", "client/erase.go", "len(e.Keys), len(e.Contacts),", "len(e.Keys), e.Contacts,", "TestWhatIsHandedOut"),
+		m("a message is printed with its payload", "idempotency/inbox.go", `"idempotency.Message{" + m.String()`, `"idempotency.Message{" + string(m.Body)`, "TestWhatIsHandedOut"),
+		m("a row is logged with the person", "snapshot/row.go", "fmt.Sprint(r.Findings)", "fmt.Sprint(r.Findings, r.Row.Address.Name)", "TestWhatIsHandedOut"),
+		m("a request is printed with its address", "vendors/redact.go", `" " + r.Method + " " + r.Route`, `" " + r.Method + " " + r.URL`, "TestWhatIsHandedOut"),
+	}
+}
