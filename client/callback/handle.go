@@ -48,7 +48,7 @@ const (
 // deliver calls the handler, and settles the message by what it returned. The
 // piece is ours.
 func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained) error {
-	err := r.handle(ctx, Delivery{
+	err := r.handle(ctx, j, Delivery{
 		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
 	})
 	if err != nil && ctx.Err() != nil { // it was told to stop, which is no failure of the event
@@ -71,7 +71,7 @@ func (p *panicError) Error() string { return "panic with a value of type " + p.v
 var errGoexit = errors.New("its goroutine was ended")
 
 // handle calls the handler in a goroutine of its own, which it may even end.
-func (r *Receiver) handle(ctx context.Context, d Delivery) error {
+func (r *Receiver) handle(ctx context.Context, j *job, d Delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, r.handlerTimeout)
 	defer cancel()
 	answered := make(chan error, 1)
@@ -87,7 +87,25 @@ func (r *Receiver) handle(ctx context.Context, d Delivery) error {
 		}()
 		err = r.handler(ctx, d)
 	}()
-	return <-answered
+	return r.await(ctx, j, answered)
+}
+
+// await waits for a handler, which cannot be ended. With one that does not return the
+// process has a slot less, and where all hang no event is handled any more: so the owner
+// is told. What it returns counts, however late.
+func (r *Receiver) await(ctx context.Context, j *job, answered <-chan error) error {
+	late := time.NewTimer(r.lease)
+	defer late.Stop()
+	select {
+	case err := <-answered:
+		return err
+	case <-late.C:
+		r.alarms.raise(ctx, Alert{
+			Kind: AlertHanging, Vendor: j.m.Vendor, Message: j.m.ID, Record: j.rec.ID, Tries: j.m.Tries,
+			Reason: "the handler has not returned in " + r.lease.String() + ", long after its context ended: it must heed it",
+		})
+		return <-answered
+	}
 }
 
 // fail counts a failure of a message: it is tried again later, its owner told

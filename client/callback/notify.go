@@ -19,6 +19,9 @@ type AlertKind string
 const (
 	// AlertFailing: an event failed three times in a row; tries go on.
 	AlertFailing AlertKind = "callback_failing"
+	// AlertHanging: the handler does not return although its context has ended. It
+	// keeps one of the slots of its process, see [WithConcurrency], until it does.
+	AlertHanging AlertKind = "callback_hanging"
 	// AlertParked: an event failed too often, and waits for a person: see
 	// [Receiver.List] and [Receiver.Replay].
 	AlertParked AlertKind = "callback_parked"

@@ -56,10 +56,10 @@ type Backoff struct {
 // [WithHandlerTimeout].
 //
 // An error or a panic is a failure, and so is the end of the process under it: it is
-// tried again with backoff, and later events of that piece wait for it. After three failures the owner is told
-// through the [Notifier]; after the limit the event is parked, see [WithTries].
-// Only the text of a [*postproof.Error] is kept and told, of others the type:
-// their texts may hold personal data.
+// tried again with backoff, and later events of that piece wait for it. After three
+// failures the owner is told through the [Notifier]; after the limit the event is
+// parked, see [WithTries]. Only the text of a [*postproof.Error] is kept and told, of
+// others the type: their texts may hold personal data.
 func WithHandler(h func(context.Context, Delivery) error) Option {
 	return optionFunc(func(s *settings) { s.handler = h })
 }

@@ -293,3 +293,31 @@ func TestPoisonedProcesses(t *testing.T) {
 		t.Errorf("%d processes died, want %d and then none; parked %+v", deaths, childTries, parked)
 	}
 }
+
+// A handler that never comes back cannot be ended, and takes a slot with it: the owner
+// hears of it once, and what it returns in the end counts.
+func TestHandlerThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		called := 0
+		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(1),
+			callback.WithHandler(func(context.Context, callback.Delivery) error {
+				called++
+				time.Sleep(2 * time.Hour) // whatever becomes of its context
+				return nil
+			}))
+		o := w.mailed(t, "a")
+		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		w.drain(t)
+		if diff := cmp.Diff([]callback.AlertKind{callback.AlertHanging}, told.kinds()); diff != "" {
+			t.Fatalf("alerts (-want +got):\n%s", diff)
+		}
+		if a := told.all[0]; a.Record == "" || a.Message == 0 || a.Vendor != w.p.name || !contains(a.Reason, "1m30s") {
+			t.Errorf("alert = %+v, want it to say which event hangs, and for how long", a)
+		}
+		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 1 {
+			t.Errorf("%d events applied after %d calls, want one", n, called)
+		}
+	})
+}

@@ -53,6 +53,7 @@ func receiving() []Mutation {
 		m("a lost race is an error", seam, "case !errors.Is(err, idempotency.ErrStale):", "default:", "TestStaleRecord"),
 		m("two handlers for one piece", hold, "case running:", "case false && running:", "TestTwoWorkers"),
 		m("later events do not wait", hold, "case waits:", "case false && waits:", "TestOrderOfAPiece"),
+		m("a handler that hangs does so in silence", "client/callback/handle.go", "time.NewTimer(r.lease)", "time.NewTimer(1000 * r.lease)", "TestHandlerThatHangs"),
 		m("a handler that ends its process has not failed", hold, "case lost:", "case false && lost:", "TestHandlerThatEnds"),
 		m("a call without an outcome is forgotten", hold, "case h.open(now): //", "case false: //", "TestHandlerThatEnds"),
 		m("calls without an outcome add up", hold, "if n := len(open) - maxHeld; n > 0 {", "if n := len(open) - maxHeld; n > 1<<20 {", "TestCallsWithoutAnOutcomeAreBounded"),
