@@ -24,7 +24,8 @@ import (
 type Receiver struct {
 	settings
 
-	in *client.Intake
+	in  *client.Intake
+	box *Inbox
 	// name is the receiver's own in holds: a client's may come again with the next process.
 	name   string
 	routes map[string]*route
@@ -75,7 +76,8 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 		return nil, err
 	}
 	r := &Receiver{
-		settings: s, in: in, name: in.Owner + "/" + rand.Text(), routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies),
+		settings: s, in: in, box: &Inbox{store: in.Store, inbox: in.Inbox, now: in.Now, damaged: in.MeetDamaged},
+		name: in.Owner + "/" + rand.Text(), routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies),
 		started: in.Clock.Now(), wake: make(chan struct{}, 1),
 	}
 	if len(endpoints) == 0 {
@@ -164,15 +166,7 @@ func (r *Receiver) wakeUp() {
 
 // message reads one message of the inbox.
 func (r *Receiver) message(ctx context.Context, id uint64) (*idempotency.Message, error) {
-	for m, err := range r.in.Inbox.List(ctx, idempotency.MessageQuery{After: id - 1, Limit: 1}) {
-		if err != nil {
-			return nil, storeError("read message", err)
-		}
-		if m.ID == id {
-			return m, nil
-		}
-	}
-	return nil, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "read message", Err: idempotency.ErrNotFound}
+	return r.box.message(ctx, id)
 }
 
 func storeError(op string, err error) error {

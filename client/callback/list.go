@@ -32,6 +32,9 @@ type Query struct {
 	// all.
 	After uint64
 	Limit int
+	// Bare has List leave the payloads and headers out, which is quicker and shows no
+	// personal data.
+	Bare bool
 }
 
 func (q *Query) matches(m *idempotency.Message) bool {
@@ -52,124 +55,15 @@ func (q *Query) matches(m *idempotency.Message) bool {
 		(q.Since.IsZero() || !m.ReceivedAt.Before(q.Since)) && (q.Until.IsZero() || m.ReceivedAt.Before(q.Until))
 }
 
-// List yields stored callbacks in the order of receipt, one for each event.
-// Tries and LastError say what went wrong; Body is the payload, which may hold
-// personal data. A damaged message that may be meant is yielded in its place as an
-// error that wraps an [idempotency.DamagedError], beside what can still be read of it,
-// or nil; the list goes on behind it. After another error it yields no more.
+// List yields stored callbacks in the order of receipt, see [Inbox.List].
 func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Message, error] {
-	return func(yield func(*idempotency.Message, error) bool) {
-		left := q.Limit
-		for m, err := range r.among(ctx, &q) {
-			damaged := idempotency.AsDamaged(err)
-			if err != nil {
-				err = storeError("list", err)
-			}
-			if err != nil && damaged == nil {
-				yield(nil, err)
-				return
-			}
-			if m != nil && !q.matches(m) {
-				continue
-			}
-			if !yield(m, err) {
-				return
-			}
-			if left--; left == 0 {
-				return
-			}
-		}
-	}
+	return r.box.List(ctx, q)
 }
 
-// Replayed counts what [Receiver.Replay] did.
-type Replayed struct {
-	// Queued messages are worked on again, by Run or Drain.
-	Queued int
-	// Purged ones have no payload any more; Busy ones are worked on right now.
-	Purged, Busy int
-	// Damaged ones cannot be read; the log says what to do.
-	Damaged int
-}
-
-// Replay has the callbacks that the query selects worked on again, at once, with
-// as many tries as a new one. What the ledger has already is not applied twice;
-// the handler is called again. So Replay(ctx, Query{}) is for the time after the
-// handler, or whatever failed, was mended.
+// Replay has the callbacks that the query selects worked on again, see [Inbox.Replay].
 func (r *Receiver) Replay(ctx context.Context, q Query) (Replayed, error) {
-	var done Replayed
-	for m, err := range r.List(ctx, q) {
-		if r.in.MeetDamaged(ctx, err) {
-			done.Damaged++
-			continue
-		}
-		if err != nil {
-			return done, err
-		}
-		switch err := r.replay(ctx, m); {
-		case err == nil:
-			done.Queued++
-		case errors.Is(err, errPurged):
-			done.Purged++
-		case errors.Is(err, errLost):
-			done.Busy++
-		default:
-			return done, err
-		}
-	}
-	r.wakeUp()
-	return done, nil
-}
-
-func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
-	now := r.in.Now()
-	if m.State == idempotency.MessageWaiting && m.Lease.Until.After(now) {
-		return errLost
-	}
-	for range 8 {
-		marks := []idempotency.Mark{{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now}}
-		if m.Body == nil {
-			whole, err := r.batchOf(ctx, m)
-			if err != nil {
-				return err
-			}
-			if whole.State != idempotency.MessageWaiting { // it keeps the payload until its events are settled
-				marks = append(marks, idempotency.Mark{ID: whole.ID, Expect: whole.Fence, State: idempotency.MessageWaiting, Due: now.Add(batchWait(whole.Fence))})
-			}
-		}
-		err := idempotency.CommitOne(ctx, r.in.Store, idempotency.Change{Marks: marks})
-		switch {
-		case err == nil:
-			return nil
-		case !errors.Is(err, idempotency.ErrStale):
-			return storeError("replay", err)
-		case len(marks) == 1:
-			return errLost
-		}
-		// Another event of the batch may have been replayed at the same time.
-		again, err := r.message(ctx, m.ID)
-		if err != nil {
-			return err
-		}
-		if again.Fence != m.Fence {
-			return errLost
-		}
-	}
-	return errLost
-}
-
-// batchOf returns the batch that a message without a body is an event of, and errPurged
-// where there is none that has the payload.
-func (r *Receiver) batchOf(ctx context.Context, m *idempotency.Message) (*idempotency.Message, error) {
-	id, _, ok := partIn(m)
-	if !ok {
-		return nil, errPurged
-	}
-	whole, err := r.message(ctx, id)
-	if err == nil && whole.Body == nil {
-		return nil, errPurged
-	}
-	return whole, err
+	defer r.wakeUp()
+	return r.box.Replay(ctx, q)
 }
 
 // Verify verifies a stored callback again, with the active secrets, the headers

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/callback"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -232,4 +233,15 @@ func TestReplayedEventHasAllItsTries(t *testing.T) {
 			t.Errorf("%d tries, then %d, want 4 and 4", first, got.count()-first)
 		}
 	})
+}
+
+// A store without an inbox is named as such, before anything is asked of it.
+func TestOpenInboxOfAStoreWithoutOne(t *testing.T) {
+	t.Parallel()
+	if _, err := callback.OpenInbox(struct{ client.Store }{memory()}, nil); postproof.CodeOf(err) != postproof.CodeUnsupported || !contains(err.Error(), "Inbox") {
+		t.Errorf("OpenInbox = %v, want it to name what is missing", err)
+	}
+	if box, err := callback.OpenInbox(memory(), nil); err != nil || box == nil {
+		t.Errorf("OpenInbox = %v, %v", box, err)
+	}
 }

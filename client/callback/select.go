@@ -14,21 +14,21 @@ type messages = iter.Seq2[*idempotency.Message, error]
 // among yields the messages among which those of a query are, and as few others as the
 // inbox can tell apart: most that ever came in is of no interest to anybody, and a
 // payload may be long.
-func (r *Receiver) among(ctx context.Context, q *Query) messages {
-	mq := idempotency.MessageQuery{Vendor: q.Vendor, After: q.After}
+func (b *Inbox) among(ctx context.Context, q *Query) messages {
+	mq := idempotency.MessageQuery{Vendor: q.Vendor, After: q.After, Bare: q.Bare}
 	states := q.States
 	switch {
 	case len(q.IDs) > 0:
-		return r.each(ctx, mq, q.IDs)
+		return b.each(ctx, mq, q.IDs)
 	case len(states) == 0 && q.Unmatched:
-		return r.matching(ctx, mq, q)
+		return b.matching(ctx, mq, q)
 	case len(states) == 0:
 		states = []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}
 	}
 	in := func(states ...idempotency.MessageState) messages {
 		mq := mq
 		mq.States = states
-		return r.in.Inbox.List(ctx, mq)
+		return b.inbox.List(ctx, mq)
 	}
 	states = slices.Compact(slices.Sorted(slices.Values(states)))
 	if slices.Equal(states, []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}) {
@@ -38,10 +38,10 @@ func (r *Receiver) among(ctx context.Context, q *Query) messages {
 }
 
 // each yields single messages.
-func (r *Receiver) each(ctx context.Context, mq idempotency.MessageQuery, ids []uint64) messages {
+func (b *Inbox) each(ctx context.Context, mq idempotency.MessageQuery, ids []uint64) messages {
 	return func(yield func(*idempotency.Message, error) bool) {
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			if id > mq.After && !r.one(ctx, mq, id, yield) {
+			if id > mq.After && !b.one(ctx, mq, id, yield) {
 				return
 			}
 		}
@@ -49,26 +49,26 @@ func (r *Receiver) each(ctx context.Context, mq idempotency.MessageQuery, ids []
 }
 
 // matching looks through all without their payloads, and reads those of a query.
-func (r *Receiver) matching(ctx context.Context, mq idempotency.MessageQuery, q *Query) messages {
+func (b *Inbox) matching(ctx context.Context, mq idempotency.MessageQuery, q *Query) messages {
 	return func(yield func(*idempotency.Message, error) bool) {
 		bare := mq
 		bare.Bare = true
-		for m, err := range r.in.Inbox.List(ctx, bare) {
+		for m, err := range b.inbox.List(ctx, bare) {
 			switch {
 			case err != nil:
 				if !yield(m, err) {
 					return
 				}
-			case q.matches(m) && !r.one(ctx, mq, m.ID, yield):
+			case q.matches(m) && !b.one(ctx, mq, m.ID, yield):
 				return
 			}
 		}
 	}
 }
 
-func (r *Receiver) one(ctx context.Context, mq idempotency.MessageQuery, id uint64, yield func(*idempotency.Message, error) bool) bool {
+func (b *Inbox) one(ctx context.Context, mq idempotency.MessageQuery, id uint64, yield func(*idempotency.Message, error) bool) bool {
 	mq.After, mq.Limit = id-1, 1
-	for m, err := range r.in.Inbox.List(ctx, mq) {
+	for m, err := range b.inbox.List(ctx, mq) {
 		if at := placeOf(m, err); at == id || at == 0 {
 			return yield(m, err)
 		}

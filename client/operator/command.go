@@ -38,7 +38,7 @@ func (c *command) wants(args []string) string {
 func groups() []group {
 	return []group{
 		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), refusedCommand(), showCommand(), historyCommand(), incidentsCommand(), tallyCommand(), spoolCommand()}},
-		{"Decide", []*command{pauseCommand(), resumeCommand(), releaseCommand(), decideCommand(), cancelCommand(), approveCommand(), changesCommand()}},
+		{"Decide", []*command{pauseCommand(), resumeCommand(), releaseCommand(), decideCommand(), cancelCommand(), approveCommand(), callbacksCommand(), changesCommand()}},
 		{"Ask the vendors, or depend on them (needs credentials)", []*command{
 			auditCommand(), silenceCommand(), recoverCommand(), controlCommand(), replayCommand(), remailCommand(), eraseCommand(),
 		}},

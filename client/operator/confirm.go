@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ type intent struct {
 	Twice int `json:"may_print_twice"`
 	// Does says it in sentences.
 	Does []string `json:"does"`
+	// one is what it is about if not jobs.
+	one string
 }
 
 // confirm shows what is about to happen and returns nil when it was confirmed: by
@@ -39,7 +42,7 @@ func (r *run) confirm(in intent) error {
 		r.out.text("Mails nothing.")
 	}
 	if r.expect >= 0 && r.expect != in.Jobs {
-		return &exit{code: ExitNotConfirmed, err: fmt.Errorf("nothing was done: it is about %s, and -expect says %s", many(in.Jobs, "job"), number(r.expect))}
+		return &exit{code: ExitNotConfirmed, err: fmt.Errorf("nothing was done: it is about %s, and -expect says %s", many(in.Jobs, cmp.Or(in.one, "job")), number(r.expect))}
 	}
 	if r.yes {
 		return nil
@@ -47,10 +50,14 @@ func (r *run) confirm(in intent) error {
 	if !r.Interactive {
 		return &exit{code: ExitNotConfirmed, err: errors.New("nothing was done: nobody can be asked here; to do it say -yes, and -expect " + strconv.Itoa(in.Jobs) + " to be sure of the number")}
 	}
-	want, question := "yes", fmt.Sprintf("Go on as %s? Type yes: ", r.by)
+	as := ""
+	if r.by != "" {
+		as = " as " + r.by
+	}
+	want, question := "yes", "Go on"+as+"? Type yes: "
 	if in.Twice > 0 {
 		want = strconv.Itoa(in.Jobs)
-		question = fmt.Sprintf("Go on as %s? Type the number of jobs, %s: ", r.by, want)
+		question = fmt.Sprintf("Go on%s? Type the number of jobs, %s: ", as, want)
 	}
 	if err := r.out.w.Flush(); err != nil { // what it says must be seen first
 		return fmt.Errorf("nothing was done: what it would do could not be shown: %w", err)

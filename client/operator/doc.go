@@ -61,6 +61,9 @@
 //	finding       kind id ref vendor_id note
 //	silence       vendor expected silent since heard
 //	recovered     vendors checked doubted recoveries unasked damaged
+//	callback      message vendor state tries reason received due
+//	callback_group vendor reason callbacks parked since
+//	replayed      queued purged busy damaged
 //	answer        id vendor ref vendor_id delivery at parked other_ledger
 //	replay_plan   at total counts costs rows_rejected sends acts
 //	replay        name phase by why total handed recovered waiting unknown held refused canceled started_at

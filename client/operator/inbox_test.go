@@ -45,6 +45,9 @@ func TestStatusDoesNotReadTheInbox(t *testing.T) {
 	if got := w.run(t, "status").out; !strings.Contains(got, "2 callbacks are parked") {
 		t.Errorf("the screen does not count the parked callbacks:\n%s", got)
 	}
+	if got := w.run(t, "callbacks").out; !strings.Contains(got, "2 callbacks failed") {
+		t.Errorf("the list does not have the parked callbacks:\n%s", got)
+	}
 	few := []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}
 	for _, q := range s.asked {
 		if !q.Bare || len(q.States) != 1 || !slices.Contains(few, q.States[0]) {

@@ -108,7 +108,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(true, nil, "%s of another ledger in this one's spool folder: give each ledger a folder of its own.", many(foreign, "answer")+are(foreign))
 	}
 	if o.parked > 0 {
-		add(true, nil, "%s parked: it failed too often to be applied. Mend what failed, then replay it in the receiving service.", many(o.parked, "callback")+are(o.parked))
+		add(true, []string{"callbacks", "callbacks replay"}, "%s parked: it failed too often. Mend what failed, then replay it.", many(o.parked, "callback")+are(o.parked))
 	}
 	for i, one := range o.damaged {
 		if i == mostDamaged {

@@ -96,8 +96,8 @@ func damaged() []Mutation {
 		return 0`, `	if false {
 		return 0`, "TestDrainBesideADamagedMessage"),
 		received("the depth stands still", "run.go", `if err != nil && !r.in.MeetDamaged(ctx, err) {`, `if err != nil {`, "TestDepthBesideADamagedMessage"),
-		received("a list ends", "list.go", `if err != nil && damaged == nil {`, `if err != nil {`, "TestDrainBesideADamagedMessage"),
-		received("a replay stops", "list.go", `		if r.in.MeetDamaged(ctx, err) {`, `		if false {`, "TestDrainBesideADamagedMessage"),
+		received("a list ends", "inbox.go", `if idempotency.AsDamaged(err) == nil {`, `if true {`, "TestDrainBesideADamagedMessage"),
+		received("a replay stops", "inbox.go", `		if b.damaged(ctx, err) {`, `		if false {`, "TestDrainBesideADamagedMessage"),
 		screen("the first screen stops at a waiting job", "status.go", `	for rec, err := range r.ledger.Find(short, q) {
 		if r.past(err) {`, `	for rec, err := range r.ledger.Find(short, q) {
 		if false {`),

@@ -21,6 +21,11 @@ func people() []Mutation {
 		return Mutation{Name: name, File: file, Old: old, New: replacement, Package: "./client/operator", Run: run}
 	}
 	return []Mutation{
+		op("callbacks: they are replayed without a yes", "client/operator/callbacks.go", `err := r.confirm(in); err != nil {`, `err := error(nil); err != nil {`, "TestCallbacksReplay"),
+		op("callbacks: a list reads payloads", "client/operator/callbacks.go", `	q.Bare = true
+`, ``, "TestStatusDoesNotRead"),
+		op("callbacks: all are replayed, not those that were meant", "client/operator/callbacks.go", `inbox.Replay(ctx, q)`, `inbox.Replay(ctx, callback.Query{})`, "TestCallbacksReplay"),
+		op("callbacks: a number that is not there is passed over", "client/operator/callbacks.go", `case len(q.IDs) > groups.number:`, `case false:`, "TestCallbacksReplayAsks"),
 		cl("track: what a job was refused for before is told", "client/track.go", `switch rec.State {`, `t.Refusal = rec.Refusal; switch rec.State {`, "TestTracked"),
 		cl("accounts: who has no name is told of on a test ledger, too", "client/account.go", ` && v.account.Mode == postproof.ModeLive`, ``, "TestLiveAccountWithout"),
 		cl("refused: a worker tells nobody", "client/worker.go",

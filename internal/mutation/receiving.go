@@ -40,7 +40,7 @@ func receiving() []Mutation {
 		m("an id that nothing vouches for is believed", dedupe, "rt.caps.Callbacks.EventIDs &&", "true &&", "TestEventsAreDeduplicated"),
 		m("the vendor's time tells no events apart", dedupe, "if !e.Status.VendorTime.IsZero() {", "if false {", "TestEventsAreDeduplicated"),
 		m("one id for a batch is one event", dedupe, "if count[out[i]] > 1 {", "if false {", "TestBatchWithOneID"),
-		m("what is replayed of a batch loses its payload", dir+"list.go", "if whole.State != idempotency.MessageWaiting {", "if false {", "TestReplayedEventOfABatch"),
+		m("what is replayed of a batch loses its payload", dir+"inbox.go", "if whole.State != idempotency.MessageWaiting {", "if false {", "TestReplayedEventOfABatch"),
 		m("an event of another process's endpoint is a failure", process, "case errors.Is(j.err, errNoEndpoint) && ", "case false && ", "TestEventsOfAnEndpoint"),
 		m("an event that nobody knows is left for ever", process, "r.in.Now().Sub(j.m.ReceivedAt) < strangeFor", "j.m.ID > 0", "TestEventsOfAnEndpoint"),
 		m("a batch is settled before its events", dir+"batch.go", "if !settled {", "if false {", "TestBadEventOfABatch"),

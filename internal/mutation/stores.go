@@ -60,7 +60,7 @@ func stores() []Mutation {
 	defer cancel()
 	a.flush`, "TestNotifierThatNeverReturns"),
 		received("an alert that is under way at the end is cut off", "notify.go", `a.notify(context.WithoutCancel(ctx), alert.Alert) == nil {`, `a.notify(ctx, alert.Alert) == nil {`, "TestAlertUnderWayComesToItsEnd"),
-		received("an event without its payload is queued", "list.go", `if err == nil && whole.Body == nil {`, `if err == nil && whole == nil {`, "TestBatchWithAnErasedPiece"),
+		received("an event without its payload is queued", "inbox.go", `if err == nil && whole.Body == nil {`, `if err == nil && whole == nil {`, "TestBatchWithAnErasedPiece"),
 		received("an event's id is a text like any other", "dedupe.go", `strings.ContainsRune(e.ID, 0) || `, ``, "TestOddEventIDsAreTwo"),
 		lite("a marker that is gone is missed by nobody", "writer.go", `return errors.Join(errMarkerReplaced, err)`, `return nil`, "TestReplacedWhileOpen"),
 		lite("a marker that is another is missed by nobody", "writer.go", `if self, _ := fileID(info); self != w.marker.last.Self {`, `if false {`, "TestReplacedWhileOpen"),
