@@ -3,6 +3,7 @@ package snapshot
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -45,7 +46,10 @@ func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 	if zip := a.PostalCode; a.Country == "US" && len(zip) >= 5 {
 		return append(b, zip[:5]...)
 	}
-	b = append(t.appendLine(b, a.PostalCode), '|')
+	code := len(b)
+	b = t.appendLine(b, a.PostalCode)
+	b = b[:code+len(slices.DeleteFunc(b[code:], func(c byte) bool { return c == ' ' }))] // "SW1A1AA" is "SW1A 1AA"
+	b = append(b, '|')
 	b = append(t.appendLine(b, a.City), '|')
 	b = append(t.appendLine(b, a.Region), '|')
 	return append(b, a.Country...)
