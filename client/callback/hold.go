@@ -92,6 +92,18 @@ func (r *Receiver) unanswered(ctx context.Context, j *job) (bool, error) {
 	return h.Message == j.m.ID && h.open(r.in.Now()) && h.Owner != r.name, err
 }
 
+// runs reports whether a handler is at a message right now, in whichever process: the
+// message has no lease then, but holds its piece.
+func (r *Receiver) runs(ctx context.Context, m *idempotency.Message) (bool, error) {
+	j := r.prepare(ctx, m, r.in.Epoch())
+	if j.rec == nil {
+		return false, nil
+	}
+	all, _, err := r.holds(ctx, j.rec.ID)
+	h := all[string(j.rec.ID)]
+	return h.Message == m.ID && h.Owner != "" && !h.open(r.in.Now()), err
+}
+
 func (w *holdAnswer) encode(all map[string]held) error {
 	value, err := json.Marshal(all)
 	w.write.Value = value
@@ -174,8 +186,8 @@ func (r *Receiver) live(all map[string]held) (n int) {
 // let gives the piece of a job back with the mark; with a failure, to be tried
 // again at the time given, its later events wait for it.
 func (r *Receiver) let(ctx context.Context, j *job, mark idempotency.Mark, entries ...idempotency.Entry) error {
-	mark.ID, mark.Expect = j.m.ID, j.m.Fence
 	return r.settleWith(ctx, j, func(ctx context.Context) (idempotency.Change, error) {
+		mark.ID, mark.Expect = j.m.ID, j.m.Fence
 		rec, err := r.in.Store.Get(ctx, j.rec.ID) // it may have been erased while the handler ran
 		if err != nil {
 			return idempotency.Change{}, storeError("get", err)

@@ -123,8 +123,14 @@ func (r *Receiver) Replay(ctx context.Context, q Query) (Replayed, error) {
 
 func (r *Receiver) replay(ctx context.Context, m *idempotency.Message) error {
 	now := r.in.Now()
-	if m.State == idempotency.MessageWaiting && m.Lease.Until.After(now) {
-		return errLost
+	if m.State == idempotency.MessageWaiting {
+		busy, err := r.runs(ctx, m)
+		if err != nil {
+			return err
+		}
+		if busy || m.Lease.Until.After(now) {
+			return errLost
+		}
 	}
 	for range 8 {
 		marks := []idempotency.Mark{{ID: m.ID, Expect: m.Fence, State: idempotency.MessageWaiting, Due: now}}

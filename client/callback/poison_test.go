@@ -295,29 +295,69 @@ func TestPoisonedProcesses(t *testing.T) {
 }
 
 // A handler that never comes back cannot be ended, and takes a slot with it: the owner
-// hears of it once, and what it returns in the end counts.
+// hears of it once, and what it returns in the end counts. That holds where another slot
+// is free, by which the process gets the event again when its lease runs out.
 func TestHandlerThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, slots := range []int{1, 2} {
+		t.Run(fmt.Sprint(slots, " slots"), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var told alerts
+				called := 0
+				w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(slots),
+					callback.WithHandler(func(context.Context, callback.Delivery) error {
+						called++
+						time.Sleep(2 * time.Hour) // whatever becomes of its context
+						return nil
+					}))
+				o := w.mailed(t, "a")
+				send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+				run(t, w.rx, 5*time.Hour)
+				if diff := cmp.Diff([]callback.AlertKind{callback.AlertHanging}, told.kinds()); diff != "" {
+					t.Fatalf("alerts (-want +got):\n%s", diff)
+				}
+				if a := told.all[0]; a.Record == "" || a.Message == 0 || a.Vendor != w.p.name || !contains(a.Reason, "1m30s") {
+					t.Errorf("alert = %+v, want it to say which event hangs, and for how long", a)
+				}
+				if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 1 {
+					t.Errorf("%d events applied after %d calls, want one", n, called)
+				}
+			})
+		})
+	}
+}
+
+// A person has all worked on again that failed, while the handler is at one of them, in
+// one of two processes: that one is busy. Else what it comes to would be lost, and an
+// event that went well be told to have ended its process.
+func TestReplayWhileTheHandlerIsAtIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
+		var w *world
 		called := 0
-		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(1),
-			callback.WithHandler(func(context.Context, callback.Delivery) error {
-				called++
-				time.Sleep(2 * time.Hour) // whatever becomes of its context
-				return nil
-			}))
+		opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(
+			func(ctx context.Context, _ callback.Delivery) error {
+				if called++; called == 1 {
+					return errDown
+				}
+				if done, err := w.rx.Replay(ctx, callback.Query{}); err != nil || done != (callback.Replayed{Busy: 1}) {
+					t.Errorf("Replay = %+v, %v, want one that is busy", done, err)
+				}
+				return postproof.Sleep(ctx, postproof.SystemClock(), 10*time.Second)
+			})}
+		w = newWorld(t, memory(), newPrinter(t), opts...)
+		other := w.beside(t, opts...)
 		o := w.mailed(t, "a")
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-		w.drain(t)
-		if diff := cmp.Diff([]callback.AlertKind{callback.AlertHanging}, told.kinds()); diff != "" {
-			t.Fatalf("alerts (-want +got):\n%s", diff)
-		}
-		if a := told.all[0]; a.Record == "" || a.Message == 0 || a.Vendor != w.p.name || !contains(a.Reason, "1m30s") {
-			t.Errorf("alert = %+v, want it to say which event hangs, and for how long", a)
-		}
-		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 1 {
-			t.Errorf("%d events applied after %d calls, want one", n, called)
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		go func() { _ = other.Run(ctx) }()
+		_ = w.rx.Run(ctx)
+		synctest.Wait()
+		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 2 || len(told.all) != 0 {
+			t.Errorf("%d events applied after %d calls, alerts %+v", n, called, told.all)
 		}
 	})
 }
