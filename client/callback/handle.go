@@ -92,7 +92,8 @@ func (r *Receiver) handle(ctx context.Context, j *job, d Delivery) error {
 
 // await waits for a handler, which cannot be ended. With one that does not return the
 // process has a slot less, and where all hang no event is handled any more: so the owner
-// is told. What it returns counts, however late.
+// is told. What it returns counts, however late, unless another process has taken the
+// event over by then.
 func (r *Receiver) await(ctx context.Context, j *job, answered <-chan error) error {
 	late := time.NewTimer(r.lease)
 	defer late.Stop()

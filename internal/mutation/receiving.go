@@ -54,6 +54,7 @@ func receiving() []Mutation {
 		m("two handlers for one piece", hold, "case running:", "case false && running:", "TestTwoWorkers"),
 		m("later events do not wait", hold, "case waits:", "case false && waits:", "TestOrderOfAPiece"),
 		m("what comes of a handler that was slow is lost", process, "case j.claim != nil && j.claim.fence", "case false && j.claim.fence", "TestHandlerThatHangs"),
+		m("a ledger that hangs takes the time of alerts", dir+"notify.go", "		owed = append(owed, alert.owed...)\n", "		a.r.told(ctx, alert.owed)\n", "TestAlertsAtTheEnd"),
 		m("what is replayed takes an event from its handler", dir+"list.go", "if busy || m.Lease", "if busy && false || m.Lease", "TestReplayWhileTheHandlerIsAtIt"),
 		m("a handler that hangs does so in silence", "client/callback/handle.go", "time.NewTimer(r.lease)", "time.NewTimer(1000 * r.lease)", "TestHandlerThatHangs"),
 		m("a handler that ends its process has not failed", hold, "case lost:", "case false && lost:", "TestHandlerThatEnds"),
