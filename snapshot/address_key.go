@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -26,6 +27,9 @@ func KeyOf(a postproof.Address) AddressKey {
 		*s = trim(*s)
 	}
 	a.Country = countryCode(a.Country)
+	if a.Country != "US" && !isCountry(a.Country) {
+		a.Country = cmp.Or(countryByName(a.Country), a.Country)
+	}
 	sum := sha256.Sum256(abbreviationTable().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }

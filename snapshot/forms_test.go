@@ -295,5 +295,9 @@ func TestSuppressionAbroad(t *testing.T) {
 		if has, err := list.Contains(t.Context(), "c1", at); err != nil || !has {
 			t.Errorf("%s: is mailed (%v)", where, err)
 		}
+		code, country, _ := strings.Cut(where, ",")
+		if snapshot.KeyOf(postproof.Address{Line1: "1 High St", City: "London", PostalCode: code, Country: country}) != at {
+			t.Errorf("%s: has another key", where)
+		}
 	}
 }

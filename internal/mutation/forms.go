@@ -30,6 +30,7 @@ func forms() []Mutation {
 		sn("forms: whom not to mail has a shortened number", "suppress.go", `i == 0 && shortened(v)`, `i < 0 && shortened(v)`, "TestSuppressionThatMatchesNobody"),
 		sn("forms: whom not to mail lives nowhere", "suppress.go", `(a.Country != "US" || a.PostalCode != "")`, `(a.Country != "" || a.PostalCode != "")`, "TestSuppressionThatMatchesNobody"),
 		sn("forms: whom not to mail lives in the UK", "suppress.go", `if !isCountry(a.Country) {`, `if len(a.Country) != 2 {`, "TestSuppressionAbroad"),
+		sn("forms: a country by its name makes another place", "address_key.go", `!isCountry(a.Country) {`, `false {`, "TestSuppressionAbroad"),
 		sn("forms: a postal code without its space makes another place", "address_key.go", `return c == ' ' })`, `return c == 0 })`, "TestSuppressionAbroad"),
 		sn("forms: whom not to mail has lost zeros of a ZIP code", "suppress.go", `n == 3 || n == 4`, `n == 2`, "TestSuppressionThatMatchesNobody"),
 		sn("forms: whom not to mail is a file without a header", "csv.go", `s.named && fields`, `!s.named && fields`, "TestSuppressionThatMatchesNobody"),
