@@ -171,7 +171,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	for _, m := range messages {
 		c := &claim{epoch: epoch}
 		if at, there := r.busy.LoadOrStore(m.ID, c); there { // its lease ran out while this process is at it
-			at.(*claim).again(epoch, m.Fence) //nolint:forcetypeassert // there are no others
+			at.(*claim).again(epoch, m.Fence) //nolint:errcheck // nothing else is stored
 			continue
 		}
 		p.slots <- struct{}{}
