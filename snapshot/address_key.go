@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -25,6 +27,9 @@ func KeyOf(a postproof.Address) AddressKey {
 		*s = trim(*s)
 	}
 	a.Country = countryCode(a.Country)
+	if a.Country != "US" && !isCountry(a.Country) {
+		a.Country = cmp.Or(countryByName(a.Country), a.Country)
+	}
 	sum := sha256.Sum256(abbreviationTable().appendKey(nil, &a))
 	return AddressKey(sum[:16])
 }
@@ -33,7 +38,7 @@ func KeyOf(a postproof.Address) AddressKey {
 func (k AddressKey) String() string { return hex.EncodeToString(k[:]) }
 
 // appendKey appends the text that is the same for all spellings of an address.
-// In the United States the five digits of the ZIP code stand for city and
+// In the United States, and where else its mail goes, the five digits of the ZIP code stand for city and
 // state, whose spellings differ more. The country is stated.
 func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 	b = t.appendLine(b, a.Line1)
@@ -42,13 +47,28 @@ func (t *abbreviations) appendKey(b []byte, a *postproof.Address) []byte {
 		b = t.appendLine(b, a.Line2)
 	}
 	b = append(b, '|')
-	if zip := a.PostalCode; a.Country == "US" && len(zip) >= 5 {
+	if zip := a.PostalCode; len(zip) >= 5 && hasZIP(a.Country) {
 		return append(b, zip[:5]...)
 	}
-	b = append(t.appendLine(b, a.PostalCode), '|')
+	code := len(b)
+	b = t.appendLine(b, a.PostalCode)
+	b = b[:code+len(slices.DeleteFunc(b[code:], func(c byte) bool { return c == ' ' }))] // "SW1A1AA" is "SW1A 1AA"
+	b = append(b, '|')
 	b = append(t.appendLine(b, a.City), '|')
 	b = append(t.appendLine(b, a.Region), '|')
 	return append(b, a.Country...)
+}
+
+// hasZIP reports whether mail to a country goes by ZIP code: to the territories of the
+// United States and the states associated with them it does, and lists name them as
+// countries, or as states.
+func hasZIP(country string) bool {
+	switch country {
+	case "US", "PR", "GU", "VI", "AS", "MP", "UM", "FM", "MH", "PW":
+		return true
+	default:
+		return false
+	}
 }
 
 // appendLine appends a line's words in capitals and in their short forms, with

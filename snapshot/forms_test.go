@@ -256,6 +256,7 @@ func TestSuppressionThatMatchesNobody(t *testing.T) {
 		{"no ZIP code", "street,city,state\n1 Main St,Reno,NV\n", "row 2: has no ZIP code"},
 		{"a ZIP code that is none", "street,city,zip\n1 Main St,Reno,Nevada\n", "row 2: has no ZIP code"},
 		{"a country that is none", "street,city,zip,country\n1 Main St,Reno,89501,Utopia\n", "row 2: has a country"},
+		{"a country of two letters that is none", "street,city,zip,country\n1 Main St,Reno,89501,XX\n", "row 2: has a country"},
 	} {
 		_, err := snapshot.ReadSuppression(t.Context(), strings.NewReader(c.csv), snapshot.SuppressionOptions{})
 		if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "Jos") {
@@ -277,6 +278,32 @@ func TestSuppressionThatMatchesNobody(t *testing.T) {
 		}
 		if code, err := snapshot.Suppressed(t.Context(), []snapshot.Suppression{{List: list}}, "c1", postproof.Address{Line1: "1 Main Street", City: "Adjuntas", Region: "PR", PostalCode: "00601"}); err != nil || code == "" {
 			t.Errorf("%s: is mailed (%v)", name, err)
+		}
+	}
+}
+
+// What a list calls by a name that is no code is the place that a row has by its code,
+// and a postal code is one with and without its space.
+func TestSuppressionAbroad(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"SW1A 1AA,GB", "SW1A 1AA,UK", "SW1A 1AA,uk", "SW1A 1AA,United Kingdom", "SW1A 1AA,England", "sw1a1aa,GB", "SW1A  1AA,GB"} {
+		list, err := snapshot.ReadSuppression(t.Context(), strings.NewReader("street,city,zip,country\n1 High St,London,"+where+"\n"), snapshot.SuppressionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := snapshot.KeyOf(postproof.Address{Line1: "1 High Street", City: "London", PostalCode: "SW1A 1AA", Country: "GB"})
+		if has, err := list.Contains(t.Context(), "c1", at); err != nil || !has {
+			t.Errorf("%s: is mailed (%v)", where, err)
+		}
+		code, country, _ := strings.Cut(where, ",")
+		if snapshot.KeyOf(postproof.Address{Line1: "1 High St", City: "London", PostalCode: code, Country: country}) != at {
+			t.Errorf("%s: has another key", where)
+		}
+	}
+	for _, at := range [][2]string{{"PR", ""}, {"US", "PR"}, {"USA", "pr"}, {"Puerto Rico", ""}, {"", "PR"}} {
+		a := postproof.Address{Line1: "1 Calle Luna", City: "San Juan", Region: at[1], PostalCode: "00901-1234", Country: at[0]}
+		if want := (postproof.Address{Line1: "1 CALLE LUNA", City: "SAN JUAN", Region: "PR", PostalCode: "00901"}); snapshot.KeyOf(a) != snapshot.KeyOf(want) {
+			t.Errorf("%v: has another key", at)
 		}
 	}
 }

@@ -237,6 +237,11 @@ func newCountries() map[string]*country {
 	return all
 }
 
+// isCountry reports whether a text is a code of ISO 3166.
+func isCountry(code string) bool {
+	return len(code) == 2 && strings.Contains(countryData, "\n"+code+";")
+}
+
 // countryByName returns the code of a country that is written out in English.
 func countryByName(name string) string {
 	switch name {

@@ -167,7 +167,7 @@ func (o *SuppressionOptions) place(a *postproof.Address, named bool) (_ bool, wr
 		return false, ""
 	}
 	a.PostalCode = norm.NFKC.String(a.PostalCode)
-	if len(a.Country) != 2 {
+	if !isCountry(a.Country) {
 		a.Country = countryByName(a.Country)
 	}
 	if a.Country == "US" {

@@ -54,7 +54,8 @@
 // event that kills workers is parked like any other. Events whose handlers ran beside
 // it are counted once for each such end, too, and so is one whose process was killed or
 // stood still for other reasons. Told to stop, Run gives back what it was at, which
-// counts for nothing.
+// counts for nothing; three stops in a row that interrupt one event are a failure of it,
+// though: it may be what its process is stopped for.
 //
 // That an event is parked, or an endpoint silent, is noted in the ledger as untold until
 // the [Notifier] has taken the alert. A process that dies before, or whose notifier is

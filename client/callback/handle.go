@@ -52,8 +52,12 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
 	})
 	if err != nil && ctx.Err() != nil { // it was told to stop, which is no failure of the event
-		return errors.Join(err, r.let(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: r.in.Now()}))
+		if j.stops++; j.stops < stopsCounted {
+			return errors.Join(err, r.let(ctx, j, idempotency.Mark{State: idempotency.MessageWaiting, Due: r.in.Now()}))
+		}
+		err = errStopped
 	}
+	j.stops = 0
 	if err != nil {
 		r.tel.handlerFailed(ctx, j.o.a.route)
 		r.fail(ctx, j, failHandler, err, did)
@@ -67,6 +71,10 @@ func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained
 type panicError struct{ value string }
 
 func (p *panicError) Error() string { return "panic with a value of type " + p.value }
+
+// errStopped is the failure of a handler that did not come to its end, time after time.
+var errStopped = &postproof.Error{Code: postproof.CodeCanceled, Err: errors.New(
+	"its process was told to stop each time before it returned: is it too slow, or what the process is stopped for?")}
 
 var errGoexit = errors.New("its goroutine was ended")
 
@@ -92,7 +100,8 @@ func (r *Receiver) handle(ctx context.Context, j *job, d Delivery) error {
 
 // await waits for a handler, which cannot be ended. With one that does not return the
 // process has a slot less, and where all hang no event is handled any more: so the owner
-// is told. What it returns counts, however late.
+// is told. What it returns counts, however late, unless another process has taken the
+// event over by then.
 func (r *Receiver) await(ctx context.Context, j *job, answered <-chan error) error {
 	late := time.NewTimer(r.lease)
 	defer late.Stop()

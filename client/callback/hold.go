@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,14 +26,22 @@ type held struct {
 	// owner and its time over it says that the handler was begun, and that nobody wrote
 	// down what came of it: most likely it took its process with it.
 	Owner string `json:"o,omitempty"`
+	// Stops counts the stops in a row that interrupted the handler for it.
+	Stops int `json:"s,omitempty"`
 }
 
-func (h held) open(now time.Time) bool { return h.Owner != "" && !h.Until.After(now) }
+func (h held) over(now time.Time) bool { return !h.Until.After(now) }
+
+func (h held) open(now time.Time) bool { return h.Owner != "" && h.over(now) }
 
 // maxHeld bounds how many failed events are waited for in one setting: when the
 // handler fails for everything, order is not kept for all pieces. It also bounds how
-// many calls without an outcome are remembered there.
+// many calls without an outcome, and interrupted ones, are remembered there.
 const maxHeld = 64
+
+// stopsCounted is how many stops in a row that interrupt one event are a failure of it:
+// it may be what its process is stopped for.
+const stopsCounted = 3
 
 // lookAgain is how soon an event looks again whether the handler is done with the
 // one before it, in another process.
@@ -46,7 +55,11 @@ type holdAnswer struct {
 	until time.Time
 }
 
-func holdName(id idempotency.ID) string { return "callback/hold/" + string(id[:min(2, len(id))]) }
+// holdPrefix begins the name of a setting of holds; behind it are the first two digits
+// of the pieces' ids.
+const holdPrefix = "callback/hold/"
+
+func holdName(id idempotency.ID) string { return holdPrefix + string(id[:min(2, len(id))]) }
 
 func (r *Receiver) holds(ctx context.Context, id idempotency.ID) (map[string]held, idempotency.SettingWrite, error) {
 	name := holdName(id)
@@ -61,18 +74,18 @@ func (r *Receiver) holds(ctx context.Context, id idempotency.ID) (map[string]hel
 		}
 	}
 	now := r.in.Now()
-	var open []string
+	var past []string
 	for piece, h := range all {
 		switch {
-		case h.open(now): // its event comes up again some time, maybe after days
-			open = append(open, piece)
-		case !h.Until.After(now):
+		case h.over(now) && (h.Owner != "" || h.Stops > 0): // its event comes up again some time, maybe after days
+			past = append(past, piece)
+		case h.over(now):
 			delete(all, piece)
 		}
 	}
-	if n := len(open) - maxHeld; n > 0 {
-		slices.SortFunc(open, func(a, b string) int { return all[a].Until.Compare(all[b].Until) })
-		for _, piece := range open[:n] {
+	if n := len(past) - maxHeld; n > 0 {
+		slices.SortFunc(past, func(a, b string) int { return all[a].Until.Compare(all[b].Until) })
+		for _, piece := range past[:n] {
 			delete(all, piece)
 		}
 	}
@@ -92,6 +105,28 @@ func (r *Receiver) unanswered(ctx context.Context, j *job) (bool, error) {
 	return h.Message == j.m.ID && h.open(r.in.Now()) && h.Owner != r.name, err
 }
 
+// running returns the messages that handlers are at, in whichever process: such a
+// message has no lease, but holds its piece.
+func (b *Inbox) running(ctx context.Context) (map[uint64]bool, error) {
+	now, found := b.now(), map[uint64]bool{}
+	for i := range 256 {
+		s, err := b.store.Setting(ctx, fmt.Sprintf("%s%02x", holdPrefix, i))
+		if err != nil {
+			return nil, storeError("setting", err)
+		}
+		var all map[string]held
+		if len(s.Value) == 0 || json.Unmarshal(s.Value, &all) != nil { // of a newer version: see holds
+			continue
+		}
+		for _, h := range all {
+			if h.Owner != "" && !h.open(now) {
+				found[h.Message] = true
+			}
+		}
+	}
+	return found, nil
+}
+
 func (w *holdAnswer) encode(all map[string]held) error {
 	value, err := json.Marshal(all)
 	w.write.Value = value
@@ -107,10 +142,14 @@ func (r *Receiver) hold(ctx context.Context, j *job) (*holdAnswer, error) {
 	a := &holdAnswer{write: write}
 	piece, now := string(j.rec.ID), r.in.Now()
 	h, taken := all[piece]
-	if taken && h.open(now) { // nobody runs it; others leave it the time to come up again
-		h.Until = h.Until.Add(r.lease)
-		taken = h.Message != j.m.ID && h.Until.After(now)
+	if j.stops = 0; h.Message == j.m.ID {
+		j.stops = h.Stops
 	}
+	if h.open(now) { // nobody runs it; others leave it the time to come up again
+		h.Until = h.Until.Add(r.lease)
+		taken = h.Message != j.m.ID
+	}
+	taken = taken && !h.over(now)
 	running := taken && h.Owner != "" && (h.Owner != r.name || h.Message != j.m.ID)
 	waits := taken && h.Owner == "" && h.Message < j.m.ID
 	switch {
@@ -124,7 +163,7 @@ func (r *Receiver) hold(ctx context.Context, j *job) (*holdAnswer, error) {
 		return a, nil
 	}
 	a.mine, a.until = true, now.Add(r.lease)
-	all[piece] = held{Message: j.m.ID, Until: a.until, Owner: r.name}
+	all[piece] = held{Message: j.m.ID, Until: a.until, Owner: r.name, Stops: j.stops}
 	return a, a.encode(all)
 }
 
@@ -164,7 +203,7 @@ func (r *Receiver) turn(ctx context.Context, j *job, did *Drained) (bool, error)
 func (r *Receiver) live(all map[string]held) (n int) {
 	now := r.in.Now()
 	for _, h := range all {
-		if !h.open(now) {
+		if !h.over(now) {
 			n++
 		}
 	}
@@ -174,8 +213,8 @@ func (r *Receiver) live(all map[string]held) (n int) {
 // let gives the piece of a job back with the mark; with a failure, to be tried
 // again at the time given, its later events wait for it.
 func (r *Receiver) let(ctx context.Context, j *job, mark idempotency.Mark, entries ...idempotency.Entry) error {
-	mark.ID, mark.Expect = j.m.ID, j.m.Fence
 	return r.settleWith(ctx, j, func(ctx context.Context) (idempotency.Change, error) {
+		mark.ID, mark.Expect = j.m.ID, j.m.Fence
 		rec, err := r.in.Store.Get(ctx, j.rec.ID) // it may have been erased while the handler ran
 		if err != nil {
 			return idempotency.Change{}, storeError("get", err)
@@ -191,7 +230,7 @@ func (r *Receiver) let(ctx context.Context, j *job, mark idempotency.Mark, entri
 		switch {
 		case mark.State == idempotency.MessageWaiting && r.live(all) <= maxHeld:
 			// A while longer than its due: the worker has to come to it.
-			all[piece] = held{Message: j.m.ID, Until: mark.Due.Add(r.lease)}
+			all[piece] = held{Message: j.m.ID, Until: mark.Due.Add(r.lease), Stops: j.stops}
 		case there && all[piece].Message == j.m.ID:
 			delete(all, piece)
 		default:

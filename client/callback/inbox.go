@@ -86,6 +86,8 @@ type Replayed struct {
 func (b *Inbox) Replay(ctx context.Context, q Query) (Replayed, error) {
 	var done Replayed
 	q.Bare = false // events of a batch are told by what they hold
+	var running map[uint64]bool
+	var looked time.Time
 	for m, err := range b.List(ctx, q) {
 		if b.damaged(ctx, err) {
 			done.Damaged++
@@ -93,6 +95,16 @@ func (b *Inbox) Replay(ctx context.Context, q Query) (Replayed, error) {
 		}
 		if err != nil {
 			return done, err
+		}
+		if now := b.now(); m.State == idempotency.MessageWaiting && (running == nil || now.Sub(looked) >= lookAgain) {
+			looked = now
+			if running, err = b.running(ctx); err != nil {
+				return done, err
+			}
+		}
+		if running[m.ID] && m.State == idempotency.MessageWaiting { // else what its handler returns would be lost
+			done.Busy++
+			continue
 		}
 		switch err := b.replay(ctx, m); {
 		case err == nil:

@@ -163,11 +163,6 @@ func (a *alarms) send(ctx context.Context, alert *letter) {
 	}
 }
 
-func (a *alarms) sent(ctx context.Context, alert *letter) {
-	a.r.tel.alerted(ctx, alert.Kind, "sent")
-	a.r.told(ctx, alert.owed)
-}
-
 func (a *alarms) lost(ctx context.Context, alert *letter) {
 	a.r.tel.alerted(ctx, alert.Kind, "lost")
 	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "an alert about callbacks could not be sent", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor))
@@ -226,13 +221,16 @@ func (a *alarms) finish(ctx context.Context, left ...*letter) {
 		}
 		break
 	}
+	var owed []debt
 	for _, alert := range left {
 		if a.notify(ctx, alert.Alert) != nil {
 			a.lost(ctx, alert)
 			continue
 		}
-		a.sent(ctx, alert)
+		a.r.tel.alerted(ctx, alert.Kind, "sent")
+		owed = append(owed, alert.owed...)
 	}
+	a.r.told(ctx, owed) // behind all: a ledger that hangs takes no time from the others
 }
 
 // deliver reports false when the context ended before the alert was sent or lost.
@@ -242,7 +240,8 @@ func (a *alarms) deliver(ctx context.Context, alert *letter) bool {
 			return false
 		}
 		if a.notify(context.WithoutCancel(ctx), alert.Alert) == nil { // one that was begun comes to its end
-			a.sent(ctx, alert)
+			a.r.tel.alerted(ctx, alert.Kind, "sent")
+			a.r.told(ctx, alert.owed)
 			return true
 		}
 	}

@@ -230,3 +230,33 @@ func TestSilenceThatIsBeingTold(t *testing.T) {
 		}
 	})
 }
+
+// A program is stopped while the ledger hangs: that takes no time from the alerts that
+// are left, of which each is sent.
+func TestAlertsAtTheEndBesideALedgerThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		store := newFaulty()
+		w := newWorld(t, store, newPrinter(t), callback.WithHandler(down), callback.WithTries(1, callback.Backoff{}), callback.WithNotifier(&told))
+		for i := range 2 { // one is told at once, one is gathered, of each kind
+			o := w.mailed(t, fmt.Sprint("job-", i))
+			send(t, w.rx, http.StatusOK, note{ID: fmt.Sprint("known ", i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+			send(t, w.rx, http.StatusOK, note{ID: fmt.Sprint("unknown ", i), Piece: "psc_99", Ref: "ABCDEFGHJKLMNPQR", Status: "mailed"})
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var stopped time.Time
+		time.AfterFunc(time.Minute, func() {
+			store.commit = func([]idempotency.Change) error {
+				time.Sleep(10 * time.Second)
+				return errDown
+			}
+			stopped = time.Now()
+			stop()
+		})
+		_ = w.rx.Run(ctx)
+		if took := time.Since(stopped); took > 15*time.Second || len(told.all) != 4 {
+			t.Errorf("Run took %s to stop, and sent %d alerts, want four: %+v", took, len(told.all), told.all)
+		}
+	})
+}

@@ -223,6 +223,43 @@ func TestStopIsNoFailureOfTheHandler(t *testing.T) {
 	})
 }
 
+// What a stop interrupts time after time may be what the process is stopped for, by
+// whoever watches over it: each third one in a row is a failure, so that it ends.
+func TestStopsInARowAreFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		got := &calls{}
+		handler := callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
+			_ = got.handle(ctx, d)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		w := newWorld(t, memory(), newPrinter(t), handler)
+		a := w.mailed(t, "a")
+		send(t, w.rx, http.StatusOK, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})
+		tries := func() int { return w.messages(t)[0].Tries }
+		for round := range 6 {
+			next := w.beside(t, handler, callback.WithNotifier(&told), callback.WithTries(4, callback.Backoff{Base: time.Second, Cap: time.Second}))
+			run(t, next, 5*time.Second)
+			if want := (round + 1) / 3; tries() != want {
+				t.Errorf("%d failures after %d stops, want %d", tries(), round+1, want)
+			}
+			time.Sleep([]time.Duration{0, time.Hour}[round%2]) // an outage does not make it a new one
+		}
+		for range 6 {
+			next := w.beside(t, handler, callback.WithNotifier(&told), callback.WithTries(4, callback.Backoff{Base: time.Second, Cap: time.Second}))
+			run(t, next, 5*time.Second)
+		}
+		if m := w.messages(t)[0]; m.State != idempotency.MessageParked || got.count() != 12 {
+			t.Errorf("%s after %d calls, want it parked after twelve", m, got.count())
+		}
+		if diff := cmp.Diff([]callback.AlertKind{callback.AlertFailing, callback.AlertParked}, told.kinds()); diff != "" {
+			t.Errorf("alerts (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // The ledger remembers so many calls without an outcome, the latest; what they are about
 // may have gone another way.
 func TestCallsWithoutAnOutcomeAreBounded(t *testing.T) {
@@ -295,29 +332,69 @@ func TestPoisonedProcesses(t *testing.T) {
 }
 
 // A handler that never comes back cannot be ended, and takes a slot with it: the owner
-// hears of it once, and what it returns in the end counts.
+// hears of it once, and what it returns in the end counts. That holds where another slot
+// is free, by which the process gets the event again when its lease runs out.
 func TestHandlerThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, slots := range []int{1, 2} {
+		t.Run(fmt.Sprint(slots, " slots"), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var told alerts
+				called := 0
+				w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(slots),
+					callback.WithHandler(func(context.Context, callback.Delivery) error {
+						called++
+						time.Sleep(2 * time.Hour) // whatever becomes of its context
+						return nil
+					}))
+				o := w.mailed(t, "a")
+				send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+				run(t, w.rx, 5*time.Hour)
+				if diff := cmp.Diff([]callback.AlertKind{callback.AlertHanging}, told.kinds()); diff != "" {
+					t.Fatalf("alerts (-want +got):\n%s", diff)
+				}
+				if a := told.all[0]; a.Record == "" || a.Message == 0 || a.Vendor != w.p.name || !contains(a.Reason, "1m30s") {
+					t.Errorf("alert = %+v, want it to say which event hangs, and for how long", a)
+				}
+				if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 1 {
+					t.Errorf("%d events applied after %d calls, want one", n, called)
+				}
+			})
+		})
+	}
+}
+
+// A person has all worked on again that failed, while the handler is at one of them, in
+// one of two processes: that one is busy. Else what it comes to would be lost, and an
+// event that went well be told to have ended its process.
+func TestReplayWhileTheHandlerIsAtIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
+		var w *world
 		called := 0
-		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(1),
-			callback.WithHandler(func(context.Context, callback.Delivery) error {
-				called++
-				time.Sleep(2 * time.Hour) // whatever becomes of its context
-				return nil
-			}))
+		opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(
+			func(ctx context.Context, _ callback.Delivery) error {
+				if called++; called == 1 {
+					return errDown
+				}
+				if done, err := w.rx.Replay(ctx, callback.Query{}); err != nil || done != (callback.Replayed{Busy: 1}) {
+					t.Errorf("Replay = %+v, %v, want one that is busy", done, err)
+				}
+				return postproof.Sleep(ctx, postproof.SystemClock(), 10*time.Second)
+			})}
+		w = newWorld(t, memory(), newPrinter(t), opts...)
+		other := w.beside(t, opts...)
 		o := w.mailed(t, "a")
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-		w.drain(t)
-		if diff := cmp.Diff([]callback.AlertKind{callback.AlertHanging}, told.kinds()); diff != "" {
-			t.Fatalf("alerts (-want +got):\n%s", diff)
-		}
-		if a := told.all[0]; a.Record == "" || a.Message == 0 || a.Vendor != w.p.name || !contains(a.Reason, "1m30s") {
-			t.Errorf("alert = %+v, want it to say which event hangs, and for how long", a)
-		}
-		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 1 {
-			t.Errorf("%d events applied after %d calls, want one", n, called)
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		go func() { _ = other.Run(ctx) }()
+		_ = w.rx.Run(ctx)
+		synctest.Wait()
+		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 2 || len(told.all) != 0 {
+			t.Errorf("%d events applied after %d calls, alerts %+v", n, called, told.all)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -28,6 +29,24 @@ type job struct {
 	// tried: a commit was begun; the message may have moved since.
 	tried bool
 	err   error
+	claim *claim
+	// stops counts the stops in a row that interrupted its handler.
+	stops int
+}
+
+// claim is how this process holds a message that it is at.
+type claim struct {
+	epoch string
+	// fence is that of the last claim, should the lease have run out meanwhile and this
+	// process have been the one who got the message again: it is still at it then, and
+	// what comes of it counts. Else it would do it once more, for ever.
+	fence atomic.Uint64
+}
+
+func (c *claim) again(epoch string, fence uint64) {
+	if epoch == c.epoch { // else it is another message with the number
+		c.fence.Store(fence)
+	}
 }
 
 // The entries of the history that an event leaves, whatever it came to.
@@ -314,10 +333,15 @@ func (r *Receiver) stillOurs(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	if m.Fence != j.m.Fence {
+	switch {
+	case m.Fence == j.m.Fence:
+		return nil
+	case j.claim != nil && j.claim.fence.Load() == m.Fence:
+		j.m.Fence, j.m.Tries = m.Fence, m.Tries
+		return nil
+	default:
 		return errLost
 	}
-	return nil
 }
 
 // purges reports whether a mark leaves no payload behind: the person that the
@@ -337,9 +361,9 @@ func pruned(rec *idempotency.Record) bool {
 
 // settle marks a message, with what else is to be written.
 func (r *Receiver) settle(ctx context.Context, j *job, mark idempotency.Mark, entries ...idempotency.Entry) error {
-	mark.ID, mark.Expect = j.m.ID, j.m.Fence
 	mark.Purge = mark.Purge || purges(j.rec, mark.State)
 	return r.settleWith(ctx, j, func(context.Context) (idempotency.Change, error) {
+		mark.ID, mark.Expect = j.m.ID, j.m.Fence
 		return idempotency.Change{Marks: []idempotency.Mark{mark}, Entries: entries}, nil
 	})
 }

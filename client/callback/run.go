@@ -169,11 +169,15 @@ func (p *pool) round(ctx context.Context) (int, error) {
 		return 0, storeError("claim", err)
 	}
 	for _, m := range messages {
-		if _, there := r.busy.LoadOrStore(m.ID, true); there {
-			continue // its lease ran out while this process is at it; it comes up again
+		c := &claim{epoch: epoch}
+		if at, there := r.busy.LoadOrStore(m.ID, c); there { // its lease ran out while this process is at it
+			at.(*claim).again(epoch, m.Fence) //nolint:errcheck // nothing else is stored
+			continue
 		}
 		p.slots <- struct{}{}
-		p.start(r.prepare(ctx, m, epoch))
+		j := r.prepare(ctx, m, epoch)
+		j.claim = c
+		p.start(j)
 	}
 	return len(messages), nil
 }

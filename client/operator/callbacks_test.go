@@ -20,7 +20,11 @@ const secretName = "Jane Roe"
 // 5 and 6 are parked, the last without its payload.
 func received(t *testing.T, w *world) idempotency.Inbox {
 	t.Helper()
-	inbox := w.store.(interface{ Inbox() idempotency.Inbox }).Inbox()
+	engine, ok := w.store.(interface{ Inbox() idempotency.Inbox })
+	if !ok {
+		t.Fatal("the store has no inbox")
+	}
+	inbox := engine.Inbox()
 	for i, m := range []idempotency.Message{
 		{Vendor: "alpha", State: idempotency.MessageParked, Tries: 20, LastError: "handler: timeout"},
 		{Vendor: "alpha", State: idempotency.MessageWaiting, Tries: 2, LastError: "handler: timeout", Due: time.Now().Add(time.Hour)},

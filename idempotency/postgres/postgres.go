@@ -113,7 +113,7 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	if err := w.begin(ctx, s.lock); err != nil {
+	if err := w.begin(ctx, s.lock, 0); err != nil {
 		return err
 	}
 	have, err := s.migrate(ctx, w)

@@ -59,6 +59,9 @@ const (
 	// idleTimeout is how long a transaction of the store's may wait for its
 	// next statement: some round trips.
 	idleTimeout = "1s"
+	// slowest is how many bytes of a long statement come in within a second, where the
+	// network is slow: the server takes the time for idle.
+	slowest = 512 << 10
 )
 
 // open opens the session if need be.
@@ -165,9 +168,14 @@ func (s *session) queryRow(ctx context.Context, dest []any, text string, args ..
 
 // begin starts a transaction and takes the ledger's lock, in one round trip.
 // What is read after it is what all others have written before. From then on
-// it only waits for a short time: who has the lock holds up everybody.
-func (s *session) begin(ctx context.Context, lock int64) error {
-	return s.script(ctx, fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = '%s'", lock, rowTimeout))
+// it only waits for a short time: who has the lock holds up everybody. A statement of
+// so many bytes is to come.
+func (s *session) begin(ctx context.Context, lock int64, bytes int) error {
+	text := fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d); SET LOCAL lock_timeout = '%s'", lock, rowTimeout)
+	if more := bytes / slowest; more > 0 {
+		text += fmt.Sprintf("; SET LOCAL idle_in_transaction_session_timeout = '%ds'", 1+more)
+	}
+	return s.script(ctx, text)
 }
 
 func scanAll(rows *sql.Rows, scan func(*sql.Rows) error) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
 	"github.com/postproof/postproof/idempotency/internal/combine"
+	"github.com/postproof/postproof/idempotency/internal/portion"
 )
 
 // maxBatch is how many changes one transaction has at most; an operation that
@@ -101,6 +102,19 @@ func (w *writer) transact(ops []operation) error {
 	return w.store.patiently(ctx, func() error { return w.try(ctx, ops) })
 }
 
+// bytesOf is how much artwork goes into a transaction.
+func bytesOf(ops []operation) (n int) {
+	for _, op := range ops {
+		switch o := op.(type) {
+		case *commitOp:
+			n += portion.Bytes(o.changes)
+		case *putOp:
+			n = max(n, len(o.message.Body)) // each has a statement of its own
+		}
+	}
+	return n
+}
+
 // try is one try of a transaction. After a passing error it was not made.
 func (w *writer) try(ctx context.Context, ops []operation) error {
 	if err := w.reopen(ctx); err != nil {
@@ -113,7 +127,7 @@ func (w *writer) try(ctx context.Context, ops []operation) error {
 		}
 		return err
 	}
-	if err := w.begin(ctx, w.store.lock); err != nil {
+	if err := w.begin(ctx, w.store.lock, bytesOf(ops)); err != nil {
 		w.abort(ctx, err)
 		return err
 	}
@@ -263,7 +277,7 @@ var errUndone = fmt.Errorf("the transaction was not made: %w", errStandby)
 
 func (w *writer) ask(ctx context.Context, token int64, made *bool) error {
 	// The transaction held the ledger's lock. Who has it now comes after it.
-	if err := w.begin(ctx, w.store.lock); err != nil {
+	if err := w.begin(ctx, w.store.lock, 0); err != nil {
 		return err
 	}
 	_, err := w.queryRow(ctx, []any{made}, w.store.text.made, token)

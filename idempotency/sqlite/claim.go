@@ -13,7 +13,7 @@ import (
 )
 
 // Commit implements [idempotency.Store]. A long list is committed in parts of
-// a thousand changes or 32 MiB of jobs; after an error of the whole, parts may have been
+// a thousand changes or 4 MiB of jobs; after an error of the whole, parts may have been
 // made.
 func (s *Store) Commit(ctx context.Context, changes []idempotency.Change) (errs []error, err error) {
 	for done, part := range portion.Of(changes) {

@@ -37,7 +37,7 @@ func stores() []Mutation {
 		lite("what is parked is looked for among all messages", "inbox.go", `messages INDEXED BY messages_parked WHERE`, `messages WHERE +`, "TestPlanOfFewMessages"),
 		{Name: "stores: the first screen reads all payloads", File: "client/operator/status.go", Old: `Limit: most, Bare: true}`, New: `Limit: most}`, Package: "./client/operator", Run: "TestStatusDoesNotReadTheInbox"},
 		m("a part holds artwork of any size", "idempotency/internal/portion/portion.go", `i > 0 && size > maxBytes`, `size < 0`, "./idempotency/internal/portion", "TestOf"),
-		m("artwork weighs nothing", "idempotency/internal/portion/portion.go", `len(changes) + size/changeBytes`, `len(changes)`, "./idempotency/internal/portion", "TestWeight"),
+		m("artwork weighs nothing", "idempotency/internal/portion/portion.go", `len(changes) + Bytes(changes)/changeBytes`, `len(changes)`, "./idempotency/internal/portion", "TestWeight"),
 		lite("a bare list reads payloads", "inbox.go", `columns = codec.BareMessageColumns`, `_ = codec.BareMessageColumns`, "TestStoreIsAStore/inbox"),
 		m("one that waits is passed over", "idempotency/memory_inbox.go", `id = b.messages.nextWaiting(id)`, `id = b.messages.nextWaiting(id + 1)`,
 			"./idempotency", "TestMemoryIsAStore/inbox"),

@@ -11,11 +11,12 @@ const (
 	// maxChanges is how many changes are in one part.
 	maxChanges = 1024
 	// maxBytes is how much artwork may be in one part, unless one change alone has
-	// more: a server takes no statement of a gigabyte, and holds all of it in memory.
-	maxBytes = 32 << 20
+	// more: a server takes no statement of a gigabyte, holds all of it in memory, and
+	// all others wait while it comes in.
+	maxBytes = 4 << 20
 	// changeBytes is how much of a job weighs as much as a change does. Jobs with
 	// artwork of usual size weigh nothing.
-	changeBytes = 64 << 10
+	changeBytes = 8 << 10
 )
 
 // Of returns the list in parts, each with the place of its first change.
@@ -44,12 +45,14 @@ func fitting(changes []idempotency.Change) int {
 }
 
 // Weight is what the changes weigh where a transaction is for a number of them.
-func Weight(changes []idempotency.Change) int {
-	size := 0
+func Weight(changes []idempotency.Change) int { return len(changes) + Bytes(changes)/changeBytes }
+
+// Bytes is how long the changes' jobs are.
+func Bytes(changes []idempotency.Change) (n int) {
 	for i := range changes {
-		size += jobBytes(&changes[i])
+		n += jobBytes(&changes[i])
 	}
-	return len(changes) + size/changeBytes
+	return n
 }
 
 func jobBytes(c *idempotency.Change) int {

@@ -34,11 +34,11 @@ func TestOf(t *testing.T) {
 		{"one", list(0), []int{1}},
 		{"small jobs", list(make([]int, 1024)...), []int{1024}},
 		{"many small jobs", list(make([]int, 2049)...), []int{1024, 1024, 1}},
-		{"as much as a part may hold", list(16, 16), []int{2}},
-		{"more than that", list(16, 16, 1), []int{2, 1}},
-		{"one alone is more than that", list(1, 33, 1), []int{1, 1, 1}},
-		{"the first is more than that", list(33, 1, 1), []int{1, 2}},
-		{"changes without a record", list(-1, 32, -1, 1), []int{3, 1}},
+		{"as much as a part may hold", list(2, 2), []int{2}},
+		{"more than that", list(2, 2, 1), []int{2, 1}},
+		{"one alone is more than that", list(1, 5, 1), []int{1, 1, 1}},
+		{"the first is more than that", list(5, 1, 1), []int{1, 2}},
+		{"changes without a record", list(-1, 4, -1, 1), []int{3, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +68,7 @@ func TestWeight(t *testing.T) {
 	if got := portion.Weight(list(0, -1, 0)); got != 3 {
 		t.Errorf("weight of small changes = %d, want 3", got)
 	}
-	if got := portion.Weight(list(32)); got != 513 {
-		t.Errorf("weight of 32 MiB = %d, want 513", got)
+	if got := portion.Weight(list(4)); got != 513 {
+		t.Errorf("weight of 4 MiB = %d, want 513", got)
 	}
 }

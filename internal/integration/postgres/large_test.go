@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/internal/integration/pgtest"
@@ -46,8 +47,11 @@ func TestLargeBlobIsComparedInParts(t *testing.T) {
 	}
 }
 
-// TestManyLargeJobs: jobs with artwork of their own that come in one list, or from many
-// callers at once, are not put into one statement: a server takes none of a gigabyte.
+// jobOf is a job of so many bytes, and a bit.
+func jobOf(bytes int) []byte { return []byte(`{"filling":"` + strings.Repeat("x", bytes) + `"}`) }
+
+// TestManyLargeJobs: jobs with artwork of their own that come in one list are not put
+// into one statement: a server takes none of a gigabyte.
 func TestManyLargeJobs(t *testing.T) {
 	t.Parallel()
 	db, schema := openDB(t, "pgx", pgtest.Shared(t)), newSchema(t)
@@ -59,7 +63,7 @@ func TestManyLargeJobs(t *testing.T) {
 		}
 		return n
 	}
-	job := []byte(`{"filling":"` + strings.Repeat("x", 12<<20) + `"}`)
+	job := jobOf(3 << 19)
 	changes := make([]idempotency.Change, 5)
 	for i := range changes {
 		r := record(i)
@@ -72,11 +76,37 @@ func TestManyLargeJobs(t *testing.T) {
 		t.Fatalf("Commit: %v, %v", errs, err)
 	}
 	if n := made() - before; n != 3 {
-		t.Errorf("%d transactions for five jobs of 12 MiB, want 3", n)
+		t.Errorf("%d transactions for five jobs of 1.5 MiB, want 3", n)
 	}
 	for i := range changes {
 		if r, err := s.Get(t.Context(), changes[i].Record.ID); err != nil || len(r.Job) != len(job) {
 			t.Errorf("job %d: %d bytes, %v, want %d", i, len(r.Job), err, len(job))
 		}
+	}
+}
+
+// TestLargeJobOverASlowNetwork: a server that waits for the rest of a long statement
+// takes the transaction for idle, and must not end it for that.
+func TestLargeJobOverASlowNetwork(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Private(t)
+	proxy := newProxy(t, cluster.Addr())
+	db, schema := openDB(t, "pgx", cluster.DSN(proxy.listener.Addr().String())), newSchema(t)
+	s := openStore(t, db, schema)
+	proxy.on(func(fromClient bool, data []byte) cut {
+		if fromClient && len(data) > 4<<10 {
+			time.Sleep(time.Duration(len(data)) * time.Second / (1 << 20)) // one MiB in a second
+		}
+		return pass
+	})
+	r := record(0)
+	r.Job = jobOf(5 << 19)
+	c := create(r)
+	c.Counters = []idempotency.CounterAdd{{Name: "one", Add: 1}} // it takes a transaction of several statements
+	if err := idempotency.CommitOne(t.Context(), s, c); err != nil {
+		t.Fatalf("Commit: %v", err)
+	}
+	if got, err := s.Get(t.Context(), r.ID); err != nil || len(got.Job) != len(r.Job) {
+		t.Errorf("%d bytes, %v, want %d", len(got.Job), err, len(r.Job))
 	}
 }

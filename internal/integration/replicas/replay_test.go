@@ -22,6 +22,7 @@ import (
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/internal/integration/pgtest"
+	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/vendorsim"
@@ -173,7 +174,8 @@ func (f *replayFleet) chapter(t *testing.T, vendor string, parts []int, state id
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(ctx, f.store, []vendors.Adapter{adapter}, append(opts, client.WithoutHints(), client.WithBreaker(breaker.Config{DryRun: true}), client.WithDeadlines(idempotency.Machine{RetryBase: 10 * time.Minute, RetryCap: 15 * time.Minute}), client.WithClock(f.clock), client.WithLease(lease),
+	patient := client.VendorConfig{Retry: retry.Config{AttemptTimeout: scale * time.Second}} // a busy machine takes its time
+	c, err := client.New(ctx, f.store, []vendors.Adapter{adapter}, append(opts, client.WithVendor("lob", patient), client.WithoutHints(), client.WithBreaker(breaker.Config{DryRun: true}), client.WithDeadlines(idempotency.Machine{RetryBase: 10 * time.Minute, RetryCap: 15 * time.Minute}), client.WithClock(f.clock), client.WithLease(lease),
 		client.WithPollInterval(10*time.Second), client.WithLogger(slog.New(slog.DiscardHandler)))...)
 	if err != nil {
 		t.Fatal(err)
