@@ -27,6 +27,7 @@ type process struct {
 	got     *calls
 	deadly  func(callback.Delivery) bool
 	release chan struct{}
+	told    alerts
 }
 
 // start begins one, and returns a channel that is closed when it dies, and what stops it.
@@ -35,6 +36,14 @@ func (p *process) start(t *testing.T, opts ...callback.Option) (dead chan struct
 	ctx, cancel := context.WithCancel(t.Context())
 	dead = make(chan struct{})
 	rx := receiver(t, newClient(t, p.w.store, p.w.p), []callback.Endpoint{{Adapter: p.w.p, Secrets: []string{secret}}}, append([]callback.Option{
+		callback.WithNotifier(callback.NotifierFunc(func(ctx context.Context, a callback.Alert) error {
+			select {
+			case <-dead: // it tells nothing
+				return nil
+			default:
+				return p.told.Notify(ctx, a)
+			}
+		})),
 		callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
 			if err := p.got.handle(ctx, d); err != nil || !p.deadly(d) {
 				return err
@@ -58,7 +67,6 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var told alerts
 				w := newWorld(t, memory(), newPrinter(t))
 				var a *order
 				if prune {
@@ -70,7 +78,7 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 				send(t, w.rx, http.StatusOK, note{ID: "poison", Piece: a.ID, Ref: a.Ref, Status: "returned"})
 				send(t, w.rx, http.StatusOK, note{ID: "behind it", Piece: a.ID, Ref: a.Ref, Status: "in_transit"})
 				p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(d callback.Delivery) bool { return d.Event.ID == "poison" }}
-				opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(4, callback.Backoff{Base: time.Minute})}
+				opts := []callback.Option{callback.WithTries(4, callback.Backoff{Base: time.Minute})}
 				deaths := 0
 				for alive := false; !alive && deaths < 9; {
 					dead, stop := p.start(t, opts...)
@@ -96,7 +104,7 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 				if n := len(p.got.all); n > 3 && (p.got.all[0].Attempt != 1 || p.got.all[3].Attempt != 4) {
 					t.Errorf("attempts %d to %d, want 1 to 4", p.got.all[0].Attempt, p.got.all[3].Attempt)
 				}
-				if diff := cmp.Diff([]callback.AlertKind{callback.AlertFailing, callback.AlertParked}, told.kinds()); diff != "" {
+				if diff := cmp.Diff([]callback.AlertKind{callback.AlertFailing, callback.AlertParked}, p.told.kinds()); diff != "" {
 					t.Errorf("alerts (-want +got):\n%s", diff)
 				}
 				parked := w.messages(t, idempotency.MessageParked)

@@ -75,11 +75,14 @@ func (r *Receiver) work(ctx context.Context, finished func(context.Context) (boo
 	tending, stopTending := context.WithCancel(ctx)
 	var tended sync.WaitGroup
 	tended.Go(func() { r.tend(tending) })
-	tended.Go(func() { r.alarms.run(working) })
+	alarming, stopAlarming := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAlarming()
+	tended.Go(func() { r.alarms.run(alarming) })
 	err := p.loop(ctx, finished)
 	stopTending()
 	p.finish(stop)
 	stop()
+	stopAlarming() // behind the last one who may raise an alert
 	tended.Wait()
 	return err
 }
