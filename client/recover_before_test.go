@@ -114,13 +114,13 @@ func allKinds(t *testing.T, test func(*testing.T, postproof.IdempotencyKind)) {
 }
 
 // A backup is restored three times, and nobody says so. Each recovery is noticed by the
-// control piece that it sent, and by the last as by the first.
+// control piece that it sent, however many those were.
 func TestRecoverNoticesEarlierRecoveries(t *testing.T) {
 	t.Parallel()
 	allKinds(t, func(t *testing.T, kind postproof.IdempotencyKind) {
 		t.Helper()
 		w := newTwice(t, newPress(t, "alpha", kind), newPress(t, "beta", kind))
-		for n, controls := range []int{1, 8, 1} {
+		for n, controls := range []int{1, 20, 1} {
 			c, _ := w.restored(t)
 			if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != n || done.Unasked != nil {
 				t.Errorf("restored for the %d. time: %d recoveries before, unasked %v", n+1, done.Recoveries, done.Unasked)

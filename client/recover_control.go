@@ -21,9 +21,7 @@ import (
 // each vendor that was in use.
 //
 // By its key the next recovery knows of this one, if the backup is restored once
-// more: what is in doubt goes on beside it. A vendor that can be looked up gets at most
-// eight of them for each recovery, whatever became of them; another one is
-// [postproof.CodeConflict], with Delivery NotSent. So the vendor is asked first for the
+// more: what is in doubt goes on beside it. So the vendor is asked first for the
 // control pieces of recoveries that the ledger does not know; if it shows any, what
 // is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
 // error is [postproof.CodeUnavailable]: beside a vendor that cannot be asked nothing is
@@ -149,10 +147,7 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 	if err != nil {
 		return "", read, err
 	}
-	if n.Number == 0 || v.finder() == nil { // no recovery can ask for it
-		return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
-	}
-	for k := 1; k <= controlKeys; k++ {
+	for k := 1; k <= controlKeys && n.Number > 0 && v.finder() != nil; k++ {
 		key := controlKey(v.name, n.Number, k)
 		switch _, err := c.store.Get(ctx, idempotency.IDOf(key)); {
 		case errors.Is(err, idempotency.ErrNotFound):
@@ -161,16 +156,8 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 			return "", read, c.storeError("control", err)
 		}
 	}
-	return "", read, &postproof.Error{
-		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "control", Vendor: v.name, Err: errTooManyControls,
-	}
+	return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
 }
-
-// errTooManyControls refuses a control piece under a key that no other recovery could
-// derive: nobody would know it again, and each call would print another one.
-var errTooManyControls = fmt.Errorf("this recovery has all %d control pieces of the vendor, the change log names their jobs: one that the vendor accepted is enough "+
-	"as soon as a look-up shows it, and one that waits is sent by a worker (Run); where neither is so, ask the vendor about the jobs in doubt, "+
-	"wait until they are held, and decide them (Decide)", controlKeys)
 
 // controlSent is what the change log keeps of a control piece.
 type controlSent struct {

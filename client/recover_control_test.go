@@ -125,29 +125,3 @@ func TestControlPieceWaitsForItsVendor(t *testing.T) {
 		}
 	})
 }
-
-// Of a recovery there are eight control pieces at a vendor, whose keys the next recovery
-// can derive. A ninth would have one that nobody knows again, and whoever asked for it
-// again after a lost answer would print another: it is refused, and nothing is sent.
-func TestControlPiecesAreCounted(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone))
-		c, _ := w.restored(t)
-		recovered(t, c, client.RecoverOptions{})
-		control(t, c, "alpha", 8)
-		before := w.presses[0].alive()
-		for range 2 {
-			rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
-			if rec != nil || postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.NotSent {
-				t.Errorf("the ninth = %v, %v; want that it conflicts", rec, err)
-			} else if !strings.Contains(err.Error(), "Decide") {
-				t.Errorf("%v: does not say what to do", err)
-			}
-		}
-		if n := w.presses[0].alive() - before; n != 0 {
-			t.Errorf("%d more pieces", n)
-		}
-		control(t, c, "beta", 1) // which has its own
-	})
-}

@@ -273,6 +273,5 @@ func controlFor(key postproof.Key) string {
 }
 
 // controlKeys is how many control pieces of a recovery have a key that can be
-// derived, and so how many there are. One is enough; the others are for pieces that
-// no vendor took.
+// derived. One is enough; the others are for pieces that no vendor took.
 const controlKeys = 8

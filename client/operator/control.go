@@ -23,9 +23,8 @@ could show that a vendor's look-up works, and as long as nothing shows it an emp
 jobs in doubt wait for this piece. Send one to each vendor that was in use, and have the workers running.
 
 The file holds a job as JSON, as a postproof.Job is written, with you as its recipient. It needs to, piece and
-class; its key is made here and is new, so that each call sends another piece, after a recovery at most eight
-to a vendor. It costs money, and so it stands in the change log with who sent it and why; it cannot be undone,
-only canceled.
+class; its key is made here and is new, so that each call sends another piece. It costs
+money, and so it stands in the change log with who sent it and why; it cannot be undone, only canceled.
 
   $ control lob -job me.json -why "after the restore of Tuesday"
 
