@@ -239,6 +239,8 @@ func TestControlPieceLearnsOfAnEarlierRecovery(t *testing.T) {
 			}
 			return ""
 		})
+		r := newRecorder()
+		w.opts = append(w.opts, client.WithMeterProvider(r))
 		c, s := w.restored(t)
 		if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 0 {
 			t.Fatalf("%+v", done)
@@ -257,6 +259,9 @@ func TestControlPieceLearnsOfAnEarlierRecovery(t *testing.T) {
 			if e.Kind == "recovered_before" {
 				told = append(told, idempotency.Entry{Kind: e.Kind, Vendor: e.Vendor, Note: e.Note})
 			}
+		}
+		if listed := r.incidents(t, c); listed["recovered_before"] != 1 {
+			t.Errorf("incidents %v", listed)
 		}
 		want := []idempotency.Entry{{Kind: "recovered_before", Vendor: "alpha", Note: "1 that the ledger did not know of"}}
 		if diff := cmp.Diff(want, told); diff != "" {

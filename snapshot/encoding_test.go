@@ -46,6 +46,7 @@ func TestAnyExportOfAListIsTheSame(t *testing.T) {
 		{name: "UTF-8", list: list},
 		{name: "mark", list: "\ufeff" + list},
 		{name: "two marks", list: "\ufeff\ufeff" + list},
+		{name: "two marks before a quote", list: "\ufeff\ufeff\"" + strings.Replace(list, ",", "\",", 1)},
 		{name: "CRLF", list: strings.ReplaceAll(list, "\n", "\r\n")},
 		{name: "CR", list: strings.ReplaceAll(list, "\n", "\r")},
 		{name: "no last line end", list: strings.TrimSuffix(list, "\n")},

@@ -75,7 +75,7 @@ type Replayed struct {
 	Queued int
 	// Purged ones have no payload any more; Busy ones are worked on right now.
 	Purged, Busy int
-	// Damaged ones cannot be read; the log says what to do.
+	// Damaged ones cannot be read: List names them, and what to do.
 	Damaged int
 }
 

@@ -241,6 +241,7 @@ func TestStopsInARowAreFailures(t *testing.T) {
 		handler := callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
 			_ = got.handle(ctx, d)
 			<-ctx.Done()
+			time.Sleep(time.Second) // what is told of it is told behind all else
 			return ctx.Err()
 		})
 		w := newWorld(t, memory(), newPrinter(t), handler)

@@ -54,7 +54,9 @@ func (a *callbackArgs) query(ids []string) (callback.Query, error) {
 		if err != nil || id == 0 {
 			return q, usage("%q: want the number of a callback, as the list has it", text)
 		}
-		q.IDs = append(q.IDs, id)
+		if !slices.Contains(q.IDs, id) {
+			q.IDs = append(q.IDs, id)
+		}
 	}
 	if len(q.IDs) > 0 && (a.parked || a.vendor != "") {
 		return q, usage("name callbacks, or say -vendor or -parked, not both")

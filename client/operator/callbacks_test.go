@@ -111,7 +111,7 @@ func TestCallbacksReplay(t *testing.T) {
 		"-vendor alpha":         "waiting waiting waiting applied parked parked",
 		"-vendor beta -parked":  "parked waiting waiting applied waiting parked",
 		"1":                     "waiting waiting waiting applied parked parked",
-		"4 5":                   "parked waiting waiting waiting waiting parked",
+		"4 5 4":                 "parked waiting waiting waiting waiting parked",
 		"-vendor nobody":        "parked waiting waiting applied parked parked",
 		"-expect 3 -parked":     "waiting waiting waiting applied waiting parked",
 		"-expect 4 -vendor all": "parked waiting waiting applied parked parked",

@@ -57,3 +57,18 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d records are remembered, want 1 to %d", n, maxRemembered)
 	}
 }
+
+// TestWeightOfWhatIsLarge: jobs and callbacks with much in them that come at once from
+// many callers are not put into one transaction.
+func TestWeightOfWhatIsLarge(t *testing.T) {
+	t.Parallel()
+	job := func(bytes int) *commitOp {
+		return newCommitOp([]idempotency.Change{{Record: &idempotency.Record{Job: make([]byte, bytes)}}})
+	}
+	if small, large := job(2000).weight(), job(4<<20).weight(); small != 1 || large < maxBatch {
+		t.Errorf("a small job weighs %d, one of 4 MiB %d, want 1 and all that a transaction takes, %d", small, large, maxBatch)
+	}
+	if n := (&putOp{message: idempotency.Message{Body: make([]byte, 1<<20)}}).weight(); n < 16 {
+		t.Errorf("a callback of 1 MiB weighs %d", n)
+	}
+}

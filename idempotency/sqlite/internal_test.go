@@ -246,3 +246,18 @@ func TestIndexes(t *testing.T) {
 		}
 	}
 }
+
+// TestWeightOfWhatIsLarge: jobs and callbacks with much in them that come at once from
+// many callers are not put into one transaction.
+func TestWeightOfWhatIsLarge(t *testing.T) {
+	t.Parallel()
+	job := func(bytes int) *commitOp {
+		return newCommitOp([]idempotency.Change{{Record: &idempotency.Record{Job: make([]byte, bytes)}}})
+	}
+	if small, large := job(2000).weight(), job(4<<20).weight(); small != 1 || large < maxBatch {
+		t.Errorf("a small job weighs %d, one of 4 MiB %d, want 1 and all that a transaction takes, %d", small, large, maxBatch)
+	}
+	if n := (&putOp{m: &idempotency.Message{Body: make([]byte, 1<<20)}}).weight(); n < 16 {
+		t.Errorf("a callback of 1 MiB weighs %d", n)
+	}
+}

@@ -59,6 +59,7 @@ func receiving() []Mutation {
 		m("a handler that hangs does so in silence", "client/callback/handle.go", "time.NewTimer(r.lease)", "time.NewTimer(1000 * r.lease)", "TestHandlerThatHangs"),
 		m("a handler that ends its process has not failed", hold, "case lost:", "case false && lost:", "TestHandlerThatEnds"),
 		m("a call without an outcome is forgotten", hold, `h.over(now) && (h.Owner != "" || h.Stops > 0): //`, `h.over(now) && h.Stops > 0: //`, "TestHandlerThatEnds"),
+		m("alerts end with the work, not behind it", dir+"run.go", "r.alarms.run(alarming)", "_ = alarming; r.alarms.run(working)", "TestStopsInARow"),
 		m("stops that interrupt a handler are forgotten", hold, `h.over(now) && (h.Owner != "" || h.Stops > 0): //`, `h.over(now) && h.Owner != "": //`, "TestStopsInARow"),
 		m("stops that interrupt a handler are never a failure", "client/callback/handle.go", "j.stops < stopsCounted {", "j.stops > 0 {", "TestStopsInARow"),
 		m("calls without an outcome add up", hold, "if n := len(past) - maxHeld; n > 0 {", "if n := len(past) - maxHeld; n > 1<<20 {", "TestCallsWithoutAnOutcomeAreBounded"),

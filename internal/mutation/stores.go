@@ -36,6 +36,8 @@ func stores() []Mutation {
 		lite("what waits is looked for among all messages", "inbox.go", `messages INDEXED BY messages_waiting WHERE`, `messages WHERE +`, "TestPlanOfFewMessages"),
 		lite("what is parked is looked for among all messages", "inbox.go", `messages INDEXED BY messages_parked WHERE`, `messages WHERE +`, "TestPlanOfFewMessages"),
 		{Name: "stores: the first screen reads all payloads", File: "client/operator/status.go", Old: `Limit: most, Bare: true}`, New: `Limit: most}`, Package: "./client/operator", Run: "TestStatusDoesNotReadTheInbox"},
+		lite("a large job weighs as much as a small one", "change.go", `return portion.Weight(o.changes)`, `return min(len(o.changes), portion.Weight(o.changes))`, "TestWeightOfWhatIsLarge"),
+		m("a large job weighs as much as a small one on PostgreSQL", "idempotency/postgres/change.go", `return portion.Weight(o.changes)`, `return min(len(o.changes), portion.Weight(o.changes))`, "./idempotency/postgres", "TestWeightOfWhatIsLarge"),
 		m("a part holds artwork of any size", "idempotency/internal/portion/portion.go", `i > 0 && size > maxBytes`, `size < 0`, "./idempotency/internal/portion", "TestOf"),
 		m("artwork weighs nothing", "idempotency/internal/portion/portion.go", `len(changes) + Bytes(changes)/changeBytes`, `len(changes)`, "./idempotency/internal/portion", "TestWeight"),
 		lite("a bare list reads payloads", "inbox.go", `columns = codec.BareMessageColumns`, `_ = codec.BareMessageColumns`, "TestStoreIsAStore/inbox"),
