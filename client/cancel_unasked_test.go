@@ -139,7 +139,7 @@ func TestCancelThatNobodyCouldAskFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
 				accept(t, newClient(t, store, []*press{p}), "a")
-				c := unable(t, store, p, adapter, seldom(), client.WithDeadlines(idempotency.Machine{TrackFor: 5 * 24 * time.Hour}))
+				c := unable(t, store, p, adapter, seldom(), client.WithDeadlines(idempotency.Deadlines{TrackFor: 5 * 24 * time.Hour}))
 				accepted := status(t, c, "a").Deadline
 				cancelJob(t, c, "a")
 				runFor(t, c, 2*time.Hour)

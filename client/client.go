@@ -29,6 +29,7 @@ import (
 type Client struct {
 	settings
 
+	machine  idempotency.Machine
 	store    Store
 	open     func(context.Context, postproof.Blob) (io.ReadCloser, error) // the store's
 	identity atomic.Pointer[idempotency.Identity]
@@ -132,7 +133,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		}
 	}
 	c.hints.init(ctx, c)
-	c.machine.Caps = c.machineCaps
+	c.machine = idempotency.Machine{Caps: c.machineCaps, Deadlines: s.deadlines.WithDefaults()}
 	c.art = newArtworks(store)
 	if s.onlooker {
 		c.spooled, err = lookAtSpool(s.spool, store, id.Namespace)
@@ -206,6 +207,9 @@ func (s *settings) defaults() error {
 		return fmt.Errorf("WithGrace(%s): negative; a millisecond is as good as not at all", s.grace)
 	case s.retention != 0 && s.retention < MinRetention:
 		return fmt.Errorf("WithRetention(%s): want at least %s (%d days), or 0 to keep everything", s.retention, MinRetention, MinRetention/(24*time.Hour))
+	}
+	if err := s.deadlines.Validate(); err != nil {
+		return fmt.Errorf("WithDeadlines: %w", err)
 	}
 	for _, c := range s.caps {
 		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {

@@ -72,6 +72,7 @@ func TestMistakesOfNew(t *testing.T) {
 		{"a misspelled vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
 		{"a negative grace", t.Context(), test, []vendors.Adapter{alpha}, client.WithGrace(-1), postproof.CodeInvalidArgument, "WithGrace(-1ns)"},
 		{"a negative poll", t.Context(), test, []vendors.Adapter{alpha}, client.WithPollInterval(-1), postproof.CodeInvalidArgument, "WithPollInterval(-1ns)"},
+		{"a negative deadline", t.Context(), test, []vendors.Adapter{alpha}, client.WithDeadlines(idempotency.Deadlines{PlannedFor: -1}), postproof.CodeInvalidArgument, "WithDeadlines: PlannedFor"},
 		{"a negative reroute", t.Context(), test, []vendors.Adapter{alpha}, client.WithRerouteAfter(-1), postproof.CodeInvalidArgument, "WithRerouteAfter(-1ns)"},
 		{"a negative stop", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendorStop(-1), postproof.CodeInvalidArgument, "WithVendorStop(-1ns)"},
 		{"canceled", canceled, test, []vendors.Adapter{alpha}, client.WithoutHints(), postproof.CodeCanceled, "context canceled"},

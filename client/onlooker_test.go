@@ -126,7 +126,7 @@ func TestDecidedWithoutVendorsIsWatchedAllTheSame(t *testing.T) {
 					return ""
 				})
 				store := idempotency.NewMemory(postproof.ModeTest)
-				worker := newClient(t, store, []*press{p, other}, client.WithDeadlines(idempotency.Machine{UnknownFor: time.Hour}), client.WithPollInterval(10*time.Second))
+				worker := newClient(t, store, []*press{p, other}, client.WithDeadlines(idempotency.Deadlines{UnknownFor: time.Hour}), client.WithPollInterval(10*time.Second))
 				if _, err := worker.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
 					t.Fatal(err)
 				}

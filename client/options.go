@@ -34,7 +34,7 @@ type settings struct {
 	tracers     trace.TracerProvider
 	meters      metric.MeterProvider
 	owner       string
-	machine     idempotency.Machine
+	deadlines   idempotency.Deadlines
 	breaker     breaker.Config
 	vendors     map[string]VendorConfig
 	concurrency int
@@ -150,10 +150,10 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 // name and process id, and a random part.
 func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
 
-// WithDeadlines sets the deadlines, backoff and watch of the ledger's machine.
-// Its Caps is the client's own.
-func WithDeadlines(m idempotency.Machine) Option {
-	return optionFunc(func(s *settings) { s.machine = m })
+// WithDeadlines sets for how long jobs wait, are looked for and are followed, and the
+// backoff between tries. Give all clients of a ledger the same.
+func WithDeadlines(d idempotency.Deadlines) Option {
+	return optionFunc(func(s *settings) { s.deadlines = d })
 }
 
 // WithBreaker sets the circuit breakers. Its Clock is the client's. Its

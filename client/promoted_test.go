@@ -57,7 +57,7 @@ func promoted(t *testing.T, lost bool, lease, stalled time.Duration) {
 	sent.Go(func() { _, _ = sender.Submit(t.Context(), job("contact-0")) })
 	time.Sleep(time.Minute)
 	restore(s)
-	c := newClient(t, s, []*press{p}, seldom(), client.WithDeadlines(idempotency.Machine{MaxGenerations: 2, RetryCap: time.Minute}))
+	c := newClient(t, s, []*press{p}, seldom(), client.WithDeadlines(idempotency.Deadlines{MaxGenerations: 2, RetryCap: time.Minute}))
 	if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}

@@ -235,7 +235,7 @@ func TestPiecesOfAnotherAccountAreTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
-		short := client.WithDeadlines(idempotency.Machine{TrackFor: 5 * 24 * time.Hour})
+		short := client.WithDeadlines(idempotency.Deadlines{TrackFor: 5 * 24 * time.Hour})
 		old := newClient(t, store, []*press{p}, short)
 		for _, key := range []string{"a", "b", "c"} {
 			accept(t, old, key)

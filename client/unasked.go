@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -77,7 +76,8 @@ func (c *Client) unpolled(v *vendor, sub *idempotency.Submission, rec *idempoten
 // counted back from its end, since it may have begun long before a send date. Until
 // the last days before that the pace is a slow one.
 func (c *Client) watched(sub *idempotency.Submission) time.Duration {
-	every, lasts := cmp.Or(c.machine.WatchEvery, 6*time.Hour), cmp.Or(c.machine.WatchFor, 72*time.Hour)
+	full := c.machine.WithDefaults()
+	every, lasts := full.WatchEvery, full.WatchFor
 	passed := c.now().Sub(sub.WatchUntil.Add(-lasts))
 	if passed < -lasts {
 		every = max(every, longestWatch)

@@ -21,7 +21,7 @@ func TestPiecesOfAVendorThatIsNotConfiguredAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, other := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
 		store := idempotency.NewMemory(postproof.ModeTest)
-		short := client.WithDeadlines(idempotency.Machine{TrackFor: 5 * 24 * time.Hour})
+		short := client.WithDeadlines(idempotency.Deadlines{TrackFor: 5 * 24 * time.Hour})
 		old := newClient(t, store, []*press{p}, short)
 		for _, key := range []string{"a", "b", "c"} {
 			accept(t, old, key)

@@ -110,7 +110,7 @@ func TestLateArrivalOfAHeldJobIsFoundByTheWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newPress(t, "alpha", postproof.IdempotencyNone)
-		c, lost := lostAtAlpha(t, a, client.WithDeadlines(idempotency.Machine{PlannedFor: 12 * time.Hour}))
+		c, lost := lostAtAlpha(t, a, client.WithDeadlines(idempotency.Deadlines{PlannedFor: 12 * time.Hour}))
 		if left := drain(t, c); left[idempotency.Held] != 1 { // the vendor cannot be reached for half a day
 			t.Fatalf("left %v", left)
 		}

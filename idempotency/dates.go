@@ -65,7 +65,8 @@ func (t *transition) firstAfter(date time.Time) time.Time {
 // can be canceled until the send date: between the first days and the last ones
 // before it the looks lie further and further apart.
 func (t *transition) watchWait(s *Submission) time.Duration {
-	every, lasts := orDefault(t.m.WatchEvery, 6*time.Hour), orDefault(t.m.WatchFor, 72*time.Hour)
+	full := t.m.WithDefaults()
+	every, lasts := full.WatchEvery, full.WatchFor
 	passed := t.now.Sub(s.LastAt)
 	left := t.r.sendDate(s).Add(-lasts).Sub(t.now) // to the last days
 	if passed < lasts || left <= every {

@@ -15,30 +15,8 @@ import (
 type Machine struct {
 	// Caps returns what a vendor can do, nil for one that is not configured.
 	Caps func(vendor string) *postproof.Capabilities
-	// PlannedFor is how long a job may wait to be sent before it is held: from its
-	// creation, or from when a vendor takes it where its send date is too far ahead
-	// for that. Default 30 days.
-	PlannedFor time.Duration
-	// UnknownFor is how long an unknown outcome is looked into before the job
-	// is held. Default 7 days.
-	UnknownFor time.Duration
-	// TrackFor is how long the status of an accepted piece is followed before
-	// the job is held for having none: from its acceptance or its send date, whichever
-	// is later. Default 60 days.
-	TrackFor time.Duration
-	// WatchFor is how long a vendor is watched for a late arrival: from the proof
-	// that the piece is not there or its send date, whichever is later. Default 72
-	// hours.
-	WatchFor time.Duration
-	// WatchEvery is the time between two looks of the watch. Default 6 hours. It is
-	// longer while the send date is further ahead than WatchFor.
-	WatchEvery time.Duration
-	// RetryBase and RetryCap bound the exponential backoff between tries of
-	// any kind. Default 30 seconds and 30 minutes.
-	RetryBase, RetryCap time.Duration
-	// MaxGenerations is how many generations a job may have by itself. Default
-	// 4. A person may start more.
-	MaxGenerations int
+	// Deadlines bound the time in each state; the zero value means their defaults.
+	Deadlines
 }
 
 // RuleError says which rule of the ledger forbids an event.
@@ -250,11 +228,11 @@ func (t *transition) deadline() {
 	case Planned:
 		// Not from now: a job that is tried again and again would wait for ever.
 		since := later(t.r.PlannedAt, t.r.CreatedAt)
-		t.r.Deadline = since.Add(orDefault(t.m.PlannedFor, 30*24*time.Hour))
+		t.r.Deadline = since.Add(t.m.WithDefaults().PlannedFor)
 	case Sending, Unknown:
-		t.r.Deadline = t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
+		t.r.Deadline = t.now.Add(t.m.WithDefaults().UnknownFor)
 	case Accepted:
-		t.r.Deadline = later(t.now, t.r.sendDate(t.r.holding())).Add(orDefault(t.m.TrackFor, 60*24*time.Hour))
+		t.r.Deadline = later(t.now, t.r.sendDate(t.r.holding())).Add(t.m.WithDefaults().TrackFor)
 	case Refused, Held, Canceled, Done:
 		t.r.Deadline = time.Time{}
 	}
@@ -286,7 +264,8 @@ func (t *transition) wait(after time.Duration) {
 // that depends on the job, so that jobs that failed together do not come back
 // together.
 func (m *Machine) backoff(id ID, tries int) time.Duration {
-	base, limit := orDefault(m.RetryBase, 30*time.Second), orDefault(m.RetryCap, 30*time.Minute)
+	full := m.WithDefaults()
+	base, limit := full.RetryBase, full.RetryCap
 	d := base
 	for range min(tries-1, 20) {
 		d = min(2*d, limit)
@@ -319,11 +298,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-func orDefault[T time.Duration | int](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }

@@ -101,9 +101,9 @@ func (t *transition) late(s *Submission) {
 // the watch is for whoever can. A piece with a send date may lie there until then,
 // and be stopped for as long.
 func (t *transition) watch(s *Submission) {
-	s.WatchUntil = later(t.now, t.r.sendDate(s)).Add(orDefault(t.m.WatchFor, 72*time.Hour))
+	s.WatchUntil = later(t.now, t.r.sendDate(s)).Add(t.m.WithDefaults().WatchFor)
 	if c := t.m.caps(s.Vendor); c == nil || c.Lookup.ByRef {
-		s.NextWatch = t.now.Add(orDefault(t.m.WatchEvery, 6*time.Hour))
+		s.NextWatch = t.now.Add(t.m.WithDefaults().WatchEvery)
 	}
 }
 

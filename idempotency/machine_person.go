@@ -381,7 +381,7 @@ func (t *transition) suspect(ev Suspect) error {
 		t.r.PollAt = t.now
 	default:
 		if len(t.r.Live()) > 0 {
-			deadline := t.now.Add(orDefault(t.m.UnknownFor, 7*24*time.Hour))
+			deadline := t.now.Add(t.m.WithDefaults().UnknownFor)
 			t.enter(Unknown)
 			t.r.Deadline = deadline
 		}

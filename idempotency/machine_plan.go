@@ -77,7 +77,7 @@ func (t *transition) cannotBuild(ev CannotBuild) error {
 			s.NoResend, done = true, true
 			t.noteSub("cannot_rebuild", s, note+": look-up only")
 		case t.r.State == Planned && s.Join == postproof.Refused:
-			if n := t.r.spent(); n > 0 && n+1 >= orDefault(t.m.MaxGenerations, 4) {
+			if n := t.r.spent(); n > 0 && n+1 >= t.m.WithDefaults().MaxGenerations {
 				// Workers of two versions would begin one generation after the other,
 				// more than a recovery looks for ([Machine.Reachable]).
 				return t.no(7, "too many generations were begun by itself: whoever made the request makes it again, or its key's window closes")

@@ -208,7 +208,7 @@ func (t *transition) afterDeath() error {
 	switch {
 	case t.canceledIfWished():
 	case t.r.State == Held && t.r.Hold.Reason.deliberate(): // until somebody ends it
-	case t.r.spent() >= orDefault(t.m.MaxGenerations, 4):
+	case t.r.spent() >= t.m.WithDefaults().MaxGenerations:
 		t.hold(HoldGenerations, "")
 	default:
 		t.nextGeneration()

@@ -20,7 +20,7 @@ import (
 // date. Or it was refused with a send date that has passed when it is sent again,
 // without it: that happens once.
 func (m *Machine) Reachable(r *Record, within time.Duration, vendors ...string) int {
-	deaths := max(0, orDefault(m.MaxGenerations, 4)-1-r.spent())
+	deaths := max(0, m.WithDefaults().MaxGenerations-1-r.spent())
 	renewals := m.renewals(r, within, deaths, vendors)
 	present := func(is func(*Submission) bool) bool {
 		return slices.ContainsFunc(r.Submissions, func(s Submission) bool { return s.Generation == r.Generation && is(&s) })
@@ -51,7 +51,7 @@ func (m *Machine) renewals(r *Record, within time.Duration, deaths int, vendors 
 	if window == 0 || within <= 0 {
 		return 0
 	}
-	planned := time.Duration(deaths+1)*orDefault(m.PlannedFor, 30*24*time.Hour) + max(0, r.SendDate.Sub(r.CreatedAt))
+	planned := time.Duration(deaths+1)*m.WithDefaults().PlannedFor + max(0, r.SendDate.Sub(r.CreatedAt))
 	return int(min(within, planned) / window)
 }
 

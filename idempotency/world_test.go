@@ -101,9 +101,11 @@ func exampleMachine(vendors ...string) *idempotency.Machine {
 		caps[v] = exampleVendor(v)
 	}
 	return &idempotency.Machine{
-		Caps:       func(v string) *postproof.Capabilities { return caps[v] },
-		PlannedFor: 24 * tick, UnknownFor: 16 * tick, TrackFor: 20 * tick,
-		WatchFor: 6 * tick, WatchEvery: 2 * tick, RetryBase: tick, RetryCap: tick,
+		Caps: func(v string) *postproof.Capabilities { return caps[v] },
+		Deadlines: idempotency.Deadlines{
+			PlannedFor: 24 * tick, UnknownFor: 16 * tick, TrackFor: 20 * tick,
+			WatchFor: 6 * tick, WatchEvery: 2 * tick, RetryBase: tick, RetryCap: tick,
+		},
 	}
 }
 

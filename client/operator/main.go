@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -300,9 +301,11 @@ func (r *run) withVendors(ctx context.Context, more ...client.Option) (*client.C
 	return r.full, nil
 }
 
-// options are those of a client of ours: it says itself what there is to say.
+// options are those of a client of ours: it says itself what there is to say. Each has
+// a name of its own, as one person may have two terminals open.
 func (r *run) options(more ...client.Option) []client.Option {
-	all := []client.Option{client.WithLogger(slog.New(slog.DiscardHandler)), client.WithClock(r.Clock), client.WithOwner("operator " + r.by)}
+	owner := "operator " + r.by + "/" + rand.Text()[:8]
+	all := []client.Option{client.WithLogger(slog.New(slog.DiscardHandler)), client.WithClock(r.Clock), client.WithOwner(owner)}
 	return slices.Concat(all, r.Options, more)
 }
 

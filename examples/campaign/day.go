@@ -59,7 +59,7 @@ func open(ctx context.Context, f flags, p plant) (*day, error) {
 	}
 	opts := []client.Option{
 		client.WithClock(p.clock()), client.WithLogger(logger), client.WithConcurrency(24), client.WithLease(10 * time.Minute),
-		client.WithDeadlines(idempotency.Machine{RetryBase: 20 * time.Second, RetryCap: 5 * time.Minute, MaxGenerations: 10}),
+		client.WithDeadlines(idempotency.Deadlines{RetryBase: 20 * time.Second, RetryCap: 5 * time.Minute, MaxGenerations: 10}),
 		client.WithPollInterval(10 * time.Second),
 	}
 	for _, a := range adapters {

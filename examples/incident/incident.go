@@ -110,7 +110,7 @@ func (in *incident) connect(ctx context.Context) error {
 		client.WithLease(5*attempt), client.WithPollInterval(10*time.Second),
 		client.WithVendor(lob.Name, calls), client.WithVendor(pcm.Name, contract),
 		client.WithBreaker(breaker.Config{SlowCall: attempt, HalfOpenFor: 2 * attempt, OpenMax: 5 * time.Minute}),
-		client.WithDeadlines(idempotency.Machine{RetryCap: 5 * time.Minute}),
+		client.WithDeadlines(idempotency.Deadlines{RetryCap: 5 * time.Minute}),
 	)
 	return err
 }

@@ -104,7 +104,7 @@ func (s *story) start(ctx context.Context) (err error) {
 			Retry: retry.Config{AttemptTimeout: attempt}, Price: func(*postproof.Job) int64 { return price },
 		}),
 		client.WithBreaker(breaker.Config{SlowCall: attempt, HalfOpenFor: 2 * attempt, OpenMax: 5 * time.Minute}),
-		client.WithDeadlines(idempotency.Machine{RetryCap: 5 * time.Minute}),
+		client.WithDeadlines(idempotency.Deadlines{RetryCap: 5 * time.Minute}),
 	)
 	return err
 }

@@ -29,7 +29,7 @@ func dates() []Mutation {
 		machine("the pace goes on after a poll that failed", poll, `t.now.Before(date) && at.After(date) {`, `false && at.After(date) {`, "TestPollsAroundTheSendDate"),
 		machine("the patience counts from the acceptance after the date", poll, "if !lies {\n\t\tsince = later(since, date)", "if !lies {\n\t\tsince = later(since, since)", "TestRefreshAfterTheSendDate"),
 		machine("a watch ends before the date", "machine_late.go", `later(t.now, t.r.sendDate(s)).Add(`, `t.now.Add(`, "TestWatchUntilTheSendDate"),
-		machine("a watch goes on at its pace for months", "machine_late.go", `max(ev.RetryAfter, t.watchWait(s))`, `max(ev.RetryAfter, orDefault(t.m.WatchEvery, 6*time.Hour))`, "TestWatchUntilTheSendDate"),
+		machine("a watch goes on at its pace for months", "machine_late.go", `max(ev.RetryAfter, t.watchWait(s))`, `max(ev.RetryAfter, t.m.WithDefaults().WatchEvery)`, "TestWatchUntilTheSendDate"),
 		machine("a watch looks seldom before the date", own, `), left)`, `), max(every, 20*left))`, "TestWatchUntilTheSendDate"),
 		machine("a watch begins seldom", own, `if passed < lasts || left <= every {`, `if left <= every {`, "TestWatchBeginsClosely"),
 		machine("a job that was tried is held before its date", plan, `(untried || !ev.Until.After(t.r.SendDate))`, `untried`, "TestTriedJobWaits"),

@@ -23,7 +23,7 @@ func pairs() []Mutation {
 		m("what a lost history sent is a control piece, as its vendor dates it", "control.go",
 			`at.Before(s.FirstAt) {`, `at.Before(s.FirstAt) || s.FirstAt.IsZero() {`, "TestWhatIsHeardOfLateIsNoControlPiece"),
 		m("versions take turns without end", "../idempotency/machine_plan.go",
-			`n > 0 && n+1 >= orDefault(t.m.MaxGenerations, 4) {`, `n < 0 {`, "TestTwoVersionsTakeTurns"),
+			`n > 0 && n+1 >= t.m.WithDefaults().MaxGenerations {`, `n < 0 {`, "TestTwoVersionsTakeTurns"),
 		m("a generation that was given up for its request is not spent", "../idempotency/reach.go",
 			`(died || madeAnew)`, `(died || madeAnew && s.Fate != "")`, "TestTwoVersionsTakeTurns"),
 	}

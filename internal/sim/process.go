@@ -55,7 +55,7 @@ func (w *world) startProcess(ctx context.Context, s *shelf, name string, poll ti
 	}
 	opts := []client.Option{
 		client.WithClock(p.clock), client.WithOwner(name), client.WithLogger(w.logger), client.WithPollInterval(poll),
-		client.WithConcurrency(8), client.WithGrace(5 * time.Second), client.WithDeadlines(w.machine()),
+		client.WithConcurrency(8), client.WithGrace(5 * time.Second), client.WithDeadlines(w.deadlines()),
 		client.WithTracerProvider(tracenoop.NewTracerProvider()), client.WithMeterProvider(metricnoop.NewMeterProvider()),
 		client.WithBreaker(breaker.Config{Rand: p.random("breaker")}),
 	}
@@ -267,7 +267,7 @@ func (w *world) replica(ctx context.Context, slot int) {
 	}
 }
 
-// machine returns the settings of the ledger's machine.
-func (w *world) machine() idempotency.Machine {
-	return idempotency.Machine{UnknownFor: w.profile.unknownFor, WatchFor: 24 * time.Hour, WatchEvery: 3 * time.Hour, MaxGenerations: w.profile.generations}
+// deadlines are shorter than the defaults, so that worlds end.
+func (w *world) deadlines() idempotency.Deadlines {
+	return idempotency.Deadlines{UnknownFor: w.profile.unknownFor, WatchFor: 24 * time.Hour, WatchEvery: 3 * time.Hour, MaxGenerations: w.profile.generations}
 }

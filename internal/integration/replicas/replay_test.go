@@ -175,7 +175,7 @@ func (f *replayFleet) chapter(t *testing.T, vendor string, parts []int, state id
 		t.Fatal(err)
 	}
 	patient := client.VendorConfig{Retry: retry.Config{AttemptTimeout: scale * time.Second}} // a busy machine takes its time
-	c, err := client.New(ctx, f.store, []vendors.Adapter{adapter}, append(opts, client.WithVendor("lob", patient), client.WithoutHints(), client.WithBreaker(breaker.Config{DryRun: true}), client.WithDeadlines(idempotency.Machine{RetryBase: 10 * time.Minute, RetryCap: 15 * time.Minute}), client.WithClock(f.clock), client.WithLease(lease),
+	c, err := client.New(ctx, f.store, []vendors.Adapter{adapter}, append(opts, client.WithVendor("lob", patient), client.WithoutHints(), client.WithBreaker(breaker.Config{DryRun: true}), client.WithDeadlines(idempotency.Deadlines{RetryBase: 10 * time.Minute, RetryCap: 15 * time.Minute}), client.WithClock(f.clock), client.WithLease(lease),
 		client.WithPollInterval(10*time.Second), client.WithLogger(slog.New(slog.DiscardHandler)))...)
 	if err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func (a *assignment) client(ctx context.Context, store client.Store) (*client.Cl
 	vendor := client.VendorConfig{Retry: retry.Config{AttemptTimeout: 500 * scale * time.Millisecond, Base: time.Second}}
 	return client.New(ctx, store, []vendors.Adapter{first, second},
 		client.WithClock(clock), client.WithOwner(a.Name), client.WithLease(lease), client.WithConcurrency(16), client.WithPollInterval(20*time.Second),
-		client.WithDeadlines(idempotency.Machine{RetryBase: 20 * time.Second, RetryCap: 5 * time.Minute, MaxGenerations: 12}),
+		client.WithDeadlines(idempotency.Deadlines{RetryBase: 20 * time.Second, RetryCap: 5 * time.Minute, MaxGenerations: 12}),
 		client.WithVendor("lob", vendor), client.WithVendor("pcm", vendor),
 		client.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 }
