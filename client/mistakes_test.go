@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -231,32 +233,64 @@ func TestJobThatWaitsSaysWhy(t *testing.T) {
 	})
 }
 
-// A store that was closed under a worker never comes back: to wait for it, as for one
-// that is away, would be for ever.
-func TestRunEndsWhenItsStoreIsClosed(t *testing.T) {
+// endsAt is a log that ends something at a line that holds the text.
+type endsAt struct {
+	text string
+	end  func()
+}
+
+func (endsAt) Enabled(context.Context, slog.Level) bool { return true }
+func (l endsAt) WithAttrs([]slog.Attr) slog.Handler     { return l }
+func (l endsAt) WithGroup(string) slog.Handler          { return l }
+func (l endsAt) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, l.text) {
+		l.end()
+	}
+	return nil
+}
+
+// A worker whose store was closed, or whose file is another one now, ends: waiting, as
+// for a ledger that is away, would be for ever.
+func TestRunEndsWhereWaitingIsForNothing(t *testing.T) {
 	t.Parallel()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), sqlite.WithMode(postproof.ModeTest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	alpha := newPress(t, "alpha", postproof.IdempotencyKey)
-	runs := make(chan struct{}, 10)
-	alpha.faults(func(string, string, int) string { runs <- struct{}{}; return "" })
-	c := newClient(t, store, []*press{alpha})
-	done := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if _, err := c.Enqueue(ctx, these(job("a"))); err != nil {
-		t.Fatal(err)
-	}
-	go func() { done <- c.Run(ctx) }()
-	<-runs // it is under way
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	err = <-done
-	if !errors.Is(err, idempotency.ErrClosed) || !strings.Contains(err.Error(), "let what uses it end before Close") {
-		t.Errorf("Run = %v, want that the store was closed", err)
+	for _, ends := range []struct {
+		name  string
+		do    func(store *sqlite.Store, path string) error
+		want  error
+		hints string
+	}{
+		{"closed", func(s *sqlite.Store, _ string) error { return s.Close() }, idempotency.ErrClosed, "let what uses it end before Close"},
+		{"the marker is gone", func(_ *sqlite.Store, path string) error { return os.Remove(path + "-epoch") }, idempotency.ErrReopen, "close the store and open it again"},
+		{"the file is gone", func(_ *sqlite.Store, path string) error { return os.Remove(path) }, idempotency.ErrReopen, "close the store and open it again"},
+	} {
+		t.Run(ends.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			store, err := sqlite.Open(t.Context(), path, sqlite.WithMode(postproof.ModeTest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = store.Close() })
+			alpha := newPress(t, "alpha", postproof.IdempotencyKey)
+			runs := make(chan struct{}, 10)
+			alpha.faults(func(string, string, int) string { runs <- struct{}{}; return "" })
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			c := newClient(t, store, []*press{alpha}, client.WithLogger(slog.New(endsAt{"waiting", cancel})))
+			done := make(chan error, 1)
+			if _, err := c.Enqueue(ctx, these(job("a"))); err != nil {
+				t.Fatal(err)
+			}
+			go func() { done <- c.Run(ctx) }()
+			<-runs // it is under way
+			if err := ends.do(store, path); err != nil {
+				t.Fatal(err)
+			}
+			err = <-done
+			if !errors.Is(err, ends.want) || !strings.Contains(err.Error(), ends.hints) {
+				t.Errorf("Run = %v, want %v", err, ends.want)
+			}
+		})
 	}
 }
 

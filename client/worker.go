@@ -19,8 +19,10 @@ import (
 // more, lets sends finish (see [WithGrace]), gives leases back, and returns
 // nil. Any number of processes may run on one ledger.
 //
-// An error means that it could not go on, as when the ledger's history was
-// broken; the ledger being away for a while is logged and waited for.
+// An error means that waiting would not help: the ledger's history was broken
+// ([ErrEpochChanged]), or the store was closed or must be opened again
+// ([idempotency.ErrClosed], [idempotency.ErrReopen]). A ledger that is away for a while
+// is logged and waited for.
 func (c *Client) Run(ctx context.Context) error {
 	_, err := c.drain(ctx, func(context.Context) (bool, error) { return false, nil })
 	if ctx.Err() != nil {
@@ -117,11 +119,12 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed):
-			return err // neither gets better by waiting
+		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed), errors.Is(err, idempotency.ErrReopen):
+			return err // none gets better by waiting
 		case err != nil:
 			failures++
-			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting", slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting",
+				slog.String("code", postproof.CodeOf(err).String()), slog.String("error", err.Error()), slog.Int("failures", failures))
 			c.pause(ctx, min(time.Duration(failures)*c.poll, 30*time.Second))
 		case done:
 			return nil

@@ -2,6 +2,7 @@ package callback
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -16,10 +17,14 @@ import (
 // ledger, calls the handler, purges what is old, and tells the owner of what
 // needs a person. Then it claims nothing more, lets handlers finish, and returns
 // nil. Any number of processes may run on one inbox. While the inbox is away it
-// waits.
+// waits; an error means that waiting would not help, since the store was closed or must
+// be opened again ([idempotency.ErrClosed], [idempotency.ErrReopen]).
 func (r *Receiver) Run(ctx context.Context) error {
-	_ = r.work(ctx, func(context.Context) (bool, error) { return false, nil }, &Drained{})
-	return nil
+	err := r.work(ctx, func(context.Context) (bool, error) { return false, nil }, &Drained{})
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it was told to stop, and did
+	}
+	return err
 }
 
 // Drained is what a Drain did.
@@ -38,7 +43,7 @@ type Drained struct {
 // parked. It waits for those that are due later. A callback with several events
 // keeps its payload for those of them that are parked, and is not waited for, nor is
 // a damaged message, which the log names. The error is that of the context when it
-// ended first.
+// ended first, or as of Run.
 func (r *Receiver) Drain(ctx context.Context) (Drained, error) {
 	var did Drained
 	known := map[uint64]uint64{} // batches that rest, with the fence at which they do
@@ -121,10 +126,12 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case errors.Is(err, idempotency.ErrClosed), errors.Is(err, idempotency.ErrReopen):
+			return err // neither gets better by waiting
 		case err != nil:
 			failures++
 			r.in.Logger.LogAttrs(ctx, slog.LevelWarn, "the inbox cannot be read: waiting",
-				slog.String("code", postproof.CodeOf(err).String()), slog.Int("failures", failures))
+				slog.String("code", postproof.CodeOf(err).String()), slog.String("error", err.Error()), slog.Int("failures", failures))
 			_ = postproof.Sleep(ctx, r.in.Clock, min(time.Duration(failures)*r.poll, 30*time.Second)) // the loop looks at the context
 		case done:
 			return nil

@@ -15,9 +15,8 @@ import (
 var ErrReadOnly = errors.New("sqlite: store is open for reading only")
 
 // ErrReplaced says that the path leads to another file than the one that is open. What
-// would be written now would be lost, so nothing is: close the store and open
-// it again.
-var ErrReplaced = errors.New("sqlite: the database file was replaced while it was open: open the store again")
+// would be written now would be lost, so nothing is: it wraps [idempotency.ErrReopen].
+var ErrReplaced = fmt.Errorf("sqlite: the database file was replaced while it was open: %w", idempotency.ErrReopen)
 
 var errMarkerReplaced = fmt.Errorf("the marker beside the database (%s) was removed or replaced: %w", markerSuffix, ErrReplaced)
 

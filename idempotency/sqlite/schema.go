@@ -146,14 +146,14 @@ func (c *conn) schemaOf(ctx context.Context) (int64, error) {
 }
 
 // checkSchema returns an error when the schema has become one of a later version
-// since it was opened.
+// since it was opened: opened again, the file says what to do.
 func (c *conn) checkSchema(ctx context.Context) error {
 	var version int64
 	if _, err := c.queryRow(ctx, []any{&version}, "SELECT user_version FROM pragma_user_version"); err != nil {
 		return err
 	}
 	if version > schemaVersion {
-		return newerError(version)
+		return fmt.Errorf("%w: %w", newerError(version), idempotency.ErrReopen)
 	}
 	return nil
 }

@@ -37,7 +37,13 @@ func seams() []Mutation {
 		m("a job waits and does not say why", "client/send.go",
 			`w.cause = r.waiting()`, `_ = r.waiting()`, "TestJobThatWaitsSaysWhy"),
 		m("Run waits for a store that was closed", "client/worker.go",
-			`, errors.Is(err, idempotency.ErrClosed):`, `:`, "TestRunEndsWhenItsStoreIsClosed"),
+			`errors.Is(err, idempotency.ErrClosed), `, ``, "TestRunEndsWhereWaitingIsForNothing/closed"),
+		m("Run waits for a store that cannot go on", "client/worker.go",
+			`, errors.Is(err, idempotency.ErrReopen):`, `:`, "TestRunEndsWhereWaitingIsForNothing/the_marker"),
+		{
+			Name: "seam: a receiver waits for a store that cannot go on", File: "client/callback/run.go",
+			Old: `, errors.Is(err, idempotency.ErrReopen):`, New: `:`, Package: "./client/callback", Run: "TestRunEndsWhereWaitingIsForNothing/the_marker",
+		},
 		{
 			Name: "seam: a lost upload is a doubt about paper", File: "vendors/not_ordered.go",
 			Old: `d <= postproof.Refused`, New: `d <= postproof.Unknown`, Package: "./vendors", Run: "TestNotOrdered",
