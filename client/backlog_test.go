@@ -159,7 +159,8 @@ func TestEnqueueTakesTheFirstOfAKey(t *testing.T) {
 		}
 		yield(postproof.Job{}, broken)
 	})
-	out, err := c.EnqueueTx(t.Context(), s, list)
+	var told []int
+	out, err := c.EnqueueTx(t.Context(), s, list, client.OnReject(func(r client.Rejection) { told = append(told, r.Index) }))
 	if !errors.Is(err, broken) {
 		t.Errorf("the error is %v, want that of the list", err)
 	}
@@ -183,5 +184,10 @@ func TestEnqueueTakesTheFirstOfAKey(t *testing.T) {
 		if !slices.Contains(want, i) {
 			t.Errorf("job %d was rejected for nothing", i)
 		}
+	}
+	slices.Sort(told)
+	slices.Sort(want)
+	if !slices.Equal(told, want) {
+		t.Errorf("OnReject heard of %d jobs, want each of the %d that were rejected, once", len(told), len(want))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -23,8 +24,10 @@ type Enqueued struct { //nolint:recvcheck // it is printed by value as well
 	// Rejected jobs are not in the ledger.
 	Rejected int
 	// Rejections are the first 100 of them that were found, with reasons, in the
-	// order of the sequence.
+	// order of the sequence. [OnReject] tells of all.
 	Rejections []Rejection
+
+	onReject func(Rejection)
 }
 
 // Rejection is a job that was not taken.
@@ -49,6 +52,22 @@ func (e Enqueued) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
+// EnqueueOption changes how [Client.Enqueue] and [Client.EnqueueTx] work.
+type EnqueueOption interface {
+	applyEnqueue(out *Enqueued)
+}
+
+type enqueueOption func(*Enqueued)
+
+func (f enqueueOption) applyEnqueue(out *Enqueued) { f(out) }
+
+// OnReject calls f for each job that is rejected, of any number: what
+// [Enqueued].Rejections has no room for. It is called one rejection after the other, not
+// in the order of the sequence, by the goroutine that called Enqueue.
+func OnReject(f func(Rejection)) EnqueueOption {
+	return enqueueOption(func(out *Enqueued) { out.onReject = f })
+}
+
 // enqueueBatch is how many jobs are committed at a time.
 const enqueueBatch = 256
 
@@ -69,12 +88,12 @@ func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
 // order of the ids, not of the sequence. A bad job is rejected and the others go on;
 // an error from the sequence, the ledger or the context ends it, and what was
 // counted is stored. Calling it again with the same jobs sends nothing twice.
-func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
+func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
 	err = errPanicked
 	defer func() { end(span, err) }()
 	defer c.wakeUp()
-	return c.enqueue(ctx, c.store, jobs)
+	return c.enqueue(ctx, c.store, jobs, opts)
 }
 
 // Tx is a transaction of the caller's that a store can create records in, as
@@ -95,20 +114,27 @@ type Tx interface {
 // The counts are what they will be once it has committed. Artwork is stored at
 // once, outside of it: what a transaction that was rolled back leaves of that
 // is found again by the next one. A worker finds the jobs at its next poll.
-func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
+func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
 	err = errPanicked
 	defer func() { end(span, err) }()
-	return c.enqueue(ctx, tx, jobs)
+	return c.enqueue(ctx, tx, jobs, opts)
 }
 
-func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
+func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.Job, error], opts []EnqueueOption) (out Enqueued, err error) {
 	if err := c.knowsVendors("enqueue"); err != nil {
 		return out, err
 	}
 	if jobs == nil {
 		return out, invalid("enqueue", errors.New("there are no jobs: give an iterator over them, as Jobs makes one of a snapshot"))
 	}
+	for i, o := range opts {
+		if o == nil {
+			return out, invalid("enqueue", fmt.Errorf("option %d is nil", i))
+		}
+		o.applyEnqueue(&out)
+	}
+	defer func() { out.onReject = nil }() // nothing of ours is kept alive by a result
 	read := backlog{c: c, into: into, out: &out}
 	err = read.all(ctx, jobs)
 	slices.SortFunc(out.Rejections, func(a, b Rejection) int { return cmp.Compare(a.Index, b.Index) })
@@ -117,8 +143,12 @@ func (c *Client) enqueue(ctx context.Context, into Tx, jobs iter.Seq2[postproof.
 
 func (e *Enqueued) reject(index int, key postproof.Key, err error) {
 	e.Rejected++
+	r := Rejection{index, key, err}
 	if len(e.Rejections) < 100 {
-		e.Rejections = append(e.Rejections, Rejection{index, key, err})
+		e.Rejections = append(e.Rejections, r)
+	}
+	if e.onReject != nil {
+		e.onReject(r)
 	}
 }
 

@@ -22,8 +22,9 @@ import (
 var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied or promoted: run Recover before anything is sent")
 
 // Submit sends one job now and returns its record. The job is durable before
-// the first byte goes out. A job whose key is in the ledger already is not sent
-// again: its record is returned as it stands.
+// the first byte goes out. A key that is in the ledger never becomes a second piece:
+// its record is returned as it stands, or, when nobody is at it and it is due, the job
+// is carried on now: what was never sent is sent, what is unknown is settled.
 //
 // The error is nil when a vendor has accepted the job. Otherwise its Delivery
 // says what is known, and the record, when there is one, how the job goes on by
@@ -35,8 +36,16 @@ var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied 
 //   - state refused (Refused): no vendor takes it; amend or cancel it.
 //   - state held: it needs a person.
 //
-// A key that was used for another piece is a [*idempotency.KeyReusedError];
-// [idempotency.ErrInProgress] means that somebody else is sending it right now.
+// Without a record the job is not in the ledger: it is no valid job, the ledger could
+// not be written, or the key was used for another piece, a
+// [*idempotency.KeyReusedError]. [idempotency.ErrInProgress] means that somebody else is
+// sending it right now.
+//
+// It blocks while it asks vendors, one after the other, for at most about as long as a
+// lease for each ([WithLease], two minutes). If ctx ends after the first byte went out,
+// the outcome is Unknown, and a worker settles it: soon where the vendor honors
+// keys, in an hour or more where it has to be looked up. So in a handler that ends with
+// its request use [context.WithoutCancel] and a timeout, or [Client.Enqueue].
 func (c *Client) Submit(ctx context.Context, job postproof.Job) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("submit"); err != nil {
 		return nil, err
@@ -206,7 +215,8 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	}
 	c.tel.linkTo(ctx, rec)
 	if fp := idempotency.FingerprintOf(job); rec.Fingerprint != fp {
-		return rec, &postproof.Error{
+		// The record is another piece's: whoever got it would take this job for stored.
+		return nil, &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "submit",
 			Err: &idempotency.KeyReusedError{Key: job.Key, Have: rec.Fingerprint, Got: fp},
 		}

@@ -27,8 +27,8 @@ func TestSubmitAcceptedOnce(t *testing.T) {
 		}
 		other := job("a")
 		other.To.Line1 = "2 Main Street"
-		if _, err = c.Submit(t.Context(), other); !errors.Is(err, idempotency.ErrKeyReused) {
-			t.Fatalf("reused key: %v", err)
+		if rec, err = c.Submit(t.Context(), other); rec != nil || !errors.Is(err, idempotency.ErrKeyReused) {
+			t.Fatalf("reused key: %v, %v: the record is another piece's, and this job is not in the ledger", rec, err)
 		}
 		if n := p.alive(); n != 1 {
 			t.Fatalf("printed %d", n)

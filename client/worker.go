@@ -44,7 +44,9 @@ func (d Depth) Open() int64 {
 // a vendor, refused, held, canceled or done. It waits for jobs that are due
 // later, and works at the statuses of accepted ones only as they come due
 // meanwhile. It returns what it left, and an error when the context ended
-// first. A campaign that waits for the approval of its canary is not waited
+// first; bound it by that, for an unknown outcome that has to be looked up takes an hour
+// or more, and a vendor that is down is waited for until the jobs' deadlines
+// ([WithDeadlines]). A campaign that waits for the approval of its canary is not waited
 // for, nor is what is paused ([Client.Pause]).
 func (c *Client) Drain(ctx context.Context) (Depth, error) {
 	d := drainEnd{c: c}
