@@ -17,6 +17,7 @@ import (
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/sqlite"
+	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 )
@@ -73,6 +74,7 @@ func TestMistakesOfNew(t *testing.T) {
 		{"a nil option", t.Context(), test, []vendors.Adapter{alpha}, nil, postproof.CodeInvalidArgument, "option 0 is nil"},
 		{"a misspelled vendor", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alhpa", client.VendorConfig{}), postproof.CodeInvalidArgument, "the client has alpha"},
 		{"a negative grace", t.Context(), test, []vendors.Adapter{alpha}, client.WithGrace(-1), postproof.CodeInvalidArgument, "WithGrace(-1ns)"},
+		{"a hook of the client's own", t.Context(), test, []vendors.Adapter{alpha}, client.WithVendor("alpha", client.VendorConfig{Retry: retry.Config{OnSend: func(context.Context, retry.Send) {}}}), postproof.CodeInvalidArgument, "OnSend"},
 		{"a negative poll", t.Context(), test, []vendors.Adapter{alpha}, client.WithPollInterval(-1), postproof.CodeInvalidArgument, "WithPollInterval(-1ns)"},
 		{"a negative deadline", t.Context(), test, []vendors.Adapter{alpha}, client.WithDeadlines(idempotency.Deadlines{PlannedFor: -1}), postproof.CodeInvalidArgument, "WithDeadlines: PlannedFor"},
 		{"a negative reroute", t.Context(), test, []vendors.Adapter{alpha}, client.WithRerouteAfter(-1), postproof.CodeInvalidArgument, "WithRerouteAfter(-1ns)"},

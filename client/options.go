@@ -58,8 +58,9 @@ type VendorConfig struct {
 	// Transport opens the connections. The default is a transport of the
 	// vendor's own, HTTP/1.1 only.
 	Transport retry.TransportConfig
-	// Retry are the short retries inside a call. Its Transport, Clock and hooks
-	// are the client's.
+	// Retry are the short retries inside a call. Its OnWait and OnGiveUp are called.
+	// Its Transport, Clock, OnAttempt, OnSend and OnResult are the client's own: [New]
+	// refuses others. Connections are set up by Transport, above.
 	Retry retry.Config
 	// Rate is how many requests the account may make in a time, for each group
 	// of operations (submit, get, look up, …): what was agreed with the vendor,

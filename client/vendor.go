@@ -100,6 +100,9 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
 	rc := v.config.Retry
+	if rc.Transport != nil || rc.Clock != nil || rc.OnAttempt != nil || rc.OnSend != nil || rc.OnResult != nil {
+		return fmt.Errorf("WithVendor(%q): Retry has a Transport, Clock, OnAttempt, OnSend or OnResult: these are the client's; use VendorConfig.Transport, WithClock and the telemetry", v.name)
+	}
 	rc.Clock = c.clock
 	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend

@@ -57,7 +57,7 @@ type memoryOption func(*Memory)
 
 func (o memoryOption) applyMemory(m *Memory) { o(m) }
 
-// WithClock sets the clock of a [Memory]; the default is the machine's.
+// WithClock sets the clock of a [Memory]; the default, also for nil, is the machine's.
 func WithClock(clock postproof.Clock) MemoryOption {
 	return memoryOption(func(m *Memory) { m.clock = clock })
 }
@@ -75,7 +75,6 @@ const memoryEpoch = "memory"
 // NewMemory returns an empty ledger of the mode.
 func NewMemory(mode postproof.Mode, opts ...MemoryOption) *Memory {
 	m := &Memory{
-		clock:    postproof.SystemClock(),
 		identity: Identity{Mode: mode, Epoch: memoryEpoch, Recovered: memoryEpoch},
 		records:  make(map[ID]*memoryRecord),
 		refs:     make(map[postproof.Ref]*memoryRecord),
@@ -91,6 +90,9 @@ func NewMemory(mode postproof.Mode, opts ...MemoryOption) *Memory {
 	}
 	for _, o := range opts {
 		o.applyMemory(m)
+	}
+	if m.clock == nil {
+		m.clock = postproof.SystemClock()
 	}
 	if m.identity.Namespace == "" {
 		m.identity.Namespace = NewNamespace()

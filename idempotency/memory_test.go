@@ -45,3 +45,11 @@ func TestMemoryCommitAllocations(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryWithoutAClock(t *testing.T) {
+	t.Parallel()
+	id, err := idempotency.NewMemory(postproof.ModeTest, idempotency.WithClock(nil)).Identity(t.Context())
+	if err != nil || id.CreatedAt.IsZero() {
+		t.Errorf("identity %+v, %v, want the time of the machine's clock", id, err)
+	}
+}

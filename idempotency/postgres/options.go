@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,7 +10,7 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// Option changes how a store is opened.
+// Option changes how a store is opened. A zero value, nil included, is the default.
 type Option interface{ apply(*settings) }
 
 type optionFunc func(*settings)
@@ -24,13 +25,17 @@ type settings struct {
 }
 
 func newSettings(opts []Option) (settings, error) {
-	s := settings{clock: postproof.SystemClock(), schema: "postproof", patience: 15 * time.Second}
+	var s settings
 	for i, o := range opts {
 		if o == nil {
 			return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("option %d is nil: leave it out", i))
 		}
 		o.apply(&s)
 	}
+	if s.clock == nil {
+		s.clock = postproof.SystemClock()
+	}
+	s.schema, s.patience = cmp.Or(s.schema, "postproof"), cmp.Or(s.patience, 15*time.Second)
 	switch {
 	case s.mode != "" && s.mode.Validate() != nil:
 		return s, s.mode.Validate()
@@ -38,7 +43,7 @@ func newSettings(opts []Option) (settings, error) {
 		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent,
 			errors.New("WithSchema: want a name of at most 63 characters of a-z, 0-9 and _, not beginning with a digit"))
 	case s.patience < 0:
-		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, errors.New("WithPatience: want a time that is not negative"))
+		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("WithPatience(%s): negative", s.patience))
 	}
 	return s, nil
 }

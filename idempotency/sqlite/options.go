@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -8,7 +9,7 @@ import (
 	"github.com/postproof/postproof"
 )
 
-// Option changes how a store is opened.
+// Option changes how a store is opened. A zero value, nil included, is the default.
 type Option interface{ apply(*settings) }
 
 type optionFunc func(*settings)
@@ -26,7 +27,7 @@ type settings struct {
 }
 
 func newSettings(opts []Option) (settings, error) {
-	s := settings{clock: postproof.SystemClock(), readers: 4, busy: 10 * time.Second}
+	var s settings
 	for i, o := range opts {
 		if o == nil {
 			return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("option %d is nil: leave it out", i))
@@ -35,6 +36,16 @@ func newSettings(opts []Option) (settings, error) {
 	}
 	if s.logger == nil {
 		s.logger = slog.Default()
+	}
+	if s.clock == nil {
+		s.clock = postproof.SystemClock()
+	}
+	s.readers, s.busy = cmp.Or(s.readers, 4), cmp.Or(s.busy, 10*time.Second)
+	switch {
+	case s.readers < 0:
+		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("WithReaders(%d): want at least 1, or 0 for the default", s.readers))
+	case s.busy < 0:
+		return s, postproof.NewError(postproof.CodeInvalidArgument, postproof.NotSent, fmt.Errorf("WithBusyTimeout(%s): negative", s.busy))
 	}
 	return s, nil
 }
@@ -62,7 +73,7 @@ func WithReadOnly() Option { return optionFunc(func(s *settings) { s.readOnly = 
 
 // WithReaders sets how many reads run at the same time, beside the one writer;
 // the default is 4. Each holds a connection of some megabytes.
-func WithReaders(n int) Option { return optionFunc(func(s *settings) { s.readers = max(1, n) }) }
+func WithReaders(n int) Option { return optionFunc(func(s *settings) { s.readers = n }) }
 
 // WithBusyTimeout sets how long a write waits for another process; the default
 // is 10 seconds.
