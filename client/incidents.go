@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"iter"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,18 +11,9 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// incidentKinds are the kinds of entries that a person should look at. A test
-// compares them with all that are written.
-func incidentKinds() []string {
-	return []string{
-		"late_arrival", "late_printed", "late_answer", "twice_at_vendor", "cancel_too_late", "cancel_waits", "missing",
-		"contradiction", "doubted_again", "unwatched", "answer_parked", "answer_dropped", "callback_unmatched", "recovered_before",
-	}
-}
-
 // countIncident counts an entry if it is an incident.
 func (c *Client) countIncident(ctx context.Context, e *idempotency.Entry) {
-	if slices.Contains(incidentKinds(), e.Kind) {
+	if isIncident(e.Kind) {
 		c.tel.incidents.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.incident", e.Kind), attribute.String("mail.vendor", e.Vendor)))
 	}
 }

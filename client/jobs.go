@@ -49,7 +49,7 @@ func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempo
 // that came late or that the ledger has no place for (see [Client.Spooled]),
 // callbacks about pieces that the ledger does not know, recoveries that only a
 // vendor knows of. What happened stays in the list for as long as the ledger
-// remembers it: nobody ends an entry. For an alarm ask [Client.IncidentsSince] for
+// remembers it: nobody ends an entry. What each is says [IncidentKind.Meaning]. For an alarm ask [Client.IncidentsSince] for
 // what is new. An entry that is damaged, which may be of any kind, is an
 // [idempotency.DamagedError], behind which the list goes on; after another error it
 // yields no more.
@@ -62,8 +62,8 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 	return func(yield func(T, error) bool) {
 		for v, err := range all {
 			if err != nil {
-				var none T
-				if !yield(none, c.storeError(op, err)) || idempotency.AsDamaged(err) == nil {
+				// Of a damaged entry its place in the history is known.
+				if !yield(v, c.storeError(op, err)) || idempotency.AsDamaged(err) == nil {
 					return
 				}
 				continue

@@ -89,42 +89,6 @@ Lists what happened to one job: each step, with the vendor, our reference there,
 	}
 }
 
-// meaning says what an incident is, in one sentence.
-func meaning(kind string) string {
-	switch kind {
-	case "late_arrival":
-		return "A piece turned up at a vendor that was thought not to have it. It is canceled there if there is still time."
-	case "late_printed":
-		return "A piece that turned up late could not be stopped: two pieces may be printed."
-	case "late_answer":
-		return "A vendor's answer came when its send had been given up. It is in the ledger."
-	case "twice_at_vendor":
-		return "Two pieces are alive at one vendor under one reference: have the vendor stop one."
-	case "cancel_too_late":
-		return "A cancellation was wished and the vendor's window had closed: the piece is printed."
-	case "cancel_waits":
-		return "A cancellation was wished and nobody can ask the vendor: give the workers its credentials while there is time."
-	case "missing":
-		return "The vendor does not know a piece that it had accepted: ask it."
-	case "contradiction":
-		return "The vendor says that there is no paper, after it said that the piece was mailed: ask it."
-	case "doubted_again":
-		return "An answer from before a restore was doubted again; it is looked up."
-	case "unwatched":
-		return "The watch for a late arrival ended, and its last look had no answer: look at the vendor's side for the reference."
-	case "answer_parked":
-		return "A vendor's answer has no place in the ledger, as after a restore. It is kept in the spool and tried again."
-	case "answer_dropped":
-		return "Somebody gave a parked answer up."
-	case "callback_unmatched":
-		return "A callback is about a piece that the ledger does not know: audit that vendor."
-	case "recovered_before":
-		return "A vendor shows recoveries that the ledger does not know of: it had been restored before. What is in doubt is looked up further."
-	default:
-		return "An incident of a newer version."
-	}
-}
-
 func incidentsCommand() *command {
 	var since time.Duration
 	return &command{
@@ -170,7 +134,7 @@ It exits 3 when there are any.`,
 			r.out.list(t)
 			r.out.text("")
 			for _, k := range kinds {
-				r.out.wrapped("", k+": "+meaning(k))
+				r.out.wrapped("", k+": "+client.IncidentKind(k).Meaning())
 			}
 			return needsPerson(true)
 		},
