@@ -16,9 +16,10 @@ type Trouble struct {
 	// Reason is "breaker", "rate limit", "account", "another account", "no adapter", or
 	// one of a newer version. No adapter: pieces that the vendor accepted are not
 	// polled, because no client on the ledger that was heard of since By met them has
-	// an adapter of it, see [Client.UnconfiguredVendors]. Another account: pieces that the vendor accepted are not polled,
-	// because they are of an account that By has no credentials of, or does not know
-	// to be the same, see [VendorConfig].FormerAccounts.
+	// an adapter of it, see [Client.UnconfiguredVendors]. Another account: pieces that
+	// the vendor accepted are not polled, because they are of an account that By has no
+	// credentials of, or does not know to be the same, see
+	// [VendorConfig].FormerAccounts.
 	Reason string
 	// Account is the fingerprint of the account in question; empty where there is no
 	// adapter. Pieces is how many pieces are meant, at least, where the reason is

@@ -39,7 +39,7 @@ func (c *Client) Held(ctx context.Context, campaign string) iter.Seq2[*idempoten
 // Refused yields the jobs that no vendor takes, and of which nothing is on paper, of one
 // campaign if it is not empty. [idempotency.Record.Refusal] says who said no, and why.
 // They go on when somebody amends or cancels them, or by a replay. A record that is
-// damaged is told of as by Held.
+// damaged is reported as in [Client.Held].
 func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempotency.Record, error] {
 	return readOf(c, "refused", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Refused}, Campaign: campaign}))
 }
@@ -108,9 +108,9 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 }
 
 // Decide settles a held job by a person's word, which is recorded with the name
-// and the reason: both are required, the reason in d or by [Because]. [idempotency.VerdictPlanned] sends it anew: that person
-// answers for it if the first one turns up after all. [Client.Undo] takes it back
-// while nothing has come of it.
+// and the reason: both are required, the reason in d or by [Because].
+// [idempotency.VerdictPlanned] sends it anew: that person answers for it if the first
+// one turns up after all. [Client.Undo] takes it back while nothing has come of it.
 //
 // Between what a person saw and the decision the job may have changed: an answer
 // came late, or somebody else decided. Give the version that was seen, with

@@ -161,7 +161,7 @@ func (s *settingsCache) wait(campaign string, until time.Time) {
 	s.until[campaign] = until
 }
 
-// Canary is how far a campaign's canary is.
+// Canary says how many pieces of a campaign's canary are out.
 type Canary struct {
 	Campaign string
 	// Pieces were let through, of Limit.

@@ -20,7 +20,7 @@ import (
 // the one that the ledger knows under its name: it says nothing about ours.
 var ErrNotOurs = errors.New("the piece is of another account or mode")
 
-// Intake is where news comes in that vendors send by themselves. Package
+// Intake applies news that vendors send by themselves to the ledger. Package
 // client/callback stands on it; whoever gets such news by another way, as from
 // a queue, may use it likewise. It is safe for concurrent use.
 type Intake struct {
@@ -127,7 +127,7 @@ type News struct {
 	Beside func(ctx context.Context, told Told) (idempotency.Change, error)
 }
 
-// Told is what news comes to.
+// Told is the result of [Intake.Tell].
 type Told struct {
 	// Record is the piece's record after the news, Before the one that it was
 	// applied to.

@@ -215,8 +215,8 @@ func WithSpool(dir string) Option { return optionFunc(func(s *settings) { s.spoo
 func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = append(s.caps, c) }) }
 
 // WithCanary lets the first n pieces of a campaign go, and then waits for
-// [Client.Approve]. They are the first since a client with the canary was made: of a
-// campaign that has begun as many go once more.
+// [Client.Approve]. Pieces that were sent before a client with the canary was made do not
+// count: of a campaign that is under way n more go.
 func WithCanary(campaign string, n int) Option {
 	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
 }

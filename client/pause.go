@@ -52,7 +52,7 @@ type Paused struct {
 }
 
 // PausedError says that a job is not sent for now, because of a pause. It is
-// found with errors.As in what [Client.Submit] returns.
+// found with [errors.AsType] in what [Client.Submit] returns.
 type PausedError struct{ Paused Paused }
 
 // Error says what was paused, by whom, since when and why.
@@ -104,8 +104,8 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 
 // Resume ends a pause: jobs go on at once in this process, and at the latest
 // after their poll interval in others. By names who asks, why the reason; both are
-// required. The
-// entry's N is 0 when the target was not paused, and nothing has changed then.
+// required. The entry's N is 0 when the target was not paused, and nothing has changed
+// then.
 // A vendor that is left alone because it refused the account is not paused: see
 // [Client.EndVendorStop].
 //

@@ -122,7 +122,8 @@ const maxRecoveries = 8
 // nothing else is asked: a lost history can have sent the job once more only
 // after that piece died, or because a person held it and decided so. Where no
 // status can be had it is looked up like the others, every six hours for three
-// days, and what turns up is told and left alone until one is. What a person sent on purpose is told by [Client.Audit].
+// days, and what turns up is told and left alone until one is. What a person sent on
+// purpose is told by [Client.Audit].
 func (c *Client) Recover(ctx context.Context, o RecoverOptions) (out Recovered, err error) {
 	if !o.Copy { // a copy asks nobody
 		if err := c.knowsVendors("recover"); err != nil {

@@ -239,8 +239,7 @@ type ReplayOptions struct {
 	// them must be at work, or the run waits for it for ever.
 	Ahead int
 	// OnProgress is called after each batch, and while the run waits, for the ledger
-	// too, from the
-	// goroutine that called RunReplay. It may be nil.
+	// too, from the goroutine that called RunReplay. It may be nil.
 	OnProgress func(ReplayProgress)
 }
 

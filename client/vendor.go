@@ -209,7 +209,7 @@ func (v *vendor) staggered(until time.Time) time.Time {
 	return v.queue.at(until)
 }
 
-// VendorState is how a vendor fares.
+// VendorState is the present state of one vendor, as this client sees it.
 type VendorState struct {
 	Name    string
 	Account vendors.Account
@@ -267,12 +267,12 @@ func (c *Client) Price(vendor string, job *postproof.Job) (cents int64, known bo
 	return max(0, v.config.Price(job)), true
 }
 
-// Breakers returns the client's circuit breakers, to be opened and closed by
-// hand.
+// Breakers returns the client's circuit breakers. What is opened or closed by hand
+// holds in this process alone, and stands in no log: to stop a vendor everywhere use
+// [Client.Pause] with [VendorTarget].
 func (c *Client) Breakers() *breaker.Set { return c.breakers }
 
-// EndVendorStop has a vendor tried again at once that is left alone because it
-// refused the account ([WithVendorStop], [VendorState.StoppedUntil]), for example
+// EndVendorStop lets a vendor that refused the account be tried again at once ([WithVendorStop], [VendorState.StoppedUntil]), for example
 // after the bill was paid: here and, as a hint, at the other replicas. It ends no
 // pause, which is a person's word ([Client.Resume]), and closes no breaker
 // ([Client.Breakers]). It returns an error with [postproof.CodeNotFound] for a

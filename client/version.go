@@ -10,7 +10,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// Version says as what somebody saw a job: the number is the record's
+// Version identifies the state in which somebody saw a job: the number is the record's
 // [idempotency.Record.Fence], and a mark says in which history of the ledger. A
 // restored backup comes to the same numbers again, and a decision about what was
 // seen before is not about what is there now. It prints as in "11.3f2a1c", in JSON
