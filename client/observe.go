@@ -100,6 +100,14 @@ func (i *Intake) Commit(ctx context.Context, epoch string, ch idempotency.Change
 // does not have.
 func (i *Intake) Capabilities(vendor string) *postproof.Capabilities { return i.c.capabilities(vendor) }
 
+// Polls reports whether the client polls a vendor's pieces at the vendor's pace although
+// it sends callbacks, because nobody said that they are received
+// ([VendorConfig].Callbacks).
+func (i *Intake) Polls(vendor string) bool {
+	v := i.c.byName[vendor]
+	return v != nil && !v.config.Callbacks && v.caps.Callbacks.Auth != postproof.CallbackNone
+}
+
 // Trace begins a span that is linked to the call that brought the job. The
 // function ends it.
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {

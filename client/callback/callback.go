@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,6 +89,7 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 			return nil, invalid(fmt.Errorf("endpoint %d: %w", i, err))
 		}
 	}
+	r.tellPolled(endpoints)
 	if r.notifier == nil {
 		r.notifier = slogNotifier{in.Logger}
 	}
@@ -96,6 +98,18 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 		return nil, invalid(err)
 	}
 	return r, nil
+}
+
+// tellPolled says of which vendors the pieces are polled all the same: each of them costs
+// requests that its callbacks make needless.
+func (r *Receiver) tellPolled(endpoints []Endpoint) {
+	told := map[string]bool{}
+	for i := range endpoints {
+		if name := endpoints[i].Adapter.Capabilities().Vendor; r.in.Polls(name) && !told[name] {
+			told[name] = true
+			r.in.Logger.Warn("callbacks are received, and every piece is polled all the same: set Callbacks in the client's VendorConfig, in each process", slog.String("vendor", name))
+		}
+	}
 }
 
 func invalid(err error) error {

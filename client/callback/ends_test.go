@@ -75,3 +75,18 @@ func TestRunEndsWhereWaitingIsForNothing(t *testing.T) {
 		})
 	}
 }
+
+// Who receives callbacks and forgot to say so to the client hears of it once: it would
+// only be seen in the number of requests.
+func TestPolledAllTheSame(t *testing.T) {
+	t.Parallel()
+	for _, received := range []bool{false, true} {
+		lines := 0
+		p := newPrinter(t)
+		c := newClient(t, memory(), p, client.WithLogger(slog.New(endsAt{"polled all the same", func() { lines++ }})), client.WithVendor(p.name, client.VendorConfig{Callbacks: received}))
+		receiver(t, c, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}})
+		if want := map[bool]int{false: 1}[received]; lines != want {
+			t.Errorf("received %v: %d lines, want %d", received, lines, want)
+		}
+	}
+}
