@@ -216,11 +216,11 @@ func TestListBesideWorkers(t *testing.T) {
 	})
 }
 
-// switching is a store in which something happens behind the first message that a list
-// has read.
+// switching is a store in which something happens while a list is read.
 type switching struct {
 	*idempotency.Memory
-	then func()
+	then   func() // behind the first message that was read
+	behind func() // before the second
 }
 
 func (s *switching) Inbox() idempotency.Inbox { return switchingInbox{s.Memory.Inbox(), s} }
@@ -239,6 +239,10 @@ func (i switchingInbox) List(ctx context.Context, q idempotency.MessageQuery) it
 			}
 			if !yield(m, err) {
 				return
+			}
+			if behind := i.s.behind; behind != nil {
+				i.s.behind = nil
+				behind()
 			}
 		}
 	}
