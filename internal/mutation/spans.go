@@ -13,6 +13,8 @@ func spans() []Mutation {
 		m("the read-back of a cancellation has no span", reconcile, "\tanswer = err\n\torder, rk", "\tend(span, err)\n\torder, rk", "TestEachRequestHasASpan"),
 		m("the look-up of a control piece has no span", reconcile, "\tasked = err\n", "\tend(span, err)\n", "TestEachRequestHasASpan"),
 		m("a control piece is linked to nothing", "client/recover_control.go", "return c.sendControl(ctx,", "return c.sendControl(context.WithoutCancel(trace.ContextWithSpan(ctx, nil)),", "TestCallsOfPeople"),
+		m("a panic leaves no send", "client/call.go", "\t\tk.sends += k.sent\n\t\tif !returned {", "\t\tif k.sends += k.sent; !returned {\n\t\t\tk.sends = -1", "TestPanicAfterTheFirstByteIsUnknown"),
+		m("a panic that is seen nowhere leaves no send", "client/call.go", "max(k.sends, 1)", "k.sends", "TestPanicBeforeTheFirstByte"),
 		m("work is linked to nothing", spans, "if sc := t.origin(rec); sc.IsValid() {", "if sc := t.origin(rec); false && sc.IsValid() {", "TestSpans$"),
 		m("a key that is handed in again is linked to nothing", "client/submit.go", "\tc.tel.linkTo(ctx, rec)\n", "", "TestSpansOfTheSameJob"),
 		m("a second piece is linked to nothing", "client/remail.go", "\tc.tel.linkTo(ctx, first)\n", "", "TestSpansOfTheSameJob"),
