@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof/idempotency"
 )
@@ -24,7 +23,7 @@ func incidentKinds() []string {
 // countIncident counts an entry if it is an incident.
 func (c *Client) countIncident(ctx context.Context, e *idempotency.Entry) {
 	if slices.Contains(incidentKinds(), e.Kind) {
-		c.tel.incidents.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.incident", e.Kind), attribute.String("mail.vendor", e.Vendor)))
+		c.tel.incidents.Add(ctx, 1, c.tel.with(attribute.String("mail.incident", e.Kind), attribute.String("mail.vendor", e.Vendor))...)
 	}
 }
 

@@ -13,6 +13,8 @@ func spans() []Mutation {
 		m("the read-back of a cancellation has no span", reconcile, "\tanswer = err\n\torder, rk", "\tend(span, err)\n\torder, rk", "TestEachRequestHasASpan"),
 		m("the look-up of a control piece has no span", reconcile, "\tasked = err\n", "\tend(span, err)\n", "TestEachRequestHasASpan"),
 		m("a control piece is linked to nothing", "client/recover_control.go", "return c.sendControl(ctx,", "return c.sendControl(context.WithoutCancel(trace.ContextWithSpan(ctx, nil)),", "TestCallsOfPeople"),
+		m("a person's word is linked to nothing", "client/changes_jobs.go", "\t\tc.tel.linkTo(ctx, made.was)\n", "", "TestWordsOfPeopleHaveSpans"),
+		m("a counter is of either ledger", "client/telemetry.go", "attribute.NewSet(append(attrs, t.mode)...)", "attribute.NewSet(attrs...)", "TestMetricsOfTwoLedgers"),
 		m("a panic leaves no send", "client/call.go", "\t\tk.sends += k.sent\n\t\tif !returned {", "\t\tif k.sends += k.sent; !returned {\n\t\t\tk.sends = -1", "TestPanicAfterTheFirstByteIsUnknown"),
 		m("a panic that is seen nowhere leaves no send", "client/call.go", "max(k.sends, 1)", "k.sends", "TestPanicBeforeTheFirstByte"),
 		m("work is linked to nothing", spans, "if sc := t.origin(rec); sc.IsValid() {", "if sc := t.origin(rec); false && sc.IsValid() {", "TestSpans$"),
