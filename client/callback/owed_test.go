@@ -165,8 +165,9 @@ func TestLogWhileTheNotifierIsAway(t *testing.T) {
 		lines, stands := 0, 0
 		for line := range strings.Lines(log.String()) {
 			var l struct {
-				Level, Msg string
-				More       int
+				Level string `json:"level"`
+				Msg   string `json:"msg"`
+				More  int    `json:"more"`
 			}
 			if err := json.Unmarshal([]byte(line), &l); err != nil {
 				t.Fatal(err)

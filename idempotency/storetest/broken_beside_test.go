@@ -87,7 +87,11 @@ func inboxPieces() map[string]broken {
 					for _, state := range q.States {
 						one := q
 						one.States = []idempotency.MessageState{state}
-						for m := range list(ctx, one) {
+						for m, err := range list(ctx, one) {
+							if err != nil {
+								yield(nil, err)
+								return
+							}
 							all = append(all, m)
 						}
 						time.Sleep(time.Millisecond)
