@@ -22,9 +22,10 @@ type call struct {
 	notAfter time.Time
 	// staleAt is the same on the machine's monotonic clock.
 	staleAt time.Time
-	// join and sends are over the submit requests only.
+	// join and sends are over the submit requests only; sent is of the present request.
 	join  postproof.Delivery
 	sends int
+	sent  int
 	// prepared is what the last request before them says; zero when it went well.
 	prepared postproof.Delivery
 	after    time.Duration
@@ -39,11 +40,16 @@ type call struct {
 // Do implements [vendors.Doer].
 func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
 	returned := false
+	k.sent = 0
 	defer func() {
-		if !returned && req.Op == postproof.OpSubmit {
+		if req.Op != postproof.OpSubmit {
+			return
+		}
+		k.sends += k.sent
+		if !returned {
 			// A panic of the adapter's judge, or of what reads the artwork: bytes
-			// may have gone out, and nobody counted them.
-			k.join = k.join.Join(postproof.Unknown)
+			// may have gone out.
+			k.join, k.sends = k.join.Join(postproof.Unknown), max(k.sends, 1)
 		}
 	}()
 	resp, err := k.do(ctx, req)
@@ -74,16 +80,13 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	k.asked = true
 	k.request(ctx, req, last)
 	resp, err := k.v.sender.Do(ctx, &k.req)
-	sends, attempts := 0, 0
+	attempts := 0
 	if resp != nil {
 		last.Status, last.Header, last.Body, last.Sends = resp.Status, resp.Header, resp.Body, resp.Sends
-		sends, attempts = resp.Sends, len(resp.Attempts)
+		attempts = len(resp.Attempts)
 	}
 	if a, ok := errors.AsType[*retry.AttemptsError](err); ok {
-		sends, attempts = a.Sends, len(a.Attempts)
-	}
-	if req.Op == postproof.OpSubmit {
-		k.sends += sends
+		attempts = len(a.Attempts)
 	}
 	k.learn(group, last, err, attempts)
 	if err != nil && last.Status == 0 {
@@ -97,6 +100,7 @@ func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.
 	k.req = retry.Request{
 		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL,
 		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter), StaleAt: k.staleAt,
+		Sends: &k.sent,
 	}
 	if req.Open != nil {
 		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }

@@ -41,6 +41,9 @@ func stateOf(r *idempotency.Record) jobState {
 func (c *Client) personal(ctx context.Context, op string, id idempotency.ID, e ChangeEntry, event idempotency.Event, seen Version) (*idempotency.Record, error) {
 	var made jobChange
 	e, err := c.logged(ctx, op, c.changing(op, id, e, event, &made, seen))
+	if made.was != nil {
+		c.tel.linkTo(ctx, made.was)
+	}
 	if err != nil || e.N == 0 {
 		return made.was, err
 	}

@@ -143,11 +143,11 @@
 //
 // # Telemetry
 //
-// One span for each call that hands jobs in or may ask a vendor, and for each piece
-// of work; one CLIENT span below it for each time that bytes went out. The
+// One span for each call that hands jobs in, may ask a vendor, or says a person's word
+// on a job, and for each piece of work; one CLIENT span below it for each time that bytes went out. The
 // traceparent of the call that brought a job is stored with it, sampled or not, and
 // what follows later, in whichever process, is linked to that: work, polls, look-ups,
-// cancellations, callbacks, the same key again. An erasure takes it away. Spans
+// cancellations, callbacks, the same key again, decisions. An erasure takes it away. Spans
 // name a job as the log does, by the start of its id (mail.job) and by the reference that
 // its vendor has (mail.ref). Handing over is of kind PRODUCER, working off CONSUMER.
 //
@@ -157,7 +157,7 @@
 //
 // Metrics are named postproof.*, their attributes mail.*; those have few values: no
 // key, id, reference or campaign is one, and only postproof.replay.jobs names a
-// replay, for as long as that is not over. Gauges say of which mode their ledger is
+// replay, for as long as that is not over. All say of which mode their ledger is
 // (mail.mode). Clients of one process on ledgers of one mode write the same gauges, and
 // the last is read: give each a meter provider of its own. What is counted of jobs in a
 // transaction that is rolled back ([Client.EnqueueTx]) stays counted. No attribute,

@@ -111,7 +111,8 @@ type Tx interface {
 //
 //	out, err := c.EnqueueTx(ctx, ledger.In(tx), jobs)
 //
-// The counts are what they will be once it has committed. Artwork is stored at
+// The counts are what they will be once it has committed. Metrics have the jobs at
+// once, and keep them when it is rolled back: nothing tells of its end. Artwork is stored at
 // once, outside of it: what a transaction that was rolled back leaves of that
 // is found again by the next one. A worker finds the jobs at its next poll.
 func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {

@@ -258,26 +258,55 @@ func TestLateArrivalIsCanceledOrAnIncident(t *testing.T) {
 }
 
 // A panic in the judge comes after bytes went out: the job stays with its
-// vendor.
+// vendor, and the record has as many sends as there were.
 func TestPanicAfterTheFirstByteIsUnknown(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
-		n := 0
-		a.judge = func(r *vendors.Response) error {
-			if n++; n == 1 {
-				panic("62701 Springfield")
+	for _, at := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+			n := 0
+			a.judge = func(r *vendors.Response) error {
+				switch n++; {
+				case n == at:
+					panic("62701 Springfield")
+				case n < at:
+					return postproof.NewError(postproof.CodeUnavailable, postproof.Unknown, errors.New("try again"))
+				default:
+					return vendors.JudgeStatus(r)
+				}
 			}
-			return vendors.JudgeStatus(r)
-		}
-		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+			c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
+			rec, err := c.Submit(t.Context(), job("a"))
+			if rec.State != idempotency.Unknown || postproof.DeliveryOf(err) != postproof.Unknown || strings.Contains(err.Error(), "Springfield") {
+				t.Fatalf("Submit = %v, %v", rec, err)
+			}
+			if sends := rec.Submissions[0].Sends; sends != at {
+				t.Errorf("the record has %d sends, want %d", sends, at)
+			}
+			drain(t, c)
+			if a.alive() != 1 || b.alive() != 0 {
+				t.Fatalf("printed %d at alpha, %d at beta", a.alive(), b.alive())
+			}
+		})
+	}
+}
+
+// A panic of what reads the artwork: nobody vouches for what that code did, and a send
+// that may have happened is one.
+func TestPanicBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newPress(t, "alpha", postproof.IdempotencyKey)
+		a.reads = func() { panic("62701 Springfield") }
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a})
 		rec, err := c.Submit(t.Context(), job("a"))
-		if rec.State != idempotency.Unknown || postproof.DeliveryOf(err) != postproof.Unknown || strings.Contains(err.Error(), "Springfield") {
-			t.Fatalf("Submit = %v, %v", rec, err)
+		if rec.State != idempotency.Unknown || rec.Submissions[0].Sends != 1 {
+			t.Fatalf("Submit = %v with %d sends, %v, want unknown, and that one may have happened", rec, rec.Submissions[0].Sends, err)
 		}
+		a.reads = nil
 		drain(t, c)
-		if a.alive() != 1 || b.alive() != 0 {
-			t.Fatalf("printed %d at alpha, %d at beta", a.alive(), b.alive())
+		if a.alive() != 1 {
+			t.Errorf("printed %d", a.alive())
 		}
 	})
 }

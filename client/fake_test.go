@@ -78,6 +78,8 @@ type press struct {
 	// encode, judge are called in the adapter.
 	encode func(*vendors.Submission) error
 	judge  func(*vendors.Response) error
+	// reads is called when a submission's body is opened.
+	reads func()
 	// times are those of the submissions that arrived.
 	times []time.Time
 }
@@ -283,6 +285,9 @@ func (a *pressAdapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.S
 		req.Header.Set("Idempotency-Key", s.VendorKey)
 	}
 	req.SetBody(body)
+	if reads, open := a.p.reads, req.Open; reads != nil {
+		req.Open = func(ctx context.Context) (io.ReadCloser, error) { reads(); return open(ctx) }
+	}
 	var o pressOrder
 	var now time.Time
 	if err := a.do(ctx, dated{do, &now}, req, &o); err != nil {

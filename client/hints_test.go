@@ -273,7 +273,7 @@ func TestHintsAreCounted(t *testing.T) {
 			r    *recorder
 			want int64
 		}{"sent": {says, 1}, "heeded": {heeds, 1}, "ignored": {heeds, 1}} {
-			if got := tc.r.sums["postproof.hints hint="+name]; got != tc.want {
+			if got := tc.r.sums["postproof.hints hint="+name+" mode=test"]; got != tc.want {
 				t.Errorf("%s: %d, want %d", name, got, tc.want)
 			}
 		}

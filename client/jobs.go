@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -81,7 +83,14 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
 // [Because] the reason.
-func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.wish_cancel", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.wishCancel(ctx, key, by, opts)
+}
+
+func (c *Client) wishCancel(ctx context.Context, key postproof.Key, by string, opts []ActOption) (*idempotency.Record, error) {
 	if err := asked("cancel", by); err != nil {
 		return nil, err
 	}
@@ -96,7 +105,14 @@ func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts 
 // may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
 // as it was seen; [Because] gives the reason.
-func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.release", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.release(ctx, key, by, opts)
+}
+
+func (c *Client) release(ctx context.Context, key postproof.Key, by string, opts []ActOption) (*idempotency.Record, error) {
 	if err := asked("release", by); err != nil {
 		return nil, err
 	}
@@ -115,7 +131,14 @@ func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts
 // Between what a person saw and the decision the job may have changed: an answer
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
-func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (rec *idempotency.Record, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.decide", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.decide(ctx, key, d, opts)
+}
+
+func (c *Client) decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts []ActOption) (*idempotency.Record, error) {
 	a, err := actOf("decide", opts)
 	if err != nil {
 		return nil, err
@@ -132,7 +155,14 @@ func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.De
 // priority, the campaign and the contact, which may be left out; what was
 // refused is sent anew in the next generation. By names who does it, [Because] the
 // reason; with [IfUnchanged] it counts only for the job as it was seen.
-func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (*idempotency.Record, error) {
+func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.amend", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	return c.amend(ctx, &job, by, opts)
+}
+
+func (c *Client) amend(ctx context.Context, job *postproof.Job, by string, opts []ActOption) (*idempotency.Record, error) {
 	if err := c.knowsVendors("amend"); err != nil {
 		return nil, err
 	}
@@ -142,14 +172,14 @@ func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts .
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	if err := c.stays(ctx, &job); err != nil {
+	if err := c.stays(ctx, job); err != nil {
 		return nil, err
 	}
 	a, err := actOf("amend", opts)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := c.plan(ctx, &job, c.now())
+	rec, err := c.plan(ctx, job, c.now())
 	if err != nil {
 		return nil, err
 	}

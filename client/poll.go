@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
@@ -109,7 +108,7 @@ func (c *Client) countPoll(ctx context.Context, v *vendor, outcome string) {
 			n.Failed++
 		}
 	})
-	c.tel.polls.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", v.name), attribute.String("mail.poll", outcome)))
+	c.tel.polls.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.poll", outcome))...)
 }
 
 func (c *Client) countSilent(ctx context.Context, v *vendor) {

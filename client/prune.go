@@ -73,7 +73,7 @@ func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan str
 		begun := c.clock.Now()
 		n, err := c.store.Prune(ctx, before, pruneBite)
 		total += n
-		c.tel.pruned.Add(ctx, int64(n))
+		c.tel.pruned.Add(ctx, int64(n), c.tel.plain...)
 		if err != nil {
 			return total, c.storeError("prune", err)
 		}

@@ -183,9 +183,9 @@ func TestSilentPieces(t *testing.T) {
 		}
 		n := c.Polls("alpha")
 		wantSums := map[string]int64{
-			"postproof.silent vendor=alpha":                 3,
-			"postproof.polls poll=news vendor=alpha":        3,
-			"postproof.polls poll=nothing_new vendor=alpha": n.Polls - 3,
+			"postproof.silent mode=test vendor=alpha":                 3,
+			"postproof.polls mode=test poll=news vendor=alpha":        3,
+			"postproof.polls mode=test poll=nothing_new vendor=alpha": n.Polls - 3,
 		}
 		if !maps.Equal(wantSums, got) {
 			t.Errorf("metrics (-want +got)\n%s", cmp.Diff(wantSums, got))

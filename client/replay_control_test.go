@@ -259,7 +259,7 @@ func TestReplayMetrics(t *testing.T) {
 		}
 		p.faults(nil)
 		drain(t, c)
-		if n := r.sums["postproof.replay.handed replay.outcome=new"]; n != 5 {
+		if n := r.sums["postproof.replay.handed mode=test replay.outcome=new"]; n != 5 {
 			t.Errorf("%d handed over, want 5: %v", n, r.sums)
 		}
 		progressOf(t, c, "run") // it is seen to be finished

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -75,7 +74,7 @@ func (run *replayRun) done(ctx context.Context, ch *idempotency.Change, it *repl
 	if it.Outcome == ReplayNew {
 		c.tel.submissions.Add(ctx, 1, c.tel.submitted...)
 	}
-	c.tel.handed.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.replay.outcome", string(it.Outcome))))
+	c.tel.handed.Add(ctx, 1, c.tel.with(attribute.String("mail.replay.outcome", string(it.Outcome)))...)
 }
 
 // reread reads the records of items again that were found changed, or there.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +109,64 @@ func TestCallsOfPeopleHaveSpans(t *testing.T) {
 	})
 }
 
+// Whoever says a word on a job has a span, which names the job, and is linked to the
+// call that brought it; a word that is refused is an error there.
+func TestWordsOfPeopleHaveSpans(t *testing.T) {
+	t.Parallel()
+	for name, say := range map[string]func(*testing.T, *client.Client, postproof.Key) error{
+		"postproof.wish_cancel": func(t *testing.T, c *client.Client, key postproof.Key) error {
+			t.Helper()
+			_, err := c.Cancel(t.Context(), key, "ann", client.Because("Mallory moved"))
+			return err
+		},
+		"postproof.release": func(t *testing.T, c *client.Client, key postproof.Key) error {
+			t.Helper()
+			_, err := c.Release(t.Context(), key, "ann", client.Because("Mallory moved"))
+			return err
+		},
+		"postproof.decide": func(t *testing.T, c *client.Client, key postproof.Key) error {
+			t.Helper()
+			_, err := c.Decide(t.Context(), key, idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "Mallory moved"})
+			return err
+		},
+		"postproof.amend": func(t *testing.T, c *client.Client, key postproof.Key) error {
+			t.Helper()
+			_, err := c.Amend(t.Context(), job(string(key)), "ann", client.Because("Mallory moved"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, r := newPress(t, "alpha", postproof.IdempotencyNone), newRecorder()
+				p.look = false
+				c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithTracerProvider(r))
+				p.faults(onOrder("lose"))
+				_, _ = c.Submit(t.Context(), job("key-of-Mallory"))
+				runFor(t, c, time.Hour) // nobody can be asked: held
+				refused := say(t, c, "key-of-Mallory")
+				unknown := say(t, c, "nobody's")
+				calls, first := r.named(name), r.named("postproof.submit")[0]
+				if len(calls) != 2 || unknown == nil {
+					t.Fatalf("%d spans, and %v for a job that is not there", len(calls), unknown)
+				}
+				if s := calls[0]; len(s.attrs["mail.job"]) != 16 || s.attrs["mail.ref"] == "" || len(s.links) != 1 || s.links[0].SpanContext.SpanID() != first.sc.SpanID() || (refused != nil) != (s.status == codes.Error) {
+					t.Errorf("the word that came to %v has the span %+v", refused, s)
+				}
+				if s := calls[1]; s.status != codes.Error || s.attrs["error.type"] == "" {
+					t.Errorf("the word on a job that is not there has the span %+v", s)
+				}
+				for _, s := range calls {
+					if all := fmt.Sprint(s.attrs); strings.Contains(all, "allory") || strings.Contains(all, "ann") {
+						t.Errorf("the span names a person: %s", all)
+					}
+				}
+				r.whole(t)
+			})
+		})
+	}
+}
+
 // A key that is handed in again, and a second piece on purpose, are linked to the call
 // that brought the first.
 func TestSpansOfTheSameJobAreLinked(t *testing.T) {
@@ -131,7 +190,7 @@ func TestSpansOfTheSameJobAreLinked(t *testing.T) {
 		if n := len(first.links); n != 0 {
 			t.Errorf("the first call has %d links", n)
 		}
-		if r.sums["postproof.submissions submission=new"] != 2 || r.sums["postproof.submissions submission=replay"] != 2 {
+		if r.sums["postproof.submissions mode=test submission=new"] != 2 || r.sums["postproof.submissions mode=test submission=replay"] != 2 {
 			t.Errorf("counted %v", r.sums)
 		}
 	})

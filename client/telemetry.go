@@ -20,8 +20,8 @@ const scope = "github.com/postproof/postproof/client"
 // with no provider behind it costs next to nothing.
 type telemetry struct {
 	tracer trace.Tracer
-	// mode tells the gauges of two ledgers apart that one process works on: a reader
-	// keeps one value of each set of attributes, the last.
+	// mode tells the metrics of two ledgers apart that one process works on: of a gauge
+	// a reader keeps one value of each set of attributes, the last.
 	mode        attribute.KeyValue
 	submissions metric.Int64Counter
 	attempts    metric.Int64Counter
@@ -42,6 +42,7 @@ type telemetry struct {
 	propagator    propagation.TraceContext
 	submitted     []metric.AddOption
 	replayed      []metric.AddOption
+	plain         []metric.AddOption // with the mode alone
 }
 
 // vendorMarks are a vendor's prepared metric options.
@@ -82,8 +83,9 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.handed = counter("postproof.replay.handed", "{job}", "Jobs that replays handed over to be sent or settled, by what was done.")
 	t.undeliverable = counter("postproof.undeliverable", "{piece}", "Pieces that the ledger learned by an import to be undeliverable.")
 	t.duration, err = histogram(m, err)
-	t.submitted = addOptions(attribute.String("mail.submission", "new"))
-	t.replayed = addOptions(attribute.String("mail.submission", "replay"))
+	t.submitted = t.with(attribute.String("mail.submission", "new"))
+	t.replayed = t.with(attribute.String("mail.submission", "replay"))
+	t.plain = t.with()
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
@@ -117,7 +119,7 @@ func (c *Client) watch() (metric.Registration, error) {
 
 // hint counts what became of a hint.
 func (t *telemetry) hint(ctx context.Context, what string) {
-	t.hints.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.hint", what)))
+	t.hints.Add(ctx, 1, t.with(attribute.String("mail.hint", what))...)
 }
 
 func histogram(m metric.Meter, err error) (metric.Float64Histogram, error) {
@@ -130,20 +132,21 @@ func histogram(m metric.Meter, err error) (metric.Float64Histogram, error) {
 	return h, err
 }
 
-func addOptions(attrs ...attribute.KeyValue) []metric.AddOption {
-	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
+// with is what a count is of, and the mode.
+func (t *telemetry) with(attrs ...attribute.KeyValue) []metric.AddOption {
+	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(append(attrs, t.mode)...))}
 }
 
 func (t *telemetry) vendorMarks(vendor string) vendorMarks {
 	v := attribute.String("mail.vendor", vendor)
-	m := vendorMarks{vendor: addOptions(v), attempts: map[string][]metric.AddOption{}, outcome: map[postproof.Delivery][]metric.AddOption{}}
+	m := vendorMarks{vendor: t.with(v), attempts: map[string][]metric.AddOption{}, outcome: map[postproof.Delivery][]metric.AddOption{}}
 	for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet, postproof.OpCancel} {
-		m.attempts[op.Group()] = addOptions(v, attribute.String("mail.group", op.Group()))
+		m.attempts[op.Group()] = t.with(v, attribute.String("mail.group", op.Group()))
 	}
 	for d := postproof.NotSent; d <= postproof.Accepted; d++ {
-		m.outcome[d] = addOptions(v, attribute.String("mail.delivery", d.String()))
+		m.outcome[d] = t.with(v, attribute.String("mail.delivery", d.String()))
 	}
-	m.duration = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(v))}
+	m.duration = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(v, t.mode))}
 	m.observe = []metric.ObserveOption{metric.WithAttributeSet(attribute.NewSet(v, t.mode))}
 	return m
 }

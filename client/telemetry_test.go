@@ -242,12 +242,12 @@ func TestMetrics(t *testing.T) {
 		drain(t, c)
 		_, _ = c.Submit(t.Context(), job("a"))
 		want := map[string]int64{
-			"postproof.submissions submission=new":              1,
-			"postproof.submissions submission=replay":           1,
-			"postproof.attempts group=submit vendor=alpha":      5,
-			"postproof.sends vendor=alpha":                      5,
-			"postproof.outcomes delivery=unknown vendor=alpha":  1,
-			"postproof.outcomes delivery=accepted vendor=alpha": 1,
+			"postproof.submissions mode=test submission=new":              1,
+			"postproof.submissions mode=test submission=replay":           1,
+			"postproof.attempts group=submit mode=test vendor=alpha":      5,
+			"postproof.sends mode=test vendor=alpha":                      5,
+			"postproof.outcomes delivery=unknown mode=test vendor=alpha":  1,
+			"postproof.outcomes delivery=accepted mode=test vendor=alpha": 1,
 		}
 		if !maps.Equal(r.sums, want) {
 			t.Errorf("got %v, want %v", r.sums, want)
@@ -378,7 +378,7 @@ func TestLatePieceIsCountedOnce(t *testing.T) {
 		a.orders = append(a.orders, &pressOrder{ID: "ghost", Ref: lost, Zip: "62701", Status: "accepted", At: time.Now().Add(-2 * time.Hour)})
 		a.mu.Unlock()
 		runFor(t, c, 24*time.Hour)
-		if n := r.sums["postproof.late_arrivals vendor=alpha"]; n != 1 {
+		if n := r.sums["postproof.late_arrivals mode=test vendor=alpha"]; n != 1 {
 			t.Errorf("%d pieces turned up late, want 1", n)
 		}
 		if got := r.incidents(t, c); got["late_arrival"] != 1 || got["late_printed"] != 1 {
@@ -387,9 +387,9 @@ func TestLatePieceIsCountedOnce(t *testing.T) {
 	})
 }
 
-// Two ledgers that one process works on do not show each other's numbers: a reader
-// keeps one value of each set of attributes.
-func TestGaugesOfTwoLedgers(t *testing.T) {
+// Two ledgers that one process works on do not show each other's numbers: of a gauge a
+// reader keeps one value of each set of attributes, and of a counter the sum.
+func TestMetricsOfTwoLedgers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorder()
@@ -399,6 +399,16 @@ func TestGaugesOfTwoLedgers(t *testing.T) {
 			c := newClient(t, idempotency.NewMemory(mode), []*press{p}, client.WithMeterProvider(r))
 			if mode == postproof.ModeTest {
 				accept(t, c, "a")
+			}
+			p.faults(onOrder("422"))
+			_, _ = c.Submit(t.Context(), job("b"))
+		}
+		if len(r.sums) < 8 {
+			t.Errorf("counted are only %v", r.sums)
+		}
+		for name := range r.sums {
+			if !strings.Contains(name, " mode=test") && !strings.Contains(name, " mode=live") {
+				t.Errorf("the counter %s is of either ledger", name)
 			}
 		}
 		for _, f := range r.callbacks {

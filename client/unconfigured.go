@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof/idempotency"
 )
@@ -106,7 +105,7 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 	if v == nil {
 		return
 	}
-	c.tel.polls.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", name), attribute.String("mail.poll", pollNoAdapter)))
+	c.tel.polls.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", name), attribute.String("mail.poll", pollNoAdapter))...)
 	if !v.counting.due(now, countAgain) {
 		return
 	}

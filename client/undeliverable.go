@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
@@ -83,7 +82,7 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	if err != nil {
 		result = "failed"
 	}
-	c.tel.imports.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", v.name), attribute.String("mail.import", result)))
+	c.tel.imports.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.import", result))...)
 	if out.New > 0 {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor did not mail what it could not deliver", slog.String("vendor", v.name), slog.Int("pieces", out.New))
 		c.wakeUp()

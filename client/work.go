@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -305,10 +304,10 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 		switch e.Kind {
 		case "held":
 			level = slog.LevelWarn
-			c.tel.held.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.reason", e.Note)))
+			c.tel.held.Add(ctx, 1, c.tel.with(attribute.String("mail.reason", e.Note))...)
 		case "late_arrival", "twice_at_vendor":
 			level = slog.LevelError
-			c.tel.late.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", e.Vendor)))
+			c.tel.late.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", e.Vendor))...)
 		case "late_printed", "contradiction": // the piece was counted when it turned up
 			level = slog.LevelError
 		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again", "unwatched":

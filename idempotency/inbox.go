@@ -27,7 +27,9 @@ type Inbox interface {
 	// List yields messages by id, which is the order of receipt. A damaged message
 	// is yielded in its place as an error that wraps a [DamagedError] with its id,
 	// beside what can still be read of it, or nil: the listing goes on behind it
-	// when its reader does. After any other error it yields no more.
+	// when its reader does. After any other error it yields no more. A message that
+	// is in one or another of the states asked for all the while is in the list,
+	// once, whenever it changes from one to the other.
 	List(ctx context.Context, q MessageQuery) iter.Seq2[*Message, error]
 	// Purge deletes the raw payload of up to Limit messages received before
 	// the time given, body and headers, that were applied or ignored, and

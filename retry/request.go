@@ -57,6 +57,10 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	// success, and of the others [postproof.CodeOfHTTPStatus] and
 	// [postproof.DeliveryOfHTTPStatus] say what they are.
 	Judge func(status int, header http.Header, body []byte) error
+	// Sends, if not nil, is set to how many times the request was written to a
+	// connection when the call ends, also by a panic, of the judge for example:
+	// then there is neither an answer nor an error that says it.
+	Sends *int
 	// MaxResponseBytes bounds the body of the answer that is kept; 0 means
 	// 1 MiB. A longer 2xx is unreadable.
 	MaxResponseBytes int64

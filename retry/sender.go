@@ -86,6 +86,9 @@ func (s *Sender) Budget() *Budget { return s.config.Budget }
 // one attempt only.
 func (s *Sender) Do(ctx context.Context, r *Request) (*Response, error) {
 	c := &call{Context: ctx, sender: s, req: r, result: new(result)}
+	if r.Sends != nil {
+		defer func() { *r.Sends = int(c.sends.Load()) }()
+	}
 	target, err := r.validate()
 	if err != nil {
 		c.stop, c.cause, c.invalid = StopInvalid, err, true

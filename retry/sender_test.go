@@ -346,11 +346,13 @@ func TestPanicIsAResult(t *testing.T) {
 			got, text = append(got, a), err.Error()
 		}})
 		r := post(postproof.RepeatKeyed)
+		var sends int
+		r.Sends = &sends
 		r.Judge = func(int, http.Header, []byte) error { panic("Mallory Malone") }
 		func() {
 			defer func() {
-				if p := recover(); p != "Mallory Malone" {
-					t.Errorf("the caller's panic is %v", p)
+				if p := recover(); p != "Mallory Malone" || sends != 1 {
+					t.Errorf("the caller's panic is %v, after %d sends, want one", p, sends)
 				}
 			}()
 			_, _ = s.Do(t.Context(), r)

@@ -85,3 +85,32 @@ func TestCorrectionsKeepOnePerAddress(t *testing.T) {
 		t.Errorf("mailed are %q, rejected %q, want contact 1 alone", accepted, rejected)
 	}
 }
+
+// A list that was taken without lists of whom not to mail, and then with some that
+// name nobody in it, is bound by them, although the rows are the same: a correction
+// asks them, and gives a household no second piece.
+func TestCorrectionsAreBoundByTheLaterTaking(t *testing.T) {
+	t.Parallel()
+	const list = header + "1,Jo,1 Main St,,Reno,NV,89501\n2,Al,1 Main St,,,NV,89501\n"
+	store := snapshot.NewMemory()
+	plain := take(t, list, snapshot.Options{Store: store})
+	empty := snapshot.NewSuppressionList(nil, nil)
+	no, recent := snapshot.Suppression{List: empty}, snapshot.Suppression{Code: snapshot.CodeMailedRecently, List: empty}
+	base := take(t, list, snapshot.Options{Store: store, OnePerAddress: true, Suppress: []snapshot.Suppression{recent, no}})
+	if base.ID() == plain.ID() {
+		t.Fatal("the list that was taken with lists of whom not to mail is the one that was taken without")
+	}
+	same := take(t, list, snapshot.Options{Store: store, OnePerAddress: true, Suppress: []snapshot.Suppression{no, recent, no}})
+	if same.ID() != base.ID() {
+		t.Error("the order of the lists makes another snapshot")
+	}
+	edited := edit(t, rejectsFile(t, store, base), map[string]string{"3 city": "Reno"})
+	_, err := snapshot.TakeCorrections(t.Context(), base, snapshot.CSV(asCSV(t, edited), snapshot.Mapping{}), snapshot.Options{})
+	if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), "do_not_mail: give it again") {
+		t.Errorf("without lists: %v, want a refusal that names one", err)
+	}
+	lists := snapshot.Options{Suppress: []snapshot.Suppression{no, recent}}
+	if accepted, rejected := corrected(t, base, edited, lists); accepted != "1" || rejected != "2:duplicate_address" {
+		t.Errorf("mailed are %q, rejected %q, want contact 1 alone", accepted, rejected)
+	}
+}

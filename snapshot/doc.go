@@ -6,7 +6,8 @@
 // are frozen under an [ID], a SHA-256 over their canonical form. The same list
 // taken twice has the same id, whatever the order of its columns, its encoding,
 // its line endings or the machine, and whether or not it is kept compressed;
-// another row, another order of the rows or another campaign is another id. The
+// another row, another order of the rows or another campaign is another id, and so
+// is another kind of list of whom not to mail, or one piece an address. The
 // time at which it was taken and the name of the source stand in the
 // [Manifest], not in the id.
 //

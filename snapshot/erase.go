@@ -53,7 +53,7 @@ type Erased struct {
 // could not be read or written, the others are done. After one, or an
 // interruption, call it again: it goes on where it stopped. Opening the old id
 // afterwards says which one has taken its place ([ErrErased]), and the same list
-// is not taken again as long as the rows are in it.
+// is not taken again as long as the rows are in it, whatever lists it is asked of.
 //
 // What is removed is deleted, not overwritten; exports ([Export]) and copies are
 // the caller's.

@@ -112,6 +112,12 @@ func TestErase(t *testing.T) {
 	if _, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(eraseList), snapshot.Mapping{}), eraseOptions(store)); !errors.Is(err, snapshot.ErrErased) {
 		t.Errorf("taking the list again: %v, want ErrErased", err)
 	}
+	nobody := snapshot.Suppression{List: snapshot.NewSuppressionList(nil, nil)}
+	asked := eraseOptions(store)
+	asked.Suppress = []snapshot.Suppression{nobody}
+	if _, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(eraseList), snapshot.Mapping{}), asked); !errors.Is(err, snapshot.ErrErased) {
+		t.Errorf("taking the list again, with a list that names nobody: %v, want ErrErased", err)
+	}
 	if _, err := snapshot.Open(t.Context(), store, other.ID()); err != nil {
 		t.Errorf("another snapshot: %v", err)
 	}

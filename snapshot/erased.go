@@ -32,34 +32,38 @@ func gone(ctx context.Context, store Store, id ID, err error) error {
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	if next, ferr := successor(ctx, store, id); ferr == nil && next != "" {
+	if _, next, ferr := successor(ctx, store, id); ferr == nil && next != "" {
 		return &ErasedError{ID: id, Successor: next}
 	}
 	return err
 }
 
-// successor looks for the snapshot that has taken the place of another one; the
-// latest, should there be several because an erasure was interrupted.
-func successor(ctx context.Context, store Store, id ID) (ID, error) {
-	var found ID
+// successor looks for the snapshot that has taken the place of one of these, and
+// returns which; the latest, should there be several because an erasure was
+// interrupted.
+func successor(ctx context.Context, store Store, ids ...ID) (was, found ID, _ error) {
 	most := 0
 	for other, err := range store.List(ctx) {
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		data, err := readManifest(ctx, store, other)
 		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
 			continue // removed meanwhile, or no successor of anything
 		}
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		if !bytes.Contains(data, []byte(id)) {
+		if !slices.ContainsFunc(ids, func(id ID) bool { return bytes.Contains(data, []byte(id)) }) {
 			continue // as nearly all
 		}
-		if m, err := decodeManifest(data, other); err == nil && slices.Contains(m.Replaces, id) && len(m.Replaces) > most {
-			found, most = other, len(m.Replaces)
+		m, err := decodeManifest(data, other)
+		if err != nil || len(m.Replaces) <= most {
+			continue
+		}
+		if at := slices.IndexFunc(ids, func(id ID) bool { return slices.Contains(m.Replaces, id) }); at >= 0 {
+			was, found, most = ids[at], other, len(m.Replaces)
 		}
 	}
-	return found, nil
+	return was, found, nil
 }

@@ -43,8 +43,9 @@ type Manifest struct {
 	Format int `json:"format"`
 	Rules  int `json:"rules"`
 	// ID is the SHA-256 over Format, Rules, Campaign, the digests of the rows and
-	// the rejects as they are uncompressed, and what the snapshot replaces; nothing
-	// else of the manifest is part of it.
+	// the rejects as they are uncompressed, what the snapshot replaces, and
+	// Suppressed and OnePerAddress, which bind corrections also where they rejected
+	// nobody; nothing else of the manifest is part of it.
 	ID       ID     `json:"id"`
 	Campaign string `json:"campaign"`
 	// Source is the name given to the source; Mapping its columns.
@@ -69,7 +70,8 @@ type Manifest struct {
 	// Vendors are the vendors against whose limits the rows were checked.
 	Vendors []string `json:"vendors,omitempty"`
 	Counts  Counts   `json:"counts"`
-	// Suppressed are the codes of the lists of whom not to mail that were asked.
+	// Suppressed are the codes of the lists of whom not to mail that were asked,
+	// each once, sorted.
 	Suppressed []Code `json:"suppressed,omitempty"`
 	// OnePerAddress is as in [Options].
 	OnePerAddress bool `json:"one_per_address,omitempty"`
@@ -179,7 +181,27 @@ func (m *Manifest) contentID() ID {
 	for _, id := range m.Replaces {
 		fmt.Fprintf(h, "replaces %s\n", id)
 	}
+	for _, code := range m.Suppressed {
+		fmt.Fprintf(h, "suppressed %d:%s\n", len(code), code)
+	}
+	if m.OnePerAddress {
+		fmt.Fprint(h, "one per address\n")
+	}
 	return ID(hex.EncodeToString(h.Sum(nil)))
+}
+
+// siblings returns the ids that the same rows have under every choice of lists and
+// of one piece an address.
+func (m *Manifest) siblings() []ID {
+	var ids []ID
+	c := *m
+	for _, lists := range [][]Code{nil, {CodeDoNotMail}, {CodeMailedRecently}, {CodeDoNotMail, CodeMailedRecently}} {
+		for _, one := range []bool{false, true} {
+			c.Suppressed, c.OnePerAddress = lists, one
+			ids = append(ids, c.contentID())
+		}
+	}
+	return ids
 }
 
 // encode returns the bytes of manifest.json and fills in the digest.

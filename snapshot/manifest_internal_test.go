@@ -13,7 +13,7 @@ import (
 func TestManifestOfOtherContent(t *testing.T) {
 	t.Parallel()
 	s, err := Take(t.Context(), CSV(strings.NewReader("id,name,address,city,state,zip\n1,Jo,1 Main St,Reno,NV,89501\n"), Mapping{}),
-		Options{Campaign: "spring", Store: NewMemory()})
+		Options{Campaign: "spring", Store: NewMemory(), OnePerAddress: true, Suppress: []Suppression{{List: NewSuppressionList(nil, nil)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +27,9 @@ func TestManifestOfOtherContent(t *testing.T) {
 		"id":       func(m *Manifest) { m.Campaign = "summer"; m.ID = m.contentID() },
 		"files":    func(m *Manifest) { m.Files = m.Files[:1]; m.ID = m.contentID() },
 		"format":   func(m *Manifest) { m.Format++; m.ID = m.contentID() },
+		"lists":    func(m *Manifest) { m.Suppressed = []Code{CodeMailedRecently} },
+		"no lists": func(m *Manifest) { m.Suppressed = nil },
+		"houses":   func(m *Manifest) { m.OnePerAddress = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

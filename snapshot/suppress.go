@@ -111,6 +111,11 @@ type SuppressionOptions struct {
 // row: who is meant by it must not get mail by mistake. So is an id that a
 // spreadsheet has shortened ("1.2E+15"), and in the United States an address without
 // a ZIP code beside no id. A ZIP code that has lost its leading zeros gets them back.
+//
+// In a history of what was mailed (MailedOn) a row is passed over whose day is not
+// recent, even if nobody can say who is meant: it would keep nobody from mail. A
+// row without a readable day is an error, and so is one with too many or too few
+// fields, of which any may stand in the place of the day.
 func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, csv ...CSVOption) (*SuppressionList, error) {
 	if opts.MailedOn != "" && (opts.Within <= 0 || opts.Now.IsZero()) {
 		return nil, invalid("suppression", "the column MailedOn wants a time Within and a Now")
@@ -134,6 +139,9 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 		if err != nil {
 			return nil, err
 		}
+		if !meant {
+			continue // whatever else is wrong with it: nobody is kept from mail by it
+		}
 		check.normalize(&row)
 		a := &row.Address
 		hasAddress, wrong := opts.place(a, row.ContactID != "")
@@ -141,13 +149,10 @@ func ReadSuppression(ctx context.Context, r io.Reader, opts SuppressionOptions, 
 			wrong = unreadable(&row, opts.ContactsOnly)
 		}
 		if wrong == "" && row.ContactID == "" && !hasAddress {
-			wrong = "has neither a contact id nor an address"
+			wrong = "has neither a contact id nor an address: say who is meant, or take the row out"
 		}
 		if wrong != "" {
 			return nil, invalid(fmt.Sprintf("row %d", row.Number), "%s", wrong)
-		}
-		if !meant {
-			continue
 		}
 		if row.ContactID != "" {
 			list.contacts = append(list.contacts, listedOf(row.ContactID))
@@ -229,7 +234,7 @@ func (o *SuppressionOptions) meant(row *Row) (bool, error) {
 	}
 	day, err := time.ParseInLocation(layout, value, o.Now.Location())
 	if err != nil {
-		return false, bad("the day in the column that MailedOn gives is not in the form of the layout")
+		return false, bad("the day in the column that MailedOn gives is not in the form of the Layout, or not in the calendar, so that nobody knows whether it is recent: write the day; where nothing was mailed, take the row out")
 	}
 	return o.Now.Sub(day) < o.Within, nil
 }

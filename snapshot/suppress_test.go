@@ -89,6 +89,29 @@ func TestSuppression(t *testing.T) {
 	}
 }
 
+// A row of a long history that nobody can make anything of, and whose day is long past,
+// keeps nobody from mail: it does not hold up the campaign.
+func TestOldRowsOfAHistoryMayBeDamaged(t *testing.T) {
+	t.Parallel()
+	const history = "contact_id,street,city,zip,country,mailed\n" +
+		",,,,,2019-03-01\n" + // nobody
+		"4.00123E+15,,,,,2019-03-02\n" + // shortened by a spreadsheet
+		"Jos\xe9,,,,,2019-03-03\n" + // in another encoding
+		",1 Main St,Reno,,,2019-03-04\n" + // without a ZIP code
+		",1 Main St,Reno,89501,Utopia,2019-03-05\n" +
+		"2,,,,,2026-06-29\n"
+	list, err := snapshot.ReadSuppression(t.Context(), strings.NewReader(history), snapshot.SuppressionOptions{
+		MailedOn: "mailed", Within: 30 * 24 * time.Hour, Now: time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatalf("%v, want the row that counts", err)
+	}
+	s := take(t, suppressible, snapshot.Options{Suppress: []snapshot.Suppression{{Code: snapshot.CodeMailedRecently, List: list}}})
+	if got := rejectedCodes(t, s); got != "2:mailed_recently 4:missing" {
+		t.Errorf("rejected %q, want contact 2, who was mailed yesterday", got)
+	}
+}
+
 func TestSuppressionErrors(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
@@ -100,6 +123,9 @@ func TestSuppressionErrors(t *testing.T) {
 		{"nobody", "contact_id,note\n1,x\n,secret\n", snapshot.SuppressionOptions{}, "row 3: has neither a contact id nor an address"},
 		{"no day", "contact_id,mailed\n1,\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: time.Hour, Now: now}, "row 2: the day"},
 		{"another day", "contact_id,mailed\n1,06/30/2026\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: time.Hour, Now: now}, "row 2: the day"},
+		{"no such day", "contact_id,mailed\n1,2026-06-29\n2,0000-00-00\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: time.Hour, Now: now}, "row 3: the day in the column that MailedOn gives is not in the form of the Layout, or not in the calendar"},
+		{"nobody of today", "contact_id,mailed\n,2026-06-30\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: 24 * time.Hour, Now: now}, "row 2: has neither a contact id nor an address: say who"},
+		{"a day in another place", "contact_id,mailed\n1,1999-01-01,2026-06-30\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: 24 * time.Hour, Now: now}, "row 2: "},
 		{"no column", "contact_id\n1\n", snapshot.SuppressionOptions{MailedOn: "mailed", Within: time.Hour, Now: now}, "no column"},
 		{"no time", "contact_id,mailed\n1,x\n", snapshot.SuppressionOptions{MailedOn: "mailed"}, "wants a time Within"},
 		{"a field too many", "contact_id\n1,2\n", snapshot.SuppressionOptions{}, "row 2"},

@@ -148,7 +148,9 @@ func (o *Options) validateColumns() error {
 // An error means that nothing was taken: no part of the list is in the store.
 // The one exception is a folder that could not be synced after the snapshot
 // was complete. Taking the same list again returns the same snapshot, verified,
-// with the time at which it was first taken. A list without rows is an error, a
+// with the time at which it was first taken; under other kinds of suppression lists,
+// or another OnePerAddress, it is another snapshot, even where they reject nobody: its
+// corrections are bound by them. A list without rows is an error, a
 // list of which every row is rejected is not: look at [Counts].
 func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err error) {
 	if source == nil {
@@ -177,10 +179,10 @@ func Take(ctx context.Context, source Source, opts Options) (_ *Snapshot, err er
 	if err != nil {
 		return nil, wrap(opTake, err)
 	}
-	if next, err := successor(ctx, opts.Store, m.ID); err != nil {
+	if was, next, err := successor(ctx, opts.Store, m.siblings()...); err != nil {
 		return nil, wrap(opTake, err)
 	} else if next != "" { // the rows that were erased are in the list
-		return nil, wrap(opTake, &ErasedError{ID: m.ID, Successor: next})
+		return nil, wrap(opTake, &ErasedError{ID: was, Successor: next})
 	}
 	created, err := draft.Commit(ctx, m.ID)
 	if err != nil {
@@ -218,6 +220,7 @@ func freeze(ctx context.Context, source Source, opts *Options, draft Draft) (_ *
 			m.Suppressed = append(m.Suppressed, code)
 		}
 	}
+	slices.Sort(m.Suppressed) // in whatever order they are given it is the same id
 	if s, ok := source.(*csvSource); ok {
 		m.Encoding, m.Separator = s.encoding, string(rune(s.separator))
 	}

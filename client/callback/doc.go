@@ -146,5 +146,6 @@
 // otelhttp stands in front tell it so (WithPublicEndpointFn). Metrics are named postproof.callbacks.*:
 // received (by outcome, and reason: a callback whose signature is right is refused
 // as stale or future, which the sender is not told), processed (by outcome), handler_failures,
-// alerts, intake.duration and inbox.depth.
+// alerts, intake.duration and inbox.depth. All say of which mode the ledger is
+// (mail.mode).
 package callback

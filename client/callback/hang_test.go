@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -210,9 +211,16 @@ type listingInbox struct {
 	l *listing
 }
 
+// few reports whether a store on disk has indexes of these states.
+func few(states []idempotency.MessageState) bool {
+	return len(states) > 0 && !slices.ContainsFunc(states, func(s idempotency.MessageState) bool {
+		return s != idempotency.MessageParked && s != idempotency.MessageWaiting
+	})
+}
+
 func (i listingInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
-		if len(q.States) != 1 && q.Limit == 0 && !q.Bare {
+		if !few(q.States) && q.Limit == 0 && !q.Bare {
 			i.l.wide++
 		}
 		for m, err := range i.Inbox.List(ctx, q) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -109,10 +108,9 @@ func (r *Receiver) unanswered(ctx context.Context, j *job) (bool, error) {
 // message has no lease, but holds its piece.
 func (b *Inbox) running(ctx context.Context) (map[uint64]bool, error) {
 	now, found := b.now(), map[uint64]bool{}
-	for i := range 256 {
-		s, err := b.store.Setting(ctx, fmt.Sprintf("%s%02x", holdPrefix, i))
+	for s, err := range b.store.Settings(ctx, holdPrefix) {
 		if err != nil {
-			return nil, storeError("setting", err)
+			return nil, storeError("settings", err)
 		}
 		var all map[string]held
 		if len(s.Value) == 0 || json.Unmarshal(s.Value, &all) != nil { // of a newer version: see holds

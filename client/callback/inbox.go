@@ -1,9 +1,11 @@
 package callback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -86,23 +88,44 @@ type Replayed struct {
 func (b *Inbox) Replay(ctx context.Context, q Query) (Replayed, error) {
 	var done Replayed
 	q.Bare = false // events of a batch are told by what they hold
-	var running map[uint64]bool
-	var looked time.Time
+	var read []*idempotency.Message
 	for m, err := range b.List(ctx, q) {
 		if b.damaged(ctx, err) {
 			done.Damaged++
 			continue
 		}
 		if err != nil {
-			return done, err
+			return done, cmp.Or(b.replayAll(ctx, read, &done), err)
 		}
-		if now := b.now(); m.State == idempotency.MessageWaiting && (running == nil || now.Sub(looked) >= lookAgain) {
-			looked = now
-			if running, err = b.running(ctx); err != nil {
+		if m.Body != nil {
+			m.Body = []byte{} // that it is there is enough
+		}
+		if read = append(read, m); len(read) == replayBite {
+			if err := b.replayAll(ctx, read, &done); err != nil {
 				return done, err
 			}
+			read = read[:0]
 		}
-		if running[m.ID] && m.State == idempotency.MessageWaiting { // else what its handler returns would be lost
+	}
+	return done, b.replayAll(ctx, read, &done)
+}
+
+// replayBite is for how many messages it is looked at once which handlers run.
+const replayBite = 100
+
+// replayAll replays messages that were read. It looks which handlers run behind their
+// reading: one that begins later has changed its message, so that it is not replayed.
+func (b *Inbox) replayAll(ctx context.Context, read []*idempotency.Message, done *Replayed) error {
+	waits := func(m *idempotency.Message) bool { return m.State == idempotency.MessageWaiting }
+	var running map[uint64]bool
+	if slices.ContainsFunc(read, waits) {
+		var err error
+		if running, err = b.running(ctx); err != nil {
+			return err
+		}
+	}
+	for _, m := range read {
+		if running[m.ID] && waits(m) { // else what its handler returns would be lost
 			done.Busy++
 			continue
 		}
@@ -114,10 +137,10 @@ func (b *Inbox) Replay(ctx context.Context, q Query) (Replayed, error) {
 		case errors.Is(err, errLost):
 			done.Busy++
 		default:
-			return done, err
+			return err
 		}
 	}
-	return done, nil
+	return nil
 }
 
 func (b *Inbox) replay(ctx context.Context, m *idempotency.Message) error {

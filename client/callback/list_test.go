@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,6 +214,72 @@ func TestListBesideWorkers(t *testing.T) {
 			t.Errorf("listed (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// switching is a store in which something happens while a list is read.
+type switching struct {
+	*idempotency.Memory
+	then   func() // behind the first message that was read
+	behind func() // before the second
+}
+
+func (s *switching) Inbox() idempotency.Inbox { return switchingInbox{s.Memory.Inbox(), s} }
+
+type switchingInbox struct {
+	idempotency.Inbox
+	s *switching
+}
+
+func (i switchingInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+	return func(yield func(*idempotency.Message, error) bool) {
+		for m, err := range i.Inbox.List(ctx, q) {
+			if then := i.s.then; then != nil {
+				i.s.then = nil
+				then()
+			}
+			if !yield(m, err) {
+				return
+			}
+			if behind := i.s.behind; behind != nil {
+				i.s.behind = nil
+				behind()
+			}
+		}
+	}
+}
+
+// What is parked, or replayed, while the list is read is in the list.
+func TestListMissesNothingThatMoves(t *testing.T) {
+	t.Parallel()
+	const parked, waiting = idempotency.MessageParked, idempotency.MessageWaiting
+	for _, was := range [][2]idempotency.MessageState{{waiting, parked}, {parked, waiting}} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &switching{Memory: memory()}
+			w := newWorld(t, store, newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+			for i := range 2 {
+				o := w.mailed(t, fmt.Sprint("job-", i))
+				send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+			}
+			run(t, w.rx, time.Second) // both have failed once
+			mark := func(i int, state idempotency.MessageState) {
+				m := w.messages(t)[i]
+				parks := idempotency.Mark{ID: m.ID, Expect: m.Fence, State: state, Error: "down"}
+				if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{Marks: []idempotency.Mark{parks}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			mark(0, was[0])
+			mark(1, was[1])
+			store.then = func() { mark(0, was[1]) }
+			var ids []uint64
+			for _, m := range list(t, w.rx, callback.Query{}) {
+				ids = append(ids, m.ID)
+			}
+			if diff := cmp.Diff([]uint64{1, 2}, ids); diff != "" {
+				t.Errorf("the first was %s and is %s now: listed (-want +got):\n%s", was[0], was[1], diff)
+			}
+		})
+	}
 }
 
 // A replayed event has as many tries as a new one.

@@ -71,7 +71,7 @@ type NotifierFunc func(ctx context.Context, a Alert) error
 // Notify implements [Notifier].
 func (f NotifierFunc) Notify(ctx context.Context, a Alert) error { return f(ctx, a) }
 
-// slogNotifier is the default. The alarms log by themselves.
+// slogNotifier is the default. The alarms log what they send by themselves.
 type slogNotifier struct{ logger *slog.Logger }
 
 // Notify implements [Notifier].
@@ -130,13 +130,11 @@ func newAlarms(r *Receiver) *alarms {
 	return &alarms{r: r, queue: make(chan *letter, alertQueue), busy: make(chan struct{}, 1), last: map[alarmKey]*gathered{}}
 }
 
-// raise logs an alert, and hands it on unless one of the kind was sent lately. What is
-// owed stays in the ledger until it was sent.
+// raise hands an alert on, unless one of the kind was sent lately. What is owed stays in
+// the ledger until it was sent.
 func (a *alarms) raise(ctx context.Context, alert Alert, owed ...debt) {
 	now := a.r.in.Clock.Now()
 	alert.ID, alert.At = rand.Text(), now
-	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "callbacks need a person", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor),
-		slog.String("endpoint", alert.Endpoint), slog.Uint64("message", alert.Message), slog.Int("tries", alert.Tries), slog.String("reason", alert.Reason))
 	key := alarmKey{alert.Kind, alert.Vendor, alert.Endpoint}
 	a.mu.Lock()
 	g := a.last[key]
@@ -155,7 +153,13 @@ func (a *alarms) raise(ctx context.Context, alert Alert, owed ...debt) {
 	a.send(ctx, &letter{alert, owed})
 }
 
+// send logs an alert and queues it. What is gathered is in the line of the one that
+// stands for it: where a handler fails for all, or the notifier is away, each would be
+// a line, and again every half hour.
 func (a *alarms) send(ctx context.Context, alert *letter) {
+	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "callbacks need a person", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor),
+		slog.String("endpoint", alert.Endpoint), slog.Uint64("message", alert.Message), slog.Int("tries", alert.Tries), slog.String("reason", alert.Reason),
+		slog.Int("more", alert.More))
 	select {
 	case a.queue <- alert:
 	default:
@@ -165,7 +169,8 @@ func (a *alarms) send(ctx context.Context, alert *letter) {
 
 func (a *alarms) lost(ctx context.Context, alert *letter) {
 	a.r.tel.alerted(ctx, alert.Kind, "lost")
-	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "an alert about callbacks could not be sent", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor))
+	a.r.in.Logger.LogAttrs(ctx, slog.LevelError, "an alert about callbacks could not be sent", slog.String("kind", string(alert.Kind)), slog.String("vendor", alert.Vendor),
+		slog.Int("more", alert.More))
 }
 
 // flush sends what was gathered, when its pause is over; all of it at the end.

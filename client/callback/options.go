@@ -71,7 +71,8 @@ func WithHandlerTimeout(d time.Duration) Option {
 }
 
 // WithNotifier sets how the owner is told of what needs a person. Default: the
-// client's logger.
+// client's logger, which has each [Alert] in any case: of one kind and vendor a line in
+// ten minutes, with how many more it stands for.
 func WithNotifier(n Notifier) Option { return optionFunc(func(s *settings) { s.notifier = n }) }
 
 // WithMaxBody sets the longest body that is taken, in bytes. Default 1 MiB.

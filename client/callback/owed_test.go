@@ -1,7 +1,9 @@
 package callback_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,6 +134,68 @@ func TestGatheredAlertsAreToldOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While a notifier is away what is parked is not logged again and again: a line in some
+// minutes says how many it stands for. All of it is told when the notifier is back.
+func TestLogWhileTheNotifierIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told alerts
+		back := time.Now().Add(100 * time.Minute)
+		var log bytes.Buffer
+		w := &world{store: memory(), p: newPrinter(t)}
+		w.mail = newClient(t, w.store, w.p, logTo(&log))
+		w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithPollInterval(time.Hour), callback.WithNotifier(callback.NotifierFunc(
+			func(ctx context.Context, a callback.Alert) error {
+				if time.Now().Before(back) {
+					return errDown
+				}
+				return told.Notify(ctx, a)
+			})))
+		const many = 120
+		for i := range many {
+			m := &idempotency.Message{Vendor: w.p.name, Account: "an account", Mode: postproof.ModeTest, Dedupe: fmt.Sprint(i), Body: []byte("{}"), ReceivedAt: time.Now()}
+			m.State, m.Due = idempotency.MessageParked, time.Now()
+			if _, err := w.inbox().Put(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run(t, w.rx, 90*time.Minute)
+		lines, stands := 0, 0
+		for line := range strings.Lines(log.String()) {
+			var l struct {
+				Level string `json:"level"`
+				Msg   string `json:"msg"`
+				More  int    `json:"more"`
+			}
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatal(err)
+			}
+			if l.Level == "ERROR" {
+				lines++
+			}
+			if l.Msg == "callbacks need a person" {
+				stands += 1 + l.More
+			}
+		}
+		if lines > 2*9+4 || stands < many { // that it needs a person, and that nobody could be told
+			t.Errorf("%d lines in ninety minutes, for %d alerts of %d events: want two in ten minutes, for all of them", lines, stands, many)
+		}
+		run(t, w.rx, 2*time.Hour)
+		for _, m := range w.messages(t, idempotency.MessageParked) {
+			if !m.Due.IsZero() {
+				t.Fatalf("message %d was not told", m.ID)
+			}
+		}
+		n := 0
+		for _, a := range told.all {
+			n += 1 + a.More
+		}
+		if n < many {
+			t.Errorf("%d were told, want %d", n, many)
+		}
+	})
 }
 
 // However many are parked, and told of: one that is not is found behind them.

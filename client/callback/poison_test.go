@@ -373,37 +373,3 @@ func TestHandlerThatHangs(t *testing.T) {
 		})
 	}
 }
-
-// A person has all worked on again that failed, while the handler is at one of them, in
-// one of two processes: that one is busy. Else what it comes to would be lost, and an
-// event that went well be told to have ended its process.
-func TestReplayWhileTheHandlerIsAtIt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var told alerts
-		var w *world
-		called := 0
-		opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(
-			func(ctx context.Context, _ callback.Delivery) error {
-				if called++; called == 1 {
-					return errDown
-				}
-				if done, err := w.rx.Replay(ctx, callback.Query{}); err != nil || done != (callback.Replayed{Busy: 1}) {
-					t.Errorf("Replay = %+v, %v, want one that is busy", done, err)
-				}
-				return postproof.Sleep(ctx, postproof.SystemClock(), 10*time.Second)
-			})}
-		w = newWorld(t, memory(), newPrinter(t), opts...)
-		other := w.beside(t, opts...)
-		o := w.mailed(t, "a")
-		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
-		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
-		defer stop()
-		go func() { _ = other.Run(ctx) }()
-		_ = w.rx.Run(ctx)
-		synctest.Wait()
-		if n := len(w.messages(t, idempotency.MessageApplied)); n != 1 || called != 2 || len(told.all) != 0 {
-			t.Errorf("%d events applied after %d calls, alerts %+v", n, called, told.all)
-		}
-	})
-}

@@ -25,16 +25,8 @@ func (b *Inbox) among(ctx context.Context, q *Query) messages {
 	case len(states) == 0:
 		states = []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}
 	}
-	in := func(states ...idempotency.MessageState) messages {
-		mq := mq
-		mq.States = states
-		return b.inbox.List(ctx, mq)
-	}
-	states = slices.Compact(slices.Sorted(slices.Values(states)))
-	if slices.Equal(states, []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}) {
-		return merged(in(states[0]), in(states[1])) // either is found by an index, both together are not
-	}
-	return in(states...)
+	mq.States = states // in one list: read one by one, what is parked in between would be in neither
+	return b.inbox.List(ctx, mq)
 }
 
 // each yields single messages.
@@ -85,33 +77,4 @@ func placeOf(m *idempotency.Message, err error) uint64 {
 		return 0
 	}
 	return m.ID
-}
-
-// merged yields what two lists yield, by id. What changed its state while they are read
-// may be in both; the later is the one.
-func merged(a, b messages) messages {
-	return func(yield func(*idempotency.Message, error) bool) {
-		nextA, stopA := iter.Pull2(a)
-		defer stopA()
-		nextB, stopB := iter.Pull2(b)
-		defer stopB()
-		ma, errA, moreA := nextA()
-		mb, errB, moreB := nextB()
-		for moreA || moreB {
-			switch same := moreA && moreB && ma != nil && mb != nil && ma.ID == mb.ID; {
-			case same && ma.Fence < mb.Fence, moreA && (!moreB || placeOf(ma, errA) < placeOf(mb, errB)):
-				if !same && !yield(ma, errA) {
-					return
-				}
-				ma, errA, moreA = nextA()
-			case same:
-				mb, errB, moreB = nextB()
-			default:
-				if !yield(mb, errB) {
-					return
-				}
-				mb, errB, moreB = nextB()
-			}
-		}
-	}
 }

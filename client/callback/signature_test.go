@@ -84,7 +84,7 @@ func TestReasonsOfSignaturesAreAnswers(t *testing.T) {
 		if tc.told == "" {
 			continue
 		}
-		want["callbacks.received mail.outcome=refused,mail.reason="+tc.told+",mail.vendor=printer"]++
+		want["callbacks.received mail.mode=test,mail.outcome=refused,mail.reason="+tc.told+",mail.vendor=printer"]++
 		// Whoever guesses is not told that a secret was right.
 		if tc.status == http.StatusUnauthorized && resp.Body != "callback refused: signature\n" {
 			t.Errorf("%s: the sender is told %q", name, resp.Body)

@@ -14,6 +14,7 @@ import (
 const scope = "github.com/postproof/postproof/client/callback"
 
 type telemetry struct {
+	mode     attribute.KeyValue
 	in       metric.Int64Counter
 	done     metric.Int64Counter
 	failures metric.Int64Counter
@@ -30,7 +31,7 @@ type routeMarks struct {
 
 func newTelemetry(r *Receiver) (*telemetry, error) {
 	m := r.in.Meters.Meter(scope)
-	t := &telemetry{}
+	t := &telemetry{mode: attribute.String("mail.mode", string(r.in.Mode()))} // one process may work on two ledgers
 	var errs [6]error
 	t.in, errs[0] = m.Int64Counter("postproof.callbacks.received", metric.WithUnit("{callback}"),
 		metric.WithDescription("Callbacks that came in, by what became of them, refused ones by reason."))
@@ -53,15 +54,15 @@ func newTelemetry(r *Receiver) (*telemetry, error) {
 		v := attribute.String("mail.vendor", rt.vendor)
 		rt.marks = routeMarks{
 			taken: map[outcome][]metric.AddOption{}, took: map[outcome][]metric.RecordOption{},
-			vendor: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(v))},
+			vendor: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(v, t.mode))},
 		}
 		for _, o := range []outcome{stored, duplicate, ignored, refused, down} {
-			set := attribute.NewSet(v, attribute.String("mail.outcome", string(o)))
+			set := attribute.NewSet(v, t.mode, attribute.String("mail.outcome", string(o)))
 			rt.marks.taken[o] = []metric.AddOption{metric.WithAttributeSet(set)}
 			rt.marks.took[o] = []metric.RecordOption{metric.WithAttributeSet(set)}
 		}
 	}
-	mode := metric.WithAttributeSet(attribute.NewSet(attribute.String("mail.mode", string(r.in.Mode())))) // two ledgers have two depths
+	mode := metric.WithAttributeSet(attribute.NewSet(t.mode))
 	r.watch, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(depth, r.depth.Load(), mode)
 		return nil
@@ -75,13 +76,13 @@ func newTelemetry(r *Receiver) (*telemetry, error) {
 // taken counts a request.
 func (t *telemetry) taken(ctx context.Context, rt *route, o outcome, why reason, took time.Duration) {
 	if rt == nil {
-		t.in.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.outcome", string(o)), attribute.String("mail.reason", string(why))))
+		t.in.Add(ctx, 1, metric.WithAttributes(t.mode, attribute.String("mail.outcome", string(o)), attribute.String("mail.reason", string(why))))
 		return
 	}
 	if why == "" {
 		t.in.Add(ctx, 1, rt.marks.taken[o]...)
 	} else {
-		t.in.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", rt.vendor),
+		t.in.Add(ctx, 1, metric.WithAttributes(t.mode, attribute.String("mail.vendor", rt.vendor),
 			attribute.String("mail.outcome", string(o)), attribute.String("mail.reason", string(why))))
 	}
 	t.duration.Record(ctx, took.Seconds(), rt.marks.took[o]...)
@@ -93,7 +94,7 @@ func (t *telemetry) processed(ctx context.Context, rt *route, o string) {
 	if rt != nil {
 		vendor = rt.vendor
 	}
-	t.done.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.vendor", vendor), attribute.String("mail.outcome", o)))
+	t.done.Add(ctx, 1, metric.WithAttributes(t.mode, attribute.String("mail.vendor", vendor), attribute.String("mail.outcome", o)))
 }
 
 func (t *telemetry) handlerFailed(ctx context.Context, rt *route) {
@@ -101,7 +102,7 @@ func (t *telemetry) handlerFailed(ctx context.Context, rt *route) {
 }
 
 func (t *telemetry) alerted(ctx context.Context, kind AlertKind, o string) {
-	t.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("mail.kind", string(kind)), attribute.String("mail.outcome", o)))
+	t.alerts.Add(ctx, 1, metric.WithAttributes(t.mode, attribute.String("mail.kind", string(kind)), attribute.String("mail.outcome", o)))
 }
 
 // throttle lets one of each thing through a minute, and counts the others.

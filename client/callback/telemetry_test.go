@@ -164,19 +164,19 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 		}
 		w.drain(t)
 		want := map[string]int64{
-			"callbacks.received mail.outcome=stored,mail.vendor=printer":                        3,
-			"callbacks.received mail.outcome=duplicate,mail.vendor=printer":                     1,
-			"callbacks.received mail.outcome=ignored,mail.vendor=printer":                       1,
-			"callbacks.received mail.outcome=refused,mail.reason=signature,mail.vendor=printer": 1,
-			"callbacks.received mail.outcome=refused,mail.reason=route":                         1,
-			"callbacks.received mail.outcome=store_down,mail.reason=store,mail.vendor=printer":  1,
-			"callbacks.processed mail.outcome=applied,mail.vendor=printer":                      1,
-			"callbacks.processed mail.outcome=kept,mail.vendor=printer":                         1,
-			"callbacks.processed mail.outcome=parked,mail.vendor=printer":                       1,
-			"callbacks.processed mail.outcome=unmatched,mail.vendor=printer":                    1,
-			"callbacks.handler_failures mail.vendor=printer":                                    2,
-			"callbacks.alerts mail.kind=callback_parked,mail.outcome=sent":                      1,
-			"callbacks.alerts mail.kind=callback_unmatched,mail.outcome=sent":                   1,
+			"callbacks.received mail.mode=test,mail.outcome=stored,mail.vendor=printer":                        3,
+			"callbacks.received mail.mode=test,mail.outcome=duplicate,mail.vendor=printer":                     1,
+			"callbacks.received mail.mode=test,mail.outcome=ignored,mail.vendor=printer":                       1,
+			"callbacks.received mail.mode=test,mail.outcome=refused,mail.reason=signature,mail.vendor=printer": 1,
+			"callbacks.received mail.mode=test,mail.outcome=refused,mail.reason=route":                         1,
+			"callbacks.received mail.mode=test,mail.outcome=store_down,mail.reason=store,mail.vendor=printer":  1,
+			"callbacks.processed mail.mode=test,mail.outcome=applied,mail.vendor=printer":                      1,
+			"callbacks.processed mail.mode=test,mail.outcome=kept,mail.vendor=printer":                         1,
+			"callbacks.processed mail.mode=test,mail.outcome=parked,mail.vendor=printer":                       1,
+			"callbacks.processed mail.mode=test,mail.outcome=unmatched,mail.vendor=printer":                    1,
+			"callbacks.handler_failures mail.mode=test,mail.vendor=printer":                                    2,
+			"callbacks.alerts mail.kind=callback_parked,mail.mode=test,mail.outcome=sent":                      1,
+			"callbacks.alerts mail.kind=callback_unmatched,mail.mode=test,mail.outcome=sent":                   1,
 		}
 		got := map[string]int64{}
 		for k, n := range r.sums {
@@ -187,7 +187,7 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("sums (-want +got):\n%s", diff)
 		}
-		if n := r.sums["incidents mail.incident=callback_unmatched,mail.vendor=printer"]; n != 1 {
+		if n := r.sums["incidents mail.incident=callback_unmatched,mail.mode=test,mail.vendor=printer"]; n != 1 {
 			t.Errorf("%d incidents, want the piece that nobody knows", n)
 		}
 		if r.took != 7 {

@@ -31,7 +31,7 @@ func (i askedInbox) List(ctx context.Context, q idempotency.MessageQuery) iter.S
 }
 
 // The first screen counts the callbacks that are parked without reading an inbox of
-// years: it asks for states of which few messages are, one at a time, and no payload.
+// years: it asks for states of which few messages are, and no payload.
 func TestStatusDoesNotReadTheInbox(t *testing.T) {
 	t.Parallel()
 	s := &askedStore{Memory: idempotency.NewMemory(postproof.ModeTest)}
@@ -50,7 +50,7 @@ func TestStatusDoesNotReadTheInbox(t *testing.T) {
 	}
 	few := []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}
 	for _, q := range s.asked {
-		if !q.Bare || len(q.States) != 1 || !slices.Contains(few, q.States[0]) {
+		if !q.Bare || len(q.States) == 0 || slices.ContainsFunc(q.States, func(s idempotency.MessageState) bool { return !slices.Contains(few, s) }) {
 			t.Errorf("asked for %+v", q)
 		}
 	}

@@ -134,23 +134,27 @@ func (i inbox) List(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*
 
 // listers are the statements that list messages. Those that wait, and those that are
 // parked, have an index of their own: they are few.
-type listers struct{ all, waiting, parked string }
+type listers struct{ all, waiting, parked, failed string }
 
 func newListers(columns string) listers {
 	text := func(where string) string {
 		return `SELECT ` + columns + ` FROM @messages WHERE ` + where + `id > $1 AND ($2::text = '' OR vendor = $2::text) ORDER BY id LIMIT $3`
 	}
-	return listers{text(``), text(`state = 'waiting' AND `), text(`state = 'parked' AND `)}
+	waiting, parked := text(`state = 'waiting' AND `), text(`state = 'parked' AND `)
+	// In one statement: what is parked meanwhile is in one of them.
+	return listers{text(``), waiting, parked, `(` + waiting + `) UNION ALL (` + parked + `) ORDER BY id LIMIT $3`}
 }
 
-func (l *listers) of(state idempotency.MessageState) string {
-	switch state {
-	case idempotency.MessageWaiting:
-		return l.waiting
-	case idempotency.MessageParked:
-		return l.parked
-	default:
+func (l *listers) of(states []idempotency.MessageState) string {
+	switch {
+	case len(states) == 0:
 		return l.all
+	case len(states) > 1:
+		return l.failed
+	case states[0] == idempotency.MessageWaiting:
+		return l.waiting
+	default:
+		return l.parked
 	}
 }
 

@@ -37,7 +37,8 @@ func newStatements(s *settings) statements {
 		&t.findBare.ids, &t.findBare.ref, &t.findBare.piece, &t.findBare.campaign, &t.findBare.rare, &t.findBare.all, &t.waiting, &t.place, &t.entries, &t.history,
 		&t.claim, &t.claimMessages, &t.put, &t.purge, &t.prune, &t.forget, &t.foldDepth, &t.dropCounter, &t.keep, &t.drop,
 		&t.hasBlob, &t.addBlob, &t.addChunk, &t.chunk, &t.dropBlob, &t.blank, &t.enqueue,
-		&t.sums, &t.clear, &t.messages.all, &t.messages.waiting, &t.messages.parked, &t.messagesBare.all, &t.messagesBare.waiting, &t.messagesBare.parked,
+		&t.sums, &t.clear, &t.messages.all, &t.messages.waiting, &t.messages.parked, &t.messages.failed,
+		&t.messagesBare.all, &t.messagesBare.waiting, &t.messagesBare.parked, &t.messagesBare.failed,
 	} {
 		*text = s.in(*text)
 	}

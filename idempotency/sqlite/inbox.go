@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
@@ -122,21 +123,29 @@ func (i inbox) Claim(ctx context.Context, req idempotency.ClaimRequest) (claimed
 	return claimed, nil
 }
 
-// messagesOf is the statement that lists messages of the state, or all. The engine is
-// told the index, else it would walk through all that came in since.
-func messagesOf(state idempotency.MessageState, bare bool) string {
-	columns, from := codec.MessageColumns, "messages WHERE true"
+// messagesOf is the statement that lists messages of the states, or all. The engine is
+// told the index, else it would walk through all that came in since; two are merged as
+// they are read, in one statement, so that what is parked meanwhile is in one of them.
+func messagesOf(states []idempotency.MessageState, bare bool) string {
+	columns := codec.MessageColumns
 	if bare {
 		columns = codec.BareMessageColumns
 	}
-	switch state {
-	case idempotency.MessageWaiting:
-		from = "messages INDEXED BY messages_waiting WHERE state = 'waiting'"
-	case idempotency.MessageParked:
-		from = "messages INDEXED BY messages_parked WHERE state = 'parked'"
-	default:
+	var parts []string
+	for _, state := range states {
+		from := "messages INDEXED BY messages_parked WHERE state = 'parked'"
+		if state == idempotency.MessageWaiting {
+			from = "messages INDEXED BY messages_waiting WHERE state = 'waiting'"
+		}
+		parts = append(parts, from)
 	}
-	return "SELECT " + columns + " FROM " + from + " AND id > ?1 AND (?2 = '' OR vendor = ?2) ORDER BY id LIMIT +?3"
+	if len(parts) == 0 {
+		parts = []string{"messages WHERE true"}
+	}
+	for i, from := range parts {
+		parts[i] = "SELECT " + columns + " FROM " + from + " AND id > ?1 AND (?2 = '' OR vendor = ?2)"
+	}
+	return strings.Join(parts, " UNION ALL ") + " ORDER BY id LIMIT +?3"
 }
 
 // List implements [idempotency.Inbox].

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +76,35 @@ func inboxPieces() map[string]broken {
 				return list(ctx, q)
 			}
 		}, []string{"inbox/a list selects states, vendor and place"}},
+		"two states are read one after the other": {func(f *fake) {
+			list := f.list
+			f.list = func(ctx context.Context, q idempotency.MessageQuery) iter.Seq2[*idempotency.Message, error] {
+				if len(q.States) != 2 {
+					return list(ctx, q)
+				}
+				return func(yield func(*idempotency.Message, error) bool) {
+					var all []*idempotency.Message
+					for _, state := range q.States {
+						one := q
+						one.States = []idempotency.MessageState{state}
+						for m, err := range list(ctx, one) {
+							if err != nil {
+								yield(nil, err)
+								return
+							}
+							all = append(all, m)
+						}
+						time.Sleep(time.Millisecond)
+					}
+					slices.SortFunc(all, func(a, b *idempotency.Message) int { return cmp.Compare(a.ID, b.ID) })
+					for i, m := range all {
+						if q.Limit > 0 && i == q.Limit || !yield(m, nil) {
+							return
+						}
+					}
+				}
+			}
+		}, []string{"inbox/a message that changes its state is in the list of both"}},
 	}
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ func inboxChecks() []check {
 		{name: "failures are counted and rescheduled", run: failures},
 		{name: "purging keeps what waits and what deduplicates", run: purging},
 		{name: "a list selects states, vendor and place", run: messageQueries},
+		{name: "a message that changes its state is in the list of both", run: messageBetween},
 	}
 }
 
@@ -308,4 +310,44 @@ func messageQueries(t reporter, h Harness) {
 		}
 		same(t, name+", bare", bare, messages(t, h.Engine, q))
 	}
+}
+
+// messageBetween: of what failed none is missed because it is parked, or replayed, while
+// the list is read.
+func messageBetween(t reporter, h Harness) {
+	states := []idempotency.MessageState{idempotency.MessageParked, idempotency.MessageWaiting}
+	const n = 40
+	var ids []uint64
+	for i := range n {
+		m := message(i)
+		m.State = states[i%2]
+		ids = append(ids, put(t, h.Engine, m).ID)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for fence := uint64(1); ; fence++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			marks := make([]idempotency.Mark, n)
+			for i, id := range ids {
+				marks[i] = idempotency.Mark{ID: id, Expect: fence, State: states[(i+int(fence))%2], Due: epoch()}
+			}
+			if err := idempotency.CommitOne(t.Context(), h.Engine, idempotency.Change{Marks: marks}); err != nil {
+				t.Errorf("Commit: %v", err)
+				return
+			}
+		}
+	}()
+	for range 100 {
+		if got := messageIDs(messages(t, h.Engine, idempotency.MessageQuery{States: states, Bare: true})); !slices.Equal(got, ids) {
+			t.Errorf("of %d messages, each parked or waiting, %d are listed: %v", n, len(got), got)
+			break
+		}
+	}
+	close(stop)
+	<-stopped
 }

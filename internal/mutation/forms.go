@@ -41,6 +41,20 @@ func forms() []Mutation {
 		sn("forms: a correction asks no list again", "corrections.go", `range base.manifest.Suppressed {`, `range base.manifest.Suppressed[:0] {`, "TestCorrectionsAskTheListsAgain"),
 		sn("forms: a list of another kind will do", "corrections.go", `return s.code() == code`, `return s.code() == code || true`, "TestCorrectionsAskTheListsAgain"),
 		sn("forms: a correction mails a household twice", "corrections.go", `opts.OnePerAddress || base.manifest.OnePerAddress`, `opts.OnePerAddress`, "TestCorrectionsKeepOnePerAddress"),
+		sn("forms: a row of long ago holds up a campaign", "suppress.go", `if !meant {
+			continue`, `if !meant && row.ContactID == "9" {
+			continue`, "TestOldRowsOfAHistoryMayBeDamaged"),
+		sn("forms: a row with a day that nobody can read is passed over", "suppress.go", `meant, err := opts.meant(&row)
+		if err != nil {
+			return nil, err`, `meant, err := opts.meant(&row)
+		if err != nil {
+			continue`, "TestSuppressionErrors"),
+		sn("forms: lists that name nobody are not of the snapshot", "manifest.go", `range m.Suppressed {
+		fmt.Fprintf(h`, `range m.Suppressed[:0] {
+		fmt.Fprintf(h`, "TestCorrectionsAreBoundByTheLaterTaking|TestManifestOfOtherContent"),
+		sn("forms: one piece an address is not of the snapshot", "manifest.go", `if m.OnePerAddress {`, `if false {`, "TestManifestOfOtherContent"),
+		sn("forms: the order of lists makes another snapshot", "take.go", `slices.Sort(m.Suppressed)`, `_ = m.Suppressed`, "TestCorrectionsAreBoundByTheLaterTaking"),
+		sn("forms: what was erased comes back with a list that names nobody", "take.go", `m.siblings()...`, `m.ID`, "TestErase$"),
 		sn("large: a row is kept that cannot be read back", "draft_worker.go", `if w.tooLarge(r) {`, `if false {`, "TestLargeRowsAreReadBack"),
 		sn("large: quotes make a row larger than it looked", "draft_large.go", `case about <= mostLine/4:`, `case about <= mostLine:`, "TestLargeRowsAreReadBack"),
 		sn("large: a rejected row is kept whole", "draft_worker.go", `size == 0 || size > mostLine {`, `size == 0 {`, "TestLargeRowsAreReadBack"),

@@ -55,7 +55,14 @@ func receiving() []Mutation {
 		m("later events do not wait", hold, "case waits:", "case false && waits:", "TestOrderOfAPiece"),
 		m("what comes of a handler that was slow is lost", process, "case j.claim != nil && j.claim.fence", "case false && j.claim.fence", "TestHandlerThatHangs"),
 		m("a ledger that hangs takes the time of alerts", dir+"notify.go", "		owed = append(owed, alert.owed...)\n", "		a.r.told(ctx, alert.owed)\n", "TestAlertsAtTheEnd"),
-		m("what is replayed takes an event from its handler", dir+"inbox.go", "if running[m.ID] && m", "if false && m", "TestReplayWhileTheHandlerIsAtIt"),
+		m("what is replayed takes an event from its handler", dir+"inbox.go", "if running[m.ID] && waits", "if running[0] && waits", "TestReplayWhileTheHandlerIsAtIt"),
+		m("what is replayed takes an event from a handler that has just begun", dir+"inbox.go", "	for m, err := range b.List(ctx, q) {\n		if b.damaged", `	before, _ := b.running(ctx)
+	for m, err := range b.List(ctx, q) {
+		if m != nil && err == nil && !before[m.ID] && b.replay(ctx, m) == nil {
+			done.Queued++
+			continue
+		}
+		if b.damaged`, "TestReplayWhileAHandlerBegins"),
 		m("a handler that hangs does so in silence", "client/callback/handle.go", "time.NewTimer(r.lease)", "time.NewTimer(1000 * r.lease)", "TestHandlerThatHangs"),
 		m("a handler that ends its process has not failed", hold, "case lost:", "case false && lost:", "TestHandlerThatEnds"),
 		m("a call without an outcome is forgotten", hold, `h.over(now) && (h.Owner != "" || h.Stops > 0): //`, `h.over(now) && h.Stops > 0: //`, "TestHandlerThatEnds"),
@@ -72,6 +79,9 @@ func receiving() []Mutation {
 		m("evidence is thrown away", handle, "mark.State, mark.Due = idempotency.MessageParked, r.in.Now().Add(tellWithin)", "mark.State, parked = idempotency.MessageIgnored, false", "TestUnmatched"),
 		m("foreign pieces are evidence", handle, `if j.o.notices[0].Event.Ref == "" {`, "if false {", "TestForeign"),
 		m("the text of a foreign error is kept", process, `return fmt.Sprintf("%s: %T", what, err)`, `return fmt.Sprintf("%s: %v", what, err)`, "TestFailuresAlert|TestMetrics"),
+		m("every alert is logged while the notifier is away", dir+"notify.go", "		g.next = &letter{alert, g.owed(owed)}\n", "		g.next = &letter{alert, g.owed(owed)}\n		a.r.in.Logger.ErrorContext(ctx, string(alert.Kind))\n", "TestLogWhileTheNotifierIsAway"),
+		m("the log does not say how many more", dir+"notify.go", `slog.String("reason", alert.Reason),
+		slog.Int("more", alert.More))`, `slog.String("reason", alert.Reason))`, "TestLogWhileTheNotifierIsAway"),
 		m("every alert is sent", dir+"notify.go", "if g != nil && g.pauses(now) {", "if g != nil && false {", "TestAlertsOfOneKind"),
 		m("an alert of a time to come holds others back", dir+"notify.go", "return since >= 0 && since", "return since", "TestAlertAfterTheClock"),
 		m("what was gathered is forgotten behind the pause", dir+"notify.go", "alert.More = g.more // the", "_ = g.more // the", "TestAlertJustAfter"),

@@ -57,20 +57,23 @@ func Entries(q idempotency.EntryQuery, size int, read func(q idempotency.EntryQu
 	}
 }
 
-// Few returns the state that alone the query is for, if few messages are in it among
-// all that ever came in, else "". Workers ask again and again for those that wait, and
-// people for those that are parked. A store has an index of either.
-func Few(q idempotency.MessageQuery) idempotency.MessageState {
-	if len(q.States) == 1 && (q.States[0] == idempotency.MessageWaiting || q.States[0] == idempotency.MessageParked) {
-		return q.States[0]
+// Few returns the states that the query is for, sorted, if few messages are in them among
+// all that ever came in, else nil. Workers ask again and again for those that wait, and
+// people for those that are parked, or for both. A store has an index of either.
+func Few(q idempotency.MessageQuery) []idempotency.MessageState {
+	states := slices.Compact(slices.Sorted(slices.Values(q.States)))
+	for _, state := range states {
+		if state != idempotency.MessageWaiting && state != idempotency.MessageParked {
+			return nil
+		}
 	}
-	return ""
+	return states
 }
 
 // Rows is how many rows of a page of so many are wanted at most. A row may hold a
 // megabyte: where all that are read are meant, no more than these are.
 func Rows(q idempotency.MessageQuery, size int) int {
-	if q.Limit > 0 && (len(q.States) == 0 || Few(q) != "") {
+	if q.Limit > 0 && (len(q.States) == 0 || len(Few(q)) > 0) {
 		return min(size, q.Limit)
 	}
 	return size
@@ -78,7 +81,8 @@ func Rows(q idempotency.MessageQuery, size int) int {
 
 // Messages yields the messages of the states that are asked for. The function
 // reads a page of at most the size given, or of [Rows], after q.After; of the
-// states it may ask for the one that [Few] tells, or for none.
+// states it may ask for those that [Few] tells, or for none. It must read a page at
+// once: what changes from one state to another meanwhile would be missed.
 func Messages(q idempotency.MessageQuery, size int, read func(q idempotency.MessageQuery) ([]Row[*idempotency.Message], error)) iter.Seq2[*idempotency.Message, error] {
 	return func(yield func(*idempotency.Message, error) bool) {
 		q, left := q, q.Limit
