@@ -276,6 +276,8 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: "its send date has passed, with which the vendor may refuse it though it has it"})
 	case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent without a key: the vendor would not know it again by one"})
+	case err == nil && sub.Unguarded:
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent when the vendor honored neither keys nor references: it may not know it again"})
 	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	}

@@ -139,6 +139,8 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.flag(34, s.Amended)
 	w.int(35, s.Cents)
 	w.time(36, s.SendDate)
+	w.flag(37, s.Unguarded)
+	w.flag(38, s.Unlisted)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {

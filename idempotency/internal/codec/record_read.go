@@ -216,6 +216,10 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Cents = int64(f.int())
 	case 36:
 		to.SendDate = r.time(f)
+	case 37:
+		to.Unguarded = f.n != 0
+	case 38:
+		to.Unlisted = f.n != 0
 	}
 }
 
