@@ -215,7 +215,9 @@ func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = appe
 
 // WithCanary lets the first n pieces of a campaign go, and then waits for
 // [Client.Approve]. They are the first since a client with the canary was made: of a
-// campaign that has begun as many go once more.
+// campaign that has begun as many go once more. Jobs that are handed in to a client
+// with the canary wait wherever they are worked on, also where it is not set, and after
+// it was taken away; all others wait at the clients that have it.
 func WithCanary(campaign string, n int) Option {
 	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
 }

@@ -21,7 +21,7 @@ func (w *work) send(ctx context.Context) error {
 		if p := w.look().stops(w.rec); p != nil {
 			return w.stopped(ctx, p)
 		}
-		if w.c.waitsForApproval(ctx, w.rec.Campaign) {
+		if w.waitsForApproval(ctx) {
 			return w.putOff(ctx, w.c.poll)
 		}
 		r, err := w.route(w.c.now())
@@ -185,12 +185,12 @@ func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bo
 // limited goes on after a counter's limit forbade the intent: a cap's, or that
 // of the campaign's canary, for which the job only waits.
 func (w *work) limited(ctx context.Context, v *vendor) error {
-	campaign := w.rec.Campaign
-	if w.c.canaries[campaign] == 0 || w.c.checked.approved(campaign) {
+	campaign, size := w.rec.Campaign, w.c.canaryOf(w.rec)
+	if size == 0 || w.c.checked.approved(campaign) {
 		mark(&w.capped, v, "its cap is reached")
 		return nil
 	}
-	k, err := w.c.Canary(ctx, campaign)
+	k, err := w.c.canary(ctx, campaign, size)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ type Record struct {
 	Contact     string          `json:"contact,omitempty"`
 	Priority    int             `json:"prio,omitempty"`
 	Policy      Policy          `json:"policy,omitempty"`
+	// Canary is the size of the campaign's canary that the job was handed in with; 0 for
+	// none. Workers that know of no canary go by it.
+	Canary int `json:"canary,omitempty"`
 	// SendDate is the job's ([postproof.Job]); zero for none, and in a record of
 	// before there was this field. What a vendor was given is in the submission.
 	SendDate time.Time `json:"send_date,omitzero"`

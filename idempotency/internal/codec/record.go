@@ -56,6 +56,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(30, r.EraseAt)
 	w.int(31, int64(r.Recovery))
 	w.time(32, r.SendDate)
+	w.int(33, int64(r.Canary))
 	return w.seal(id)
 }
 

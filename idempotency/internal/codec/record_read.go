@@ -94,6 +94,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.Recovery = f.int()
 	case 32:
 		to.SendDate = r.time(f)
+	case 33:
+		to.Canary = f.int()
 	}
 }
 
