@@ -183,7 +183,8 @@ func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settin
 
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
 // the one that it is for asks it to wait (429), or refuses the account (401,
-// 402, 403). Until then the job waits for that vendor. The default, and the meaning
+// 402, 403). Until then the job waits for that vendor. For as long a job is left to
+// other workers that no vendor of this client could take. The default, and the meaning
 // of 0, is 15 minutes; a millisecond is as good as at once.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })

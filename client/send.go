@@ -55,6 +55,8 @@ func (w *work) noVendor(ctx context.Context, r routing) error {
 		return w.applyWith(ctx, r.skipped, idempotency.PutOnHold{Reason: idempotency.HoldCap})
 	case r.tried:
 		return w.putOff(ctx, 0)
+	case w.isForOthers():
+		return w.leave(ctx, r)
 	default:
 		note := "no configured vendor takes the job"
 		if n := len(r.skipped); n > 0 {

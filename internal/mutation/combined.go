@@ -31,6 +31,8 @@ func combined() []Mutation {
 			`cmp.Or(c.canaries[rec.Campaign], rec.Canary)`, `c.canaries[rec.Campaign]`, "TestCanaryHolds"),
 		m("an approval that is taken back holds at workers without the canary", "client/paused_work.go",
 			`w.c.canaryOf(ch.Record) > 0 {`, `w.c.canaries[campaign] > 0 {`, "TestCanaryHolds"),
+		m("a worker without a vendor for it refuses a job for good", send,
+			`case w.isForOthers():`, `case false:`, "TestAJobIsLeftToWho"),
 		m("a refused send waits for the kind of key that it was refused with", send,
 			`old.VendorKey != v.keyOf(s))`, `false)`, "TestARefusedSendGoesOn"),
 		m("a job waits as long as the vendor wants to be left alone", send,
