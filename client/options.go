@@ -119,7 +119,8 @@ type Cap struct {
 	Campaign string
 	Vendor   string
 	// Pieces is the most that may be sent, and Cents the most that it may cost, in
-	// hundredths of the currency that the account is billed in; 0 means no bound.
+	// hundredths of the currency that the account is billed in; 0 means no bound. Cents
+	// bounds nothing at a vendor that has no Price: New warns of that.
 	// Nothing is converted: where vendors bill in several currencies give each a
 	// cap of its own in place of one for their sum.
 	Pieces int64
