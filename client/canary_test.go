@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,59 @@ func TestWaitingCanaryIsTended(t *testing.T) {
 		}
 		if got := status(t, c, string(canary)).State; got != idempotency.Canceled || p.alive() != 1 {
 			t.Errorf("the canary that was canceled is %s; %d alive at the vendor, want 1", got, p.alive())
+		}
+	})
+}
+
+// Who hands a campaign in has the canary, and the workers need not be told of it: the
+// jobs tell them. They let as many go, wait for the approval, also one that was given
+// elsewhere, and wait again when that is taken back.
+func TestCanaryHoldsAtAWorkerWithoutIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		importer, worker := newClient(t, store, []*press{p}, client.WithCanary("spring", 3)), newClient(t, store, []*press{p})
+		hand := func(from, to int) {
+			t.Helper()
+			for i := from; i < to; i++ {
+				if _, err := importer.Enqueue(t.Context(), client.JobList(job(fmt.Sprint("contact-", i)))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		hand(0, 20)
+		if left := drain(t, worker); left[idempotency.Planned] != 17 || p.alive() != 3 {
+			t.Fatalf("without an approval: left %v, printed %d, want 3", left, p.alive())
+		}
+		if k, err := worker.Canary(t.Context(), "spring"); err != nil || !k.Waits() || k.Pieces != 3 || k.Limit != 3 {
+			t.Errorf("Canary at the worker = %+v, %v", k, err)
+		}
+		restarted := newClient(t, store, []*press{p})
+		if k, err := restarted.Canary(t.Context(), "spring"); err != nil || !k.Waits() || k.Pieces != 3 {
+			t.Errorf("Canary after a restart = %+v, %v", k, err)
+		}
+		if drain(t, restarted); p.alive() != 3 {
+			t.Errorf("after a restart: printed %d, want 3", p.alive())
+		}
+		if err := importer.Approve(t.Context(), "spring", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if runFor(t, worker, time.Minute); p.alive() != 20 {
+			t.Fatalf("approved: printed %d, want 20", p.alive())
+		}
+		var given uint64
+		for e, err := range importer.Changes(t.Context(), client.ChangeQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			given = e.N
+		}
+		if _, err := importer.Undo(t.Context(), given, "ann", "the wrong campaign"); err != nil {
+			t.Fatal(err)
+		}
+		hand(20, 30)
+		if runFor(t, worker, time.Minute); p.alive() != 20 {
+			t.Errorf("the approval was taken back: printed %d, want 20", p.alive())
 		}
 	})
 }

@@ -56,3 +56,26 @@ func TestACapIsGivenBackWhatWasTaken(t *testing.T) {
 		})
 	}
 }
+
+// A cap in money bounds nothing where no price is known: whoever adds a vendor is told.
+func TestACapWithoutAPriceIsToldOf(t *testing.T) {
+	t.Parallel()
+	a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+	priced := client.WithVendor("alpha", vendorConfig(a, func(*postproof.Job) int64 { return 50 }))
+	for name, tc := range map[string]struct {
+		cap  client.Cap
+		want int
+	}{
+		"over all": {client.Cap{Cents: 100}, 1}, "of the other": {client.Cap{Vendor: "beta", Cents: 100}, 1},
+		"of the priced one": {client.Cap{Vendor: "alpha", Cents: 100}, 0}, "of pieces": {client.Cap{Pieces: 1}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := &logs{}
+			newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b}, priced, client.WithCap(tc.cap), client.WithLogger(log.logger()))
+			if n := log.count(`"vendor":"beta","cap"`); n != tc.want || log.count("without a price") != n {
+				t.Errorf("told %d times, want %d:\n%s", n, tc.want, log.text())
+			}
+		})
+	}
+}

@@ -144,6 +144,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 		return nil, invalid("new client", err)
 	}
 	c.tellUnnamed(ctx)
+	c.tellUnpriced(ctx)
 	c.tellForeign(ctx)
 	c.tellDamaged(ctx)
 	if err := c.readDoubt(ctx, &id); err != nil {

@@ -1,8 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 // counts from its intent until it is proven dead. The sums are kept by the
 // store in the same transaction, so that replicas share them exactly.
 func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempotency.Record, cents func(string) int64) []idempotency.CounterAdd {
-	if len(c.caps) == 0 && c.canaries[after.Campaign] == 0 {
+	if len(c.caps) == 0 && c.canaryOf(after) == 0 {
 		return out
 	}
 	for i := range after.Submissions {
@@ -36,7 +38,7 @@ func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempoten
 		if was {
 			add, limited = -1, false
 		}
-		out = c.count(out, after.Campaign, s.Vendor, add, limited, func(vendor string) int64 {
+		out = c.count(out, after, s.Vendor, add, limited, func(vendor string) int64 {
 			if s.Cents != 0 { // the price may be another one by now
 				return max(0, s.Cents)
 			}
@@ -55,7 +57,8 @@ func counts(r *idempotency.Record, s *idempotency.Submission) bool {
 	return !s.Dead() && (!s.FirstAt.IsZero() || s.Join == postproof.Accepted)
 }
 
-func (c *Client) count(out []idempotency.CounterAdd, campaign, vendor string, add int64, limited bool, cents func(string) int64) []idempotency.CounterAdd {
+func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, vendor string, add int64, limited bool, cents func(string) int64) []idempotency.CounterAdd {
+	campaign := rec.Campaign
 	limit := func(most int64) int64 {
 		if !limited {
 			return 0
@@ -75,8 +78,7 @@ func (c *Client) count(out []idempotency.CounterAdd, campaign, vendor string, ad
 			}
 		}
 	}
-	if canary := c.canaries[campaign]; canary > 0 {
-		most := int64(canary)
+	if most := c.canaryOf(rec); most > 0 {
 		if c.checked.approved(campaign) {
 			most = 0
 		}
@@ -103,6 +105,12 @@ func capName(what string, k Cap) string {
 
 func canaryName(campaign string) string { return "canary/" + campaign }
 
+// canaryOf returns how many pieces of a job's campaign may go before it is approved: by
+// this client's canary, or else by that which the job was handed in with; 0 for no bound.
+func (c *Client) canaryOf(rec *idempotency.Record) int64 {
+	return int64(cmp.Or(c.canaries[rec.Campaign], rec.Canary))
+}
+
 // settingsCache keeps the approvals that were read from the ledger, by the
 // version of the setting. An approval may be taken back: every intent that counts
 // on one depends on that version, and it is forgotten when it is another by then.
@@ -110,6 +118,31 @@ type settingsCache struct {
 	mu    sync.Mutex
 	done  map[string]uint64
 	until map[string]time.Time // until when a campaign is taken to wait
+	met   map[string]int64     // the canaries that jobs were handed in with and this client was not told of
+}
+
+// meet remembers a canary that this client was not told of.
+func (s *settingsCache) meet(campaign string, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.met == nil {
+		s.met = map[string]int64{}
+	}
+	s.met[campaign] = size
+}
+
+// size returns that of a canary that was met; 0 for none.
+func (s *settingsCache) size(campaign string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.met[campaign]
+}
+
+// strange returns the canaries that were met.
+func (s *settingsCache) strange() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.met)
 }
 
 func (s *settingsCache) approved(campaign string) bool {
@@ -173,10 +206,15 @@ type Canary struct {
 func (k Canary) Waits() bool { return !k.Approved && k.Pieces >= k.Limit }
 
 // Canary returns how far a campaign's canary is. A campaign without one is
-// approved. A client with [WithoutVendors] that was not told of a canary knows it
-// by its pieces, and its Limit is 0.
+// approved. A client that was not told of a canary, and has met none of its jobs, knows
+// it by its pieces, and its Limit is 0.
 func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
-	k := Canary{Campaign: campaign, Limit: int64(c.canaries[campaign]), Approved: c.canaries[campaign] == 0}
+	return c.canary(ctx, campaign, cmp.Or(int64(c.canaries[campaign]), c.checked.size(campaign)))
+}
+
+// canary is Canary for one of the size given.
+func (c *Client) canary(ctx context.Context, campaign string, size int64) (Canary, error) {
+	k := Canary{Campaign: campaign, Limit: size, Approved: size == 0}
 	set, err := c.store.Setting(ctx, canaryName(campaign))
 	if err != nil {
 		return k, c.storeError("canary", err)
@@ -188,7 +226,7 @@ func (c *Client) Canary(ctx context.Context, campaign string) (Canary, error) {
 	if k.Pieces, err = c.store.Counter(ctx, canaryName(campaign)); err != nil {
 		return k, c.storeError("canary", err)
 	}
-	if c.onlooker && k.Limit == 0 && k.Pieces > 0 && string(set.Value) != "approved" {
+	if k.Limit == 0 && k.Pieces > 0 && string(set.Value) != canaryApproved {
 		k.Approved = false // another client has a canary, how large it is only that one knows
 	}
 	return k, nil
@@ -251,15 +289,15 @@ type canaryState struct {
 // yet. While it is out the ledger is asked once a poll interval. When the
 // ledger cannot be asked it says no: the counter's limit stands before each
 // intent.
-func (c *Client) waitsForApproval(ctx context.Context, campaign string) bool {
-	if c.canaries[campaign] == 0 || c.checked.approved(campaign) {
+func (c *Client) waitsForApproval(ctx context.Context, campaign string, size int64) bool {
+	if size == 0 || c.checked.approved(campaign) {
 		return false
 	}
 	now := c.clock.Now()
 	if c.checked.waits(campaign, now) {
 		return true
 	}
-	k, err := c.Canary(ctx, campaign)
+	k, err := c.canary(ctx, campaign, size)
 	if err != nil || !k.Waits() {
 		return false
 	}
@@ -267,11 +305,28 @@ func (c *Client) waitsForApproval(ctx context.Context, campaign string) bool {
 	return true
 }
 
+// waitsForApproval reports whether the job's campaign waits, and remembers a canary
+// that only the job tells of.
+func (w *work) waitsForApproval(ctx context.Context) bool {
+	campaign, size := w.rec.Campaign, w.c.canaryOf(w.rec)
+	if w.c.canaries[campaign] == 0 && size > 0 {
+		w.c.checked.meet(campaign, size)
+	}
+	return w.c.waitsForApproval(ctx, campaign, size)
+}
+
 // waitingCampaigns lists the campaigns whose jobs are not claimed for now.
 func (c *Client) waitingCampaigns(ctx context.Context) []string {
 	var skip []string
-	for campaign := range c.canaries {
-		if c.waitsForApproval(ctx, campaign) {
+	all := c.checked.strange()
+	if all == nil {
+		all = make(map[string]int64, len(c.canaries))
+	}
+	for campaign, size := range c.canaries {
+		all[campaign] = int64(size)
+	}
+	for campaign, size := range all {
+		if c.waitsForApproval(ctx, campaign, size) {
 			skip = append(skip, campaign)
 		}
 	}

@@ -33,6 +33,19 @@ func (c *Client) countBefore(ctx context.Context) error {
 	return nil
 }
 
+// tellUnpriced warns of vendors whose pieces count for nothing in a cap that bounds
+// money: a vendor that was added without a price is sent to without end.
+func (c *Client) tellUnpriced(ctx context.Context) {
+	for _, k := range c.caps {
+		for _, v := range c.vendors {
+			if k.Cents > 0 && (k.Vendor == "" || k.Vendor == v.name) && v.config.Price == nil {
+				c.logger.LogAttrs(ctx, slog.LevelWarn, "a cap in Cents does not bound what goes to a vendor without a price: set Price of its VendorConfig, or a cap in Pieces",
+					slog.String("vendor", v.name), slog.String("cap", capName("cents", k)))
+			}
+		}
+	}
+}
+
 // centsThen returns the price that a submission counted with or, where no cap was
 // configured then, what it costs now; 0 where the job is forgotten.
 func (c *Client) centsThen(rec *idempotency.Record, s *idempotency.Submission) int64 {

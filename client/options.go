@@ -120,7 +120,8 @@ type Cap struct {
 	Campaign string
 	Vendor   string
 	// Pieces is the most that may be sent, and Cents the most that it may cost, in
-	// hundredths of the currency that the account is billed in; 0 means no bound.
+	// hundredths of the currency that the account is billed in; 0 means no bound. Cents
+	// bounds nothing at a vendor that has no Price: New warns of that.
 	// Nothing is converted: where vendors bill in several currencies give each a
 	// cap of its own in place of one for their sum.
 	Pieces int64
@@ -184,7 +185,8 @@ func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settin
 
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
 // the one that it is for asks it to wait (429), or refuses the account (401,
-// 402, 403). Until then the job waits for that vendor. The default, and the meaning
+// 402, 403). Until then the job waits for that vendor. For as long a job is left to
+// other workers that no vendor of this client could take. The default, and the meaning
 // of 0, is 15 minutes; a millisecond is as good as at once.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })
@@ -216,7 +218,9 @@ func WithCap(c Cap) Option { return optionFunc(func(s *settings) { s.caps = appe
 
 // WithCanary lets the first n pieces of a campaign go, and then waits for
 // [Client.Approve]. Pieces that were sent before a client with the canary was made do not
-// count: of a campaign that is under way n more go.
+// count: of a campaign that is under way n more go. Jobs that are handed in to a client
+// with the canary wait wherever they are worked on, also where it is not set, and after
+// it was taken away; all others wait at the clients that have it.
 func WithCanary(campaign string, n int) Option {
 	return optionFunc(func(s *settings) { s.canaries[campaign] = n })
 }

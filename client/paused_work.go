@@ -34,7 +34,7 @@ func (w *work) dependOn(ch *idempotency.Change) error {
 		return w.c.storeError("pauses", idempotency.ErrStale)
 	}
 	w.reads = append(w.reads[:0:0], idempotency.SettingRead{Name: pausesSetting, Version: p.version})
-	if campaign := ch.Record.Campaign; w.c.canaries[campaign] > 0 {
+	if campaign := ch.Record.Campaign; w.c.canaryOf(ch.Record) > 0 {
 		name := canaryName(campaign)
 		for _, add := range ch.Counters {
 			if add.Name == name && add.Add > 0 && add.Limit == 0 { // it is approved

@@ -1,9 +1,12 @@
 package client_test
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -48,6 +51,43 @@ func TestWhatNoVendorTakesIsTold(t *testing.T) {
 			if n != want {
 				t.Errorf("%d jobs of %q are refused, want %d", n, campaign, want)
 			}
+		}
+	})
+}
+
+// A worker whose vendors take no such job, as an older one while a vendor is rolled out,
+// leaves it to others for a while: to refuse it would be for good. Where nobody comes it
+// is refused, and says why.
+func TestAJobIsLeftToWhoHasAVendorForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
+		a.tune = func(c *postproof.Capabilities) { c.Countries = []string{"CA"} }
+		store := idempotency.NewMemory(postproof.ModeTest)
+		older, newer := newClient(t, store, []*press{a}), newClient(t, store, []*press{a, b})
+		if _, err := newer.Enqueue(t.Context(), jobs(20)); err != nil {
+			t.Fatal(err)
+		}
+		runFor(t, older, time.Minute) // it is there first
+		if got := kinds(t, older, "contact-1"); !slices.Equal(got, []string{"planned", "postponed", "skipped"}) {
+			t.Errorf("the history is %v", got)
+		}
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = older.Drain(t.Context()) })
+		both.Go(func() { _, _ = newer.Drain(t.Context()) })
+		both.Wait()
+		if b.alive() != 20 {
+			t.Errorf("printed %d, want 20", b.alive())
+		}
+
+		if _, err := newer.Enqueue(t.Context(), client.JobList(job("alone"))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // as behind an outage: that it is old does not matter
+		began := time.Now()
+		drain(t, older)
+		if rec := status(t, older, "alone"); rec.State != idempotency.Refused || time.Since(began).Round(time.Minute) != 15*time.Minute || !strings.Contains(rec.Refusal.Note, "US") {
+			t.Errorf("alone: %v %q after %s", rec, rec.Refusal.Note, time.Since(began))
 		}
 	})
 }

@@ -21,7 +21,7 @@ func (w *work) send(ctx context.Context) error {
 		if p := w.look().stops(w.rec); p != nil {
 			return w.stopped(ctx, p)
 		}
-		if w.c.waitsForApproval(ctx, w.rec.Campaign) {
+		if w.waitsForApproval(ctx) {
 			return w.putOff(ctx, w.c.poll)
 		}
 		r, err := w.route(w.c.now())
@@ -55,6 +55,8 @@ func (w *work) noVendor(ctx context.Context, r routing) error {
 		return w.applyWith(ctx, r.skipped, idempotency.PutOnHold{Reason: idempotency.HoldCap})
 	case r.tried:
 		return w.putOff(ctx, 0)
+	case w.isForOthers():
+		return w.leave(ctx, r)
 	default:
 		note := "no configured vendor takes the job"
 		if n := len(r.skipped); n > 0 {
@@ -185,12 +187,12 @@ func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bo
 // limited goes on after a counter's limit forbade the intent: a cap's, or that
 // of the campaign's canary, for which the job only waits.
 func (w *work) limited(ctx context.Context, v *vendor) error {
-	campaign := w.rec.Campaign
-	if w.c.canaries[campaign] == 0 || w.c.checked.approved(campaign) {
+	campaign, size := w.rec.Campaign, w.c.canaryOf(w.rec)
+	if size == 0 || w.c.checked.approved(campaign) {
 		mark(&w.capped, v, "its cap is reached")
 		return nil
 	}
-	k, err := w.c.Canary(ctx, campaign)
+	k, err := w.c.canary(ctx, campaign, size)
 	if err != nil {
 		return err
 	}
@@ -276,6 +278,8 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: "its send date has passed, with which the vendor may refuse it though it has it"})
 	case err == nil && sub.VendorKey == "" && v.keyOf(s) != "":
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent without a key: the vendor would not know it again by one"})
+	case err == nil && sub.Unguarded:
+		return false, w.apply(ctx, idempotency.CannotBuild{Why: "it was sent when the vendor honored neither keys nor references: it may not know it again"})
 	case err != nil, s.Ref != sub.Ref, body.Digest() != sub.Digest, body.Encoder != sub.Encoder, v.keyOf(s) != sub.VendorKey:
 		return false, w.apply(ctx, idempotency.CannotBuild{})
 	}

@@ -131,7 +131,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	}
 	rec := idempotency.NewRecord(&stowed, encoded, id.Mode, now)
 	rec.Trace = c.tel.traceparent(ctx)
-	rec.Policy = c.policies[job.Campaign]
+	rec.Policy, rec.Canary = c.policies[job.Campaign], c.canaries[job.Campaign]
 	return rec, nil
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof/idempotency"
@@ -17,6 +18,9 @@ import (
 const (
 	// nextWorker is the shortest time that a piece is left to others.
 	nextWorker = time.Minute
+	// nextTurn is about how long a job is left to others that no vendor of this client
+	// takes.
+	nextTurn = 15 * time.Second
 	// longestForAnother is the longest.
 	longestForAnother = 24 * time.Hour
 	// answerFor is how long a client that was told of such pieces has to say that it
@@ -61,6 +65,43 @@ func (c *Client) forAnother(v *vendor, sub *idempotency.Submission, waited time.
 	default:
 		return 0
 	}
+}
+
+// isForOthers reports whether a job that no vendor of this client could ever take is
+// left to other workers. Whoever it was handed in to has a vendor for it: so this client
+// is an older one or a newer one, as while a vendor is rolled out, or is for other
+// mail. Nobody knows who is there: when it was left for as long as a job waits for a
+// vendor it is refused.
+func (w *work) isForOthers() bool {
+	job, err := w.decoded()
+	if err != nil || w.fresh || w.c.possible(job) == nil {
+		return false
+	}
+	since, left := leftSince(w.rec)
+	return !left || w.c.now().Before(since.Add(w.c.reroute))
+}
+
+// leave gives a job back for others to have a turn. The history tells why once.
+func (w *work) leave(ctx context.Context, r routing) error {
+	now := w.c.now()
+	since, left := leftSince(w.rec)
+	ev := idempotency.Postpone{Until: now.Add(nextTurn/2 + rand.N(nextTurn))} //nolint:gosec // it spreads work, and guards nothing
+	if left {
+		ev.Awaits = awaitsOthers + since.Format(time.RFC3339)
+		return w.apply(ctx, ev)
+	}
+	ev.Awaits, ev.Note = awaitsOthers+now.UTC().Format(time.RFC3339), "no vendor of this worker takes it: it is left to others"
+	return w.applyWith(ctx, r.skipped, ev)
+}
+
+// awaitsOthers stands before the time since when a job is left to others.
+const awaitsOthers = "another worker since "
+
+// leftSince returns since when a job is left to others; false when it is not.
+func leftSince(rec *idempotency.Record) (time.Time, bool) {
+	text, ok := strings.CutPrefix(rec.Awaits, awaitsOthers)
+	at, err := time.Parse(time.RFC3339, text)
+	return at, ok && err == nil
 }
 
 // unpolled is what becomes of a piece that is due to be polled and cannot be.

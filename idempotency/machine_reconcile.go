@@ -293,10 +293,11 @@ func (t *transition) found(s *Submission, ev LookedUp) error {
 // misses reports whether an empty answer counts toward the proof of absence:
 // it was complete, a control piece was found in the same way, the settle time
 // has passed since the last byte and since the last miss, and the vendor never
-// called our reference a duplicate.
+// called our reference a duplicate. Of what was sent when the vendor could not be looked
+// up none does.
 func (t *transition) misses(s *Submission, ev LookedUp) bool {
 	c := t.m.caps(s.Vendor)
-	if c == nil || !ev.Complete || !ev.Control || s.Veto || s.Join == postproof.Accepted {
+	if c == nil || !ev.Complete || !ev.Control || s.Veto || s.Unlisted || s.Join == postproof.Accepted {
 		return false
 	}
 	settle := c.Lookup.SettleTime()

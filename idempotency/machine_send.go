@@ -56,6 +56,7 @@ func (t *transition) intend(ev Intend) error {
 	}
 	if !counted { // else it counts already, with what it counted with
 		s.Cents = ev.Cents
+		t.able(s)
 	}
 	s.NotAfter, s.LastAt, s.Intent = notAfter, later(s.LastAt, notAfter), t.fence
 	s.Unanswered = append(slices.Clip(s.Unanswered), t.fence)
@@ -97,6 +98,14 @@ func (t *transition) resend(s *Submission, ev Intend) error {
 		return t.no(3, "the vendor's key window is closed, or it honors no key")
 	}
 	return nil
+}
+
+// able keeps what the vendor could do when a submission was first sent: a newer adapter,
+// or a setting of it, may have taught it more, which need not hold for this one.
+func (t *transition) able(s *Submission) {
+	c := t.m.caps(s.Vendor)
+	s.Unguarded = c != nil && c.Idempotency.Kind == postproof.IdempotencyNone
+	s.Unlisted = c != nil && !c.Lookup.ByRef
 }
 
 // last moves a submission to the end of the list, where the current one is.

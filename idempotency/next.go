@@ -48,7 +48,7 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 		return m.nextSending(r, now)
 	}
 	if r.State.Workable() && !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {
-		return Action{Do: DoHold, Reason: HoldDeadline}
+		return Action{Do: DoHold, Reason: HoldDeadline, Note: r.unlisted()}
 	}
 	if s := r.toWatch(now); s != nil {
 		return Action{Do: DoLookUp, Submission: *s}
@@ -70,6 +70,16 @@ func (m *Machine) Next(r *Record, now time.Time) Action {
 	default:
 		return m.nextAccepted(r, now)
 	}
+}
+
+// unlisted says why an unknown outcome was looked into in vain; empty if not for this.
+func (r *Record) unlisted() string {
+	for _, s := range r.Live() {
+		if s.Unlisted && s.Join == postproof.Unknown {
+			return s.Vendor + " could not be looked up by reference when it was sent: that it is not found since proves nothing"
+		}
+	}
+	return ""
 }
 
 // toWatch returns a submission whose vendor is to be looked at for a late

@@ -49,6 +49,9 @@ type Record struct {
 	Contact     string          `json:"contact,omitempty"`
 	Priority    int             `json:"prio,omitempty"`
 	Policy      Policy          `json:"policy,omitempty"`
+	// Canary is the size of the campaign's canary that the job was handed in with; 0 for
+	// none. Workers that know of no canary go by it.
+	Canary int `json:"canary,omitempty"`
 	// SendDate is the job's ([postproof.Job]); zero for none, and in a record of
 	// before there was this field. What a vendor was given is in the submission.
 	SendDate time.Time `json:"send_date,omitzero"`
@@ -268,6 +271,12 @@ type Submission struct {
 	Veto bool `json:"veto,omitempty"`
 	// NoResend is set when the body that was sent cannot be built again.
 	NoResend bool `json:"no_resend,omitempty"`
+	// Unguarded is set when the vendor honored neither keys nor references when it was
+	// first sent, and Unlisted when it could not be looked up by reference then. What it
+	// has learned since it may not know of this one: no repeat is safe by it, and that
+	// it is not found proves nothing.
+	Unguarded bool `json:"unguarded,omitempty"`
+	Unlisted  bool `json:"unlisted,omitempty"`
 	// Misses counts look-ups that qualified as proof of absence; LastMiss is
 	// the latest.
 	Misses   int       `json:"misses,omitempty"`

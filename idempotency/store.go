@@ -367,7 +367,7 @@ type KeyReusedError struct {
 
 // Error names both digests, and the key by its own.
 func (e *KeyReusedError) Error() string {
-	return fmt.Sprintf("%s was used for another piece: fingerprint %s in the ledger, %s now: use another key, or amend the job", e.Key, e.Have, e.Got)
+	return fmt.Sprintf("%s was used for another piece: fingerprint %s in the ledger, %s now: amend the job if it is the same piece, changed, as another key would print a second one; use another key only for a piece beside it", e.Key, e.Have, e.Got)
 }
 
 // Unwrap returns [ErrKeyReused].

@@ -59,7 +59,8 @@ type Getter interface {
 // Finder is implemented by vendors that can be asked for our reference.
 type Finder interface {
 	// Find returns every order that carries the reference, read to the last
-	// page. An adapter checks the reference of each order by itself: a vendor
+	// page, whichever version of the adapter submitted it: a version that tells the
+	// vendor the reference in another place looks in both. An adapter checks the reference of each order by itself: a vendor
 	// that ignores its filter must not turn into an answer. What was prepared and
 	// never ordered, a draft, is no order. What is no [postproof.Ref.Valid] is an error
 	// with [postproof.CodeInvalidArgument], and nothing is sent.

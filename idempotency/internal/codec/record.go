@@ -56,6 +56,7 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(30, r.EraseAt)
 	w.int(31, int64(r.Recovery))
 	w.time(32, r.SendDate)
+	w.int(33, int64(r.Canary))
 	return w.seal(id)
 }
 
@@ -139,6 +140,8 @@ func (w *writer) submission(s *idempotency.Submission) {
 	w.flag(34, s.Amended)
 	w.int(35, s.Cents)
 	w.time(36, s.SendDate)
+	w.flag(37, s.Unguarded)
+	w.flag(38, s.Unlisted)
 }
 
 func (w *writer) receipt(r *postproof.Receipt) {

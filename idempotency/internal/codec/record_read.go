@@ -94,6 +94,8 @@ func (r *reader) record(to *idempotency.Record, f field) {
 		to.Recovery = f.int()
 	case 32:
 		to.SendDate = r.time(f)
+	case 33:
+		to.Canary = f.int()
 	}
 }
 
@@ -216,6 +218,10 @@ func (r *reader) submission(to *idempotency.Submission, f field) {
 		to.Cents = int64(f.int())
 	case 36:
 		to.SendDate = r.time(f)
+	case 37:
+		to.Unguarded = f.n != 0
+	case 38:
+		to.Unlisted = f.n != 0
 	}
 }
 
