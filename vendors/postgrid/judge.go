@@ -77,8 +77,9 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
 		// Of these a cancellation has 422 in that file, and "too late" in no words. The
 		// request has nothing but an id of the right form, so that only the order's
-		// state can be wrong.
-		if op == postproof.OpCancel {
+		// state can be wrong. What stands in front does not know it: an answer without
+		// a type would end the wish.
+		if op == postproof.OpCancel && body.Error.Type != "" {
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 			e.Err = errors.New("it is too late to cancel, or it is canceled already")
 		}

@@ -80,9 +80,16 @@ func TestTooLateToCancelIsAccepted(t *testing.T) {
 		401: postproof.Refused, 403: postproof.Refused, 404: postproof.Refused, 429: postproof.Refused,
 		408: postproof.Unknown, 500: postproof.Unknown, 503: postproof.Unknown,
 	} {
-		err := refusal(postproof.OpCancel, &vendors.Response{Status: status})
+		own := []byte(`{"object":"error","error":{"type":"order_not_cancellable_error","message":"x"}}`)
+		err := refusal(postproof.OpCancel, &vendors.Response{Status: status, Body: own})
 		if got := postproof.DeliveryOf(err); got != want || (want == postproof.Accepted) != (postproof.CodeOf(err) == postproof.CodeConflict) {
 			t.Errorf("%d: %v, want %v", status, err, want)
+		}
+		for _, foreign := range []string{"", "<html>Bad Request</html>", "{}", `{"error":null}`, `{"message":"x"}`} { // of what stands in front
+			err := refusal(postproof.OpCancel, &vendors.Response{Status: status, Body: []byte(foreign)})
+			if postproof.DeliveryOf(err) == postproof.Accepted {
+				t.Errorf("%d %q: %v, and the order may still be stopped", status, foreign, err)
+			}
 		}
 	}
 }
