@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/pcm"
 	"github.com/postproof/postproof/vendors/postgrid"
 	"github.com/postproof/postproof/vendors/vendorsim"
@@ -68,4 +70,35 @@ func TestForeign409IsNoVeto(t *testing.T) {
 			t.Errorf("%v, %d printed; want it accepted once", rec, len(sim.Prints()))
 		}
 	})
+}
+
+// A piece is accepted, its answer lost, and then its address refused. It is found by one
+// look-up, not sent again for a week and held.
+func TestRefusedInDoubtIsFound(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var sent atomic.Int32
+				sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+					switch {
+					case !submits(r):
+						vendor.ServeHTTP(w, r)
+					case sent.Add(1) == 1:
+						vendor.ServeHTTP(httptest.NewRecorder(), r)
+						w.WriteHeader(http.StatusInternalServerError)
+					default:
+						w.WriteHeader(http.StatusUnprocessableEntity)
+						_, _ = w.Write([]byte(`{"error":{"code":422,"message":"recipient address failed verification"}}`))
+					}
+				})
+				_, _ = c.Submit(t.Context(), job("a"))
+				runFor(t, c, time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted || len(sim.Prints()) != 1 || sent.Load() > 3 {
+					t.Errorf("%v after %d sends, %d printed; want it accepted by a look-up", rec, sent.Load(), len(sim.Prints()))
+				}
+			})
+		})
+	}
 }

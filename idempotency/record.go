@@ -266,7 +266,8 @@ type Submission struct {
 	// Veto is set when the vendor called our reference a duplicate: absence
 	// can never be concluded.
 	Veto bool `json:"veto,omitempty"`
-	// NoResend is set when the body that was sent cannot be built again.
+	// NoResend is set when the body that was sent cannot be built again, or was refused
+	// for good when it was sent again.
 	NoResend bool `json:"no_resend,omitempty"`
 	// Misses counts look-ups that qualified as proof of absence; LastMiss is
 	// the latest.

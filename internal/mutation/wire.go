@@ -6,7 +6,7 @@ func wire() []Mutation {
 	m := func(name, pkg, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "wire: " + name, File: pkg + "/" + file, Old: old, New: replacement, Package: "./" + pkg, Run: run}
 	}
-	const pcm, postgrid = "vendors/pcm", "vendors/postgrid"
+	const pcm, postgrid, ledger = "vendors/pcm", "vendors/postgrid", "idempotency"
 	return []Mutation{
 		m("a proxy's 400 is pcm's too late", pcm, "submit.go",
 			`r.Status == http.StatusConflict) && isOwn(r) {`, `r.Status == http.StatusConflict) {`, "TestCancel"),
@@ -18,5 +18,17 @@ func wire() []Mutation {
 			`s.Ref, hasError(resp))`, `s.Ref, isOwn(resp))`, "TestDuplicateThatCannotBeRead"),
 		m("a proxy's 400 is postgrid's too late", postgrid, "judge.go",
 			`if op == postproof.OpCancel && body.Error.Type != "" {`, `if op == postproof.OpCancel {`, "TestTooLateToCancel"),
+		m("what is refused in doubt is sent again and again", ledger, "machine_answer.go",
+			"s.NoResend = true\n\tt.noteSub(\"refused_in_doubt\"", "t.noteSub(\"refused_in_doubt\"", "TestRefusedInDoubt"),
+		m("what is refused for the moment in doubt is not sent again", ledger, "machine_answer.go",
+			`ev.Delivery != postproof.Refused || waits(ev.Code) ||`, `ev.Delivery != postproof.Refused ||`, "TestRefusedInDoubt"),
+		m("what is refused in doubt by who cannot be looked up is held", ledger, "machine_answer.go",
+			`c == nil || !c.Lookup.ByRef {
+		return
+	}
+	s.NoResend`, `c == nil {
+		return
+	}
+	s.NoResend`, "TestRefusedInDoubt"),
 	}
 }
