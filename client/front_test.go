@@ -3,6 +3,7 @@ package client_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -100,5 +101,48 @@ func TestRefusedInDoubtIsFound(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What stands in front of a vendor answers every submission for an hour: with a page of
+// maintenance, a portal, or a no that is nobody's about the job. The breaker tells of it:
+// neither is the campaign refused, nor put in doubt piece by piece.
+func TestACampaignOutlivesAPage(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name, postgrid.Name} {
+		for _, code := range []int{200, 302, 400, 409, 431} {
+			t.Run(name+strconv.Itoa(code), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var lost atomic.Bool
+					lost.Store(true)
+					sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+						if lost.Load() && submits(r) {
+							w.Header().Set("Content-Type", "text/html; charset=utf-8")
+							w.Header().Set("Location", "http://portal.example/")
+							w.WriteHeader(code)
+							_, _ = w.Write([]byte("<html>come back later</html>"))
+							return
+						}
+						vendor.ServeHTTP(w, r)
+					})
+					if _, err := c.Enqueue(t.Context(), jobs(100)); err != nil {
+						t.Fatal(err)
+					}
+					runFor(t, c, time.Hour)
+					if d, err := c.Depth(t.Context(), "spring"); err != nil || d[idempotency.Planned] < 50 || d[idempotency.Refused] != 0 {
+						t.Errorf("%v, %v: want most to wait, and none refused", d, err)
+					}
+					lost.Store(false)
+					runFor(t, c, 12*time.Hour)
+					if d, err := c.Depth(t.Context(), "spring"); err != nil || d[idempotency.Accepted]+d[idempotency.Done] != 100 {
+						t.Errorf("%v, %v: want all accepted", d, err)
+					}
+					if n := len(sim.Prints()); n != 100 {
+						t.Errorf("%d pieces, want 100", n)
+					}
+				})
+			})
+		}
 	}
 }

@@ -39,7 +39,9 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	URL string
 	// Route is the path's template, for span names: "/v1/postcards/{id}".
 	Route string
-	// Header is not modified by the Doer and may be shared.
+	// Header is not modified by the Doer and may be shared. To who accepts
+	// application/json alone an answer of text/html is none of the vendor's, as far as its
+	// health goes: its breaker counts it as a failure, but for a refusal.
 	Header http.Header
 	// ContentType is set when there is a body; Open returns the body's bytes
 	// from the start, Length says how many.

@@ -6,7 +6,7 @@ func wire() []Mutation {
 	m := func(name, pkg, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "wire: " + name, File: pkg + "/" + file, Old: old, New: replacement, Package: "./" + pkg, Run: run}
 	}
-	const pcm, postgrid, ledger = "vendors/pcm", "vendors/postgrid", "idempotency"
+	const lob, pcm, postgrid, ledger, client = "vendors/lob", "vendors/pcm", "vendors/postgrid", "idempotency", "client"
 	return []Mutation{
 		m("a proxy's 400 is pcm's too late", pcm, "submit.go",
 			`r.Status == http.StatusConflict) && isOwn(r) {`, `r.Status == http.StatusConflict) {`, "TestCancel"),
@@ -18,6 +18,24 @@ func wire() []Mutation {
 			`s.Ref, hasError(resp))`, `s.Ref, isOwn(resp))`, "TestDuplicateThatCannotBeRead"),
 		m("a proxy's 400 is postgrid's too late", postgrid, "judge.go",
 			`if op == postproof.OpCancel && body.Error.Type != "" {`, `if op == postproof.OpCancel {`, "TestTooLateToCancel"),
+		m("a proxy's 400 ends the job at lob", lob, "judge.go",
+			`|| r.Status == http.StatusBadRequest) && (`, `|| false) && (`, "TestForeign404"),
+		m("a proxy's 400 ends the job at postgrid", postgrid, "judge.go",
+			`|| r.Status == http.StatusBadRequest) && e.V`, `|| false) && e.V`, "TestForeign404"),
+		m("a proxy's 400 ends the job at pcm", pcm, "call.go",
+			`(foreign(r) || (r.Status == http.StatusBadRequest && !isOwn(r)))`, `foreign(r)`, "TestForeign400"),
+		m("postgrid's own doubt is a refusal", postgrid, "judge.go",
+			`if body.Error.Type == "service_unavailable_error" {`, `if false {`, "TestServiceUnavailable"),
+		m("a page of maintenance is a sign of life", client, "vendor.go",
+			`return kind == "text/html" &&`, `return false &&`, "TestForeign$"),
+		m("a page about the account opens the breaker", client, "vendor.go",
+			`&& postproof.DeliveryOfHTTPStatus(code) == postproof.Unknown &&`, `&&`, "TestForeign$"),
+		m("whoever did not ask for JSON has to answer with it", client, "vendor.go",
+			`&& asked.Get("Accept") == "application/json"`, ``, "TestForeign$"),
+		m("a redirect is a sign of life", client, "vendor.go",
+			`return code != http.StatusNotModified`, `return false`, "TestForeign$"),
+		m("a proxy's 400 is a sign of life", client, "vendor.go",
+			`return submits && !strings.HasSuffix(kind, "xml")`, `return false`, "TestForeign$"),
 		m("what is refused in doubt is sent again and again", ledger, "machine_answer.go",
 			"s.NoResend = true\n\tt.noteSub(\"refused_in_doubt\"", "t.noteSub(\"refused_in_doubt\"", "TestRefusedInDoubt"),
 		m("what is refused for the moment in doubt is not sent again", ledger, "machine_answer.go",

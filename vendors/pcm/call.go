@@ -127,7 +127,7 @@ func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	if r.Status == http.StatusTooManyRequests {
 		e.RetryAfter = vendors.RetryAfter(r)
 	}
-	if op == postproof.OpSubmit && foreign(r) {
+	if op == postproof.OpSubmit && (foreign(r) || (r.Status == http.StatusBadRequest && !isOwn(r))) {
 		// It says nothing of the job: the address is wrong, or something else has
 		// answered in front. The job waits, with the whole campaign behind it.
 		e.Code, e.Err = postproof.CodeUnavailable, errNotPCM

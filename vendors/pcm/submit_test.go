@@ -232,6 +232,20 @@ func TestForeign404Waits(t *testing.T) {
 	}
 }
 
+// TestForeign400Waits: as a 404; PCM's own is about the job.
+func TestForeign400Waits(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]postproof.Code{
+		`{"error":{"code":400,"message":"One or more errors occurred","data":[]}}`: postproof.CodeInvalidArgument,
+		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Bad Request</html>": postproof.CodeUnavailable, `{"error":{"code":500}}`: postproof.CodeUnavailable,
+	} {
+		s := &server{answers: map[string][]answer{"POST /order/postcard": {{400, body}}}}
+		if _, err := submit(t, newAdapter(t), s.doer()); postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused {
+			t.Errorf("%q: %v, want %v (refused)", body, err, want)
+		}
+	}
+}
+
 // TestTokenIsRenewedBeforeItExpires counts by the vendor's clock: ours is an
 // hour ahead here.
 func TestTokenIsRenewedBeforeItExpires(t *testing.T) {
