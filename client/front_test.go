@@ -1,9 +1,11 @@
 package client_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -145,4 +147,66 @@ func TestACampaignOutlivesAPage(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A vendor shows each piece with its markup, which is large: PostGrid's letters have it. The
+// acceptance is read, and so is the look-up of one whose answer was lost.
+func TestLargeAnswersAreRead(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]bool{"accepted": false, "the answer is lost": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				markup := []byte(`"html":"` + strings.Repeat("markup ", 300_000) + `","id":`)
+				sim, c := fronted(t, postgrid.Name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+					answer := httptest.NewRecorder()
+					vendor.ServeHTTP(answer, r)
+					if lose && submits(r) {
+						w.WriteHeader(http.StatusBadGateway)
+						return
+					}
+					w.WriteHeader(answer.Code)
+					_, _ = w.Write(bytes.Replace(answer.Body.Bytes(), []byte(`"id":`), markup, 1))
+				})
+				_, _ = c.Submit(t.Context(), job("a"))
+				runFor(t, c, time.Hour)
+				if rec := status(t, c, "a"); rec.State != idempotency.Accepted || len(sim.Prints()) != 1 {
+					t.Errorf("%v, %d printed; want it accepted", rec, len(sim.Prints()))
+				}
+			})
+		})
+	}
+}
+
+// A cache in front of a vendor answers the look-ups of one reference with what it kept from
+// before the piece was listed, under a date of its own. It proves nothing: the piece is there.
+func TestACachedLookUpProvesNoAbsence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ref atomic.Value
+		ref.Store("none yet")
+		kept := time.Now()
+		sim, c := fronted(t, postgrid.Name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+			switch {
+			case submits(r) && ref.Load() == "none yet":
+				vendor.ServeHTTP(httptest.NewRecorder(), r)
+				w.WriteHeader(http.StatusBadGateway)
+			case strings.Contains(r.URL.RawQuery, ref.Load().(string)):
+				w.Header().Set("Age", strconv.Itoa(int(time.Since(kept).Seconds())))
+				_, _ = w.Write([]byte(`{"object":"list","data":[],"skip":0,"limit":10,"totalCount":0}`))
+			default:
+				vendor.ServeHTTP(w, r)
+			}
+		})
+		_, _ = c.Submit(t.Context(), job("a"))
+		ref.Store(string(status(t, c, "a").Submissions[0].Ref))
+		time.Sleep(time.Minute)
+		if _, err := c.Submit(t.Context(), job("b")); err != nil { // the control piece
+			t.Fatal(err)
+		}
+		runFor(t, c, 24*time.Hour)
+		if rec := status(t, c, "a"); rec.State != idempotency.Unknown || len(sim.Prints()) != 2 {
+			t.Errorf("%v, %d printed; want it unknown, and a piece for each job", rec, len(sim.Prints()))
+		}
+	})
 }

@@ -2,8 +2,11 @@ package vendors
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -73,13 +76,19 @@ type Response struct { //nolint:recvcheck // it is printed by value as well
 	Sends int
 }
 
-// Time returns the vendor's clock by the Date header; zero when there is none.
+// Time returns the vendor's clock by the Date header, less the Age of what a cache kept,
+// which may have dated it anew; zero when there is none. What an answer proves is no
+// younger than this.
 func (r *Response) Time() time.Time {
 	t, err := http.ParseTime(r.Header.Get("Date"))
 	if err != nil {
 		return time.Time{}
 	}
-	return t
+	age, err := strconv.ParseUint(strings.TrimSpace(r.Header.Get("Age")), 10, 31)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return t
+	}
+	return t.Add(-time.Duration(age) * time.Second)
 }
 
 // JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an
