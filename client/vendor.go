@@ -125,10 +125,15 @@ func said(err error) error {
 // URL, or what stands in front, keeps every job back or puts it in doubt, and the breaker
 // is what tells of that.
 func judgeHTTP(r *http.Request, resp *http.Response, err error) breaker.Outcome {
-	if err == nil && resp != nil && foreign(breakerGroup(r) == submitGroup, r.Header, resp) {
+	if err == nil && resp != nil && mayBeForeign(resp) && foreign(breakerGroup(r) == submitGroup, r.Header, resp) {
 		return breaker.Outcome{Kind: breaker.Failure}
 	}
 	return breaker.JudgeHTTP(r, resp, err)
+}
+
+// mayBeForeign spares usual answers the rest.
+func mayBeForeign(resp *http.Response) bool {
+	return resp.StatusCode >= http.StatusMultipleChoices || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 }
 
 // foreign reports whether an answer below 500 is none of a vendor's API: a redirect, as
