@@ -84,7 +84,11 @@ func (r *Response) Time() time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	age, err := strconv.ParseUint(strings.TrimSpace(r.Header.Get("Age")), 10, 31)
+	kept := r.Header.Get("Age")
+	if kept == "" {
+		return t
+	}
+	age, err := strconv.ParseUint(strings.TrimSpace(kept), 10, 31)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return t
 	}
