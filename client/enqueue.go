@@ -94,7 +94,8 @@ type Tx interface {
 //
 // The counts are what they will be once it has committed. Artwork is stored at
 // once, outside of it: what a transaction that was rolled back leaves of that
-// is found again by the next one. A worker finds the jobs at its next poll.
+// is found again by the next one. If there is none, nothing knows of it: an erasure
+// takes it by its name ([Erasure] Blobs). A worker finds the jobs at its next poll.
 func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error]) (out Enqueued, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
 	err = errPanicked
