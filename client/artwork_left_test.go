@@ -102,7 +102,7 @@ func TestEraseArtworkThatWasLeft(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
 						p, s := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
-						c := newClient(t, s, []*press{p}, seldom())
+						c := newClient(t, s, []*press{p}, client.WithPollInterval(time.Hour))
 						enqueue(t, c, one(ada()))
 						first := artOf(t, c, adaKey)
 						leave(t, c, p)
@@ -127,8 +127,8 @@ func TestEraseArtworkThatWasLeft(t *testing.T) {
 						if rec := status(t, c, adaKey); rec.Tombstone && slices.Contains(rec.Artwork, first) != needed {
 							t.Errorf("the tombstone names %v, needed: %v", rec.Artwork, needed)
 						}
-						fresh := newClient(t, s, []*press{p}) // it remembers nothing
-						runFor(t, fresh, time.Hour)
+						fresh := newClient(t, s, []*press{p}, seldom()) // it remembers nothing
+						runFor(t, fresh, 10*time.Minute)
 						if rec := status(t, c, "spring/bob"); rec.State != idempotency.Accepted {
 							t.Errorf("%v %+v, want it accepted", rec, rec.Hold)
 						}
@@ -224,7 +224,7 @@ func TestEraseArtworkThatNoRecordKnows(t *testing.T) {
 	}
 	erase(t, c, client.Erasure{Blobs: blobs, By: "officer", Why: "request 17", Artwork: true})
 	if missingIn(t, s, blobs[0]) || !missingIn(t, s, blobs[1]) {
-		t.Errorf("missing: %v, %v; want what no job needs", missingIn(t, s, blobs[0]), missingIn(t, s, blobs[1]))
+		t.Fatalf("missing: %v, %v; want what no job needs", missingIn(t, s, blobs[0]), missingIn(t, s, blobs[1]))
 	}
 	if drain(t, c); status(t, c, "spring/bob").State != idempotency.Accepted {
 		t.Errorf("%v, want it accepted", status(t, c, "spring/bob"))
