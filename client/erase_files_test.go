@@ -56,7 +56,7 @@ func TestEraseLeavesNoByteInAnyFile(t *testing.T) {
 			// What a job of hers had that was amended, and one that was pruned.
 			old := letterOf(ada(), "<b>Dear Ada Quill, your last bill</b>")
 			old.Key = "winter/" + adaKey
-			enqueue(t, c, client.JobList(old, letterOf(ada(), "<b>Dear Ada Quill, your firts bill</b>")))
+			enqueue(t, c, client.JobList(old, letterOf(ada(), "<b>Dear Ada Quill, your next bill</b>")))
 			cancel(t, c, old.Key)
 			if n, err := ledger.Prune(t.Context(), time.Now().Add(time.Hour), 0); n != 1 || err != nil {
 				t.Fatal(n, err)

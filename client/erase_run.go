@@ -174,7 +174,7 @@ func (x *erasing) find(ctx context.Context) error {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if !(rec.Contact != "" && slices.Contains(x.search, rec.Contact)) && !slices.ContainsFunc(x.search, rec.HadContact) {
+		if (rec.Contact == "" || !slices.Contains(x.search, rec.Contact)) && !slices.ContainsFunc(x.search, rec.HadContact) {
 			continue
 		}
 		whole, err := x.c.store.Get(ctx, rec.ID) // with its job

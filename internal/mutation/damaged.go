@@ -62,10 +62,10 @@ func damaged() []Mutation {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if !(rec.Contact`, `		if err != nil {
+		if (rec.Contact`, `		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if !(rec.Contact`),
+		if (rec.Contact`),
 		erased("a record that is named stops it", "erase_run.go", `		case x.unread(ctx, err):
 			continue
 		case err != nil:
