@@ -173,4 +173,24 @@
 // the last is read: give each a meter provider of its own. What is counted of jobs in a
 // transaction that is rolled back ([Client.EnqueueTx]) stays counted. No attribute,
 // log line or error holds personal data or credentials.
+//
+// Counters, with their attributes beside mail.mode:
+//
+//	submissions (mail.submission), attempts (mail.vendor, mail.group), sends,
+//	late_arrivals, silent, undeliverable (mail.vendor), give_ups (mail.vendor,
+//	mail.stop: one of [retry.Stop], "budget" when retries took too large a part),
+//	outcomes (mail.vendor, mail.delivery), held (mail.reason), incidents
+//	(mail.incident, mail.vendor), polls (mail.vendor, mail.poll), imports
+//	(mail.vendor, mail.import), hints (mail.hint), replay.handed
+//	(mail.replay.outcome), pruned
+//
+// The histogram is submit.duration, in seconds (mail.vendor). Gauges:
+//
+//	queue.depth (mail.state), breaker.state (mail.vendor, mail.group: 0 closed,
+//	1 half-open, 2 open), spool.answers (mail.spool), replicas (mail.vendor),
+//	paused (mail.paused), replay.jobs (mail.replay, mail.replay.part)
+//
+// Worth an alarm are: incidents and late_arrivals that rise; held in queue.depth above
+// zero; parked in spool.answers above zero; breaker.state at 2; and of package
+// client/callback the counter callbacks.alerts.
 package client

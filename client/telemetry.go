@@ -26,6 +26,7 @@ type telemetry struct {
 	submissions metric.Int64Counter
 	attempts    metric.Int64Counter
 	sends       metric.Int64Counter
+	giveUps     metric.Int64Counter
 	outcomes    metric.Int64Counter
 	held        metric.Int64Counter
 	late        metric.Int64Counter
@@ -71,6 +72,7 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.submissions = counter("postproof.submissions", "{job}", "Jobs handed in, by whether they were new.")
 	t.attempts = counter("postproof.attempts", "{attempt}", "Attempts at requests to vendors, retries included, by operation group.")
 	t.sends = counter("postproof.sends", "{send}", "Times that bytes of a submission went to a vendor, those that net/http repeats included.")
+	t.giveUps = counter("postproof.give_ups", "{call}", "Calls to vendors that ended in an error, by what ended them.")
 	t.outcomes = counter("postproof.outcomes", "{submission}", "Outcomes of submissions, by delivery.")
 	t.held = counter("postproof.held", "{job}", "Jobs that were held for a person, by reason.")
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")

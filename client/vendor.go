@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/breaker"
 	"github.com/postproof/postproof/retry"
@@ -107,6 +109,13 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
+	asked := rc.OnGiveUp
+	rc.OnGiveUp = func(ctx context.Context, err *postproof.Error, stop retry.Stop) {
+		c.tel.giveUps.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.stop", string(stop)))...)
+		if asked != nil {
+			asked(ctx, err, stop)
+		}
+	}
 	if v.sender, err = retry.New(rc); err != nil {
 		return fmt.Errorf("%s: %w", v.name, said(err))
 	}

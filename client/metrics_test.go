@@ -1,0 +1,97 @@
+package client_test
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
+	"github.com/postproof/postproof/retry"
+)
+
+// What ended a call in vain is counted by its reason, so that an exhausted budget of
+// retries is seen.
+func TestGiveUpsAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, heard := newRecorder(), 0
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.faults(onOrder("500"))
+		v := vendorConfig(p, nil)
+		v.Retry = retry.Config{MaxAttempts: 2, OnGiveUp: func(context.Context, *postproof.Error, retry.Stop) { heard++ }}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithMeterProvider(r), client.WithVendor("alpha", v))
+		if _, err := c.Submit(t.Context(), job("a")); err == nil {
+			t.Fatal("it was accepted")
+		}
+		if n := r.sums["postproof.give_ups mode=test stop=attempts vendor=alpha"]; n != 1 || heard != 1 {
+			t.Errorf("%d counted, the caller's hook heard of %d, want 1 each: %v", n, heard, r.sums)
+		}
+	})
+}
+
+// The package documentation lists each metric: nobody alerts on what is not found.
+func TestMetricsAreListed(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile("telemetry.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`"postproof\.([a-z_.]+)", `).FindAllStringSubmatch(string(code), -1)
+	if len(names) < 15 {
+		t.Fatalf("only %d metrics are in the code", len(names))
+	}
+	for _, name := range names {
+		if !regexp.MustCompile(`[\t ]` + regexp.QuoteMeta(name[1]) + `\b`).Match(doc) {
+			t.Errorf("%s is not in the package's documentation", name[1])
+		}
+	}
+}
+
+// Two ledgers that one process works on do not show each other's numbers: of a gauge a
+// reader keeps one value of each set of attributes, and of a counter the sum.
+func TestMetricsOfTwoLedgers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorder()
+		for _, mode := range []postproof.Mode{postproof.ModeTest, postproof.ModeLive} {
+			p := newPress(t, "alpha", postproof.IdempotencyKey)
+			p.mode = mode
+			c := newClient(t, idempotency.NewMemory(mode), []*press{p}, client.WithMeterProvider(r))
+			if mode == postproof.ModeTest {
+				accept(t, c, "a")
+			}
+			p.faults(onOrder("422"))
+			_, _ = c.Submit(t.Context(), job("b"))
+		}
+		if len(r.sums) < 8 {
+			t.Errorf("counted are only %v", r.sums)
+		}
+		for name := range r.sums {
+			if !strings.Contains(name, " mode=test") && !strings.Contains(name, " mode=live") {
+				t.Errorf("the counter %s is of either ledger", name)
+			}
+		}
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name := range r.gauges {
+			if !strings.Contains(name, " mode=test") && !strings.Contains(name, " mode=live") {
+				t.Errorf("the gauge %s is of either ledger", name)
+			}
+		}
+		if r.gauges["postproof.queue.depth mode=test state=accepted"] != 1 || r.gauges["postproof.queue.depth mode=live state=accepted"] != 0 {
+			t.Errorf("%v", r.gauges)
+		}
+	})
+}
