@@ -95,12 +95,18 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	return last, err
 }
 
+// maxAnswer bounds an answer. A vendor may show a piece with its markup, images in it
+// included, and a page of a list has a hundred of them: an acceptance that is too large to
+// be read would be a doubt, and the look-up that could end it as large.
+const maxAnswer = 32 << 20
+
 // request makes the adapter's request one that the retries below take.
 func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.Response) {
 	k.req = retry.Request{
 		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL,
 		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter), StaleAt: k.staleAt,
 		Sends: &k.sent,
+		MaxResponseBytes: maxAnswer,
 	}
 	if req.Open != nil {
 		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }

@@ -28,29 +28,15 @@ func TestACampaignOutlivesAForeign404(t *testing.T) {
 			t.Parallel()
 			name, _, _ := strings.Cut(what, ",")
 			synctest.Test(t, func(t *testing.T) {
-				sim, err := vendorsim.New(vendorsim.Config{Vendors: []vendorsim.Vendor{{Name: name}}, PCM: vendorsim.PCMConfig{ProcessSandbox: true}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { _ = sim.Close() })
 				var lost atomic.Bool
 				lost.Store(true)
-				lis := pipe.New()
-				srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
 					if lost.Load() && r.URL.Path != "/auth/login" {
 						http.Error(w, "there is nothing here", status)
 						return
 					}
-					sim.Vendor(name).ServeHTTP(w, r)
-				})}
-				go func() { _ = srv.Serve(lis) }()
-				t.Cleanup(func() { _ = srv.Close() })
-				c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{simulated(t, sim, name)}, client.WithLogger(quiet()), client.WithoutHints(), seldom(),
-					client.WithVendor(name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}}))
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { _ = c.Close() })
+					vendor.ServeHTTP(w, r)
+				})
 				if _, err := c.Enqueue(t.Context(), jobs(20)); err != nil {
 					t.Fatal(err)
 				}
@@ -72,4 +58,31 @@ func TestACampaignOutlivesAForeign404(t *testing.T) {
 			})
 		})
 	}
+}
+
+// fronted is a simulated vendor, and a client that reaches it through what stands in
+// front of it: a proxy, a firewall, a cache.
+func fronted(t *testing.T, name string, front func(w http.ResponseWriter, r *http.Request, vendor http.Handler)) (*vendorsim.Sim, *client.Client) {
+	t.Helper()
+	sim, err := vendorsim.New(vendorsim.Config{Vendors: []vendorsim.Vendor{{Name: name}}, PCM: vendorsim.PCMConfig{ProcessSandbox: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	lis := pipe.New()
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { front(w, r, sim.Vendor(name)) })}
+	go func() { _ = srv.Serve(lis) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{simulated(t, sim, name)}, client.WithLogger(quiet()), client.WithoutHints(), seldom(),
+		client.WithVendor(name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: lis.Dial}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return sim, c
+}
+
+// submits reports whether a request orders paper.
+func submits(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.URL.Path != "/auth/login"
 }

@@ -21,7 +21,7 @@ func ordinary() []string {
 		"absent", "accepted", "amended", "asked_again", "callback", "callback_kept", "canary_approved", "canary_withdrawn",
 		"cancel_unknown", "cancel_wished", "canceled", "cannot_rebuild", "dead", "decided", "done", "erased", "erasing", "held",
 		"intent", "lease_expired", "next_generation", "no_route", "not_taken", "outdated", "planned", "postponed", "recovered",
-		"recovery_lost", "refused", "released", "remailed", "reopened", "replanned", "replayed", "skipped", "status", "suspected",
+		"recovery_lost", "refused", "refused_in_doubt", "released", "remailed", "reopened", "replanned", "replayed", "skipped", "status", "suspected",
 		"twin_dead", "unknown",
 	}
 }

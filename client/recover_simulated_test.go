@@ -14,6 +14,7 @@ import (
 	"github.com/postproof/postproof/vendors"
 	"github.com/postproof/postproof/vendors/lob"
 	"github.com/postproof/postproof/vendors/pcm"
+	"github.com/postproof/postproof/vendors/postgrid"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
@@ -100,14 +101,16 @@ func restoredAtASimulator(t *testing.T, name string, outage bool) {
 func simulated(t *testing.T, sim *vendorsim.Sim, name string) vendors.Adapter {
 	t.Helper()
 	account := sim.Credentials(name)[0]
-	if name == pcm.Name {
-		a, err := pcm.New(account.Key, account.Secret, account.Mode, pcm.WithBaseURL("http://"+name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
+	var a vendors.Adapter
+	var err error
+	switch name {
+	case pcm.Name:
+		a, err = pcm.New(account.Key, account.Secret, account.Mode, pcm.WithBaseURL("http://"+name))
+	case postgrid.Name:
+		a, err = postgrid.New(account.Key, postgrid.WithBaseURL("http://"+name+"/print-mail/v1"))
+	default:
+		a, err = lob.New(account.Key, lob.WithBaseURL("http://"+name+"/v1"), lob.WithUseType(lob.Operational))
 	}
-	a, err := lob.New(account.Key, lob.WithBaseURL("http://"+name+"/v1"), lob.WithUseType(lob.Operational))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -312,7 +312,7 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 			level = slog.LevelError
 		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again", "unwatched":
 			level = slog.LevelWarn
-		case "absent", "next_generation", "canceled", "lease_expired", "cannot_rebuild":
+		case "absent", "next_generation", "canceled", "lease_expired", "cannot_rebuild", "refused_in_doubt":
 		default:
 			continue
 		}

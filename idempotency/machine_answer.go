@@ -62,6 +62,7 @@ func (t *transition) answer(ev Answer) error {
 	switch {
 	case len(t.r.Live()) > 0: // this one, or another that is in doubt since
 		t.unknown(s, ev.Code, ev.RetryAfter)
+		t.refusedInDoubt(s, ev)
 		return nil
 	case s.Join == postproof.NotSent, waits(ev.Code):
 		return t.backToPlanned(s, ev)
@@ -165,6 +166,18 @@ func waits(c postproof.Code) bool {
 	default:
 		return false
 	}
+}
+
+// refusedInDoubt ends the resends of a submission in doubt that is refused for good: it
+// would be refused each time, also where the vendor has it by an earlier send. Only a
+// look-up tells. Who cannot be looked up is sent to again, as there is nothing better.
+func (t *transition) refusedInDoubt(s *Submission, ev Answer) {
+	c := t.m.caps(s.Vendor)
+	if ev.Delivery != postproof.Refused || waits(ev.Code) || s.Join != postproof.Unknown || s.NoResend || c == nil || !c.Lookup.ByRef {
+		return
+	}
+	s.NoResend = true
+	t.noteSub("refused_in_doubt", s, "the vendor refuses what it may have: look-up only").Code = ev.Code
 }
 
 func (t *transition) backToPlanned(s *Submission, ev Answer) error {

@@ -269,7 +269,8 @@ type Submission struct {
 	// Veto is set when the vendor called our reference a duplicate: absence
 	// can never be concluded.
 	Veto bool `json:"veto,omitempty"`
-	// NoResend is set when the body that was sent cannot be built again.
+	// NoResend is set when the body that was sent cannot be built again, or was refused
+	// for good when it was sent again.
 	NoResend bool `json:"no_resend,omitempty"`
 	// Unguarded is set when the vendor honored neither keys nor references when it was
 	// first sent, and Unlisted when it could not be looked up by reference then. What it

@@ -236,6 +236,44 @@ func TestRefusedKeyIsRenewedAfterItsWindow(t *testing.T) {
 	l.accept("key", "id")
 }
 
+// A vendor that refuses for good what it may have by an earlier send would refuse it each
+// time: it is looked up, and sent anew only where it is proven not to be there.
+func TestRefusedInDoubtIsLookedUp(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T, vendor string, code postproof.Code) *life {
+		t.Helper()
+		l := newLife(t, vendor)
+		l.lose(vendor)
+		l.wait(1)
+		l.send(vendor)
+		l.do(l.answered(vendor, postproof.Refused, code))
+		l.state(idempotency.Unknown)
+		l.wait(1)
+		return l
+	}
+	for _, code := range []postproof.Code{postproof.CodeRateLimited, postproof.CodeUnavailable, postproof.CodeUnauthenticated, postproof.CodePermissionDenied} {
+		refused(t, "ref", code).next(idempotency.DoResend) // for the moment, or the account
+	}
+	for _, code := range []postproof.Code{postproof.CodeInvalidArgument, postproof.CodeNotFound, postproof.CodeUnsupported} {
+		l := refused(t, "ref", code)
+		l.next(idempotency.DoLookUp)
+		if !l.told("refused_in_doubt") {
+			t.Errorf("%v: nothing tells of it", code)
+		}
+		there := l.missed("ref", 1)
+		there.Orders = []idempotency.Sighting{see("id", postproof.StageAccepted)}
+		l.do(there)
+		l.state(idempotency.Accepted)
+		l = refused(t, "ref", code)
+		l.absent("ref")
+		l.state(idempotency.Planned)
+		if l.r.Generation != 2 {
+			t.Errorf("generation %d, want 2", l.r.Generation)
+		}
+	}
+	refused(t, "keyonly", postproof.CodeInvalidArgument).next(idempotency.DoResend)
+}
+
 func TestVendorThatIsNotConfiguredAnyMore(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, "list")

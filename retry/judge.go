@@ -115,7 +115,7 @@ func readBody(resp *http.Response, limit int64) (body []byte, err error) {
 		// context does not end.
 		return nil, errSwitched
 	}
-	if n := resp.ContentLength; n >= 0 && n <= limit {
+	if n := resp.ContentLength; n >= 0 && n <= min(limit, defaultMaxResponse) { // of more it has to be seen first
 		body = make([]byte, n)
 		read, err := io.ReadFull(resp.Body, body)
 		if err != nil {

@@ -2,8 +2,11 @@ package vendors
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -39,7 +42,9 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	URL string
 	// Route is the path's template, for span names: "/v1/postcards/{id}".
 	Route string
-	// Header is not modified by the Doer and may be shared.
+	// Header is not modified by the Doer and may be shared. To who accepts
+	// application/json alone an answer of text/html is none of the vendor's, as far as its
+	// health goes: its breaker counts it as a failure, but for a refusal.
 	Header http.Header
 	// ContentType is set when there is a body; Open returns the body's bytes
 	// from the start, Length says how many.
@@ -71,13 +76,23 @@ type Response struct { //nolint:recvcheck // it is printed by value as well
 	Sends int
 }
 
-// Time returns the vendor's clock by the Date header; zero when there is none.
+// Time returns the vendor's clock by the Date header, less the Age of what a cache kept,
+// which may have dated it anew; zero when there is none. What an answer proves is no
+// younger than this.
 func (r *Response) Time() time.Time {
 	t, err := http.ParseTime(r.Header.Get("Date"))
 	if err != nil {
 		return time.Time{}
 	}
-	return t
+	kept := r.Header.Get("Age")
+	if kept == "" {
+		return t
+	}
+	age, err := strconv.ParseUint(strings.TrimSpace(kept), 10, 31)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return t
+	}
+	return t.Add(-time.Duration(age) * time.Second)
 }
 
 // JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an

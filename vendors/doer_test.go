@@ -82,6 +82,15 @@ func TestResponseTime(t *testing.T) {
 	if want := time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC); !r.Time().Equal(want) {
 		t.Errorf("Time = %v, want %v", r.Time(), want)
 	}
+	for age, want := range map[string]time.Duration{
+		"0": 0, " 90 ": 90 * time.Second, "86400": 24 * time.Hour, "99999999999999999999": (1<<31 - 1) * time.Second,
+		"-5": 0, "old": 0, "": 0, "1.5": 0,
+	} {
+		kept := &vendors.Response{Header: http.Header{"Date": r.Header["Date"], "Age": {age}}}
+		if got := r.Time().Sub(kept.Time()); got != want {
+			t.Errorf("an answer of age %q is dated back by %v, want %v", age, got, want)
+		}
+	}
 	r.Header.Set("Date", "yesterday")
 	if !r.Time().IsZero() {
 		t.Errorf("a date that cannot be read is %v", r.Time())

@@ -39,7 +39,8 @@ import (
 func all() []Mutation {
 	return slices.Concat(
 		ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(),
-		rotation(), seams(), nobody(), freezing(), forms(), restores(), combined(), crossing(), pairs(), stores(), files(), damaged(), known(), vendorFacts(), dates(), spans(), guarantees(), guaranteed(),
+		rotation(), seams(), nobody(), freezing(), forms(), restores(), combined(), crossing(), pairs(), stores(), files(), damaged(), known(), vendorFacts(), wire(), dates(), spans(),
+		guarantees(), guaranteed(),
 	)
 }
 

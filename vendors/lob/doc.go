@@ -16,8 +16,8 @@
 //
 // # Errors
 //
-// What Lob refuses with 400, 401, 403, 404, 413, 422 or 429 is Refused. A 404, 405 or
-// 410 to a submission that is not in Lob's words, or says that there is no such
+// What Lob refuses with 400, 401, 403, 404, 413, 422 or 429 is Refused. A 400, 404,
+// 405 or 410 to a submission that is not in Lob's words, or says that there is no such
 // endpoint, comes of a wrong base URL or of what stands in front: it has
 // [postproof.CodeUnavailable], so that the job waits instead of ending. 408,
 // 409, "conflict", every 5xx and every 2xx that does not hold a piece are

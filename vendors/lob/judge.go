@@ -37,9 +37,9 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
-// errNotLob is said of a 404, 405 or 410 to a submission that is not in Lob's own
+// errNotLob is said of a 400, 404, 405 or 410 to a submission that is not in Lob's own
 // words, or says in them that there is no such endpoint.
-var errNotLob = errors.New("nothing of lob's is at this address: see that the base URL ends as DefaultBaseURL does, in /v1")
+var errNotLob = errors.New("the answer is not in lob's words: see that the base URL ends as DefaultBaseURL does, in /v1, and what stands in front of it")
 
 func refusal(op postproof.Op, r *vendors.Response) error {
 	e := &postproof.Error{
@@ -59,7 +59,7 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	if e.Code == postproof.CodeRateLimited {
 		e.RetryAfter = retryAfter(r)
 	}
-	if op == postproof.OpSubmit && vendors.OfTheAddress(r.Status) && (e.VendorCode == "" || e.VendorCode == "unrecognized_endpoint") {
+	if op == postproof.OpSubmit && (vendors.OfTheAddress(r.Status) || r.Status == http.StatusBadRequest) && (e.VendorCode == "" || e.VendorCode == "unrecognized_endpoint") {
 		// It says nothing of the job: the address is wrong, or something else has
 		// answered in front. The job waits, with the whole campaign behind it.
 		e.Code, e.Err = postproof.CodeUnavailable, errNotLob

@@ -157,8 +157,8 @@ func TestRateLimitWait(t *testing.T) {
 	}
 }
 
-// TestForeign404NamesTheAddress: a 404, 405 or 410 that is not the vendor's own comes of a base URL
-// that was written wrongly, and would be looked for in the job.
+// TestForeign404NamesTheAddress: a 400, 404, 405 or 410 that is not the vendor's own comes of a base
+// URL that was written wrongly, or of what stands in front, and would be looked for in the job.
 func TestForeign404NamesTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
@@ -167,7 +167,7 @@ func TestForeign404NamesTheAddress(t *testing.T) {
 		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
-			for _, status := range []int{404, 405, 410} {
+			for _, status := range []int{400, 404, 405, 410} {
 				err := refusal(op, &vendors.Response{Status: status, Body: []byte(body)})
 				if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
 					t.Errorf("%s, answered with %d %q: %v", op, status, body, err)

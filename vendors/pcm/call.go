@@ -90,9 +90,9 @@ func unreadable(op postproof.Op, r *vendors.Response) error {
 	}
 }
 
-// errNotPCM is said of a 404, 405 or 410 to a submission or a login that is not in
-// PCM's own words.
-var errNotPCM = errors.New("nothing of pcm's is at this address: see that the base URL is as DefaultBaseURL")
+// errNotPCM is said of an answer to a submission or a login that is not in PCM's own
+// words, and that any server, or what stands in front, may give.
+var errNotPCM = errors.New("the answer is not in pcm's words: see that the base URL is as DefaultBaseURL, and what stands in front of it")
 
 // apiError is what is read of PCM's error body. Its message can quote an address.
 type apiError struct {
@@ -101,12 +101,21 @@ type apiError struct {
 	} `json:"error"`
 }
 
-// foreign reports whether an answer is about the address and not PCM's own, whose
-// error body repeats the status.
-func foreign(r *vendors.Response) bool {
+// isOwn reports whether a refusal is PCM's, whose error body repeats the status, and
+// not that of what stands in front.
+func isOwn(r *vendors.Response) bool {
 	var body apiError
-	return vendors.OfTheAddress(r.Status) && (json.Unmarshal(r.Body, &body) != nil || body.Error.Code != r.Status)
+	return json.Unmarshal(r.Body, &body) == nil && body.Error.Code == r.Status
 }
+
+// hasError reports whether an answer is in the form of PCM's errors, whatever it says.
+func hasError(r *vendors.Response) bool {
+	o, err := vendors.ParseObject(r.Body)
+	return err == nil && o.Object("error") != nil
+}
+
+// foreign reports whether an answer is about the address and not PCM's own.
+func foreign(r *vendors.Response) bool { return vendors.OfTheAddress(r.Status) && !isOwn(r) }
 
 // refusal sorts an answer by its status: PCM's error body says no more that may be
 // quoted.
@@ -118,7 +127,7 @@ func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	if r.Status == http.StatusTooManyRequests {
 		e.RetryAfter = vendors.RetryAfter(r)
 	}
-	if op == postproof.OpSubmit && foreign(r) {
+	if op == postproof.OpSubmit && (foreign(r) || (r.Status == http.StatusBadRequest && !isOwn(r))) {
 		// It says nothing of the job: the address is wrong, or something else has
 		// answered in front. The job waits, with the whole campaign behind it.
 		e.Code, e.Err = postproof.CodeUnavailable, errNotPCM

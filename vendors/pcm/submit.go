@@ -2,6 +2,7 @@ package pcm
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/postproof/postproof"
@@ -10,7 +11,9 @@ import (
 
 // Submit implements [vendors.Adapter]. PCM deduplicates by the reference in
 // the body. Its 409 is an answer like any other: somebody, and references are
-// unique, so an earlier send of ours, placed the order, which is then read.
+// unique, so an earlier send of ours, placed the order, which is then read. A 409
+// in no form of PCM's is that of what stands in front, and says nothing of an order
+// that is not found.
 func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submission, body *vendors.Body) (*vendors.Order, error) {
 	route, err := orderRoute(&s.Job)
 	if err != nil {
@@ -32,7 +35,7 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 		return nil, err
 	}
 	if resp.Status == http.StatusConflict {
-		return a.existing(ctx, do, s.Ref)
+		return a.existing(ctx, do, s.Ref, hasError(resp))
 	}
 	placed, err := parsePlaced(resp.Body)
 	if err != nil {
@@ -57,9 +60,9 @@ func orderRoute(job *postproof.Job) (string, error) {
 	return "", unsupportedField("piece", "pcm prints no such piece of a known size")
 }
 
-// existing returns the order that has the reference. A live one goes first: a
-// dead one beside it must not hide it.
-func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*vendors.Order, error) {
+// existing returns the order that has the reference, if PCM itself said that there is
+// one. A live one goes first: a dead one beside it must not hide it.
+func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.Ref, said bool) (*vendors.Order, error) {
 	found, err := a.Find(ctx, do, ref)
 	var first *vendors.Order
 	if err == nil {
@@ -69,12 +72,16 @@ func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.R
 			}
 		}
 	}
-	if first == nil || (first.Dead && !found.Complete) {
+	if first == nil || (first.Dead && !(said && found.Complete)) {
 		// None is proof of nothing, and neither is a dead one in half a list.
-		return nil, &postproof.Error{
+		e := &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.Unknown, Vendor: Name, Op: string(postproof.OpSubmit),
 			HTTPStatus: http.StatusConflict, RetryAfter: postproof.RetryAfterOf(err), Err: &vendors.DuplicateError{Ref: ref, Err: err},
 		}
+		if !said { // not a word that vetoes an absence for ever
+			e.Code, e.Err = postproof.CodeUnavailable, errors.Join(errNotPCM, err)
+		}
+		return nil, e
 	}
 	first.Replayed = true
 	first.Status.Source = postproof.SourceResponse
@@ -146,8 +153,9 @@ func (a *Adapter) Cancel(ctx context.Context, do vendors.Doer, id string) error 
 			return nil
 		}
 		e := refusal(postproof.OpCancel, r)
-		if r.Status == http.StatusBadRequest || r.Status == http.StatusConflict {
-			// docs: 400 "Order cannot be canceled"; the bulk call has 409 as well.
+		if (r.Status == http.StatusBadRequest || r.Status == http.StatusConflict) && isOwn(r) {
+			// docs: 400 "Order cannot be canceled"; the bulk call has 409 as well. What
+			// stands in front does not know: its 400 would end the wish.
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 		}
 		return e

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -105,13 +106,41 @@ func TestDuplicateThatCannotBeRead(t *testing.T) {
 		"the look-up fails":         {"GET /order": {{500, ""}}},
 		"the look-up is no list":    {"GET /order": {{200, "{}"}}},
 		"its recipient is not read": {"GET /order": {{200, oneOrder}}, "GET /batch/111": {{200, mailing}}},
+		"it is said in other words": {"GET /order": {{200, noOrder}}, "POST /order/postcard": {{409, `{"error":{"message":"duplicated"}}`}}},
 	} {
-		answers["POST /order/postcard"] = []answer{{409, dup}}
+		if answers["POST /order/postcard"] == nil {
+			answers["POST /order/postcard"] = []answer{{409, dup}}
+		}
 		s := &server{answers: answers}
 		_, err := submit(t, newAdapter(t), s.doer())
 		d, ok := errors.AsType[*vendors.DuplicateError](err)
 		if !ok || d.Ref != ref || postproof.DeliveryOf(err) != postproof.Unknown || postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Errorf("%s: %v, want a duplicate (unknown)", name, err)
+		}
+	}
+}
+
+// TestForeign409IsNoDuplicate: what stands in front knows no references. What it says
+// vetoes nothing, and what is there is found all the same.
+func TestForeign409IsNoDuplicate(t *testing.T) {
+	t.Parallel()
+	dead := strings.ReplaceAll(oneOrder, "Processing", "Canceled")
+	for _, body := range []string{"", "<html>error code: 1001</html>", "{}", `{"status":409,"error_code":1001}`, `{"error":"DNS"}`} {
+		for _, list := range []answer{{200, noOrder}, {500, ""}, {200, dead}} {
+			s := &server{answers: map[string][]answer{
+				"POST /order/postcard": {{409, body}}, "GET /order": {list}, "GET /order/222/recipients": {{200, ours}},
+			}}
+			_, err := submit(t, newAdapter(t), s.doer())
+			if _, ok := errors.AsType[*vendors.DuplicateError](err); ok || postproof.DeliveryOf(err) != postproof.Unknown || postproof.CodeOf(err) != postproof.CodeUnavailable {
+				t.Errorf("%q, then %+v: %v, want unavailable (unknown) and no duplicate", body, list, err)
+			}
+		}
+		s := &server{answers: map[string][]answer{
+			"POST /order/postcard": {{409, body}}, "GET /order": {{200, oneOrder}},
+			"GET /batch/111": {{200, mailing}}, "GET /order/222/recipients": {{200, ours}},
+		}}
+		if got, err := submit(t, newAdapter(t), s.doer()); err != nil || got.Receipt.VendorID != "222" || !got.Replayed {
+			t.Errorf("%q: %+v, %v; want the order that is there", body, got, err)
 		}
 	}
 }
@@ -199,6 +228,20 @@ func TestForeign404Waits(t *testing.T) {
 			if postproof.CodeOf(err) != login || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
 				t.Errorf("login, %d %q: %v, want %v", status, body, err, login)
 			}
+		}
+	}
+}
+
+// TestForeign400Waits: as a 404; PCM's own is about the job.
+func TestForeign400Waits(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]postproof.Code{
+		`{"error":{"code":400,"message":"One or more errors occurred","data":[]}}`: postproof.CodeInvalidArgument,
+		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Bad Request</html>": postproof.CodeUnavailable, `{"error":{"code":500}}`: postproof.CodeUnavailable,
+	} {
+		s := &server{answers: map[string][]answer{"POST /order/postcard": {{400, body}}}}
+		if _, err := submit(t, newAdapter(t), s.doer()); postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused {
+			t.Errorf("%q: %v, want %v (refused)", body, err, want)
 		}
 	}
 }
@@ -362,10 +405,20 @@ func TestCancel(t *testing.T) {
 		{429, postproof.CodeRateLimited, postproof.Refused},
 		{500, postproof.CodeUnavailable, postproof.Unknown},
 	} {
-		s := &server{answers: map[string][]answer{"DELETE /order/222": {{test.status, ""}}}}
+		own := fmt.Sprintf(`{"error":{"code":%d,"message":"Order cannot be canceled"}}`, test.status)
+		s := &server{answers: map[string][]answer{"DELETE /order/222": {{test.status, own}}}}
 		err := newAdapter(t).Cancel(t.Context(), s.doer(), "222")
 		if postproof.CodeOf(err) != test.code || postproof.DeliveryOf(err) != test.delivery {
 			t.Errorf("status %d: %v", test.status, err)
+		}
+	}
+	for _, status := range []int{400, 409} { // of what stands in front, which does not know whether it is too late
+		for _, body := range []string{"", "<html>Bad Request</html>", "{}", `{"error":{"code":500}}`} {
+			s := &server{answers: map[string][]answer{"DELETE /order/222": {{status, body}}}}
+			err := newAdapter(t).Cancel(t.Context(), s.doer(), "222")
+			if err == nil || postproof.DeliveryOf(err) == postproof.Accepted {
+				t.Errorf("%d %q: %v, and the order may still be stopped", status, body, err)
+			}
 		}
 	}
 	for _, id := range []string{"", "0", "-1", "+1", "01", "1/recipients", "9999999999999999999999"} {

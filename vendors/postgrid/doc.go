@@ -41,7 +41,7 @@
 // # Errors
 //
 // What PostGrid refuses with 400, 401, 402, 403, 404, 413, 415, 422 or 429 is
-// Refused. A 404, 405 or 410 to a submission that is not in PostGrid's words comes of
+// Refused. A 400, 404, 405 or 410 to a submission that is not in PostGrid's words comes of
 // a wrong base URL or of what stands in front: it has [postproof.CodeUnavailable], so
 // that the job waits instead of ending. 408, 409, every 5xx and every 2xx that does
 // not hold an order are Unknown. A vendor's message can quote an address: errors carry its type only.

@@ -42,9 +42,9 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
-// errNotPostGrid is said of a 404, 405 or 410 to a submission that is not in
+// errNotPostGrid is said of a 400, 404, 405 or 410 to a submission that is not in
 // PostGrid's own words.
-var errNotPostGrid = errors.New("nothing of postgrid's is at this address: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1")
+var errNotPostGrid = errors.New("the answer is not in postgrid's words: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1, and what stands in front of it")
 
 // refusal goes by the status. Of the types the first OpenAPI file (openapi.yaml of
 // github.com/postgrid/postgrid-node at be5ba4b9) has validation_error for 400,
@@ -62,10 +62,13 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	if json.Unmarshal(r.Body, &body) == nil {
 		e.VendorCode = token(body.Error.Type)
 	}
-	if op == postproof.OpSubmit && vendors.OfTheAddress(r.Status) && e.VendorCode == "" {
+	if op == postproof.OpSubmit && (vendors.OfTheAddress(r.Status) || r.Status == http.StatusBadRequest) && e.VendorCode == "" {
 		// It says nothing of the job: the address is wrong, or something else has
 		// answered in front. The job waits, with the whole campaign behind it.
 		e.Code, e.Err = postproof.CodeUnavailable, errNotPostGrid
+	}
+	if body.Error.Type == "service_unavailable_error" { // with which status is not said
+		e.Code, e.Delivery = postproof.CodeUnavailable, postproof.Unknown
 	}
 	switch r.Status {
 	case http.StatusUnauthorized:
@@ -77,8 +80,9 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	case http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
 		// Of these a cancellation has 422 in that file, and "too late" in no words. The
 		// request has nothing but an id of the right form, so that only the order's
-		// state can be wrong.
-		if op == postproof.OpCancel {
+		// state can be wrong. What stands in front does not know it: an answer without
+		// a type would end the wish.
+		if op == postproof.OpCancel && body.Error.Type != "" {
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 			e.Err = errors.New("it is too late to cancel, or it is canceled already")
 		}

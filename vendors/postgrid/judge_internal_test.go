@@ -44,7 +44,7 @@ func TestEveryStatus(t *testing.T) {
 		} {
 			err := refusal(postproof.OpSubmit, &vendors.Response{Status: test.status, Body: []byte(body), Header: http.Header{"X-Request-Id": {"r-1"}}})
 			want := test.want
-			if test.status == http.StatusNotFound && vendorCode == "" {
+			if (test.status == http.StatusNotFound || test.status == http.StatusBadRequest) && vendorCode == "" {
 				want = postproof.CodeUnavailable // not the vendor's own words
 			}
 			e, ok := errors.AsType[*postproof.Error](err)
@@ -80,9 +80,27 @@ func TestTooLateToCancelIsAccepted(t *testing.T) {
 		401: postproof.Refused, 403: postproof.Refused, 404: postproof.Refused, 429: postproof.Refused,
 		408: postproof.Unknown, 500: postproof.Unknown, 503: postproof.Unknown,
 	} {
-		err := refusal(postproof.OpCancel, &vendors.Response{Status: status})
+		own := []byte(`{"object":"error","error":{"type":"order_not_cancellable_error","message":"x"}}`)
+		err := refusal(postproof.OpCancel, &vendors.Response{Status: status, Body: own})
 		if got := postproof.DeliveryOf(err); got != want || (want == postproof.Accepted) != (postproof.CodeOf(err) == postproof.CodeConflict) {
 			t.Errorf("%d: %v, want %v", status, err, want)
+		}
+		for _, foreign := range []string{"", "<html>Bad Request</html>", "{}", `{"error":null}`, `{"message":"x"}`} { // of what stands in front
+			err := refusal(postproof.OpCancel, &vendors.Response{Status: status, Body: []byte(foreign)})
+			if postproof.DeliveryOf(err) == postproof.Accepted {
+				t.Errorf("%d %q: %v, and the order may still be stopped", status, foreign, err)
+			}
+		}
+	}
+}
+
+// TestServiceUnavailableIsADoubt: PostGrid lists that type, and not the status that it comes with.
+func TestServiceUnavailableIsADoubt(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 422, 429, 503} {
+		err := refusal(postproof.OpSubmit, &vendors.Response{Status: status, Body: []byte(`{"object":"error","error":{"type":"service_unavailable_error","message":"x"}}`)})
+		if postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Errorf("%d: %v, want unavailable (unknown)", status, err)
 		}
 	}
 }
@@ -109,8 +127,8 @@ func FuzzRefusal(f *testing.F) {
 	})
 }
 
-// TestForeign404NamesTheAddress: a 404, 405 or 410 that is not the vendor's own comes of a base URL
-// that was written wrongly, and would be looked for in the job.
+// TestForeign404NamesTheAddress: a 400, 404, 405 or 410 that is not the vendor's own comes of a base
+// URL that was written wrongly, or of what stands in front, and would be looked for in the job.
 func TestForeign404NamesTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
@@ -118,7 +136,7 @@ func TestForeign404NamesTheAddress(t *testing.T) {
 		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
 		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
-			for _, status := range []int{404, 405, 410} {
+			for _, status := range []int{400, 404, 405, 410} {
 				err := refusal(op, &vendors.Response{Status: status, Body: []byte(body)})
 				if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
 					t.Errorf("%s, answered with %d %q: %v", op, status, body, err)

@@ -1,0 +1,58 @@
+package client
+
+import (
+	"net/http"
+	"testing"
+)
+
+// TestForeign: what is none of a vendor's API counts against the vendor, whatever its
+// status. What may be about one job, the account or the rate does not, nor does an API
+// that speaks another language, or names the wrong one to who did not ask for JSON.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	const json, problem, html, plain, xml = "application/json; charset=utf-8", "application/problem+json", "text/html; charset=utf-8", "text/plain", "application/xml"
+	for _, test := range []struct {
+		status  int
+		kind    string
+		submits bool
+		want    bool
+	}{
+		{200, json, true, false},
+		{200, problem, true, false},
+		{200, html, true, true},
+		{200, html, false, true},
+		{200, plain, true, false},
+		{204, "", false, false},
+		{301, "", false, true},
+		{307, json, true, true},
+		{304, "", false, false},
+		{400, json, true, false},
+		{400, problem, true, false},
+		{400, html, true, true},
+		{400, "", true, true},
+		{400, xml, true, false},
+		{400, html, false, false},
+		{404, html, true, true},
+		{405, xml, true, true},
+		{410, json, true, false},
+		{404, html, false, false},
+		{401, html, true, false},
+		{403, html, true, false},
+		{413, html, true, false},
+		{422, html, true, false},
+		{429, html, true, false},
+		{409, html, true, true},
+		{409, json, true, false},
+		{431, html, false, true},
+		{503, html, true, false}, // a failure by itself, with its Retry-After
+	} {
+		resp := &http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {test.kind}}}
+		asked := http.Header{"Accept": {"application/json"}}
+		if got := foreign(test.submits, asked, resp); got != test.want {
+			t.Errorf("%d %q, to a submission %v: %v, want %v", test.status, test.kind, test.submits, got, test.want)
+		}
+		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, resp) {
+			t.Errorf("%d %q to who did not ask for JSON is foreign", test.status, test.kind)
+		}
+	}
+}
