@@ -1,10 +1,13 @@
 package retry_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -18,6 +21,7 @@ import (
 // verdict and the end of the attempt still, so it is met by chance, often.
 func TestGivingUpWhileTheTransportWrites(t *testing.T) {
 	t.Parallel()
+	givesUpWithinTheWrite(t)
 	v := &vendor{serve: always(200, "")}
 	spins, calls := 0, 4_000
 	if raceEnabled { // it is for what that does not see, and slow there
@@ -54,4 +58,56 @@ func TestGivingUpWhileTheTransportWrites(t *testing.T) {
 			t.Fatalf("call %d: %v with %d sends", i, e.Delivery, detail.Sends)
 		}
 	}
+}
+
+// heldConn holds its first write still.
+type heldConn struct {
+	net.Conn
+	once          sync.Once
+	begun, goesOn chan struct{}
+}
+
+func (c *heldConn) Write(p []byte) (int, error) {
+	c.once.Do(func() {
+		close(c.begun)
+		<-c.goesOn
+	})
+	return c.Conn.Write(p)
+}
+
+// The one moment that can be held still: the write has begun, and has not returned.
+func givesUpWithinTheWrite(t *testing.T) {
+	t.Helper()
+	v := &vendor{serve: always(200, "")}
+	begun, goesOn, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	transport, err := retry.NewTransport(retry.TransportConfig{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := v.dial(ctx, network, address)
+			return &heldConn{Conn: conn, begun: begun, goesOn: goesOn}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSenderOn(t, retry.Config{MaxAttempts: 1, Transport: &wrapper{
+		next: transport,
+		f: func(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+			go func() {
+				defer close(over)
+				if resp, err := next.RoundTrip(req); err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+			<-begun
+			return nil, errors.New("gave up")
+		},
+	}})
+	resp, err := s.Do(t.Context(), post(postproof.RepeatNever))
+	close(goesOn)
+	if e, _ := failed(t, resp, err); e.Delivery != postproof.Unknown {
+		t.Errorf("within a write: %v, want unknown", e.Delivery)
+	}
+	<-over
+	transport.CloseIdleConnections()
+	v.wait.Wait()
 }
