@@ -112,7 +112,7 @@ func guarantees() []Mutation {
 		{
 			Name: "guarantees: a damaged database is an outage", File: "idempotency/sqlite/errors.go",
 			Old: `case says(err, "disk image is malformed"):`, New: `case says(err, "disk image is well"):`,
-			Package: "./idempotency/sqlite", Run: "TestDamagedFile",
+			Package: "./idempotency/sqlite", Run: "TestDamagedFile/a_page_in_the_midst",
 		},
 		{
 			Name: "guarantees: a copy keeps the namespace of its original", File: "idempotency/sqlite/epoch.go",
