@@ -87,7 +87,7 @@ func guarantees() []Mutation {
 		{
 			Name: "guarantees: a draft that failed is left on the disk", File: "snapshot/folder.go",
 			Old: `return d.store.fs.removeAll(d.dir)`, New: `return nil`,
-			Package: "./snapshot", Run: "TestFailureLeavesNothing",
+			Package: "./snapshot", Run: "TestFailureLeavesNothing/in_memory,_crash_false",
 		},
 		{
 			Name: "guarantees: a finding quotes what it suggests", File: "snapshot/finding.go",
@@ -127,7 +127,7 @@ func guarantees() []Mutation {
 		{
 			Name: "guarantees: a backup over the file is not noticed", File: "idempotency/sqlite/epoch.go",
 			Old: `case h.session < m.Session || h.commits < m.Commits:`, New: `case h.session < m.Session-1000:`,
-			Package: "./idempotency/sqlite", Run: "TestRestoreIsNoticed",
+			Package: "./idempotency/sqlite", Run: "TestRestoreIsNoticed/an_older_copy_over_the_file",
 		},
 		{
 			Name: "guarantees: a marker that was removed on purpose is not missed", File: "idempotency/sqlite/epoch.go",
