@@ -59,6 +59,10 @@ func (f File) IsZero() bool { return f == File{} }
 // HTML is markup for each side; a letter has only a Front. Markup with
 // variables is filled in by the caller, or by the vendor through a
 // [Template].
+//
+// Markup that is filled in for one contact is one blob a contact, which stays when
+// its job is amended, canceled, done or pruned: the client's Erase deletes it, with
+// Artwork, and nothing else does.
 type HTML struct {
 	Front string `json:"front,omitempty"`
 	Back  string `json:"back,omitempty"`

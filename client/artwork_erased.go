@@ -20,7 +20,8 @@ import (
 // by that where the content is at hand on one of the two sides:
 //
 //   - Whoever erases says so in a setting, before it looks for references. After the
-//     deletion it looks again, and puts back what is referred to by then.
+//     deletion it says so once more, looks again, and puts back what is referred to by
+//     then.
 //   - Whoever hands in looks at the setting before the first look for what is stored
 //     already, and again after the commit. If it changed the reference may have come
 //     too late to be seen, and the artwork is stored once more.
@@ -102,7 +103,12 @@ func (x *erasing) deleteArt(ctx context.Context, remover idempotency.BlobRemover
 	if !slices.ContainsFunc(kept, func(k []byte) bool { return k != nil }) {
 		return failed
 	}
-	unread := x.shared(ctx)
+	// Whoever looks at the setting after a commit that the look now misses finds it
+	// changed, also if the job was planned after it was first said.
+	unread := x.announceArt(ctx)
+	if unread == nil {
+		unread = x.shared(ctx)
+	}
 	var problem error
 	for i := range x.artwork {
 		// Nobody knows who refers to it: the next erasure deletes it again.

@@ -93,6 +93,22 @@ func TestArtworkErasedWhileAJobIsHandedIn(t *testing.T) {
 				t.Errorf("the report says %+v", rep.Artwork)
 			}
 		},
+		"planned before the deletion, and stored after the last look": func(t *testing.T, s *removing, c, other *client.Client) {
+			t.Helper()
+			planned, erased, stored := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			s.before = func() {
+				go func() {
+					defer close(stored)
+					if _, err := other.Enqueue(t.Context(), meanwhile(bob(), func() { close(planned); <-erased })); err != nil {
+						t.Error(err)
+					}
+				}()
+				<-planned
+			}
+			erase(t, c, eraseAdaAndHerArtwork())
+			close(erased)
+			<-stored
+		},
 		"and a worker is at it before it is put back": func(t *testing.T, s *removing, c, other *client.Client) {
 			t.Helper()
 			s.before = func() { enqueue(t, other, one(bob())) }

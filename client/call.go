@@ -105,7 +105,7 @@ func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.
 	k.req = retry.Request{
 		Op: req.Op, Vendor: k.v.name, Class: req.Class, Method: req.Method, URL: req.URL,
 		Header: req.Header, ContentType: req.ContentType, ContentLength: req.Length, NotAfter: earliest(req.NotAfter, k.notAfter), StaleAt: k.staleAt,
-		Sends: &k.sent,
+		Sends:            &k.sent,
 		MaxResponseBytes: maxAnswer,
 	}
 	if req.Open != nil {

@@ -100,8 +100,19 @@
 // a vendor has a piece, or may have it, the job keeps its data until it comes to
 // rest, and is buried then; or, with Now, it loses them at once, is followed by
 // our reference and the vendor's id alone, and is never made anew. What vendors
-// tell later about an erased piece is applied, or ignored, and not kept. The
-// [ErasureReport] says what was erased and what is left; its digest stands in the
+// tell later about an erased piece is applied, or ignored, and not kept.
+//
+// Artwork is stored once, by its content, and nothing deletes it but an erasure that
+// asks for it ([Erasure] Artwork): whether a job still needs some can only be told by
+// reading the ledger through, which is too much for every job that is amended or
+// pruned. Instead the record keeps the names, which are digests, of the artwork that
+// the job had before it was amended, and a tombstone those of all of it, with a digest
+// by which who names the contact finds it. The erasure deletes by them what no job
+// refers to, and takes the names out. What no record knows of, since its job was never
+// taken, is given to it by name ([Erasure] Blobs); what is known not to be taken, as
+// with a key that stands for another piece, is not stored to begin with.
+//
+// The [ErasureReport] says what was erased and what is left; its digest stands in the
 // change log ([Client.VerifyErasure]).
 //
 // # Errors

@@ -114,7 +114,8 @@ type Tx interface {
 // The counts are what they will be once it has committed. Metrics have the jobs at
 // once, and keep them when it is rolled back: nothing tells of its end. Artwork is stored at
 // once, outside of it: what a transaction that was rolled back leaves of that
-// is found again by the next one. A worker finds the jobs at its next poll.
+// is found again by the next one. If there is none, nothing knows of it: an erasure
+// takes it by its name ([Erasure] Blobs). A worker finds the jobs at its next poll.
 func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
 	err = errPanicked

@@ -15,7 +15,7 @@ type Erasure struct { //nolint:recvcheck // it is printed by value as well
 	// Keys are jobs, found without a search.
 	Keys []postproof.Key
 	// Contacts are as in [postproof.Job] Contact. For them the ledger is read
-	// through, once.
+	// through, once. Of jobs that were pruned those are found whose artwork is left.
 	Contacts []string
 	// Related takes the other jobs of the contacts that the jobs of Keys name as
 	// well, re-mails for example. The ledger is read through for them.
@@ -26,6 +26,13 @@ type Erasure struct { //nolint:recvcheck // it is printed by value as well
 	// Addresses select rows of snapshots by where they go; everybody's who lives
 	// there.
 	Addresses []snapshot.AddressKey
+
+	// Blobs is artwork that was made for the person and that no record knows of: of a
+	// job whose transaction was rolled back, whose first commit failed, or that was in
+	// one list with another of its key, and of what was amended or pruned by a version
+	// that did not write it down. Markup has the SHA-256 of its text as digest, and the
+	// text's length in bytes as size. What a job refers to is left, as by Artwork.
+	Blobs []postproof.Blob
 
 	// By and Why go to the change log. Required but for a dry run; no personal
 	// data of the person.
@@ -39,13 +46,14 @@ type Erasure struct { //nolint:recvcheck // it is printed by value as well
 	// Stop has vendors cancel such pieces, where there is still time. It implies
 	// Now: what is to be canceled is never made anew.
 	Stop bool
-	// Artwork deletes the artwork that no other job refers to. The ledger is read
+	// Artwork deletes the artwork that no other job refers to, also what a job had
+	// before it was amended or pruned, or before an erasure without Artwork. The ledger is read
 	// through for that, twice. Jobs may be handed in meanwhile, with the very same
 	// artwork, too: Enqueue stores their markup again where it was deleted. Of a blob
 	// that they only name, and that no job referred to before, it cannot, and returns
 	// an error; they are held unless it is put back within ten minutes, as are jobs of
 	// a transaction ([Client.EnqueueTx]) that is committed after the deletion, and what
-	// another process was handed by Submit in the second after it. Put the artwork
+	// another process was handed by Submit meanwhile or in the second after it. Put the artwork
 	// back and release them: nothing of them is lost. Without Artwork the report lists
 	// the digests that are left.
 	Artwork bool
@@ -134,7 +142,7 @@ type ArtworkOutcome string
 const (
 	// ArtworkErased: no other job referred to it.
 	ArtworkErased ArtworkOutcome = "erased"
-	// ArtworkShared: other jobs refer to it.
+	// ArtworkShared: other jobs refer to it, or this one, which is open: come again.
 	ArtworkShared ArtworkOutcome = "shared"
 	// ArtworkLeft: it was not asked for, or the store cannot delete artwork. If it
 	// was made for this person alone, it is still there.

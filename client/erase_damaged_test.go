@@ -133,10 +133,12 @@ func TestEraseLargeArtwork(t *testing.T) {
 	for name, c := range map[string]struct {
 		size  int64
 		twice bool
+		named bool // by whoever erases, and by no record
 		says  string
 	}{
-		"more than fits":           {65 * mib, false, "RemoveBlob"},
-		"more than fits, together": {40 * mib, true, "erase again"},
+		"more than fits":                               {65 * mib, false, false, "RemoveBlob"},
+		"more than fits, together":                     {40 * mib, true, false, "erase again"},
+		"more than fits, together, of no job any more": {40 * mib, true, true, "erase again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,11 +154,13 @@ func TestEraseLargeArtwork(t *testing.T) {
 			}
 			j := ada()
 			j.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: postproof.File{Blob: front}, Back: postproof.File{Blob: back}}}
-			if _, err := mail.Enqueue(t.Context(), one(j)); err != nil {
-				t.Fatal(err)
-			}
 			e := eraseAda()
 			e.Now, e.Artwork = true, true
+			if c.named {
+				e.Keys, e.Blobs = nil, []postproof.Blob{front, back}
+			} else if _, err := mail.Enqueue(t.Context(), one(j)); err != nil {
+				t.Fatal(err)
+			}
 			left := func() (n int, problems string) {
 				t.Helper()
 				rep, err := mail.Erase(t.Context(), e)
@@ -173,10 +177,21 @@ func TestEraseLargeArtwork(t *testing.T) {
 			if n, problems := left(); n != 1 || !strings.Contains(problems, c.says) || strings.Count(problems, "artwork ") == 0 {
 				t.Errorf("%d left: %q; want one, and to say %q", n, problems, c.says)
 			}
-			if n, problems := left(); n != 0 || problems != "" {
-				t.Errorf("the second time %d are left: %q", n, problems)
+			if c.named {
+				e.Keys, e.Blobs = []postproof.Key{"another"}, nil // the next one, of whomever
 			}
-			if want := map[bool]int{false: 0, true: 2}[c.twice]; len(s.removed) != want {
+			if !c.twice {
+				if n, problems := left(); n != 1 || !strings.Contains(problems, c.says) || len(s.removed) != 0 {
+					t.Errorf("the second time %d are left: %q, and %d were deleted", n, problems, len(s.removed))
+				}
+				if err := s.RemoveBlob(t.Context(), front); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n, problems := left(); n != 0 || problems != "" {
+				t.Errorf("the last time %d are left: %q", n, problems)
+			}
+			if want := map[bool]int{false: 1, true: 2}[c.twice]; len(s.removed) != want {
 				t.Errorf("%d were deleted in all, want %d", len(s.removed), want)
 			}
 		})

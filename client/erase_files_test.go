@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -52,6 +53,17 @@ func TestEraseLeavesNoByteInAnyFile(t *testing.T) {
 			t.Cleanup(func() { _ = ledger.Close() })
 			p := newPress(t, "alpha", postproof.IdempotencyRef)
 			c := newClient(t, ledger, []*press{p})
+			// What a job of hers had that was amended, and one that was pruned.
+			old := letterOf(ada(), "<b>Dear Ada Quill, your last bill</b>")
+			old.Key = "winter/" + adaKey
+			enqueue(t, c, client.JobList(old, letterOf(ada(), "<b>Dear Ada Quill, your next bill</b>")))
+			cancel(t, c, old.Key)
+			if n, err := ledger.Prune(t.Context(), time.Now().Add(time.Hour), 0); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			if _, err := c.Amend(t.Context(), ada(), "ann"); err != nil {
+				t.Fatal(err)
+			}
 			for i := range 30 {
 				other := job(fmt.Sprint("contact-", i))
 				other.To.Name = "Ben Poe"
@@ -78,7 +90,7 @@ func TestEraseLeavesNoByteInAnyFile(t *testing.T) {
 				t.Fatal("the test looks for what was never there")
 			}
 			e := eraseAda()
-			e.Now, e.Artwork, e.Compact, e.Snapshots = true, true, compact, lists
+			e.Contacts, e.Now, e.Artwork, e.Compact, e.Snapshots = []string{adaContact}, true, true, compact, lists
 			rep := erase(t, c, e)
 			want := map[bool]client.StorageOutcome{false: client.StorageOverwritten, true: client.StorageCompacted}[compact]
 			if rep.Storage != want || !rep.Complete() {

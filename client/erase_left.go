@@ -109,11 +109,7 @@ func (x *erasing) noted(ctx context.Context) error {
 				p.Heard[rec.ID] = all
 			}
 		}
-		for _, b := range p.Artwork {
-			if !slices.Contains(x.artwork, b) {
-				x.artwork = append(x.artwork, b)
-			}
-		}
+		x.artwork = union(x.artwork, p.Artwork)
 		p.Artwork = slices.Clone(x.artwork)
 		return nil
 	})
@@ -132,7 +128,7 @@ func (x *erasing) settled(ctx context.Context) error {
 	})
 }
 
-func union(a, b []uint64) []uint64 {
+func union[T comparable](a, b []T) []T {
 	for _, n := range b {
 		if !slices.Contains(a, n) {
 			a = append(a, n)
@@ -179,60 +175,6 @@ func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) erro
 		}
 	}
 	return x.c.storeError(opErase, idempotency.ErrStale)
-}
-
-// eraseArtwork deletes the artwork that no job refers to any more, or says what
-// is left.
-func (x *erasing) eraseArtwork(ctx context.Context) error {
-	if len(x.artwork) == 0 {
-		return nil
-	}
-	for _, b := range x.artwork {
-		x.c.art.forget(b.Digest)
-		x.rep.Artwork = append(x.rep.Artwork, ErasedArtwork{Digest: b.Digest, Size: b.Size, Outcome: ArtworkLeft})
-	}
-	remover, ok := x.c.store.(idempotency.BlobRemover)
-	if !ok || !x.e.Artwork {
-		return nil
-	}
-	if !x.e.DryRun {
-		if err := x.announceArt(ctx); err != nil { // before the look at who refers to it
-			return err
-		}
-	}
-	if err := x.shared(ctx); err != nil {
-		return err
-	}
-	if !x.e.DryRun {
-		return x.deleteArt(ctx, remover)
-	}
-	for i := range x.artwork {
-		if a := &x.rep.Artwork[i]; a.Outcome != ArtworkShared {
-			a.Outcome = ArtworkErased
-		}
-	}
-	return nil
-}
-
-// shared finds what other jobs refer to.
-func (x *erasing) shared(ctx context.Context) error {
-	for rec, err := range x.c.store.Find(ctx, idempotency.Query{}) {
-		if x.unread(ctx, err) {
-			continue // it is not sent; should it be restored, it is held until the artwork is put back
-		}
-		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		if x.e.DryRun && slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == rec.ID }) {
-			continue // it would be erased
-		}
-		for i := range x.rep.Artwork {
-			if a := &x.rep.Artwork[i]; bytes.Contains(rec.Job, []byte(a.Digest)) {
-				a.Outcome = ArtworkShared
-			}
-		}
-	}
-	return nil
 }
 
 // eraseSpooled takes what this process's spool says of the person: answers that

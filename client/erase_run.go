@@ -28,8 +28,10 @@ const opErase = "erase"
 //
 // What is left of a record are pseudonyms: the SHA-256 of its key, its
 // fingerprint, our references and the vendors' ids; without the first two a key
-// could be used again, without the others a piece could not be told. Who can
-// guess a key, or everything that is on the paper, can confirm the guess.
+// could be used again, without the others a piece could not be told. Where its
+// artwork was not deleted there are that artwork's digests, and one of the record's
+// id with the contact, by which the next erasure finds it. Who can guess a key, a
+// contact, or everything that is on the paper, can confirm the guess.
 //
 // The names of a campaign and of a replay stay, unless they name the person or the
 // contact: then the record and its history lose them, but not the replay's own
@@ -87,8 +89,8 @@ type erasing struct {
 }
 
 func (e *Erasure) validate() error {
-	if len(e.Keys)+len(e.Contacts)+len(e.Addresses) == 0 {
-		return invalid(opErase, errors.New("say whom to erase: Keys, Contacts, or Addresses with Snapshots"))
+	if len(e.Keys)+len(e.Contacts)+len(e.Addresses)+len(e.Blobs) == 0 {
+		return invalid(opErase, errors.New("say whom to erase: Keys, Contacts, Addresses with Snapshots, or Blobs"))
 	}
 	if len(e.Addresses) > 0 && e.Snapshots == nil {
 		return invalid(opErase, errors.New("addresses select rows of snapshots: give Snapshots as well"))
@@ -121,9 +123,10 @@ func (x *erasing) run(ctx context.Context) error {
 	if !x.e.DryRun {
 		c.applySpool(ctx) // an answer about the person may lie there
 	}
+	x.artwork = union(x.artwork, x.e.Blobs)
 	steps := []func(context.Context) error{x.find, x.eraseSnapshots, x.eraseRecords, x.eraseMessages, x.eraseArtwork}
 	if !x.e.DryRun {
-		steps = append(steps, x.eraseSpooled, x.settled, x.scrub, x.verify, x.enter)
+		steps = append(steps, x.eraseNames, x.eraseSpooled, x.settled, x.scrub, x.verify, x.enter)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -171,7 +174,7 @@ func (x *erasing) find(ctx context.Context) error {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if rec.Contact == "" || !slices.Contains(x.search, rec.Contact) {
+		if (rec.Contact == "" || !slices.Contains(x.search, rec.Contact)) && !slices.ContainsFunc(x.search, rec.HadContact) {
 			continue
 		}
 		whole, err := x.c.store.Get(ctx, rec.ID) // with its job
@@ -208,6 +211,9 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 		}
 	}
 	x.names = append(x.names, string(rec.Key), rec.Contact)
+	if err := x.addLeft(ctx, rec); err != nil {
+		return err
+	}
 	var job postproof.Job
 	if len(rec.Job) == 0 || job.UnmarshalJSON(rec.Job) != nil {
 		return nil
@@ -216,11 +222,7 @@ func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
 	if job.Piece == nil {
 		return nil
 	}
-	for _, b := range postproof.Blobs(job.Piece.Art()) {
-		if !b.IsZero() && !slices.Contains(x.artwork, b) {
-			x.artwork = append(x.artwork, b)
-		}
-	}
+	x.artwork = union(x.artwork, postproof.Blobs(job.Piece.Art()))
 	return nil
 }
 

@@ -154,7 +154,8 @@ func (c *Client) decide(ctx context.Context, key postproof.Key, d idempotency.De
 // refused, or held without a submission in doubt. The key stays, and so do the
 // priority, the campaign and the contact, which may be left out; what was
 // refused is sent anew in the next generation. By names who does it, [Because] the
-// reason; with [IfUnchanged] it counts only for the job as it was seen.
+// reason; with [IfUnchanged] it counts only for the job as it was seen. The artwork
+// that the job had stays in the store, and the record names it: [Client.Erase] finds it.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.amend", trace.SpanKindInternal)
 	err = errPanicked
@@ -179,12 +180,22 @@ func (c *Client) amend(ctx context.Context, job *postproof.Job, by string, opts 
 	if err != nil {
 		return nil, err
 	}
-	rec, err := c.plan(ctx, job, c.now())
+	rec, err := c.planIf(ctx, job, c.now(), c.amends)
 	if err != nil {
 		return nil, err
 	}
 	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: by, Why: a.why}
 	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.seen)
+}
+
+// amends reports whether the job can be amended as it stands, whatever to.
+func (c *Client) amends(ctx context.Context, job *postproof.Job) bool {
+	was, err := c.store.Get(ctx, idempotency.IDOf(job.Key))
+	if err != nil {
+		return true
+	}
+	_, err = c.machine.Apply(was, c.now(), idempotency.Amend{Job: []byte("{}"), Fingerprint: "any", By: "nobody"})
+	return err == nil
 }
 
 // stays gives an amended job what stays as it was. Caps, canaries and pauses go by the

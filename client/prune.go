@@ -29,10 +29,17 @@ func WithRetention(d time.Duration) Option { return optionFunc(func(s *settings)
 
 // Prune turns the jobs that came to their end before the time given into
 // tombstones, and returns how many there were: the job, its history and what is
-// known of the person go; key, references, vendor ids and outcome stay, so that
-// submitting the job again sends nothing. What is watched for a late arrival is
-// left, as is the ledger's change log. It works in small steps, between which
-// others have their turn, and may be stopped and called again at any time.
+// known of the person go; digest of the key, references, vendor ids and outcome stay,
+// so that submitting the job again sends nothing. What is watched for a late arrival is
+// left, as is the ledger's change log.
+//
+// Artwork is left, too, be it made for one person: to find out whether another job
+// needs it the ledger would be read through. The tombstone keeps its names, and a
+// digest of its own id and the contact, so that [Client.Erase] with Artwork finds it,
+// by the key or the contact, and deletes it. Without an erasure it stays for ever.
+//
+// It works in small steps, between which others have their turn, and may be stopped
+// and called again at any time.
 //
 // The error has [postproof.CodeInvalidArgument] for a time within
 // [MinRetention]; [ErrEpochChanged] before [Client.Recover] has been done, since

@@ -107,6 +107,12 @@ func (c *Client) outcome(ctx context.Context, w *work, err error) (*idempotency.
 
 // plan makes the first record of a job, its artwork in the blob store.
 func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*idempotency.Record, error) {
+	return c.planIf(ctx, job, now, c.takes)
+}
+
+// planIf stores new artwork only if the job is taken, as far as that can be known
+// before: what is left of one that is not no erasure finds.
+func (c *Client) planIf(ctx context.Context, job *postproof.Job, now time.Time, taken func(context.Context, *postproof.Job) bool) (*idempotency.Record, error) {
 	if err := c.refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -119,7 +125,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	}
 	stowed := *job
 	c.art.in(c.artHistory(id.Epoch))
-	if c.art.known(job) || !c.erased(ctx, job.Key) {
+	if c.art.known(job) || taken(ctx, job) {
 		var err error
 		if stowed, err = c.art.stow(ctx, job); err != nil {
 			return nil, artworkError("submit", err)
@@ -135,12 +141,13 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 	return rec, nil
 }
 
-// erased reports whether the key is that of an erased job: what was made for the
-// person must not be stored again. Where the ledger cannot be asked, the commit
-// will say so.
-func (c *Client) erased(ctx context.Context, key postproof.Key) bool {
-	rec, err := c.store.Get(ctx, idempotency.IDOf(key))
-	return err == nil && rec.Erased()
+// takes reports whether a record may be made of the job. Its key is that of an erased
+// one: what was made for the person must not be stored again. It was used for another
+// piece: nothing is made of this one. The same piece is stored again, which mends what
+// is missing. Where the ledger cannot be asked, the commit will say so.
+func (c *Client) takes(ctx context.Context, job *postproof.Job) bool {
+	rec, err := c.store.Get(ctx, idempotency.IDOf(job.Key))
+	return err != nil || (!rec.Erased() && rec.Fingerprint == idempotency.FingerprintOf(job))
 }
 
 // refresh reads the ledger's identity, what is paused, and what artwork was deleted, again when the last

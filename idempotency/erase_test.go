@@ -75,6 +75,57 @@ func TestTombstoneHoldsNothingOfThePerson(t *testing.T) {
 	}
 }
 
+// The names of artwork outlive the job that had it, in readers' records untouched, and
+// the contact is known by who can name it: until none of it is left.
+func TestNamesOfArtworkAreKept(t *testing.T) {
+	t.Parallel()
+	blob := func(c string, size int64) postproof.Blob {
+		return postproof.Blob{Digest: strings.Repeat(c, 64), Size: size}
+	}
+	with := func(front, back postproof.Blob) json.RawMessage {
+		j := postproof.Job{Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{FrontBlob: front, BackBlob: back}}}
+		text, err := j.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	one, two, back := blob("1", 1), blob("2", 2), blob("b", 3)
+	l := newLife(t, "key")
+	l.r.Job, l.r.Contact = with(one, back), "ada"
+	first := l.r
+	l.do(idempotency.Amend{Job: with(two, back), Fingerprint: "v1:2", By: "ann"})
+	if diff := cmp.Diff([]postproof.Blob{one, back}, l.r.Artwork); diff != "" || first.Artwork != nil || l.r.ContactSum != "" {
+		t.Errorf("amended (-want +got):\n%s", diff)
+	}
+	amended := l.r
+	l.do(idempotency.Amend{Job: with(one, back), Fingerprint: "v1:1", By: "ann"})
+	l.do(idempotency.Erase{})
+	for name, r := range map[string]*idempotency.Record{"erased": l.r, "pruned": amended.Bury()} {
+		if diff := cmp.Diff([]postproof.Blob{one, back, two}, r.Artwork); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if !r.Tombstone || !r.HadContact("ada") || r.HadContact("") || r.HadContact("bob") {
+			t.Errorf("%s: %v, is it Ada's? %v, %v, %v", name, r, r.HadContact("ada"), r.HadContact(""), r.HadContact("bob"))
+		}
+		some := r.WithoutArtwork(func(b postproof.Blob) bool { return b != two })
+		if diff := cmp.Diff([]postproof.Blob{two}, some.Artwork); diff != "" || !slices.Equal(r.Artwork, []postproof.Blob{one, back, two}) || !some.HadContact("ada") {
+			t.Errorf("%s, without what is gone (-want +got):\n%s", name, diff)
+		}
+		if none := some.WithoutArtwork(func(postproof.Blob) bool { return true }); none.Artwork != nil || none.ContactSum != "" || none.Fence != r.Fence+2 {
+			t.Errorf("%s, and none is left: %v %q", name, none.Artwork, none.ContactSum)
+		}
+	}
+	if len(amended.Artwork) != 2 {
+		t.Error("a record that readers share was changed")
+	}
+	plain := newRecord()
+	plain.Contact = "ada"
+	if plain.Bury().HadContact("ada") {
+		t.Error("a tombstone without artwork knows its contact")
+	}
+}
+
 func TestBuryLeavesTheRecordAlone(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, "key")

@@ -1,6 +1,12 @@
 package idempotency
 
-import "slices"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"github.com/postproof/postproof"
+)
 
 // erase asks that the person be forgotten. Nobody has the job: it is never
 // sent. A vendor has it, or may have it: what the person asks for must not lose
@@ -73,6 +79,12 @@ func (r *Record) Erased() bool { return r.Key == "" }
 // shared. What is left of them is what it takes to find the pieces at their
 // vendors; the digest of a body is of name and address.
 func (r *Record) strip() {
+	switch r.keepNames(); {
+	case len(r.Artwork) == 0:
+		r.ContactSum = ""
+	case r.Contact != "":
+		r.ContactSum = contactSum(r.ID, r.Contact)
+	}
 	r.Key, r.Job, r.Contact, r.Trace, r.Awaits = "", nil, "", "", ""
 	r.Prior = nil // a word about a job that is forgotten is not taken back
 	r.Receipt.ProofURL, r.Receipt.TrackingID = "", ""
@@ -82,6 +94,46 @@ func (r *Record) strip() {
 		s := &r.Submissions[i]
 		s.VendorKey, s.Digest, s.NoResend = "", "", true
 	}
+}
+
+// keepNames keeps the names of the artwork that the record is about to lose: it stays
+// in the store, and may have been made for the person.
+func (r *Record) keepNames() {
+	var job postproof.Job
+	if len(r.Job) == 0 || job.UnmarshalJSON(r.Job) != nil || job.Piece == nil {
+		return
+	}
+	names := slices.Clone(r.Artwork) // readers share it
+	for _, b := range postproof.Blobs(job.Piece.Art()) {
+		if !slices.Contains(names, b) {
+			names = append(names, b)
+		}
+	}
+	r.Artwork = names
+}
+
+// HadContact reports whether the record is what is left of a job of the contact. It
+// says so only while there is artwork of it to be looked for, and nobody can tell by
+// it whose jobs two records are of who cannot name the contact.
+func (r *Record) HadContact(contact string) bool {
+	return r.ContactSum != "" && r.ContactSum == contactSum(r.ID, contact)
+}
+
+func contactSum(id ID, contact string) string {
+	sum := sha256.Sum256([]byte(string(id) + contact))
+	return hex.EncodeToString(sum[:])
+}
+
+// WithoutArtwork returns the tombstone without the names of artwork that is gone, and
+// without what is left of the contact when none is left.
+func (r *Record) WithoutArtwork(gone func(postproof.Blob) bool) *Record {
+	t := *r
+	t.Artwork = slices.DeleteFunc(slices.Clone(r.Artwork), gone)
+	if len(t.Artwork) == 0 {
+		t.Artwork, t.ContactSum = nil, ""
+	}
+	t.Fence++
+	return &t
 }
 
 // Bury returns the tombstone of a record: what must never be forgotten, and

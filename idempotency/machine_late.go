@@ -7,6 +7,19 @@ import (
 	"github.com/postproof/postproof"
 )
 
+// Late is how far a late arrival has been dealt with.
+type Late string
+
+// The stages of a late arrival.
+const (
+	// LateSeen: the piece turned up; its cancellation is due.
+	LateSeen Late = "seen"
+	// LateCanceled: its cancellation was read back.
+	LateCanceled Late = "canceled"
+	// LatePrinted: it can no longer be stopped: an incident.
+	LatePrinted Late = "printed"
+)
+
 // twin deals with a second order under one reference: while the first one is
 // alive the second is an incident, and its end is not the end of the first.
 // It reports whether there is nothing more to do.

@@ -317,6 +317,7 @@ func (t *transition) amend(ev Amend) error {
 	case len(ev.Job) == 0 || ev.Fingerprint == "":
 		return t.no(7, "the amended job is missing")
 	}
+	t.r.keepNames()
 	t.r.Job, t.r.Fingerprint, t.r.SendDate = ev.Job, ev.Fingerprint, ev.SendDate
 	for i := range t.r.Submissions { // should one turn up after all, it is of the paper as it was
 		s := &t.r.Submissions[i]

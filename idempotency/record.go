@@ -94,6 +94,12 @@ type Record struct {
 	// Prior is what the job was before a person's word, while that can be taken
 	// back; nil when there is nothing to take back.
 	Prior *Prior `json:"prior,omitempty"`
+	// Artwork names what the job had and has no more: before it was amended, and in
+	// a tombstone all of it. Nothing is sent of it; an erasure finds it by these.
+	Artwork []postproof.Blob `json:"art,omitempty"`
+	// ContactSum is what is left of the contact as long as there is such artwork of
+	// an erased or pruned job, see [Record.HadContact].
+	ContactSum string `json:"contact_sum,omitempty"`
 	// EraseAt is when it was asked that the person be forgotten ([Erase]); zero
 	// if it was not. The record is buried when it comes to rest.
 	EraseAt time.Time `json:"erase,omitzero"`
@@ -306,19 +312,6 @@ type Submission struct {
 	// then nobody looks for the heir any more.
 	Heir bool `json:"heir,omitempty"`
 }
-
-// Late is how far a late arrival has been dealt with.
-type Late string
-
-// The stages of a late arrival.
-const (
-	// LateSeen: the piece turned up; its cancellation is due.
-	LateSeen Late = "seen"
-	// LateCanceled: its cancellation was read back.
-	LateCanceled Late = "canceled"
-	// LatePrinted: it can no longer be stopped: an incident.
-	LatePrinted Late = "printed"
-)
 
 // Dead reports whether the vendor is proven not to have this submission: the
 // join of its sends is NotSent or Refused, or it has a fate.

@@ -99,7 +99,7 @@ type Store interface {
 	Entries(ctx context.Context, q EntryQuery) iter.Seq2[Entry, error]
 
 	// Prune turns up to Limit final records that were last updated before the
-	// time given into tombstones, deletes their entries, and returns how many.
+	// time given into tombstones ([Record.Bury]), deletes their entries, and returns how many.
 	// It takes small bites: call it until it returns 0. A key is never
 	// forgotten. One that is damaged keeps no other from being pruned: when only
 	// such are left it returns [ErrCorrupt], beside how many it did before.

@@ -63,7 +63,7 @@ It exits 3 when something is left to come again for.`,
 					return err
 				}
 				if rec.Key == "" {
-					return fmt.Errorf("job %s was erased already", short(rec.ID))
+					return fmt.Errorf("job %s was erased or pruned already: -contact finds what is left of it", short(rec.ID))
 				}
 				e.Keys = append(e.Keys, rec.Key)
 			}

@@ -146,7 +146,7 @@
 //
 // makes tombstones of the jobs that came to their end ninety days ago and are not
 // watched any more: job and history go, and what keeps a second piece from being
-// sent stays. [Store.Prune], which it calls, and the inbox's Purge, which
+// sent stays. So does artwork, markup for one contact too, until an erasure deletes it. [Store.Prune], which it calls, and the inbox's Purge, which
 // client/callback calls, take a hundred rows in a transaction, so that claims and
 // commits go on; some thousand rows a second.
 //

@@ -113,7 +113,8 @@
 // the time and reads at length keeps the log from being emptied: Scrub says so,
 // and is called again.
 //
-// Artwork is a file, and is deleted as one; so is the spool. Neither SQLite nor
+// Artwork is a file, and is deleted as one; so is the spool. Pruning leaves it, an
+// erasure that asks for it does not. Neither SQLite nor
 // this package reaches what the file system, a snapshot of a volume, the disk
 // itself or a backup keeps of old blocks: encrypt what they are on, and let
 // backups expire.

@@ -49,6 +49,7 @@ func fullRecord() *idempotency.Record {
 	r.Hold = idempotency.Hold{Reason: idempotency.HoldCanary, At: at(17), From: idempotency.Planned, Note: "wait"}
 	r.Refusal = idempotency.Refusal{Vendor: "lob", Code: postproof.CodeInvalidArgument, VendorCode: "bad", Note: "size"}
 	r.Run = "replay 1"
+	r.Artwork, r.ContactSum = []postproof.Blob{{Digest: strings.Repeat("a1", 32), Size: 7}, {Digest: strings.Repeat("b2", 32), Size: 1 << 40}}, strings.Repeat("c3", 32)
 	r.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return r
 }

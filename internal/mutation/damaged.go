@@ -62,10 +62,10 @@ func damaged() []Mutation {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if rec.Contact`, `		if err != nil {
+		if (rec.Contact`, `		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if rec.Contact`),
+		if (rec.Contact`),
 		erased("a record that is named stops it", "erase_run.go", `		case x.unread(ctx, err):
 			continue
 		case err != nil:
@@ -81,7 +81,7 @@ func damaged() []Mutation {
 			return x.c.storeError(opErase, err)
 		}
 		if id, ok`),
-		erased("a record stops the search for who shares the artwork", "erase_left.go", `		if x.unread(ctx, err) {
+		erased("a record stops the search for who shares the artwork", "erase_artwork.go", `		if x.unread(ctx, err) {
 			continue // it is not sent`, `		if false {
 			continue // it is not sent`),
 		erased("a snapshot stops it", "erase_unread.go", `case errors.Is(err, snapshot.ErrCorrupt):`, `case false:`),

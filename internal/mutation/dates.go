@@ -43,7 +43,7 @@ func dates() []Mutation {
 		cl("who cannot ask for what is watched looks all the time", "unasked.go", `return (passed%every + every) % every`, `return max(0, passed) % every`, "TestWatchUntilTheSendDateAmong"),
 		m("./client/callback", "an endpoint is silent before the date", "client/callback/tend.go", `date.After(since) {`, `date.After(since) && false {`, "TestSilenceBeforeASendDate"),
 
-		cl("a recovery that only a vendor knows of is not told", "incidents.go", `, "recovered_before",`, `,`, "TestEveryKind|TestEveryIncident"),
+		cl("a recovery that only a vendor knows of is not told", "incident_kind.go", "\t\tIncidentRecoveredBefore,\n", "", "TestEveryKind|TestEveryIncident"),
 		cl("a second piece does not depend on erasures", "remail.go", `ch.Reads = append(ch.Reads,`, `_ = append(ch.Reads,`, "TestErasureBesideARemail"),
 		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(pending.IDs, first.ID):`, `, slices.Contains(pending.IDs, ""):`, "TestRemailBesideAnErasure"),
 		cl("an erasure looks once for second pieces", "erase_left.go", `if err := x.remails(ctx); err != nil || len(x.found) == before {`, `if err := error(nil); err != nil || len(x.found) == before {`, "TestRemailBesideAnErasure"),

@@ -39,7 +39,7 @@ func people() []Mutation {
 		cl("control: a piece is sent that its vendor cannot make", "client/recover_control.go",
 			`caps.Supports(&job); err != nil {`, `caps.Supports(&job); err != nil && false {`, "TestControlPieceIsMade"),
 		cl("lists: the ledger's error is passed on as it is", "client/jobs.go",
-			`yield(none, c.storeError(op, err))`, `yield(none, err)`, "TestListsTell"),
+			`yield(v, c.storeError(op, err))`, `yield(v, err)`, "TestListsTell"),
 		op("replay: the last hours are others each time", "client/operator/replay_since.go",
 			`q.Since, q.Until = p.Since, p.Until`, `_ = q`, "TestReplayOfTheLastHours"),
 		op("replay: any hours are those of the run", "client/operator/replay_since.go",

@@ -16,7 +16,7 @@ func stores() []Mutation {
 		lite("a file may have two names", "integrity.go", `case links(info) > 1:`, `case links(info) > 9:`, "TestFileWithTwoNames"),
 		lite("the log is looked for beside a link", "sqlite.go", `filepath.EvalSymlinks(full); err == nil {`, `full, error(nil); err == nil {`, "TestCheckpointCutOffBehindALink"),
 		lite("a file that was migrated is written to", "schema.go", `	if version > schemaVersion {
-		return newerError(version)
+		return fmt.Errorf("%w: %w", newerError(version), idempotency.ErrReopen)
 	}
 	return nil
 }`, `	return nil

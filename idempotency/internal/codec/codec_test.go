@@ -79,8 +79,12 @@ func stored(row *codec.Row) *codec.Stored {
 func TestNoFieldIsForgotten(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]*idempotency.Record{
-		"every field":   filled(),
-		"none":          {ID: idempotency.IDOf("key")},
+		"every field": filled(),
+		"none":        {ID: idempotency.IDOf("key")},
+		"digests": {
+			ID: idempotency.IDOf("key"), ContactSum: string(idempotency.IDOf("ada")),
+			Artwork: []postproof.Blob{{Digest: string(idempotency.IDOf("1")), Size: 1}, {Digest: string(idempotency.IDOf("2")), Size: math.MaxInt64}},
+		},
 		"an empty past": {ID: idempotency.IDOf("key"), Prior: new(idempotency.Prior)},
 		"empty submissions": {
 			ID: idempotency.IDOf("key"), CreatedAt: time.Unix(5, 5).UTC(), Submissions: make([]idempotency.Submission, 3),

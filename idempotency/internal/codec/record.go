@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"crypto/sha256"
 	"errors"
 
 	"github.com/postproof/postproof"
@@ -56,7 +57,15 @@ func encodeRecord(r *idempotency.Record, id []byte) []byte {
 	w.time(30, r.EraseAt)
 	w.int(31, int64(r.Recovery))
 	w.time(32, r.SendDate)
-	w.int(33, int64(r.Canary))
+	for i := range r.Artwork {
+		b := &r.Artwork[i]
+		w.group(33, func() {
+			w.digest(1, 3, b.Digest)
+			w.int(2, b.Size)
+		})
+	}
+	w.digest(34, 35, r.ContactSum)
+	w.int(36, int64(r.Canary))
 	return w.seal(id)
 }
 
@@ -70,6 +79,16 @@ func (w *writer) prior(p *idempotency.Prior) {
 	w.group(18, func() { w.receipt(&p.Receipt) })
 	w.group(19, func() { w.status(&p.Status) })
 	w.reasons(&p.Cancel, &p.Hold, &p.Refusal)
+}
+
+// digest writes one in half its length; another text, which is none, has a field of
+// its own.
+func (w *writer) digest(field, other uint64, hex string) {
+	if raw := IDBytes(idempotency.ID(hex)); len(raw) == sha256.Size {
+		w.text(field, string(raw))
+		return
+	}
+	w.text(other, hex)
 }
 
 func (w *writer) submissions(all []idempotency.Submission) {

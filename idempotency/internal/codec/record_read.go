@@ -95,7 +95,26 @@ func (r *reader) record(to *idempotency.Record, f field) {
 	case 32:
 		to.SendDate = r.time(f)
 	case 33:
+		to.Artwork = append(to.Artwork, postproof.Blob{})
+		b := &to.Artwork[len(to.Artwork)-1]
+		r.inner(f, func(_ *reader, f field) { blob(b, f) })
+	case 34:
+		to.ContactSum = string(IDOf([]byte(f.text)))
+	case 35:
+		to.ContactSum = f.text
+	case 36:
 		to.Canary = f.int()
+	}
+}
+
+func blob(to *postproof.Blob, f field) {
+	switch f.number {
+	case 1:
+		to.Digest = string(IDOf([]byte(f.text)))
+	case 2:
+		to.Size = unzigzag(f.n)
+	case 3:
+		to.Digest = f.text
 	}
 }
 
