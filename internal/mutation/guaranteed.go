@@ -41,8 +41,6 @@ func guaranteed() []Mutation {
 			`ev.TooLate = back.Alive && postproof.CodeOf(err) == postproof.CodeConflict`, `ev.TooLate = false`, "TestCancelTooLate"),
 		m("leases are kept at a stop", "client/pool.go",
 			"close(p.stopped)\n\tp.giveBack()", "close(p.stopped)", "TestStopFinishesSendsAndGivesLeasesBack"),
-		m("sends leave one slot to the polls", "client/polls.go",
-			`return max(1, c.concurrency/2/len(c.vendors))`, `return 1`, "TestSendsAndPollsShareTheSlots"),
 		m("what a replay has finished is planned again", "client/replay_items.go",
 			`it.Outcome = ReplayAccepted`, `it.Outcome = ReplayWaiting`, "TestReplayBringsACampaignToItsEnd"),
 		m("what is paused is not polled", "client/work.go",
