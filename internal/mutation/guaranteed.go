@@ -89,7 +89,5 @@ func guaranteed() []Mutation {
 			"case !s.Differs, t.stopsAll(): // what is", "case t.r.State == Unknown && o.Status.Source == postproof.SourceCallback:\n\tcase !s.Differs, t.stopsAll(): // what is", "TestCallbackBeforeTheAnswerSettlesAnUnknownSubmission"),
 		callback("a handler that never returned is no failure", "client/callback/hold.go",
 			`h.open(r.in.Now()) && h.Owner != r.name, err`, `h.open(r.in.Now()) && h.Owner == r.name, err`, "TestFrozenHandlerIsOneFailure"),
-		callback("a body is read to its end, however long", "client/callback/body.go",
-			`http.MaxBytesReader(w, req.Body, r.maxBody)`, `req.Body`, "TestMemoryIsBounded"),
 	}
 }
