@@ -97,7 +97,7 @@ func TestUnacknowledgedCommitIsReadAgain(t *testing.T) {
 				c := newClient(t, s, []*press{p})
 				rec, err := c.Submit(t.Context(), job("a"))
 				if err != nil || rec.State != idempotency.Accepted || rec.Submissions[0].Sends != 1 || lost != 1 {
-					t.Fatalf("Submit = %v, %v, %d sends", rec, err, rec.Submissions[0].Sends)
+					t.Fatalf("Submit = %v, %v; want it accepted by one send", rec, err)
 				}
 			})
 		})

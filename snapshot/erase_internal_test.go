@@ -68,10 +68,10 @@ func TestErasureIsFinishedByTheNext(t *testing.T) {
 				t.Fatalf("step %d, crash %v: the next try: %v", step, crash, err)
 			}
 			if where := inFiles(t, dir, "Ada"); len(where) > 0 {
-				t.Errorf("step %d, crash %v: the next try leaves the person in %d files", step, crash, len(where))
+				t.Fatalf("step %d, crash %v: the next try leaves the person in %d files", step, crash, len(where))
 			}
 			if _, err := Open(t.Context(), store, s.ID()); !errors.Is(err, ErrErased) {
-				t.Errorf("step %d, crash %v: opening the old id: %v", step, crash, err)
+				t.Fatalf("step %d, crash %v: opening the old id: %v", step, crash, err)
 			}
 		}
 	}

@@ -210,7 +210,7 @@ func TestFindingsDoNotQuote(t *testing.T) {
 	}
 	for _, r := range bad {
 		for _, f := range r.Findings {
-			if strings.Contains(f.String(), "ecret") {
+			if strings.Contains(f.String(), "cret") {
 				t.Errorf("%q quotes the value", f)
 			}
 		}

@@ -178,7 +178,7 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures th
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var all sync.WaitGroup
-	var refused atomic.Int64
+	var large, busy atomic.Int64
 	for range 200 {
 		all.Go(func() {
 			conn, err := lis.Dial(t.Context(), "", "")
@@ -200,15 +200,19 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures th
 				return
 			}
 			defer resp.Body.Close()
-			if resp.StatusCode == http.StatusRequestEntityTooLarge || resp.StatusCode == http.StatusServiceUnavailable {
-				refused.Add(1)
+			switch resp.StatusCode {
+			case http.StatusRequestEntityTooLarge:
+				large.Add(1)
+			case http.StatusServiceUnavailable:
+				busy.Add(1)
 			}
 		})
 	}
 	all.Wait()
 	runtime.ReadMemStats(&after)
-	if n := refused.Load(); n < 100 {
-		t.Errorf("%d of 200 were refused", n)
+	// How many find no place depends on how quick the others are.
+	if large, busy := large.Load(), busy.Load(); large == 0 || large+busy < 100 {
+		t.Errorf("of 200, %d were refused as too large and %d for want of a place", large, busy)
 	}
 	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 64<<20 {
 		t.Errorf("the heap grew by %d MiB", grown>>20)

@@ -40,6 +40,7 @@ func all() []Mutation {
 	return slices.Concat(
 		ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(),
 		rotation(), seams(), nobody(), freezing(), forms(), restores(), combined(), crossing(), pairs(), stores(), files(), damaged(), known(), vendorFacts(), wire(), dates(), spans(), artwork(),
+		guarantees(), guaranteed(),
 	)
 }
 
