@@ -191,7 +191,7 @@ func TestACachedLookUpProvesNoAbsence(t *testing.T) {
 			case submits(r) && ref.Load() == "none yet":
 				vendor.ServeHTTP(httptest.NewRecorder(), r)
 				w.WriteHeader(http.StatusBadGateway)
-			case strings.Contains(r.URL.RawQuery, ref.Load().(string)):
+			case strings.Contains(r.URL.RawQuery, ref.Load().(string)): //nolint:errcheck // nothing else is stored
 				w.Header().Set("Age", strconv.Itoa(int(time.Since(kept).Seconds())))
 				_, _ = w.Write([]byte(`{"object":"list","data":[],"skip":0,"limit":10,"totalCount":0}`))
 			default:

@@ -53,8 +53,13 @@ func (d Deadlines) Validate() error {
 		name string
 		v    time.Duration
 	}{
-		{"PlannedFor", d.PlannedFor}, {"UnknownFor", d.UnknownFor}, {"TrackFor", d.TrackFor}, {"WatchFor", d.WatchFor},
-		{"WatchEvery", d.WatchEvery}, {"RetryBase", d.RetryBase}, {"RetryCap", d.RetryCap},
+		{"PlannedFor", d.PlannedFor},
+		{"UnknownFor", d.UnknownFor},
+		{"TrackFor", d.TrackFor},
+		{"WatchFor", d.WatchFor},
+		{"WatchEvery", d.WatchEvery},
+		{"RetryBase", d.RetryBase},
+		{"RetryCap", d.RetryCap},
 	} {
 		if f.v < 0 {
 			return fmt.Errorf("%s is %s: want a positive duration, or 0 for the default", f.name, f.v)

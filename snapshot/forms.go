@@ -180,7 +180,7 @@ func placeText(s string) string {
 	}
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case strings.ContainsRune("’‘ʼʻʹ′´", r):
+		case isApostrophe(r):
 			return '\''
 		case invisible(r):
 			return -1
@@ -189,9 +189,15 @@ func placeText(s string) string {
 		}
 	}, s)
 	return strings.Map(func(r rune) rune {
-		if r >= 0x300 && r <= 0x36f { // accents, which stand behind their letters
+		switch {
+		case r >= 0x300 && r <= 0x36f: // accents, which stand behind their letters
 			return -1
+		case isApostrophe(r): // "ŉ" is one with its letter
+			return '\''
+		default:
+			return r
 		}
-		return r
 	}, norm.NFKD.String(s))
 }
+
+func isApostrophe(r rune) bool { return strings.ContainsRune("’‘ʼʻʹ′´", r) }

@@ -13,7 +13,7 @@ func wire() []Mutation {
 		m("a proxy's 409 is pcm's duplicate", pcm, "submit.go",
 			`if !said { // not`, `if false { // not`, "TestForeign409"),
 		m("a proxy's 409 makes a dead order that of this submission", pcm, "submit.go",
-			`!(said && found.Complete)`, `!found.Complete`, "TestForeign409"),
+			`(!said || !found.Complete)`, `!found.Complete`, "TestForeign409"),
 		m("a duplicate in other words is none", pcm, "submit.go",
 			`s.Ref, hasError(resp))`, `s.Ref, isOwn(resp))`, "TestDuplicateThatCannotBeRead"),
 		m("a proxy's 400 is postgrid's too late", postgrid, "judge.go",

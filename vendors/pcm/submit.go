@@ -72,7 +72,7 @@ func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.R
 			}
 		}
 	}
-	if first == nil || (first.Dead && !(said && found.Complete)) {
+	if first == nil || (first.Dead && (!said || !found.Complete)) {
 		// None is proof of nothing, and neither is a dead one in half a list.
 		e := &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.Unknown, Vendor: Name, Op: string(postproof.OpSubmit),
