@@ -84,6 +84,8 @@ func (d *deeds) restored(main *shelf) {
 		old.runs[name].most = r.most
 	}
 	old.paused[main] = renewed(old.paused[main])
+	// An end that is under way may come to the backup's ledger instead.
+	maps.DeleteFunc(old.paused[main], func(t client.Target, _ *since) bool { return d.ending[t] > 0 })
 	d.paused[main], d.runs, d.erased, d.words = old.paused[main], old.runs, renewed(old.erased), old.words
 	d.entries, d.reports = old.entries, old.reports
 }
