@@ -310,8 +310,9 @@ func (c *Client) Price(vendor string, job *postproof.Job) (cents int64, known bo
 // [Client.Pause] with [VendorTarget].
 func (c *Client) Breakers() *breaker.Set { return c.breakers }
 
-// EndVendorStop lets a vendor that refused the account be tried again at once ([WithVendorStop], [VendorState.StoppedUntil]), for example
-// after the bill was paid: here and, as a hint, at the other replicas. It ends no
+// EndVendorStop lets a vendor that refused the account be tried again at once
+// ([WithVendorStop], [VendorState.StoppedUntil]), for example after the bill was paid:
+// here and, as a hint, at the other replicas. It ends no
 // pause, which is a person's word ([Client.Resume]), and closes no breaker
 // ([Client.Breakers]). It returns an error with [postproof.CodeNotFound] for a
 // vendor that is not configured.
