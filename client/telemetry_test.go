@@ -246,6 +246,7 @@ func TestMetrics(t *testing.T) {
 			"postproof.submissions mode=test submission=replay":           1,
 			"postproof.attempts group=submit mode=test vendor=alpha":      5,
 			"postproof.sends mode=test vendor=alpha":                      5,
+			"postproof.give_ups mode=test stop=attempts vendor=alpha":     1,
 			"postproof.outcomes delivery=unknown mode=test vendor=alpha":  1,
 			"postproof.outcomes delivery=accepted mode=test vendor=alpha": 1,
 		}

@@ -12,6 +12,9 @@
 //	mux.Handle("/callbacks/", rx) // POST /callbacks/lob, POST /callbacks/postgrid
 //	go rx.Run(ctx)
 //
+// The client is to know of it, by Callbacks of its [client.VendorConfig], or it polls each
+// piece all the same; [New] warns of that.
+//
 // The handler may run in one process and [Receiver.Run] in another, or both in
 // many: what lies between them is the ledger's inbox.
 //
@@ -30,8 +33,8 @@
 //  5. It is answered as that vendor wants it.
 //
 // The answers are 401 for a wrong signature or one of another time, 400 for a
-// missing one, 413 for a body too large, 408 for one too slow, and 503 with Retry-After when the inbox
-// cannot write: then the vendor repeats it. A store that hangs is answered for
+// missing one, 413 for a body too large, 408 for one too slow, and 503 with Retry-After
+// when the inbox cannot write: then the vendor repeats it. A store that hangs is answered for
 // before the vendor gives up; what it writes after all is known when the vendor
 // repeats it.
 //

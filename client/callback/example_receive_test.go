@@ -21,7 +21,8 @@ import (
 func Example() {
 	ctx := context.Background()
 	printer := acme{}
-	mail, err := client.New(ctx, idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{printer})
+	mail, err := client.New(ctx, idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{printer},
+		client.WithVendor("acme", client.VendorConfig{Callbacks: true})) // else each piece is polled all the same
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -179,8 +179,8 @@ func TestOutcomeThatCouldNotBeWrittenIsNoFailure(t *testing.T) {
 		w := newWorld(t, store, newPrinter(t), callback.WithHandler(got.handle))
 		a := w.mailed(t, "a")
 		away := false
-		store.commit = func([]idempotency.Change) error {
-			if got.count() == 1 && !away {
+		store.commit = func(changes []idempotency.Change) error {
+			if m := changes[0].Marks; len(m) == 1 && m[0].State == idempotency.MessageApplied && got.count() == 1 && !away {
 				away = true
 				return errKilled
 			}

@@ -46,7 +46,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mail, err := client.New(ctx, idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{printer})
+	mail, err := client.New(ctx, idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{printer},
+		client.WithVendor(printer.Capabilities().Vendor, client.VendorConfig{Callbacks: true}))
 	if err != nil {
 		return err
 	}
