@@ -129,6 +129,7 @@ func FuzzAddressKey(f *testing.F) {
 	f.Add("123 N. Main St.", "Apt #4")
 	f.Add("ÿ \xff \u00a0", "12½ Ærø")
 	f.Add("ŉ", "")
+	f.Add("\u0615'\u0618", "")
 	words := newAbbreviations()
 	f.Fuzz(func(t *testing.T, one, two string) {
 		a := words.appendLine(nil, one)

@@ -173,31 +173,26 @@ func lowered(b []byte) []byte {
 
 // placeText is a part of an address that is not ASCII as [AddressKey] reads it:
 // without accents, which the files of the postal services leave out, without
-// invisible signs, and in the plain form of wide, raised and joined characters.
+// apostrophes, full stops and invisible signs, and in the plain form of wide, raised and
+// joined characters.
 func placeText(s string) string {
 	for _, f := range [...][2]string{{"½", " 1/2"}, {"¼", " 1/4"}, {"¾", " 3/4"}} {
 		s = strings.ReplaceAll(s, f[0], f[1])
 	}
 	s = strings.Map(func(r rune) rune {
-		switch {
-		case isApostrophe(r):
-			return '\''
-		case invisible(r):
+		if isApostrophe(r) || invisible(r) {
 			return -1
-		default:
-			return r
 		}
+		return r
 	}, s)
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 0x300 && r <= 0x36f: // accents, which stand behind their letters
+	s = strings.Map(func(r rune) rune {
+		if r >= 0x300 && r <= 0x36f || isApostrophe(r) { // accents, which stand behind their letters; "ŉ" is one with an apostrophe
 			return -1
-		case isApostrophe(r): // "ŉ" is one with its letter
-			return '\''
-		default:
-			return r
 		}
+		return r
 	}, norm.NFKD.String(s))
+	return norm.NFKD.String(s) // signs that are neighbors only now are put in order
 }
 
-func isApostrophe(r rune) bool { return strings.ContainsRune("’‘ʼʻʹ′´", r) }
+// isApostrophe reports whether a sign is dropped as one, or as a full stop.
+func isApostrophe(r rune) bool { return strings.ContainsRune("’‘ʼʻʹ′´'`.", r) }
