@@ -51,8 +51,8 @@ func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempo
 // that came late or that the ledger has no place for (see [Client.Spooled]),
 // callbacks about pieces that the ledger does not know, recoveries that only a
 // vendor knows of. What happened stays in the list for as long as the ledger
-// remembers it: nobody ends an entry. What each is says [IncidentKind.Meaning]. For an alarm ask [Client.IncidentsSince] for
-// what is new. An entry that is damaged, which may be of any kind, is an
+// remembers it: nobody ends an entry. What each is says [IncidentKind.Meaning]. For an
+// alarm ask [Client.IncidentsSince] for what is new. An entry that is damaged, which may be of any kind, is an
 // [idempotency.DamagedError], behind which the list goes on; after another error it
 // yields no more.
 func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {

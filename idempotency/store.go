@@ -36,8 +36,8 @@ var (
 	// ErrInDoubt: whether a change was made, or is still being made, cannot be said:
 	// that it cannot be read yet proves nothing.
 	ErrInDoubt = errors.New("idempotency: whether the change was made is not known")
-	// ErrReopen: the store cannot go on as it is open, however long one waits. What was
-	// acknowledged is kept; nothing more is read or written.
+	// ErrReopen: the store cannot go on as it is open, however long one waits. Nothing
+	// was written, and nothing more is.
 	ErrReopen = errors.New("idempotency: close the store and open it again")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("idempotency: store is closed: let what uses it end before Close, or open it again")

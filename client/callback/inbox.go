@@ -97,8 +97,9 @@ func (b *Inbox) Replay(ctx context.Context, q Query) (Replayed, error) {
 		if err != nil {
 			return done, cmp.Or(b.replayAll(ctx, read, &done), err)
 		}
-		if m.Body != nil {
-			m.Body = []byte{} // that it is there is enough
+		if m.Body != nil { // that it is there is enough; the message is the store's
+			bare := *m
+			bare.Body, m = []byte{}, &bare
 		}
 		if read = append(read, m); len(read) == replayBite {
 			if err := b.replayAll(ctx, read, &done); err != nil {

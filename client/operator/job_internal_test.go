@@ -1,12 +1,22 @@
 package operator
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
+
+// Two terminals of one person are two workers.
+func TestEachClientHasItsOwner(t *testing.T) {
+	t.Parallel()
+	one, two := ownerOf("ann"), ownerOf("ann")
+	if one == two || !strings.HasPrefix(one, "operator ann/") {
+		t.Errorf("owners %q and %q, want two that name ann", one, two)
+	}
+}
 
 // When something was sent last is not when the ledger was recovered, nor when the
 // send that is under way has to be over.

@@ -301,13 +301,15 @@ func (r *run) withVendors(ctx context.Context, more ...client.Option) (*client.C
 	return r.full, nil
 }
 
-// options are those of a client of ours: it says itself what there is to say. Each has
-// a name of its own, as one person may have two terminals open.
+// options are those of a client of ours: it says itself what there is to say.
 func (r *run) options(more ...client.Option) []client.Option {
-	owner := "operator " + r.by + "/" + rand.Text()[:8]
-	all := []client.Option{client.WithLogger(slog.New(slog.DiscardHandler)), client.WithClock(r.Clock), client.WithOwner(owner)}
+	all := []client.Option{client.WithLogger(slog.New(slog.DiscardHandler)), client.WithClock(r.Clock), client.WithOwner(ownerOf(r.by))}
 	return slices.Concat(all, r.Options, more)
 }
+
+// ownerOf names one client of a person's: two of one name take each other's leases for
+// their own, and a person may have two terminals open.
+func ownerOf(by string) string { return "operator " + by + "/" + rand.Text()[:8] }
 
 func (r *run) close() error {
 	var err error

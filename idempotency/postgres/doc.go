@@ -146,8 +146,8 @@
 //
 // makes tombstones of the jobs that came to their end ninety days ago and are not
 // watched any more: job and history go, and what keeps a second piece from being
-// sent stays. So does artwork, markup for one contact too, until an erasure deletes it. [Store.Prune], which it calls, and the inbox's Purge, which
-// client/callback calls, take a hundred rows in a transaction, so that claims and
+// sent stays. So does artwork, markup for one contact too, until an erasure deletes it.
+// [Store.Prune], which it calls, and the inbox's Purge, which client/callback calls, take a hundred rows in a transaction, so that claims and
 // commits go on; some thousand rows a second.
 //
 // The server frees the space by autovacuum, for its tables to use again. Leave it

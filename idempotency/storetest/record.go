@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,8 @@ func recordChecks() []check {
 	}
 }
 
-// fullRecord has a value in every field.
+// fullRecord has a value in every field, the second submission in those that the first
+// has none in; but it has its job, and is no tombstone.
 func fullRecord() *idempotency.Record {
 	at := func(minutes int) time.Time { return epoch().Add(time.Duration(minutes)*time.Minute + 7) }
 	r := planned(1)
@@ -36,7 +38,11 @@ func fullRecord() *idempotency.Record {
 			FirstAt: at(6), LastAt: at(7), NotAfter: at(8), Sends: 4, Join: postproof.Unknown, Fate: idempotency.FateAbsent, VendorID: "psc_1", Veto: true,
 			Misses: 2, LastMiss: at(9), LookUps: 5, WatchUntil: at(10), NextWatch: at(11), Late: idempotency.LateSeen,
 		},
-		{Generation: 2, Ref: refOf(1, 2), Vendor: "pcm", Join: postproof.Accepted, VendorID: "42"},
+		{
+			Generation: 2, Ref: refOf(1, 2), Vendor: "pcm", Join: postproof.Accepted, VendorID: "42", Also: "acct 2", Intent: 6, Unanswered: []uint64{5, 6},
+			Strays: []uint64{4}, AcceptedAt: at(18), Twin: "43", Differs: true, Amended: true, Code: postproof.CodeUnavailable, NoResend: true,
+			Unguarded: true, Unlisted: true, Unasked: "no credentials", AskAt: at(19), Cents: 73, SendDate: at(20), Heir: true,
+		},
 	}
 	r.Receipt = postproof.Receipt{
 		Vendor: "pcm", VendorID: "42", Ref: refOf(1, 2), TrackingID: "9400", ExpectedDelivery: at(12), ProofURL: "https://vendor.example/proof", AcceptedAt: at(13),
@@ -48,7 +54,12 @@ func fullRecord() *idempotency.Record {
 	r.Cancel = idempotency.CancelWish{At: at(16), By: "ada", Outcome: idempotency.CancelTooLate, Tries: 2}
 	r.Hold = idempotency.Hold{Reason: idempotency.HoldCanary, At: at(17), From: idempotency.Planned, Note: "wait"}
 	r.Refusal = idempotency.Refusal{Vendor: "lob", Code: postproof.CodeInvalidArgument, VendorCode: "bad", Note: "size"}
-	r.Run = "replay 1"
+	r.Run, r.Awaits, r.Canary, r.Recovery = "replay 1", "pcm", 25, 3
+	r.SendDate, r.PlannedAt, r.PollAt, r.EraseAt = at(21), at(22), at(23), at(24)
+	r.Prior = &idempotency.Prior{
+		Fence: 1, Generation: 1, Submissions: slices.Clone(r.Submissions[:1]), Receipt: r.Receipt, Status: r.Status, Cancel: r.Cancel, Hold: r.Hold,
+		Refusal: r.Refusal, PlannedAt: at(25), PollAt: at(26),
+	}
 	r.Artwork, r.ContactSum = []postproof.Blob{{Digest: strings.Repeat("a1", 32), Size: 7}, {Digest: strings.Repeat("b2", 32), Size: 1 << 40}}, strings.Repeat("c3", 32)
 	r.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return r

@@ -41,6 +41,15 @@ func seams() []Mutation {
 		m("Run waits for a store that cannot go on", "client/worker.go",
 			`, errors.Is(err, idempotency.ErrReopen):`, `:`, "TestRunEndsWhereWaitingIsForNothing/the_marker"),
 		{
+			Name: "seam: two terminals are one worker", File: "client/operator/main.go",
+			Old: `"/" + rand.Text()[:8] }`, New: `"/" + rand.Text()[:0] }`, Package: "./client/operator", Run: "TestEachClientHasItsOwner",
+		},
+		{
+			Name: "seam: a file that was migrated is waited for", File: "idempotency/sqlite/schema.go",
+			Old: `newerError(version), idempotency.ErrReopen)`, New: `newerError(version), idempotency.ErrNewer)`,
+			Package: "./idempotency/sqlite", Run: "TestMigratedWhileOpen",
+		},
+		{
 			Name: "seam: a receiver waits for a store that cannot go on", File: "client/callback/run.go",
 			Old: `, errors.Is(err, idempotency.ErrReopen):`, New: `:`, Package: "./client/callback", Run: "TestRunEndsWhereWaitingIsForNothing/the_marker",
 		},
