@@ -80,10 +80,11 @@ type VendorConfig struct {
 	// where that stood for the account, or of its former name. After a key was rotated
 	// that nobody had named the account for (WithAccount of the adapter), or after the
 	// account was named, pieces of the former name are those of another account until
-	// it is listed here: unknown ones are held, accepted ones are not polled. A held
-	// job's note has the fingerprint, as have [Client.Troubles] and the log; an adapter
-	// that is made with the former key or name tells it, too. While workers with the
-	// old and the new credentials run beside each other, both list the other's.
+	// it is listed here: unknown ones are left to other workers and then held, accepted
+	// ones are not polled. A held job's note has the fingerprint, as have
+	// [Client.Troubles] and the log; an adapter that is made with the former key or name
+	// tells it, too. While workers with the old and the new credentials run beside each
+	// other, both list the other's.
 	//
 	// Submissions that the vendor may have keep the name that they were first made
 	// under, and so their vendor key and the window of it. An unknown one is looked up,
@@ -186,7 +187,9 @@ func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settin
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
 // the one that it is for asks it to wait (429), or refuses the account (401,
 // 402, 403). Until then the job waits for that vendor. For as long a job is left to
-// other workers that no vendor of this client could take. The default, and the meaning
+// other workers that no vendor of this client could take, or whose outcome is unknown at
+// a vendor, or an account, that this client cannot ask; and for longer, up to its
+// deadline, while another client says that it can ([WithoutHints]). The default, and the meaning
 // of 0, is 15 minutes; a millisecond is as good as at once.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })
