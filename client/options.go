@@ -156,7 +156,9 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
 
 // WithDeadlines sets for how long jobs wait, are looked for and are followed, and the
-// backoff between tries. Give all clients of a ledger the same.
+// backoff between tries. Give all clients of a ledger the same. The ledger keeps how many
+// generations, and how long a wait to be sent, any of them allowed: [Client.Recover] looks
+// for what those with the largest can have sent.
 func WithDeadlines(d idempotency.Deadlines) Option {
 	return optionFunc(func(s *settings) { s.deadlines = d })
 }

@@ -10,7 +10,18 @@ func restores() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Rule: 12, Name: "restored again: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
+	const deadlines = "client/recover_deadlines.go"
 	return []Mutation{
+		m("who recovers goes by its own deadlines", deadlines, `	m.MaxGenerations, m.PlannedFor = all.MaxGenerations, all.PlannedFor
+`, `	_ = all
+`, "TestRecoverKnowsTheDeadlines"),
+		m("the ledger is not told of deadlines", deadlines, `*c.reach.Load() == kept || c.onlooker`, `kept == kept`, "TestRecoverKnowsTheDeadlines"),
+		m("deadlines that the backup forgot are forgotten", deadlines, `all = all.or(*known)`, `_ = known`, "TestRecoverKnowsTheDeadlines"),
+		m("what a ledger was never told of is nothing", deadlines, `kept = kept.or(least)`, `_ = least`, "TestRecoverKnowsTheDeadlines"),
+		m("of two who tell of deadlines one is not heard", deadlines, `case errors.Is(err, idempotency.ErrStale): // another client has larger ones
+`, `case errors.Is(err, idempotency.ErrStale):
+			return nil
+`, "TestDeadlinesAreKept"),
 		m("of who was erased meanwhile absence is believed", number, `return more <= 0, nil`, `return true, nil`, "TestErasedBeforeAnEarlier"),
 		m("a control piece that is shown is not seen", before, "\t}):\n\t\treturn true, date, nil", "\t}):\n\t\treturn false, date, nil", "TestRecoverNotices|TestRecoverOfABackup"),
 		m("half a list is a whole one", before, `case found == nil || !found.Complete:`, `case found == nil:`, "TestRecoverBesideHalfAList"),
