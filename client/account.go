@@ -180,8 +180,8 @@ const (
 	accountGroup = "poll"
 )
 
-// OtherAccount is an account that a vendor's accepted pieces are of, and that
-// the client has no credentials of: nobody can ask how they are.
+// OtherAccount is an account that a vendor's pieces are of, accepted ones or unknown, and
+// that the client has no credentials of: it cannot ask about them.
 type OtherAccount struct {
 	// Fingerprint is the account's, see [VendorConfig].FormerAccounts.
 	Fingerprint string
@@ -210,6 +210,13 @@ func (o *otherAccounts) list() []OtherAccount {
 	return all
 }
 
+// pieces returns how many an account had when they were last counted.
+func (o *otherAccounts) pieces(name string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.known[name].Pieces
+}
+
 // set notes a count, and reports whether the account is new here.
 func (o *otherAccounts) set(name string, pieces int, now time.Time) (a OtherAccount, fresh bool) {
 	o.mu.Lock()
@@ -229,7 +236,20 @@ func (o *otherAccounts) set(name string, pieces int, now time.Time) (a OtherAcco
 	return a, !known
 }
 
-// meetOther notes that a piece cannot be polled, because it is of another account,
+// mayBeAt finds what a vendor has or may have, for a count.
+func mayBeAt(vendor string) idempotency.Query {
+	return idempotency.Query{Vendor: vendor, States: []idempotency.State{idempotency.Accepted, idempotency.Unknown}, Bare: true, Limit: countMost}
+}
+
+// isOpen reports whether a submission is the piece that was accepted, or is in doubt.
+func isOpen(rec *idempotency.Record, s *idempotency.Submission) bool {
+	if rec.State == idempotency.Unknown {
+		return !s.Dead()
+	}
+	return s.Vendor == rec.Receipt.Vendor && s.Ref == rec.Receipt.Ref
+}
+
+// meetOther notes that a piece cannot be asked for, because it is of another account,
 // and has people told of all such pieces: once in the log, and for as long as there
 // are some in [Client.Troubles].
 func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
@@ -239,13 +259,12 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 		return
 	}
 	counts := map[string]int{account: 0}
-	q := idempotency.Query{Vendor: v.name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
-	for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, mayBeAt(v.name))) {
 		if err != nil {
 			break // at least those that were counted
 		}
 		for i := range rec.Submissions {
-			if s := &rec.Submissions[i]; s.Vendor == v.name && s.Ref == rec.Receipt.Ref && rec.Receipt.Vendor == v.name && !sameAccount(v, s.Account) {
+			if s := &rec.Submissions[i]; s.Vendor == v.name && isOpen(rec, s) && !sameAccount(v, s.Account) {
 				counts[s.Account]++
 			}
 		}
@@ -253,7 +272,7 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 	for name, n := range counts {
 		a, fresh := v.others.set(name, max(n, 1), now)
 		if fresh {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, "accepted pieces are of another account: nobody can ask how they are; name it in FormerAccounts if it is the same account, else give its credentials back",
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "pieces are of another account: this client cannot ask about them; name it in FormerAccounts if it is the same account, else give its credentials back",
 				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int("pieces", a.Pieces))
 		}
 		if a.Pieces > 0 {

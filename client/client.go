@@ -42,6 +42,8 @@ type Client struct {
 	doubtUntil atomic.Int64
 	// doubted is what they are suspected of.
 	doubted atomic.Pointer[doubted]
+	// reach is how far any worker of the ledger may take a job.
+	reach atomic.Pointer[reach]
 	// artErased is the version of the setting that says when artwork was deleted.
 	artErased atomic.Uint64
 
@@ -142,6 +144,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	if err != nil {
 		return nil, invalid("new client", err)
+	}
+	if err := c.keepReach(ctx); err != nil {
+		return nil, err
 	}
 	c.tellUnnamed(ctx)
 	c.tellUnpriced(ctx)

@@ -33,10 +33,10 @@ const (
 	hintBreaker = "breaker"
 	// hintAccount: the vendor refuses the account.
 	hintAccount = "account"
-	// hintOtherAccount: accepted pieces are of an account that a replica has no
+	// hintOtherAccount: pieces are of an account that a replica has no
 	// credentials of. It is for people.
 	hintOtherAccount = "another account"
-	// hintNoAdapter: accepted pieces are with a vendor that a replica has no adapter
+	// hintNoAdapter: pieces are with a vendor that a replica has no adapter
 	// of. It is for people, too.
 	hintNoAdapter = "no adapter"
 	// hintOver: what was said before is over.

@@ -14,10 +14,10 @@ type Trouble struct {
 	// Group is the operation group that is not tried for now, as "submit".
 	Group string
 	// Reason is "breaker", "rate limit", "account", "another account", "no adapter", or
-	// one of a newer version. No adapter: pieces that the vendor accepted are not
-	// polled, because no client on the ledger that was heard of since By met them has
-	// an adapter of it, see [Client.UnconfiguredVendors]. Another account: pieces that
-	// the vendor accepted are not polled, because they are of an account that By has no
+	// one of a newer version. No adapter: nobody asks for pieces that the vendor
+	// accepted, or may have, because no client on the ledger that was heard of since By
+	// met them has an adapter of it, see [Client.UnconfiguredVendors]. Another account:
+	// nobody asks for such pieces, because they are of an account that By has no
 	// credentials of, or does not know to be the same, see
 	// [VendorConfig].FormerAccounts.
 	Reason string

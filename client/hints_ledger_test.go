@@ -29,6 +29,9 @@ type deaf struct {
 }
 
 func (d *deaf) Settings(ctx context.Context, prefix string) iter.Seq2[idempotency.Setting, error] {
+	if prefix != "hint/" {
+		return d.Memory.Settings(ctx, prefix)
+	}
 	d.reads.Add(1)
 	if d.fails.Load() {
 		return func(yield func(idempotency.Setting, error) bool) { yield(idempotency.Setting{}, errStore) }

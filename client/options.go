@@ -80,10 +80,11 @@ type VendorConfig struct {
 	// where that stood for the account, or of its former name. After a key was rotated
 	// that nobody had named the account for (WithAccount of the adapter), or after the
 	// account was named, pieces of the former name are those of another account until
-	// it is listed here: unknown ones are held, accepted ones are not polled. A held
-	// job's note has the fingerprint, as have [Client.Troubles] and the log; an adapter
-	// that is made with the former key or name tells it, too. While workers with the
-	// old and the new credentials run beside each other, both list the other's.
+	// it is listed here: unknown ones are left to other workers and then held, accepted
+	// ones are not polled. A held job's note has the fingerprint, as have
+	// [Client.Troubles] and the log; an adapter that is made with the former key or name
+	// tells it, too. While workers with the old and the new credentials run beside each
+	// other, both list the other's.
 	//
 	// Submissions that the vendor may have keep the name that they were first made
 	// under, and so their vendor key and the window of it. An unknown one is looked up,
@@ -110,12 +111,14 @@ type VendorConfig struct {
 // bound is never passed, whatever the number of workers and replicas. A job that
 // finds it reached is held, for a person to release.
 //
-// What was sent before the cap was configured counts: New reads it once from the
-// ledger, two seconds or so for each hundred thousand jobs of the campaign, at the
+// What was sent without the cap counts, before it was set or while it was taken away:
+// New reads it once from the ledger, and again where a client without the cap was made
+// since; two seconds or so for each hundred thousand jobs of the campaign, at the
 // present Price where the price of then is not known, and for nothing where the job
 // was erased or its vendor has no adapter here. After that each client counts what it
 // sends itself. So give all clients of a ledger the same caps, those with
-// [WithoutVendors] as well: what one without the cap sends later is not counted.
+// [WithoutVendors] as well: what one without the cap sends beside them is counted only
+// when one with it is made after it.
 type Cap struct {
 	Campaign string
 	Vendor   string
@@ -153,7 +156,9 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 func WithOwner(name string) Option { return optionFunc(func(s *settings) { s.owner = name }) }
 
 // WithDeadlines sets for how long jobs wait, are looked for and are followed, and the
-// backoff between tries. Give all clients of a ledger the same.
+// backoff between tries. Give all clients of a ledger the same. The ledger keeps how many
+// generations, and how long a wait to be sent, any of them allowed: [Client.Recover] looks
+// for what those with the largest can have sent.
 func WithDeadlines(d idempotency.Deadlines) Option {
 	return optionFunc(func(s *settings) { s.deadlines = d })
 }
@@ -186,7 +191,9 @@ func WithPollInterval(d time.Duration) Option { return optionFunc(func(s *settin
 // WithRerouteAfter sets from which wait on a job goes to the next vendor when
 // the one that it is for asks it to wait (429), or refuses the account (401,
 // 402, 403). Until then the job waits for that vendor. For as long a job is left to
-// other workers that no vendor of this client could take. The default, and the meaning
+// other workers that no vendor of this client could take, or whose outcome is unknown at
+// a vendor, or an account, that this client cannot ask; and for longer, up to its
+// deadline, while another client says that it can ([WithoutHints]). The default, and the meaning
 // of 0, is 15 minutes; a millisecond is as good as at once.
 func WithRerouteAfter(d time.Duration) Option {
 	return optionFunc(func(s *settings) { s.reroute = d })

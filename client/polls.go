@@ -178,49 +178,97 @@ func (v *vendor) pollable(c *Client, now time.Time) time.Time {
 	return at
 }
 
-// toPoll reports whether a claimed record is there to be polled, and where; at nil,
-// if there is no adapter of the vendor.
-func (c *Client) toPoll(rec *idempotency.Record, now time.Time) (*idempotency.Submission, *vendor, bool) {
-	a := c.machine.Next(rec, now)
-	return &a.Submission, c.byName[a.Submission.Vendor], a.Do == idempotency.DoPoll
-}
-
 // poller is a record that has a place among the vendor's polls.
 type poller struct {
 	rec *idempotency.Record
 	v   *vendor
 }
 
+// hand is what a claim brought, as it is dealt out: whatever sends or settles, what is
+// polled, and the changes that give back what this client does not do now.
+type hand struct {
+	others []*idempotency.Record
+	polls  []poller
+	away   []idempotency.Change
+	now    time.Time
+	epoch  string
+}
+
+// put gives a record back with an event. One that cannot be is left to its lease.
+func (h *hand) put(c *Client, rec *idempotency.Record, ev idempotency.Event) bool {
+	ch, err := c.machine.Apply(rec, h.now, ev)
+	if err != nil {
+		return false
+	}
+	ch.Epoch = h.epoch
+	h.away = append(h.away, ch)
+	return true
+}
+
 // deal starts the work on claimed records: whatever sends or settles first, then
-// the polls that have a place. Polls without one are put off.
+// the polls that have a place. Polls without one are put off, and what only other
+// workers can ask for is left to them.
 func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempotency.Identity, limit int) error {
-	c, now, places := p.c, p.c.now(), p.places()
-	others, polls := recs[:0:0], []poller(nil)
-	var away []idempotency.Change
-	counted := ""
+	h := &hand{now: p.c.now(), epoch: id.Epoch}
+	p.sort(ctx, h, recs)
+	admitted := p.admit(ctx, h)
+	p.alone = len(h.others) == 0
+	if len(recs) == limit && len(h.others) == 0 {
+		p.crowd = min(2*max(limit, p.crowd), crowdedClaim)
+	} else {
+		p.crowd = 0
+	}
+	p.trim(h)
+	err := p.c.putAway(ctx, h.away)
+	for _, rec := range h.others {
+		p.add(ctx, claimed{rec, id, nil})
+	}
+	for _, one := range admitted {
+		p.add(ctx, claimed{one.rec, id, &one.v.polls})
+	}
+	return err
+}
+
+// sort tells polls from other work, and gives back what this client cannot ask for. Of
+// that one record is worked on when it is time to count the others like it: whoever deals
+// does not read the ledger through.
+func (p *pool) sort(ctx context.Context, h *hand, recs []*idempotency.Record) {
+	c, counted := p.c, ""
 	for _, rec := range recs {
-		switch s, v, ok := c.toPoll(rec, now); {
-		case !ok:
-			others = append(others, rec)
-		case v != nil:
-			polls = append(polls, poller{rec, v})
-		case counted != s.Vendor && c.strangers.counts(s.Vendor, now):
-			counted = s.Vendor
-			others = append(others, rec)
-		default: // there is nobody to ask
-			ch, err := c.machine.Apply(rec, now, c.unpolled(nil, s, rec))
-			if err != nil {
-				continue // its lease ends by itself
+		a := c.machine.Next(rec, h.now)
+		s := &a.Submission
+		v := c.byName[s.Vendor]
+		var ev idempotency.Event
+		switch {
+		case c.onlyForOthers(rec, &a) && c.askable(rec) == nil:
+			if next, ok := c.turnOfOthers(rec, v, s); ok {
+				ev = next
 			}
-			ch.Epoch = id.Epoch
-			away = append(away, ch)
-			c.meetUnconfigured(ctx, s.Vendor)
+		case a.Do != idempotency.DoPoll:
+		case v != nil:
+			h.polls = append(h.polls, poller{rec, v})
+			continue
+		default: // there is nobody to ask
+			ev = c.unpolled(nil, s, rec)
+		}
+		switch {
+		case ev == nil:
+			h.others = append(h.others, rec)
+		case counted != s.Vendor && c.countsUnasked(v, s, h.now):
+			counted = s.Vendor
+			h.others = append(h.others, rec)
+		case h.put(c, rec, ev):
+			c.meetUnasked(ctx, v, s)
 		}
 	}
+}
+
+// admit gives polls their places, the oldest first, and puts off those that have none.
+func (p *pool) admit(ctx context.Context, h *hand) (admitted []poller) {
+	c, now, places := p.c, h.now, p.places()
 	// Those put off before were due first: their place in the queue is a new one.
-	slices.SortStableFunc(polls, func(a, b poller) int { return a.rec.PollAt.Compare(b.rec.PollAt) })
-	var admitted []poller
-	for _, one := range polls {
+	slices.SortStableFunc(h.polls, func(a, b poller) int { return a.rec.PollAt.Compare(b.rec.PollAt) })
+	for _, one := range h.polls {
 		at := one.v.pollable(c, now)
 		if !at.After(now) && one.v.polls.enter(now, one.rec.PollAt, places) {
 			admitted = append(admitted, one)
@@ -234,36 +282,22 @@ func (p *pool) deal(ctx context.Context, recs []*idempotency.Record, id *idempot
 		if crowded {
 			one.v.polls.crowds(at)
 		}
-		ch, err := c.machine.Apply(one.rec, now, idempotency.Postpone{Until: at})
-		if err != nil {
-			continue // its lease ends by itself
+		if h.put(c, one.rec, idempotency.Postpone{Until: at}) {
+			c.countPoll(ctx, one.v, pollPutOff)
 		}
-		ch.Epoch = id.Epoch
-		away = append(away, ch)
-		c.countPoll(ctx, one.v, pollPutOff)
 	}
-	p.alone = len(others) == 0
-	if len(recs) == limit && len(others) == 0 {
-		p.crowd = min(2*max(limit, p.crowd), crowdedClaim)
-	} else {
-		p.crowd = 0
-	}
-	// A claim past a crowd may bring more than there is room for.
-	for len(others) > p.free() && others[len(others)-1].State != idempotency.Sending {
-		last := *others[len(others)-1]
+	return admitted
+}
+
+// trim gives back what there is no room for: a claim past a crowd may bring more.
+func (p *pool) trim(h *hand) {
+	for len(h.others) > p.free() && h.others[len(h.others)-1].State != idempotency.Sending {
+		last := *h.others[len(h.others)-1]
 		last.Lease = idempotency.Lease{}
 		last.Fence++
-		away = append(away, idempotency.Change{Record: &last, Expect: last.Fence - 1, Epoch: id.Epoch})
-		others = others[:len(others)-1]
+		h.away = append(h.away, idempotency.Change{Record: &last, Expect: last.Fence - 1, Epoch: h.epoch})
+		h.others = h.others[:len(h.others)-1]
 	}
-	err := c.putAway(ctx, away)
-	for _, rec := range others {
-		p.add(ctx, claimed{rec, id, nil})
-	}
-	for _, one := range admitted {
-		p.add(ctx, claimed{one.rec, id, &one.v.polls})
-	}
-	return err
 }
 
 // putAway gives leases back, all in one go. Where another was quicker, theirs is newer.

@@ -19,10 +19,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	v := w.c.byName[sub.Vendor]
 	ev := idempotency.LookedUp{Vendor: sub.Vendor, Ref: sub.Ref, At: w.c.now()}
 	finder, ok := w.finder(v, sub)
-	switch {
-	case !ok && w.rec.State == idempotency.Unknown && !sub.Dead() && v != nil && !sameAccount(v, sub.Account):
-		return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
-	case !ok:
+	if !ok {
 		ev.Failed = true
 		if v == nil || (sub.Account != "" && !sameAccount(v, sub.Account)) {
 			w.c.meetUnasked(ctx, v, sub)

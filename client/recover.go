@@ -156,6 +156,9 @@ func (c *Client) recoverLedger(ctx context.Context, o RecoverOptions) (Recovered
 		return out, err
 	}
 	c.identity.Store(&id) // the changes below are made in this history
+	if err := c.keepReach(ctx); err != nil {
+		return out, err
+	}
 	have, _, err := c.readNumbered(ctx, &id)
 	if err != nil {
 		return out, err
@@ -321,6 +324,9 @@ type recovery struct {
 func (c *Client) readDoubt(ctx context.Context, id *idempotency.Identity) error {
 	n, _, err := c.readNumbered(ctx, id) // first: a number that is newer than the doubts would hide that they are too few
 	if err != nil {
+		return err
+	}
+	if _, _, err := c.readReach(ctx); err != nil {
 		return err
 	}
 	set, err := c.store.Setting(ctx, doubtSetting)

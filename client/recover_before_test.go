@@ -153,8 +153,11 @@ func TestRecoverNoticesAtAnyVendor(t *testing.T) {
 // recovery all the same.
 func TestRecoverNoticesTheNextControlPiece(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []string{"drop", "422"} {
-		t.Run(fault, func(t *testing.T) {
+	for _, tc := range []struct {
+		fault  string
+		pieces int
+	}{{"drop", 2}, {"422", 2}, {"422", 8}, {"422", 15}} {
+		t.Run(fmt.Sprintf("%s, %d times", tc.fault, tc.pieces), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
@@ -163,8 +166,8 @@ func TestRecoverNoticesTheNextControlPiece(t *testing.T) {
 					if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != n {
 						t.Errorf("%d recoveries before, want %d", done.Recoveries, n)
 					}
-					w.presses[0].faults(onOrder(fault))
-					for range 2 {
+					w.presses[0].faults(onOrder(tc.fault))
+					for range tc.pieces {
 						if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err == nil || rec == nil {
 							t.Fatalf("SendControl = %v, %v", rec, err)
 						}

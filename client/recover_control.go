@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,7 +22,7 @@ import (
 // each vendor that was in use.
 //
 // By its key the next recovery knows of this one, if the backup is restored once
-// more: what is in doubt goes on beside it. So the vendor is asked first for the
+// more, by any of the first sixteen that were sent to a vendor: what is in doubt goes on beside it. So the vendor is asked first for the
 // control pieces of recoveries that the ledger does not know; if it shows any, what
 // is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
 // error is [postproof.CodeUnavailable]: beside a vendor that cannot be asked nothing is
@@ -147,16 +148,22 @@ func (c *Client) nextControlKey(ctx context.Context, v *vendor) (postproof.Key, 
 	if err != nil {
 		return "", read, err
 	}
-	for k := 1; k <= controlKeys && n.Number > 0 && v.finder() != nil; k++ {
+	if n.Number == 0 || v.finder() == nil { // no recovery, or none that goes on by a control piece: nobody looks for it
+		return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
+	}
+	for k := 1; ; k++ {
 		key := controlKey(v.name, n.Number, k)
 		switch _, err := c.store.Get(ctx, idempotency.IDOf(key)); {
 		case errors.Is(err, idempotency.ErrNotFound):
+			if k > controlKeys {
+				c.logger.LogAttrs(ctx, slog.LevelWarn, "so many control pieces of this recovery were sent that another recovery of the same backup does not look for the next one: where the vendor took none of them, state this one then (Recoveries)",
+					slog.String("vendor", v.name), slog.Int("pieces", k-1))
+			}
 			return key, read, nil
 		case err != nil:
 			return "", read, c.storeError("control", err)
 		}
 	}
-	return postproof.Key("control/" + v.name + "/" + rand.Text()), read, nil
 }
 
 // controlSent is what the change log keeps of a control piece.

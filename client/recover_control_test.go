@@ -125,3 +125,28 @@ func TestControlPieceWaitsForItsVendor(t *testing.T) {
 		}
 	})
 }
+
+// A control piece behind those that another recovery looks for is sent all the same: the
+// vendor may have taken none of them. Whoever sends it is told what to state then, and it
+// has the key that anybody would give it.
+func TestControlPiecesThatNobodyLooksFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var lines logs
+		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
+		w.opts = append(w.opts, client.WithLogger(lines.logger()))
+		c, _ := w.restored(t)
+		recovered(t, c, client.RecoverOptions{})
+		control(t, c, "alpha", 16)
+		if n := lines.count("Recoveries"); n != 0 {
+			t.Errorf("told %d times before", n)
+		}
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		if err != nil || rec.Key != "control/alpha/1/17" || rec.State != idempotency.Accepted {
+			t.Errorf("SendControl = %v, %v", rec, err)
+		}
+		if n := lines.count("(Recoveries)"); n != 1 {
+			t.Errorf("told %d times, want once", n)
+		}
+	})
+}

@@ -272,6 +272,9 @@ func controlFor(key postproof.Key) string {
 	return vendor
 }
 
-// controlKeys is how many control pieces of a recovery have a key that can be
-// derived. One is enough; the others are for pieces that no vendor took.
-const controlKeys = 8
+// controlKeys is how many control pieces of a recovery are looked for. One that the vendor
+// took is enough; the others are for pieces that it did not. A further one is sent all the
+// same: where the vendor took none of these, nothing else would prove an absence. Its key
+// can be derived, too, and is durable before it is sent, so that no crash sends it twice;
+// but a later recovery of the same backup has to be told of this one ([RecoverOptions]).
+const controlKeys = 16

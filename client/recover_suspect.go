@@ -30,7 +30,7 @@ func (c *Client) lost(rec *idempotency.Record, backup time.Time) time.Duration {
 // have used for a job: those that the machine can have come to by itself, and
 // one more, for a person; and as many again for each recovery that it had.
 func (c *Client) suspicion(rec *idempotency.Record, lost time.Duration, recoveries int) idempotency.Suspect {
-	return c.suspectUpTo(rec, c.behind(rec, c.machine.Reachable(rec, lost, c.vendorNames()...)+1, lost, recoveries))
+	return c.suspectUpTo(rec, c.behind(rec, c.reachable(rec, lost)+1, lost, recoveries))
 }
 
 // furtherSuspicion is what a record is suspected of when it turns out that the lost
@@ -46,7 +46,7 @@ func (c *Client) behind(rec *idempotency.Record, last int, lost time.Duration, r
 		doubted := *rec // as that recovery left it
 		doubted.Generation = last
 		doubted.Submissions = append(slices.Clone(rec.Submissions), idempotency.Submission{Generation: last, Join: postproof.Unknown})
-		last = c.machine.Reachable(&doubted, lost, c.vendorNames()...) + 1
+		last = c.reachable(&doubted, lost) + 1
 	}
 	return last
 }

@@ -246,7 +246,7 @@ func TestPiecesOfAnotherAccountAreTold(t *testing.T) {
 		c := newHearing(t, store, []*press{p}, client.WithLogger(lines.logger()), client.WithOwner("worker-1"), short, seldom())
 		accept(t, c, "new")
 		runFor(t, c, 30*time.Hour)
-		if n := lines.count("accepted pieces are of another account"); n != 1 || !strings.Contains(lines.text(), `"pieces":3`) || !strings.Contains(lines.text(), former) {
+		if n := lines.count("pieces are of another account"); n != 1 || !strings.Contains(lines.text(), `"pieces":3`) || !strings.Contains(lines.text(), former) {
 			t.Errorf("%d lines of the log, want one with 3 pieces", n)
 		}
 		if v := c.Vendors()[0].OtherAccounts; len(v) != 1 || v[0].Fingerprint != former || v[0].Pieces != 3 {

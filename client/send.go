@@ -258,9 +258,6 @@ func (w *work) resend(ctx context.Context, sub *idempotency.Submission) (again b
 	if p := w.look().keeps(w.rec, v.name); p != nil {
 		return false, w.notResent(ctx, sub, p)
 	}
-	if !sameAccount(v, sub.Account) {
-		return false, w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: otherAccount(v, sub.Account)})
-	}
 	if name := sub.Account; name != v.account.Fingerprint || sentByOthers(v, sub) {
 		return false, w.apply(ctx, idempotency.CannotBuild{Why: underFormer(name)})
 	}

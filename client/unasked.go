@@ -21,7 +21,11 @@ const (
 	// nextTurn is about how long a job is left to others that no vendor of this client
 	// takes.
 	nextTurn = 15 * time.Second
-	// longestForAnother is the longest.
+	// turnOfEach is the part in that of each unknown outcome that this client cannot ask
+	// about, up to nextWorker for all of them; longestTurn is the longest.
+	turnOfEach  = 5 * time.Millisecond
+	longestTurn = time.Hour
+	// longestForAnother is the longest time that a piece is left to others.
 	longestForAnother = 24 * time.Hour
 	// answerFor is how long a client that was told of such pieces has to say that it
 	// can ask for them, before nobody is taken to be there. Each client tells once: of
@@ -102,6 +106,93 @@ func leftSince(rec *idempotency.Record) (time.Time, bool) {
 	text, ok := strings.CutPrefix(rec.Awaits, awaitsOthers)
 	at, err := time.Parse(time.RFC3339, text)
 	return at, ok && err == nil
+}
+
+// onlyForOthers reports whether what is next for an unknown outcome takes a vendor, or
+// credentials of an account, that this client does not have.
+func (c *Client) onlyForOthers(rec *idempotency.Record, a *idempotency.Action) bool {
+	if rec.State != idempotency.Unknown {
+		return false
+	}
+	s := &a.Submission
+	v := c.byName[s.Vendor]
+	switch a.Do {
+	case idempotency.DoHold:
+		return a.Reason == idempotency.HoldVendorGone
+	case idempotency.DoResend:
+		return !sameAccount(v, s.Account)
+	case idempotency.DoLookUp:
+		return !s.Dead() && s.Account != "" && v != nil && !sameAccount(v, s.Account)
+	default:
+		return false
+	}
+}
+
+// askable returns a submission in doubt that this client can look up beside one that it
+// cannot; nil if there is none.
+func (c *Client) askable(rec *idempotency.Record) *idempotency.Submission {
+	for _, s := range rec.Live() {
+		if v := c.byName[s.Vendor]; sameAccount(v, s.Account) && v.finder() != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// leaveUnknown gives an unknown outcome back that this client cannot ask about, for
+// others to have a turn, and holds it when nobody has come.
+func (w *work) leaveUnknown(ctx context.Context, sub *idempotency.Submission) error {
+	v := w.c.byName[sub.Vendor]
+	w.c.meetUnasked(ctx, v, sub)
+	if ev, ok := w.c.turnOfOthers(w.rec, v, sub); ok {
+		return w.apply(ctx, ev)
+	}
+	return w.apply(ctx, idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: cannotAsk(v, sub)})
+}
+
+// turnOfOthers is the next turn of others for an unknown outcome that this client cannot ask
+// about; false when it was left to them for as long as a job waits for a vendor, and
+// nobody says to be able to. Who has asked in vain begins that time anew: whatever
+// happens to a record ends what it awaits. Its deadline ends all of it.
+func (c *Client) turnOfOthers(rec *idempotency.Record, v *vendor, sub *idempotency.Submission) (idempotency.Postpone, bool) {
+	now := c.now()
+	ev := idempotency.Postpone{}
+	since, again := leftSince(rec)
+	if !again {
+		since, ev.Note = now, cannotAsk(v, sub)+"; it is left to others"
+	}
+	account := ""
+	if v != nil {
+		account = sub.Account
+	}
+	waited := now.Sub(since)
+	if able, _ := c.hints.able(otherAccountName(sub.Vendor, account), c.clock.Now()); waited >= c.reroute && !able {
+		return ev, false
+	}
+	// A campaign of them is no reason to write to the ledger without end.
+	crowd := min(time.Duration(c.metUnasked(v, sub))*turnOfEach, nextWorker)
+	wait := min(max(nextTurn, crowd, waited/32), longestTurn)
+	ev.Until = now.Add(wait/2 + rand.N(wait)) //nolint:gosec // it spreads work, and guards nothing
+	ev.Awaits = awaitsOthers + since.UTC().Format(time.RFC3339)
+	return ev, true
+}
+
+// metUnasked returns how many pieces there were that are as the submission, when they
+// were last counted.
+func (c *Client) metUnasked(v *vendor, sub *idempotency.Submission) int {
+	if v == nil {
+		return c.strangers.pieces(sub.Vendor)
+	}
+	return v.others.pieces(sub.Account)
+}
+
+// countsUnasked reports whether it is time to count the pieces that are as the
+// submission.
+func (c *Client) countsUnasked(v *vendor, sub *idempotency.Submission, now time.Time) bool {
+	if v == nil {
+		return c.strangers.counts(sub.Vendor, now)
+	}
+	return v.others.counting.waits(now)
 }
 
 // unpolled is what becomes of a piece that is due to be polled and cannot be.

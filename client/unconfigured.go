@@ -13,8 +13,8 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// UnconfiguredVendor is a vendor that has accepted pieces, and that the client has no
-// adapter of: nobody can ask how they are.
+// UnconfiguredVendor is a vendor that has pieces, or may have them, and that the client
+// has no adapter of: it cannot ask about them.
 type UnconfiguredVendor struct {
 	Name string
 	// Pieces is how many there were when they were last counted, at least.
@@ -67,6 +67,16 @@ func (u *unconfigured) counts(name string, now time.Time) bool {
 	return !now.Before(v.counted.Add(countAgain))
 }
 
+// pieces returns how many a vendor had when they were last counted.
+func (u *unconfigured) pieces(name string) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if v := u.known[name]; v != nil {
+		return v.Pieces
+	}
+	return 0
+}
+
 // set notes a count, and reports whether it is the first.
 func (u *unconfigured) set(v *unconfiguredVendor, pieces int, now time.Time) (out UnconfiguredVendor, first bool) {
 	u.mu.Lock()
@@ -76,11 +86,13 @@ func (u *unconfigured) set(v *unconfiguredVendor, pieces int, now time.Time) (ou
 	return v.UnconfiguredVendor, first
 }
 
-// UnconfiguredVendors returns the vendors of accepted pieces that this client was to
-// poll and has no adapter of, by name; at most 64. They were taken away from [New], or
+// UnconfiguredVendors returns the vendors of pieces that this client was to ask about and
+// has no adapter of, by name; at most 64. They were taken away from [New], or
 // are other workers': its pieces are asked for by whoever has the adapter, and by
-// nobody if none has. At the end of their time they are held
-// ([idempotency.HoldDeadline]), and the note says why. What was met stays in it for as
+// nobody if none has. Accepted ones are held at the end of their time
+// ([idempotency.HoldDeadline]), unknown ones when they were left to other workers for
+// as long as a job waits for a vendor ([WithRerouteAfter], [idempotency.HoldVendorGone]),
+// and the note says why. What was met stays in it for as
 // long as the client lives. [Client.Troubles] has it, too, for as long as no client
 // on the ledger has the adapter.
 func (c *Client) UnconfiguredVendors() []UnconfiguredVendor {
@@ -96,7 +108,7 @@ func (c *Client) UnconfiguredVendors() []UnconfiguredVendor {
 	return all
 }
 
-// meetUnconfigured notes that a piece cannot be polled, because its vendor has no
+// meetUnconfigured notes that a piece cannot be asked for, because its vendor has no
 // adapter, and has people told of all such pieces: once in the log, and for as long as
 // there are some in [Client.Troubles].
 func (c *Client) meetUnconfigured(ctx context.Context, name string) {
@@ -110,18 +122,17 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 		return
 	}
 	pieces := 0
-	q := idempotency.Query{Vendor: name, States: []idempotency.State{idempotency.Accepted}, Bare: true, Limit: countMost}
-	for rec, err := range legible(ctx, c, c.store.Find(ctx, q)) {
+	for rec, err := range legible(ctx, c, c.store.Find(ctx, mayBeAt(name))) {
 		if err != nil {
 			break // at least those that were counted
 		}
-		if rec.Receipt.Vendor == name {
+		if slices.ContainsFunc(rec.Submissions, func(s idempotency.Submission) bool { return s.Vendor == name && isOpen(rec, &s) }) {
 			pieces++
 		}
 	}
 	known, first := c.strangers.set(v, max(pieces, 1), now)
 	if first {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "accepted pieces are with a vendor that is not configured: nobody can ask how they are; give its adapter back to a worker until they are through",
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "pieces are with a vendor that is not configured, or may be: this client cannot ask about them; give its adapter back to a worker until they are through",
 			slog.String("vendor", name), slog.Int("pieces", known.Pieces))
 	}
 	c.tellPieces(otherAccountName(name, ""), hintNoAdapter, known.Pieces, known.Since)

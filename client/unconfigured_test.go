@@ -33,7 +33,7 @@ func TestPiecesOfAVendorThatIsNotConfiguredAreTold(t *testing.T) {
 			t.Errorf("before any poll was due: %+v", all)
 		}
 		runFor(t, c, 30*time.Hour)
-		if n := lines.count("accepted pieces are with a vendor that is not configured"); n != 1 || !strings.Contains(lines.text(), `"pieces":3`) {
+		if n := lines.count("pieces are with a vendor that is not configured"); n != 1 || !strings.Contains(lines.text(), `"pieces":3`) {
 			t.Errorf("%d lines of the log, want one with 3 pieces", n)
 		}
 		if all := c.UnconfiguredVendors(); len(all) != 1 || all[0].Name != "alpha" || all[0].Pieces != 3 || all[0].Since.IsZero() {

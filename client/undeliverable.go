@@ -48,6 +48,13 @@ func (i *seldomDone) due(now time.Time, every time.Duration) bool {
 	return true
 }
 
+// waits reports whether it is to be done.
+func (i *seldomDone) waits(now time.Time) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return !now.Before(i.next)
+}
+
 // Imported is what an import of undeliverable pieces came to.
 type Imported struct {
 	// Listed is how many pieces the vendor listed, New how many of them the

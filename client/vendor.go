@@ -261,7 +261,7 @@ type VendorState struct {
 	Hint        string
 	// Paused is set while the vendor is paused, see [Client.Pause].
 	Paused *Paused
-	// OtherAccounts are the accounts of accepted pieces that this client was to poll
+	// OtherAccounts are the accounts of pieces that this client was to ask about
 	// and cannot, see [VendorConfig].FormerAccounts. What was met stays in it for as
 	// long as the client lives.
 	OtherAccounts []OtherAccount

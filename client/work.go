@@ -94,6 +94,12 @@ func (w *work) run(ctx context.Context) error {
 
 func (w *work) step(ctx context.Context, a idempotency.Action) error {
 	s := &a.Submission
+	if w.c.onlyForOthers(w.rec, &a) {
+		if mine := w.c.askable(w.rec); mine != nil {
+			return w.lookUp(ctx, mine)
+		}
+		return w.leaveUnknown(ctx, s)
+	}
 	switch a.Do {
 	case idempotency.DoResend:
 		return w.resends(ctx, s)

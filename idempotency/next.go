@@ -136,12 +136,11 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	if len(live) == 1 && !r.Cancel.Stands() && m.mayResend(r, live[0], now) {
 		return Action{Do: DoResend, Submission: *live[0]}
 	}
-	var look *Submission
-	reason := HoldCannotAsk
+	var look, gone *Submission
 	for _, s := range live {
 		c := m.caps(s.Vendor)
 		if c == nil {
-			reason = HoldVendorGone
+			gone = s
 			continue
 		}
 		if c.Lookup.ByRef && (look == nil || s.LookUps < look.LookUps) {
@@ -151,17 +150,17 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	switch {
 	case look != nil:
 		return Action{Do: DoLookUp, Submission: *look}
-	case reason == HoldVendorGone: // whoever has the adapter can ask
-		return Action{Do: DoHold, Reason: reason}
+	case gone != nil: // whoever has the adapter can ask: it is for them first
+		return Action{Do: DoHold, Reason: HoldVendorGone, Submission: *gone}
 	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be canceled is not called dead, nor sent anew
 		if r.decidedDead() {
-			return Action{Do: DoHold, Reason: reason, Note: "it was sent anew once already"}
+			return Action{Do: DoHold, Reason: HoldCannotAsk, Note: "it was sent anew once already"}
 		}
 		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
 	case len(live) > 0 && live[0].NoResend && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
 		return Action{Do: DoHold, Reason: HoldCannotBuild}
 	default:
-		return Action{Do: DoHold, Reason: reason}
+		return Action{Do: DoHold, Reason: HoldCannotAsk}
 	}
 }
 

@@ -110,8 +110,18 @@ func (x *explorer) unequipped(vendor string) *idempotency.Machine {
 // actsAsStranger does as much of an action as needs nobody's answer.
 func (x *explorer) actsAsStranger(w *world, a idempotency.Action, lacks lack) {
 	vendor, ref := a.Submission.Vendor, a.Submission.Ref
-	gone := idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "not here"}
+	// What only others can settle is left to them once, and held the next time.
+	var gone idempotency.Event = idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "not here"}
+	if w.rec.Awaits == "" {
+		gone = idempotency.Postpone{Until: w.time().Add(tick), Awaits: "others"}
+	}
 	switch a.Do {
+	case idempotency.DoHold:
+		if a.Reason == idempotency.HoldVendorGone {
+			x.must(w, gone)
+			return
+		}
+		x.plain(w, a)
 	case idempotency.DoCancel:
 		x.must(w, idempotency.CancelAnswer{Vendor: vendor, Ref: ref, Unasked: "not here"})
 		said := slices.ContainsFunc(w.rec.Submissions, func(s idempotency.Submission) bool { return s.Ref == ref && s.Vendor == vendor && s.Unasked != "" })

@@ -79,7 +79,7 @@ func (w *world) recordKey(b []byte, r *idempotency.Record) []byte {
 	b = append(append(append(b, string(r.Cancel.Outcome)...), 0), string(r.Hold.Reason)...)
 	b = append(append(append(b, 0), r.Receipt.VendorID...), string(r.Receipt.Ref)...)
 	b = append(append(b, r.Receipt.Vendor...), string(r.Status.Stage)...)
-	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1|flag(r.Erased())<<2|flag(!r.EraseAt.IsZero())<<3, r.Fingerprint[len(r.Fingerprint)-1])
+	b = append(b, byte(r.Refusal.Code), flag(r.Cancel.Stands())|flag(r.Tombstone)<<1|flag(r.Erased())<<2|flag(!r.EraseAt.IsZero())<<3|flag(r.Awaits != "")<<4, r.Fingerprint[len(r.Fingerprint)-1])
 	rel(r.Due, behind)
 	rel(r.Deadline, behind)
 	rel(r.PollAt, behind)

@@ -59,13 +59,13 @@ type troubleView struct {
 	Since  time.Time `json:"since,omitzero"`
 	Until  time.Time `json:"until"`
 	By     string    `json:"by,omitempty"`
-	// Account and Pieces are of what is not polled, because nobody has its account,
+	// Account and Pieces are of what is not asked for, because nobody has its account,
 	// or any of the vendor.
 	Account string `json:"account,omitempty"`
 	Pieces  int    `json:"pieces,omitempty"`
 }
 
-// The reasons of [client.Trouble] that are about accepted pieces.
+// The reasons of [client.Trouble] that are about pieces.
 const (
 	otherAccount = "another account"
 	noAdapter    = "no adapter"

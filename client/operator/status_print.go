@@ -259,7 +259,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 				trouble += "; "
 			}
 			if x.unpolled() {
-				trouble += "not polled: " + many(x.Pieces, "piece")
+				trouble += "not asked for: " + many(x.Pieces, "piece")
 				if x.Account != "" {
 					trouble += " of account " + x.Account
 				}
@@ -276,11 +276,11 @@ func (r *run) printVendors(o *overview, now time.Time) {
 // unpolledText says which pieces nobody asks for, and what to do.
 func unpolledText(vendor string, t *troubleView) string {
 	if t.Reason == noAdapter {
-		return fmt.Sprintf("%s of %s cannot be polled: %s has no adapter of that vendor. Give its adapter and credentials back to a worker until the pieces are through.",
-			many(t.Pieces, "accepted piece"), vendor, orText(t.By, "a worker"))
+		return fmt.Sprintf("%s of %s cannot be asked for: %s has no adapter of that vendor. Give its adapter and credentials back to a worker until the pieces are through.",
+			many(t.Pieces, "piece"), vendor, orText(t.By, "a worker"))
 	}
-	return fmt.Sprintf("%s of %s cannot be polled: accepted under account %s, of which %s has no credentials. If it is the same account, name it in FormerAccounts of the workers' configuration; else give its credentials back.",
-		many(t.Pieces, "accepted piece"), vendor, t.Account, orText(t.By, "a worker"))
+	return fmt.Sprintf("%s of %s cannot be asked for: submitted under account %s, of which %s has no credentials. If it is the same account, name it in FormerAccounts of the workers' configuration; else give its credentials back.",
+		many(t.Pieces, "piece"), vendor, t.Account, orText(t.By, "a worker"))
 }
 
 func zero(n int64) string {

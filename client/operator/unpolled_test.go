@@ -12,7 +12,7 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// Accepted pieces that nobody can ask for need a person: the first screen says how
+// Pieces that nobody can ask for need a person: the first screen says how
 // many, where, and what to do.
 func TestStatusTellsOfPiecesThatNobodyAsksFor(t *testing.T) {
 	t.Parallel()
@@ -21,10 +21,10 @@ func TestStatusTellsOfPiecesThatNobodyAsksFor(t *testing.T) {
 		want            []string
 	}{
 		"another account": {"hint/alpha/0123456789abcdef/poll", "another account", []string{
-			"not polled: 3 pieces of account 0123", "3 accepted pieces of alpha cannot be polled", "worker-1 has no credentials", "FormerAccounts",
+			"not asked for: 3 pieces of account 0123", "3 pieces of alpha cannot be asked for", "worker-1 has no credentials", "FormerAccounts",
 		}},
 		"no adapter": {"hint/alpha//poll", "no adapter", []string{
-			"not polled: 3 pieces\n", "3 accepted pieces of alpha cannot be polled: worker-1 has no adapter",
+			"not asked for: 3 pieces\n", "3 pieces of alpha cannot be asked for: worker-1 has no adapter",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

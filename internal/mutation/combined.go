@@ -94,7 +94,7 @@ func combined() []Mutation {
 		machine("canceled is said in doubt", "machine_answer.go",
 			`if t.r.Cancel.Outcome == CancelDone { // nobody`, `if false { // nobody`, "TestNobodySaysCanceledInDoubt"),
 		machine("the policy takes a risk for want of an adapter", "next.go",
-			`case reason == HoldVendorGone:`, `case false:`, "TestPolicyTakesNoRiskForWant"),
+			`case gone != nil:`, `case false:`, "TestPolicyTakesNoRiskForWant"),
 		machine("a person names the twin, and the other piece is forgotten", "machine_person.go",
 			`case ev.VendorID != "" && ev.VendorID == s.Twin:`, `case false:`, "TestAPersonNamesTheTwin"),
 		m("an old piece that waits for its date is too late to be canceled", "client/work.go",

@@ -10,7 +10,18 @@ func restores() []Mutation {
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Rule: 12, Name: "restored again: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
 	}
+	const deadlines = "client/recover_deadlines.go"
 	return []Mutation{
+		m("who recovers goes by its own deadlines", deadlines, `	m.MaxGenerations, m.PlannedFor = all.MaxGenerations, all.PlannedFor
+`, `	_ = all
+`, "TestRecoverKnowsTheDeadlines"),
+		m("the ledger is not told of deadlines", deadlines, `*c.reach.Load() == kept || c.onlooker`, `kept == kept`, "TestRecoverKnowsTheDeadlines"),
+		m("deadlines that the backup forgot are forgotten", deadlines, `all = all.or(*known)`, `_ = known`, "TestRecoverKnowsTheDeadlines"),
+		m("what a ledger was never told of is nothing", deadlines, `kept = kept.or(least)`, `_ = least`, "TestRecoverKnowsTheDeadlines"),
+		m("of two who tell of deadlines one is not heard", deadlines, `case errors.Is(err, idempotency.ErrStale): // another client has larger ones
+`, `case errors.Is(err, idempotency.ErrStale):
+			return nil
+`, "TestDeadlinesAreKept"),
 		m("of who was erased meanwhile absence is believed", number, `return more <= 0, nil`, `return true, nil`, "TestErasedBeforeAnEarlier"),
 		m("a control piece that is shown is not seen", before, "\t}):\n\t\treturn true, date, nil", "\t}):\n\t\treturn false, date, nil", "TestRecoverNotices|TestRecoverOfABackup"),
 		m("half a list is a whole one", before, `case found == nil || !found.Complete:`, `case found == nil:`, "TestRecoverBesideHalfAList"),
@@ -45,7 +56,9 @@ func restores() []Mutation {
 		m("a job in doubt is not doubted further", number, `if more <= 0 || w.rec.Erased() {`, `if true {`, "TestRecoverWhile|TestRecoverBeside"),
 		m("a job is doubted further by one", number, `w.c.furtherSuspicion(w.rec, n.Lost, more)`, `w.c.furtherSuspicion(w.rec, n.Lost, min(more, 1))`, "TestRecoverBehindTwo"),
 		m("an owed vendor is believed", number, `if w.rec.Recovery == 0 {`, `if true {`, "TestRecoverWhile|TestRecoverBeside"),
-		m("the keys of control pieces are random", control, `k <= controlKeys && n.Number > 0 &&`, `k <= 0 && n.Number > 0 &&`, "TestRecoverNotices"),
+		m("the keys of control pieces are random", control, `if n.Number == 0 || v.finder() == nil { // no`, `if n.Number >= 0 || v.finder() == nil { // no`, "TestControlPiecesThatNobody"),
+		m("a ninth control piece is not looked for", before, `k <= controlKeys && !more`, `k <= controlKeys/2 && !more`, "TestRecoverNoticesTheNext"),
+		m("a control piece that nobody looks for is not told", control, `if k > controlKeys {`, `if false {`, "TestControlPiecesThatNobody"),
 		m("a control piece is sent to a vendor that cannot be asked", control, `err = c.askBefore(ctx, v, &n, false)`, `_ = c.askBefore(ctx, v, &n, false)`, "TestRecoverWhile"),
 		m("a control piece asks before the recovery", control, "if c.id().EpochChanged() {\n\t\treturn time.Time{}", "if false {\n\t\treturn time.Time{}", "TestControlPieceBefore"),
 		m("an older piece is a control piece", control, "if isOlder(rec, at) {\n\t\treturn rec,", "if isOlder(nil, at) {\n\t\treturn rec,", "TestControlPieceOfAnEarlier"),
