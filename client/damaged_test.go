@@ -178,14 +178,14 @@ func TestRecoverBesideADamagedRecord(t *testing.T) {
 		id := s.Record("contact-1")
 		s.BreakHistory()
 		c = newClient(t, s, []*press{p})
-		done, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"})
+		done, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{})
 		if !errors.Is(err, idempotency.ErrCorrupt) || !strings.Contains(err.Error(), string(id)) || done.Doubted != 2 || !slices.Equal(done.Damaged, []idempotency.ID{id}) {
 			t.Errorf("Recover = %+v, %v; want two in doubt, and the id of the third", done, err)
 		}
 		if _, err := c.Submit(t.Context(), job("new")); !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("Submit = %v, want ErrEpochChanged", err)
 		}
-		done, err = c.Recover(t.Context(), client.RecoverOptions{By: "ann", LeaveDamaged: true})
+		done, err = c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{LeaveDamaged: true})
 		if err != nil || !slices.Equal(done.Damaged, []idempotency.ID{id}) {
 			t.Errorf("Recover = %+v, %v", done, err)
 		}

@@ -23,7 +23,7 @@ func acceptedThenLost(t *testing.T, presses []*press, lost func(before *client.C
 	lost(before)
 	restore(s)
 	c := newClient(t, s, presses, seldom())
-	if out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil || out.Doubted != 1 {
+	if out, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil || out.Doubted != 1 {
 		t.Fatalf("Recover = %+v, %v", out, err)
 	}
 	return c
@@ -172,7 +172,7 @@ func TestRecoverKeepsAnHeirWithoutAStatus(t *testing.T) {
 					t.Fatalf("%d alive, history %v", a.alive(), told)
 				}
 				if tc.canceled {
-					if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+					if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 						t.Fatal(err)
 					}
 					runFor(t, c, time.Hour)

@@ -87,7 +87,7 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 			return "422"
 		})
 		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(5)), "run")))
-		if _, err := c.Cancel(t.Context(), postproof.Key(keyOf(4)), "bob"); err != nil {
+		if _, err := c.Cancel(t.Context(), postproof.Key(keyOf(4)), client.Actor{By: "bob"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, time.Minute)

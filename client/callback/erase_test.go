@@ -19,7 +19,7 @@ import (
 
 func (w *world) erase(t *testing.T, key string, now bool) client.ErasureReport {
 	t.Helper()
-	rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{postproof.Key(key)}, By: "officer", Why: "request 17", Now: now})
+	rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{postproof.Key(key)}, Now: now}, client.Actor{By: "officer", Why: "request 17"})
 	if err != nil || len(rep.Problems) > 0 {
 		t.Fatalf("Erase: %v, %q", err, rep.Problems)
 	}
@@ -117,7 +117,7 @@ func TestErasedWhileTheHandlerRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w *world
 		got := &calls{fail: func(callback.Delivery) error {
-			_, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "officer", Why: "request 17", Now: true})
+			_, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, Now: true}, client.Actor{By: "officer", Why: "request 17"})
 			return err
 		}}
 		w = newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle))

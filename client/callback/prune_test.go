@@ -89,7 +89,7 @@ func TestCallbackOfAPrunedJobThatIsErased(t *testing.T) {
 		o := w.pruned(t, "a")
 		told := got.count()
 		for range 2 {
-			rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "officer", Why: "request 17"})
+			rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}}, client.Actor{By: "officer", Why: "request 17"})
 			if err != nil || len(rep.Jobs) != 1 || rep.Jobs[0].Outcome != client.ErasureBefore {
 				t.Fatalf("%+v, %v", rep.Jobs, err)
 			}

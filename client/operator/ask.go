@@ -175,7 +175,7 @@ type recoveredView struct {
 
 func recoverCommand() *command {
 	var o client.RecoverOptions
-	var backup string
+	var backup, why string
 	return &command{
 		name: "recover", short: "after a restored backup, a copied file or a promoted replica: before anything is sent", changes: true,
 		long: `
@@ -195,7 +195,7 @@ is down is asked later, and nothing is believed to be absent there before.
 
 On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
-			whyFlag(fs, &o.Why)
+			whyFlag(fs, &why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
 			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken, at least: those after which no control piece was sent are not found by themselves")
 			fs.BoolVar(&o.LeaveDamaged, "leave-damaged", false, "recover although records are damaged: they are in no doubt then, so their rows must never be put back")
@@ -209,13 +209,12 @@ On a ledger whose history is whole it does nothing.`,
 					return usage("-backup-at %q: want a time as 2026-05-04T02:00:00Z", backup)
 				}
 			}
-			o.By = r.by
-			return r.recover(ctx, o)
+			return r.recover(ctx, o, why)
 		},
 	}
 }
 
-func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
+func (r *run) recover(ctx context.Context, o client.RecoverOptions, why string) error {
 	store, err := r.open(ctx)
 	if err != nil {
 		return err
@@ -260,7 +259,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		return err
 	}
 	o.OnProgress = func(n int) { fmt.Fprintf(r.Stderr, "\r%s of %s", number(n), number(open)) }
-	done, err := c.Recover(ctx, o)
+	done, err := c.Recover(ctx, r.actor(why), o)
 	fmt.Fprintln(r.Stderr)
 	if err != nil {
 		if done.Checked == 0 && postproof.CodeOf(err) == postproof.CodeConflict {

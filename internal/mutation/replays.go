@@ -60,7 +60,7 @@ func replays() []Mutation {
 		cl("remail: what may still come is sent twice", remail, `case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:`,
 			`case first.State == idempotency.Sending:`, "TestRemailRefuses"),
 		cl("remail: a held one is sent twice", remail, `case first.State == idempotency.Held:`, `case false:`, "TestRemailRefuses"),
-		cl("remail: nobody needs a reason", remail, `reasoned(op, r.By, r.Why)`, `asked(op, r.By)`, "TestRemailRefuses"),
+		cl("remail: nobody needs a reason", remail, `who.reasoned(op)`, `who.named(op)`, "TestRemailRefuses"),
 		cl("remail: the list is not asked", remail, "\tif code != \"\" {\n", "\tif false {\n", "TestRemailRefuses"),
 	}
 }
