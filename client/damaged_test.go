@@ -116,7 +116,7 @@ func TestListsBesideADamagedRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if audit.Matched != 2 || len(audit.Findings) != 1 || audit.Findings[0].Kind != client.FindingDamaged || audit.Findings[0].ID != id {
+		if audit.Matched != 2 || len(audit.Discrepancies) != 1 || audit.Discrepancies[0].Kind != client.DiscrepancyDamaged || audit.Discrepancies[0].ID != id {
 			t.Errorf("Audit = %+v", audit)
 		}
 	})

@@ -84,7 +84,7 @@
 // It sends no more than the plan says, can be paused, throttled and stopped from
 // any process, and goes on where it was after a crash. Replaying what is finished
 // sends nothing. [Client.ReplayProgress], [Client.FollowReplay] and
-// [Client.RecoveryReport] say how far it is, from counters that the ledger keeps
+// [Client.ReplayReport] say how far it is, from counters that the ledger keeps
 // in the commits of the jobs. A second piece on purpose is a call of its own,
 // [Client.Remail].
 //

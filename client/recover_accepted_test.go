@@ -213,8 +213,8 @@ func TestAuditAfterRecoverTellsOfASecondPiece(t *testing.T) {
 			}
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || audit.Orders != 2 || audit.Matched != 1 || len(audit.Findings) != 1 ||
-			audit.Findings[0].Kind != client.FindingDifferent || audit.Findings[0].VendorID != "second" {
+		if err != nil || audit.Orders != 2 || audit.Matched != 1 || len(audit.Discrepancies) != 1 ||
+			audit.Discrepancies[0].Kind != client.DiscrepancyDifferent || audit.Discrepancies[0].VendorID != "second" {
 			t.Fatalf("Audit = %+v, %v", audit, err)
 		}
 	})

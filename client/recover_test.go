@@ -199,7 +199,7 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 			t.Errorf("printed %d", p.alive())
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || audit.Matched != audit.Orders || len(audit.Findings) != 0 {
+		if err != nil || audit.Matched != audit.Orders || len(audit.Discrepancies) != 0 {
 			t.Errorf("Audit = %+v, %v", audit, err)
 		}
 	})

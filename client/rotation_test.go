@@ -324,7 +324,7 @@ func TestRotationOfAnotherAccount(t *testing.T) {
 			t.Errorf("%d polls at another account", n)
 		}
 		a, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || !slices.ContainsFunc(a.Findings, func(f client.Finding) bool { return strings.Contains(f.Note, third) }) {
+		if err != nil || !slices.ContainsFunc(a.Discrepancies, func(f client.Discrepancy) bool { return strings.Contains(f.Note, third) }) {
 			t.Errorf("Audit = %+v, %v", a, err)
 		}
 	})

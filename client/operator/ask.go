@@ -26,12 +26,12 @@ type auditView struct {
 }
 
 type findingView struct {
-	Type     string             `json:"type"`
-	Kind     client.FindingKind `json:"kind"`
-	ID       idempotency.ID     `json:"id,omitempty"`
-	Ref      postproof.Ref      `json:"ref,omitempty"`
-	VendorID string             `json:"vendor_id,omitempty"`
-	Note     string             `json:"note,omitempty"`
+	Type     string                 `json:"type"`
+	Kind     client.DiscrepancyKind `json:"kind"`
+	ID       idempotency.ID         `json:"id,omitempty"`
+	Ref      postproof.Ref          `json:"ref,omitempty"`
+	VendorID string                 `json:"vendor_id,omitempty"`
+	Note     string                 `json:"note,omitempty"`
 }
 
 func auditCommand() *command {
@@ -65,21 +65,21 @@ It exits 3 when there is a difference.`,
 			case err != nil:
 				return err
 			}
-			r.out.object(auditView{Type: "audit", Vendor: a.Vendor, Since: a.Since.UTC(), Orders: a.Orders, Matched: a.Matched, Findings: len(a.Findings)})
+			r.out.object(auditView{Type: "audit", Vendor: a.Vendor, Since: a.Since.UTC(), Orders: a.Orders, Matched: a.Matched, Findings: len(a.Discrepancies)})
 			t := newTable("WHAT", "JOB", "REFERENCE", "~VENDOR'S ID", "~MORE")
-			slices.SortStableFunc(a.Findings, func(x, y client.Finding) int {
+			slices.SortStableFunc(a.Discrepancies, func(x, y client.Discrepancy) int {
 				return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID), cmp.Compare(x.VendorID, y.VendorID))
 			})
-			for _, f := range a.Findings {
+			for _, f := range a.Discrepancies {
 				r.out.object(findingView{Type: "finding", Kind: f.Kind, ID: f.ID, Ref: f.Ref, VendorID: f.VendorID, Note: f.Note})
 				t.add(string(f.Kind), short(f.ID), string(f.Ref), f.VendorID, f.Note)
 			}
 			r.out.wrapped("", fmt.Sprintf("%s lists %s since %s. The ledger agrees with %s; %s left.", a.Vendor, many(a.Orders, "order"),
-				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Findings), "difference")+are(len(a.Findings))))
-			if len(a.Findings) > 0 {
+				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Discrepancies), "difference")+are(len(a.Discrepancies))))
+			if len(a.Discrepancies) > 0 {
 				r.out.list(t)
 			}
-			return needsPerson(len(a.Findings) > 0)
+			return needsPerson(len(a.Discrepancies) > 0)
 		},
 	}
 }

@@ -203,10 +203,10 @@ func (r *run) listReplays(ctx context.Context) error {
 	return nil
 }
 
-// reportView is a recovery report in JSON.
+// reportView is a replay report in JSON.
 type reportView struct {
 	Type string `json:"type"`
-	client.RecoveryReport
+	client.ReplayReport
 }
 
 func (r *run) reportReplay(ctx context.Context, name string) error {
@@ -214,11 +214,11 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	report, err := c.RecoveryReport(ctx, name)
+	report, err := c.ReplayReport(ctx, name)
 	if err != nil {
 		return err
 	}
-	r.out.object(reportView{Type: "replay_report", RecoveryReport: report})
+	r.out.object(reportView{Type: "replay_report", ReplayReport: report})
 	if r.json {
 		return needsPerson(report.Held > 0)
 	}
@@ -233,7 +233,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 		r.out.wrapped("", fmt.Sprintf("%s held: nothing more is done for them until a person decides.", many(int(report.Held), "job")+are(int(report.Held))))
 	}
 	t := newTable(">SHARE", "WITHIN", ">JOBS", "VERDICT", "AFTER")
-	for _, x := range report.Targets {
+	for _, x := range report.Objectives {
 		after := ""
 		if !x.At.IsZero() {
 			after = rough(x.Took)

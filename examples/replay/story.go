@@ -233,11 +233,11 @@ func (s *story) resume(ctx context.Context) error {
 
 // report says how it went, against the targets.
 func (s *story) report(ctx context.Context) error {
-	r, err := s.client.RecoveryReport(ctx, run1)
+	r, err := s.client.ReplayReport(ctx, run1)
 	if err != nil {
 		return err
 	}
-	for _, t := range r.Targets {
+	for _, t := range r.Objectives {
 		s.tell("  target %.0f %% within %s: %s, after %s", 100*t.Share, t.Within, t.Verdict, t.Took.Round(time.Second))
 		s.result.Targets = append(s.result.Targets, t.Verdict)
 	}
