@@ -43,7 +43,7 @@ func TestCredentialsOfAnotherAccount(t *testing.T) {
 				}
 				p.key = "k"
 				back := newClient(t, store, []*press{p})
-				if _, err := back.Release(t.Context(), "a", "ann"); err != nil {
+				if _, err := back.Release(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 				drain(t, back)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -27,7 +28,7 @@ func TestAmendLeavesTheJobWhereItIs(t *testing.T) {
 				j := job("a")
 				j.To.Line1 = "2 Main Street"
 				amend(&j)
-				rec, err := c.Amend(t.Context(), j, "ann")
+				rec, err := c.Amend(t.Context(), j, client.Actor{By: "ann"})
 				if postproof.CodeOf(err) != postproof.CodeInvalidArgument || strings.Contains(err.Error(), "ben") {
 					t.Errorf("Amend = %v, %v, want an invalid argument that names nobody", rec, err)
 				}
@@ -45,7 +46,7 @@ func TestAmendLeavesTheJobWhereItIs(t *testing.T) {
 			}
 			j := job("a")
 			j.To.Line1, j.Campaign, j.Contact = "2 Main Street", "", ""
-			rec, err := c.Amend(t.Context(), j, "ann")
+			rec, err := c.Amend(t.Context(), j, client.Actor{By: "ann"})
 			if err != nil {
 				t.Fatal(err)
 			}

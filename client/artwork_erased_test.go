@@ -118,14 +118,14 @@ func TestArtworkErasedWhileAJobIsHandedIn(t *testing.T) {
 		"and the ledger cannot be read through afterwards": func(t *testing.T, s *removing, c, other *client.Client) {
 			t.Helper()
 			s.before, s.unread = func() { enqueue(t, other, one(bob())) }, true
-			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork()); err == nil {
+			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork(), officer); err == nil {
 				t.Error("no error")
 			}
 		},
 		"and the next deletion fails": func(t *testing.T, s *removing, c, other *client.Client) {
 			t.Helper()
 			s.before, s.broken = func() { enqueue(t, other, one(bob())) }, true
-			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork()); err == nil || !s.removed {
+			if _, err := c.Erase(t.Context(), eraseAdaAndHerArtwork(), officer); err == nil || !s.removed {
 				t.Errorf("Erase = %v, want something deleted, and an error", err)
 			}
 		},
@@ -215,7 +215,7 @@ func TestNamedArtworkErasedWhileAJobIsHandedIn(t *testing.T) {
 				}
 				put()
 				if late {
-					if _, err := c.Release(t.Context(), "spring/bob", "ann"); err != nil {
+					if _, err := c.Release(t.Context(), "spring/bob", client.Actor{By: "ann"}); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -23,7 +23,7 @@ func letterOf(j postproof.Job, front string) postproof.Job {
 
 func cancel(t *testing.T, c *client.Client, key postproof.Key) {
 	t.Helper()
-	if _, err := c.Cancel(t.Context(), key, "ann"); err != nil {
+	if _, err := c.Cancel(t.Context(), key, client.Actor{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -35,21 +35,21 @@ func TestEraseArtworkThatWasLeft(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, c *client.Client, p *press){
 		"by an amendment": func(t *testing.T, c *client.Client, _ *press) {
 			t.Helper()
-			if _, err := c.Amend(t.Context(), letterOf(ada(), adaSecond), "ann"); err != nil {
+			if _, err := c.Amend(t.Context(), letterOf(ada(), adaSecond), client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"by two amendments, the second to what it was": func(t *testing.T, c *client.Client, _ *press) {
 			t.Helper()
 			for _, letter := range []string{adaSecond, adaLetter} {
-				if _, err := c.Amend(t.Context(), letterOf(ada(), letter), "ann"); err != nil {
+				if _, err := c.Amend(t.Context(), letterOf(ada(), letter), client.Actor{By: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 			}
 		},
 		"by an amendment, before it was pruned": func(t *testing.T, c *client.Client, _ *press) {
 			t.Helper()
-			if _, err := c.Amend(t.Context(), letterOf(ada(), adaSecond), "ann"); err != nil {
+			if _, err := c.Amend(t.Context(), letterOf(ada(), adaSecond), client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 			cancel(t, c, adaKey)
@@ -113,7 +113,7 @@ func TestEraseArtworkThatWasLeft(t *testing.T) {
 						enqueue(t, c, one(others))
 
 						e := by
-						e.By, e.Why, e.Now, e.Artwork = "officer", "request 17", true, true
+						e.Now, e.Artwork = true, true
 						rep := erase(t, c, e)
 						if !shares(&rep) {
 							t.Errorf("the back of the card, which others have, is not shared: %+v", rep.Artwork)
@@ -132,7 +132,7 @@ func TestEraseArtworkThatWasLeft(t *testing.T) {
 						if rec := status(t, c, "spring/bob"); rec.State != idempotency.Accepted {
 							t.Errorf("%v %+v, want it accepted", rec, rec.Hold)
 						}
-						erase(t, c, client.Erasure{Keys: []postproof.Key{"spring/bob"}, Now: true, By: "officer", Why: "request 18"})
+						erase(t, c, client.Erasure{Keys: []postproof.Key{"spring/bob"}, Now: true})
 						if erase(t, c, e); !missingIn(t, s, first) {
 							t.Error("nobody needs it any more, and it is still there")
 						}
@@ -179,7 +179,7 @@ func TestRejectedJobStoresNoArtwork(t *testing.T) {
 		},
 		"amended": func(t *testing.T, c *client.Client, j postproof.Job) error {
 			t.Helper()
-			_, err := c.Amend(t.Context(), j, "ann")
+			_, err := c.Amend(t.Context(), j, client.Actor{By: "ann"})
 			return err
 		},
 	} {
@@ -222,7 +222,7 @@ func TestEraseArtworkThatNoRecordKnows(t *testing.T) {
 		}
 		blobs = append(blobs, b)
 	}
-	erase(t, c, client.Erasure{Blobs: blobs, By: "officer", Why: "request 17", Artwork: true})
+	erase(t, c, client.Erasure{Blobs: blobs, Artwork: true})
 	if missingIn(t, s, blobs[0]) || !missingIn(t, s, blobs[1]) {
 		t.Fatalf("missing: %v, %v; want what no job needs", missingIn(t, s, blobs[0]), missingIn(t, s, blobs[1]))
 	}

@@ -12,38 +12,38 @@ import (
 	"github.com/postproof/postproof/vendors"
 )
 
-// Audit is the comparison of the ledger with a vendor's own list.
-type Audit struct {
+// AuditReport is the comparison of the ledger with a vendor's own list.
+type AuditReport struct {
 	Vendor string
 	Since  time.Time
 	// Orders is how many the vendor listed, Matched how many the ledger agrees
 	// with.
 	Orders, Matched int
-	// Findings are the others.
-	Findings []Finding
+	// Discrepancies are the others.
+	Discrepancies []Discrepancy
 }
 
-// FindingKind says in what the ledger and the vendor differ.
-type FindingKind string
+// DiscrepancyKind says in what the ledger and the vendor differ.
+type DiscrepancyKind string
 
-// The kinds of findings.
+// The kinds of discrepancies.
 const (
-	// FindingUnknown: the vendor has a piece that the ledger does not know. With a
+	// DiscrepancyUnknown: the vendor has a piece that the ledger does not know. With a
 	// reference of ours it may be a lost part of the history.
-	FindingUnknown FindingKind = "unknown_to_us"
-	// FindingMissing: the ledger says the vendor has a piece that it does not
+	DiscrepancyUnknown DiscrepancyKind = "unknown_to_us"
+	// DiscrepancyMissing: the ledger says the vendor has a piece that it does not
 	// list.
-	FindingMissing FindingKind = "missing_there"
-	// FindingDifferent: both have it, and differ on whether it will be printed, or on
+	DiscrepancyMissing DiscrepancyKind = "missing_there"
+	// DiscrepancyDifferent: both have it, and differ on whether it will be printed, or on
 	// its id; or it is alive beside the piece that counts for its job.
-	FindingDifferent FindingKind = "different"
-	// FindingDamaged: the ledger's record cannot be read, so that nobody can say.
-	FindingDamaged FindingKind = "damaged"
+	DiscrepancyDifferent DiscrepancyKind = "different"
+	// DiscrepancyDamaged: the ledger's record cannot be read, so that nobody can say.
+	DiscrepancyDamaged DiscrepancyKind = "damaged"
 )
 
-// Finding is one difference. It holds no personal data.
-type Finding struct {
-	Kind     FindingKind
+// Discrepancy is one difference. It holds no personal data.
+type Discrepancy struct {
+	Kind     DiscrepancyKind
 	ID       idempotency.ID
 	Ref      postproof.Ref
 	VendorID string
@@ -54,44 +54,45 @@ type Finding struct {
 // the time given, and changes nothing; the zero time compares all. The error
 // wraps [errors.ErrUnsupported] for a vendor that cannot list, and has
 // [postproof.CodeNotFound] for one that the client does not have.
-func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (_ *Audit, err error) {
+func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (a AuditReport, err error) {
 	if err := c.knowsVendors("audit"); err != nil {
-		return nil, err
+		return a, err
 	}
 	v := c.byName[vendor]
 	if v == nil {
-		return nil, c.noVendor("audit", vendor)
+		return a, c.noVendor("audit", vendor)
 	}
 	ctx, span := c.tel.start(ctx, "postproof.audit", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { end(span, err) }()
-	return c.audit(ctx, v, since)
+	a = AuditReport{Vendor: v.name, Since: since}
+	err = c.audit(ctx, v, &a)
+	return a, err
 }
 
-func (c *Client) audit(ctx context.Context, v *vendor, since time.Time) (*Audit, error) {
-	a := &Audit{Vendor: v.name, Since: since}
+func (c *Client) audit(ctx context.Context, v *vendor, a *AuditReport) error {
 	seen := map[string]bool{}
 	k := &call{c: c, v: v}
-	for order, err := range vendors.List(ctx, v.adapter, k, since) {
+	for order, err := range vendors.List(ctx, v.adapter, k, a.Since) {
 		if err != nil {
-			return a, err
+			return err
 		}
 		a.Orders++
 		seen[order.Receipt.VendorID] = true
 		if err := c.auditOrder(ctx, a, order); err != nil {
-			return a, err
+			return err
 		}
 	}
-	return a, c.auditLedger(ctx, a, seen)
+	return c.auditLedger(ctx, a, seen)
 }
 
-func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) error {
-	f := Finding{Kind: FindingUnknown, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
+func (c *Client) auditOrder(ctx context.Context, a *AuditReport, o *vendors.Order) error {
+	f := Discrepancy{Kind: DiscrepancyUnknown, Ref: o.Receipt.Ref, VendorID: o.Receipt.VendorID}
 	rec, err := c.recordOf(ctx, &postproof.Event{Vendor: a.Vendor, Account: c.byName[a.Vendor].account.Fingerprint, VendorID: o.Receipt.VendorID, Ref: o.Receipt.Ref})
 	switch {
 	case postproof.CodeOf(err) == postproof.CodeNotFound:
 		f.Note = "not one of this ledger's references"
-		a.Findings = append(a.Findings, f)
+		a.Discrepancies = append(a.Discrepancies, f)
 		return nil
 	case c.meetDamaged(ctx, err):
 		a.damaged(err, f)
@@ -105,7 +106,7 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		if s.Vendor != a.Vendor || (s.Ref != o.Receipt.Ref && s.VendorID != o.Receipt.VendorID) {
 			continue
 		}
-		f.Kind = FindingDifferent
+		f.Kind = DiscrepancyDifferent
 		switch {
 		case s.VendorID != "" && s.VendorID != o.Receipt.VendorID && !o.Dead:
 			f.Note = "a second live piece under our reference"
@@ -121,18 +122,18 @@ func (c *Client) auditOrder(ctx context.Context, a *Audit, o *vendors.Order) err
 		}
 		break
 	}
-	if f.Kind == FindingUnknown {
+	if f.Kind == DiscrepancyUnknown {
 		f.Note = "the reference is ours, the ledger knows of no send to this vendor"
 	}
-	a.Findings = append(a.Findings, f)
+	a.Discrepancies = append(a.Discrepancies, f)
 	return nil
 }
 
 // damaged adds what is found of a record that cannot be read, once for each.
-func (a *Audit) damaged(err error, f Finding) {
-	f.Kind, f.ID, f.Note = FindingDamaged, idempotency.AsDamaged(err).Record, "its record in the ledger is damaged: ask the vendor for it"
-	if !slices.ContainsFunc(a.Findings, func(o Finding) bool { return o.Kind == FindingDamaged && o.ID == f.ID }) {
-		a.Findings = append(a.Findings, f)
+func (a *AuditReport) damaged(err error, f Discrepancy) {
+	f.Kind, f.ID, f.Note = DiscrepancyDamaged, idempotency.AsDamaged(err).Record, "its record in the ledger is damaged: ask the vendor for it"
+	if !slices.ContainsFunc(a.Discrepancies, func(o Discrepancy) bool { return o.Kind == DiscrepancyDamaged && o.ID == f.ID }) {
+		a.Discrepancies = append(a.Discrepancies, f)
 	}
 }
 
@@ -143,11 +144,11 @@ func another(rec *idempotency.Record, s *idempotency.Submission) bool {
 }
 
 // auditLedger looks for pieces that the vendor should have listed.
-func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool) error {
+func (c *Client) auditLedger(ctx context.Context, a *AuditReport, seen map[string]bool) error {
 	q := idempotency.Query{Vendor: a.Vendor, States: []idempotency.State{idempotency.Accepted, idempotency.Done}}
 	for rec, err := range c.store.Find(ctx, q) {
 		if c.meetDamaged(ctx, err) {
-			a.damaged(err, Finding{})
+			a.damaged(err, Discrepancy{})
 			continue
 		}
 		if err != nil {
@@ -161,7 +162,7 @@ func (c *Client) auditLedger(ctx context.Context, a *Audit, seen map[string]bool
 		if other := c.otherAccountOf(rec); other != "" {
 			note += ": " + other
 		}
-		a.Findings = append(a.Findings, Finding{Kind: FindingMissing, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: note})
+		a.Discrepancies = append(a.Discrepancies, Discrepancy{Kind: DiscrepancyMissing, ID: rec.ID, Ref: r.Ref, VendorID: r.VendorID, Note: note})
 	}
 	return nil
 }

@@ -26,11 +26,11 @@ func TestAuditFindsUnknownMissingAndDifferent(t *testing.T) {
 		if err != nil || audit.Orders != 3 || audit.Matched != 1 {
 			t.Fatalf("Audit = %+v, %v", audit, err)
 		}
-		got := map[client.FindingKind]string{}
-		for _, f := range audit.Findings {
+		got := map[client.DiscrepancyKind]string{}
+		for _, f := range audit.Discrepancies {
 			got[f.Kind] = f.VendorID
 		}
-		want := map[client.FindingKind]string{client.FindingDifferent: "alpha_1", client.FindingUnknown: "stranger", client.FindingMissing: "alpha_2"}
+		want := map[client.DiscrepancyKind]string{client.DiscrepancyDifferent: "alpha_1", client.DiscrepancyUnknown: "stranger", client.DiscrepancyMissing: "alpha_2"}
 		for kind, id := range want {
 			if got[kind] != id {
 				t.Errorf("%s: %q, want %q", kind, got[kind], id)

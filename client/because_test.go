@@ -16,6 +16,8 @@ import (
 // because is a reason that is not said elsewhere.
 const because = "the proofs came back"
 
+var annSays = client.Actor{By: "ann", Why: because}
+
 // The reason for what a person does stands in the change log and in the history.
 func TestReasonsAreWrittenDown(t *testing.T) {
 	t.Parallel()
@@ -33,34 +35,34 @@ func TestReasonsAreWrittenDown(t *testing.T) {
 		for _, tt := range []struct {
 			key, kind string
 			action    client.Action
-			do        func(context.Context, ...client.ActOption) error
+			do        func(context.Context) error
 		}{
-			{"canceled", "cancel_wished", client.ActionCancel, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Cancel(ctx, "canceled", "ann", o...)
+			{"canceled", "cancel_wished", client.ActionCancel, func(ctx context.Context) error {
+				_, err := c.Cancel(ctx, "canceled", annSays)
 				return err
 			}},
-			{"released", "released", client.ActionRelease, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Release(ctx, "released", "ann", o...)
+			{"released", "released", client.ActionRelease, func(ctx context.Context) error {
+				_, err := c.Release(ctx, "released", annSays)
 				return err
 			}},
-			{"decided", "decided", client.ActionDecide, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Decide(ctx, "decided", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann"}, o...)
+			{"decided", "decided", client.ActionDecide, func(ctx context.Context) error {
+				_, err := c.Decide(ctx, "decided", client.Decision{Verdict: idempotency.VerdictCanceled}, annSays)
 				return err
 			}},
-			{"amended", "amended", client.ActionAmend, func(ctx context.Context, o ...client.ActOption) error {
-				_, err := c.Amend(ctx, changed, "ann", o...)
+			{"amended", "amended", client.ActionAmend, func(ctx context.Context) error {
+				_, err := c.Amend(ctx, changed, annSays)
 				return err
 			}},
-			{"", "canary_approved", client.ActionApprove, func(ctx context.Context, o ...client.ActOption) error {
-				return c.Approve(ctx, "summer", "ann", o...)
+			{"", "canary_approved", client.ActionApprove, func(ctx context.Context) error {
+				return c.Approve(ctx, "summer", annSays)
 			}},
-			{"", "recovered", client.ActionRecover, func(ctx context.Context, _ ...client.ActOption) error {
+			{"", "recovered", client.ActionRecover, func(ctx context.Context) error {
 				store.BreakHistory()
-				_, err := c.Recover(ctx, client.RecoverOptions{By: "ann", Why: because})
+				_, err := c.Recover(ctx, annSays, client.RecoverOptions{})
 				return err
 			}},
 		} {
-			if err := tt.do(t.Context(), client.Because(because)); err != nil {
+			if err := tt.do(t.Context()); err != nil {
 				t.Errorf("%s: %v", tt.action, err)
 				continue
 			}
@@ -100,10 +102,10 @@ func TestReasonsOfAnErasedJobAreNotKept(t *testing.T) {
 		if _, err := c.Submit(t.Context(), job("a")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "request", Now: true}); err != nil {
+		if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, Now: true}, client.Actor{By: "ann", Why: "request"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(t.Context(), "a", "ann", client.Because(because)); err != nil {
+		if _, err := c.Cancel(t.Context(), "a", annSays); err != nil {
 			t.Fatal(err)
 		}
 		all := changes(t, c, client.ChangeQuery{Actions: []client.Action{client.ActionCancel}})
@@ -118,7 +120,7 @@ func TestReasonsOfAnErasedJobAreNotKept(t *testing.T) {
 	})
 }
 
-// An amendment, too, can be for the job as it was seen; an approval is for no job.
+// An amendment, too, can be for the job as it was seen.
 func TestAmendAsItWasSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -133,13 +135,10 @@ func TestAmendAsItWasSeen(t *testing.T) {
 			want  bool
 		}{{"<p>first</p>", true}, {"<p>second</p>", false}} {
 			one.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: tt.front, Back: "<p>b</p>"}}
-			_, err := c.Amend(t.Context(), one, "ann", client.IfUnchanged(seen))
+			_, err := c.Amend(t.Context(), one, client.Actor{By: "ann"}, client.IfUnchanged(seen))
 			if _, changed := errors.AsType[*client.ChangedError](err); changed == tt.want || (err == nil) != tt.want {
 				t.Errorf("%s: %v", tt.front, err)
 			}
-		}
-		if err := c.Approve(t.Context(), "summer", "ann", client.IfUnchanged(seen)); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
-			t.Errorf("an approval of a version: %v", err)
 		}
 	})
 }

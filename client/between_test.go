@@ -46,7 +46,7 @@ func TestWhatWasReadBeforeARestoreIsNotWrittenAfterIt(t *testing.T) {
 			return err
 		},
 		"cancel": func(ctx context.Context, c *client.Client) error {
-			_, err := c.Cancel(ctx, "a", "ann")
+			_, err := c.Cancel(ctx, "a", client.Actor{By: "ann"})
 			return err
 		},
 	} {

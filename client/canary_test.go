@@ -45,7 +45,7 @@ func TestWaitingCanaryIsTended(t *testing.T) {
 				canary = j.Key
 			}
 		}
-		if _, err := c.Cancel(ctx, canary, "a person who looked at it"); err != nil {
+		if _, err := c.Cancel(ctx, canary, client.Actor{By: "a person who looked at it"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Drain(ctx); err != nil {
@@ -87,7 +87,7 @@ func TestCanaryHoldsAtAWorkerWithoutIt(t *testing.T) {
 		if drain(t, restarted); p.alive() != 3 {
 			t.Errorf("after a restart: printed %d, want 3", p.alive())
 		}
-		if err := importer.Approve(t.Context(), "spring", "ann"); err != nil {
+		if err := importer.Approve(t.Context(), "spring", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		if runFor(t, worker, time.Minute); p.alive() != 20 {
@@ -100,7 +100,7 @@ func TestCanaryHoldsAtAWorkerWithoutIt(t *testing.T) {
 			}
 			given = e.N
 		}
-		if _, err := importer.Undo(t.Context(), given, "ann", "the wrong campaign"); err != nil {
+		if _, err := importer.Undo(t.Context(), given, client.Actor{By: "ann", Why: "the wrong campaign"}); err != nil {
 			t.Fatal(err)
 		}
 		hand(20, 30)

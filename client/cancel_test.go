@@ -12,7 +12,7 @@ import (
 
 func cancelJob(t *testing.T, c *client.Client, key postproof.Key) *idempotency.Record {
 	t.Helper()
-	rec, err := c.Cancel(t.Context(), key, "ann")
+	rec, err := c.Cancel(t.Context(), key, client.Actor{By: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}

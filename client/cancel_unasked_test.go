@@ -164,7 +164,7 @@ func TestCancelThatNobodyCouldAskFor(t *testing.T) {
 				if rec.State != idempotency.Held || rec.Hold.Reason != idempotency.HoldDeadline || !strings.Contains(rec.Hold.Note, "alpha") {
 					t.Errorf("at the deadline: %v %s %q", rec, rec.Hold.Reason, rec.Hold.Note)
 				}
-				if _, err := c.Release(t.Context(), "a", "ann"); err != nil {
+				if _, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 				runFor(t, c, 30*time.Hour)
@@ -172,7 +172,7 @@ func TestCancelThatNobodyCouldAskFor(t *testing.T) {
 				if rec = status(t, c, "a"); rec.State != idempotency.Held {
 					t.Fatalf("%v, want it held again", rec)
 				}
-				if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "it has come back"}); err != nil {
+				if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "ann", Why: "it has come back"}); err != nil {
 					t.Fatal(err)
 				}
 				if s := status(t, c, "a").Submissions[0]; s.Unasked != "" || !s.AskAt.IsZero() {

@@ -69,7 +69,7 @@ func TestChangeLogAnswersWithoutAcknowledgement(t *testing.T) {
 		if e := pause(t, c, client.CampaignTarget("spring")); e.N != 1 || e.Digest == "" {
 			t.Errorf("%+v", e)
 		}
-		if rec, err := c.Cancel(t.Context(), "w", "ann"); err != nil || rec.State != idempotency.Canceled {
+		if rec, err := c.Cancel(t.Context(), "w", client.Actor{By: "ann"}); err != nil || rec.State != idempotency.Canceled {
 			t.Errorf("%v, %v", rec, err)
 		}
 	})
@@ -87,7 +87,7 @@ func TestChangeLogOvertakenWithoutAcknowledgement(t *testing.T) {
 			pause(t, other, client.CampaignTarget("other"))
 			return errStore
 		}
-		if _, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "a reason"); !errors.Is(err, errStore) {
+		if _, err := c.Pause(t.Context(), client.CampaignTarget("spring"), client.Actor{By: "ann", Why: "a reason"}); !errors.Is(err, errStore) {
 			t.Errorf("the error is %v", err)
 		}
 		store.before = nil
@@ -112,7 +112,7 @@ func TestChangeLogWhenNobodyKnows(t *testing.T) {
 			mute.off.Store(true)
 			return errStore
 		}
-		_, err := c.Pause(t.Context(), client.CampaignTarget("spring"), "ann", "a reason")
+		_, err := c.Pause(t.Context(), client.CampaignTarget("spring"), client.Actor{By: "ann", Why: "a reason"})
 		if postproof.DeliveryOf(err) != postproof.Unknown || !strings.Contains(err.Error(), "not known") {
 			t.Errorf("the error is %v", err)
 		}
@@ -161,7 +161,7 @@ func TestAPersonsWordInDoubt(t *testing.T) {
 		if _, err := c.Enqueue(t.Context(), one(job("a"))); err != nil {
 			t.Fatal(err)
 		}
-		_, err := c.Cancel(t.Context(), "a", "ann")
+		_, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"})
 		if !errors.Is(err, idempotency.ErrInDoubt) || postproof.DeliveryOf(err) != postproof.Unknown {
 			t.Fatalf("Cancel = %v", err)
 		}

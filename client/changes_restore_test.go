@@ -98,7 +98,7 @@ func TestReplayAcrossARestore(t *testing.T) {
 				var old *shaky
 				s.onSetting("replay/run", write, func() {
 					restore(old)
-					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.RecoverOptions{By: "ann", DoubtNewFor: -1}); err != nil {
+					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{DoubtNewFor: -1}); err != nil {
 						t.Error(err)
 					}
 					s.Memory = old.Memory
@@ -110,7 +110,7 @@ func TestReplayAcrossARestore(t *testing.T) {
 					}
 					return before(changes)
 				}
-				_, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+				_, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{})
 				if !errors.Is(err, client.ErrEpochChanged) {
 					t.Errorf("err = %v, want ErrEpochChanged", err)
 				}
@@ -120,7 +120,7 @@ func TestReplayAcrossARestore(t *testing.T) {
 				cancel()
 				_ = c.Run(ctx)
 				// What was planned is over with the history that it was planned on.
-				if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrReplayChanged) {
+				if _, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{}); !errors.Is(err, client.ErrReplayChanged) {
 					t.Errorf("the old plan: err = %v, want ErrReplayChanged", err)
 				}
 				if got := runReplay(t, c, plan(t, c, replayOf(rows, "run"))); got.Handed != 5 {
@@ -141,14 +141,14 @@ func TestEraseAcrossARestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := backup(t, s.Memory)
-	if _, err := c.Cancel(t.Context(), adaKey, "ann"); err != nil { // which the backup does not have
+	if _, err := c.Cancel(t.Context(), adaKey, client.Actor{By: "ann"}); err != nil { // which the backup does not have
 		t.Fatal(err)
 	}
 	lost := status(t, c, adaKey)
 	s.onSetting("erase/pending", 1, func() {
 		restore(old)
 		other := newClient(t, old, []*press{p})
-		if _, err := other.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := other.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Error(err)
 		}
 		for rec := status(t, other, adaKey); rec.Fence < lost.Fence; rec = status(t, other, adaKey) {

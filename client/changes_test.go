@@ -98,7 +98,7 @@ func acts() []act {
 	job4.To.PostalCode = "62704"
 	decide := func(key postproof.Key, v idempotency.Verdict) func(context.Context, *client.Client) error {
 		return func(ctx context.Context, c *client.Client) error {
-			_, err := c.Decide(ctx, key, idempotency.Decide{Verdict: v, By: "ann", Why: "asked them"})
+			_, err := c.Decide(ctx, key, client.Decision{Verdict: v}, client.Actor{By: "ann", Why: "asked them"})
 			return err
 		}
 	}
@@ -113,27 +113,29 @@ func acts() []act {
 	}
 	return []act{
 		{func(ctx context.Context, c *client.Client) error {
-			_, err := c.Pause(ctx, client.CampaignTarget("spring"), "ann", "look")
+			_, err := c.Pause(ctx, client.CampaignTarget("spring"), client.Actor{By: "ann", Why: "look"})
 			return err
 		}, entry(client.ActionPause, client.CampaignTarget("spring"), "look"), "", `"why":"look"`},
 		{func(ctx context.Context, c *client.Client) error {
-			_, err := c.Resume(ctx, client.CampaignTarget("spring"), "ann", "seen")
+			_, err := c.Resume(ctx, client.CampaignTarget("spring"), client.Actor{By: "ann", Why: "seen"})
 			return err
 		}, entry(client.ActionResume, client.CampaignTarget("spring"), "seen"), `"why":"look"`, ""},
 		{decide("a", idempotency.VerdictPlanned), entry(client.ActionDecide, jobID("a"), "asked them"), `"hold":"cannot_ask_vendor"`, `"verdict":"planned"`},
 		{decide("b", idempotency.VerdictAccepted), entry(client.ActionDecide, jobID("b"), "asked them"), `"state":"held"`, `"state":"accepted"`},
 		{decide("c", idempotency.VerdictCanceled), entry(client.ActionDecide, jobID("c"), "asked them"), `"state":"held"`, `"cancel":"canceled"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
-			return c.Release(ctx, "d", "ann")
+			return c.Release(ctx, "d", client.Actor{By: "ann"})
 		}), entry(client.ActionRelease, jobID("d"), ""), `"state":"held"`, `"state":"unknown"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
-			return c.Amend(ctx, job4, "ann")
+			return c.Amend(ctx, job4, client.Actor{By: "ann"})
 		}), entry(client.ActionAmend, jobID("w"), ""), `"state":"planned"`, `"state":"planned"`},
 		{word(func(ctx context.Context, c *client.Client) (*idempotency.Record, error) {
-			return c.Cancel(ctx, "w", "ann")
+			return c.Cancel(ctx, "w", client.Actor{By: "ann"})
 		}), entry(client.ActionCancel, jobID("w"), ""), `"state":"planned"`, `"state":"canceled"`},
 		{
-			func(ctx context.Context, c *client.Client) error { return c.Approve(ctx, "summer", "ann") },
+			func(ctx context.Context, c *client.Client) error {
+				return c.Approve(ctx, "summer", client.Actor{By: "ann"})
+			},
 			entry(client.ActionApprove, client.CampaignTarget("summer"), ""), `"approved":false`, `"approved":true`,
 		},
 	}
@@ -170,7 +172,7 @@ func TestEveryActionIsInTheChangeLog(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		store.BreakHistory()
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "bob"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "bob"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		n := uint64(len(acts()) + 1)
@@ -192,16 +194,16 @@ func TestEveryActionIsInTheChangeLog(t *testing.T) {
 			}
 		}
 		// A word that changes nothing leaves no entry, nor does one that is refused.
-		if _, err := c.Cancel(t.Context(), "w", "eve"); err != nil {
+		if _, err := c.Cancel(t.Context(), "w", client.Actor{By: "eve"}); err != nil {
 			t.Error(err)
 		}
-		if _, err := c.Release(t.Context(), "w", "eve"); postproof.CodeOf(err) != postproof.CodeConflict {
+		if _, err := c.Release(t.Context(), "w", client.Actor{By: "eve"}); postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Error(err)
 		}
-		if err := c.Approve(t.Context(), "summer", "eve"); err != nil {
+		if err := c.Approve(t.Context(), "summer", client.Actor{By: "eve"}); err != nil {
 			t.Error(err)
 		}
-		if _, err := c.Cancel(t.Context(), "a", ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Cancel(t.Context(), "a", client.Actor{By: ""}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("a cancellation by nobody: %v", err)
 		}
 		if all := changes(t, c, client.ChangeQuery{By: "eve"}); len(all) != 0 {
@@ -289,11 +291,11 @@ func TestChangeLogOfManyWriters(t *testing.T) {
 			for j := range 25 {
 				all.Go(func() {
 					target := client.CampaignTarget(fmt.Sprintf("%d-%d", i, j))
-					if e, err := c.Pause(t.Context(), target, "ann", "a reason"); err != nil || e.N == 0 {
+					if e, err := c.Pause(t.Context(), target, client.Actor{By: "ann", Why: "a reason"}); err != nil || e.N == 0 {
 						t.Errorf("%+v, %v", e, err)
 					}
 					if j%5 == 0 {
-						if _, err := c.Resume(t.Context(), target, "ann", "a reason"); err != nil {
+						if _, err := c.Resume(t.Context(), target, client.Actor{By: "ann", Why: "a reason"}); err != nil {
 							t.Error(err)
 						}
 					}
@@ -340,7 +342,7 @@ func TestChangesQuery(t *testing.T) {
 			if i%100 == 7 {
 				target, by = client.BelowPriorityTarget(i), "bob"
 			}
-			if _, err := c.Pause(t.Context(), target, by, "a reason"); err != nil {
+			if _, err := c.Pause(t.Context(), target, client.Actor{By: by, Why: "a reason"}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -393,7 +395,7 @@ func TestChangeEntryOfOddTexts(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 		for i, odd := range []string{"<b>&\u2028", "\xff\xfe", `"},"digest":"`, "é\x00\n", strings.Repeat("long ", 1000)} {
-			e, err := c.Pause(t.Context(), client.CampaignTarget(fmt.Sprint(i)), "ann "+odd, odd)
+			e, err := c.Pause(t.Context(), client.CampaignTarget(fmt.Sprint(i)), client.Actor{By: "ann " + odd, Why: odd})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -401,7 +403,7 @@ func TestChangeEntryOfOddTexts(t *testing.T) {
 			if diff := cmp.Diff([]client.ChangeEntry{e}, got, cmp.Comparer(sameJSON)); diff != "" {
 				t.Errorf("%q as returned and as read (-want +got):\n%s", odd, diff)
 			}
-			if _, err := c.Undo(t.Context(), e.N, "bob", odd); err != nil {
+			if _, err := c.Undo(t.Context(), e.N, client.Actor{By: "bob", Why: odd}); err != nil {
 				t.Errorf("%q cannot be undone: %v", odd, err)
 			}
 		}

@@ -50,7 +50,7 @@ func heardOfLate(t *testing.T, ahead time.Duration) {
 
 	restore(old)
 	again := newClient(t, old, []*press{p}, seldom())
-	if _, err := again.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+	if _, err := again.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Hour)
@@ -69,7 +69,7 @@ func heardOfLate(t *testing.T, ahead time.Duration) {
 	p.mu.Lock()
 	second.At = time.Now().Add(-time.Hour)
 	p.mu.Unlock()
-	if _, err := again.SendControl(t.Context(), "alpha", job("ours"), "ann"); err != nil {
+	if _, err := again.SendControl(t.Context(), "alpha", job("ours"), client.Actor{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	runFor(t, again, 48*time.Hour)

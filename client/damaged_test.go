@@ -116,7 +116,7 @@ func TestListsBesideADamagedRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if audit.Matched != 2 || len(audit.Findings) != 1 || audit.Findings[0].Kind != client.FindingDamaged || audit.Findings[0].ID != id {
+		if audit.Matched != 2 || len(audit.Discrepancies) != 1 || audit.Discrepancies[0].Kind != client.DiscrepancyDamaged || audit.Discrepancies[0].ID != id {
 			t.Errorf("Audit = %+v", audit)
 		}
 	})
@@ -178,14 +178,14 @@ func TestRecoverBesideADamagedRecord(t *testing.T) {
 		id := s.Record("contact-1")
 		s.BreakHistory()
 		c = newClient(t, s, []*press{p})
-		done, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"})
+		done, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{})
 		if !errors.Is(err, idempotency.ErrCorrupt) || !strings.Contains(err.Error(), string(id)) || done.Doubted != 2 || !slices.Equal(done.Damaged, []idempotency.ID{id}) {
 			t.Errorf("Recover = %+v, %v; want two in doubt, and the id of the third", done, err)
 		}
 		if _, err := c.Submit(t.Context(), job("new")); !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("Submit = %v, want ErrEpochChanged", err)
 		}
-		done, err = c.Recover(t.Context(), client.RecoverOptions{By: "ann", LeaveDamaged: true})
+		done, err = c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{LeaveDamaged: true})
 		if err != nil || !slices.Equal(done.Damaged, []idempotency.ID{id}) {
 			t.Errorf("Recover = %+v, %v", done, err)
 		}

@@ -66,14 +66,10 @@
 //
 // Whatever a person does to what is in the ledger is written to the change log in the
 // commit that does it: who, when, the reason that was given, to what, and what it was
-// before ([Client.Changes]). Who is required of every call. The reason is required
-// where it is an argument of its own ([Client.Pause], [Client.Resume], [Client.Undo],
-// the controls of a replay, [Client.DropSpooled]), and of what cannot be taken back
-// or sends twice ([Client.Erase], [Client.Remail], [Client.Decide]); elsewhere it may
-// be left out ([Because], [ReplayOptions], [RecoverOptions]). White space is neither.
-// Each entry carries the digest of the one before. [Client.VerifyChanges] walks them, and finds
-// what was changed, taken out or put in; keep the head that it returns elsewhere, and
-// it also finds a log that was cut off or written anew. [Client.Undo] takes a pause,
+// before ([Client.Changes]). Each such call takes an [Actor], behind what it is about.
+// Each entry carries the digest of the one before. [Client.VerifyChanges] walks them,
+// and finds what was changed, taken out or put in; keep the head that it returns
+// elsewhere, and it also finds a log that was cut off or written anew. [Client.Undo] takes a pause,
 // the end of one, a release, a decision or an approval back, where nothing has come of
 // it, and is an entry itself.
 //
@@ -88,7 +84,7 @@
 // It sends no more than the plan says, can be paused, throttled and stopped from
 // any process, and goes on where it was after a crash. Replaying what is finished
 // sends nothing. [Client.ReplayProgress], [Client.FollowReplay] and
-// [Client.RecoveryReport] say how far it is, from counters that the ledger keeps
+// [Client.ReplayReport] say how far it is, from counters that the ledger keeps
 // in the commits of the jobs. A second piece on purpose is a call of its own,
 // [Client.Remail].
 //

@@ -34,10 +34,6 @@ type Erasure struct { //nolint:recvcheck // it is printed by value as well
 	// text's length in bytes as size. What a job refers to is left, as by Artwork.
 	Blobs []postproof.Blob
 
-	// By and Why go to the change log. Required but for a dry run; no personal
-	// data of the person.
-	By, Why string
-
 	// Now erases at once what belongs to pieces that a vendor has, or may have.
 	// They are followed by reference to their end and never made anew. Without it
 	// they keep what another generation would need, and are erased by themselves

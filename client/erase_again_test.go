@@ -166,15 +166,18 @@ func TestEraseAsks(t *testing.T) {
 	p := newPress(t, "alpha", postproof.IdempotencyKey)
 	store := idempotency.NewMemory(postproof.ModeTest)
 	c := newClient(t, store, []*press{p})
-	for name, e := range map[string]client.Erasure{
-		"nobody":         {By: "b", Why: "w"},
-		"no name":        {Keys: []postproof.Key{"k"}, Why: "w"},
-		"no reason":      {Keys: []postproof.Key{"k"}, By: "b"},
-		"everybody":      {Contacts: []string{""}, By: "b", Why: "w"},
-		"a key is none":  {Keys: []postproof.Key{""}, By: "b", Why: "w"},
-		"rows of no one": {Keys: []postproof.Key{"k"}, Addresses: make([]snapshot.AddressKey, 1), By: "b", Why: "w"},
+	for name, tt := range map[string]struct {
+		e   client.Erasure
+		who client.Actor
+	}{
+		"nobody":         {client.Erasure{}, officer},
+		"no name":        {client.Erasure{Keys: []postproof.Key{"k"}}, client.Actor{Why: "w"}},
+		"no reason":      {client.Erasure{Keys: []postproof.Key{"k"}}, client.Actor{By: "b"}},
+		"everybody":      {client.Erasure{Contacts: []string{""}}, officer},
+		"a key is none":  {client.Erasure{Keys: []postproof.Key{""}}, officer},
+		"rows of no one": {client.Erasure{Keys: []postproof.Key{"k"}, Addresses: make([]snapshot.AddressKey, 1)}, officer},
 	} {
-		if _, err := c.Erase(t.Context(), e); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Erase(t.Context(), tt.e, tt.who); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -184,7 +187,7 @@ func TestEraseAsks(t *testing.T) {
 	}
 	store.BreakHistory()
 	restored := newClient(t, store, []*press{p})
-	if _, err := restored.Erase(t.Context(), eraseAda()); !errors.Is(err, client.ErrEpochChanged) {
+	if _, err := restored.Erase(t.Context(), eraseAda(), officer); !errors.Is(err, client.ErrEpochChanged) {
 		t.Errorf("on a restored ledger: %v", err)
 	}
 	if status(t, c, adaKey).Job == nil {
@@ -227,7 +230,7 @@ func TestEraseOfAReplayedJob(t *testing.T) {
 				t.Fatal(err)
 			}
 			runReplay(t, c, plan(t, c, client.Replay{Name: run, Query: &client.ReplayQuery{}}))
-			rep, err := c.Erase(t.Context(), eraseAda())
+			rep, err := c.Erase(t.Context(), eraseAda(), officer)
 			if err != nil || len(rep.Problems) > 0 || !rep.Complete() {
 				t.Errorf("Erase: %v; problems: %q, complete: %t", err, rep.Problems, rep.Complete())
 			}
@@ -271,8 +274,8 @@ func TestEraseIsFinishedByTheNext(t *testing.T) {
 				store.before = fail
 			}
 			// By contact: once the record is buried nothing leads to it.
-			e := client.Erasure{Contacts: []string{adaContact}, By: "officer", Why: "request 17", Now: true, Artwork: true}
-			_, err = c.Erase(t.Context(), e)
+			e := client.Erasure{Contacts: []string{adaContact}, Now: true, Artwork: true}
+			_, err = c.Erase(t.Context(), e, officer)
 			store.dead.Store(false)
 			store.before, store.after = nil, nil
 			if n < step {
@@ -285,7 +288,7 @@ func TestEraseIsFinishedByTheNext(t *testing.T) {
 				t.Fatalf("write %d failed, and nobody was told", step)
 			}
 			next := newClient(t, store, []*press{p}) // another process
-			if _, err := next.Erase(t.Context(), e); err != nil {
+			if _, err := next.Erase(t.Context(), e, officer); err != nil {
 				t.Fatalf("write %d: the next try: %v", step, err)
 			}
 			silent(t, fmt.Sprintf("write %d, made %v: the ledger", step, made), ledgerText(t, store.Memory))
@@ -326,7 +329,7 @@ func TestEraseOfARecoveredJob(t *testing.T) {
 		}
 		e := eraseAda()
 		e.Now = true
-		rep, err := c.Erase(t.Context(), e)
+		rep, err := c.Erase(t.Context(), e, officer)
 		if err != nil || len(rep.Problems) > 0 {
 			t.Errorf("Erase: %v; problems: %q", err, rep.Problems)
 		}

@@ -163,7 +163,7 @@ func TestEraseLargeArtwork(t *testing.T) {
 			}
 			left := func() (n int, problems string) {
 				t.Helper()
-				rep, err := mail.Erase(t.Context(), e)
+				rep, err := mail.Erase(t.Context(), e, officer)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -61,7 +61,7 @@ func TestEraseLeavesNoByteInAnyFile(t *testing.T) {
 			if n, err := ledger.Prune(t.Context(), time.Now().Add(time.Hour), 0); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
-			if _, err := c.Amend(t.Context(), ada(), "ann"); err != nil {
+			if _, err := c.Amend(t.Context(), ada(), client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 			for i := range 30 {

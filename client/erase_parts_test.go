@@ -135,7 +135,7 @@ func TestRecoverAnErasedJob(t *testing.T) {
 		before := status(t, c, adaKey)
 		store.BreakHistory()
 		c = newClient(t, store, []*press{p}, client.WithPollInterval(5*time.Minute))
-		if out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil || out.Doubted != 1 {
+		if out, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil || out.Doubted != 1 {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		rec := status(t, c, adaKey)
@@ -178,7 +178,7 @@ func TestEraseSnapshots(t *testing.T) {
 	// By address, without a job.
 	ben := client.Erasure{
 		Addresses: []snapshot.AddressKey{snapshot.KeyOf(postproof.Address{Line1: "3 oak street", PostalCode: "62701", Region: "IL", City: "Springfield"})},
-		Snapshots: store, By: "officer", Why: "request 18",
+		Snapshots: store,
 	}
 	if rep := erase(t, c, ben); len(rep.Snapshots) != 1 || len(rep.Jobs) != 0 {
 		t.Errorf("by address: %+v", rep)
@@ -220,7 +220,7 @@ func TestEraseTellsWhatItFindsLeft(t *testing.T) {
 			}
 			e := eraseAda()
 			e.Now = true
-			rep, err := c.Erase(t.Context(), e)
+			rep, err := c.Erase(t.Context(), e, officer)
 			if err != nil || rep.Complete() != (tc.want == "") || (len(rep.Problems) == 1) != (tc.want != "") {
 				t.Fatalf("%v, complete %v, problems %q", err, rep.Complete(), rep.Problems)
 			}
@@ -257,7 +257,7 @@ func TestEraseIsNotMisledByShortNames(t *testing.T) {
 	if _, err := c.Submit(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
-	rep, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"2027"}, By: "officer", Why: "request 2027", Now: true})
+	rep, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"2027"}, Now: true}, client.Actor{By: "officer", Why: "request 2027"})
 	if err != nil || len(rep.Problems) > 0 || status(t, c, "2027").Campaign != j.Campaign {
 		t.Errorf("%v, problems %q, campaign %q", err, rep.Problems, status(t, c, "2027").Campaign)
 	}
@@ -296,7 +296,7 @@ func TestEraseWhatIsHeldInDoubt(t *testing.T) {
 				t.Errorf("%v, %v", rec, err)
 			}
 		}
-		rec, err := c.Decide(t.Context(), adaKey, idempotency.Decide{Verdict: idempotency.VerdictAccepted, VendorID: "alpha_1", By: "ann", Why: "called the vendor about Ada Quill"})
+		rec, err := c.Decide(t.Context(), adaKey, client.Decision{Verdict: idempotency.VerdictAccepted, VendorID: "alpha_1"}, client.Actor{By: "ann", Why: "called the vendor about Ada Quill"})
 		if err != nil || rec.State != idempotency.Accepted || held != 1 {
 			t.Fatalf("%v, %v, %d held", rec, err, held)
 		}

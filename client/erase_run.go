@@ -45,17 +45,18 @@ const opErase = "erase"
 // elsewhere, are not the ledger's.
 //
 // What is damaged keeps nothing else from being erased: [ErasureReport] Unread names
-// it.
+// it. The reason is required, but for a dry run.
 //
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a
 // backup that is restored brings the person back: erase again after
 // [Client.Recover].
-func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
+func (c *Client) Erase(ctx context.Context, e Erasure, who Actor) (ErasureReport, error) {
 	if err := c.knowsVendors("erase"); err != nil {
 		return ErasureReport{}, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.erase", trace.SpanKindInternal)
-	x := &erasing{c: c, e: e, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: e.By, Why: e.Why, DryRun: e.DryRun}}
+	who = who.tidy()
+	x := &erasing{c: c, e: e, who: who, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: who.By, Why: who.Why, DryRun: e.DryRun}}
 	err := x.run(ctx)
 	end(span, err)
 	return x.rep, err
@@ -65,6 +66,7 @@ func (c *Client) Erase(ctx context.Context, e Erasure) (ErasureReport, error) {
 type erasing struct {
 	c   *Client
 	e   Erasure
+	who Actor
 	rep ErasureReport
 	// id is who the ledger was before anything was read: the fences that were are
 	// those of its history then.
@@ -103,15 +105,15 @@ func (e *Erasure) validate() error {
 	if slices.Contains(e.Contacts, "") {
 		return invalid(opErase, errors.New("a contact is empty: it would be everybody without one"))
 	}
-	if e.DryRun {
-		return nil
-	}
-	return reasoned(opErase, e.By, e.Why)
+	return nil
 }
 
 func (x *erasing) run(ctx context.Context) error {
 	c := x.c
 	if err := x.e.validate(); err != nil {
+		return err
+	}
+	if _, err := x.who.reasoned(opErase); err != nil && !x.e.DryRun {
 		return err
 	}
 	if err := c.refresh(ctx); err != nil {

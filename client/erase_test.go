@@ -35,13 +35,16 @@ func ada() postproof.Job {
 	return j
 }
 
+// officer erases, for this reason.
+var officer = client.Actor{By: "officer", Why: "request 17"}
+
 func eraseAda() client.Erasure {
-	return client.Erasure{Keys: []postproof.Key{adaKey}, By: "officer", Why: "request 17"}
+	return client.Erasure{Keys: []postproof.Key{adaKey}}
 }
 
 func erase(t *testing.T, c *client.Client, e client.Erasure) client.ErasureReport {
 	t.Helper()
-	rep, err := c.Erase(t.Context(), e)
+	rep, err := c.Erase(t.Context(), e, officer)
 	if err != nil {
 		t.Fatalf("Erase: %v", err)
 	}
@@ -180,7 +183,7 @@ func TestEraseEveryState(t *testing.T) {
 					if before.State != tc.state {
 						t.Fatalf("state %s, want %s", before.State, tc.state)
 					}
-					e.Keys, e.By, e.Why = []postproof.Key{adaKey}, "officer", "request 17"
+					e.Keys = []postproof.Key{adaKey}
 					dry := e
 					dry.DryRun = true
 					planned := erase(t, c, dry)
@@ -270,7 +273,7 @@ func TestEraseFindsByKeyWithoutASearch(t *testing.T) {
 	if rep := erase(t, c, e); len(rep.Jobs) != 2 || store.finds.Load() != 1 {
 		t.Errorf("related: %d jobs, %d searches", len(rep.Jobs), store.finds.Load())
 	}
-	e = client.Erasure{Contacts: []string{adaContact}, Keys: []postproof.Key{"nobody's"}, By: "officer", Why: "request 17"}
+	e = client.Erasure{Contacts: []string{adaContact}, Keys: []postproof.Key{"nobody's"}}
 	rep := erase(t, c, e)
 	if len(rep.Jobs) != 2 || store.finds.Load() != 2 {
 		t.Errorf("by contact: %d jobs, %d searches", len(rep.Jobs), store.finds.Load())

@@ -50,12 +50,12 @@ func TestEraseIsFinishedWithWhatTheHistoryKnew(t *testing.T) {
 			}
 			e := eraseAda()
 			e.Now = true
-			if _, err := c.Erase(t.Context(), e); (err == nil) != (n < step) {
+			if _, err := c.Erase(t.Context(), e, officer); (err == nil) != (n < step) {
 				t.Fatalf("%d writes, %v", n, err)
 			}
 			store.before = nil
 			next := newClient(t, store, []*press{p}) // another process
-			if _, err := next.Erase(t.Context(), e); err != nil {
+			if _, err := next.Erase(t.Context(), e, officer); err != nil {
 				t.Fatal(err)
 			}
 			if body := inbox(t, store)["sealed"]; strings.Contains(body, "Ada") {
@@ -191,7 +191,7 @@ func TestEraseWhileTheSpoolIsApplied(t *testing.T) {
 			erasing.Go(func() {
 				e := eraseAda()
 				e.Now = true
-				if _, err := c.Erase(t.Context(), e); err != nil {
+				if _, err := c.Erase(t.Context(), e, officer); err != nil {
 					t.Error(err)
 				}
 			})
@@ -223,7 +223,7 @@ func TestReasonOfADroppedAnswerOfAnErasedPerson(t *testing.T) {
 		if len(all) != 1 || all[0].Parked == "" {
 			t.Fatalf("Spooled = %+v: the test looks at nothing", all)
 		}
-		if err := c.DropSpooled(t.Context(), all[0].Ref, "ann", "asked the vendor about Ada Quill"); err != nil {
+		if err := c.DropSpooled(t.Context(), all[0].Ref, client.Actor{By: "ann", Why: "asked the vendor about Ada Quill"}); err != nil {
 			t.Fatal(err)
 		}
 		silent(t, "the ledger", ledgerText(t, s.Memory))

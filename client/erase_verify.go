@@ -198,7 +198,7 @@ func (x *erasing) enter(ctx context.Context) error {
 		target = Target{Kind: TargetJob, Name: string(r.Jobs[0].ID)}
 	}
 	e, err := x.c.logged(ctx, opErase, func(context.Context) (idempotency.Change, ChangeEntry, error) {
-		return idempotency.Change{}, ChangeEntry{By: x.e.By, Why: x.e.Why, Action: ActionErase, Target: target, After: after}, nil
+		return idempotency.Change{}, ChangeEntry{By: x.who.By, Why: x.who.Why, Action: ActionErase, Target: target, After: after}, nil
 	})
 	r.Entry = e.N
 	return err

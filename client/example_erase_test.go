@@ -36,7 +36,7 @@ func ExampleClient_Erase() {
 		log.Fatal(err)
 	}
 
-	report, err := mail.Erase(ctx, client.Erasure{Contacts: []string{"contact-17"}, By: "privacy officer", Why: "request 42", Now: true, Artwork: true})
+	report, err := mail.Erase(ctx, client.Erasure{Contacts: []string{"contact-17"}, Now: true, Artwork: true}, client.Actor{By: "privacy officer", Why: "request 42"})
 	if err != nil {
 		log.Fatal(err)
 	}

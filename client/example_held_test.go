@@ -51,7 +51,7 @@ func ExampleClient_Held() {
 		}
 		fmt.Println("held:", rec.Contact, "because of", rec.Hold.Reason)
 	}
-	if _, err := mail.Decide(ctx, "spring-bob", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "eve", Why: "one is enough"}); err != nil {
+	if _, err := mail.Decide(ctx, "spring-bob", client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "eve", Why: "one is enough"}); err != nil {
 		log.Fatal(err)
 	}
 	if rec, err = mail.Status(ctx, "spring-bob"); err != nil {

@@ -33,7 +33,7 @@ func ExampleClient_Pause() {
 	}
 	defer mail.Close()
 
-	pause, err := mail.Pause(ctx, client.CampaignTarget("spring"), "ann", "wrong artwork")
+	pause, err := mail.Pause(ctx, client.CampaignTarget("spring"), client.Actor{By: "ann", Why: "wrong artwork"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func ExampleClient_Pause() {
 		fmt.Println(rec.State, "because", paused.Paused.Target, "is paused:", paused.Paused.Why)
 	}
 
-	if _, err := mail.Undo(ctx, pause.N, "ann", "the artwork was right"); err != nil {
+	if _, err := mail.Undo(ctx, pause.N, client.Actor{By: "ann", Why: "the artwork was right"}); err != nil {
 		log.Fatal(err)
 	}
 	left, err := mail.Drain(ctx)

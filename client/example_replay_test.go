@@ -66,7 +66,7 @@ func ExampleClient_PlanReplay() {
 		for _, c := range plan.Costs {
 			fmt.Println(c.Vendor, c.Jobs, "for", c.Cents, "cents")
 		}
-		if _, err := mail.RunReplay(ctx, plan, client.ReplayOptions{By: "ann", Why: "stopped half way"}); err != nil {
+		if _, err := mail.RunReplay(ctx, plan, client.Actor{By: "ann", Why: "stopped half way"}, client.ReplayOptions{}); err != nil {
 			log.Fatal(err)
 		}
 		if _, err := mail.Drain(ctx); err != nil {

@@ -188,7 +188,7 @@ func TestRefusedByAllIsRefusedUntilAmended(t *testing.T) {
 		b.faults(nil)
 		better := job("a")
 		better.To.Line1 = "2 Main Street"
-		if rec, err = c.Amend(t.Context(), better, "editor"); err != nil || rec.Generation != 2 {
+		if rec, err = c.Amend(t.Context(), better, client.Actor{By: "editor"}); err != nil || rec.Generation != 2 {
 			t.Fatalf("Amend = %v, %v", rec, err)
 		}
 		drain(t, c)

@@ -61,7 +61,7 @@ func TestFormerAccountThatIsAnotherLosesNoPieceToACancellation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, c := anothers(t)
-		if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 30*time.Minute)
@@ -90,7 +90,7 @@ func TestFormerAccountIsProvenByTheIDs(t *testing.T) {
 				p.key = "new"
 				p.bare = bare
 				c := newClient(t, store, []*press{p}, rotated(p, former), seldom())
-				if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+				if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 				p.mu.Lock()

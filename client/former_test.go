@@ -130,7 +130,7 @@ func TestFormerAccountWithForgottenPieces(t *testing.T) {
 			one()
 		}
 		c = newClient(t, store, []*press{p}, rotated(p, former), seldom())
-		if _, err := c.Release(t.Context(), "a", "ann"); err != nil {
+		if _, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 12*time.Hour)

@@ -37,23 +37,23 @@ func TestWhoCannotBeAskedIsHeldForAPerson(t *testing.T) {
 	}{
 		"nobody does anything": {func(*client.Client) error { return nil }, idempotency.Held, 1},
 		"accepted": {func(c *client.Client) error {
-			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "on the invoice", VendorID: "alpha_1"})
+			_, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictAccepted, VendorID: "alpha_1"}, client.Actor{By: "ann", Why: "on the invoice"})
 			return err
 		}, idempotency.Accepted, 1},
 		"planned": {func(c *client.Client) error {
-			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "they lost it"})
+			_, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{By: "ann", Why: "they lost it"})
 			return err
 		}, idempotency.Accepted, 2},
 		"canceled": {func(c *client.Client) error {
-			_, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "too late"})
+			_, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "ann", Why: "too late"})
 			return err
 		}, idempotency.Canceled, 1},
 		"released": {func(c *client.Client) error {
-			_, err := c.Release(t.Context(), "a", "ann")
+			_, err := c.Release(t.Context(), "a", client.Actor{By: "ann"})
 			return err
 		}, idempotency.Held, 1},
 		"no name": {func(c *client.Client) error {
-			if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned}); err == nil {
+			if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{}); err == nil {
 				return errors.New("a decision without a name was taken")
 			}
 			return nil

@@ -112,7 +112,7 @@ func TestHintsDelayNoCancellation(t *testing.T) {
 		name := strings.TrimSuffix(hintName(p), "submit") + "cancel"
 		plant(t, store, name, fmt.Sprintf(`{"v":1,"reason":"rate limit","at":%q,"until":%q}`, now.Format(time.RFC3339), now.Add(10*time.Minute).Format(time.RFC3339)), 0)
 		time.Sleep(3 * time.Second)
-		if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)

@@ -308,7 +308,7 @@ func TestHintsAfterARestore(t *testing.T) {
 		restore(old)
 		s.Memory = old.Memory
 		time.Sleep(time.Minute)
-		if _, err := one.Recover(t.Context(), client.RecoverOptions{By: "ann", DoubtNewFor: -1}); err != nil {
+		if _, err := one.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{DoubtNewFor: -1}); err != nil {
 			t.Fatal(err)
 		}
 		limited("b")

@@ -81,93 +81,103 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 // and what a vendor has is canceled there as soon as it turns up. The record
 // returned says how far that is: state canceled means that nothing was sent or
 // that the vendor's cancellation was read back; a worker goes on with the rest.
-// [idempotency.CancelWish.Outcome] says when it was too late. By names who asks,
-// [Because] the reason.
-func (c *Client) Cancel(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+// [idempotency.CancelWish.Outcome] says when it was too late. It needs no reason.
+func (c *Client) Cancel(ctx context.Context, key postproof.Key, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.wish_cancel", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.wishCancel(ctx, key, by, opts)
+	return c.wishCancel(ctx, key, who, when)
 }
 
-func (c *Client) wishCancel(ctx context.Context, key postproof.Key, by string, opts []ActOption) (*idempotency.Record, error) {
-	if err := asked("cancel", by); err != nil {
-		return nil, err
-	}
-	a, err := actOf("cancel", opts)
+func (c *Client) wishCancel(ctx context.Context, key postproof.Key, who Actor, when []Condition) (*idempotency.Record, error) {
+	who, err := who.named("cancel")
 	if err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionCancel}, idempotency.WishCancel{By: by, Why: a.why}, a.seen)
+	seen, err := seenBy("cancel", when)
+	if err != nil {
+		return nil, err
+	}
+	return c.personal(ctx, "cancel", idempotency.IDOf(key), ChangeEntry{By: who.By, Why: who.Why, Action: ActionCancel}, idempotency.WishCancel{By: who.By, Why: who.Why}, seen)
 }
 
 // Release gives a held job back to the worker: to be settled again if a vendor
-// may have it, to be sent if none has. By names who asks. [Client.Undo] takes it
+// may have it, to be sent if none has. It needs no reason. [Client.Undo] takes it
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
-// as it was seen; [Because] gives the reason.
-func (c *Client) Release(ctx context.Context, key postproof.Key, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+// as it was seen.
+func (c *Client) Release(ctx context.Context, key postproof.Key, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.release", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.release(ctx, key, by, opts)
+	return c.release(ctx, key, who, when)
 }
 
-func (c *Client) release(ctx context.Context, key postproof.Key, by string, opts []ActOption) (*idempotency.Record, error) {
-	if err := asked("release", by); err != nil {
-		return nil, err
-	}
-	a, err := actOf("release", opts)
+func (c *Client) release(ctx context.Context, key postproof.Key, who Actor, when []Condition) (*idempotency.Record, error) {
+	who, err := who.named("release")
 	if err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: by, Why: a.why, Action: ActionRelease}, idempotency.Release{By: by, Why: a.why}, a.seen)
+	seen, err := seenBy("release", when)
+	if err != nil {
+		return nil, err
+	}
+	return c.personal(ctx, "release", idempotency.IDOf(key), ChangeEntry{By: who.By, Why: who.Why, Action: ActionRelease}, idempotency.Release{By: who.By, Why: who.Why}, seen)
 }
 
-// Decide settles a held job by a person's word, which is recorded with the name
-// and the reason: both are required, the reason in d or by [Because].
+// Decision is what a person decided about a held job.
+type Decision struct {
+	// Verdict is what is so. Required.
+	Verdict idempotency.Verdict
+	// VendorID is the vendor's id of the piece, with [idempotency.VerdictAccepted].
+	VendorID string
+}
+
+// Decide settles a held job by a person's word, for which it needs the reason.
 // [idempotency.VerdictPlanned] sends it anew: that person answers for it if the first
 // one turns up after all. [Client.Undo] takes it back while nothing has come of it.
 //
 // Between what a person saw and the decision the job may have changed: an answer
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
-func (c *Client) Decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts ...ActOption) (rec *idempotency.Record, err error) {
+func (c *Client) Decide(ctx context.Context, key postproof.Key, d Decision, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.decide", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.decide(ctx, key, d, opts)
+	return c.decide(ctx, key, d, who, when)
 }
 
-func (c *Client) decide(ctx context.Context, key postproof.Key, d idempotency.Decide, opts []ActOption) (*idempotency.Record, error) {
-	a, err := actOf("decide", opts)
+func (c *Client) decide(ctx context.Context, key postproof.Key, d Decision, who Actor, when []Condition) (*idempotency.Record, error) {
+	who, err := who.reasoned("decide")
 	if err != nil {
 		return nil, err
 	}
-	d.Why = cmp.Or(d.Why, a.why)
-	if err := reasoned("decide", d.By, d.Why); err != nil {
+	seen, err := seenBy("decide", when)
+	if err != nil {
 		return nil, err
 	}
-	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: d.By, Why: d.Why, Action: ActionDecide}, d, a.seen)
+	decide := idempotency.Decide{Verdict: d.Verdict, VendorID: d.VendorID, By: who.By, Why: who.Why}
+	return c.personal(ctx, "decide", idempotency.IDOf(key), ChangeEntry{By: who.By, Why: who.Why, Action: ActionDecide}, decide, seen)
 }
 
 // Amend changes the paper of a job that no vendor has: one that is planned,
 // refused, or held without a submission in doubt. The key stays, and so do the
 // priority, the campaign and the contact, which may be left out; what was
-// refused is sent anew in the next generation. By names who does it, [Because] the
-// reason; with [IfUnchanged] it counts only for the job as it was seen. The artwork
-// that the job had stays in the store, and the record names it: [Client.Erase] finds it.
-func (c *Client) Amend(ctx context.Context, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+// refused is sent anew in the next generation. It needs no reason; with [IfUnchanged]
+// it counts only for the job as it was seen. The artwork that the job had stays in the
+// store, and the record names it: [Client.Erase] finds it.
+func (c *Client) Amend(ctx context.Context, job postproof.Job, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
 	ctx, span := c.tel.start(ctx, "postproof.amend", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.amend(ctx, &job, by, opts)
+	return c.amend(ctx, &job, who, when)
 }
 
-func (c *Client) amend(ctx context.Context, job *postproof.Job, by string, opts []ActOption) (*idempotency.Record, error) {
+func (c *Client) amend(ctx context.Context, job *postproof.Job, who Actor, when []Condition) (*idempotency.Record, error) {
 	if err := c.knowsVendors("amend"); err != nil {
 		return nil, err
 	}
-	if err := asked("amend", by); err != nil {
+	who, err := who.named("amend")
+	if err != nil {
 		return nil, err
 	}
 	if err := job.Validate(); err != nil {
@@ -176,7 +186,7 @@ func (c *Client) amend(ctx context.Context, job *postproof.Job, by string, opts 
 	if err := c.stays(ctx, job); err != nil {
 		return nil, err
 	}
-	a, err := actOf("amend", opts)
+	seen, err := seenBy("amend", when)
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +194,8 @@ func (c *Client) amend(ctx context.Context, job *postproof.Job, by string, opts 
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: by, Why: a.why}
-	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: by, Why: a.why, Action: ActionAmend}, amend, a.seen)
+	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: who.By, Why: who.Why}
+	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: who.By, Why: who.Why, Action: ActionAmend}, amend, seen)
 }
 
 // amends reports whether the job can be amended as it stands, whatever to.

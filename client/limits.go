@@ -234,17 +234,10 @@ func (c *Client) canary(ctx context.Context, campaign string, size int64) (Canar
 
 // Approve lets the rest of a campaign go after its canary was looked at. The
 // approval is durable, holds for every replica, and is written to the history
-// with who gave it. The reason, by [Because], stands in the change log. It is about
-// a campaign, so [IfUnchanged] is an invalid argument.
-func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOption) error {
-	a, err := actOf("approve", opts)
+// with who gave it. The reason, of which there need be none, stands in the change log.
+func (c *Client) Approve(ctx context.Context, campaign string, who Actor) error {
+	who, err := who.named("approve")
 	if err != nil {
-		return err
-	}
-	if a.conditional {
-		return invalid("approve", errors.New("IfUnchanged is for a job: an approval is for a campaign"))
-	}
-	if err := asked("approve", by); err != nil {
 		return err
 	}
 	if campaign == "" {
@@ -260,8 +253,8 @@ func (c *Client) Approve(ctx context.Context, campaign, by string, opts ...ActOp
 		}
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: by, Note: campaign}},
-		}, ChangeEntry{By: by, Why: a.why, Action: ActionApprove, Target: CampaignTarget(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: who.By, Note: campaign}},
+		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionApprove, Target: CampaignTarget(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {
 		return err

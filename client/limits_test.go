@@ -52,7 +52,7 @@ func TestCapsAreExact(t *testing.T) {
 				if err != nil || rec.Hold.Reason != idempotency.HoldCap {
 					t.Fatalf("%v, %v", rec, err)
 				}
-				if _, err := one.Release(t.Context(), rec.Key, "ann"); err != nil {
+				if _, err := one.Release(t.Context(), rec.Key, client.Actor{By: "ann"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -127,7 +127,7 @@ func TestCanaryWaitsForApproval(t *testing.T) {
 		if rec, err := c.Submit(t.Context(), job("late")); rec.State != idempotency.Planned || postproof.DeliveryOf(err) != postproof.NotSent {
 			t.Fatalf("Submit during the wait = %v, %v", rec, err)
 		}
-		if err := other.Approve(t.Context(), "spring", "ann"); err != nil {
+		if err := other.Approve(t.Context(), "spring", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)

@@ -103,7 +103,7 @@ func TestMistakesOfCalls(t *testing.T) {
 		if _, err := c.Enqueue(ctx, these(job("stopped"))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(ctx, "stopped", "ann"); err != nil {
+		if _, err := c.Cancel(ctx, "stopped", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		names := "the client has alpha, beta"
@@ -124,30 +124,31 @@ func TestMistakesOfCalls(t *testing.T) {
 			"after Cancel":       {submit(ctx, job("stopped")), postproof.CodeCanceled, "under a new key"},
 			"no jobs":            {func() error { _, err := c.Enqueue(ctx, nil); return err }(), postproof.CodeInvalidArgument, "give an iterator"},
 			"status":             {func() error { _, err := c.Status(ctx, "none"); return err }(), postproof.CodeNotFound, "no job has this key"},
-			"cancel":             {func() error { _, err := c.Cancel(ctx, "none", "ann"); return err }(), postproof.CodeNotFound, "this one is test"},
+			"cancel":             {func() error { _, err := c.Cancel(ctx, "none", client.Actor{By: "ann"}); return err }(), postproof.CodeNotFound, "this one is test"},
 			"remail": {func() error {
-				_, err := c.Remail(ctx, "none", client.Remail{Name: "x", By: "ann", Why: "torn"})
+				_, err := c.Remail(ctx, "none", client.Remail{Name: "x"}, client.Actor{By: "ann", Why: "torn"})
 				return err
 			}(), postproof.CodeNotFound, "no job has this key"},
-			"pause a vendor":          {func() error { _, err := c.Pause(ctx, client.VendorTarget("lob"), "ann", "x"); return err }(), postproof.CodeNotFound, names},
-			"pause no vendor":         {func() error { _, err := c.Pause(ctx, client.VendorTarget(""), "ann", "x"); return err }(), postproof.CodeInvalidArgument, "the target has no name"},
-			"end no stop":             {c.EndVendorStop(""), postproof.CodeNotFound, "the vendor has no name: " + names},
-			"audit":                   {func() error { _, err := c.Audit(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
-			"control":                 {func() error { _, err := c.SendControl(ctx, "lob", job("b"), "ann"); return err }(), postproof.CodeNotFound, names},
-			"undeliverable":           {func() error { _, err := c.ImportUndeliverable(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
-			"a nil option of Cancel":  {func() error { _, err := c.Cancel(ctx, "stopped", "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
-			"a nil option of Release": {func() error { _, err := c.Release(ctx, "stopped", "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
-			"a nil option of Amend":   {func() error { _, err := c.Amend(ctx, job("stopped"), "ann", client.Because("x"), nil); return err }(), postproof.CodeInvalidArgument, "option 1 is nil"},
-			"a nil option of Decide": {func() error {
-				_, err := c.Decide(ctx, "stopped", idempotency.Decide{By: "ann", Why: "x"}, nil)
+			"pause a vendor": {func() error {
+				_, err := c.Pause(ctx, client.VendorTarget("lob"), client.Actor{By: "ann", Why: "x"})
 				return err
-			}(), postproof.CodeInvalidArgument, "option 0 is nil"},
-			"a nil option of Approve":     {c.Approve(ctx, "spring", "ann", nil), postproof.CodeInvalidArgument, "option 0 is nil"},
-			"a nil option of SendControl": {func() error { _, err := c.SendControl(ctx, "alpha", job("b"), "ann", nil); return err }(), postproof.CodeInvalidArgument, "option 0 is nil"},
-			"approve nothing":             {c.Approve(ctx, "", "ann"), postproof.CodeInvalidArgument, "WithCanary"},
-			"no such replay":              {c.PauseReplay(ctx, "night", "ann", "x"), postproof.CodeNotFound, "Replays lists them"},
+			}(), postproof.CodeNotFound, names},
+			"pause no vendor": {func() error {
+				_, err := c.Pause(ctx, client.VendorTarget(""), client.Actor{By: "ann", Why: "x"})
+				return err
+			}(), postproof.CodeInvalidArgument, "the target has no name"},
+			"end no stop":   {c.EndVendorStop(""), postproof.CodeNotFound, "the vendor has no name: " + names},
+			"audit":         {func() error { _, err := c.Audit(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"control":       {func() error { _, err := c.SendControl(ctx, "lob", job("b"), client.Actor{By: "ann"}); return err }(), postproof.CodeNotFound, names},
+			"undeliverable": {func() error { _, err := c.ImportUndeliverable(ctx, "lob", time.Time{}); return err }(), postproof.CodeNotFound, names},
+			"no version": {func() error {
+				_, err := c.Cancel(ctx, "stopped", client.Actor{By: "ann"}, client.Condition{})
+				return err
+			}(), postproof.CodeInvalidArgument, "IfUnchanged of no version"},
+			"approve nothing": {c.Approve(ctx, "", client.Actor{By: "ann"}), postproof.CodeInvalidArgument, "WithCanary"},
+			"no such replay":  {c.PauseReplay(ctx, "night", client.Actor{By: "ann", Why: "x"}), postproof.CodeNotFound, "Replays lists them"},
 			"run of no replay": {func() error {
-				_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.ReplayOptions{By: "ann"})
+				_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.Actor{By: "ann"}, client.ReplayOptions{})
 				return err
 			}(), postproof.CodeInvalidArgument, "the name is missing"},
 		} {
@@ -191,7 +192,7 @@ func TestMissingArtworkIsNotSent(t *testing.T) {
 		}
 		file.Blob = blob
 		j.Piece = postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.PDF{Front: file, Back: file}}
-		if _, err := c.Amend(t.Context(), j, "ann"); err != nil {
+		if _, err := c.Amend(t.Context(), j, client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 1 {
@@ -209,7 +210,7 @@ func TestMissingArtworkIsNotSent(t *testing.T) {
 		if _, err := c.PutArtwork(t.Context(), strings.NewReader(late)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Release(t.Context(), "b", "ann"); err != nil {
+		if _, err := c.Release(t.Context(), "b", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Drain(t.Context()); err != nil || alpha.alive() != 2 {

@@ -53,24 +53,27 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 			_, err := c.Enqueue(ctx, iter.Seq2[postproof.Job, error](one))
 			return err
 		},
-		"amend": func(ctx context.Context) error { _, err := c.Amend(ctx, job("a"), "ann"); return err },
+		"amend": func(ctx context.Context) error { _, err := c.Amend(ctx, job("a"), client.Actor{By: "ann"}); return err },
 		"run":   c.Run,
 		"drain": func(ctx context.Context) error { _, err := c.Drain(ctx); return err },
 		"recover": func(ctx context.Context) error {
-			_, err := c.Recover(ctx, client.RecoverOptions{By: "ann"})
+			_, err := c.Recover(ctx, client.Actor{By: "ann"}, client.RecoverOptions{})
 			return err
 		},
 		"refresh": func(ctx context.Context) error { _, err := c.Refresh(ctx, "a"); return err },
 		"silence": func(ctx context.Context) error { _, err := c.Silence(ctx); return err },
 		"audit":   func(ctx context.Context) error { _, err := c.Audit(ctx, "alpha", time.Time{}); return err },
-		"control": func(ctx context.Context) error { _, err := c.SendControl(ctx, "alpha", job("a"), "ann"); return err },
+		"control": func(ctx context.Context) error {
+			_, err := c.SendControl(ctx, "alpha", job("a"), client.Actor{By: "ann"})
+			return err
+		},
 		"import": func(ctx context.Context) error {
 			_, err := c.ImportUndeliverable(ctx, "alpha", time.Time{})
 			return err
 		},
 		"intake":  func(context.Context) error { _, err := c.Intake(); return err },
 		"observe": func(ctx context.Context) error { _, err := c.Observe(ctx, postproof.Event{}); return err },
-		"drop":    func(ctx context.Context) error { return c.DropSpooled(ctx, "R", "ann", "why") },
+		"drop":    func(ctx context.Context) error { return c.DropSpooled(ctx, "R", client.Actor{By: "ann", Why: "why"}) },
 		"plan replay": func(ctx context.Context) error {
 			_, err := c.PlanReplay(ctx, client.Replay{Name: "night", Query: &client.ReplayQuery{Campaign: "spring"}})
 			return err
@@ -82,15 +85,15 @@ func TestWithoutVendorsNothingIsSent(t *testing.T) {
 			return err
 		},
 		"run replay": func(ctx context.Context) error {
-			_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.ReplayOptions{By: "ann"})
+			_, err := c.RunReplay(ctx, client.ReplayPlan{}, client.Actor{By: "ann"}, client.ReplayOptions{})
 			return err
 		},
 		"remail": func(ctx context.Context) error {
-			_, err := c.Remail(ctx, "a", client.Remail{Name: "torn", By: "ann", Why: "why"})
+			_, err := c.Remail(ctx, "a", client.Remail{Name: "torn"}, client.Actor{By: "ann", Why: "why"})
 			return err
 		},
 		"erase": func(ctx context.Context) error {
-			_, err := c.Erase(ctx, client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "why"})
+			_, err := c.Erase(ctx, client.Erasure{Keys: []postproof.Key{"a"}}, client.Actor{By: "ann", Why: "why"})
 			return err
 		},
 		"enqueueTx": func(ctx context.Context) error {
@@ -134,7 +137,7 @@ func TestDecidedWithoutVendorsIsWatchedAllTheSame(t *testing.T) {
 				if rec := status(t, worker, "a"); rec.State != idempotency.Held || len(rec.Live()) != 1 {
 					t.Fatalf("%v, want held with a submission in doubt", rec)
 				}
-				if _, err := onlooker(t, store).Decide(t.Context(), "a", idempotency.Decide{Verdict: verdict, By: "ann", Why: "the vendor says no"}); err != nil {
+				if _, err := onlooker(t, store).Decide(t.Context(), "a", client.Decision{Verdict: verdict}, client.Actor{By: "ann", Why: "the vendor says no"}); err != nil {
 					t.Fatal(err)
 				}
 				p.faults(nil)

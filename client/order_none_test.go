@@ -69,7 +69,7 @@ func TestAnOrderThatIsNoneBesideARecovery(t *testing.T) {
 		if diff := cmp.Diff([]string{"alpha"}, recovered(t, c, client.RecoverOptions{}).Unasked); diff != "" {
 			t.Errorf("unasked (-want +got):\n%s", diff)
 		}
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if rec != nil || postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) != postproof.NotSent {
 			t.Errorf("SendControl = %v, %v", rec, err)
 		}

@@ -84,28 +84,27 @@ func (e *PausedError) Error() string {
 // window of a vendor's key: an unknown outcome that was not settled before it
 // closes is looked up only, or held where the vendor cannot be asked.
 //
-// By names who asks, why the reason, and both are required: they are kept in the
-// ledger, in the change log and in what other replicas say, so no personal data. The entry returned is
-// that of the change log, which [Client.Undo] takes; its N is 0 when the target
-// was paused already, and nothing has changed then. A vendor that this client
-// does not have is [postproof.CodeNotFound]; one with [WithoutVendors] takes any
-// name.
-func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
-	if err := cmp.Or(reasoned("pause", by, why), checkTarget("pause", t)); err != nil {
+// Who asks and why, which are both required, are kept in the ledger, in the change log
+// and in what other replicas say. The entry returned is that of the change log, which
+// [Client.Undo] takes; its N is 0 when the target was paused already, and nothing has
+// changed then. A vendor that this client does not have is [postproof.CodeNotFound];
+// one with [WithoutVendors] takes any name.
+func (c *Client) Pause(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
+	who, err := who.reasoned("pause")
+	if err = cmp.Or(err, checkTarget("pause", t)); err != nil {
 		return ChangeEntry{}, err
 	}
 	if t.Kind == TargetVendor && c.byName[t.Name] == nil && !c.onlooker {
 		return ChangeEntry{}, c.noVendor("pause", t.Name)
 	}
-	e, err := c.logged(ctx, "pause", c.pausing(t, text(by), text(why), 0))
+	e, err := c.logged(ctx, "pause", c.pausing(t, who, 0))
 	c.paused(ctx)
 	return e, err
 }
 
 // Resume ends a pause: jobs go on at once in this process, and at the latest
-// after their poll interval in others. By names who asks, why the reason; both are
-// required. The entry's N is 0 when the target was not paused, and nothing has changed
-// then.
+// after their poll interval in others. The reason is required. The entry's N is 0 when the
+// target was not paused, and nothing has changed then.
 // A vendor that is left alone because it refused the account is not paused: see
 // [Client.EndVendorStop].
 //
@@ -113,11 +112,12 @@ func (c *Client) Pause(ctx context.Context, t Target, by, why string) (ChangeEnt
 // jobs, some seconds for each hundred thousand; with an error from that, the
 // pause has ended nevertheless, and the jobs come back by themselves within half
 // an hour.
-func (c *Client) Resume(ctx context.Context, t Target, by, why string) (ChangeEntry, error) {
-	if err := cmp.Or(reasoned("resume", by, why), checkTarget("resume", t)); err != nil {
+func (c *Client) Resume(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
+	who, err := who.reasoned("resume")
+	if err = cmp.Or(err, checkTarget("resume", t)); err != nil {
 		return ChangeEntry{}, err
 	}
-	e, err := c.logged(ctx, "resume", c.resuming(t, text(by), text(why)))
+	e, err := c.logged(ctx, "resume", c.resuming(t, who))
 	if err != nil || e.N == 0 {
 		c.paused(ctx)
 		return e, err

@@ -42,7 +42,7 @@ func TestPauseAndUndoOnSQLite(t *testing.T) {
 		}
 		heldJobs(t, one, p, "b")
 		before := status(t, two, "b")
-		if _, err := two.Release(t.Context(), "b", "ann"); err != nil {
+		if _, err := two.Release(t.Context(), "b", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		undo(t, one)

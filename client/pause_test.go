@@ -45,7 +45,7 @@ func (b *behind) Commit(ctx context.Context, changes []idempotency.Change) ([]er
 
 func pause(t *testing.T, c *client.Client, target client.Target) client.ChangeEntry {
 	t.Helper()
-	e, err := c.Pause(t.Context(), target, "ann", "wrong artwork")
+	e, err := c.Pause(t.Context(), target, client.Actor{By: "ann", Why: "wrong artwork"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func pause(t *testing.T, c *client.Client, target client.Target) client.ChangeEn
 
 func resume(t *testing.T, c *client.Client, target client.Target) {
 	t.Helper()
-	if _, err := c.Resume(t.Context(), target, "bob", "mended"); err != nil {
+	if _, err := c.Resume(t.Context(), target, client.Actor{By: "bob", Why: "mended"}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -192,7 +192,7 @@ func TestPausedMailIsFollowed(t *testing.T) {
 					t.Fatal(err)
 				}
 				p.orders[0].Status = "mailed"
-				if _, err := c.Cancel(t.Context(), "canceled", "bob"); err != nil {
+				if _, err := c.Cancel(t.Context(), "canceled", client.Actor{By: "bob"}); err != nil {
 					t.Fatal(err)
 				}
 				runFor(t, c, 3*time.Hour)
@@ -202,7 +202,7 @@ func TestPausedMailIsFollowed(t *testing.T) {
 				if got := status(t, c, "canceled").State; got != idempotency.Canceled {
 					t.Errorf("the paused piece that was to be canceled is %s", got)
 				}
-				if _, err := c.Cancel(t.Context(), "waits", "bob"); err != nil {
+				if _, err := c.Cancel(t.Context(), "waits", client.Actor{By: "bob"}); err != nil {
 					t.Fatal(err)
 				}
 				if got := status(t, c, "waits").State; got != idempotency.Canceled {
@@ -250,7 +250,7 @@ func TestPaused(t *testing.T) {
 		if got, err = c.Paused(t.Context()); err != nil || len(got) != 3 || got[2].Target != all[3] {
 			t.Errorf("%v, %v", got, err)
 		}
-		if e, err := c.Resume(t.Context(), all[2], "bob", "a reason"); err != nil || e.N != 0 {
+		if e, err := c.Resume(t.Context(), all[2], client.Actor{By: "bob", Why: "a reason"}); err != nil || e.N != 0 {
 			t.Errorf("what is not paused was resumed: %+v, %v", e, err)
 		}
 		if out.count("paused: nothing new is sent") != 4 || out.count("a pause has ended") != 1 {
@@ -260,14 +260,14 @@ func TestPaused(t *testing.T) {
 			"a job": {Kind: client.TargetJob, Name: "x"}, "no name": client.CampaignTarget(""), "no number": {Kind: client.TargetPriority, Name: "high"},
 			"an odd number": {Kind: client.TargetPriority, Name: "+5"}, "no text": client.CampaignTarget("\xff"), "the zero value": {},
 		} {
-			if _, err := c.Pause(t.Context(), target, "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			if _, err := c.Pause(t.Context(), target, client.Actor{By: "ann", Why: "a reason"}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if _, err := c.Pause(t.Context(), client.VendorTarget("alhpa"), "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if _, err := c.Pause(t.Context(), client.VendorTarget("alhpa"), client.Actor{By: "ann", Why: "a reason"}); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a vendor that is not there: %v", err)
 		}
-		if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), client.Actor{By: "", Why: "why"}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("nobody: %v", err)
 		}
 	})
@@ -303,7 +303,7 @@ func TestStrangePausesStopEverything(t *testing.T) {
 				if _, err := c.Paused(t.Context()); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Paused: %v", err)
 				}
-				if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), "ann", "a reason"); postproof.CodeOf(err) != postproof.CodeUnavailable {
+				if _, err := c.Pause(t.Context(), client.CampaignTarget("x"), client.Actor{By: "ann", Why: "a reason"}); postproof.CodeOf(err) != postproof.CodeUnavailable {
 					t.Errorf("Pause: %v", err)
 				}
 				set, err := store.Setting(t.Context(), "pauses")
@@ -349,7 +349,7 @@ func TestPausesOfALostHistoryDoNotCount(t *testing.T) {
 		}
 		store.other.Store(true)
 		store.BreakHistory()
-		if _, err := one.Recover(t.Context(), client.RecoverOptions{By: "ann", DoubtNewFor: -1}); err != nil {
+		if _, err := one.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{DoubtNewFor: -1}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := two.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.NotSent {

@@ -196,7 +196,7 @@ type planned = func(context.Context) (idempotency.Change, ChangeEntry, error)
 
 // pausing pauses a target, unless it is paused; undoes is the entry that this
 // takes back, if any.
-func (c *Client) pausing(t Target, by, why string, undoes uint64) planned {
+func (c *Client) pausing(t Target, who Actor, undoes uint64) planned {
 	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		p, err := c.readPauses(ctx, c.id().Epoch)
 		switch {
@@ -207,14 +207,14 @@ func (c *Client) pausing(t Target, by, why string, undoes uint64) planned {
 		case p.of(t) != nil:
 			return ch, ChangeEntry{}, nil
 		}
-		x := Paused{Target: t, By: by, Why: why, Since: c.now().UTC()}
+		x := Paused{Target: t, By: who.By, Why: who.Why, Since: c.now().UTC()}
 		ch, err = p.write(append(slices.Clip(p.list), x))
-		return ch, ChangeEntry{By: by, Why: why, Action: ActionPause, Target: t, After: asJSON(x), Undoes: undoes}, err
+		return ch, ChangeEntry{By: who.By, Why: who.Why, Action: ActionPause, Target: t, After: asJSON(x), Undoes: undoes}, err
 	}
 }
 
 // resuming ends the pause of a target, if it is paused.
-func (c *Client) resuming(t Target, by, why string) planned {
+func (c *Client) resuming(t Target, who Actor) planned {
 	return func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
 		p, err := c.readPauses(ctx, c.id().Epoch)
 		if err != nil {
@@ -225,7 +225,7 @@ func (c *Client) resuming(t Target, by, why string) planned {
 			return ch, ChangeEntry{}, nil
 		}
 		ch, err = p.write(slices.DeleteFunc(slices.Clone(p.list), func(x Paused) bool { return x.Target == t }))
-		return ch, ChangeEntry{By: by, Why: why, Action: ActionResume, Target: t, Before: asJSON(*x)}, err
+		return ch, ChangeEntry{By: who.By, Why: who.Why, Action: ActionResume, Target: t, Before: asJSON(*x)}, err
 	}
 }
 

@@ -238,9 +238,9 @@ func (w *pollWorld) do(m pollMove) {
 		c := w.procs[0].c
 		var err error
 		if c.pauses.Load().vendor("v0") != nil {
-			_, err = c.Resume(w.t.Context(), VendorTarget("v0"), "ops", "a reason")
+			_, err = c.Resume(w.t.Context(), VendorTarget("v0"), Actor{By: "ops", Why: "a reason"})
 		} else {
-			_, err = c.Pause(w.t.Context(), VendorTarget("v0"), "ops", "a reason")
+			_, err = c.Pause(w.t.Context(), VendorTarget("v0"), Actor{By: "ops", Why: "a reason"})
 		}
 		if err != nil {
 			w.t.Fatal(err)

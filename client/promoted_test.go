@@ -58,12 +58,12 @@ func promoted(t *testing.T, lost bool, lease, stalled time.Duration) {
 	time.Sleep(time.Minute)
 	restore(s)
 	c := newClient(t, s, []*press{p}, seldom(), client.WithDeadlines(idempotency.Deadlines{MaxGenerations: 2, RetryCap: time.Minute}))
-	if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+	if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second)
 	for range 5 { // something goes out all the time
-		if _, err := c.SendControl(t.Context(), "alpha", job("ours"), "ann"); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("ours"), client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, time.Hour)

@@ -10,7 +10,7 @@ import (
 )
 
 // MinRetention is the shortest time for which a job that ended is kept whole:
-// returned mail is told of weeks after it was handed over, and a recovery report
+// returned mail is told of weeks after it was handed over, and a replay report
 // or a replay reads the history.
 const MinRetention = 30 * 24 * time.Hour
 

@@ -29,7 +29,7 @@ func TestRetention(t *testing.T) {
 		if err := hold(t, c, m, idempotency.HoldOperator)(held); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(t.Context(), ended, "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), ended, client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 40*24*time.Hour)
@@ -61,7 +61,7 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, key := range []postproof.Key{"contact-0", "contact-1"} {
-			if _, err := c.Cancel(t.Context(), key, "ann"); err != nil {
+			if _, err := c.Cancel(t.Context(), key, client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(31 * 24 * time.Hour)
@@ -138,11 +138,11 @@ func TestNothingIsPrunedByATimeThatRanAhead(t *testing.T) {
 		if _, err := c.Enqueue(t.Context(), jobs(2)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(t.Context(), "contact-0", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "contact-0", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		clock.by.Store(int64(100 * 24 * time.Hour))
-		if _, err := c.Cancel(t.Context(), "contact-1", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "contact-1", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		clock.by.Store(0)

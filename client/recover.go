@@ -17,9 +17,6 @@ import (
 // RecoverOptions are the settings of a recovery. The zero value means the
 // defaults.
 type RecoverOptions struct {
-	// By names who asks. Required. Why is the reason, which is recorded beside it if
-	// it is given; no personal data.
-	By, Why string
 	// Copy makes the ledger one of its own, with a new namespace, because its
 	// original is still in use elsewhere. The original goes on with the jobs
 	// that both have, so the copy holds those that are not final, accepted ones
@@ -124,7 +121,7 @@ const maxRecoveries = 8
 // status can be had it is looked up like the others, every six hours for three
 // days, and what turns up is told and left alone until one is. What a person sent on
 // purpose is told by [Client.Audit].
-func (c *Client) Recover(ctx context.Context, o RecoverOptions) (out Recovered, err error) {
+func (c *Client) Recover(ctx context.Context, who Actor, o RecoverOptions) (out Recovered, err error) {
 	if !o.Copy { // a copy asks nobody
 		if err := c.knowsVendors("recover"); err != nil {
 			return out, err
@@ -133,12 +130,13 @@ func (c *Client) Recover(ctx context.Context, o RecoverOptions) (out Recovered, 
 	ctx, span := c.tel.start(ctx, "postproof.recover", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { end(span, err) }()
-	return c.recoverLedger(ctx, o)
+	return c.recoverLedger(ctx, who, o)
 }
 
-func (c *Client) recoverLedger(ctx context.Context, o RecoverOptions) (Recovered, error) {
+func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions) (Recovered, error) {
 	var out Recovered
-	if err := asked("recover", o.By); err != nil {
+	who, err := who.named("recover")
+	if err != nil {
 		return out, err
 	}
 	if o.Recoveries < 0 || o.Recoveries > maxRecoveries {
@@ -220,7 +218,7 @@ func (c *Client) recoverLedger(ctx context.Context, o RecoverOptions) (Recovered
 	done := recovery{
 		Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked, Damaged: len(out.Damaged),
 	}
-	if err := c.startDoubt(ctx, o, newest, longest, &earlier, done); err != nil {
+	if err := c.startDoubt(ctx, who, o, newest, longest, &earlier, done); err != nil {
 		return out, err
 	}
 	var ns idempotency.Namespace
@@ -258,7 +256,7 @@ func disown(rec *idempotency.Record) []idempotency.Event {
 	}
 }
 
-func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.Time, longest time.Duration, earlier *before, done recovery) error {
+func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, newest time.Time, longest time.Duration, earlier *before, done recovery) error {
 	if o.DoubtNewFor < 0 || o.Copy {
 		o.DoubtNewFor = 0
 	} else if o.DoubtNewFor == 0 {
@@ -301,8 +299,8 @@ func (c *Client) startDoubt(ctx context.Context, o RecoverOptions, newest time.T
 		settings = append(settings, w)
 		return idempotency.Change{
 			Settings: settings,
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: o.By, Note: o.Why}},
-		}, ChangeEntry{By: o.By, Why: o.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: who.By, Note: who.Why}},
+		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
 	return err
 }

@@ -23,7 +23,7 @@ func acceptedThenLost(t *testing.T, presses []*press, lost func(before *client.C
 	lost(before)
 	restore(s)
 	c := newClient(t, s, presses, seldom())
-	if out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil || out.Doubted != 1 {
+	if out, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil || out.Doubted != 1 {
 		t.Fatalf("Recover = %+v, %v", out, err)
 	}
 	return c
@@ -172,7 +172,7 @@ func TestRecoverKeepsAnHeirWithoutAStatus(t *testing.T) {
 					t.Fatalf("%d alive, history %v", a.alive(), told)
 				}
 				if tc.canceled {
-					if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+					if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 						t.Fatal(err)
 					}
 					runFor(t, c, time.Hour)
@@ -213,8 +213,8 @@ func TestAuditAfterRecoverTellsOfASecondPiece(t *testing.T) {
 			}
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || audit.Orders != 2 || audit.Matched != 1 || len(audit.Findings) != 1 ||
-			audit.Findings[0].Kind != client.FindingDifferent || audit.Findings[0].VendorID != "second" {
+		if err != nil || audit.Orders != 2 || audit.Matched != 1 || len(audit.Discrepancies) != 1 ||
+			audit.Discrepancies[0].Kind != client.DiscrepancyDifferent || audit.Discrepancies[0].VendorID != "second" {
 			t.Fatalf("Audit = %+v, %v", audit, err)
 		}
 	})

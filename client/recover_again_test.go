@@ -38,7 +38,7 @@ func TestRecoverOfABackupThatWasRestoredBefore(t *testing.T) {
 					time.Sleep(48 * time.Hour)
 					restore(s)
 					c := newClient(t, s, []*press{p}, seldom())
-					if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann", Recoveries: map[bool]int{true: n}[v.stated]}); err != nil {
+					if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{Recoveries: map[bool]int{true: n}[v.stated]}); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
@@ -68,7 +68,7 @@ func TestRecoveriesAreBounded(t *testing.T) {
 	c := newClient(t, s, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
 	restore(s)
 	for _, n := range []int{-1, 9} {
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann", Recoveries: n}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{Recoveries: n}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("%d recoveries: %v", n, err)
 		}
 	}
@@ -92,13 +92,13 @@ func TestRecoverAgainWithAForgottenVendor(t *testing.T) {
 		for _, known := range [][]*press{{a}, {a, b}} {
 			restore(s) // the second time by whoever notices, who removes the marker
 			c = newClient(t, s, known, seldom())
-			if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(time.Second)
 		for _, vendor := range []string{"alpha", "beta"} {
-			if _, err := c.SendControl(t.Context(), vendor, job("of ours"), "ann"); err != nil {
+			if _, err := c.SendControl(t.Context(), vendor, job("of ours"), client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -128,11 +128,11 @@ func TestRecoverAgainAfterTheWorkersWentOn(t *testing.T) {
 		for _, known := range [][]*press{{a}, {a, b}} {
 			restore(s)
 			c = newClient(t, s, known, seldom())
-			if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
-			if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
+			if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 			runFor(t, c, 72*time.Hour)
@@ -153,8 +153,7 @@ func TestRecoverAgainKeepsTheDoubtsOfNewKeys(t *testing.T) {
 		doubted := func(key postproof.Key, o client.RecoverOptions) int {
 			restore(s)
 			c := newClient(t, s, []*press{p}, seldom())
-			o.By = "ann"
-			if _, err := c.Recover(t.Context(), o); err != nil {
+			if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, o); err != nil {
 				t.Fatal(err)
 			}
 			rec, _ := c.Submit(t.Context(), job(string(key)))

@@ -47,8 +47,7 @@ func (w *twice) restored(t *testing.T) (*client.Client, *shaky) {
 
 func recovered(t *testing.T, c *client.Client, o client.RecoverOptions) client.Recovered {
 	t.Helper()
-	o.By = "ann"
-	done, err := c.Recover(t.Context(), o)
+	done, err := c.Recover(t.Context(), client.Actor{By: "ann"}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +59,7 @@ func recovered(t *testing.T, c *client.Client, o client.RecoverOptions) client.R
 func control(t *testing.T, c *client.Client, vendor string, n int) {
 	t.Helper()
 	for range n {
-		if rec, err := c.SendControl(t.Context(), vendor, job("of ours"), "ann"); err != nil || rec.State != idempotency.Accepted {
+		if rec, err := c.SendControl(t.Context(), vendor, job("of ours"), client.Actor{By: "ann"}); err != nil || rec.State != idempotency.Accepted {
 			t.Fatalf("SendControl = %v, %v", rec, err)
 		}
 	}
@@ -168,7 +167,7 @@ func TestRecoverNoticesTheNextControlPiece(t *testing.T) {
 					}
 					w.presses[0].faults(onOrder(tc.fault))
 					for range tc.pieces {
-						if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err == nil || rec == nil {
+						if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err == nil || rec == nil {
 							t.Fatalf("SendControl = %v, %v", rec, err)
 						}
 					}
@@ -198,7 +197,7 @@ func TestRecoverWhileAVendorIsDown(t *testing.T) {
 				if diff := cmp.Diff([]string{"alpha"}, done.Unasked); diff != "" || done.Recoveries != 0 {
 					t.Errorf("%d recoveries; unasked (-want +got):\n%s", done.Recoveries, diff)
 				}
-				rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+				rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 				if rec != nil || postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) != postproof.NotSent || !strings.Contains(err.Error(), "cannot be asked") {
 					t.Errorf("SendControl to a vendor that is down = %v, %v", rec, err)
 				}
@@ -273,7 +272,7 @@ func TestRecoverBesideHalfAList(t *testing.T) {
 		if diff := cmp.Diff([]string{"alpha"}, recovered(t, c, client.RecoverOptions{}).Unasked); diff != "" {
 			t.Errorf("unasked (-want +got):\n%s", diff)
 		}
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec != nil || postproof.CodeOf(err) != postproof.CodeUnavailable {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); rec != nil || postproof.CodeOf(err) != postproof.CodeUnavailable {
 			t.Errorf("SendControl = %v, %v", rec, err)
 		}
 		control(t, c, "beta", 1)
@@ -326,7 +325,7 @@ func TestErasedBeforeAnEarlierRecoveryIsNoticed(t *testing.T) {
 		c, _ := w.restored(t)
 		p.down.Store(true)
 		recovered(t, c, client.RecoverOptions{DoubtNewFor: -1})
-		if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"contact-0"}, By: "ann", Why: "request", Now: true}); err != nil {
+		if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"contact-0"}, Now: true}, client.Actor{By: "ann", Why: "request"}); err != nil {
 			t.Fatal(err)
 		}
 		p.down.Store(false)

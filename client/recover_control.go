@@ -31,36 +31,29 @@ import (
 // [postproof.CodeConflict], with Delivery Accepted or Unknown, and another one is to be
 // sent.
 //
-// By names who sends it, [Because] the reason: it costs money, and so it stands in
-// the change log, in one commit with the job, before anything is sent. It cannot be
-// undone, only canceled ([Client.Cancel]). [IfUnchanged] is an invalid argument:
-// there is no job yet that could have changed.
+// It costs money, so who sends it stands in the change log, with the reason if there is
+// one, in one commit with the job, before anything is sent. It cannot be undone, only
+// canceled ([Client.Cancel]).
 //
 // It returns as [Client.Submit] does. An unknown vendor is
 // [postproof.CodeNotFound], and a piece that it cannot make
 // [postproof.CodeUnsupported]. When the vendor does not take it now the job waits for
 // it; to another one it does not go, as does no job whose key begins with "control/",
 // the name of a configured vendor and a slash.
-func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts ...ActOption) (rec *idempotency.Record, err error) {
+func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.Job, who Actor) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.send_control", trace.SpanKindInternal)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.sendControl(ctx, vendor, job, by, opts)
+	return c.sendControl(ctx, vendor, job, who)
 }
 
-func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.Job, by string, opts []ActOption) (*idempotency.Record, error) {
-	a, err := actOf("control", opts)
+func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.Job, who Actor) (*idempotency.Record, error) {
+	who, err := who.named("control")
 	if err != nil {
 		return nil, err
-	}
-	if err := asked("control", by); err != nil {
-		return nil, err
-	}
-	if a.conditional {
-		return nil, invalid("control", errors.New("IfUnchanged is for a job that is there: a control piece is a new one"))
 	}
 	if c.byName[vendor] == nil {
 		return nil, c.noVendor("control", vendor)
@@ -77,7 +70,7 @@ func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.J
 	if err != nil {
 		return nil, err
 	}
-	id, rec, err := c.logControl(ctx, vendor, &job, ChangeEntry{By: by, Why: a.why, Action: ActionControl})
+	id, rec, err := c.logControl(ctx, vendor, &job, ChangeEntry{By: who.By, Why: who.Why, Action: ActionControl})
 	if err != nil {
 		return nil, err
 	}

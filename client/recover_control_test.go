@@ -22,7 +22,7 @@ func TestControlPieceIsMadeByItsVendorOrNot(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyNone), newPress(t, "beta", postproof.IdempotencyNone)
 		a.tune = func(c *postproof.Capabilities) { c.Pieces[0].Sizes = []postproof.Size{postproof.Size6x11()} }
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{a, b})
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if rec != nil || postproof.CodeOf(err) != postproof.CodeUnsupported || postproof.DeliveryOf(err) != postproof.NotSent {
 			t.Errorf("SendControl = %v, %v", rec, err)
 		}
@@ -68,7 +68,7 @@ func TestControlPieceIsLogged(t *testing.T) {
 			}
 			return nil
 		}
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.Because("after the restore"))
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann", Why: "after the restore"})
 		if err != nil || rec.State != idempotency.Accepted || p.alive() != 1 {
 			t.Fatalf("SendControl = %v, %v, %d pieces", rec, err, p.alive())
 		}
@@ -87,18 +87,15 @@ func TestControlPieceIsLogged(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("change log (-want +got):\n%s", diff)
 		}
-		if _, err := c.Undo(t.Context(), 1, "bob", "a reason"); !errors.Is(err, client.ErrNotUndoable) || !strings.Contains(err.Error(), "cancel the job") {
+		if _, err := c.Undo(t.Context(), 1, client.Actor{By: "bob", Why: "a reason"}); !errors.Is(err, client.ErrNotUndoable) || !strings.Contains(err.Error(), "cancel the job") {
 			t.Errorf("Undo = %v, want that it cannot be, and what to do instead", err)
 		}
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), ""); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("by nobody: %v", err)
-		}
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann", client.IfUnchanged(client.VersionOf(c.Epoch(), rec))); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
-			t.Errorf("with a version: %v", err)
 		}
 		// Nothing is sent that the log does not have.
 		s.before = func([]idempotency.Change) error { return errStore }
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err == nil || rec != nil || p.alive() != 1 {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err == nil || rec != nil || p.alive() != 1 {
 			t.Errorf("without a log: %v, %v, %d pieces", rec, err, p.alive())
 		}
 	})
@@ -113,7 +110,7 @@ func TestControlPieceWaitsForItsVendor(t *testing.T) {
 		store := idempotency.NewMemory(postproof.ModeTest)
 		c := newClient(t, store, []*press{a, b})
 		c.Breakers().ForceOpen("alpha", "submit", "test")
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if err == nil || rec.State != idempotency.Planned {
 			t.Fatalf("SendControl = %v, %v; want it to wait", rec, err)
 		}
@@ -141,7 +138,7 @@ func TestControlPiecesThatNobodyLooksFor(t *testing.T) {
 		if n := lines.count("Recoveries"); n != 0 {
 			t.Errorf("told %d times before", n)
 		}
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if err != nil || rec.Key != "control/alpha/1/17" || rec.State != idempotency.Accepted {
 			t.Errorf("SendControl = %v, %v", rec, err)
 		}

@@ -41,7 +41,7 @@ func TestControlPieceOfAnEarlierRecovery(t *testing.T) {
 				if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 0 {
 					t.Fatalf("%d recoveries are shown", done.Recoveries)
 				}
-				rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+				rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 				if rec == nil || postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.Accepted || p.alive() != 1 {
 					t.Fatalf("SendControl = %v, %v, %d pieces, want the one of the earlier recovery", rec, err, p.alive())
 				}
@@ -111,7 +111,7 @@ func TestControlPieceOfAnEarlierRecoveryIsRemembered(t *testing.T) {
 		p.mu.Unlock()
 		c, s := w.restored(t)
 		recovered(t, c, client.RecoverOptions{DoubtNewFor: -1})
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec == nil || postproof.CodeOf(err) != postproof.CodeConflict {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); rec == nil || postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Fatalf("SendControl = %v, %v", rec, err)
 		}
 		p.hide(older)
@@ -125,7 +125,7 @@ func TestControlPieceOfAnEarlierRecoveryIsRemembered(t *testing.T) {
 		if rec := status(t, c, "contact-0"); rec.Recovery != 2 {
 			t.Errorf("the job is doubted for recovery %d, want 2", rec.Recovery)
 		}
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil || rec.Key != "control/alpha/2/1" {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err != nil || rec.Key != "control/alpha/2/1" {
 			t.Errorf("SendControl = %v, %v, want one of the second recovery", rec, err)
 		}
 	})

@@ -48,7 +48,7 @@ func TestRecoverKilledIsOneRecovery(t *testing.T) {
 					}
 					return nil
 				}
-				if _, err := newClient(t, s, w.presses).Recover(t.Context(), client.RecoverOptions{By: "ann"}); !errors.Is(err, errStore) {
+				if _, err := newClient(t, s, w.presses).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); !errors.Is(err, errStore) {
 					t.Fatalf("killed at commit %d: %v", commits, err)
 				}
 			}
@@ -57,7 +57,7 @@ func TestRecoverKilledIsOneRecovery(t *testing.T) {
 			if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != n {
 				t.Errorf("%d recoveries before, want %d", done.Recoveries, n)
 			}
-			rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+			rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 			if want := postproof.Key(fmt.Sprintf("control/alpha/%d/1", n+1)); err != nil || rec.Key != want {
 				t.Errorf("SendControl = %v, %v, want it under %s", rec, err, want)
 			}
@@ -75,7 +75,7 @@ func TestRecoverTooOften(t *testing.T) {
 		w := newTwice(t, newPress(t, "alpha", postproof.IdempotencyNone))
 		for n := range 10 {
 			c, s := w.restored(t)
-			done, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"})
+			done, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{})
 			if n == 9 {
 				id, _ := s.Identity(t.Context())
 				if postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.NotSent || !strings.Contains(err.Error(), "later backup") || !id.EpochChanged() {
@@ -152,7 +152,7 @@ func TestControlPieceBeforeTheRecovery(t *testing.T) {
 		recovered(t, c, client.RecoverOptions{})
 		control(t, c, "alpha", 1)
 		c, _ = w.restored(t)
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec != nil || !errors.Is(err, client.ErrEpochChanged) {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); rec != nil || !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("SendControl before the recovery = %v, %v", rec, err)
 		}
 		if done := recovered(t, c, client.RecoverOptions{}); done.Recoveries != 1 {
@@ -226,7 +226,7 @@ func TestControlPieceLearnsOfAnEarlierRecovery(t *testing.T) {
 		c, _ := w.restored(t)
 		recovered(t, c, client.RecoverOptions{})
 		control(t, c, "alpha", 1)
-		if _, err := c.Cancel(t.Context(), "control/alpha/1/1", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "control/alpha/1/1", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 96*time.Hour)
@@ -300,7 +300,7 @@ func TestNumberAcrossARestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.onSetting("recover/number", 1, func() { s.Memory = old.Memory })
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); rec != nil || err == nil || s.before != nil {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); rec != nil || err == nil || s.before != nil {
 			t.Errorf("SendControl across a restore = %v, %v", rec, err)
 		}
 		if got, err := old.Setting(t.Context(), "recover/number"); err != nil || string(got.Value) != string(want.Value) {
@@ -365,7 +365,7 @@ func TestRecoverByManyIsOneRecovery(t *testing.T) {
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() {
-					if _, err := newClient(t, s, w.presses, w.opts...).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil && !errors.Is(err, idempotency.ErrStale) {
+					if _, err := newClient(t, s, w.presses, w.opts...).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil && !errors.Is(err, idempotency.ErrStale) {
 						t.Error(err)
 					}
 				})

@@ -54,7 +54,7 @@ func TestRecoverByAnOlderVersionAfterANumberedOne(t *testing.T) {
 		restore(s)
 		recoverAsOlder(t, s, newClient(t, s, w.presses, w.opts...))
 		c = newClient(t, s, w.presses, w.opts...)
-		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if err != nil || rec.Key != "control/alpha/2/1" {
 			t.Fatalf("SendControl = %v, %v, want a piece of the second recovery", rec, err)
 		}
@@ -64,7 +64,7 @@ func TestRecoverByAnOlderVersionAfterANumberedOne(t *testing.T) {
 		restore(s)
 		c = newClient(t, s, w.presses, w.opts...)
 		recovered(t, c, client.RecoverOptions{})
-		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil || rec.Key != "control/alpha/3/1" {
+		if rec, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err != nil || rec.Key != "control/alpha/3/1" {
 			t.Errorf("SendControl = %v, %v, want a piece of the third recovery", rec, err)
 		}
 		c, _ = w.restored(t)

@@ -62,7 +62,7 @@ func TestNothingIsSubmittedBeforeRecover(t *testing.T) {
 		if len(p.times) != 0 {
 			t.Errorf("%d requests", len(p.times))
 		}
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{}); err == nil {
+		if _, err := c.Recover(t.Context(), client.Actor{}, client.RecoverOptions{}); err == nil {
 			t.Error("a recovery without a name")
 		}
 	})
@@ -131,7 +131,7 @@ func TestNothingIsSubmittedInTheMomentOfARestore(t *testing.T) {
 			}
 			other := newClient(t, s, []*press{p})
 			restore(s)
-			if _, err := other.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			if _, err := other.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := c.Submit(t.Context(), job("a")); !errors.Is(err, client.ErrEpochChanged) {
@@ -176,7 +176,7 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 		time.Sleep(48 * time.Hour) // no key protects any more
 		restore(s)
 		c := newClient(t, s, []*press{p})
-		out, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"})
+		out, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{})
 		if err != nil || out.Doubted != 20 {
 			t.Fatalf("Recover = %+v, %v", out, err)
 		}
@@ -184,7 +184,7 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 			t.Fatalf("a key that is new to the backup: %v", rec)
 		}
 		time.Sleep(time.Second)
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		if left := drain(t, c); left[idempotency.Accepted] != 22 {
@@ -199,7 +199,7 @@ func TestRecoverFindsWhatALostHistorySent(t *testing.T) {
 			t.Errorf("printed %d", p.alive())
 		}
 		audit, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || audit.Matched != audit.Orders || len(audit.Findings) != 0 {
+		if err != nil || audit.Matched != audit.Orders || len(audit.Discrepancies) != 0 {
 			t.Errorf("Audit = %+v, %v", audit, err)
 		}
 	})
@@ -222,21 +222,21 @@ func TestDoubtNeedsAControlPieceFromAfterTheRestore(t *testing.T) {
 		s := backup(t, live)
 		restore(s)
 		c := newClient(t, s, []*press{p}, seldom())
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); !errors.Is(err, client.ErrEpochChanged) {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); !errors.Is(err, client.ErrEpochChanged) {
 			t.Fatalf("a control piece before the recovery = %v", err)
 		}
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 48*time.Hour)
 		if rec := status(t, c, "contact-0"); rec.State != idempotency.Unknown || len(p.times) != 1 {
 			t.Fatalf("%v, %d requests: the older piece is taken for proof", rec, len(p.times))
 		}
-		if _, err := c.SendControl(t.Context(), "beta", job("of ours"), "ann"); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if _, err := c.SendControl(t.Context(), "beta", job("of ours"), client.Actor{By: "ann"}); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("a control piece for nobody = %v", err)
 		}
-		first, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
-		second, err2 := c.SendControl(t.Context(), "alpha", job("of ours"), "ann")
+		first, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
+		second, err2 := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"})
 		if err != nil || err2 != nil || first.ID == second.ID || len(p.times) != 3 {
 			t.Fatalf("control pieces %v, %v, %v, %v", first, err, second, err2)
 		}
@@ -252,7 +252,7 @@ func TestControlPieceGoesToItsVendor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey)
 		c := newClient(t, newShaky(), []*press{a, b})
-		if rec, err := c.SendControl(t.Context(), "beta", job("of ours"), "ann"); err != nil || rec.Receipt.Vendor != "beta" || a.alive() != 0 {
+		if rec, err := c.SendControl(t.Context(), "beta", job("of ours"), client.Actor{By: "ann"}); err != nil || rec.Receipt.Vendor != "beta" || a.alive() != 0 {
 			t.Fatalf("SendControl = %v, %v", rec, err)
 		}
 	})
@@ -291,11 +291,11 @@ func TestRecoverDoubtsEveryGenerationThatALostHistoryCanHaveSent(t *testing.T) {
 		p.mu.Unlock()
 		restore(s)
 		c := newClient(t, s, []*press{p}, seldom())
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), "ann"); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("of ours"), client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 72*time.Hour)
@@ -321,7 +321,7 @@ func TestRecoveredCopyHoldsWhatItsOriginalSends(t *testing.T) {
 		s := backup(t, live)
 		restore(s)
 		twin := newClient(t, s, []*press{p})
-		if out, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil || out.Doubted != 6 {
+		if out, err := twin.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{Copy: true}); err != nil || out.Doubted != 6 {
 			t.Fatalf("Recover = %+v, %v", out, err)
 		}
 		if d := drain(t, twin); d[idempotency.Held] != 6 || p.alive() != 1 {
@@ -349,7 +349,7 @@ func TestRecoveredCopyLeavesALateFailureToItsOriginal(t *testing.T) {
 		s := backup(t, live)
 		restore(s)
 		twin := newClient(t, s, []*press{p}, seldom())
-		if _, err := twin.Recover(t.Context(), client.RecoverOptions{By: "ann", Copy: true}); err != nil {
+		if _, err := twin.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{Copy: true}); err != nil {
 			t.Fatal(err)
 		}
 		p.mu.Lock()

@@ -42,7 +42,7 @@ func TestWhatIsHandedOutCanBeLogged(t *testing.T) {
 		"rejection": {rejection, "why it was"},
 		"enqueued":  {client.Enqueued{New: 4711, Rejections: []client.Rejection{rejection}}, "4711"},
 		"erasure": {client.Erasure{
-			Keys: []postproof.Key{secret}, Contacts: []string{secret}, By: "ann", ProofKey: []byte(secret),
+			Keys: []postproof.Key{secret}, Contacts: []string{secret}, ProofKey: []byte(secret),
 		}, "1 contacts"},
 		"reject":         {snapshot.Reject{Row: snapshot.Row{Number: 4711, ContactID: secret, Address: home}, Findings: []snapshot.Finding{{Row: 4711, Code: "no_city"}}}, "no_city"},
 		"message":        {idempotency.Message{ID: 4711, Header: map[string]string{"Signature": secret}, Body: raw}, "4711"},

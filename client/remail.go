@@ -20,8 +20,6 @@ type Remail struct {
 	// Name tells the second piece from a third: the same name again sends nothing
 	// and returns the first one. At most 64 characters of [A-Za-z0-9._-]. Required.
 	Name string
-	// By is who wants it and Why the reason; both are recorded, and required.
-	By, Why string
 	// Suppress lists whom not to mail. It is asked only if it is given: who asks
 	// for a second piece has looked at the first.
 	Suppress []snapshot.Suppression
@@ -29,8 +27,8 @@ type Remail struct {
 
 // Remail sends the content of a job once more, on purpose: a job of its own,
 // whose key comes from the first one's and the name, so that it can never become
-// a third piece by mistake. Who wanted it and why is recorded in the change log,
-// with both ids, in the same commit. A worker sends it; the record returned is
+// a third piece by mistake. Who wanted it and why, which is required, is recorded in the
+// change log, with both ids, in the same commit. A worker sends it; the record returned is
 // the second one's.
 //
 // The first one must be at its end or with a vendor: what still waits to be sent,
@@ -39,14 +37,14 @@ type Remail struct {
 // the second one would have been committed, since the ledger has its content no more:
 // hand in a job with a new key. A contact on a list of Suppress is
 // [postproof.CodePermissionDenied].
-func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail) (rec *idempotency.Record, err error) {
+func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail, who Actor) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("remail"); err != nil {
 		return nil, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.remail", trace.SpanKindProducer)
 	err = errPanicked
 	defer func() { endOf(span, rec, err) }()
-	return c.remail(ctx, key, &r)
+	return c.remail(ctx, key, &r, who)
 }
 
 // kindRemailed is said in the history of the first piece, with the name of the second.
@@ -58,19 +56,20 @@ func remailKey(first idempotency.ID, name string) postproof.Key {
 	return postproof.DeriveKey("remail", string(first), name)
 }
 
-func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*idempotency.Record, error) {
+func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who Actor) (*idempotency.Record, error) {
 	const op = "remail"
 	if err := checkName(op, r.Name); err != nil {
 		return nil, err
 	}
-	if err := reasoned(op, r.By, r.Why); err != nil {
+	who, err := who.reasoned(op)
+	if err != nil {
 		return nil, err
 	}
 	first := idempotency.IDOf(key)
 	second := idempotency.IDOf(remailKey(first, r.Name))
 	var made *idempotency.Record
 	counted := c.tel.submitted
-	_, err := c.logged(ctx, op, func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
+	_, err = c.logged(ctx, op, func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		none, nothing := idempotency.Change{}, ChangeEntry{}
 		var err error
 		if made, err = c.store.Get(ctx, second); err == nil {
@@ -80,7 +79,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 		if !errors.Is(err, idempotency.ErrNotFound) {
 			return none, nothing, c.storeError(op, err)
 		}
-		ch, err := c.remailChange(ctx, key, r)
+		ch, err := c.remailChange(ctx, key, r, who.By)
 		if err != nil {
 			return none, nothing, err
 		}
@@ -94,7 +93,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 			return none, nothing, invalid(op, err)
 		}
 		return ch, ChangeEntry{
-			By: r.By, Why: r.Why, Action: ActionRemail, Target: Target{Kind: TargetJob, Name: string(first)}, After: after,
+			By: who.By, Why: who.Why, Action: ActionRemail, Target: Target{Kind: TargetJob, Name: string(first)}, After: after,
 		}, nil
 	})
 	if err != nil {
@@ -107,7 +106,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail) (*ide
 }
 
 // remailChange makes the second job and tells of it in the history of the first.
-func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail) (idempotency.Change, error) {
+func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail, by string) (idempotency.Change, error) {
 	const op = "remail"
 	none := idempotency.Change{}
 	// Before the record: an erasure that begins after this look undoes the commit.
@@ -174,7 +173,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail)
 	}
 	ch.Entries = append(ch.Entries, idempotency.Entry{
 		ID: first.ID, At: ch.Record.UpdatedAt, Kind: kindRemailed, From: first.State, To: first.State, Fence: first.Fence,
-		Generation: first.Generation, By: r.By, Note: r.Name,
+		Generation: first.Generation, By: by, Note: r.Name,
 	})
 	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures.Version})
 	return ch, nil

@@ -54,7 +54,7 @@ func remailed(t *testing.T, at int, other func(*client.Client)) (c *client.Clien
 	return newClient(t, between, []*press{p}), store, p
 }
 
-func torn() client.Remail { return client.Remail{Name: "torn", By: "ann", Why: "it came torn"} }
+func torn() client.Remail { return client.Remail{Name: "torn"} }
 
 // Who is forgotten while somebody has a second piece of hers made gets none: there is
 // no record of it, and nothing in the ledger says who she was.
@@ -75,7 +75,7 @@ func erasureBesideARemail(t *testing.T, at int) {
 		e.Now = true
 		erase(t, c, e)
 	})
-	rec, err := c.Remail(t.Context(), adaKey, torn())
+	rec, err := c.Remail(t.Context(), adaKey, torn(), tornSaysAnn)
 	if postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.NotSent || rec != nil {
 		t.Errorf("Remail = %v, %v, want a conflict", rec, err)
 	}
@@ -119,7 +119,7 @@ func TestRemailBesideAnErasure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var made error
-			c, store, p := remailed(t, tc.at, func(c *client.Client) { _, made = c.Remail(t.Context(), adaKey, torn()) })
+			c, store, p := remailed(t, tc.at, func(c *client.Client) { _, made = c.Remail(t.Context(), adaKey, torn(), tornSaysAnn) })
 			e := eraseAda()
 			e.Now = true
 			tc.erasure(&e)
@@ -154,14 +154,14 @@ func TestRemailBesideAnErasure(t *testing.T) {
 func TestRemailOfAnErasedRemail(t *testing.T) {
 	t.Parallel()
 	c, store, p := remailed(t, 0, nil)
-	second, err := c.Remail(t.Context(), adaKey, torn())
+	second, err := c.Remail(t.Context(), adaKey, torn(), tornSaysAnn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := eraseAda()
 	e.Related, e.Now = true, true
 	erase(t, c, e)
-	again, err := c.Remail(t.Context(), adaKey, torn())
+	again, err := c.Remail(t.Context(), adaKey, torn(), tornSaysAnn)
 	if err != nil || again.ID != second.ID || !again.Tombstone {
 		t.Errorf("again: %v, %v, want the tombstone", again, err)
 	}
@@ -185,7 +185,7 @@ func TestNoSecondPieceForWhoIsErased(t *testing.T) {
 		if rec := status(t, c, string(key)); len(rec.Job) == 0 {
 			t.Fatal("nothing is kept for another generation: the test looks at nothing")
 		}
-		_, err := c.Remail(t.Context(), key, client.Remail{Name: "torn", By: "ann", Why: "it came torn"})
+		_, err := c.Remail(t.Context(), key, client.Remail{Name: "torn"}, client.Actor{By: "ann", Why: "it came torn"})
 		if postproof.CodeOf(err) != postproof.CodeConflict || postproof.DeliveryOf(err) != postproof.NotSent {
 			t.Errorf("Remail = %v, want a conflict", err)
 		}

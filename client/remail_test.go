@@ -14,6 +14,9 @@ import (
 	"github.com/postproof/postproof/snapshot"
 )
 
+// tornSaysAnn is who wants another piece, and why.
+var tornSaysAnn = client.Actor{By: "ann", Why: "it came torn"}
+
 // A second piece on purpose is one piece, however often it is asked for, and
 // what was wanted, by whom and why is written down with it.
 func TestRemail(t *testing.T) {
@@ -24,8 +27,8 @@ func TestRemail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wish := client.Remail{Name: "torn", By: "ann", Why: "it came torn"}
-		second, err := c.Remail(t.Context(), "a", wish)
+		wish := client.Remail{Name: "torn"}
+		second, err := c.Remail(t.Context(), "a", wish, tornSaysAnn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +40,7 @@ func TestRemail(t *testing.T) {
 			t.Errorf("the second key holds the first")
 		}
 		for range 2 {
-			again, err := c.Remail(t.Context(), "a", wish)
+			again, err := c.Remail(t.Context(), "a", wish, tornSaysAnn)
 			if err != nil || again.ID != second.ID {
 				t.Errorf("again: %v, %v; want the second one", again, err)
 			}
@@ -61,7 +64,7 @@ func TestRemail(t *testing.T) {
 			t.Errorf("history of the first %v", got)
 		}
 		wish.Name = "torn-again"
-		if _, err := c.Remail(t.Context(), "a", wish); err != nil {
+		if _, err := c.Remail(t.Context(), "a", wish, tornSaysAnn); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)
@@ -92,36 +95,36 @@ func TestRemailRefuses(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b bubble) {
 		t, p, m, c := b.t, b.press, b.ledger, b.client
-		good := client.Remail{Name: "torn", By: "ann", Why: "it came torn"}
-		want := func(what string, code postproof.Code, key postproof.Key, r client.Remail) error {
+		good := client.Remail{Name: "torn"}
+		want := func(what string, code postproof.Code, key postproof.Key, r client.Remail, who client.Actor) error {
 			t.Helper()
-			_, err := c.Remail(t.Context(), key, r)
+			_, err := c.Remail(t.Context(), key, r, who)
 			if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.NotSent {
 				t.Errorf("%s: err = %v, want %s", what, err, code)
 			}
 			return err
 		}
-		_ = want("no such job", postproof.CodeNotFound, "nobody", good)
-		_ = want("no name", postproof.CodeInvalidArgument, "a", client.Remail{By: "ann", Why: "x"})
-		_ = want("nobody", postproof.CodeInvalidArgument, "a", client.Remail{Name: "torn", Why: "x"})
-		_ = want("no reason", postproof.CodeInvalidArgument, "a", client.Remail{Name: "torn", By: "ann"})
+		_ = want("no such job", postproof.CodeNotFound, "nobody", good, tornSaysAnn)
+		_ = want("no name", postproof.CodeInvalidArgument, "a", client.Remail{}, tornSaysAnn)
+		_ = want("nobody", postproof.CodeInvalidArgument, "a", good, client.Actor{Why: "x"})
+		_ = want("no reason", postproof.CodeInvalidArgument, "a", good, client.Actor{By: "ann"})
 		if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil {
 			t.Fatal(err)
 		}
-		_ = want("planned", postproof.CodeConflict, "contact-0", good)
+		_ = want("planned", postproof.CodeConflict, "contact-0", good, tornSaysAnn)
 		p.faults(func(op, _ string, _ int) string { return map[string]string{"/order": "lose"}[op] })
 		_, _ = c.Submit(t.Context(), job("b"))
-		_ = want("unknown", postproof.CodeConflict, "b", good)
+		_ = want("unknown", postproof.CodeConflict, "b", good, tornSaysAnn)
 		p.faults(nil)
 		drain(t, c)
 		if err := hold(t, c, m, idempotency.HoldOperator)("b"); err != nil {
 			t.Fatal(err)
 		}
-		_ = want("held", postproof.CodeConflict, "b", good)
+		_ = want("held", postproof.CodeConflict, "b", good, tornSaysAnn)
 		listed := good
 		listed.Suppress = []snapshot.Suppression{{List: snapshot.NewSuppressionList([]string{"contact-0"}, nil)}}
-		_ = want("on a list", postproof.CodePermissionDenied, "contact-0", listed)
-		if _, err := c.Cancel(t.Context(), "contact-0", "ann"); err != nil {
+		_ = want("on a list", postproof.CodePermissionDenied, "contact-0", listed, tornSaysAnn)
+		if _, err := c.Cancel(t.Context(), "contact-0", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)
@@ -129,7 +132,7 @@ func TestRemailRefuses(t *testing.T) {
 		if n, err := m.Prune(t.Context(), time.Now().Add(time.Hour), 10); err != nil || n != 1 {
 			t.Fatalf("pruned %d, %v", n, err)
 		}
-		if err := want("a tombstone", postproof.CodeConflict, "contact-0", good); err == nil || !strings.Contains(err.Error(), "new key") {
+		if err := want("a tombstone", postproof.CodeConflict, "contact-0", good, tornSaysAnn); err == nil || !strings.Contains(err.Error(), "new key") {
 			t.Errorf("err = %v, want what to do instead", err)
 		}
 		if _, err := c.Submit(t.Context(), job("d")); err != nil {
@@ -137,7 +140,7 @@ func TestRemailRefuses(t *testing.T) {
 		}
 		m.BreakHistory()
 		time.Sleep(time.Minute)
-		if _, err := c.Remail(t.Context(), "d", good); !errors.Is(err, client.ErrEpochChanged) {
+		if _, err := c.Remail(t.Context(), "d", good, tornSaysAnn); !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("a history that was broken: err = %v, want ErrEpochChanged", err)
 		}
 	})
@@ -154,7 +157,7 @@ func TestRemailIsOneCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.before = func([]idempotency.Change) error { return errStore }
-		if _, err := c.Remail(t.Context(), "a", client.Remail{Name: "torn", By: "ann", Why: "x"}); err == nil {
+		if _, err := c.Remail(t.Context(), "a", client.Remail{Name: "torn"}, client.Actor{By: "ann", Why: "x"}); err == nil {
 			t.Fatal("a commit that failed was reported as made")
 		}
 		commits := 0
@@ -164,7 +167,7 @@ func TestRemailIsOneCommit(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := c.Remail(t.Context(), "a", client.Remail{Name: "torn", By: "ann", Why: "x"}); err != nil || commits != 1 {
+		if _, err := c.Remail(t.Context(), "a", client.Remail{Name: "torn"}, client.Actor{By: "ann", Why: "x"}); err != nil || commits != 1 {
 			t.Errorf("%d commits, %v; want one", commits, err)
 		}
 	})

@@ -226,9 +226,6 @@ func (p *ReplayPlan) sortCounts() {
 
 // ReplayOptions say how a plan is run.
 type ReplayOptions struct {
-	// By is who runs it, Why the reason; both are recorded. By is required, to go
-	// on with a run, too.
-	By, Why string
 	// Rate is how many jobs a second are handed to the workers; 0 means as many as
 	// there are. [Client.ThrottleReplay] changes it later; going on with a run
 	// keeps what it was.

@@ -18,10 +18,9 @@ import (
 // begin runs a plan in the background; the function waits for its end.
 func begin(t *testing.T, c *client.Client, p client.ReplayPlan, opts client.ReplayOptions) (wait func() error) {
 	t.Helper()
-	opts.By = "ann"
 	ended := make(chan error, 1)
 	go func() {
-		_, err := c.RunReplay(t.Context(), p, opts)
+		_, err := c.RunReplay(t.Context(), p, client.Actor{By: "ann", Why: "outage"}, opts)
 		ended <- err
 	}()
 	return func() error { return <-ended }
@@ -43,12 +42,12 @@ func TestReplayControls(t *testing.T) {
 		}
 		handed := func() int64 { t.Helper(); return progressOf(t, other, "run").Handed }
 		s := takeList(t, list(600))
-		wait := begin(t, c, plan(t, c, replayOf(s, "run")), client.ReplayOptions{Rate: 2, Why: "outage"})
+		wait := begin(t, c, plan(t, c, replayOf(s, "run")), client.ReplayOptions{Rate: 2})
 		time.Sleep(10*time.Second + time.Millisecond)
 		if n := handed(); n != 22 {
 			t.Errorf("%d jobs in 10 seconds at 2 a second, want 22", n)
 		}
-		must(other.PauseReplay(ctx, "run", "bob", "the press is jammed"))
+		must(other.PauseReplay(ctx, "run", client.Actor{By: "bob", Why: "the press is jammed"}))
 		time.Sleep(3 * time.Second)
 		before := handed()
 		time.Sleep(time.Hour)
@@ -58,20 +57,20 @@ func TestReplayControls(t *testing.T) {
 		if got := progressOf(t, other, "run"); got.Phase != client.ReplayPaused || got.Total != 600 {
 			t.Errorf("progress %+v, want paused, of 600", got)
 		}
-		must(other.ResumeReplay(ctx, "run", "bob", "mended"))
-		must(other.ThrottleReplay(ctx, "run", 20, "bob", "it is late"))
+		must(other.ResumeReplay(ctx, "run", client.Actor{By: "bob", Why: "mended"}))
+		must(other.ThrottleReplay(ctx, "run", 20, client.Actor{By: "bob", Why: "it is late"}))
 		time.Sleep(10*time.Second + time.Millisecond)
 		if n := handed() - before; n < 180 || n > 220 {
 			t.Errorf("%d jobs in 10 seconds at 20 a second", n)
 		}
-		must(other.StopReplay(ctx, "run", "eve", "enough"))
+		must(other.StopReplay(ctx, "run", client.Actor{By: "eve", Why: "enough"}))
 		if err := wait(); !errors.Is(err, client.ErrReplayStopped) {
 			t.Errorf("err = %v, want ErrReplayStopped", err)
 		}
-		if _, err := other.RunReplay(ctx, plan(t, other, replayOf(s, "run")), client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrReplayStopped) {
+		if _, err := other.RunReplay(ctx, plan(t, other, replayOf(s, "run")), client.Actor{By: "ann"}, client.ReplayOptions{}); !errors.Is(err, client.ErrReplayStopped) {
 			t.Errorf("a stopped run: err = %v, want ErrReplayStopped", err)
 		}
-		must(other.StopReplay(ctx, "run", "eve", "it is stopped already"))
+		must(other.StopReplay(ctx, "run", client.Actor{By: "eve", Why: "it is stopped already"}))
 		type line struct {
 			By, Why string
 			Action  client.Action
@@ -102,10 +101,18 @@ func TestReplayControlsNeedARunAndSomebody(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
 	for name, do := range map[string]func(name, by string) error{
-		"pause":    func(name, by string) error { return c.PauseReplay(t.Context(), name, by, "a reason") },
-		"resume":   func(name, by string) error { return c.ResumeReplay(t.Context(), name, by, "a reason") },
-		"stop":     func(name, by string) error { return c.StopReplay(t.Context(), name, by, "a reason") },
-		"throttle": func(name, by string) error { return c.ThrottleReplay(t.Context(), name, 1, by, "a reason") },
+		"pause": func(name, by string) error {
+			return c.PauseReplay(t.Context(), name, client.Actor{By: by, Why: "a reason"})
+		},
+		"resume": func(name, by string) error {
+			return c.ResumeReplay(t.Context(), name, client.Actor{By: by, Why: "a reason"})
+		},
+		"stop": func(name, by string) error {
+			return c.StopReplay(t.Context(), name, client.Actor{By: by, Why: "a reason"})
+		},
+		"throttle": func(name, by string) error {
+			return c.ThrottleReplay(t.Context(), name, 1, client.Actor{By: by, Why: "a reason"})
+		},
 	} {
 		if err := do("run", "ann"); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("%s of no run: %v", name, err)
@@ -131,7 +138,7 @@ func TestReplayIsTakenOver(t *testing.T) {
 		other := newClient(t, m, []*press{p})
 		wait2 := begin(t, other, made, client.ReplayOptions{})
 		time.Sleep(3 * time.Second) // it has it now: else the first may hear of the haste before, and be done
-		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
+		if err := other.ThrottleReplay(t.Context(), "run", 0, client.Actor{By: "bob", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := wait2(); err != nil {
@@ -157,9 +164,7 @@ func TestReplayAhead(t *testing.T) {
 		go func() { ran <- c.Run(worker) }()
 		var most, calls int64
 		var last client.ReplayProgress
-		_, err := c.RunReplay(t.Context(), plan(t, c, replayOf(takeList(t, list(100)), "run")), client.ReplayOptions{
-			By: "ann", Ahead: 7, OnProgress: func(p client.ReplayProgress) { most, calls, last = max(most, p.Waiting), calls+1, p },
-		})
+		_, err := c.RunReplay(t.Context(), plan(t, c, replayOf(takeList(t, list(100)), "run")), client.Actor{By: "ann"}, client.ReplayOptions{Ahead: 7, OnProgress: func(p client.ReplayProgress) { most, calls, last = max(most, p.Waiting), calls+1, p }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,14 +203,14 @@ func TestReplayProgressTimes(t *testing.T) {
 		if got.Rate < 0.9 || got.Rate > 1.1 || time.Until(got.EndsAt).Round(10*time.Second) != 50*time.Second || got.Throttle != 1 {
 			t.Errorf("progress %+v, want one a second, and 50 seconds to go", got)
 		}
-		if err := c.PauseReplay(t.Context(), "run", "ann", "a reason"); err != nil {
+		if err := c.PauseReplay(t.Context(), "run", client.Actor{By: "ann", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		if got = progressOf(t, c, "run"); !got.EndsAt.IsZero() || got.Rate < 0.9 {
 			t.Errorf("paused: %+v, want no end, and the rate of before", got)
 		}
-		if err := c.ResumeReplay(t.Context(), "run", "ann", "a reason"); err != nil {
+		if err := c.ResumeReplay(t.Context(), "run", client.Actor{By: "ann", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := wait(); err != nil {

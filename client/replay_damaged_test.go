@@ -39,8 +39,8 @@ func TestReplayBesideADamagedRecord(t *testing.T) {
 		if n := p.alive(); n != 6 {
 			t.Errorf("%d printed, want each once", n)
 		}
-		if _, err := c.RecoveryReport(t.Context(), "again"); err != nil {
-			t.Errorf("RecoveryReport: %v", err)
+		if _, err := c.ReplayReport(t.Context(), "again"); err != nil {
+			t.Errorf("ReplayReport: %v", err)
 		}
 	})
 }

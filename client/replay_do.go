@@ -147,7 +147,7 @@ func (run *replayRun) count(ch *idempotency.Change, it *replayItem) error {
 }
 
 func (run *replayRun) event() idempotency.Replay {
-	return idempotency.Replay{Run: run.name, By: run.opts.By}
+	return idempotency.Replay{Run: run.name, By: run.who.By}
 }
 
 // create makes the record of a row that the ledger does not know.
@@ -196,7 +196,7 @@ func (run *replayRun) move(ctx context.Context, id *idempotency.Identity, it *re
 	var ev idempotency.Event = run.event()
 	switch {
 	case it.cancel:
-		ev = idempotency.WishCancel{By: run.opts.By}
+		ev = idempotency.WishCancel{By: run.who.By}
 	case !it.Outcome.Acts(), rec.Run == run.name:
 		return none, false, nil
 	}

@@ -76,7 +76,7 @@ func (j *replayChild) replay(t *testing.T) (client.ReplayPlan, client.ReplayProg
 	ran := make(chan error, 1)
 	go func() { ran <- c.Run(ctx) }()
 	made := plan(t, c, replayOf(takeList(t, list(j.Rows)), j.Run))
-	if _, err := c.RunReplay(ctx, made, client.ReplayOptions{By: "ann", Ahead: 40}); err != nil {
+	if _, err := c.RunReplay(ctx, made, client.Actor{By: "ann"}, client.ReplayOptions{Ahead: 40}); err != nil {
 		t.Fatal(err)
 	}
 	var last client.ReplayProgress

@@ -84,7 +84,7 @@ func counted(p client.ReplayPlan) map[string]int64 {
 
 func runReplay(t *testing.T, c *client.Client, p client.ReplayPlan) client.ReplayProgress {
 	t.Helper()
-	got, err := c.RunReplay(t.Context(), p, client.ReplayOptions{By: "ann", Why: "outage of 3 March"})
+	got, err := c.RunReplay(t.Context(), p, client.Actor{By: "ann", Why: "outage of 3 March"}, client.ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

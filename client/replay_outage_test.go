@@ -90,7 +90,7 @@ func inOutage(t *testing.T, options client.ReplayOptions, then func(t *testing.T
 		c := newClient(t, s, []*press{b.press})
 		made := plan(t, c, replayOf(takeList(t, list(60)), "night"))
 		var told []client.ReplayProgress
-		options.By, options.Rate = "ann", 1
+		options.Rate = 1
 		options.OnProgress = func(p client.ReplayProgress) { told = append(told, p) }
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -99,7 +99,7 @@ func inOutage(t *testing.T, options client.ReplayOptions, then func(t *testing.T
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			p, err = c.RunReplay(ctx, made, options)
+			p, err = c.RunReplay(ctx, made, client.Actor{By: "ann"}, options)
 		}()
 		time.Sleep(5500 * time.Millisecond)
 		s.lost.Store(true)
@@ -192,7 +192,7 @@ func TestReplayEndsInAnOutage(t *testing.T) {
 			t.Helper()
 			time.Sleep(time.Minute)
 			other := newClient(t, s.Memory, []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
-			if err := other.StopReplay(t.Context(), "night", "bob", "a reason"); err != nil {
+			if err := other.StopReplay(t.Context(), "night", client.Actor{By: "bob", Why: "a reason"}); err != nil {
 				t.Error(err)
 			}
 			s.away.Store(false)

@@ -47,7 +47,10 @@ func TestPlanReplayTellsWhatWouldHappen(t *testing.T) {
 		runFor(t, c, 30*time.Second)
 		enqueueRows(t, c, s, 4, 9)
 		for i, do := range map[int]func(key postproof.Key) error{
-			4: func(key postproof.Key) error { _, err := c.Cancel(t.Context(), key, "ann"); return err },
+			4: func(key postproof.Key) error {
+				_, err := c.Cancel(t.Context(), key, client.Actor{By: "ann"})
+				return err
+			},
 			5: hold(t, c, m, idempotency.HoldOperator),
 			6: hold(t, c, m, idempotency.HoldDeadline),
 		} {

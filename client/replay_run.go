@@ -26,19 +26,20 @@ import (
 // [ReplayProgress.UnreachableSince]. A name that stands for another replay is
 // [postproof.CodeConflict]. The progress is what it was at the end, as far as the
 // ledger could tell.
-func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, opts ReplayOptions) (_ ReplayProgress, err error) {
+func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, who Actor, opts ReplayOptions) (_ ReplayProgress, err error) {
 	if err := c.knowsVendors("run replay"); err != nil {
 		return ReplayProgress{}, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.run_replay", trace.SpanKindProducer)
 	err = errPanicked
 	defer func() { end(span, err) }()
-	return c.runReplay(ctx, &plan, &opts)
+	return c.runReplay(ctx, &plan, who, &opts)
 }
 
-func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOptions) (ReplayProgress, error) {
+func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, who Actor, opts *ReplayOptions) (ReplayProgress, error) {
 	r := plan.Replay
-	if err := checkRun(&r, opts); err != nil {
+	who, err := who.named("run replay")
+	if err = cmp.Or(err, checkRun(&r, opts)); err != nil {
 		return ReplayProgress{}, err
 	}
 	if err := c.ready(ctx); err != nil {
@@ -48,11 +49,11 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 	if plan.epoch != "" && plan.epoch != epoch {
 		return ReplayProgress{}, replayError(ErrReplayChanged)
 	}
-	st, err := c.beginReplay(ctx, plan, opts)
+	st, err := c.beginReplay(ctx, plan, who, opts)
 	if err != nil {
 		return ReplayProgress{}, err
 	}
-	run := &replayRun{c: c, r: &r, opts: opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
+	run := &replayRun{c: c, r: &r, who: who, opts: opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
 	p, err := run.work(ctx)
 	if opts.OnProgress != nil && p.Name != "" {
 		opts.OnProgress(p)
@@ -64,9 +65,6 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOp
 
 func checkRun(r *Replay, opts *ReplayOptions) error {
 	const op = "run replay"
-	if err := asked(op, opts.By); err != nil {
-		return err
-	}
 	if opts.Ahead < 0 {
 		return invalid(op, errors.New("the option Ahead is negative"))
 	}
@@ -74,17 +72,17 @@ func checkRun(r *Replay, opts *ReplayOptions) error {
 }
 
 // beginReplay begins a run, or takes it over.
-func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, opts *ReplayOptions) (replayState, error) {
+func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, who Actor, opts *ReplayOptions) (replayState, error) {
 	const op = "run replay"
 	r := &plan.Replay
 	scope, err := r.scope()
 	if err != nil {
 		return replayState{}, err
 	}
-	return c.logReplay(ctx, op, r.Name, ChangeEntry{By: opts.By, Why: opts.Why}, func(st *replayState, known bool) (Action, error) {
+	return c.logReplay(ctx, op, r.Name, ChangeEntry{By: who.By, Why: who.Why}, func(st *replayState, known bool) (Action, error) {
 		switch {
 		case !known:
-			*st = replayState{Scope: scope, Campaign: r.campaign(), By: opts.By, Why: opts.Why, At: c.now(), Planned: plan.Acts(), Rate: opts.Rate}
+			*st = replayState{Scope: scope, Campaign: r.campaign(), By: who.By, Why: who.Why, At: c.now(), Planned: plan.Acts(), Rate: opts.Rate}
 			if r.Snapshot != nil {
 				st.Snapshot = string(r.Snapshot.ID())
 			}
@@ -120,6 +118,7 @@ func replayError(err error) error {
 type replayRun struct {
 	c      *Client
 	r      *Replay
+	who    Actor
 	opts   *ReplayOptions
 	name   string
 	runner string

@@ -56,7 +56,7 @@ func TestReplayBringsACampaignToItsEnd(t *testing.T) {
 				t.Errorf("%s: plan (-want +got):\n%s", name, diff)
 			}
 			runReplay(t, c, again)
-			if _, err := c.RunReplay(t.Context(), first, client.ReplayOptions{By: "ann"}); err != nil {
+			if _, err := c.RunReplay(t.Context(), first, client.Actor{By: "ann"}, client.ReplayOptions{}); err != nil {
 				t.Errorf("the first plan again: %v", err)
 			}
 			drainFor(t, c, 48*time.Hour)
@@ -80,7 +80,7 @@ func TestReplayNeverSendsMoreThanPlanned(t *testing.T) {
 		made := plan(t, c, r) // two wait, four are new
 		drain(t, c)           // now the two are refused, and would be sent again
 		p.faults(nil)
-		_, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		_, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{})
 		if !errors.Is(err, client.ErrReplayChanged) || postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Fatalf("err = %v, want ErrReplayChanged", err)
 		}
@@ -109,7 +109,7 @@ func TestReplayNeverSendsMoreThanPlanned(t *testing.T) {
 			r.Refused = true
 			made := plan(t, c, r)
 			drain(t, c)
-			if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrReplayChanged) {
+			if _, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{}); !errors.Is(err, client.ErrReplayChanged) {
 				t.Errorf("err = %v, want ErrReplayChanged", err)
 			}
 		})
@@ -220,7 +220,7 @@ func TestReplaySurvivesADeathAtEachCommit(t *testing.T) {
 				return nil
 			}
 			dying, gone := context.WithTimeout(t.Context(), time.Minute)
-			_, err := c.RunReplay(dying, made, client.ReplayOptions{By: "ann", Rate: 10})
+			_, err := c.RunReplay(dying, made, client.Actor{By: "ann"}, client.ReplayOptions{Rate: 10})
 			gone()
 			finished = err == nil
 			m.dead.Store(false)
@@ -254,19 +254,19 @@ func TestReplayNameStandsForOne(t *testing.T) {
 		t, c := b.t, b.client
 		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(2)), "run")))
 		other := plan(t, c, replayOf(takeList(t, list(3)), "run"))
-		if _, err := c.RunReplay(t.Context(), other, client.ReplayOptions{By: "ann"}); postproof.CodeOf(err) != postproof.CodeConflict {
+		if _, err := c.RunReplay(t.Context(), other, client.Actor{By: "ann"}, client.ReplayOptions{}); postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Errorf("err = %v, want a conflict", err)
 		}
 		for name, tc := range map[string]struct {
-			name string
-			opts client.ReplayOptions
+			name, by string
+			opts     client.ReplayOptions
 		}{
-			"no name":        {"", client.ReplayOptions{By: "ann"}},
-			"nobody":         {"x", client.ReplayOptions{}},
-			"a rate below 0": {"x", client.ReplayOptions{By: "ann", Rate: -1}},
+			"no name":        {"", "ann", client.ReplayOptions{}},
+			"nobody":         {"x", "", client.ReplayOptions{}},
+			"a rate below 0": {"x", "ann", client.ReplayOptions{Rate: -1}},
 		} {
 			other.Replay.Name = tc.name
-			if _, err := c.RunReplay(t.Context(), other, tc.opts); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+			if _, err := c.RunReplay(t.Context(), other, client.Actor{By: tc.by}, tc.opts); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 				t.Errorf("%s: err = %v, want an invalid argument", name, err)
 			}
 		}
@@ -293,7 +293,7 @@ func TestReplayWaitsForRecover(t *testing.T) {
 		t, m, c := b.t, b.ledger, b.client
 		made := plan(t, c, replayOf(takeList(t, list(2)), "run"))
 		m.BreakHistory()
-		if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"}); !errors.Is(err, client.ErrEpochChanged) {
+		if _, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{}); !errors.Is(err, client.ErrEpochChanged) {
 			t.Errorf("err = %v, want ErrEpochChanged", err)
 		}
 		if n, err := m.Counter(t.Context(), "replay/run/jobs"); err != nil || n != 0 {
@@ -315,9 +315,9 @@ func TestReplayStopIsExact(t *testing.T) {
 			if changes[0].Record == nil {
 				return nil
 			}
-			return other.StopReplay(t.Context(), "run", "eve", "at once")
+			return other.StopReplay(t.Context(), "run", client.Actor{By: "eve", Why: "at once"})
 		}
-		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		got, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{})
 		if !errors.Is(err, client.ErrReplayStopped) || got.Phase != client.ReplayStopped || got.Handed != 0 {
 			t.Errorf("%+v, err = %v; want it stopped with nothing handed over", got, err)
 		}
@@ -358,7 +358,7 @@ func TestReplayGoesOnBehindItsCursor(t *testing.T) {
 		const rows = 2000
 		made := plan(t, c, replayOf(takeList(t, list(rows)), "run"))
 		ctx, cut := context.WithCancel(t.Context())
-		_, err := c.RunReplay(ctx, made, client.ReplayOptions{By: "ann", OnProgress: func(p client.ReplayProgress) {
+		_, err := c.RunReplay(ctx, made, client.Actor{By: "ann"}, client.ReplayOptions{OnProgress: func(p client.ReplayProgress) {
 			if p.Handed > rows/2 {
 				cut()
 			}
@@ -367,7 +367,7 @@ func TestReplayGoesOnBehindItsCursor(t *testing.T) {
 			t.Fatalf("err = %v, want that of the context", err)
 		}
 		m.ids.Store(0)
-		got, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "ann"})
+		got, err := c.RunReplay(t.Context(), made, client.Actor{By: "ann"}, client.ReplayOptions{})
 		if err != nil || got.Handed != rows {
 			t.Fatalf("%+v, %v; want all handed over", got, err)
 		}
@@ -395,7 +395,7 @@ func TestReplayOfAFinishedNameIsRefused(t *testing.T) {
 		}
 		runReplay(t, c, more)
 		more.Counts = append(more.Counts, client.ReplayCount{Outcome: client.ReplayNew, Reason: "not_in_ledger", Jobs: 1})
-		if _, err := c.RunReplay(t.Context(), more, client.ReplayOptions{By: "ann"}); postproof.CodeOf(err) != postproof.CodeConflict {
+		if _, err := c.RunReplay(t.Context(), more, client.Actor{By: "ann"}, client.ReplayOptions{}); postproof.CodeOf(err) != postproof.CodeConflict {
 			t.Errorf("err = %v, want a conflict", err)
 		}
 	})

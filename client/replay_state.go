@@ -233,14 +233,15 @@ func checkRate(op string, rate float64) error {
 }
 
 // controlReplay is what the controls have in common.
-func (c *Client) controlReplay(ctx context.Context, op, name, by, why string, change func(*replayState) Action) error {
+func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, change func(*replayState) Action) error {
 	if err := checkName(op, name); err != nil {
 		return err
 	}
-	if err := reasoned(op, by, why); err != nil {
+	who, err := who.reasoned(op)
+	if err != nil {
 		return err
 	}
-	_, err := c.logReplay(ctx, op, name, ChangeEntry{By: by, Why: why}, func(st *replayState, known bool) (Action, error) {
+	_, err = c.logReplay(ctx, op, name, ChangeEntry{By: who.By, Why: who.Why}, func(st *replayState, known bool) (Action, error) {
 		if !known {
 			return "", c.noReplay(op, name)
 		}
@@ -255,13 +256,13 @@ func (c *Client) noReplay(op, name string) error {
 
 // PauseReplay has a run hand over nothing more until [Client.ResumeReplay]. Like
 // the other controls it is obeyed by the process that runs it at the next
-// batch, is recorded in the change log with who asked and why, which are both
+// batch, is recorded in the change log with who asked and why, which is
 // required, and holds across restarts. What was handed over is sent by the workers all the same: bound it
 // by [ReplayOptions.Ahead], or pause the campaign. A run that is paused, stopped
 // or handed over already is left as it is. The error has
 // [postproof.CodeNotFound] when no run has the name.
-func (c *Client) PauseReplay(ctx context.Context, name, by, why string) error {
-	return c.controlReplay(ctx, "pause replay", name, by, why, func(st *replayState) Action {
+func (c *Client) PauseReplay(ctx context.Context, name string, who Actor) error {
+	return c.controlReplay(ctx, "pause replay", name, who, func(st *replayState) Action {
 		if !st.PausedAt.IsZero() || !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
@@ -272,8 +273,8 @@ func (c *Client) PauseReplay(ctx context.Context, name, by, why string) error {
 
 // ResumeReplay has a paused run go on; one that is not paused is left as it is.
 // The error has [postproof.CodeNotFound] when no run has the name.
-func (c *Client) ResumeReplay(ctx context.Context, name, by, why string) error {
-	return c.controlReplay(ctx, "resume replay", name, by, why, func(st *replayState) Action {
+func (c *Client) ResumeReplay(ctx context.Context, name string, who Actor) error {
+	return c.controlReplay(ctx, "resume replay", name, who, func(st *replayState) Action {
 		if st.PausedAt.IsZero() {
 			return ""
 		}
@@ -285,8 +286,8 @@ func (c *Client) ResumeReplay(ctx context.Context, name, by, why string) error {
 // StopReplay ends a run for good: it cannot be gone on with, only planned anew
 // under another name. What was handed over is sent all the same. The error has
 // [postproof.CodeNotFound] when no run has the name.
-func (c *Client) StopReplay(ctx context.Context, name, by, why string) error {
-	return c.controlReplay(ctx, "stop replay", name, by, why, func(st *replayState) Action {
+func (c *Client) StopReplay(ctx context.Context, name string, who Actor) error {
+	return c.controlReplay(ctx, "stop replay", name, who, func(st *replayState) Action {
 		if !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
@@ -299,11 +300,11 @@ func (c *Client) StopReplay(ctx context.Context, name, by, why string) error {
 // ThrottleReplay has a run hand over at most so many jobs a second from now on;
 // 0 takes the bound away. The error has [postproof.CodeNotFound] when no run has
 // the name.
-func (c *Client) ThrottleReplay(ctx context.Context, name string, perSecond float64, by, why string) error {
+func (c *Client) ThrottleReplay(ctx context.Context, name string, perSecond float64, who Actor) error {
 	if err := checkRate("throttle replay", perSecond); err != nil {
 		return err
 	}
-	return c.controlReplay(ctx, "throttle replay", name, by, why, func(st *replayState) Action {
+	return c.controlReplay(ctx, "throttle replay", name, who, func(st *replayState) Action {
 		if st.Rate == perSecond {
 			return ""
 		}

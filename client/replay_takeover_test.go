@@ -45,9 +45,9 @@ func TestReplayIsPlannedWhileItRuns(t *testing.T) {
 		if n := made.Sends(); n < 30 || n >= 55 {
 			t.Errorf("%d sends are planned, want what the other has not sent", n)
 		}
-		wait2 := begin(t, other, made, client.ReplayOptions{By: "bob"})
+		wait2 := begin(t, other, made, client.ReplayOptions{})
 		time.Sleep(5 * time.Second) // it has it now
-		if err := other.ThrottleReplay(t.Context(), "run", 0, "bob", "a reason"); err != nil {
+		if err := other.ThrottleReplay(t.Context(), "run", 0, client.Actor{By: "bob", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := wait2(); err != nil {
@@ -73,7 +73,7 @@ func TestReplayBudgetOfTheNewerPlan(t *testing.T) {
 		r := replayOf(s, "run")
 		wait := begin(t, c, plan(t, c, r), client.ReplayOptions{Rate: 1})
 		time.Sleep(5 * time.Second)
-		if err := c.PauseReplay(t.Context(), "run", "bob", "a reason"); err != nil {
+		if err := c.PauseReplay(t.Context(), "run", client.Actor{By: "bob", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
@@ -83,10 +83,10 @@ func TestReplayBudgetOfTheNewerPlan(t *testing.T) {
 		if n := made.Sends(); n != 40-handed {
 			t.Errorf("%d sends are planned after %d, want those of 40 that are left", n, handed)
 		}
-		if err := c.ResumeReplay(t.Context(), "run", "bob", "a reason"); err != nil {
+		if err := c.ResumeReplay(t.Context(), "run", client.Actor{By: "bob", Why: "a reason"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.RunReplay(t.Context(), made, client.ReplayOptions{By: "bob"}); err != nil {
+		if _, err := c.RunReplay(t.Context(), made, client.Actor{By: "bob"}, client.ReplayOptions{}); err != nil {
 			t.Error(err)
 		}
 		_ = wait()

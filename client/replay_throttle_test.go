@@ -20,7 +20,7 @@ func TestReplayThrottleThatIsLoosened(t *testing.T) {
 		if n := progressOf(t, c, "run").Handed; n != 1 {
 			t.Fatalf("%d jobs in a minute, want one: the test looks at nothing", n)
 		}
-		if err := c.ThrottleReplay(t.Context(), "run", 10, "ann", "it was a slip"); err != nil {
+		if err := c.ThrottleReplay(t.Context(), "run", 10, client.Actor{By: "ann", Why: "it was a slip"}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -40,7 +40,7 @@ func TestReplayThrottleThatIsTiny(t *testing.T) {
 		t, c := b.t, b.client
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		_, err := c.RunReplay(ctx, plan(t, c, replayOf(takeList(t, list(50)), "run")), client.ReplayOptions{By: "ann", Rate: 1e-12})
+		_, err := c.RunReplay(ctx, plan(t, c, replayOf(takeList(t, list(50)), "run")), client.Actor{By: "ann"}, client.ReplayOptions{Rate: 1e-12})
 		if n := progressOf(t, c, "run").Handed; n != 1 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%d jobs in an hour, %v, want one", n, err)
 		}

@@ -127,7 +127,7 @@ func TestARecordReadBeforeARestoreIsReadAgain(t *testing.T) {
 				before := alpha.alive() + beta.alive()
 				s.after = func(read *idempotency.Record) {
 					restore(old)
-					if _, err := newClient(t, old, []*press{alpha, beta}).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+					if _, err := newClient(t, old, []*press{alpha, beta}).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 						t.Error(err)
 					}
 					sameFence(t, old, read)

@@ -32,7 +32,7 @@ func TestAnswerAcrossARestoreKeepsTheDoubts(t *testing.T) {
 			}
 			s.before = nil
 			restore(old)
-			if _, err := newClient(t, old, []*press{alpha, beta}).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			if _, err := newClient(t, old, []*press{alpha, beta}).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 				t.Error(err)
 			}
 			for { // others work on it, until the fence is the one that was read
@@ -85,16 +85,16 @@ func TestPeopleWaitForTheRecovery(t *testing.T) {
 		drain(t, before) // lost
 		restore(old)
 		c := newClient(t, old, []*press{p})
-		if rec, err := c.Cancel(t.Context(), job("contact-0").Key, "ann"); !errors.Is(err, client.ErrEpochChanged) || rec.State != idempotency.Planned {
+		if rec, err := c.Cancel(t.Context(), job("contact-0").Key, client.Actor{By: "ann"}); !errors.Is(err, client.ErrEpochChanged) || rec.State != idempotency.Planned {
 			t.Errorf("Cancel before the recovery = %v, %v", rec, err)
 		}
 		if rec, err := c.Refresh(t.Context(), job("contact-0").Key); !errors.Is(err, client.ErrEpochChanged) || rec.State != idempotency.Planned {
 			t.Errorf("Refresh before the recovery = %v, %v", rec, err)
 		}
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if rec, err := c.Cancel(t.Context(), job("contact-0").Key, "ann"); err != nil || rec.State != idempotency.Unknown {
+		if rec, err := c.Cancel(t.Context(), job("contact-0").Key, client.Actor{By: "ann"}); err != nil || rec.State != idempotency.Unknown {
 			t.Errorf("Cancel after the recovery = %v, %v", rec, err)
 		}
 	})
@@ -119,7 +119,7 @@ func TestClaimAcrossARestoreSendsNothing(t *testing.T) {
 			s.after = nil
 			restore(old)
 			other := newClient(t, old, []*press{alpha, beta})
-			if _, err := other.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+			if _, err := other.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 				t.Error(err)
 			}
 			for {

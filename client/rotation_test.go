@@ -150,7 +150,7 @@ func TestRotationWhileAccepted(t *testing.T) {
 		former := fingerprint(p)
 		p.key = "new"
 		c := newClient(t, store, []*press{p}, rotated(p, former), seldom())
-		if _, err := c.Cancel(t.Context(), "b", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "b", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		p.mu.Lock()
@@ -185,7 +185,7 @@ func TestRotationAcrossARecovery(t *testing.T) {
 		former := fingerprint(p)
 		p.key = "new"
 		c := newClient(t, s, []*press{p}, rotated(p, former), seldom())
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, 4*time.Hour)
@@ -218,7 +218,7 @@ func TestRotationThatNobodyTold(t *testing.T) {
 			}
 		}
 		told := newClient(t, store, []*press{p}, rotated(p, former))
-		if _, err := told.Release(t.Context(), "a", "ann"); err != nil {
+		if _, err := told.Release(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, told)
@@ -324,7 +324,7 @@ func TestRotationOfAnotherAccount(t *testing.T) {
 			t.Errorf("%d polls at another account", n)
 		}
 		a, err := c.Audit(t.Context(), "alpha", time.Time{})
-		if err != nil || !slices.ContainsFunc(a.Findings, func(f client.Finding) bool { return strings.Contains(f.Note, third) }) {
+		if err != nil || !slices.ContainsFunc(a.Discrepancies, func(f client.Discrepancy) bool { return strings.Contains(f.Note, third) }) {
 			t.Errorf("Audit = %+v, %v", a, err)
 		}
 	})

@@ -197,7 +197,7 @@ func TestErasureStopsAPieceThatWaitsForItsDate(t *testing.T) {
 					t.Errorf("it was sent for %s, kept is %s", j.SendDate, got)
 				}
 				time.Sleep(tc.after)
-				if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "ann", Why: "request", Stop: true}); err != nil {
+				if _, err := c.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, Stop: true}, client.Actor{By: "ann", Why: "request"}); err != nil {
 					t.Fatal(err)
 				}
 				runFor(t, c, time.Hour)
@@ -365,7 +365,7 @@ func TestAmendedSendDate(t *testing.T) {
 	}
 	j := job("a")
 	j.SendDate = time.Now().Add(90 * 24 * time.Hour)
-	rec, err := c.Amend(t.Context(), j, "ann")
+	rec, err := c.Amend(t.Context(), j, client.Actor{By: "ann"})
 	if err != nil || !rec.SendDate.Equal(j.SendDate) {
 		t.Errorf("Amend = %v, %v: dated %s, want %s", rec, err, rec.SendDate, j.SendDate)
 	}

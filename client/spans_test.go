@@ -116,22 +116,22 @@ func TestWordsOfPeopleHaveSpans(t *testing.T) {
 	for name, say := range map[string]func(*testing.T, *client.Client, postproof.Key) error{
 		"postproof.wish_cancel": func(t *testing.T, c *client.Client, key postproof.Key) error {
 			t.Helper()
-			_, err := c.Cancel(t.Context(), key, "ann", client.Because("Mallory moved"))
+			_, err := c.Cancel(t.Context(), key, client.Actor{By: "ann", Why: "Mallory moved"})
 			return err
 		},
 		"postproof.release": func(t *testing.T, c *client.Client, key postproof.Key) error {
 			t.Helper()
-			_, err := c.Release(t.Context(), key, "ann", client.Because("Mallory moved"))
+			_, err := c.Release(t.Context(), key, client.Actor{By: "ann", Why: "Mallory moved"})
 			return err
 		},
 		"postproof.decide": func(t *testing.T, c *client.Client, key postproof.Key) error {
 			t.Helper()
-			_, err := c.Decide(t.Context(), key, idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "ann", Why: "Mallory moved"})
+			_, err := c.Decide(t.Context(), key, client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "ann", Why: "Mallory moved"})
 			return err
 		},
 		"postproof.amend": func(t *testing.T, c *client.Client, key postproof.Key) error {
 			t.Helper()
-			_, err := c.Amend(t.Context(), job(string(key)), "ann", client.Because("Mallory moved"))
+			_, err := c.Amend(t.Context(), job(string(key)), client.Actor{By: "ann", Why: "Mallory moved"})
 			return err
 		},
 	} {
@@ -177,7 +177,7 @@ func TestSpansOfTheSameJobAreLinked(t *testing.T) {
 		rec := accept(t, c, "a")
 		accept(t, c, "a")
 		for range 2 {
-			if _, err := c.Remail(t.Context(), rec.Key, client.Remail{Name: "again", By: "ann", Why: "it was torn"}); err != nil {
+			if _, err := c.Remail(t.Context(), rec.Key, client.Remail{Name: "again"}, client.Actor{By: "ann", Why: "it was torn"}); err != nil {
 				t.Fatal(err)
 			}
 		}

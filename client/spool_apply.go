@@ -173,17 +173,18 @@ func (c *Client) Spooled() []SpooledAnswer {
 }
 
 // DropSpooled gives up the parked answers with our reference, for good, by a
-// person's word: it is written to the history with the name and the reason. The
-// error has [postproof.CodeNotFound] when no answer of this ledger is parked
+// person's word: it is written to the history with the name and the reason, which is
+// required. The error has [postproof.CodeNotFound] when no answer of this ledger is parked
 // under the reference.
 //
 // Another process that has the answer, too, because it is running since it was
 // parked, keeps it until it is started again.
-func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why string) error {
+func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
-	if err := reasoned("drop spooled", by, why); err != nil {
+	who, err := who.reasoned("drop spooled")
+	if err != nil {
 		return err
 	}
 	if err := c.startSpooling(ctx, "drop spooled"); err != nil {
@@ -198,9 +199,9 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
 	var entries []idempotency.Entry
-	_, err := c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
+	_, err = c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
-		why := why
+		why := who.Why
 		for _, e := range gone {
 			entry := c.aboutSpooled(e, "answer_dropped")
 			switch rec, err := c.store.Get(ctx, e.ID); {
@@ -209,14 +210,14 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, by, why str
 			case err != nil && !noPlace(err):
 				return change, ChangeEntry{}, c.storeError("drop spooled", err)
 			default:
-				entry.By, entry.Note = by, why
+				entry.By, entry.Note = who.By, why
 			}
 			change.Entries = append(change.Entries, entry)
 			dropped = append(dropped, droppedAnswer{entry.Vendor, entry.Ref, entry.VendorID, entry.Delivery.String()})
 		}
 		entries = change.Entries
 		return change, ChangeEntry{
-			By: by, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
+			By: who.By, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
 		}, nil
 	})
 	if err != nil {

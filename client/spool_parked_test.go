@@ -177,7 +177,7 @@ func TestSpoolOfAnotherLedgerIsLeftAlone(t *testing.T) {
 				if log.count("answers of another ledger") == 0 && log.count("has no place in the ledger") != 1 {
 					t.Errorf("nobody is told: %s", log.text())
 				}
-				if err := other.DropSpooled(t.Context(), other.Spooled()[0].Ref, "ann", "not ours"); !old && postproof.CodeOf(err) != postproof.CodeNotFound {
+				if err := other.DropSpooled(t.Context(), other.Spooled()[0].Ref, client.Actor{By: "ann", Why: "not ours"}); !old && postproof.CodeOf(err) != postproof.CodeNotFound {
 					t.Errorf("DropSpooled of another ledger's answer = %v", err)
 				}
 				if old {
@@ -245,18 +245,18 @@ func TestParkedAnswerIsGivenUpByAPerson(t *testing.T) {
 			t.Fatalf("Spooled() = %+v", left)
 		}
 		ref := c.Spooled()[0].Ref
-		if err := c.DropSpooled(t.Context(), ref, "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if err := c.DropSpooled(t.Context(), ref, client.Actor{By: "", Why: "why"}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("nobody's word: %v", err)
 		}
-		if err := c.DropSpooled(t.Context(), "0000000000000000", "ann", "why"); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if err := c.DropSpooled(t.Context(), "0000000000000000", client.Actor{By: "ann", Why: "why"}); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("an answer that is not there: %v", err)
 		}
 		s.dead.Store(true)
-		if err := c.DropSpooled(t.Context(), ref, "ann", "why"); err == nil || len(c.Spooled()) != 1 {
+		if err := c.DropSpooled(t.Context(), ref, client.Actor{By: "ann", Why: "why"}); err == nil || len(c.Spooled()) != 1 {
 			t.Errorf("without a line in the history: %v, %v", err, c.Spooled())
 		}
 		s.dead.Store(false)
-		if err := c.DropSpooled(t.Context(), ref, "ann", "the job was typed in by hand"); err != nil {
+		if err := c.DropSpooled(t.Context(), ref, client.Actor{By: "ann", Why: "the job was typed in by hand"}); err != nil {
 			t.Fatal(err)
 		}
 		told := changes(t, c, client.ChangeQuery{})
@@ -303,10 +303,10 @@ func TestParkedAnswerIsGivenUpByTheNextProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := newClient(t, s, []*press{p}, client.WithSpool(dir))
-		if err := next.DropSpooled(t.Context(), parked[0].Ref, "ann", "typed in by hand"); err != nil {
+		if err := next.DropSpooled(t.Context(), parked[0].Ref, client.Actor{By: "ann", Why: "typed in by hand"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := next.DropSpooled(t.Context(), parked[0].Ref, "ann", "again"); postproof.CodeOf(err) != postproof.CodeNotFound {
+		if err := next.DropSpooled(t.Context(), parked[0].Ref, client.Actor{By: "ann", Why: "again"}); postproof.CodeOf(err) != postproof.CodeNotFound {
 			t.Errorf("given up twice: %v", err)
 		}
 		if err := next.Close(); err != nil {

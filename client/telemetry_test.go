@@ -299,7 +299,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 					_, err = c.Submit(t.Context(), other)
 				}
 				runFor(t, c, time.Hour)
-				_, err = c.Cancel(t.Context(), secret.Key, "ann")
+				_, err = c.Cancel(t.Context(), secret.Key, client.Actor{By: "ann"})
 				runFor(t, c, 12*time.Hour)
 				if err != nil {
 					seen.WriteString(err.Error())

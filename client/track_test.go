@@ -104,7 +104,7 @@ func TestTrackSaysWhoGetsNothing(t *testing.T) {
 		refuse = false
 		again := job("amended")
 		again.To.Line1 = "2 Other Street"
-		if _, err := c.Amend(t.Context(), again, "ann"); err != nil {
+		if _, err := c.Amend(t.Context(), again, client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)

@@ -110,7 +110,7 @@ func leftSince(rec *idempotency.Record) (time.Time, bool) {
 
 // onlyForOthers reports whether what is next for an unknown outcome takes a vendor, or
 // credentials of an account, that this client does not have.
-func (c *Client) onlyForOthers(rec *idempotency.Record, a *idempotency.Action) bool {
+func (c *Client) onlyForOthers(rec *idempotency.Record, a *idempotency.Step) bool {
 	if rec.State != idempotency.Unknown {
 		return false
 	}

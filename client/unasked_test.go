@@ -151,7 +151,7 @@ func TestWatchAmongWorkersOfWhichOneCan(t *testing.T) {
 		p, store := newPress(t, "alpha", postproof.IdempotencyNone), idempotency.NewMemory(postproof.ModeTest)
 		p.tune = func(c *postproof.Capabilities) { c.Cancel.For = 4 * time.Hour }
 		c, lost := lostIn(t, store, p)
-		if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		home := able(store, p)

@@ -207,7 +207,7 @@ func TestUnknownOfWhichAPartCanBeAsked(t *testing.T) {
 				accept(t, both, "a")
 				restore(restored)
 				recovering := newClient(t, restored, []*press{b, a})
-				if _, err := recovering.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+				if _, err := recovering.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := recovering.Enqueue(t.Context(), client.JobList(job("a"))); err != nil { // in doubt at both

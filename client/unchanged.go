@@ -10,26 +10,9 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// ActOption says more of what a person does: on what it depends ([IfUnchanged]),
-// and why it is done ([Because]).
-type ActOption interface{ apply(*act) }
-
-type actFunc func(*act)
-
-func (f actFunc) apply(a *act) { f(a) }
-
-type act struct {
-	// seen is the version that it is about, where it is conditional.
-	seen        Version
-	conditional bool
-	why         string
-}
-
-// Because gives the reason. It stands in the change log and in the job's history
-// beside who did it, so no personal data: an erasure takes it from the history, and
-// nothing from the log. Blank is no reason: the calls that take it by this option
-// do without, but for [Client.Decide].
-func Because(why string) ActOption { return actFunc(func(a *act) { a.why = strings.TrimSpace(why) }) }
+// Condition is on what it depends that a person's word counts; see [IfUnchanged]. The
+// zero value is an invalid argument.
+type Condition struct{ seen Version }
 
 // IfUnchanged makes a person's word count only for the job as that person saw it:
 // in the version given, see [VersionOf]. Where anything has come of the job since,
@@ -37,25 +20,23 @@ func Because(why string) ActOption { return actFunc(func(a *act) { a.why = strin
 // [ChangedError]; so it is where the ledger has been recovered since, whatever the
 // number. That a worker looked at it and found nothing new is no change. A version
 // that is none is an invalid argument: whoever sets a condition wants one.
-func IfUnchanged(v Version) ActOption {
-	return actFunc(func(a *act) { a.seen, a.conditional = v, true })
-}
+func IfUnchanged(v Version) Condition { return Condition{seen: v} }
 
 var errNoVersion = errors.New("IfUnchanged of no version: take it of the record that was seen, by VersionOf, or leave it out")
 
-// actOf reads the options. A nil one was meant to say something, a condition perhaps:
-// it is an error, not no option.
-func actOf(op string, all []ActOption) (a act, err error) {
-	for i, o := range all {
-		if o == nil {
-			return a, invalid(op, fmt.Errorf("option %d is nil: leave it out", i))
+// seenBy returns the version that the conditions are about; the zero value without any.
+func seenBy(op string, when []Condition) (seen Version, err error) {
+	for i := range when {
+		switch v := when[i].seen; {
+		case v.IsZero():
+			return seen, invalid(op, errNoVersion)
+		case i > 0 && v != seen:
+			return seen, invalid(op, errors.New("IfUnchanged of two versions: a job is in one of them at most"))
+		default:
+			seen = v
 		}
-		o.apply(&a)
 	}
-	if a.conditional && a.seen.IsZero() {
-		return a, invalid(op, errNoVersion)
-	}
-	return a, nil
+	return seen, nil
 }
 
 // ChangedError says that a job is no longer what was seen by whoever decided about

@@ -50,7 +50,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 		"somebody else decided": {
 			func(t *testing.T, c *client.Client, _ *idempotency.Memory) {
 				t.Helper()
-				if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "bob", Why: "was quicker"}); err != nil {
+				if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "bob", Why: "was quicker"}); err != nil {
 					t.Fatal(err)
 				}
 			}, idempotency.Canceled, []string{"decided", "canceled"}, "decided",
@@ -58,7 +58,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 		"somebody decided, and thought better of it": {
 			func(t *testing.T, c *client.Client, _ *idempotency.Memory) {
 				t.Helper()
-				if _, err := c.Release(t.Context(), "a", "bob"); err != nil {
+				if _, err := c.Release(t.Context(), "a", client.Actor{By: "bob"}); err != nil {
 					t.Fatal(err)
 				}
 				undo(t, c)
@@ -67,13 +67,13 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 	} {
 		for word, says := range map[string]func(*client.Client, client.Version) (*idempotency.Record, error){
 			"decide": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
-				return c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "lost"}, client.IfUnchanged(seen))
+				return c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{By: "ann", Why: "lost"}, client.IfUnchanged(seen))
 			},
 			"release": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
-				return c.Release(t.Context(), "a", "ann", client.IfUnchanged(seen))
+				return c.Release(t.Context(), "a", client.Actor{By: "ann"}, client.IfUnchanged(seen))
 			},
 			"cancel": func(c *client.Client, seen client.Version) (*idempotency.Record, error) {
-				return c.Cancel(t.Context(), "a", "ann", client.IfUnchanged(seen))
+				return c.Cancel(t.Context(), "a", client.Actor{By: "ann"}, client.IfUnchanged(seen))
 			},
 		} {
 			t.Run(name+", "+word, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestADecisionAboutALostHistoryIsRefused(t *testing.T) {
 		heldJobs(t, c, p, "a")
 		later := *recordOf(t, store)
 		later.Fence += 5
-		_, err := c.Release(t.Context(), "a", "ann", client.IfUnchanged(client.VersionOf(c.Epoch(), &later)))
+		_, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}, client.IfUnchanged(client.VersionOf(c.Epoch(), &later)))
 		changed, ok := errors.AsType[*client.ChangedError](err)
 		if !ok || len(changed.Since) > 0 || !strings.Contains(err.Error(), "older") {
 			t.Errorf("err = %v", err)
@@ -159,11 +159,11 @@ func TestADecisionIsCheckedForTheRecordThatItChanges(t *testing.T) {
 		raced := &racing{Memory: memory}
 		late := newClient(t, raced, []*press{p})
 		raced.first = func() {
-			if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "bob", Why: "on the invoice"}); err != nil {
+			if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictAccepted}, client.Actor{By: "bob", Why: "on the invoice"}); err != nil {
 				t.Error(err)
 			}
 		}
-		_, err := late.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "lost"}, client.IfUnchanged(seen))
+		_, err := late.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{By: "ann", Why: "lost"}, client.IfUnchanged(seen))
 		if _, ok := errors.AsType[*client.ChangedError](err); !ok {
 			t.Errorf("err = %v", err)
 		}

@@ -29,13 +29,13 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // What cannot be taken back is [ErrNotUndoable] with [postproof.CodeConflict]: it
 // was taken back already, things have moved on, or the action is none that can be
 // undone, as an amendment or a cancellation. A number that the log does not have
-// is [postproof.CodeNotFound]. By names who asks, why the reason; both are
-// required.
-func (c *Client) Undo(ctx context.Context, n uint64, by, why string) (ChangeEntry, error) {
-	if err := reasoned("undo", by, why); err != nil {
+// is [postproof.CodeNotFound]. The reason is required.
+func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, error) {
+	who, err := who.reasoned("undo")
+	if err != nil {
 		return ChangeEntry{}, err
 	}
-	plan, then, err := c.undo(ctx, n, text(by), text(why))
+	plan, then, err := c.undo(ctx, n, who)
 	if err != nil {
 		return ChangeEntry{}, err
 	}
@@ -49,7 +49,7 @@ func (c *Client) Undo(ctx context.Context, n uint64, by, why string) (ChangeEntr
 // Undoable says beforehand what [Client.Undo] would: nil when the entry can be
 // taken back now, else the error that Undo would return.
 func (c *Client) Undoable(ctx context.Context, n uint64) error {
-	plan, _, err := c.undo(ctx, n, "somebody", "")
+	plan, _, err := c.undo(ctx, n, Actor{By: "somebody"})
 	if err != nil {
 		return err
 	}
@@ -58,12 +58,12 @@ func (c *Client) Undoable(ctx context.Context, n uint64) error {
 }
 
 // undo returns how to take an entry back, and what to do afterwards.
-func (c *Client) undo(ctx context.Context, n uint64, by, why string) (planned, func(context.Context) error, error) {
+func (c *Client) undo(ctx context.Context, n uint64, who Actor) (planned, func(context.Context) error, error) {
 	e, err := c.changeEntry(ctx, "undo", n)
 	if err != nil {
 		return nil, nil, err
 	}
-	plan, then, err := c.undoing(&e, by, why)
+	plan, then, err := c.undoing(&e, who)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,14 +82,14 @@ func (c *Client) undo(ctx context.Context, n uint64, by, why string) (planned, f
 }
 
 // undoing is undo of an entry that nobody has taken back.
-func (c *Client) undoing(undone *ChangeEntry, by, why string) (planned, func(context.Context) error, error) {
+func (c *Client) undoing(undone *ChangeEntry, who Actor) (planned, func(context.Context) error, error) {
 	e, n := *undone, undone.N
-	back := ChangeEntry{By: by, Why: why, Undoes: n, Target: e.Target}
+	back := ChangeEntry{By: who.By, Why: who.Why, Undoes: n, Target: e.Target}
 	switch e.Action {
 	case ActionPause:
-		return c.unpausing(e, back), func(ctx context.Context) error { return c.resumed(ctx, e.Target) }, nil
+		return c.unpausing(e, back, who), func(ctx context.Context) error { return c.resumed(ctx, e.Target) }, nil
 	case ActionResume:
-		return c.pausing(e.Target, by, why, n), func(ctx context.Context) error { c.paused(ctx); return nil }, nil
+		return c.pausing(e.Target, who, n), func(ctx context.Context) error { c.paused(ctx); return nil }, nil
 	case ActionApprove:
 		return c.withdrawing(e, back), func(context.Context) error { c.checked.forget(e.Target.Name); return nil }, nil
 	case ActionRelease, ActionDecide:
@@ -138,8 +138,8 @@ func (e *ChangeEntry) neverSent() bool {
 }
 
 // unpausing ends the very pause that an entry tells of.
-func (c *Client) unpausing(e, back ChangeEntry) planned {
-	resume := c.resuming(e.Target, back.By, back.Why)
+func (c *Client) unpausing(e, back ChangeEntry, who Actor) planned {
+	resume := c.resuming(e.Target, who)
 	return func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
 		ch, entry, err := resume(ctx)
 		if err == nil && !bytes.Equal(entry.Before, e.After) {

@@ -43,7 +43,7 @@ func TestUndoAcrossARestore(t *testing.T) {
 				}
 				decide := func(c *client.Client, v idempotency.Verdict) {
 					t.Helper()
-					if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: v, By: "ann", Why: "asked them"}); err != nil {
+					if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: v}, client.Actor{By: "ann", Why: "asked them"}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -58,7 +58,7 @@ func TestUndoAcrossARestore(t *testing.T) {
 				again := newClient(t, old, []*press{p})
 				recovers := func() {
 					restore(old)
-					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -68,7 +68,7 @@ func TestUndoAcrossARestore(t *testing.T) {
 						recovers()
 						return nil
 					}
-					if _, err := again.Undo(t.Context(), 1, "bob", "a reason"); err == nil {
+					if _, err := again.Undo(t.Context(), 1, client.Actor{By: "bob", Why: "a reason"}); err == nil {
 						t.Error("it was taken back")
 					}
 				} else {

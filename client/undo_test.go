@@ -24,7 +24,7 @@ func undo(t *testing.T, c *client.Client) client.ChangeEntry {
 	if after := verified(t, c); after != head {
 		t.Errorf("to have asked left entry %d", after.N)
 	}
-	e, err := c.Undo(t.Context(), head.N, "bob", "a mistake")
+	e, err := c.Undo(t.Context(), head.N, client.Actor{By: "bob", Why: "a mistake"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func stands(t *testing.T, c *client.Client, n uint64, why string) {
 	if !errors.Is(err, client.ErrNotUndoable) || postproof.CodeOf(err) != postproof.CodeConflict || !strings.Contains(err.Error(), why) {
 		t.Errorf("Undoable(%d): %v, want %q", n, err, why)
 	}
-	if _, e := c.Undo(t.Context(), n, "bob", "a reason"); e == nil || e.Error() != err.Error() {
+	if _, e := c.Undo(t.Context(), n, client.Actor{By: "bob", Why: "a reason"}); e == nil || e.Error() != err.Error() {
 		t.Errorf("Undo(%d): %v, Undoable: %v", n, e, err)
 	}
 	if after := verified(t, c); after != before {
@@ -98,7 +98,7 @@ func TestUndoADecision(t *testing.T) {
 	decide := func(v idempotency.Verdict) func(*testing.T, *client.Client) {
 		return func(t *testing.T, c *client.Client) {
 			t.Helper()
-			if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: v, By: "ann", Why: "a guess"}); err != nil {
+			if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: v}, client.Actor{By: "ann", Why: "a guess"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -107,7 +107,7 @@ func TestUndoADecision(t *testing.T) {
 		"planned": decide(idempotency.VerdictPlanned), "accepted": decide(idempotency.VerdictAccepted), "canceled": decide(idempotency.VerdictCanceled),
 		"released": func(t *testing.T, c *client.Client) {
 			t.Helper()
-			if _, err := c.Release(t.Context(), "a", "ann"); err != nil {
+			if _, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -163,7 +163,7 @@ func TestUndoWhatIsBeingSent(t *testing.T) {
 		p := blind(t)
 		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
 		heldJobs(t, c, p, "a")
-		if _, err := c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "a guess"}); err != nil {
+		if _, err := c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{By: "ann", Why: "a guess"}); err != nil {
 			t.Fatal(err)
 		}
 		n := verified(t, c).N
@@ -188,7 +188,7 @@ func TestUndoAnApproval(t *testing.T) {
 		canary := client.WithCanary("spring", 2)
 		late := &behind{Memory: store}
 		one, two := newClient(t, store, []*press{p}, canary), newClient(t, late, []*press{p}, canary)
-		if err := one.Approve(t.Context(), "spring", "ann"); err != nil {
+		if err := one.Approve(t.Context(), "spring", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		for _, key := range []string{"a", "b", "c"} { // two knows of the approval now
@@ -211,7 +211,7 @@ func TestUndoAnApproval(t *testing.T) {
 			t.Errorf("%+v, %v", k, err)
 		}
 		stands(t, one, verified(t, one).N, "approve the campaign again")
-		if err := two.Approve(t.Context(), "spring", "ann"); err != nil {
+		if err := two.Approve(t.Context(), "spring", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		stands(t, one, 1, "already")
@@ -234,7 +234,7 @@ func TestUndoIsOvertaken(t *testing.T) {
 		},
 		"approve": func(t *testing.T, c *client.Client) {
 			t.Helper()
-			if err := c.Approve(t.Context(), "spring", "ann"); err != nil {
+			if err := c.Approve(t.Context(), "spring", client.Actor{By: "ann"}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -255,12 +255,12 @@ func TestUndoIsOvertaken(t *testing.T) {
 					}
 					did = true
 					time.Sleep(time.Second)
-					if _, err := c.Undo(t.Context(), 1, "ann", "a reason"); err != nil {
+					if _, err := c.Undo(t.Context(), 1, client.Actor{By: "ann", Why: "a reason"}); err != nil {
 						t.Error(err)
 					}
 					act(t, c)
 				}
-				if _, err := slow.Undo(t.Context(), 1, "bob", "a reason"); !errors.Is(err, client.ErrNotUndoable) {
+				if _, err := slow.Undo(t.Context(), 1, client.Actor{By: "bob", Why: "a reason"}); !errors.Is(err, client.ErrNotUndoable) {
 					t.Errorf("another one was taken back in its place: %v", err)
 				}
 				if head := verified(t, c); head.N != 3 {
@@ -281,10 +281,10 @@ func TestUndoRefuses(t *testing.T) {
 		}
 		other := job("w")
 		other.To.PostalCode = "62704"
-		if _, err := c.Amend(t.Context(), other, "ann"); err != nil {
+		if _, err := c.Amend(t.Context(), other, client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(t.Context(), "w", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "w", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		stands(t, c, 1, "amend the job again")
@@ -292,7 +292,7 @@ func TestUndoRefuses(t *testing.T) {
 		if _, err := c.Submit(t.Context(), job("v")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Cancel(t.Context(), "v", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "v", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		stands(t, c, 3, "the wish may have reached the vendor")
@@ -300,11 +300,11 @@ func TestUndoRefuses(t *testing.T) {
 			if err := c.Undoable(t.Context(), n); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
-			if _, err := c.Undo(t.Context(), n, "bob", "a reason"); postproof.CodeOf(err) != postproof.CodeNotFound {
+			if _, err := c.Undo(t.Context(), n, client.Actor{By: "bob", Why: "a reason"}); postproof.CodeOf(err) != postproof.CodeNotFound {
 				t.Errorf("entry %d: %v", n, err)
 			}
 		}
-		if _, err := c.Undo(t.Context(), 1, "", "why"); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Undo(t.Context(), 1, client.Actor{By: "", Why: "why"}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("by nobody: %v", err)
 		}
 	})
@@ -318,17 +318,17 @@ func TestUndoOfWhatIsTakenBackMeanwhile(t *testing.T) {
 		p, s, spring := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), client.CampaignTarget("spring")
 		c, other := newClient(t, s, []*press{p}), newClient(t, s.Memory, []*press{p})
 		pause(t, c, spring)
-		e, err := c.Resume(t.Context(), spring, "bob", "mended")
+		e, err := c.Resume(t.Context(), spring, client.Actor{By: "bob", Why: "mended"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.onSetting("pauses", 1, func() {
-			if _, err := other.Undo(t.Context(), e.N, "carol", "not yet"); err != nil {
+			if _, err := other.Undo(t.Context(), e.N, client.Actor{By: "carol", Why: "not yet"}); err != nil {
 				t.Error(err)
 			}
 			resume(t, other, spring)
 		})
-		if e, err := c.Undo(t.Context(), e.N, "ann", "not yet"); !errors.Is(err, client.ErrNotUndoable) {
+		if e, err := c.Undo(t.Context(), e.N, client.Actor{By: "ann", Why: "not yet"}); !errors.Is(err, client.ErrNotUndoable) {
 			t.Errorf("Undo = %+v, %v, want that it was taken back already", e, err)
 		}
 		if got, err := c.Paused(t.Context()); err != nil || len(got) != 0 {

@@ -33,14 +33,14 @@ func TestADecisionFromBeforeARecoveryIsRefused(t *testing.T) {
 				old := backupWithArt(t, live.Memory)
 				recovers := func() {
 					restore(old)
-					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+					if _, err := newClient(t, old, []*press{p}).Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 						t.Error(err)
 						return
 					}
 					grown(t, old, before.Fence)
 				}
 				decide := func(c *client.Client, v client.Version) (*idempotency.Record, error) {
-					return c.Decide(t.Context(), "a", idempotency.Decide{Verdict: idempotency.VerdictPlanned, By: "ann", Why: "lost"}, client.IfUnchanged(v))
+					return c.Decide(t.Context(), "a", client.Decision{Verdict: idempotency.VerdictPlanned}, client.Actor{By: "ann", Why: "lost"}, client.IfUnchanged(v))
 				}
 				var again *client.Client
 				if meanwhile { // between the check and the commit
@@ -110,7 +110,7 @@ func TestNoVersionIsNoCondition(t *testing.T) {
 		c := newClient(t, store, []*press{p})
 		heldJobs(t, c, p, "a")
 		before := recordOf(t, store)
-		if _, err := c.Release(t.Context(), "a", "ann", client.IfUnchanged(client.Version{})); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+		if _, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}, client.IfUnchanged(client.Version{})); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("Release = %v", err)
 		}
 		if err := c.Unchanged(t.Context(), before, client.Version{}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {

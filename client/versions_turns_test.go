@@ -51,11 +51,11 @@ func TestTwoVersionsTakeTurnsBeforeARestore(t *testing.T) {
 		}
 		restore(back)
 		c := newClient(t, back, []*press{p}, seldom())
-		if _, err := c.Recover(t.Context(), client.RecoverOptions{By: "ann"}); err != nil {
+		if _, err := c.Recover(t.Context(), client.Actor{By: "ann"}, client.RecoverOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.SendControl(t.Context(), "alpha", job("mine"), "ann"); err != nil {
+		if _, err := c.SendControl(t.Context(), "alpha", job("mine"), client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		drain(t, c)

@@ -70,7 +70,7 @@ func TestLateArrivalOfACanceledJobIsFoundByTheWatch(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newPress(t, "alpha", postproof.IdempotencyNone)
 				c, lost := lostAtAlpha(t, a, tc.opts...)
-				if rec, err := c.Cancel(t.Context(), "a", "ann"); err != nil || rec.State != idempotency.Canceled {
+				if rec, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil || rec.State != idempotency.Canceled {
 					t.Fatalf("Cancel = %v, %v", rec, err)
 				}
 				if tc.opts != nil {
@@ -130,7 +130,7 @@ func TestWatchOfACanceledJobEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newPress(t, "alpha", postproof.IdempotencyNone)
 		c, lost := lostAtAlpha(t, a)
-		if _, err := c.Cancel(t.Context(), "a", "ann"); err != nil {
+		if _, err := c.Cancel(t.Context(), "a", client.Actor{By: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		asked := func() int {

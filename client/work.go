@@ -92,7 +92,7 @@ func (w *work) run(ctx context.Context) error {
 	return w.rest(ctx, w.c.now().Add(time.Second))
 }
 
-func (w *work) step(ctx context.Context, a idempotency.Action) error {
+func (w *work) step(ctx context.Context, a idempotency.Step) error {
 	s := &a.Submission
 	if w.c.onlyForOthers(w.rec, &a) {
 		if mine := w.c.askable(w.rec); mine != nil {

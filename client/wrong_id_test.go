@@ -34,8 +34,8 @@ func TestAnIDOfAnotherPiece(t *testing.T) {
 		}
 		p.faults(nil)
 		drain(t, c)
-		d := idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "it is in their list", VendorID: status(t, c, "right").Receipt.VendorID}
-		if _, err := c.Decide(t.Context(), "wrong", d); err != nil {
+		d := client.Decision{Verdict: idempotency.VerdictAccepted, VendorID: status(t, c, "right").Receipt.VendorID}
+		if _, err := c.Decide(t.Context(), "wrong", d, client.Actor{By: "ann", Why: "it is in their list"}); err != nil {
 			t.Fatal(err)
 		}
 		p.mu.Lock()
@@ -99,8 +99,8 @@ func TestACallbackOfAnIDOfAnotherPiece(t *testing.T) {
 		}
 		p.faults(nil)
 		drain(t, c)
-		d := idempotency.Decide{Verdict: idempotency.VerdictAccepted, By: "ann", Why: "it is in their list", VendorID: "another program's"}
-		if _, err := c.Decide(t.Context(), "wrong", d); err != nil {
+		d := client.Decision{Verdict: idempotency.VerdictAccepted, VendorID: "another program's"}
+		if _, err := c.Decide(t.Context(), "wrong", d, client.Actor{By: "ann", Why: "it is in their list"}); err != nil {
 			t.Fatal(err)
 		}
 		in, err := c.Intake()

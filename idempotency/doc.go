@@ -158,7 +158,7 @@
 // person. With [PreferDuplicate] somebody has accepted the risk of two pieces,
 // and the job is planned anew: once, and never a job that is to be canceled, nor
 // one whose vendor is only not configured here, and could be asked elsewhere. For
-// an [Action] of [DoDuplicate] apply [PutOnHold] and [Decide] in one change.
+// a [Step] of [DoDuplicate] apply [PutOnHold] and [Decide] in one change.
 //
 // # Errors
 //

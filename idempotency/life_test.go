@@ -65,7 +65,7 @@ func (l *life) state(want idempotency.State) {
 	}
 }
 
-func (l *life) next(want idempotency.Do) idempotency.Action {
+func (l *life) next(want idempotency.Do) idempotency.Step {
 	l.t.Helper()
 	a := l.m.Next(l.r, l.now)
 	if a.Do != want {

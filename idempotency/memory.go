@@ -33,7 +33,7 @@ type Memory struct {
 	history  memoryHistory
 	counters map[string]int64
 	settings map[string]Setting
-	depth    map[Depth]int64 // by Depth with a zero Count
+	depth    map[StateCount]int64 // by StateCount with a zero Count
 	messages memoryInbox
 	blobs    memoryBlobs
 }
@@ -84,7 +84,7 @@ func NewMemory(mode postproof.Mode, opts ...MemoryOption) *Memory {
 		history:  newMemoryHistory(),
 		counters: make(map[string]int64),
 		settings: make(map[string]Setting),
-		depth:    make(map[Depth]int64),
+		depth:    make(map[StateCount]int64),
 		messages: newMemoryInbox(),
 		blobs:    newMemoryBlobs(),
 	}
@@ -228,11 +228,11 @@ func (m *Memory) put(r *Record) {
 		m.records[r.ID] = slot
 		m.ids = append(m.ids, r.ID)
 	} else {
-		m.depth[Depth{Campaign: slot.Campaign, State: slot.State}]--
+		m.depth[StateCount{Campaign: slot.Campaign, State: slot.State}]--
 		m.work.remove(slot) // under the old record: it says where the slot is
 		slot.Record = r
 	}
-	m.depth[Depth{Campaign: r.Campaign, State: r.State}]++
+	m.depth[StateCount{Campaign: r.Campaign, State: r.State}]++
 	m.work.add(slot)
 	for i := range r.Submissions {
 		s := &r.Submissions[i]

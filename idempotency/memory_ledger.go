@@ -43,20 +43,20 @@ func (m *Memory) BreakHistory() string {
 }
 
 // Depth implements [Ledger].
-func (m *Memory) Depth(ctx context.Context, campaign string) ([]Depth, error) {
+func (m *Memory) Depth(ctx context.Context, campaign string) ([]StateCount, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var all []Depth
+	var all []StateCount
 	for d, n := range m.depth {
 		if n > 0 && (campaign == "" || d.Campaign == campaign) {
 			d.Count = n
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, Depth.Compare)
+	slices.SortFunc(all, StateCount.Compare)
 	return all, nil
 }
 

@@ -26,8 +26,8 @@ const (
 	DoDuplicate Do = "take_risk" // the campaign's policy prefers a duplicate: once
 )
 
-// Action is the next thing to do for a record.
-type Action struct {
+// Step is the next thing to do for a record.
+type Step struct {
 	Do Do
 	// At is when a wait ends: then ask [Machine.Next] again.
 	At time.Time
@@ -39,32 +39,32 @@ type Action struct {
 }
 
 // Next returns what a worker that holds the record does now. It is pure.
-func (m *Machine) Next(r *Record, now time.Time) Action {
+func (m *Machine) Next(r *Record, now time.Time) Step {
 	now = r.Now(now)
 	if r.Version > RecordVersion || r.Tombstone || !r.State.Known() {
-		return Action{Do: DoNothing}
+		return Step{Do: DoNothing}
 	}
 	if r.State == Sending {
 		return m.nextSending(r, now)
 	}
 	if r.State.Workable() && !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {
-		return Action{Do: DoHold, Reason: HoldDeadline, Note: r.unlisted()}
+		return Step{Do: DoHold, Reason: HoldDeadline, Note: r.unlisted()}
 	}
 	if s := r.toWatch(now); s != nil {
-		return Action{Do: DoLookUp, Submission: *s}
+		return Step{Do: DoLookUp, Submission: *s}
 	}
 	switch at, ever := r.WorkAt(); {
 	case !ever:
-		return Action{Do: DoNothing}
+		return Step{Do: DoNothing}
 	case now.Before(at):
-		return Action{Do: DoWait, At: at}
+		return Step{Do: DoWait, At: at}
 	}
 	switch r.State {
 	case Planned:
 		if m.stale(r, now) { // putting it off starts the next generation
-			return Action{Do: DoWait, At: now.Add(time.Second)}
+			return Step{Do: DoWait, At: now.Add(time.Second)}
 		}
-		return Action{Do: DoSend}
+		return Step{Do: DoSend}
 	case Unknown:
 		return m.nextUnknown(r, now)
 	default:
@@ -118,23 +118,23 @@ func (r *Record) stops(s *Submission) bool {
 // wished reports whether the piece that counts is still to be canceled.
 func (r *Record) wished() bool { return r.Cancel.Stands() && r.Cancel.Outcome == "" }
 
-func (m *Machine) nextSending(r *Record, now time.Time) Action {
+func (m *Machine) nextSending(r *Record, now time.Time) Step {
 	s := r.Current()
 	if s == nil {
-		return Action{Do: DoNothing}
+		return Step{Do: DoNothing}
 	}
 	if now.Before(s.NotAfter) {
-		return Action{Do: DoWait, At: s.NotAfter, Submission: *s}
+		return Step{Do: DoWait, At: s.NotAfter, Submission: *s}
 	}
-	return Action{Do: DoExpire, Submission: *s}
+	return Step{Do: DoExpire, Submission: *s}
 }
 
 // nextUnknown is section 5 of the rules: resend under the same key, else look
 // up, else hold.
-func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
+func (m *Machine) nextUnknown(r *Record, now time.Time) Step {
 	live := r.Live()
 	if len(live) == 1 && !r.Cancel.Stands() && m.mayResend(r, live[0], now) {
-		return Action{Do: DoResend, Submission: *live[0]}
+		return Step{Do: DoResend, Submission: *live[0]}
 	}
 	var look, gone *Submission
 	for _, s := range live {
@@ -149,18 +149,18 @@ func (m *Machine) nextUnknown(r *Record, now time.Time) Action {
 	}
 	switch {
 	case look != nil:
-		return Action{Do: DoLookUp, Submission: *look}
+		return Step{Do: DoLookUp, Submission: *look}
 	case gone != nil: // whoever has the adapter can ask: it is for them first
-		return Action{Do: DoHold, Reason: HoldVendorGone, Submission: *gone}
+		return Step{Do: DoHold, Reason: HoldVendorGone, Submission: *gone}
 	case r.Policy == PreferDuplicate && len(live) > 0 && !r.Cancel.Stands(): // what is to be canceled is not called dead, nor sent anew
 		if r.decidedDead() {
-			return Action{Do: DoHold, Reason: HoldCannotAsk, Note: "it was sent anew once already"}
+			return Step{Do: DoHold, Reason: HoldCannotAsk, Note: "it was sent anew once already"}
 		}
-		return Action{Do: DoDuplicate, Submission: *live[len(live)-1]}
+		return Step{Do: DoDuplicate, Submission: *live[len(live)-1]}
 	case len(live) > 0 && live[0].NoResend && m.caps(live[0].Vendor).Idempotency.Kind != postproof.IdempotencyNone:
-		return Action{Do: DoHold, Reason: HoldCannotBuild}
+		return Step{Do: DoHold, Reason: HoldCannotBuild}
 	default:
-		return Action{Do: DoHold, Reason: HoldCannotAsk}
+		return Step{Do: DoHold, Reason: HoldCannotAsk}
 	}
 }
 
@@ -176,10 +176,10 @@ func (m *Machine) mayResend(r *Record, s *Submission, now time.Time) bool {
 		s.Join != postproof.Accepted && (!s.Veto || !c.Lookup.ByRef) && c.Idempotency.Open(s.FirstAt, now)
 }
 
-func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
+func (m *Machine) nextAccepted(r *Record, now time.Time) Step {
 	if late := r.toStop(now); late != nil {
 		s := *late
-		tooLate := Action{Do: DoTooLate, Submission: s}
+		tooLate := Step{Do: DoTooLate, Submission: s}
 		if s.Unasked != "" && !r.Deadline.IsZero() && !now.Before(r.Deadline) {
 			return tooLate // nobody who could ask has come
 		}
@@ -187,7 +187,7 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 	}
 	holder := m.holder(r)
 	if r.wished() {
-		tooLate := Action{Do: DoTooLate, Submission: holder}
+		tooLate := Step{Do: DoTooLate, Submission: holder}
 		switch {
 		case holder.Unasked != "" && r.Status.Stage.Terminal():
 			return tooLate // so it is known without asking
@@ -197,11 +197,11 @@ func (m *Machine) nextAccepted(r *Record, now time.Time) Action {
 	}
 	switch {
 	case (!r.Status.Stage.Terminal() || !r.PollAt.IsZero()) && !now.Before(r.PollAt): // after the end only when asked to
-		return Action{Do: DoPoll, Submission: holder}
+		return Step{Do: DoPoll, Submission: holder}
 	case r.Status.Stage.Terminal() && !watched(r):
-		return Action{Do: DoFinish, Submission: holder}
+		return Step{Do: DoFinish, Submission: holder}
 	default:
-		return Action{Do: DoWait, At: nextLook(r), Submission: holder}
+		return Step{Do: DoWait, At: nextLook(r), Submission: holder}
 	}
 }
 
@@ -235,7 +235,7 @@ func (r *Record) besidePolls(behind time.Time) (at time.Time) {
 // cancelOr cancels inside the vendor's window, and does the other thing
 // outside. Of a vendor that is not known here nobody knows the window: it is for
 // whoever carries it out to say that nobody can be asked.
-func (m *Machine) cancelOr(r *Record, s Submission, accepted, now time.Time, otherwise Action) Action {
+func (m *Machine) cancelOr(r *Record, s Submission, accepted, now time.Time, otherwise Step) Step {
 	c := m.caps(s.Vendor)
 	switch {
 	case s.VendorID == "":
@@ -244,7 +244,7 @@ func (m *Machine) cancelOr(r *Record, s Submission, accepted, now time.Time, oth
 	case !c.Cancel.Supported, !now.Before(cancelUntil(c, r, &s, accepted)):
 		return otherwise
 	}
-	return Action{Do: DoCancel, Submission: s}
+	return Step{Do: DoCancel, Submission: s}
 }
 
 func (m *Machine) holder(r *Record) Submission {

@@ -110,7 +110,7 @@ func newRulebook(without flaw, vendors ...string) rulebook {
 }
 
 // Next is the machine's, less the rule.
-func (b rulebook) Next(r *idempotency.Record, now time.Time) idempotency.Action {
+func (b rulebook) Next(r *idempotency.Record, now time.Time) idempotency.Step {
 	if b.without == flawSendsOn && r.State == idempotency.Unknown {
 		r = altered(r, func(r *idempotency.Record) { r.Cancel = idempotency.CancelWish{} })
 	}
@@ -139,7 +139,7 @@ func (b rulebook) risky(r *idempotency.Record) *idempotency.Record {
 }
 
 // risks is the action that a hasty policy makes of one.
-func (b rulebook) risks(a idempotency.Action, r *idempotency.Record) idempotency.Action {
+func (b rulebook) risks(a idempotency.Step, r *idempotency.Record) idempotency.Step {
 	if b.without == flawRiskEarly && r.State == idempotency.Unknown && a.Do == idempotency.DoLookUp {
 		a.Do = idempotency.DoDuplicate
 	}

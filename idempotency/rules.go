@@ -206,7 +206,7 @@ func (k Mark) Apply(m *Message) *Message {
 	return &marked
 }
 
-// Compare orders depths by campaign, then state.
-func (d Depth) Compare(other Depth) int {
-	return cmp.Or(strings.Compare(d.Campaign, other.Campaign), strings.Compare(string(d.State), string(other.State)))
+// Compare orders by campaign, then state.
+func (c StateCount) Compare(other StateCount) int {
+	return cmp.Or(strings.Compare(c.Campaign, other.Campaign), strings.Compare(string(c.State), string(other.State)))
 }

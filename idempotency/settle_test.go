@@ -174,7 +174,7 @@ func (x *explorer) fair(w *world) {
 
 // unanswered does the machine's next action where no vendor answers; it reports
 // whether one was asked.
-func (x *explorer) unanswered(w *world, a idempotency.Action) bool {
+func (x *explorer) unanswered(w *world, a idempotency.Step) bool {
 	v, g := x.index(a.Submission.Vendor), genOf(a.Submission.Ref)
 	switch a.Do {
 	case idempotency.DoSend, idempotency.DoResend:
@@ -201,7 +201,7 @@ func (x *explorer) unanswered(w *world, a idempotency.Action) bool {
 }
 
 // plain does an action in which nothing is left to chance.
-func (x *explorer) plain(w *world, a idempotency.Action) {
+func (x *explorer) plain(w *world, a idempotency.Step) {
 	switch a.Do {
 	case idempotency.DoWait:
 		if !a.At.After(w.time()) {

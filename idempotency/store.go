@@ -118,7 +118,7 @@ type Ledger interface {
 	AcceptEpoch(ctx context.Context, epoch string, ns Namespace) error
 	// Depth counts records by campaign and state; of one campaign if one is
 	// named.
-	Depth(ctx context.Context, campaign string) ([]Depth, error)
+	Depth(ctx context.Context, campaign string) ([]StateCount, error)
 	// Counter returns a counter; 0 when it was never used.
 	Counter(ctx context.Context, name string) (int64, error)
 	// Setting returns a setting, or the zero Setting when it was never made.
@@ -307,8 +307,8 @@ type EntryQuery struct {
 	Limit int
 }
 
-// Depth is a number of records.
-type Depth struct {
+// StateCount is a number of records, of one campaign and state.
+type StateCount struct {
 	Campaign string
 	State    State
 	Count    int64

@@ -108,7 +108,7 @@ func (x *explorer) unequipped(vendor string) *idempotency.Machine {
 }
 
 // actsAsStranger does as much of an action as needs nobody's answer.
-func (x *explorer) actsAsStranger(w *world, a idempotency.Action, lacks lack) {
+func (x *explorer) actsAsStranger(w *world, a idempotency.Step, lacks lack) {
 	vendor, ref := a.Submission.Vendor, a.Submission.Ref
 	// What only others can settle is left to them once, and held the next time.
 	var gone idempotency.Event = idempotency.PutOnHold{Reason: idempotency.HoldVendorGone, Note: "not here"}

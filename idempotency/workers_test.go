@@ -177,7 +177,7 @@ func (x *explorer) begins(w world, i int, emit func(move, world)) {
 }
 
 // acts does an action in which nothing is left to chance.
-func (x *explorer) acts(w *world, i int, a idempotency.Action) {
+func (x *explorer) acts(w *world, i int, a idempotency.Step) {
 	switch a.Do {
 	case idempotency.DoWait:
 		if w.workers[i].rec.State == idempotency.Sending {

@@ -21,26 +21,26 @@ import (
 // bad_date. And(Not(Empty(c)), Number(c, ">", 5)) leaves out rows without a
 // value instead.
 type Predicate struct {
-	Op     Op          `json:"op,omitempty"`
+	Op     PredicateOp `json:"op,omitempty"`
 	Column string      `json:"column,omitempty"`
 	Values []string    `json:"values,omitempty"`
 	Layout string      `json:"layout,omitempty"`
 	Of     []Predicate `json:"of,omitempty"`
 }
 
-// Op is what a predicate does.
-type Op string
+// PredicateOp is what a predicate does.
+type PredicateOp string
 
 // The operations that the functions of this package make.
 const (
-	opIn     Op = "in"
-	opPrefix Op = "prefix"
-	opEmpty  Op = "empty"
-	opNumber Op = "number" // values: comparison, number
-	opDate   Op = "date"   // values: comparison, date
-	opAnd    Op = "and"
-	opOr     Op = "or"
-	opNot    Op = "not"
+	opIn     PredicateOp = "in"
+	opPrefix PredicateOp = "prefix"
+	opEmpty  PredicateOp = "empty"
+	opNumber PredicateOp = "number" // values: comparison, number
+	opDate   PredicateOp = "date"   // values: comparison, date
+	opAnd    PredicateOp = "and"
+	opOr     PredicateOp = "or"
+	opNot    PredicateOp = "not"
 )
 
 // Equals is true when the column has the value.

@@ -54,8 +54,8 @@ func TestBatchEventsAreAppliedEachByItself(t *testing.T) {
 func TestBadEventOfABatchParksAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		got := &calls{fail: func(d callback.Delivery) error {
-			if d.Event.ID == "bad" {
+		got := &calls{fail: func(u callback.Update) error {
+			if u.Event.ID == "bad" {
 				return errors.New("no")
 			}
 			return nil
@@ -106,13 +106,13 @@ func good(c *calls) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var a, other []string
-	for _, d := range c.all {
-		switch d.Event.ID {
+	for _, u := range c.all {
+		switch u.Event.ID {
 		case "bad":
 		case "1":
-			a = append(a, string(d.Event.Status.Stage))
+			a = append(a, string(u.Event.Status.Stage))
 		default:
-			other = append(other, string(d.Event.Status.Stage))
+			other = append(other, string(u.Event.Status.Stage))
 		}
 	}
 	return append(a, other...)
@@ -172,7 +172,7 @@ func TestReplayedEventOfABatchKeepsItsPayload(t *testing.T) {
 		w.drain(t)
 		all := w.messages(t)
 		got.mu.Lock()
-		got.all, got.fail = nil, func(callback.Delivery) error { return errors.New("down") }
+		got.all, got.fail = nil, func(callback.Update) error { return errors.New("down") }
 		got.mu.Unlock()
 		again := callback.Query{IDs: []uint64{all[1].ID, all[2].ID}}
 		if done, err := w.rx.Replay(t.Context(), again); err != nil || done.Queued != 2 {

@@ -97,11 +97,11 @@ func runChild(job string) (err error) {
 	}
 	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: p, Secrets: []string{secret}}}, append(j.pace(),
 		callback.WithHandlerTimeout(childTimeout), callback.WithLease(childLease),
-		callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
-			if j.Poison != "" && d.Event.ID == j.Poison {
+		callback.WithHandler(func(_ context.Context, u callback.Update) error {
+			if j.Poison != "" && u.Event.ID == j.Poison {
 				os.Exit(2)
 			}
-			_, err := io.WriteString(handled, d.Event.ID+"\n")
+			_, err := io.WriteString(handled, u.Event.ID+"\n")
 			return err
 		}))...)
 	if err != nil {

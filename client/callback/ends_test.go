@@ -57,7 +57,7 @@ func TestRunEndsWhereWaitingIsForNothing(t *testing.T) {
 			defer cancel()
 			w := &world{store: store, p: newPrinter(t)}
 			w.mail = newClient(t, store, w.p, client.WithLogger(slog.New(endsAt{"waiting", cancel})))
-			w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithHandler(func(context.Context, callback.Delivery) error {
+			w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithHandler(func(context.Context, callback.Update) error {
 				ran <- struct{}{}
 				return nil
 			}))

@@ -19,7 +19,7 @@ import (
 
 func (w *world) erase(t *testing.T, key string, now bool) client.ErasureReport {
 	t.Helper()
-	rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{postproof.Key(key)}, By: "officer", Why: "request 17", Now: now})
+	rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{postproof.Key(key)}, Now: now}, client.Actor{By: "officer", Why: "request 17"})
 	if err != nil || len(rep.Problems) > 0 {
 		t.Fatalf("Erase: %v, %q", err, rep.Problems)
 	}
@@ -116,8 +116,8 @@ func TestErasedWhileTheHandlerRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var w *world
-		got := &calls{fail: func(callback.Delivery) error {
-			_, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "officer", Why: "request 17", Now: true})
+		got := &calls{fail: func(callback.Update) error {
+			_, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, Now: true}, client.Actor{By: "officer", Why: "request 17"})
 			return err
 		}}
 		w = newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle))
@@ -128,7 +128,7 @@ func TestErasedWhileTheHandlerRuns(t *testing.T) {
 			t.Errorf("%d calls (-want +got):\n%s", got.count(), diff)
 		}
 		// And one for whom it always fails is parked without its payload.
-		got.fail = func(callback.Delivery) error { return errors.New("no") }
+		got.fail = func(callback.Update) error { return errors.New("no") }
 		send(t, w.rx, http.StatusOK, note{ID: "2", Piece: a.ID, Ref: a.Ref, Status: "in_transit"})
 		run(t, w.rx, 10*24*time.Hour)
 		if diff := cmp.Diff([]string{"applied", "parked"}, w.payloads(t)); diff != "" {
@@ -145,8 +145,8 @@ func TestErasedWhileTheHandlerRuns(t *testing.T) {
 func TestBatchWithAnErasedPiece(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		got := &calls{fail: func(d callback.Delivery) error {
-			if d.Event.ID == "bad" {
+		got := &calls{fail: func(u callback.Update) error {
+			if u.Event.ID == "bad" {
 				return errors.New("no")
 			}
 			return nil

@@ -28,8 +28,8 @@ func Example() {
 	}
 	defer mail.Close()
 
-	updateCRM := func(_ context.Context, d callback.Delivery) error {
-		fmt.Println("CRM:", d.Record.Contact, "is", d.Record.Status.Stage)
+	updateCRM := func(_ context.Context, u callback.Update) error {
+		fmt.Println("CRM:", u.Record.Contact, "is", u.Record.Status.Stage)
 		return nil
 	}
 	rx, err := callback.New(mail, []callback.Endpoint{

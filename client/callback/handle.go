@@ -12,8 +12,8 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-// Delivery is one event, as the handler gets it.
-type Delivery struct {
+// Update is what a vendor told about a piece, as the handler gets it: one event.
+type Update struct {
 	// Message is the event's id in the inbox: the same at each attempt.
 	Message uint64
 	// Event is what the vendor said. Its Raw may hold personal data.
@@ -30,9 +30,9 @@ type Delivery struct {
 }
 
 // LogValue implements [slog.LogValuer] without personal data.
-func (d Delivery) LogValue() slog.Value {
-	return slog.GroupValue(slog.Uint64("message", d.Message), slog.Any("event", d.Event), slog.Any("record", d.Record),
-		slog.Bool("fresh", d.Fresh), slog.Int("attempt", d.Attempt))
+func (u Update) LogValue() slog.Value {
+	return slog.GroupValue(slog.Uint64("message", u.Message), slog.Any("event", u.Event), slog.Any("record", u.Record),
+		slog.Bool("fresh", u.Fresh), slog.Int("attempt", u.Attempt))
 }
 
 // failure is why a message was not settled.
@@ -48,7 +48,7 @@ const (
 // deliver calls the handler, and settles the message by what it returned. The
 // piece is ours.
 func (r *Receiver) deliver(ctx context.Context, j *job, fresh bool, did *Drained) error {
-	err := r.handle(ctx, j, Delivery{
+	err := r.handle(ctx, j, Update{
 		Message: j.m.ID, Event: j.o.notices[0].Event, Record: j.rec, Fresh: fresh, Attempt: j.m.Tries + 1,
 	})
 	if err != nil && ctx.Err() != nil { // it was told to stop, which is no failure of the event
@@ -79,7 +79,7 @@ var errStopped = &postproof.Error{Code: postproof.CodeCanceled, Err: errors.New(
 var errGoexit = errors.New("its goroutine was ended")
 
 // handle calls the handler in a goroutine of its own, which it may even end.
-func (r *Receiver) handle(ctx context.Context, j *job, d Delivery) error {
+func (r *Receiver) handle(ctx context.Context, j *job, u Update) error {
 	ctx, cancel := context.WithTimeout(ctx, r.handlerTimeout)
 	defer cancel()
 	answered := make(chan error, 1)
@@ -87,13 +87,13 @@ func (r *Receiver) handle(ctx context.Context, j *job, d Delivery) error {
 		err := errGoexit
 		defer func() {
 			if p := recover(); p != nil {
-				r.in.Logger.LogAttrs(ctx, slog.LevelError, "the callback handler panicked", slog.Uint64("message", d.Message),
+				r.in.Logger.LogAttrs(ctx, slog.LevelError, "the callback handler panicked", slog.Uint64("message", u.Message),
 					slog.String("stack", string(debug.Stack())))
 				err = &panicError{fmt.Sprintf("%T", p)}
 			}
 			answered <- err
 		}()
-		err = r.handler(ctx, d)
+		err = r.handler(ctx, u)
 	}()
 	return r.await(ctx, j, answered)
 }

@@ -22,7 +22,7 @@ func TestFailuresAlertAtTheThirdAndParkAtTheTenth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
-		got := &calls{fail: func(callback.Delivery) error { return errors.New("no such contact: ann@example.com") }}
+		got := &calls{fail: func(callback.Update) error { return errors.New("no such contact: ann@example.com") }}
 		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle), callback.WithNotifier(&told))
 		o := w.mailed(t, "a")
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
@@ -100,7 +100,7 @@ func TestPanicOfTheHandlerIsAFailure(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n := 0
-				w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error {
+				w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(context.Context, callback.Update) error {
 					if n++; n < 3 {
 						bad()
 					}
@@ -125,11 +125,11 @@ func TestOrderOfAPieceIsKeptAndOthersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got := &calls{}
 		down := true
-		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			if down && d.Event.ID == "a1" {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			if down && u.Event.ID == "a1" {
 				return errors.New("down")
 			}
-			return got.handle(ctx, d)
+			return got.handle(ctx, u)
 		}))
 		a, b := w.mailed(t, "a"), w.mailed(t, "b")
 		send(t, w.rx, 200, note{ID: "a1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})

@@ -26,8 +26,8 @@ func TestDrainEndsBesideAParkedEventOfABatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				got := &calls{fail: func(d callback.Delivery) error {
-					if d.Event.ID == "bad" {
+				got := &calls{fail: func(u callback.Update) error {
+					if u.Event.ID == "bad" {
 						return errors.New("no")
 					}
 					return nil
@@ -69,8 +69,8 @@ func TestDrainWaitsForTheEventsOfABatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		got := &calls{fail: func(d callback.Delivery) error {
-			if d.Event.ID == "bad" {
+		got := &calls{fail: func(u callback.Update) error {
+			if u.Event.ID == "bad" {
 				if tries++; tries < 6 {
 					return errors.New("not yet")
 				}
@@ -104,7 +104,7 @@ func TestNotifierThatNeverReturns(t *testing.T) {
 				time.AfterFunc(24*time.Hour, func() { close(release) })
 				defer time.Sleep(48 * time.Hour) // until it lets go
 				w := newWorld(t, memory(), newPrinter(t), callback.WithTries(1, callback.Backoff{}),
-					callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }),
+					callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }),
 					callback.WithNotifier(callback.NotifierFunc(func(context.Context, callback.Alert) error {
 						if beside++; beside > 1 {
 							t.Error("it is called beside itself")
@@ -135,7 +135,7 @@ func TestAlertUnderWayComesToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, sent := 0, 0
 		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(1, callback.Backoff{}),
-			callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }),
+			callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }),
 			callback.WithNotifier(callback.NotifierFunc(func(ctx context.Context, _ callback.Alert) error {
 				calls++
 				if err := postproof.Sleep(ctx, postproof.SystemClock(), 3*time.Second); err != nil {
@@ -179,7 +179,7 @@ func TestOnlyWhatWaitsIsAskedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		listed := &listing{Memory: memory()}
-		w := newWorld(t, listed, newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+		w := newWorld(t, listed, newPrinter(t), callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		first := w.mailed(t, "first")
 		send(t, w.rx, 200, note{ID: "first", Piece: first.ID, Ref: first.Ref, Status: "mailed"})
 		for i := range 200 { // another program's, and so of no interest

@@ -239,17 +239,17 @@ func (w *world) kinds(t *testing.T, key string) map[string]int {
 // calls keeps what a handler was called with.
 type calls struct {
 	mu  sync.Mutex
-	all []callback.Delivery
+	all []callback.Update
 	// fail is asked at each call.
-	fail func(callback.Delivery) error
+	fail func(callback.Update) error
 }
 
-func (c *calls) handle(_ context.Context, d callback.Delivery) error {
+func (c *calls) handle(_ context.Context, u callback.Update) error {
 	c.mu.Lock()
-	c.all = append(c.all, d)
+	c.all = append(c.all, u)
 	c.mu.Unlock()
 	if c.fail != nil {
-		return c.fail(d)
+		return c.fail(u)
 	}
 	return nil
 }
@@ -258,8 +258,8 @@ func (c *calls) stages() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := []string{}
-	for _, d := range c.all {
-		out = append(out, string(d.Event.Status.Stage))
+	for _, u := range c.all {
+		out = append(out, string(u.Event.Status.Stage))
 	}
 	return out
 }

@@ -64,11 +64,11 @@ func TestListAndReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true
 		got := &calls{}
-		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			if down && d.Event.ID != "good" {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			if down && u.Event.ID != "good" {
 				return errors.New("down")
 			}
-			return got.handle(ctx, d)
+			return got.handle(ctx, u)
 		}))
 		began := time.Now()
 		for _, id := range []string{"good", "1", "2", "3", "4"} {
@@ -123,8 +123,8 @@ func TestListAndReplay(t *testing.T) {
 			}
 			run(t, w.rx, time.Second)
 			seen := map[string]bool{}
-			for _, d := range got.all {
-				seen[d.Event.ID] = true
+			for _, u := range got.all {
+				seen[u.Event.ID] = true
 			}
 			want := map[string]bool{}
 			for _, id := range step.want {
@@ -148,7 +148,7 @@ func TestListReadsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		listed := &listing{Memory: memory()}
-		w := newWorld(t, listed, newPrinter(t), callback.WithTries(1, callback.Backoff{}), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+		w := newWorld(t, listed, newPrinter(t), callback.WithTries(1, callback.Backoff{}), callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		for i := range 300 { // another program's, and so of no interest
 			if i%100 == 50 {
 				o := w.mailed(t, fmt.Sprint("job-", i))
@@ -186,7 +186,7 @@ func TestListReadsWhatIsAskedFor(t *testing.T) {
 func TestListBesideWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		for i := range 6 {
 			o := w.mailed(t, fmt.Sprint("job-", i))
 			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
@@ -255,7 +255,7 @@ func TestListMissesNothingThatMoves(t *testing.T) {
 	for _, was := range [][2]idempotency.MessageState{{waiting, parked}, {parked, waiting}} {
 		synctest.Test(t, func(t *testing.T) {
 			store := &switching{Memory: memory()}
-			w := newWorld(t, store, newPrinter(t), callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+			w := newWorld(t, store, newPrinter(t), callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 			for i := range 2 {
 				o := w.mailed(t, fmt.Sprint("job-", i))
 				send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
@@ -286,7 +286,7 @@ func TestListMissesNothingThatMoves(t *testing.T) {
 func TestReplayedEventHasAllItsTries(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		got := &calls{fail: func(callback.Delivery) error { return fmt.Errorf("down") }}
+		got := &calls{fail: func(callback.Update) error { return fmt.Errorf("down") }}
 		w := newWorld(t, memory(), newPrinter(t), callback.WithTries(4, callback.Backoff{}), callback.WithHandler(got.handle))
 		o := w.mailed(t, "a")
 		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})

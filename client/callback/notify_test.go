@@ -139,7 +139,7 @@ func TestAlertsOfOneKindAreGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
 		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told),
-			callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+			callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		for i := range 100 {
 			o := w.mailed(t, fmt.Sprint("job-", i))
 			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
@@ -181,11 +181,11 @@ func TestNotifierThatFailsHoldsNothingUp(t *testing.T) {
 					}
 					sent.Add(1)
 					return nil
-				})), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-					if d.Event.ID == "bad" {
+				})), callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+					if u.Event.ID == "bad" {
 						return errors.New("down")
 					}
-					return got.handle(ctx, d)
+					return got.handle(ctx, u)
 				}))
 				a, b := w.mailed(t, "a"), w.mailed(t, "b")
 				send(t, w.rx, 200, note{ID: "bad", Piece: a.ID, Ref: a.Ref, Status: "mailed"})

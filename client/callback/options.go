@@ -18,7 +18,7 @@ type optionFunc func(*settings)
 func (f optionFunc) apply(s *settings) { f(s) }
 
 type settings struct {
-	handler        func(context.Context, Delivery) error
+	handler        func(context.Context, Update) error
 	handlerTimeout time.Duration
 	notifier       Notifier
 	maxBody        int64
@@ -50,7 +50,7 @@ type Backoff struct {
 
 // WithHandler sets what is called after the ledger knows what a callback says,
 // to update a CRM for example. It runs at least once for each event of a piece of
-// the ledger, also when that was known or older ([Delivery.Fresh]). The events
+// the ledger, also when that was known or older ([Update.Fresh]). The events
 // of one piece come one at a time, in the order of receipt; those of other
 // pieces at the same time. It must return soon after the end of its context, see
 // [WithHandlerTimeout].
@@ -60,7 +60,7 @@ type Backoff struct {
 // failures the owner is told through the [Notifier]; after the limit the event is
 // parked, see [WithTries]. Only the text of a [*postproof.Error] is kept and told, of
 // others the type: their texts may hold personal data.
-func WithHandler(h func(context.Context, Delivery) error) Option {
+func WithHandler(h func(context.Context, Update) error) Option {
 	return optionFunc(func(s *settings) { s.handler = h })
 }
 

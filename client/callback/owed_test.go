@@ -21,7 +21,7 @@ import (
 
 var errDown = errors.New("down")
 
-func down(context.Context, callback.Delivery) error { return errDown }
+func down(context.Context, callback.Update) error { return errDown }
 
 // beside is another process on the ledger of a world.
 func (w *world) beside(t *testing.T, opts ...callback.Option) *callback.Receiver {

@@ -25,7 +25,7 @@ import (
 type process struct {
 	w       *world
 	got     *calls
-	deadly  func(callback.Delivery) bool
+	deadly  func(callback.Update) bool
 	release chan struct{}
 	told    alerts
 }
@@ -44,8 +44,8 @@ func (p *process) start(t *testing.T, opts ...callback.Option) (dead chan struct
 				return p.told.Notify(ctx, a)
 			}
 		})),
-		callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			if err := p.got.handle(ctx, d); err != nil || !p.deadly(d) {
+		callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			if err := p.got.handle(ctx, u); err != nil || !p.deadly(u) {
 				return err
 			}
 			close(dead)
@@ -77,7 +77,7 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 				b := w.mailed(t, "b")
 				send(t, w.rx, http.StatusOK, note{ID: "poison", Piece: a.ID, Ref: a.Ref, Status: "returned"})
 				send(t, w.rx, http.StatusOK, note{ID: "behind it", Piece: a.ID, Ref: a.Ref, Status: "in_transit"})
-				p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(d callback.Delivery) bool { return d.Event.ID == "poison" }}
+				p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(u callback.Update) bool { return u.Event.ID == "poison" }}
 				opts := []callback.Option{callback.WithTries(4, callback.Backoff{Base: time.Minute})}
 				deaths := 0
 				for alive := false; !alive && deaths < 9; {
@@ -95,8 +95,8 @@ func TestHandlerThatEndsItsProcess(t *testing.T) {
 				}
 				synctest.Wait()
 				var order []string
-				for _, d := range p.got.all {
-					order = append(order, d.Event.ID)
+				for _, u := range p.got.all {
+					order = append(order, u.Event.ID)
 				}
 				if diff := cmp.Diff([]string{"poison", "poison", "poison", "poison", "behind it", "another's"}, order); diff != "" {
 					t.Errorf("handled (-want +got):\n%s", diff)
@@ -126,7 +126,7 @@ func TestFrozenHandlerIsOneFailure(t *testing.T) {
 		w := newWorld(t, memory(), newPrinter(t))
 		a := w.mailed(t, "a")
 		send(t, w.rx, http.StatusOK, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})
-		p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(d callback.Delivery) bool { return d.Attempt == 1 }}
+		p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(u callback.Update) bool { return u.Attempt == 1 }}
 		dead, _ := p.start(t)
 		<-dead
 		for range 3 {
@@ -151,7 +151,7 @@ func TestOrderOfAPieceBehindADeadHandler(t *testing.T) {
 		w := newWorld(t, memory(), newPrinter(t))
 		a := w.mailed(t, "a")
 		send(t, w.rx, http.StatusOK, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})
-		p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(d callback.Delivery) bool { return d.Attempt == 1 && d.Event.ID == "1" }}
+		p := process{w: w, got: &calls{}, release: make(chan struct{}), deadly: func(u callback.Update) bool { return u.Attempt == 1 && u.Event.ID == "1" }}
 		dead, _ := p.start(t)
 		<-dead
 		send(t, w.rx, http.StatusOK, note{ID: "2", Piece: a.ID, Ref: a.Ref, Status: "in_transit"})
@@ -200,8 +200,8 @@ func TestStopIsNoFailureOfTheHandler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		got := &calls{}
-		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			if err := got.handle(ctx, d); err != nil || got.count() > 1 {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			if err := got.handle(ctx, u); err != nil || got.count() > 1 {
 				return err
 			}
 			<-ctx.Done()
@@ -211,7 +211,7 @@ func TestStopIsNoFailureOfTheHandler(t *testing.T) {
 		send(t, w.rx, http.StatusOK, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})
 		send(t, w.rx, http.StatusOK, note{ID: "2", Piece: a.ID, Ref: a.Ref, Status: "in_transit"})
 		run(t, w.rx, 5*time.Second)
-		next := process{w: w, got: got, deadly: func(callback.Delivery) bool { return false }}
+		next := process{w: w, got: got, deadly: func(callback.Update) bool { return false }}
 		_, stop := next.start(t)
 		time.Sleep(5 * time.Second)
 		if got.count() != 2 {
@@ -238,8 +238,8 @@ func TestStopsInARowAreFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
 		got := &calls{}
-		handler := callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			_ = got.handle(ctx, d)
+		handler := callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			_ = got.handle(ctx, u)
 			<-ctx.Done()
 			time.Sleep(time.Second) // what is told of it is told behind all else
 			return ctx.Err()
@@ -352,7 +352,7 @@ func TestHandlerThatHangs(t *testing.T) {
 				var told alerts
 				called := 0
 				w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithConcurrency(slots),
-					callback.WithHandler(func(context.Context, callback.Delivery) error {
+					callback.WithHandler(func(context.Context, callback.Update) error {
 						called++
 						time.Sleep(2 * time.Hour) // whatever becomes of its context
 						return nil

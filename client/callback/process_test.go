@@ -89,7 +89,7 @@ func TestMarkIsInTheCommitOfTheChange(t *testing.T) {
 				store := newFaulty()
 				var opts []callback.Option
 				if handled {
-					opts = append(opts, callback.WithHandler(func(context.Context, callback.Delivery) error { return nil }))
+					opts = append(opts, callback.WithHandler(func(context.Context, callback.Update) error { return nil }))
 				}
 				w := newWorld(t, store, newPrinter(t), opts...)
 				o := w.mailed(t, "a")
@@ -125,7 +125,7 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 				store := newFaulty()
 				var dead atomic.Bool // whoever looks after the inbox commits, too
 				var before, after atomic.Int64
-				first := func(context.Context, callback.Delivery) error {
+				first := func(context.Context, callback.Update) error {
 					if before.Add(1); at == "in the handler" {
 						dead.Store(true)
 					}
@@ -160,9 +160,9 @@ func TestKillBetweenApplyAndHandler(t *testing.T) {
 
 				time.Sleep(5 * time.Minute)
 				second := receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}},
-					callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
-						if after.Add(1); !d.Fresh || d.Record.Status.Stage != postproof.StageMailed {
-							t.Errorf("the handler got %+v", d)
+					callback.WithHandler(func(_ context.Context, u callback.Update) error {
+						if after.Add(1); !u.Fresh || u.Record.Status.Stage != postproof.StageMailed {
+							t.Errorf("the handler got %+v", u)
 						}
 						return nil
 					}))

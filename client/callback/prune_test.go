@@ -39,7 +39,7 @@ func TestCallbackOfAPrunedJobReachesTheHandler(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("broken")
-		got := &calls{fail: func(callback.Delivery) error { return broken }}
+		got := &calls{fail: func(callback.Update) error { return broken }}
 		w := newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle), callback.WithPollInterval(time.Hour))
 		o := w.pruned(t, "a")
 		parked := w.messages(t, idempotency.MessageParked)
@@ -66,9 +66,9 @@ func TestCallbackOfAPrunedJobReachesTheHandler(t *testing.T) {
 		if diff := cmp.Diff([]string{"delivered", "returned"}, got.stages()); diff != "" {
 			t.Errorf("the handler was told (-want +got):\n%s", diff)
 		}
-		for _, d := range got.all {
-			if d.Fresh || !d.Record.Tombstone {
-				t.Errorf("%v, fresh %v", d.Record, d.Fresh)
+		for _, u := range got.all {
+			if u.Fresh || !u.Record.Tombstone {
+				t.Errorf("%v, fresh %v", u.Record, u.Fresh)
 			}
 		}
 		for _, m := range w.messages(t) {
@@ -89,7 +89,7 @@ func TestCallbackOfAPrunedJobThatIsErased(t *testing.T) {
 		o := w.pruned(t, "a")
 		told := got.count()
 		for range 2 {
-			rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, By: "officer", Why: "request 17"})
+			rep, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}}, client.Actor{By: "officer", Why: "request 17"})
 			if err != nil || len(rep.Jobs) != 1 || rep.Jobs[0].Outcome != client.ErasureBefore {
 				t.Fatalf("%+v, %v", rep.Jobs, err)
 			}

@@ -22,7 +22,7 @@ func TestReplayWhileTheHandlerIsAtIt(t *testing.T) {
 		var w *world
 		called := 0
 		opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(
-			func(ctx context.Context, _ callback.Delivery) error {
+			func(ctx context.Context, _ callback.Update) error {
 				if called++; called == 1 {
 					return errDown
 				}
@@ -56,7 +56,7 @@ func TestReplayWhileAHandlerBegins(t *testing.T) {
 		var calls atomic.Int32
 		began := make(chan struct{}, 9)
 		opts := []callback.Option{callback.WithNotifier(&told), callback.WithTries(2, callback.Backoff{Base: time.Minute}), callback.WithHandler(
-			func(ctx context.Context, _ callback.Delivery) error {
+			func(ctx context.Context, _ callback.Update) error {
 				if calls.Add(1) <= 2 {
 					return errDown
 				}

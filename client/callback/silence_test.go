@@ -97,7 +97,7 @@ func TestAlertAfterTheClockWasAhead(t *testing.T) {
 		w.mail = newClient(t, w.store, w.p, client.WithClock(clock))
 		w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}},
 			callback.WithNotifier(&told), callback.WithTries(1, callback.Backoff{}),
-			callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+			callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		o := w.mailed(t, "a")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -123,7 +123,7 @@ func TestAlertJustAfterThePauseCountsTheGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told alerts
 		w := newWorld(t, memory(), newPrinter(t), callback.WithNotifier(&told), callback.WithTries(1, callback.Backoff{}),
-			callback.WithHandler(func(context.Context, callback.Delivery) error { return errors.New("down") }))
+			callback.WithHandler(func(context.Context, callback.Update) error { return errors.New("down") }))
 		o := w.mailed(t, "a")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()

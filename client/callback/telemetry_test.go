@@ -133,9 +133,9 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 		w.mail = newClient(t, store, w.p, client.WithTracerProvider(r), client.WithMeterProvider(r), logTo(&log))
 		fails := true
 		w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}}, callback.WithTries(2, callback.Backoff{}),
-			callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-				slog.New(slog.NewJSONHandler(&log, nil)).InfoContext(ctx, "as it is", slog.Any("delivery", d))
-				if fails && d.Event.ID == "2" {
+			callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+				slog.New(slog.NewJSONHandler(&log, nil)).InfoContext(ctx, "as it is", slog.Any("update", u))
+				if fails && u.Event.ID == "2" {
 					return errors.New("no such contact: ann@example.com")
 				}
 				return nil

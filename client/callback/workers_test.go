@@ -30,11 +30,11 @@ func newExclusive(t *testing.T, takes time.Duration) *exclusive {
 	return &exclusive{t: t, takes: takes, running: map[idempotency.ID]int{}, ran: map[uint64]int{}}
 }
 
-func (x *exclusive) handle(ctx context.Context, d callback.Delivery) error {
+func (x *exclusive) handle(ctx context.Context, u callback.Update) error {
 	x.mu.Lock()
-	x.running[d.Record.ID]++
-	x.ran[d.Message]++
-	if x.running[d.Record.ID] > 1 {
+	x.running[u.Record.ID]++
+	x.ran[u.Message]++
+	if x.running[u.Record.ID] > 1 {
 		x.t.Error("two handlers for one piece")
 	}
 	all := 0
@@ -45,7 +45,7 @@ func (x *exclusive) handle(ctx context.Context, d callback.Delivery) error {
 	x.mu.Unlock()
 	err := postproof.Sleep(ctx, postproof.SystemClock(), x.takes)
 	x.mu.Lock()
-	x.running[d.Record.ID]--
+	x.running[u.Record.ID]--
 	x.mu.Unlock()
 	return err
 }
@@ -135,11 +135,11 @@ func TestBusyPieceDoesNotTakeAllSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		var got calls
-		w := newWorld(t, memory(), newPrinter(t), callback.WithConcurrency(2), callback.WithHandler(func(ctx context.Context, d callback.Delivery) error {
-			if d.Record.Contact == "a" {
+		w := newWorld(t, memory(), newPrinter(t), callback.WithConcurrency(2), callback.WithHandler(func(ctx context.Context, u callback.Update) error {
+			if u.Record.Contact == "a" {
 				<-hold
 			}
-			return got.handle(ctx, d)
+			return got.handle(ctx, u)
 		}))
 		a, b := w.mailed(t, "a"), w.mailed(t, "b")
 		for i := range 10 {

@@ -26,12 +26,12 @@ type auditView struct {
 }
 
 type findingView struct {
-	Type     string             `json:"type"`
-	Kind     client.FindingKind `json:"kind"`
-	ID       idempotency.ID     `json:"id,omitempty"`
-	Ref      postproof.Ref      `json:"ref,omitempty"`
-	VendorID string             `json:"vendor_id,omitempty"`
-	Note     string             `json:"note,omitempty"`
+	Type     string                 `json:"type"`
+	Kind     client.DiscrepancyKind `json:"kind"`
+	ID       idempotency.ID         `json:"id,omitempty"`
+	Ref      postproof.Ref          `json:"ref,omitempty"`
+	VendorID string                 `json:"vendor_id,omitempty"`
+	Note     string                 `json:"note,omitempty"`
 }
 
 func auditCommand() *command {
@@ -65,21 +65,21 @@ It exits 3 when there is a difference.`,
 			case err != nil:
 				return err
 			}
-			r.out.object(auditView{Type: "audit", Vendor: a.Vendor, Since: a.Since.UTC(), Orders: a.Orders, Matched: a.Matched, Findings: len(a.Findings)})
+			r.out.object(auditView{Type: "audit", Vendor: a.Vendor, Since: a.Since.UTC(), Orders: a.Orders, Matched: a.Matched, Findings: len(a.Discrepancies)})
 			t := newTable("WHAT", "JOB", "REFERENCE", "~VENDOR'S ID", "~MORE")
-			slices.SortStableFunc(a.Findings, func(x, y client.Finding) int {
+			slices.SortStableFunc(a.Discrepancies, func(x, y client.Discrepancy) int {
 				return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID), cmp.Compare(x.VendorID, y.VendorID))
 			})
-			for _, f := range a.Findings {
+			for _, f := range a.Discrepancies {
 				r.out.object(findingView{Type: "finding", Kind: f.Kind, ID: f.ID, Ref: f.Ref, VendorID: f.VendorID, Note: f.Note})
 				t.add(string(f.Kind), short(f.ID), string(f.Ref), f.VendorID, f.Note)
 			}
 			r.out.wrapped("", fmt.Sprintf("%s lists %s since %s. The ledger agrees with %s; %s left.", a.Vendor, many(a.Orders, "order"),
-				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Findings), "difference")+are(len(a.Findings))))
-			if len(a.Findings) > 0 {
+				moment(a.Since, r.Clock.Now()), number(a.Matched), many(len(a.Discrepancies), "difference")+are(len(a.Discrepancies))))
+			if len(a.Discrepancies) > 0 {
 				r.out.list(t)
 			}
-			return needsPerson(len(a.Findings) > 0)
+			return needsPerson(len(a.Discrepancies) > 0)
 		},
 	}
 }
@@ -175,7 +175,7 @@ type recoveredView struct {
 
 func recoverCommand() *command {
 	var o client.RecoverOptions
-	var backup string
+	var backup, why string
 	return &command{
 		name: "recover", short: "after a restored backup, a copied file or a promoted replica: before anything is sent", changes: true,
 		long: `
@@ -195,7 +195,7 @@ is down is asked later, and nothing is believed to be absent there before.
 
 On a ledger whose history is whole it does nothing.`,
 		flags: func(fs *flag.FlagSet) {
-			whyFlag(fs, &o.Why)
+			whyFlag(fs, &why)
 			fs.StringVar(&backup, "backup-at", "", "`when` the backup was taken, as 2026-05-04T02:00:00Z")
 			fs.IntVar(&o.Recoveries, "recoveries", 0, "how `many` recoveries there were since the backup was taken, at least: those after which no control piece was sent are not found by themselves")
 			fs.BoolVar(&o.LeaveDamaged, "leave-damaged", false, "recover although records are damaged: they are in no doubt then, so their rows must never be put back")
@@ -209,13 +209,12 @@ On a ledger whose history is whole it does nothing.`,
 					return usage("-backup-at %q: want a time as 2026-05-04T02:00:00Z", backup)
 				}
 			}
-			o.By = r.by
-			return r.recover(ctx, o)
+			return r.recover(ctx, o, why)
 		},
 	}
 }
 
-func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
+func (r *run) recover(ctx context.Context, o client.RecoverOptions, why string) error {
 	store, err := r.open(ctx)
 	if err != nil {
 		return err
@@ -260,7 +259,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions) error {
 		return err
 	}
 	o.OnProgress = func(n int) { fmt.Fprintf(r.Stderr, "\r%s of %s", number(n), number(open)) }
-	done, err := c.Recover(ctx, o)
+	done, err := c.Recover(ctx, r.actor(why), o)
 	fmt.Fprintln(r.Stderr)
 	if err != nil {
 		if done.Checked == 0 && postproof.CodeOf(err) == postproof.CodeConflict {

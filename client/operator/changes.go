@@ -177,7 +177,7 @@ func (r *run) undo(ctx context.Context, c *client.Client, arg, why string) error
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	e, err := c.Undo(ctx, n, r.by, why)
+	e, err := c.Undo(ctx, n, r.actor(why))
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func TestWhatMovedMeanwhileIsLeftAlone(t *testing.T) {
 		reads := 0
 		w.store = &moving{Memory: memory, move: func() {
 			if reads++; reads == 3 { // both were shown, and the first is about to be decided
-				if _, err := w.worker.Decide(t.Context(), job(3).Key, idempotency.Decide{Verdict: idempotency.VerdictCanceled, By: "bob", Why: "was quicker"}); err != nil {
+				if _, err := w.worker.Decide(t.Context(), job(3).Key, client.Decision{Verdict: idempotency.VerdictCanceled}, client.Actor{By: "bob", Why: "was quicker"}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -341,7 +341,7 @@ func TestPauseAndUndo(t *testing.T) {
 		_, head, _ := strings.Cut(verified.out, "elsewhere: ")
 		w.must(t, operator.ExitOK, "changes", "verify", strings.TrimSpace(head))
 		w.must(t, operator.ExitNeedsPerson, "changes", "verify", "9:abc")
-		if _, err := w.worker.Pause(t.Context(), client.CampaignTarget("x"), "bob", "y"); err != nil {
+		if _, err := w.worker.Pause(t.Context(), client.CampaignTarget("x"), client.Actor{By: "bob", Why: "y"}); err != nil {
 			t.Fatal(err)
 		}
 	})

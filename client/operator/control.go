@@ -73,7 +73,7 @@ func (r *run) control(ctx context.Context, c *client.Client, vendor string, job 
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	rec, err := c.SendControl(ctx, vendor, job, r.by, client.Because(why))
+	rec, err := c.SendControl(ctx, vendor, job, r.actor(why))
 	if rec == nil {
 		if postproof.DeliveryOf(err) == postproof.NotSent {
 			return fmt.Errorf("nothing was sent: %w", err)

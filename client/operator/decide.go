@@ -26,7 +26,7 @@ type doneView struct {
 
 // each does something to each job, one after the other, unless it has moved since
 // it was shown. It reports what became of them.
-func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record, client.ActOption) (*idempotency.Record, error)) error {
+func (r *run) each(ctx context.Context, all []*idempotency.Record, past string, do func(*idempotency.Record, client.Condition) (*idempotency.Record, error)) error {
 	now, t := 0, newTable("ID", "~CAMPAIGN", "~CONTACT", "NOW", "PAPER", "~WHAT BECAME OF IT")
 	moved, failed := 0, 0
 	for _, rec := range all {
@@ -183,8 +183,8 @@ thing to press: it is safe, and most jobs settle by it.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "released", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
-				return c.Release(ctx, rec.Key, r.by, seen, client.Because(why))
+			return r.each(ctx, all, "released", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Release(ctx, rec.Key, r.actor(why), seen)
 			})
 		},
 	}
@@ -244,8 +244,8 @@ version, is decided only if nothing has happened to it since.
 			if err := r.confirm(decision(verdict, all)); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
-				return c.Decide(ctx, rec.Key, idempotency.Decide{Verdict: verdict, By: r.by, Why: why, VendorID: vendorID}, seen)
+			return r.each(ctx, all, "decided "+string(verdict), func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Decide(ctx, rec.Key, client.Decision{Verdict: verdict, VendorID: vendorID}, r.actor(why), seen)
 			})
 		},
 	}
@@ -315,8 +315,8 @@ Jobs in any state can be named; the flags select held ones.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			return r.each(ctx, all, "wished to be canceled", func(rec *idempotency.Record, seen client.ActOption) (*idempotency.Record, error) {
-				return c.Cancel(ctx, rec.Key, r.by, seen, client.Because(why))
+			return r.each(ctx, all, "wished to be canceled", func(rec *idempotency.Record, seen client.Condition) (*idempotency.Record, error) {
+				return c.Cancel(ctx, rec.Key, r.actor(why), seen)
 			})
 		},
 	}
@@ -358,7 +358,7 @@ ids, by which the vendor shows proofs. An approval holds for every worker.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			if err := c.Approve(ctx, args[0], r.by, client.Because(why)); err != nil {
+			if err := c.Approve(ctx, args[0], r.actor(why)); err != nil {
 				return err
 			}
 			r.out.object(campaignView{Type: "approved", Campaign: args[0], States: depth, Jobs: int64(n)})

@@ -19,7 +19,7 @@ type erasureView struct {
 
 func eraseCommand() *command {
 	var e client.Erasure
-	var contacts string
+	var contacts, why string
 	var do, lists bool
 	return &command{
 		name: "erase", args: "[JOB…]", short: "forget a person: dry run first, then -run", most: -1,
@@ -43,7 +43,7 @@ It exits 3 when something is left to come again for.`,
 			fs.BoolVar(&e.Artwork, "artwork", false, "delete artwork that no other job refers to")
 			fs.BoolVar(&e.Compact, "compact", false, "rewrite the ledger's files; takes long")
 			fs.BoolVar(&do, "run", false, "do it")
-			fs.StringVar(&e.Why, "why", "", "the `reason`, for the record; no personal data of the person")
+			fs.StringVar(&why, "why", "", "the `reason`, for the record; no personal data of the person")
 		},
 		run: func(ctx context.Context, r *run, names []string) error {
 			for one := range strings.SplitSeq(contacts, ",") {
@@ -54,7 +54,7 @@ It exits 3 when something is left to come again for.`,
 			switch {
 			case len(names) == 0 && len(e.Contacts) == 0:
 				return usage("name the jobs, or -contact")
-			case do && (e.Why == "" || r.by == ""):
+			case do && (why == "" || r.by == ""):
 				return usage("with -run say -by and -why: they are written down")
 			}
 			for _, name := range names {
@@ -77,18 +77,18 @@ It exits 3 when something is left to come again for.`,
 				}
 				e.Snapshots = store
 			}
-			return r.erase(ctx, e, do)
+			return r.erase(ctx, e, why, do)
 		},
 	}
 }
 
-func (r *run) erase(ctx context.Context, e client.Erasure, do bool) error {
+func (r *run) erase(ctx context.Context, e client.Erasure, why string, do bool) error {
 	c, err := r.withVendors(ctx)
 	if err != nil {
 		return err
 	}
 	e.DryRun = true
-	report, err := c.Erase(ctx, e)
+	report, err := c.Erase(ctx, e, r.actor(why))
 	if err != nil {
 		return err
 	}
@@ -105,8 +105,8 @@ func (r *run) erase(ctx context.Context, e client.Erasure, do bool) error {
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	e.DryRun, e.By = false, r.by
-	report, err = c.Erase(ctx, e)
+	e.DryRun = false
+	report, err = c.Erase(ctx, e, r.actor(why))
 	if err != nil {
 		return errors.Join(err, errors.New("run it again: it goes on where it was"))
 	}

@@ -207,6 +207,9 @@ func (r *run) flags(name string) *flag.FlagSet {
 	return fs
 }
 
+// actor is whoever gives the command, with the reason.
+func (r *run) actor(why string) client.Actor { return client.Actor{By: r.by, Why: why} }
+
 // parse parses flags that may stand before, between and behind other arguments,
 // and returns the others. Behind "--" there are no flags.
 func parse(fs *flag.FlagSet, args []string) (rest []string, err error) {

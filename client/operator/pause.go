@@ -77,7 +77,7 @@ go to the next one, where there is one. Without arguments it lists what is pause
 			if strings.TrimSpace(why) == "" {
 				return usage("say -why: whoever finds it paused wants to know")
 			}
-			e, err := c.Pause(ctx, t, r.by, why)
+			e, err := c.Pause(ctx, t, r.actor(why))
 			if err != nil {
 				return err
 			}
@@ -194,7 +194,7 @@ Ends a pause, for every worker within moments. What waited is sent, so it says h
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			e, err := c.Resume(ctx, t, r.by, why)
+			e, err := c.Resume(ctx, t, r.actor(why))
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ credentials: what can be sent depends on what they can do.
 			if err := r.confirm(in); err != nil {
 				return err
 			}
-			second, err := c.Remail(ctx, rec.Key, client.Remail{Name: name, By: r.by, Why: why})
+			second, err := c.Remail(ctx, rec.Key, client.Remail{Name: name}, r.actor(why))
 			if err != nil {
 				return err
 			}

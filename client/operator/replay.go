@@ -149,7 +149,7 @@ func (r *run) runReplay(ctx context.Context, a *replayArgs, name string) error {
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	p, err := c.RunReplay(ctx, plan, client.ReplayOptions{By: r.by, Why: a.why, Rate: a.rate, Ahead: a.ahead, OnProgress: func(p client.ReplayProgress) {
+	p, err := c.RunReplay(ctx, plan, r.actor(a.why), client.ReplayOptions{Rate: a.rate, Ahead: a.ahead, OnProgress: func(p client.ReplayProgress) {
 		if since := p.UnreachableSince; !since.IsZero() {
 			fmt.Fprintf(r.Stderr, "%s: the ledger cannot be reached since %s: waiting\n", clean(name), since.UTC().Format(time.RFC3339))
 			return
@@ -203,10 +203,10 @@ func (r *run) listReplays(ctx context.Context) error {
 	return nil
 }
 
-// reportView is a recovery report in JSON.
+// reportView is a replay report in JSON.
 type reportView struct {
 	Type string `json:"type"`
-	client.RecoveryReport
+	client.ReplayReport
 }
 
 func (r *run) reportReplay(ctx context.Context, name string) error {
@@ -214,11 +214,11 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	report, err := c.RecoveryReport(ctx, name)
+	report, err := c.ReplayReport(ctx, name)
 	if err != nil {
 		return err
 	}
-	r.out.object(reportView{Type: "replay_report", RecoveryReport: report})
+	r.out.object(reportView{Type: "replay_report", ReplayReport: report})
 	if r.json {
 		return needsPerson(report.Held > 0)
 	}
@@ -233,7 +233,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 		r.out.wrapped("", fmt.Sprintf("%s held: nothing more is done for them until a person decides.", many(int(report.Held), "job")+are(int(report.Held))))
 	}
 	t := newTable(">SHARE", "WITHIN", ">JOBS", "VERDICT", "AFTER")
-	for _, x := range report.Targets {
+	for _, x := range report.Objectives {
 		after := ""
 		if !x.At.IsZero() {
 			after = rough(x.Took)
@@ -263,15 +263,15 @@ func (r *run) steerReplay(ctx context.Context, a *replayArgs, verb string, args 
 	name := args[0]
 	switch {
 	case verb == "pause":
-		err = c.PauseReplay(ctx, name, r.by, a.why)
+		err = c.PauseReplay(ctx, name, r.actor(a.why))
 	case verb == "stop":
-		err = c.StopReplay(ctx, name, r.by, a.why)
+		err = c.StopReplay(ctx, name, r.actor(a.why))
 	case verb == "throttle" && len(args) == 2:
 		rate, e := strconv.ParseFloat(args[1], 64)
 		if e != nil {
 			return usage("throttle %q: want jobs a second; 0 for no bound", args[1])
 		}
-		err = c.ThrottleReplay(ctx, name, rate, r.by, a.why)
+		err = c.ThrottleReplay(ctx, name, rate, r.actor(a.why))
 	case verb == "resume":
 		p, e := c.ReplayProgress(ctx, name)
 		if e != nil {
@@ -281,7 +281,7 @@ func (r *run) steerReplay(ctx context.Context, a *replayArgs, verb string, args 
 		if err := r.confirm(intent{Jobs: left, Mails: left, Does: []string{fmt.Sprintf("Resume the replay %s: %s left to be handed to the workers.", name, many(left, "job")+are(left))}}); err != nil {
 			return err
 		}
-		err = c.ResumeReplay(ctx, name, r.by, a.why)
+		err = c.ResumeReplay(ctx, name, r.actor(a.why))
 	default:
 		return usage("want plan, run NAME, list, report NAME, pause NAME, resume NAME, stop NAME, or throttle NAME RATE")
 	}

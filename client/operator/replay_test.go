@@ -60,7 +60,7 @@ func TestReportOfAReplayOfNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.worker.RunReplay(t.Context(), plan, client.ReplayOptions{By: "ann"}); err != nil {
+		if _, err := w.worker.RunReplay(t.Context(), plan, client.Actor{By: "ann"}, client.ReplayOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		r := w.must(t, operator.ExitOK, "replay", "report", "night")

@@ -120,7 +120,7 @@ func (r *run) dropSpooled(ctx context.Context, ref postproof.Ref, why string) er
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	if err := c.DropSpooled(ctx, ref, r.by, why); err != nil {
+	if err := c.DropSpooled(ctx, ref, r.actor(why)); err != nil {
 		return err
 	}
 	for i := range gone {

@@ -262,7 +262,7 @@ func (r *run) callbacks(ctx context.Context, inbox idempotency.Inbox, state idem
 	return n, nil
 }
 
-func (o *overview) count(d idempotency.Depth) {
+func (o *overview) count(d idempotency.StateCount) {
 	i := slices.IndexFunc(o.campaigns, func(c *campaignView) bool { return c.Campaign == d.Campaign })
 	if i < 0 {
 		i = len(o.campaigns)

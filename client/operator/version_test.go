@@ -37,7 +37,7 @@ func TestAJobIsNamedAsItWasListed(t *testing.T) {
 		if four != idOf(4)[:12]+"@"+version {
 			t.Errorf("listed as %s, in JSON version %s", four, version)
 		}
-		if _, err := w.worker.Release(t.Context(), job(3).Key, "bob"); err != nil {
+		if _, err := w.worker.Release(t.Context(), job(3).Key, client.Actor{By: "bob"}); err != nil {
 			t.Fatal(err)
 		}
 		w.drain(t) // and it is held again

@@ -134,8 +134,8 @@ type update struct {
 
 // updateCRM is the handler: what a user's own code does with the news. It is
 // called at least once for each event, so it must bear to be called again.
-func (s *service) updateCRM(_ context.Context, d callback.Delivery) error {
-	line, err := json.Marshal(update{d.Record.Contact, d.Record.Status.Stage, d.Message})
+func (s *service) updateCRM(_ context.Context, u callback.Update) error {
+	line, err := json.Marshal(update{u.Record.Contact, u.Record.Status.Stage, u.Message})
 	if err != nil {
 		return err
 	}

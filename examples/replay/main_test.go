@@ -43,7 +43,7 @@ func TestReplay(t *testing.T) {
 // good is a result with which nothing is wrong.
 func good() *result {
 	return &result{
-		Jobs: 10, Suppressed: 1, Unknown: 2, Planned: 3, Recovered: 5, ToRecover: 5, Targets: []client.RecoveryVerdict{client.RecoveryMet},
+		Jobs: 10, Suppressed: 1, Unknown: 2, Planned: 3, Recovered: 5, ToRecover: 5, Targets: []client.ObjectiveVerdict{client.ObjectiveMet},
 		Paper: verify.Report{Expected: 10, Printed: 10, ByMode: map[string]int{"live": 10}},
 	}
 }
@@ -60,7 +60,7 @@ func TestVerdict(t *testing.T) {
 		"nothing in doubt":   func(r *result) { r.Unknown = 0 },
 		"nothing planned":    func(r *result) { r.Planned = 0 },
 		"not recovered":      func(r *result) { r.Recovered-- },
-		"a target missed":    func(r *result) { r.Targets[0] = client.RecoveryMissed },
+		"a target missed":    func(r *result) { r.Targets[0] = client.ObjectiveMissed },
 		"a second plan":      func(r *result) { r.PlannedAgain = 1 },
 		"a second that sent": func(r *result) { r.SentAgain = 1 },
 	} {

@@ -28,10 +28,10 @@ type result struct {
 	Unknown int `json:"unknown"`
 	// Planned is how many the replay was to send, Recovered how many of ToRecover
 	// came to be with the vendor.
-	Planned   int64                    `json:"planned"`
-	Recovered int64                    `json:"recovered"`
-	ToRecover int64                    `json:"to_recover"`
-	Targets   []client.RecoveryVerdict `json:"targets"`
+	Planned   int64                     `json:"planned"`
+	Recovered int64                     `json:"recovered"`
+	ToRecover int64                     `json:"to_recover"`
+	Targets   []client.ObjectiveVerdict `json:"targets"`
 	// PlannedAgain and SentAgain are what further replays would send, and sent.
 	PlannedAgain int64         `json:"planned_again"`
 	SentAgain    int64         `json:"sent_again"`
@@ -107,7 +107,7 @@ func (r *result) verdict() error {
 		wrong("%d of %d recovered, %d were planned to be sent", r.Recovered, r.ToRecover, r.Planned)
 	}
 	for _, v := range r.Targets {
-		if v != client.RecoveryMet {
+		if v != client.ObjectiveMet {
 			wrong("a target was %s", v)
 		}
 	}

@@ -167,7 +167,7 @@ func (s *story) replay(ctx context.Context) error {
 	s.chapter("The replay runs, one job a second")
 	ran := make(chan error, 1)
 	go func() {
-		_, err := s.client.RunReplay(ctx, s.planned, client.ReplayOptions{By: operator, Why: "lob was out", Rate: 1})
+		_, err := s.client.RunReplay(ctx, s.planned, client.Actor{By: operator, Why: "lob was out"}, client.ReplayOptions{Rate: 1})
 		ran <- err
 	}()
 	if err := s.pause(ctx); err != nil {
@@ -213,7 +213,7 @@ func (s *story) pause(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.client.PauseReplay(ctx, run1, operator, "the web shop is not ready")
+	return s.client.PauseReplay(ctx, run1, client.Actor{By: operator, Why: "the web shop is not ready"})
 }
 
 // resume has the run go on, while the workers send what was handed over.
@@ -228,16 +228,16 @@ func (s *story) resume(ctx context.Context) error {
 		}
 		s.tell("  %s", p.Bar(24))
 	}
-	return s.client.ResumeReplay(ctx, run1, operator, "it is")
+	return s.client.ResumeReplay(ctx, run1, client.Actor{By: operator, Why: "it is"})
 }
 
 // report says how it went, against the targets.
 func (s *story) report(ctx context.Context) error {
-	r, err := s.client.RecoveryReport(ctx, run1)
+	r, err := s.client.ReplayReport(ctx, run1)
 	if err != nil {
 		return err
 	}
-	for _, t := range r.Targets {
+	for _, t := range r.Objectives {
 		s.tell("  target %.0f %% within %s: %s, after %s", 100*t.Share, t.Within, t.Verdict, t.Took.Round(time.Second))
 		s.result.Targets = append(s.result.Targets, t.Verdict)
 	}
@@ -264,7 +264,7 @@ func (s *story) replayAgain(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.client.RunReplay(ctx, p, client.ReplayOptions{By: operator, Why: "to be sure"}); err != nil {
+		if _, err := s.client.RunReplay(ctx, p, client.Actor{By: operator, Why: "to be sure"}, client.ReplayOptions{}); err != nil {
 			return err
 		}
 		s.result.PlannedAgain += p.Sends()
@@ -295,7 +295,7 @@ func (s *story) remail(ctx context.Context) error {
 	key := postproof.DeriveKey(campaign, torn, card().Name)
 	var second idempotency.ID
 	for range 2 {
-		rec, err := s.client.Remail(ctx, key, client.Remail{Name: "torn", By: operator, Why: "it came torn"})
+		rec, err := s.client.Remail(ctx, key, client.Remail{Name: "torn"}, client.Actor{By: operator, Why: "it came torn"})
 		if err != nil {
 			return err
 		}

@@ -69,8 +69,8 @@ func (s *Store) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Na
 
 // Depth implements [idempotency.Ledger]. The numbers are kept with every
 // change: it costs about the same for ten records and for ten million.
-func (s *Store) Depth(ctx context.Context, campaign string) ([]idempotency.Depth, error) {
-	return read(ctx, s, "depth", func(rows *sql.Rows) (d idempotency.Depth, err error) {
+func (s *Store) Depth(ctx context.Context, campaign string) ([]idempotency.StateCount, error) {
+	return read(ctx, s, "depth", func(rows *sql.Rows) (d idempotency.StateCount, err error) {
 		var state string
 		err = rows.Scan(&d.Campaign, &state, &d.Count)
 		d.State = idempotency.State(state)

@@ -27,10 +27,10 @@ func (s *Store) Identity(ctx context.Context) (id idempotency.Identity, err erro
 
 // Depth implements [idempotency.Ledger]. The numbers are kept with every
 // change: it costs the same for ten records and for ten million.
-func (s *Store) Depth(ctx context.Context, campaign string) (all []idempotency.Depth, err error) {
+func (s *Store) Depth(ctx context.Context, campaign string) (all []idempotency.StateCount, err error) {
 	err = s.read(ctx, "depth", func(c *conn) error {
 		return c.query(ctx, func(rows *sql.Rows) error {
-			var d idempotency.Depth
+			var d idempotency.StateCount
 			var state string
 			err := rows.Scan(&d.Campaign, &state, &d.Count)
 			d.State = idempotency.State(state)

@@ -178,9 +178,9 @@ func besidePieces() map[string]broken {
 		}, []string{"ledger/the newest time never runs back"}},
 		"depth counts only what is planned": {func(f *fake) {
 			depth := f.depth
-			f.depth = func(ctx context.Context, campaign string) ([]idempotency.Depth, error) {
+			f.depth = func(ctx context.Context, campaign string) ([]idempotency.StateCount, error) {
 				ds, err := depth(ctx, campaign)
-				return slices.DeleteFunc(ds, func(d idempotency.Depth) bool { return d.State != idempotency.Planned }), err
+				return slices.DeleteFunc(ds, func(d idempotency.StateCount) bool { return d.State != idempotency.Planned }), err
 			}
 		}, []string{"ledger/depth counts every record in its place", "model/random work has the same outcome as in memory"}},
 		"a second handle is another ledger": {func(f *fake) {

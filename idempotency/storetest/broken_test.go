@@ -132,7 +132,7 @@ type fake struct {
 	prune    func(ctx context.Context, before time.Time, limit int) (int, error)
 	identity func(ctx context.Context) (idempotency.Identity, error)
 	accept   func(ctx context.Context, epoch string, ns idempotency.Namespace) error
-	depth    func(ctx context.Context, campaign string) ([]idempotency.Depth, error)
+	depth    func(ctx context.Context, campaign string) ([]idempotency.StateCount, error)
 	settings func(ctx context.Context, prefix string) iter.Seq2[idempotency.Setting, error]
 	putBlob  func(ctx context.Context, r io.Reader) (postproof.Blob, error)
 	open     func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
@@ -296,7 +296,7 @@ func (f *fake) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Nam
 	return f.accept(ctx, epoch, ns)
 }
 
-func (f *fake) Depth(ctx context.Context, campaign string) ([]idempotency.Depth, error) {
+func (f *fake) Depth(ctx context.Context, campaign string) ([]idempotency.StateCount, error) {
 	return f.depth(ctx, campaign)
 }
 

@@ -170,7 +170,7 @@ func inOrder(t reporter, h Harness) {
 	if err != nil {
 		t.Fatalf("Depth: %v", err)
 	}
-	same(t, "depth", []idempotency.Depth{{Campaign: "autumn", State: idempotency.Accepted, Count: 1}}, depth)
+	same(t, "depth", []idempotency.StateCount{{Campaign: "autumn", State: idempotency.Accepted, Count: 1}}, depth)
 }
 
 func refTaken(t reporter, h Harness) {
@@ -361,7 +361,7 @@ func bulk(t reporter, h Harness) {
 	if err != nil {
 		t.Fatalf("Depth: %v", err)
 	}
-	want := []idempotency.Depth{{Campaign: "spring", State: idempotency.Planned, Count: int64(n - 1)}}
+	want := []idempotency.StateCount{{Campaign: "spring", State: idempotency.Planned, Count: int64(n - 1)}}
 	same(t, fmt.Sprintf("depth after %d changes", n), want, depth)
 	if got := len(find(t, h.Engine, idempotency.Query{})); got != n-1 {
 		t.Errorf("%d records, want %d", got, n-1)

@@ -83,7 +83,7 @@ func namesAlike(t reporter, h Harness) {
 		if err != nil {
 			t.Fatalf("Depth: %v", err)
 		}
-		same(t, "depth", []idempotency.Depth{{Campaign: name, State: idempotency.Sending, Count: 1}}, depth)
+		same(t, "depth", []idempotency.StateCount{{Campaign: name, State: idempotency.Sending, Count: 1}}, depth)
 		want := 0
 		for _, other := range names {
 			if strings.HasPrefix(other, name) {

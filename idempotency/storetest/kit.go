@@ -168,7 +168,7 @@ type everything struct {
 	Entries  []idempotency.Entry
 	Counters map[string]int64
 	Settings []idempotency.Setting
-	Depth    []idempotency.Depth
+	Depth    []idempotency.StateCount
 	Messages []*idempotency.Message
 }
 

@@ -155,11 +155,11 @@ func depth(t reporter, h Harness) {
 	}
 	claim(t, h.Engine, epoch(), 5)
 	for _, campaign := range []string{"", "a", "b", "c"} {
-		want := map[idempotency.Depth]int64{}
+		want := map[idempotency.StateCount]int64{}
 		for _, r := range collect(t, h.Engine.Find(t.Context(), idempotency.Query{Campaign: campaign})) {
-			want[idempotency.Depth{Campaign: r.Campaign, State: r.State}]++
+			want[idempotency.StateCount{Campaign: r.Campaign, State: r.State}]++
 		}
-		got := map[idempotency.Depth]int64{}
+		got := map[idempotency.StateCount]int64{}
 		ds, err := h.Engine.Depth(t.Context(), campaign)
 		if err != nil {
 			t.Fatalf("Depth: %v", err)
@@ -168,7 +168,7 @@ func depth(t reporter, h Harness) {
 			if i > 0 && ds[i-1].Compare(d) >= 0 {
 				t.Errorf("%v comes after %v", d, ds[i-1])
 			}
-			got[idempotency.Depth{Campaign: d.Campaign, State: d.State}] = d.Count
+			got[idempotency.StateCount{Campaign: d.Campaign, State: d.State}] = d.Count
 		}
 		same(t, "depth of "+campaign, want, got)
 	}

@@ -137,7 +137,7 @@ func (w *walk) oddRecord(r *idempotency.Record) *idempotency.Record {
 
 func (w *walk) compareOdd() {
 	for _, campaign := range oddCampaigns() {
-		both(w, fmt.Sprintf("depth of %.9q", campaign), func(e idempotency.Engine) []idempotency.Depth {
+		both(w, fmt.Sprintf("depth of %.9q", campaign), func(e idempotency.Engine) []idempotency.StateCount {
 			all, err := e.Depth(w.t.Context(), campaign)
 			if err != nil {
 				w.t.Fatalf("Depth: %v", err)

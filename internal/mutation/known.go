@@ -88,7 +88,7 @@ func known() []Mutation {
 		m("./client", "a lost history is an older one", "client/unchanged.go",
 			`Recovered: !seen.SameHistory(is)`, `Recovered: seen.SameHistory(is)`, "TestADecision"),
 		m("./client", "a condition that names no version is none", "client/unchanged.go",
-			`if a.conditional && a.seen.IsZero() {`, `if false {`, "TestNoVersion"),
+			`case v.IsZero():`, `case false:`, "TestNoVersion"),
 		m("./client", "a number alone is a version", "client/version.go",
 			`case err == nil && n > 0 && !marked:`, `case false && !marked:`, "TestVersionIs"),
 		m("./client", "half a mark is one", "client/version.go",

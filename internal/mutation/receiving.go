@@ -98,7 +98,7 @@ func receiving() []Mutation {
 		m("silence is not noticed", tend, "silent := now.Sub(last) >= a.silence", "silent := false && now.Sub(last) >= a.silence", "TestSilenceIsTold"),
 		m("a silence is told although nothing is expected", tend, "if expected && now.Sub(since) >= within {", "if expected || now.Sub(since) >= within {", "TestSilenceIsTold"),
 		m("stored callbacks are verified against now", dir+"list.go", "o.raw, m.ReceivedAt)", "o.raw, r.in.Clock.Now())", "TestStoredCallback"),
-		m("a delivery is logged with its payload", handle, `slog.Any("event", d.Event), slog.Any("record"`, `slog.String("event", string(d.Event.Raw)), slog.Any("record"`, "TestMetrics"),
+		m("an update is logged with its payload", handle, `slog.Any("event", u.Event), slog.Any("record"`, `slog.String("event", string(u.Event.Raw)), slog.Any("record"`, "TestMetrics"),
 		m("the span is not linked to the call", seam, "i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)", `i.c.tel.start(ctx, name, trace.SpanKindConsumer)`, "TestMetrics"),
 	}
 }

@@ -10,7 +10,7 @@ func replays() []Mutation {
 		do      = "client/replay_do.go"
 		state   = "client/replay_state.go"
 		plan    = "client/replay_plan.go"
-		report  = "client/recovery.go"
+		report  = "client/replay_report.go"
 		remail  = "client/remail.go"
 	)
 	cl := func(name, file, old, replacement, run string) Mutation {
@@ -52,15 +52,15 @@ func replays() []Mutation {
 		cl("replay: the cursor is not kept", run, `st.Cursor = b.next`, `_ = b.next`, "TestReplayGoesOnBehindItsCursor"),
 		cl("replay: pauses count as work", state, "\tst.Paused += max(0, now.Sub(st.PausedAt))\n", "", "TestReplayProgressTimes"),
 		cl("replay: a run keeps what another took", plan, "\t\tadd(run, inRun, -1)\n", "", "TestReplaySendsRefusedAgainOnce"),
-		cl("replay: what was lost again counts", plan, "\tadd(run, place, -1)\n", "", "TestRecoveryReportTells"),
-		cl("recovery: once reached is reached for ever", report, "\t\t\t\tt.At = time.Time{}\n", "", "TestRecoveryReportTells"),
-		cl("recovery: the share is rounded down", report, `math.Ceil(t.Share*float64(out.Total) - 1e-9)`, `math.Floor(t.Share * float64(out.Total) * 0.99)`, "TestRecoveryReport"),
-		cl("recovery: the years before are read", report, "\treturn low, nil\n", "\t_ = low\n\treturn 0, nil\n", "TestRecoveryReportReads"),
-		cl("recovery: the history of the run is passed over", report, `out.StartedAt.Add(-historyMargin)`, `out.StartedAt.Add(historyMargin)`, "TestRecoveryReport"),
+		cl("replay: what was lost again counts", plan, "\tadd(run, place, -1)\n", "", "TestReplayReportTells"),
+		cl("recovery: once reached is reached for ever", report, "\t\t\t\tt.At = time.Time{}\n", "", "TestReplayReportTells"),
+		cl("recovery: the share is rounded down", report, `math.Ceil(t.Share*float64(out.Total) - 1e-9)`, `math.Floor(t.Share * float64(out.Total) * 0.99)`, "TestReplayReport"),
+		cl("recovery: the years before are read", report, "\treturn low, nil\n", "\t_ = low\n\treturn 0, nil\n", "TestReplayReportReads"),
+		cl("recovery: the history of the run is passed over", report, `out.StartedAt.Add(-historyMargin)`, `out.StartedAt.Add(historyMargin)`, "TestReplayReport"),
 		cl("remail: what may still come is sent twice", remail, `case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:`,
 			`case first.State == idempotency.Sending:`, "TestRemailRefuses"),
 		cl("remail: a held one is sent twice", remail, `case first.State == idempotency.Held:`, `case false:`, "TestRemailRefuses"),
-		cl("remail: nobody needs a reason", remail, `reasoned(op, r.By, r.Why)`, `asked(op, r.By)`, "TestRemailRefuses"),
+		cl("remail: nobody needs a reason", remail, `who.reasoned(op)`, `who.named(op)`, "TestRemailRefuses"),
 		cl("remail: the list is not asked", remail, "\tif code != \"\" {\n", "\tif false {\n", "TestRemailRefuses"),
 	}
 }

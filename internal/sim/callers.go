@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
@@ -114,7 +115,7 @@ func (w *world) cancelLater(p *piece) {
 			w.oracle.mu.Lock()
 			p.wished = true // also when the call fails: it may have been heard
 			w.oracle.mu.Unlock()
-			_, err := at.client.Cancel(w.ctx, p.job.Key, "sim")
+			_, err := at.client.Cancel(w.ctx, p.job.Key, client.Actor{By: "sim"})
 			if err == nil {
 				w.oracle.mu.Lock()
 				p.heard = time.Now()
@@ -284,7 +285,7 @@ func (w *world) controls(p *process, round int) {
 		control.optional, control.control, control.restores = true, true, p.shelf.restores.Load()
 		w.oracle.expect(control)
 		ctx, cancel := context.WithTimeout(w.ctx, 10*time.Minute)
-		rec, err := p.client.SendControl(ctx, v.name, control.job, "sim")
+		rec, err := p.client.SendControl(ctx, v.name, control.job, client.Actor{By: "sim"})
 		cancel()
 		if rec != nil {
 			w.oracle.mu.Lock()

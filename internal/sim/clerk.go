@@ -41,16 +41,16 @@ func (w *world) lookAfterHeld(at *process) {
 		case 0:
 			action = client.ActionRelease
 			do = func() error {
-				_, err := at.client.Release(w.ctx, p.job.Key, "sim")
+				_, err := at.client.Release(w.ctx, p.job.Key, client.Actor{By: "sim"})
 				return err
 			}
 		case 1:
-			verdict, ok := w.verdict(p, rec)
+			decision, ok := w.decision(p, rec)
 			if !ok {
 				continue
 			}
 			do = func() error {
-				_, err := at.client.Decide(w.ctx, p.job.Key, verdict)
+				_, err := at.client.Decide(w.ctx, p.job.Key, decision, client.Actor{By: "sim", Why: "asked by telephone"})
 				return err
 			}
 		default:
@@ -68,9 +68,9 @@ func (w *world) lookAfterHeld(at *process) {
 	}
 }
 
-// verdict returns what is true of a held job; false while nobody can know.
-func (w *world) verdict(p *piece, rec *idempotency.Record) (idempotency.Decide, bool) {
-	v := idempotency.Decide{By: "sim", Why: "asked by telephone"}
+// decision is what is true of a held job; false while nobody can know.
+func (w *world) decision(p *piece, rec *idempotency.Record) (client.Decision, bool) {
+	var v client.Decision
 	live := rec.Live()
 	w.mu.Lock()
 	latest := w.latest
@@ -127,7 +127,7 @@ func (w *world) undoLater(p *piece, target client.Target) {
 		decided, sent := w.oracle.deeds.decided[p], w.oracle.wires[p]
 		w.oracle.mu.Unlock()
 		err := w.acknowledged(at.shelf, func() (err error) {
-			e, err = at.client.Undo(w.ctx, last, "sim", "it was another job")
+			e, err = at.client.Undo(w.ctx, last, client.Actor{By: "sim", Why: "it was another job"})
 			return err
 		}, func(d *deeds) {
 			w.oracle.faults["person.undone"]++

@@ -101,7 +101,7 @@ func (w *world) pause(name string, t client.Target) (n uint64) {
 		o.mu.Unlock()
 		var e client.ChangeEntry
 		return w.acknowledged(at.shelf, func() (err error) {
-			e, err = at.client.Pause(w.ctx, t, name, "wrong artwork")
+			e, err = at.client.Pause(w.ctx, t, client.Actor{By: name, Why: "wrong artwork"})
 			return err
 		}, func(d *deeds) {
 			o.faults["person.paused"]++
@@ -141,7 +141,7 @@ func (w *world) resume(at *process, t client.Target) error {
 	defer w.unpausing(at.shelf, t)()
 	var e client.ChangeEntry
 	return w.acknowledged(at.shelf, func() (err error) {
-		e, err = at.client.Resume(w.ctx, t, "sim", "mended")
+		e, err = at.client.Resume(w.ctx, t, client.Actor{By: "sim", Why: "mended"})
 		return err
 	}, func(d *deeds) {
 		w.oracle.faults["person.resumed"]++
@@ -155,7 +155,7 @@ func (w *world) undoPause(name string, t client.Target, n uint64) {
 		defer w.unpausing(at.shelf, t)()
 		var e client.ChangeEntry
 		err := w.acknowledged(at.shelf, func() (err error) {
-			e, err = at.client.Undo(w.ctx, n, name, "it was right")
+			e, err = at.client.Undo(w.ctx, n, client.Actor{By: name, Why: "it was right"})
 			return err
 		}, func(d *deeds) {
 			w.oracle.faults["person.undone"]++
@@ -222,7 +222,7 @@ func (w *world) remailLater(p *piece) {
 func (w *world) remail(at *process, second *piece) error {
 	var rec *idempotency.Record
 	return w.acknowledged(at.shelf, func() (err error) {
-		rec, err = at.client.Remail(w.ctx, second.first.job.Key, client.Remail{Name: remailName, By: "sim", Why: "it came wet"})
+		rec, err = at.client.Remail(w.ctx, second.first.job.Key, client.Remail{Name: remailName}, client.Actor{By: "sim", Why: "it came wet"})
 		return err
 	}, func(d *deeds) {
 		w.oracle.faults["person.remailed"]++
@@ -255,7 +255,7 @@ var errUnknownJob = errors.New("sim: the ledger does not know the job yet")
 // erase has the person of a job forgotten, and looks at the report.
 func (w *world) erase(at *process, p *piece) error {
 	o, key := w.oracle, string(p.job.Key)
-	how := client.Erasure{Keys: []postproof.Key{p.job.Key}, By: "sim", Why: "request 7"}
+	how := client.Erasure{Keys: []postproof.Key{p.job.Key}}
 	switch r := w.dice.next("erase.whom", key); { // with the second piece, or without
 	case r < 0.2:
 		how.Keys, how.Contacts = nil, []string{p.job.Contact}
@@ -277,7 +277,7 @@ func (w *world) erase(at *process, p *piece) error {
 	o.mu.Unlock()
 	var report client.ErasureReport
 	return w.acknowledged(at.shelf, func() (err error) {
-		if report, err = at.client.Erase(w.ctx, how); err == nil && len(report.Jobs) == 0 {
+		if report, err = at.client.Erase(w.ctx, how, client.Actor{By: "sim", Why: "request 7"}); err == nil && len(report.Jobs) == 0 {
 			err = errUnknownJob
 		}
 		return err

@@ -181,7 +181,7 @@ func (w *world) plan(at *process, run string) *client.ReplayPlan {
 func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) error {
 	d, o := w.dice, w.oracle
 	run := plan.Replay.Name
-	opts := client.ReplayOptions{By: name, Why: "the printer was out"}
+	opts := client.ReplayOptions{}
 	if w.restoring() || d.next("replay.slow", name) < 0.7 {
 		fastest, slowest := 20*time.Millisecond, 4*time.Second
 		if w.restoring() { // so that there is something left to do afterwards
@@ -200,7 +200,7 @@ func (w *world) runReplay(at *process, name string, plan *client.ReplayPlan) err
 	defer cancel()
 	restores := at.shelf.restores.Load()
 	err := w.acknowledged(at.shelf, func() error {
-		_, err := at.client.RunReplay(ctx, *plan, opts)
+		_, err := at.client.RunReplay(ctx, *plan, client.Actor{By: name, Why: "the printer was out"}, opts)
 		return err
 	}, func(d *deeds) {
 		o.faults["person.replayed"]++
@@ -281,9 +281,9 @@ func (w *world) bar(at *process, name string, stop bool) error {
 	o := w.oracle
 	return w.acknowledged(at.shelf, func() error {
 		if stop {
-			return at.client.StopReplay(w.ctx, name, "sim", "enough")
+			return at.client.StopReplay(w.ctx, name, client.Actor{By: "sim", Why: "enough"})
 		}
-		return at.client.PauseReplay(w.ctx, name, "sim", "lunch")
+		return at.client.PauseReplay(w.ctx, name, client.Actor{By: "sim", Why: "lunch"})
 	}, func(d *deeds) {
 		o.faults["person.replay_barred"]++
 		if r := d.runs[name]; r != nil {
@@ -302,7 +302,7 @@ func (w *world) unbar(at *process, name string) error {
 		r.barred = nil
 	}
 	w.oracle.mu.Unlock()
-	return at.client.ResumeReplay(w.ctx, name, "sim", "back")
+	return at.client.ResumeReplay(w.ctx, name, client.Actor{By: "sim", Why: "back"})
 }
 
 // replayAll replays everything when all is settled: nothing is sent. It reports
@@ -324,6 +324,6 @@ func (w *world) replayAll(at *process) bool {
 		o.violate("replay_again", nil, fmt.Sprintf("all is settled, and a replay would send %d jobs", n))
 	}
 	o.mu.Unlock()
-	_, err = at.client.RunReplay(w.ctx, plan, client.ReplayOptions{By: "sim"})
+	_, err = at.client.RunReplay(w.ctx, plan, client.Actor{By: "sim"}, client.ReplayOptions{})
 	return err == nil
 }

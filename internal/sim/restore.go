@@ -102,13 +102,13 @@ func (w *world) recovery(ctx context.Context, p *process) {
 	case <-ctx.Done():
 		return
 	}
-	o := client.RecoverOptions{By: "sim", Copy: p.shelf == w.copy}
+	o := client.RecoverOptions{Copy: p.shelf == w.copy}
 	if w.dice.next("restore.known", "") < 0.5 {
 		w.mu.Lock()
 		o.BackupAt = w.backupAt
 		w.mu.Unlock()
 	}
-	if _, err := p.client.Recover(ctx, o); err == nil {
+	if _, err := p.client.Recover(ctx, client.Actor{By: "sim"}, o); err == nil {
 		w.struck("ledger.recovered")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
@@ -263,7 +264,7 @@ func (w *world) giveCredentials(at *process) {
 		}
 		w.oracle.mu.Unlock()
 		if again {
-			_, _ = at.client.Release(w.ctx, p.job.Key, "sim")
+			_, _ = at.client.Release(w.ctx, p.job.Key, client.Actor{By: "sim"})
 		}
 	}
 }

@@ -233,7 +233,7 @@ func (v *view) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Nam
 }
 
 // Depth implements [idempotency.Ledger].
-func (v *view) Depth(ctx context.Context, campaign string) ([]idempotency.Depth, error) {
+func (v *view) Depth(ctx context.Context, campaign string) ([]idempotency.StateCount, error) {
 	m, leave, err := v.enter("depth", v.p.name)
 	if err != nil {
 		return nil, err

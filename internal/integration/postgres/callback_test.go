@@ -191,10 +191,10 @@ func (h *hooks) receiver(t *testing.T, store *postgres.Store) *callback.Receiver
 	rx, err := callback.New(mail, []callback.Endpoint{{Adapter: printer, Secrets: []string{hookSecret}}}, callback.WithPollInterval(50*time.Millisecond),
 		callback.WithHandlerTimeout(time.Second), callback.WithLease(11*time.Second), // what was under way comes up again soon,
 		callback.WithTries(100, callback.Backoff{Base: 100 * time.Millisecond}), // and is a failure to whoever cannot see that its worker lives
-		callback.WithHandler(func(_ context.Context, d callback.Delivery) error {
+		callback.WithHandler(func(_ context.Context, u callback.Update) error {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.handled[d.Event.ID]++
+			h.handled[u.Event.ID]++
 			return nil
 		}))
 	if err != nil {

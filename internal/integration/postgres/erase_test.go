@@ -85,7 +85,7 @@ func TestErase(t *testing.T) {
 	if n := len(rowsThatName(t, db, schema, "Ada Quill")); n < 4 {
 		t.Fatalf("%d tables name her, the test looks for what was never there", n)
 	}
-	rep, err := c.Erase(t.Context(), client.Erasure{Contacts: []string{"Ada Quill"}, By: "officer", Why: "request 17", Now: true, Artwork: true})
+	rep, err := c.Erase(t.Context(), client.Erasure{Contacts: []string{"Ada Quill"}, Now: true, Artwork: true}, client.Actor{By: "officer", Why: "request 17"})
 	if err != nil || len(rep.Jobs) != 2 || len(rep.Messages) != 1 || !rep.Complete() || rep.Storage != client.StorageLeft {
 		t.Fatalf("%+v, %v", rep, err)
 	}

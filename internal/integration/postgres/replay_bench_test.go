@@ -83,7 +83,7 @@ func BenchmarkReplay(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p, err := clients[0].RunReplay(b.Context(), plan, client.ReplayOptions{By: "ann"})
+		p, err := clients[0].RunReplay(b.Context(), plan, client.Actor{By: "ann"}, client.ReplayOptions{})
 		if err != nil || p.Handed != rows {
 			b.Fatal(p, err)
 		}

@@ -93,7 +93,7 @@ func enqueueInTransaction(t *testing.T, db *sql.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []idempotency.Depth{{Campaign: "spring", State: idempotency.Planned, Count: 4}, {Campaign: "spring", State: idempotency.Sending, Count: 1}}
+	want := []idempotency.StateCount{{Campaign: "spring", State: idempotency.Planned, Count: 4}, {Campaign: "spring", State: idempotency.Sending, Count: 1}}
 	if diff := cmp.Diff(want, depth); diff != "" {
 		t.Errorf("depth (-want +got):\n%s", diff)
 	}

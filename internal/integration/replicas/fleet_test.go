@@ -325,7 +325,7 @@ func (f *fleet) watch(t *testing.T, ctx context.Context, calm chan<- struct{}) {
 	}
 }
 
-func planned(depths []idempotency.Depth) (n int64) {
+func planned(depths []idempotency.StateCount) (n int64) {
 	for _, d := range depths {
 		if d.State == idempotency.Planned {
 			n += d.Count

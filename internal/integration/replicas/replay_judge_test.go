@@ -128,7 +128,7 @@ func (f *replayFleet) again(t *testing.T, c *client.Client) {
 	if plan.Acts() != 0 || plan.Total != int64(f.order.Rows) {
 		t.Errorf("a second replay would do something: %+v", plan.Counts)
 	}
-	p, err := c.RunReplay(t.Context(), plan, client.ReplayOptions{By: "ann"})
+	p, err := c.RunReplay(t.Context(), plan, client.Actor{By: "ann"}, client.ReplayOptions{})
 	if err != nil || p.Phase != client.ReplayFinished || p.Handed != 0 {
 		t.Errorf("the second replay ended with %+v, %v", p, err)
 	}

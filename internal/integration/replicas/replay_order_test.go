@@ -60,7 +60,7 @@ func (o *replayOrder) run(ctx context.Context, c *client.Client) {
 		return
 	}
 	say(n)
-	switch _, err = c.RunReplay(ctx, plan, client.ReplayOptions{By: o.By, Why: "the outage", Ahead: 150}); {
+	switch _, err = c.RunReplay(ctx, plan, client.Actor{By: o.By, Why: "the outage"}, client.ReplayOptions{Ahead: 150}); {
 	case err == nil:
 		n.End = "handed over"
 	case errors.Is(err, client.ErrReplayTaken):

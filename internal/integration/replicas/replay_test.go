@@ -75,7 +75,7 @@ func TestReplayOnReplicas(t *testing.T) {
 
 	n := int64(f.order.Rows)
 	f.until(t, one, "an eighth is handed over", func(p client.ReplayProgress) bool { return p.Handed >= n/8 })
-	if err := one.PauseReplay(t.Context(), f.order.Run, "bob", "the press is jammed"); err != nil {
+	if err := one.PauseReplay(t.Context(), f.order.Run, client.Actor{By: "bob", Why: "the press is jammed"}); err != nil {
 		t.Fatal(err)
 	}
 	paused := f.progress(t, other)
@@ -83,14 +83,14 @@ func TestReplayOnReplicas(t *testing.T) {
 	if p := f.progress(t, other); p.Phase != client.ReplayPaused || p.Handed != paused.Handed {
 		t.Errorf("paused with %d handed over, then %d in phase %s", paused.Handed, p.Handed, p.Phase)
 	}
-	if err := other.ThrottleReplay(t.Context(), f.order.Run, 2, "eve", "gently"); err != nil {
+	if err := other.ThrottleReplay(t.Context(), f.order.Run, 2, client.Actor{By: "eve", Why: "gently"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.ResumeReplay(t.Context(), f.order.Run, "eve", "mended"); err != nil {
+	if err := other.ResumeReplay(t.Context(), f.order.Run, client.Actor{By: "eve", Why: "mended"}); err != nil {
 		t.Fatal(err)
 	}
 	f.until(t, one, "it goes on", func(p client.ReplayProgress) bool { return p.Handed > paused.Handed+20 })
-	if err := one.ThrottleReplay(t.Context(), f.order.Run, 0, "bob", "quickly"); err != nil {
+	if err := one.ThrottleReplay(t.Context(), f.order.Run, 0, client.Actor{By: "bob", Why: "quickly"}); err != nil {
 		t.Fatal(err)
 	}
 	f.until(t, one, "a third is handed over", func(p client.ReplayProgress) bool { return p.Handed >= n/3 })
@@ -332,8 +332,8 @@ func (f *replayFleet) erase(t *testing.T, c *client.Client) {
 			i := f.order.Rows - 8*(5*round+1) + part
 			e.Contacts = append(e.Contacts, fmt.Sprintf("c%d", i))
 		}
-		e.By, e.Why, e.Now = "officer", "requests", true
-		if rep, err := c.Erase(t.Context(), e); err != nil || len(rep.Problems) > 0 || len(rep.Jobs) != len(e.Contacts) {
+		e.Now = true
+		if rep, err := c.Erase(t.Context(), e, client.Actor{By: "officer", Why: "requests"}); err != nil || len(rep.Problems) > 0 || len(rep.Jobs) != len(e.Contacts) {
 			t.Errorf("Erase = %d jobs, %v, %v", len(rep.Jobs), rep.Problems, err)
 		}
 		pause(t.Context(), 300*time.Millisecond)

@@ -14,9 +14,9 @@ import (
 	"github.com/postproof/postproof/idempotency"
 )
 
-func report(t *testing.T, c *client.Client, targets ...client.RecoveryTarget) client.RecoveryReport {
+func report(t *testing.T, c *client.Client, targets ...client.ReplayObjective) client.ReplayReport {
 	t.Helper()
-	r, err := c.RecoveryReport(t.Context(), "run", targets...)
+	r, err := c.ReplayReport(t.Context(), "run", targets...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func report(t *testing.T, c *client.Client, targets ...client.RecoveryTarget) cl
 
 // Of ten jobs one is recovered each ten minutes: 60 % after fifty minutes, all
 // after ninety; the report is the same from another process.
-func TestRecoveryReportAgainstTargets(t *testing.T) {
+func TestReplayReportAgainstTargets(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b bubble) {
 		t, p, m, c := b.t, b.press, b.ledger, b.client
@@ -36,10 +36,10 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 		start := time.Now()
 		time.Sleep(45 * time.Minute)
 		got := report(t, c)
-		if got.Targets[0].Verdict != client.RecoveryOpen || got.Targets[0].Needed != 6 || got.Recovered != 5 {
+		if got.Objectives[0].Verdict != client.ObjectiveOpen || got.Objectives[0].Needed != 6 || got.Recovered != 5 {
 			t.Errorf("after 45 minutes: %+v", got)
 		}
-		if diff := cmp.Diff([]client.RecoveryLeft{{Reason: "not_handed_over", Jobs: 5}}, got.Left); diff != "" {
+		if diff := cmp.Diff([]client.ReplayLeft{{Reason: "not_handed_over", Jobs: 5}}, got.Left); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)
 		}
 		if err := wait(); err != nil {
@@ -48,18 +48,18 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 		drain(t, c)
 		got = report(t, newClient(t, m, []*press{p}))
 		for i, want := range []time.Duration{50 * time.Minute, 90 * time.Minute} {
-			if r := got.Targets[i]; r.Verdict != client.RecoveryMet || r.Took.Round(10*time.Second) != want || !r.At.Equal(start.Add(r.Took)) {
+			if r := got.Objectives[i]; r.Verdict != client.ObjectiveMet || r.Took.Round(10*time.Second) != want || !r.At.Equal(start.Add(r.Took)) {
 				t.Errorf("target %d: %+v, want met after %s", i, r, want)
 			}
 		}
 		if len(got.Longest) != 10 || got.Longest[0].Waited.Round(10*time.Second) != 90*time.Minute || got.Longest[9].Waited > 10*time.Second {
 			t.Errorf("longest waits %+v", got.Longest)
 		}
-		tight := report(t, c, client.RecoveryTarget{Share: 0.6, Within: 40 * time.Minute})
-		if len(tight.Targets) != 1 || tight.Targets[0].Verdict != client.RecoveryMissed || tight.Targets[0].At.IsZero() {
-			t.Errorf("a tighter target: %+v, want missed, with its time", tight.Targets)
+		tight := report(t, c, client.ReplayObjective{Share: 0.6, Within: 40 * time.Minute})
+		if len(tight.Objectives) != 1 || tight.Objectives[0].Verdict != client.ObjectiveMissed || tight.Objectives[0].At.IsZero() {
+			t.Errorf("a tighter target: %+v, want missed, with its time", tight.Objectives)
 		}
-		if diff := cmp.Diff(got.Targets, report(t, c).Targets); diff != "" {
+		if diff := cmp.Diff(got.Objectives, report(t, c).Objectives); diff != "" {
 			t.Errorf("once more (-want +got):\n%s", diff)
 		}
 	})
@@ -67,7 +67,7 @@ func TestRecoveryReportAgainstTargets(t *testing.T) {
 
 // What is left is told with its reason, and a piece that fails late is not
 // recovered any more, until it is once more.
-func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
+func TestReplayReportTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPress(t, "alpha", postproof.IdempotencyKey)
@@ -87,20 +87,20 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 			return "422"
 		})
 		runReplay(t, c, plan(t, c, replayOf(takeList(t, list(5)), "run")))
-		if _, err := c.Cancel(t.Context(), postproof.Key(keyOf(4)), "bob"); err != nil {
+		if _, err := c.Cancel(t.Context(), postproof.Key(keyOf(4)), client.Actor{By: "bob"}); err != nil {
 			t.Fatal(err)
 		}
 		runFor(t, c, time.Minute)
-		want := []client.RecoveryLeft{
+		want := []client.ReplayLeft{
 			{State: idempotency.Refused, Reason: "invalid_argument", Jobs: 2},
 			{State: idempotency.Canceled, Reason: "canceled", Jobs: 1},
 		}
-		half := client.RecoveryTarget{Share: 0.5, Within: time.Hour}
+		half := client.ReplayObjective{Share: 0.5, Within: time.Hour}
 		got := report(t, c, half)
 		if diff := cmp.Diff(want, got.Left); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)
 		}
-		if got.Total != 4 || got.Recovered != 2 || got.Targets[0].Verdict != client.RecoveryMet || got.Phase != client.ReplayFinished {
+		if got.Total != 4 || got.Recovered != 2 || got.Objectives[0].Verdict != client.ObjectiveMet || got.Phase != client.ReplayFinished {
 			t.Errorf("report %+v, want 2 of 4, which is the target", got)
 		}
 		var states []idempotency.State
@@ -115,19 +115,19 @@ func TestRecoveryReportTellsWhatIsLeft(t *testing.T) {
 		p.orders[0].Status = "failed"
 		p.mu.Unlock()
 		runFor(t, c, 2*time.Hour)
-		if got = report(t, c, half); got.Recovered != 1 || got.Waiting != 1 || !got.Targets[0].At.IsZero() || got.Targets[0].Verdict != client.RecoveryMissed {
+		if got = report(t, c, half); got.Recovered != 1 || got.Waiting != 1 || !got.Objectives[0].At.IsZero() || got.Objectives[0].Verdict != client.ObjectiveMissed {
 			t.Errorf("after a late failure: %+v, want 1 of 4, and the target missed", got)
 		}
 		p.faults(nil)
 		runFor(t, c, 3*time.Hour)
-		if got = report(t, c, half); got.Recovered != 2 || got.Targets[0].Took < 2*time.Hour {
+		if got = report(t, c, half); got.Recovered != 2 || got.Objectives[0].Took < 2*time.Hour {
 			t.Errorf("sent once more: %+v, want the target reached after two hours", got)
 		}
 	})
 }
 
 // The years before the run are not read.
-func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
+func TestReplayReportReadsWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(b bubble) {
 		t := b.t
@@ -142,7 +142,7 @@ func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
 		drain(t, c)
 		before := m.entries.Load()
 		got := report(t, c)
-		if got.Recovered != 5 || got.Targets[1].Verdict != client.RecoveryMet || got.Targets[1].At.IsZero() || len(got.Longest) != 5 {
+		if got.Recovered != 5 || got.Objectives[1].Verdict != client.ObjectiveMet || got.Objectives[1].At.IsZero() || len(got.Longest) != 5 {
 			t.Errorf("report %+v, want 5 recovered", got)
 		}
 		if n := m.entries.Load() - before; n > 150 {
@@ -151,14 +151,14 @@ func TestRecoveryReportReadsWhatItNeeds(t *testing.T) {
 	})
 }
 
-func TestRecoveryReportArguments(t *testing.T) {
+func TestReplayReportArguments(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
-	if _, err := c.RecoveryReport(t.Context(), "run"); postproof.CodeOf(err) != postproof.CodeNotFound {
+	if _, err := c.ReplayReport(t.Context(), "run"); postproof.CodeOf(err) != postproof.CodeNotFound {
 		t.Errorf("no run: %v", err)
 	}
-	for _, bad := range []client.RecoveryTarget{{Share: 0, Within: 1}, {Share: 1.1, Within: 1}, {Share: 1}} {
-		if _, err := c.RecoveryReport(t.Context(), "run", bad); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+	for _, bad := range []client.ReplayObjective{{Share: 0, Within: 1}, {Share: 1.1, Within: 1}, {Share: 1}} {
+		if _, err := c.ReplayReport(t.Context(), "run", bad); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("%+v: %v, want an invalid argument", bad, err)
 		}
 	}
