@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"sync"
 	"testing"
@@ -133,101 +132,4 @@ func TestACapReadsTheLedgerOnce(t *testing.T) {
 	if diff := cmp.Diff([]int{2, 0, 0}, read); diff != "" {
 		t.Errorf("read through at each start (-want +got):\n%s", diff)
 	}
-}
-
-// A cap that is taken away and set again bounds all that was sent, with and without it;
-// what died meanwhile is given back. It is read from the ledger once more, and not again.
-func TestACapThatWasTakenAwayCountsWhatWasSentBetween(t *testing.T) {
-	t.Parallel()
-	for name, limit := range map[string]client.Cap{
-		"pieces":                {Pieces: 4},
-		"of the vendor":         {Vendor: "alpha", Pieces: 4},
-		"money":                 {Cents: 4*50 + 49},
-		"money of the campaign": {Campaign: "spring", Cents: 4 * 50},
-		"both":                  {Campaign: "spring", Vendor: "alpha", Pieces: 9, Cents: 4*50 + 1},
-	} {
-		for _, tc := range []struct {
-			hidden bool // by another cap
-			dead   int  // of those that were counted
-		}{{false, 0}, {true, 0}, {false, 2}} {
-			t.Run(fmt.Sprintf("%s, %+v", name, tc), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					store := &readThrough{Memory: idempotency.NewMemory(postproof.ModeTest)}
-					p := newPress(t, "alpha", postproof.IdempotencyKey)
-					priced := client.WithVendor("alpha", vendorConfig(p, func(*postproof.Job) int64 { return 50 }))
-					with := func(caps ...client.Cap) *client.Client {
-						opts := []client.Option{priced, seldom()}
-						if tc.hidden {
-							caps = append(caps, client.Cap{Campaign: "autumn", Pieces: 1})
-						}
-						for _, k := range caps {
-							opts = append(opts, client.WithCap(k))
-						}
-						return newClient(t, store, []*press{p}, opts...)
-					}
-					c := with(limit)
-					accept(t, c, "a")
-					for i := range tc.dead {
-						accept(t, c, fmt.Sprint("gone", i))
-					}
-					c = with()
-					accept(t, c, "b")
-					accept(t, c, "c")
-					cancelJob(t, c, "c")
-					for i := range tc.dead {
-						cancelJob(t, c, postproof.Key(fmt.Sprint("gone", i)))
-					}
-					runFor(t, c, time.Minute)
-					c = with(limit) // two are out
-					before := store.times
-					with(limit)
-					if n := store.times - before; n != 0 {
-						t.Errorf("the ledger is read through %d times by the next client", n)
-					}
-					sent := 0
-					for _, key := range []string{"e", "f", "g", "h"} {
-						if rec, _ := c.Submit(t.Context(), job(key)); rec.State == idempotency.Accepted {
-							sent++
-						} else if rec.Hold.Reason != idempotency.HoldCap {
-							t.Errorf("%s: %v, %v", key, rec, rec.Hold)
-						}
-					}
-					if sent != 2 {
-						t.Errorf("%d more are sent, want 2", sent)
-					}
-				})
-			})
-		}
-	}
-}
-
-// Somebody who counts at the very time at which another one says that it will not is read
-// over: the counter misses what that one sends.
-func TestACapIsCountedWhileAnotherTakesItAway(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, p := newShaky(), newPress(t, "alpha", postproof.IdempotencyKey)
-		limit := client.WithCap(client.Cap{Pieces: 3})
-		newClient(t, s, []*press{p}, limit)
-		first := true
-		s.before = func(all []idempotency.Change) error {
-			if len(all) == 1 && len(all[0].Settings) == 1 && first { // the note of the one without it
-				first = false
-				set := all[0].Settings[0]
-				set.Value = []byte(time.Now().UTC().Format(time.RFC3339))
-				return idempotency.CommitOne(t.Context(), s.Memory, idempotency.Change{Settings: []idempotency.SettingWrite{set}})
-			}
-			return nil
-		}
-		c := newClient(t, s, []*press{p})
-		s.before = nil
-		accept(t, c, "a")
-		accept(t, c, "b")
-		c = newClient(t, s, []*press{p}, limit)
-		accept(t, c, "c")
-		if rec, _ := c.Submit(t.Context(), job("d")); first || rec.Hold.Reason != idempotency.HoldCap {
-			t.Errorf("the fourth: %v; noted: %t", rec, !first)
-		}
-	})
 }

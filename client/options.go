@@ -111,14 +111,12 @@ type VendorConfig struct {
 // bound is never passed, whatever the number of workers and replicas. A job that
 // finds it reached is held, for a person to release.
 //
-// What was sent without the cap counts, before it was set or while it was taken away:
-// New reads it once from the ledger, and again where a client without the cap was made
-// since; two seconds or so for each hundred thousand jobs of the campaign, at the
+// What was sent before the cap was configured counts: New reads it once from the
+// ledger, two seconds or so for each hundred thousand jobs of the campaign, at the
 // present Price where the price of then is not known, and for nothing where the job
 // was erased or its vendor has no adapter here. After that each client counts what it
 // sends itself. So give all clients of a ledger the same caps, those with
-// [WithoutVendors] as well: what one without the cap sends beside them is counted only
-// when one with it is made after it.
+// [WithoutVendors] as well: what one without the cap sends later is not counted.
 type Cap struct {
 	Campaign string
 	Vendor   string
