@@ -181,8 +181,10 @@ func TestSendsAndPollsShareTheSlots(t *testing.T) {
 		})
 		runFor(t, c, seconds*time.Second)
 		more.Wait()
+		// Half of the slots beside sends, all but one while only polls are found: that comes
+		// to 480 polls of 1600. Without a place beside sends they are 320, with all places 670.
 		sent, polled := p.alive(), a.times()
-		if all := seconds * slots; sent < all/2 || polled < all/5 || sent+polled < all*9/10 {
+		if all := seconds * slots; polled < all/4 || polled > all*9/25 || sent+polled < all*9/10 {
 			t.Errorf("%d sent and %d polled by %d slots in %d seconds of one second each", sent, polled, slots, seconds)
 		}
 	})
