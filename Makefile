@@ -58,7 +58,13 @@ test: ## run all tests, with the race detector where there is a C compiler
 		if [ -n "$$raced" ]; then echo "go test $$race $(TESTFLAGS) (module in $$m)"; go test $$race $(TESTFLAGS) $$raced; fi && \
 		if [ -n "$$unraced" ]; then echo "go test $(TESTFLAGS) (module in $$m, without the race detector: see UNRACED in the Makefile)"; go test $(TESTFLAGS) $$unraced; fi); \
 	done; \
-	if [ -n "$$race" ]; then $(MAKE) --no-print-directory plain; fi
+	case ' $(MODULES) ' in *' . '*) [ -z "$$race" ] || $(MAKE) --no-print-directory plain ;; esac
+
+.PHONY: test-library test-nested
+test-library: ## run the tests of the library's own module (part of make test)
+	@$(MAKE) --no-print-directory test MODULES=.
+test-nested: ## run the tests of the nested modules (part of make test)
+	@$(MAKE) --no-print-directory test MODULES='$(NESTED)'
 
 .PHONY: mutation
 mutation: ## break the code in each listed way and require that a test notices
@@ -133,8 +139,11 @@ plain: ## run what the race detector hides or slows: bounds on allocations, the 
 .PHONY: bench-smoke
 bench-smoke: ## run every benchmark of every module once
 	@set -e; for m in $(MODULES); do \
-		echo "go test -bench . -benchtime=1x ./... (module in $$m)"; \
-		(cd "$$m" && GOWORK=off go test -run '^$$' -bench . -benchtime=1x ./...); \
+		echo "go test -bench . -benchtime=1x (module in $$m)"; \
+		(cd "$$m" && export GOWORK=off && \
+		with=$$(go list -f '{{.Dir}}{{range .TestGoFiles}} {{.}}{{end}}{{range .XTestGoFiles}} {{.}}{{end}}' ./... | \
+			while read -r dir files; do cd "$$dir"; ! grep -qs '^func Benchmark' $$files /dev/null || echo "$$dir"; done) && \
+		[ -n "$$with" ] && go test -run '^$$' -bench . -benchtime=1x $$with); \
 	done
 
 .PHONY: vuln
