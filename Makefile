@@ -58,13 +58,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 		if [ -n "$$raced" ]; then echo "go test $$race $(TESTFLAGS) (module in $$m)"; go test $$race $(TESTFLAGS) $$raced; fi && \
 		if [ -n "$$unraced" ]; then echo "go test $(TESTFLAGS) (module in $$m, without the race detector: see UNRACED in the Makefile)"; go test $(TESTFLAGS) $$unraced; fi); \
 	done; \
-	case ' $(MODULES) ' in *' . '*) [ -z "$$race" ] || $(MAKE) --no-print-directory plain ;; esac
-
-.PHONY: test-library test-nested
-test-library: ## run the tests of the library's own module (part of make test)
-	@$(MAKE) --no-print-directory test MODULES=.
-test-nested: ## run the tests of the nested modules (part of make test)
-	@$(MAKE) --no-print-directory test MODULES='$(NESTED)'
+	if [ -n "$$race" ]; then $(MAKE) --no-print-directory plain; fi
 
 .PHONY: mutation
 mutation: ## break the code in each listed way and require that a test notices
