@@ -280,7 +280,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 				p, r, log, s := newPress(t, "alpha", postproof.IdempotencyNone), newRecorder(), &logs{}, newShaky()
 				p.key = "sk_live_SECRET"
 				leaky(p, s, fault)
-				c := newClient(t, s, []*press{p}, client.WithLogger(log.logger()), client.WithTracerProvider(r), client.WithMeterProvider(r), client.WithSpool(t.TempDir()))
+				c := newClient(t, s, []*press{p}, client.WithLogger(log.logger()), client.WithTracerProvider(r), client.WithMeterProvider(r), client.WithSpool(t.TempDir()), seldom())
 				secret := job("key-of-Mallory")
 				secret.To = postproof.Address{Name: "Mallory Malone", Line1: "13 Elm Street", City: "Shelbyville", Region: "IL", PostalCode: "62565"}
 				secret.Contact = "mallory@example.com"
