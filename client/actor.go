@@ -51,5 +51,5 @@ func (a Actor) tidy() Actor {
 }
 
 func blank(op, field, what string) error {
-	return invalid(op, fmt.Errorf("Actor.%s is blank: give %s, which stands in the change log for whoever reads it later", field, what))
+	return invalid(op, fmt.Errorf("%s is blank: give %s, which stands in the change log for whoever reads it later", "Actor."+field, what))
 }
