@@ -32,7 +32,7 @@ func crossing() []Mutation {
 			`min(float64(run.let)/rate*float64(time.Second), float64(longestThrottle))`, `float64(run.let)/rate*float64(time.Second)`,
 			"TestReplayThrottleThatIsTiny"),
 		m("a change is taken back twice", "undo.go",
-			`if later.Undoes == n {`, `if later.Undoes == n && by == "carol" {`, "TestUndoOfWhatIsTakenBackMeanwhile"),
+			`if later.Undoes == n {`, `if later.Undoes == n && who.By == "carol" {`, "TestUndoOfWhatIsTakenBackMeanwhile"),
 		m("an erasure does not wait for who applies the spool", "erase_left.go",
 			"if err := x.c.startSpooling(ctx, opErase); err != nil {\n\t\treturn err\n\t}\n\tdefer func() { <-x.c.spooling }()", `_ = ctx`,
 			"TestEraseWhileTheSpoolIsApplied"),
