@@ -137,7 +137,7 @@ bench-smoke: ## run every benchmark of every module once
 		(cd "$$m" && export GOWORK=off && \
 		with=$$(go list -f '{{.Dir}}{{range .TestGoFiles}} {{.}}{{end}}{{range .XTestGoFiles}} {{.}}{{end}}' ./... | \
 			while read -r dir files; do cd "$$dir"; ! grep -qs '^func Benchmark' $$files /dev/null || echo "$$dir"; done) && \
-		[ -n "$$with" ] && go test -run '^$$' -bench . -benchtime=1x $$with); \
+		{ [ -n "$$with" ] || { echo "no benchmark was found in $$m" >&2; exit 1; }; } && go test -run '^$$' -bench . -benchtime=1x $$with); \
 	done
 
 .PHONY: vuln

@@ -27,7 +27,7 @@ type Actor struct {
 	Why string
 }
 
-// named returns the actor as it is written down, and refuses nobody.
+// named returns the actor as it is written down, or the error of one without a name.
 func (a Actor) named(op string) (Actor, error) {
 	a = a.tidy()
 	if a.By == "" {
@@ -36,7 +36,7 @@ func (a Actor) named(op string) (Actor, error) {
 	return a, nil
 }
 
-// reasoned is named, and refuses an act without a reason as well.
+// reasoned is named, with an error for an act without a reason as well.
 func (a Actor) reasoned(op string) (Actor, error) {
 	a, err := a.named(op)
 	if err == nil && a.Why == "" {

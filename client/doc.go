@@ -69,8 +69,8 @@
 // before ([Client.Changes]). Each such call takes an [Actor], behind what it is about.
 // Each entry carries the digest of the one before. [Client.VerifyChanges] walks them,
 // and finds what was changed, taken out or put in; keep the head that it returns
-// elsewhere, and it also finds a log that was cut off or written anew. [Client.Undo] takes a pause,
-// the end of one, a release, a decision or an approval back, where nothing has come of
+// elsewhere, and it also finds a log that was cut off or written anew.
+// [Client.Undo] takes a pause, the end of one, a release, a decision or an approval back, where nothing has come of
 // it, and is an entry itself.
 //
 // # Replay

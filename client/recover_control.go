@@ -22,9 +22,10 @@ import (
 // each vendor that was in use.
 //
 // By its key the next recovery knows of this one, if the backup is restored once
-// more, by any of the first sixteen that were sent to a vendor: what is in doubt goes on beside it. So the vendor is asked first for the
-// control pieces of recoveries that the ledger does not know; if it shows any, what
-// is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
+// more: what is in doubt goes on beside it. That holds for the first sixteen that are
+// sent to a vendor after a recovery; a further one is logged. So the vendor is asked
+// first for the control pieces of recoveries that the ledger does not know; if it shows
+// any, what is in doubt is doubted further. Where it cannot be asked, nothing is sent, and the
 // error is [postproof.CodeUnavailable]: beside a vendor that cannot be asked nothing is
 // proven either. Should the vendor answer with a piece that it took before the
 // recovery, none was printed and this is no control piece: the error is

@@ -112,3 +112,13 @@ func TestDeadlinesAreKeptByTwo(t *testing.T) {
 		}
 	})
 }
+
+// Who only looks on sends nothing: its deadlines are nobody's.
+func TestDeadlinesOfAnOnlookerAreNotKept(t *testing.T) {
+	t.Parallel()
+	s := newShaky()
+	onlooker(t, s, client.WithDeadlines(idempotency.Deadlines{MaxGenerations: 9}))
+	if set, err := s.Setting(t.Context(), "recover/deadlines"); err != nil || set.Version != 0 {
+		t.Errorf("%s, %v", set.Value, err)
+	}
+}

@@ -116,6 +116,16 @@ func TestNoVersionIsNoCondition(t *testing.T) {
 		if err := c.Unchanged(t.Context(), before, client.Version{}); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
 			t.Errorf("Unchanged = %v", err)
 		}
+		epoch := c.Epoch()
+		// Of two versions one at least was not seen, even if the other still holds.
+		for _, when := range [][]client.Condition{
+			{client.IfUnchanged(client.VersionOf("another history", before)), client.IfUnchanged(client.VersionOf(epoch, before))},
+			{client.IfUnchanged(client.VersionOf(epoch, before)), client.IfUnchanged(client.VersionOf("another history", before))},
+		} {
+			if _, err := c.Release(t.Context(), "a", client.Actor{By: "ann"}, when...); postproof.CodeOf(err) != postproof.CodeInvalidArgument {
+				t.Errorf("Release if it is in two versions = %v", err)
+			}
+		}
 		if now := recordOf(t, store); now.Fence != before.Fence {
 			t.Errorf("it was released: %v", now)
 		}
