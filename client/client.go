@@ -59,11 +59,12 @@ type Client struct {
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
-	congested atomic.Int64
-	checked   settingsCache
-	pauses    atomic.Pointer[pauses]
-	hints     hints
-	strangers unconfigured
+	congested   atomic.Int64
+	checked     settingsCache
+	capCounters map[string][]capCounter // by their campaign
+	pauses      atomic.Pointer[pauses]
+	hints       hints
+	strangers   unconfigured
 	// damage is what was met of it in the ledger.
 	damage damage
 	// leases tells the leases of new records apart, see [Client.firstLease].
@@ -161,6 +162,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err := c.countBefore(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.readCapCounters(ctx); err != nil {
+		return nil, err
+	}
 	if c.watching, err = c.watch(); err != nil {
 		return nil, invalid("new client", err)
 	}
@@ -217,9 +221,16 @@ func (s *settings) defaults() error {
 	if err := s.deadlines.Validate(); err != nil {
 		return fmt.Errorf("WithDeadlines: %w", err)
 	}
+	given := map[string]bool{}
 	for _, c := range s.caps {
 		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {
 			return fmt.Errorf("WithCap for campaign %q and vendor %q: bounds nothing: set Pieces or Cents", c.Campaign, c.Vendor)
+		}
+		for _, k := range ownCapCounters([]Cap{c}) {
+			if given[k.name] {
+				return fmt.Errorf("WithCap for campaign %q and vendor %q: the same bound is given twice: leave one out", c.Campaign, c.Vendor)
+			}
+			given[k.name] = true
 		}
 	}
 	for campaign, p := range s.policies {

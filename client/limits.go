@@ -16,7 +16,7 @@ import (
 // counts from its intent until it is proven dead. The sums are kept by the
 // store in the same transaction, so that replicas share them exactly.
 func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempotency.Record, cents func(string) int64) []idempotency.CounterAdd {
-	if len(c.caps) == 0 && c.canaryOf(after) == 0 {
+	if len(c.capCounters) == 0 && c.canaryOf(after) == 0 {
 		return out
 	}
 	for i := range after.Submissions {
@@ -65,17 +65,13 @@ func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, ve
 		}
 		return most
 	}
-	for _, k := range c.caps {
-		if (k.Campaign != "" && k.Campaign != campaign) || (k.Vendor != "" && k.Vendor != vendor) {
-			continue
+	for k := range c.capCountersOf(campaign, vendor) {
+		worth := int64(1)
+		if k.cents {
+			worth = cents(vendor)
 		}
-		if k.Pieces > 0 {
-			out = append(out, idempotency.CounterAdd{Name: capName("pieces", k), Add: add, Limit: limit(k.Pieces)})
-		}
-		if k.Cents > 0 {
-			if price := cents(vendor); price != 0 {
-				out = append(out, idempotency.CounterAdd{Name: capName("cents", k), Add: add * price, Limit: limit(k.Cents)})
-			}
+		if worth != 0 {
+			out = append(out, idempotency.CounterAdd{Name: k.name, Add: add * worth, Limit: limit(k.most)})
 		}
 	}
 	if most := c.canaryOf(rec); most > 0 {
@@ -90,17 +86,13 @@ func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, ve
 // countedWith returns the price that a send counts with, in the form of
 // [idempotency.Submission.Cents].
 func (w *work) countedWith(v *vendor) int64 {
-	if len(w.c.caps) == 0 {
+	if len(w.c.capCounters) == 0 {
 		return 0
 	}
 	if cents := w.cents(v.name); cents > 0 {
 		return cents
 	}
 	return -1
-}
-
-func capName(what string, k Cap) string {
-	return "cap/" + what + "/" + k.Vendor + "/" + k.Campaign
 }
 
 func canaryName(campaign string) string { return "canary/" + campaign }

@@ -17,17 +17,13 @@ func (c *Client) countBefore(ctx context.Context) error {
 	if c.onlooker {
 		return nil // it sends nothing, and knows no prices
 	}
-	for _, k := range c.caps {
-		if k.Pieces > 0 {
-			one := func(*idempotency.Record, *idempotency.Submission) int64 { return 1 }
-			if err := c.countOnce(ctx, k, capName("pieces", k), one); err != nil {
-				return err
-			}
+	for _, k := range ownCapCounters(c.caps) {
+		worth := c.centsThen
+		if !k.cents {
+			worth = func(*idempotency.Record, *idempotency.Submission) int64 { return 1 }
 		}
-		if k.Cents > 0 {
-			if err := c.countOnce(ctx, k, capName("cents", k), c.centsThen); err != nil {
-				return err
-			}
+		if err := c.countOnce(ctx, k, worth); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -40,7 +36,7 @@ func (c *Client) tellUnpriced(ctx context.Context) {
 		for _, v := range c.vendors {
 			if k.Cents > 0 && (k.Vendor == "" || k.Vendor == v.name) && v.config.Price == nil {
 				c.logger.LogAttrs(ctx, slog.LevelWarn, "a cap in Cents does not bound what goes to a vendor without a price: set Price of its VendorConfig, or a cap in Pieces",
-					slog.String("vendor", v.name), slog.String("cap", capName("cents", k)))
+					slog.String("vendor", v.name), slog.String("cap", capCounterOf(capCents, k.Vendor, k.Campaign).name))
 			}
 		}
 	}
@@ -64,9 +60,9 @@ func (c *Client) centsThen(rec *idempotency.Record, s *idempotency.Submission) i
 // client that has the cap sends before it is done, but for those of a version that
 // only counted on: theirs is never taken away, and a piece that such a one sends at
 // this very time may be counted twice.
-func (c *Client) countOnce(ctx context.Context, k Cap, name string, worth func(*idempotency.Record, *idempotency.Submission) int64) error {
+func (c *Client) countOnce(ctx context.Context, k capCounter, worth func(*idempotency.Record, *idempotency.Submission) int64) error {
 	const op = "count for a cap"
-	counted := "counted/" + name
+	name, counted := k.name, countedPrefix+k.name
 	set, err := c.store.Setting(ctx, counted)
 	if err != nil {
 		return c.storeError(op, err)
@@ -79,7 +75,7 @@ func (c *Client) countOnce(ctx context.Context, k Cap, name string, worth func(*
 		return c.storeError(op, err)
 	}
 	var sum int64
-	for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: k.Campaign, Vendor: k.Vendor}) {
+	for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: k.campaign, Vendor: k.vendor}) {
 		if c.meetDamaged(ctx, err) {
 			continue // nobody knows what it is worth; it must not keep the others from being sent
 		}
@@ -87,7 +83,7 @@ func (c *Client) countOnce(ctx context.Context, k Cap, name string, worth func(*
 			return c.storeError(op, err)
 		}
 		for i := range rec.Submissions {
-			if s := &rec.Submissions[i]; (k.Vendor == "" || s.Vendor == k.Vendor) && counts(rec, s) {
+			if s := &rec.Submissions[i]; (k.vendor == "" || s.Vendor == k.vendor) && counts(rec, s) {
 				sum += worth(rec, s)
 			}
 		}

@@ -111,12 +111,14 @@ type VendorConfig struct {
 // bound is never passed, whatever the number of workers and replicas. A job that
 // finds it reached is held, for a person to release.
 //
-// What was sent before the cap was configured counts: New reads it once from the
+// What was sent before the cap was first configured counts: New reads it once from the
 // ledger, two seconds or so for each hundred thousand jobs of the campaign, at the
 // present Price where the price of then is not known, and for nothing where the job
-// was erased or its vendor has no adapter here. After that each client counts what it
-// sends itself. So give all clients of a ledger the same caps, those with
-// [WithoutVendors] as well: what one without the cap sends later is not counted.
+// was erased or pruned or its vendor has no adapter here. After that every client of
+// the ledger counts what it sends, those without the cap too, each at the Price that it
+// has; so a cap may be taken away and set again. Only the clients that have it keep to
+// it, and one that was made before it was first configured does not count for it: start
+// all workers again when you set one.
 type Cap struct {
 	Campaign string
 	Vendor   string

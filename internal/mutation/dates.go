@@ -52,9 +52,14 @@ func dates() []Mutation {
 		ch.Counters`, `if false {
 		ch.Counters`, "TestACapCounts"),
 		cl("a cap counts what came before at each start", "limits_before.go", `if set.Version != 0 {`, `if set.Version != 0 && false {`, "TestACapReads"),
-		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.Vendor) && counts(rec, s) {`, `s.Vendor == k.Vendor) {`, "TestACapCounts"),
+		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.vendor) && counts(rec, s) {`, `s.Vendor == k.vendor) {`, "TestACapCounts"),
 		cl("a cap counts again what was counted", "limits_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
 		cl("what was sent before costs nothing", "limits_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
+		cl("a cap that is taken away counts no longer", "cap_counters.go", `ok && !own[k.name] {`, `ok && !own[k.name] && false {`, "TestACapThatIsSetAgain|TestAnOnlookerGivesBack"),
+		cl("a cap of another binds who only counts for it", "cap_counters.go", `&& !own[k.name] {`, `&& !own[k.name] {
+			k.most = 1`, "TestACapThatIsSetAgain"),
+		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
+		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
 		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
 		m("./vendors/lob", "a 405 or 410 of another server than lob's ends the job", "vendors/lob/judge.go", `(vendors.OfTheAddress(r.Status) ||`, `(r.Status == http.StatusNotFound ||`, "TestForeign404"),
 		m("./vendors/postgrid", "a 405 or 410 of another server than postgrid's ends the job", "vendors/postgrid/judge.go", `(vendors.OfTheAddress(r.Status) ||`, `(r.Status == http.StatusNotFound ||`, "TestForeign404"),
