@@ -48,7 +48,7 @@ func (c *Client) readArtErased(ctx context.Context, op string) (artErased, uint6
 	}
 	if len(set.Value) > 0 {
 		if err := json.Unmarshal(set.Value, &e); err != nil {
-			return e, 0, c.storeError(op, errors.Join(idempotency.ErrCorrupt, err))
+			return e, 0, c.storeError(op, unreadable(&set, err))
 		}
 	}
 	c.artErased.Store(set.Version)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -24,8 +23,10 @@ type pendingErasure struct {
 }
 
 func readPending(set idempotency.Setting) (p pendingErasure, err error) {
-	if len(set.Value) > 0 && json.Unmarshal(set.Value, &p) != nil {
-		return p, fmt.Errorf("%w: %s", idempotency.ErrCorrupt, set.Name)
+	if len(set.Value) > 0 {
+		if err := json.Unmarshal(set.Value, &p); err != nil {
+			return p, unreadable(&set, err)
+		}
 	}
 	return p, nil
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -336,7 +335,7 @@ func (c *Client) readDoubt(ctx context.Context, id *idempotency.Identity) error 
 	}
 	var d doubt
 	if err := json.Unmarshal(set.Value, &d); err != nil {
-		return c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
+		return c.storeError("recover", unreadable(&set, err))
 	}
 	c.doubted.Store(&doubted{lost: d.Lost, recoveries: d.Recoveries, number: n.Number})
 	c.doubtUntil.Store(d.Until.UnixNano())

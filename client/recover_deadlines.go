@@ -42,7 +42,7 @@ func (c *Client) readReach(ctx context.Context) (reach, uint64, error) {
 	var kept reach
 	if len(set.Value) > 0 {
 		if err := json.Unmarshal(set.Value, &kept); err != nil {
-			return least, 0, c.storeError(op, errors.Join(idempotency.ErrCorrupt, err))
+			return least, 0, c.storeError(op, unreadable(&set, err))
 		}
 	}
 	kept = kept.or(least)

@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,5 +122,24 @@ func TestDeadlinesOfAnOnlookerAreNotKept(t *testing.T) {
 	onlooker(t, s, client.WithDeadlines(idempotency.Deadlines{MaxGenerations: 9}))
 	if set, err := s.Setting(t.Context(), "recover/deadlines"); err != nil || set.Version != 0 {
 		t.Errorf("%s, %v", set.Value, err)
+	}
+}
+
+// Whoever meets a setting that cannot be read is told which, and what to do.
+func TestASettingThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"recover/deadlines", "recover/doubt", "recover/number"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := idempotency.NewMemory(postproof.ModeTest)
+			put := idempotency.SettingWrite{Name: name, Value: []byte("{half")}
+			if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{Settings: []idempotency.SettingWrite{put}}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := client.New(t.Context(), store, nil, client.WithoutVendors(), client.WithLogger(quiet()))
+			if !errors.Is(err, idempotency.ErrCorrupt) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "newer version") {
+				t.Errorf("New = %v", err)
+			}
+		})
 	}
 }

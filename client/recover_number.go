@@ -66,7 +66,7 @@ func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n 
 	}
 	if len(set.Value) > 0 {
 		if err := json.Unmarshal(set.Value, &n); err != nil {
-			return n, 0, c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
+			return n, 0, c.storeError("recover", unreadable(&set, err))
 		}
 		return n.in(id), set.Version, nil
 	}
@@ -190,7 +190,7 @@ func (c *Client) doubtMore(ctx context.Context, recoveries int) (w idempotency.S
 	var d doubt
 	if len(set.Value) > 0 {
 		if err := json.Unmarshal(set.Value, &d); err != nil {
-			return w, c.storeError("recover", errors.Join(idempotency.ErrCorrupt, err))
+			return w, c.storeError("recover", unreadable(&set, err))
 		}
 	}
 	d.Recoveries = max(d.Recoveries, recoveries)

@@ -354,6 +354,11 @@ func (c *Client) storeError(op string, err error) error {
 	return &postproof.Error{Code: codeOfStore(err), Delivery: delivery, Op: op, Err: fmt.Errorf("ledger: %w", err)}
 }
 
+// unreadable tells of a setting of this library's own that it cannot read.
+func unreadable(set *idempotency.Setting, err error) error {
+	return fmt.Errorf("its setting %q cannot be read: work with the newer version that wrote it; if there is none it is damaged: put a backup back, and Recover: %w", set.Name, errors.Join(idempotency.ErrCorrupt, err))
+}
+
 func codeOfStore(err error) postproof.Code {
 	switch {
 	case idempotency.AsDamaged(err) != nil: // no waiting mends it

@@ -31,9 +31,12 @@ type Deadlines struct {
 	// any kind. Default 30 seconds and 30 minutes.
 	RetryBase, RetryCap time.Duration
 	// MaxGenerations is how many generations a job may have by itself. Default
-	// 4. A person may start more.
+	// 4, and at most [MostGenerations]. A person may start more.
 	MaxGenerations int
 }
+
+// MostGenerations bounds Deadlines.MaxGenerations.
+const MostGenerations = 100
 
 // WithDefaults returns the deadlines with no field zero.
 func (d Deadlines) WithDefaults() Deadlines {
@@ -69,6 +72,8 @@ func (d Deadlines) Validate() error {
 	switch {
 	case d.MaxGenerations < 0:
 		return fmt.Errorf("MaxGenerations is %d: want at least 1, or 0 for the default", d.MaxGenerations)
+	case d.MaxGenerations > MostGenerations:
+		return fmt.Errorf("MaxGenerations is %d: want at most %d: each is one more send that came to nothing, and one more to look for after a restored backup", d.MaxGenerations, MostGenerations)
 	case full.RetryBase > full.RetryCap:
 		return fmt.Errorf("RetryBase is %s, more than RetryCap, %s: the first wait cannot be longer than the longest", full.RetryBase, full.RetryCap)
 	case full.WatchEvery > full.WatchFor:

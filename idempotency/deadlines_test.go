@@ -39,6 +39,7 @@ func TestDeadlines(t *testing.T) {
 		{idempotency.Deadlines{RetryBase: -1}, "RetryBase is"},
 		{idempotency.Deadlines{RetryCap: -1}, "RetryCap is"},
 		{idempotency.Deadlines{MaxGenerations: -1}, "MaxGenerations is -1"},
+		{idempotency.Deadlines{MaxGenerations: 101}, "want at most 100"},
 		{idempotency.Deadlines{RetryBase: time.Hour}, "more than RetryCap, 30m0s"},
 		{idempotency.Deadlines{WatchFor: time.Hour}, "more than WatchFor, 1h0m0s"},
 	} {
