@@ -111,13 +111,17 @@ func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.
 	if req.Open != nil {
 		k.req.Body = func() (io.ReadCloser, error) { return req.Open(ctx) }
 	}
-	judge := req.Judge
+	judge, submits := req.Judge, req.Op.Group() == submitGroup
 	if judge == nil {
 		judge = vendors.JudgeStatus
 	}
 	k.req.Judge = func(status int, h http.Header, body []byte) error {
 		*last = vendors.Response{Status: status, Header: h, Body: body}
-		return judge(last)
+		err := judge(last)
+		if submits {
+			k.toldLater(req.Header, last, err)
+		}
+		return err
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 
 // TestForeign: what is none of a vendor's API counts against the vendor, whatever its
 // status. What may be about one job, the account or the rate does not, nor does an API
-// that speaks another language, or names the wrong one to who did not ask for JSON.
+// that speaks another language, or names the wrong one to who did not ask for JSON: its
+// adapter reads it.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	const json, problem, html, plain, xml = "application/json; charset=utf-8", "application/problem+json", "text/html; charset=utf-8", "text/plain", "application/xml"
@@ -36,22 +37,27 @@ func TestForeign(t *testing.T) {
 		{405, xml, true, true},
 		{410, json, true, false},
 		{404, html, false, false},
-		{401, html, true, false},
-		{403, html, true, false},
-		{413, html, true, false},
-		{422, html, true, false},
+		{401, html, true, true},
+		{403, html, true, true},
+		{413, html, true, true},
+		{422, html, true, true},
+		{401, html, false, false},
+		{403, html, false, false},
+		{403, plain, true, false},
+		{403, json, true, false},
+		{413, xml, true, false},
 		{429, html, true, false},
 		{409, html, true, true},
 		{409, json, true, false},
 		{431, html, false, true},
 		{503, html, true, false}, // a failure by itself, with its Retry-After
 	} {
-		resp := &http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {test.kind}}}
+		answer := http.Header{"Content-Type": {test.kind}}
 		asked := http.Header{"Accept": {"application/json"}}
-		if got := foreign(test.submits, asked, resp); got != test.want {
+		if got := foreign(test.submits, asked, test.status, answer); got != test.want {
 			t.Errorf("%d %q, to a submission %v: %v, want %v", test.status, test.kind, test.submits, got, test.want)
 		}
-		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, resp) {
+		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, test.status, answer) {
 			t.Errorf("%d %q to who did not ask for JSON is foreign", test.status, test.kind)
 		}
 	}

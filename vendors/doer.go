@@ -96,8 +96,8 @@ func (r *Response) Time() time.Time {
 }
 
 // JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an
-// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus]. A 404,
-// 405 or 410 to a submission takes more: see [OfTheAddress].
+// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus]. A 4xx
+// takes more: one that is not in the vendor's own words is [Foreign].
 func JudgeStatus(r *Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
@@ -105,13 +105,4 @@ func JudgeStatus(r *Response) error {
 	return &postproof.Error{
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status), HTTPStatus: r.Status,
 	}
-}
-
-// OfTheAddress reports whether a status is one that any server gives by itself where
-// it has nothing: 404, 405 and 410. Answered to a submission, and not in the vendor's
-// own words, it comes of a wrong base URL or of what stands in front, and says nothing
-// of the job: it is to have [postproof.CodeUnavailable], so that the job waits, and
-// the whole campaign with it.
-func OfTheAddress(status int) bool {
-	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }
