@@ -34,6 +34,7 @@ func TestForeign(t *testing.T) {
 		{400, xml, true, false},
 		{400, html, false, false},
 		{404, html, true, true},
+		{404, plain, true, true},
 		{405, xml, true, true},
 		{410, json, true, false},
 		{404, html, false, false},
@@ -52,12 +53,12 @@ func TestForeign(t *testing.T) {
 		{431, html, false, true},
 		{503, html, true, false}, // a failure by itself, with its Retry-After
 	} {
-		answer := http.Header{"Content-Type": {test.kind}}
+		resp := &http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {test.kind}}}
 		asked := http.Header{"Accept": {"application/json"}}
-		if got := foreign(test.submits, asked, test.status, answer); got != test.want {
+		if got := foreign(test.submits, asked, resp); got != test.want {
 			t.Errorf("%d %q, to a submission %v: %v, want %v", test.status, test.kind, test.submits, got, test.want)
 		}
-		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, test.status, answer) {
+		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, resp) {
 			t.Errorf("%d %q to who did not ask for JSON is foreign", test.status, test.kind)
 		}
 	}

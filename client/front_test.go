@@ -53,6 +53,30 @@ func TestCancelOutlivesAForeignNo(t *testing.T) {
 	}
 }
 
+// That another request is at work on the piece is no word that it is too late to cancel.
+func TestUnclearConflictEndsNoWish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		_, c := fronted(t, lob.Name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+			if r.Method == http.MethodDelete && asked.Add(1) == 1 {
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte(`{"error":{"code":"conflict","status_code":409}}`))
+				return
+			}
+			vendor.ServeHTTP(w, r)
+		})
+		if _, err := c.Submit(t.Context(), job("a")); err != nil {
+			t.Fatal(err)
+		}
+		cancelJob(t, c, "a")
+		runFor(t, c, time.Hour)
+		if rec := status(t, c, "a"); rec.State != idempotency.Canceled {
+			t.Errorf("%v, outcome %q: want it canceled", rec, rec.Cancel.Outcome)
+		}
+	})
+}
+
 // What stands in front of a vendor answers the polls of a piece for a day: it does not
 // know whether there is such a piece, and nothing in its history says so.
 func TestAForeign404LosesNoPiece(t *testing.T) {

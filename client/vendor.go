@@ -104,7 +104,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("WithVendor(%q): Retry has a Transport, Clock, OnAttempt, OnSend or OnResult: these are the client's; use VendorConfig.Transport, WithClock and the telemetry", v.name)
 	}
 	rc.Clock = c.clock
-	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP))
+	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP), breaker.WithLater(judgedLater))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	asked := rc.OnGiveUp
