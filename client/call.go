@@ -73,7 +73,7 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	return resp, err
 }
 
-func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) { //nolint:contextcheck // held is made of the one that is given
 	group := req.Op.Group()
 	if err := k.throttle(ctx, group, req.Op); err != nil {
 		return nil, err

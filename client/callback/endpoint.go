@@ -114,8 +114,8 @@ func (r *Receiver) add(e *Endpoint) error {
 	}
 	rt := r.routes[name]
 	if rt == nil {
-		rt = &route{name: name, vendor: caps.Vendor, caps: caps, parser: parser, unsigned: a.verifiers == nil,
-			maxBody: cmp.Or(r.maxBody, max(usualBody, caps.Callbacks.MaxBytes))}
+		rt = &route{name: name, vendor: caps.Vendor, caps: caps, parser: parser, unsigned: a.verifiers == nil}
+		rt.maxBody = cmp.Or(r.maxBody, max(usualBody, caps.Callbacks.MaxBytes))
 	}
 	a.route = rt
 	key := accountKey{caps.Vendor, acct.Fingerprint}
