@@ -44,7 +44,7 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	Route string
 	// Header is not modified by the Doer and may be shared. To who accepts
 	// application/json alone an answer of text/html is none of the vendor's, as far as its
-	// health goes: its breaker counts it as a failure, but for a refusal.
+	// health goes: its breaker counts it as a failure, but for a read that it refuses.
 	Header http.Header
 	// ContentType is set when there is a body; Open returns the body's bytes
 	// from the start, Length says how many.
