@@ -234,6 +234,9 @@ type Callbacks struct {
 	CarryRef bool
 	// Batch is the most events in one callback; 0 means one.
 	Batch int
+	// MaxBytes is the longest callback that is to be expected, where it may be longer
+	// than 1 MiB: with the whole piece in it, its markup included. 0 where none is.
+	MaxBytes int64
 	// AnswerStatus and AnswerBody are the only answer that the vendor takes for
 	// "received"; a status of 0 means that any 2xx will do.
 	AnswerStatus int

@@ -22,6 +22,16 @@ func WithJudge(judge Judge) TransportOption {
 	return transportOption(func(t *transport) { t.judge = judge })
 }
 
+// WithLater leaves the judgement of some answers to who reads their bodies. Later is
+// asked about each answer, before the [Judge], and returns nil where that is to decide. What
+// it returns else is called with done, which takes the outcome when the answer was read;
+// only the first report counts, and one must come, as of [Set.Allow]. Until then a probe
+// keeps its place, so that no other call goes out on an answer that nobody has read yet.
+// Later must not read or close the body, and must be safe for concurrent use.
+func WithLater(later func(req *http.Request, resp *http.Response) func(done func(Outcome))) TransportOption {
+	return transportOption(func(t *transport) { t.later = later })
+}
+
 // Transport returns a round tripper that asks the vendor's breaker of the
 // request's group before each call of next, and reports how it went. A nil
 // group means [MethodGroup]; next must not be nil, or Transport panics.
@@ -69,6 +79,7 @@ type transport struct {
 	group  func(*http.Request) string
 	next   http.RoundTripper
 	judge  Judge
+	later  func(req *http.Request, resp *http.Response) func(done func(Outcome))
 }
 
 // Unwrap returns the round tripper below, to which alone requests are handed:
@@ -87,8 +98,32 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	// A panic or Goexit below leaves the zero outcome, which gives the
 	// probe's place back and says nothing about the vendor.
 	var outcome Outcome
-	defer func() { allowed.done(outcome) }()
+	kept := false
+	defer func() {
+		if !kept {
+			allowed.done(outcome)
+		}
+	}()
 	resp, err := t.next.RoundTrip(req)
+	if err == nil && resp != nil && t.later != nil {
+		if take := t.later(req, resp); take != nil {
+			kept = true
+			take(t.held(allowed))
+			return resp, nil
+		}
+	}
 	outcome = t.judge(req, resp, err)
 	return resp, err
+}
+
+// held is the report of a call that is judged later. How long the call took is known now.
+func (t *transport) held(allowed call) func(Outcome) {
+	one := &ticket{call: allowed}
+	took := max(1, t.set.config.Clock.Now().Sub(allowed.started))
+	return func(o Outcome) {
+		if o.Duration <= 0 {
+			o.Duration = took
+		}
+		one.done(o)
+	}
 }

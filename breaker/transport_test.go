@@ -332,3 +332,68 @@ func TestTransportSaysWhatIsBelow(t *testing.T) {
 		t.Errorf("%T does not say that %p is below", rt, below)
 	}
 }
+
+// TestTransportJudgedLater: an answer that takes reading counts when it was read, once, for
+// as long as it took to come; and a probe is out until then.
+func TestTransportJudgedLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		set := newSet(t, breaker.Config{Consecutive: 1, SlowCall: time.Second, OpenFor: time.Minute})
+		var told func(breaker.Outcome)
+		rt := set.Transport("lob", nil, roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == "/gone" {
+				return nil, io.ErrUnexpectedEOF
+			}
+			time.Sleep(10 * time.Millisecond)
+			return answer(http.StatusForbidden), nil
+		}), breaker.WithJudge(func(*http.Request, *http.Response, error) breaker.Outcome {
+			return breaker.Outcome{Kind: breaker.Success}
+		}),
+			breaker.WithLater(func(_ *http.Request, resp *http.Response) func(func(breaker.Outcome)) {
+				if resp.StatusCode != http.StatusForbidden {
+					t.Errorf("asked about %d", resp.StatusCode)
+				}
+				return func(done func(breaker.Outcome)) { told = done }
+			}))
+		send := func() error {
+			resp, err := rt.RoundTrip(newRequest(t.Context(), t))
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			return err
+		}
+		if err := send(); err != nil || set.State("lob", "submit").Counts.Calls != 0 {
+			t.Fatalf("%v, %+v: nobody has said anything yet", err, set.State("lob", "submit"))
+		}
+		time.Sleep(2 * time.Second) // to read it; the call was quick all the same
+		told(breaker.Outcome{Kind: breaker.Success})
+		if got := set.State("lob", "submit").Counts; got.Calls != 1 || got.Slow != 0 {
+			t.Errorf("%+v, want one that was not slow", got)
+		}
+		if err := send(); err != nil {
+			t.Fatal(err)
+		}
+		told(breaker.Outcome{Kind: breaker.Failure})
+		told(breaker.Outcome{Kind: breaker.Failure})
+		if s := set.State("lob", "submit"); s.Phase != breaker.Open || s.Reason != breaker.ReasonConsecutive || s.Totals.Repeated != 1 {
+			t.Fatalf("%+v, want it open for the failure", s)
+		}
+		time.Sleep(time.Minute)
+		if err := send(); err != nil { // a probe
+			t.Fatal(err)
+		}
+		if _, ok := errors.AsType[*breaker.OpenError](send()); !ok {
+			t.Error("another call went out beside a probe whose answer nobody has read")
+		}
+		told(breaker.Outcome{Kind: breaker.Success})
+		if s := set.State("lob", "submit"); s.Phase != breaker.Closed {
+			t.Errorf("%+v, want it closed by the probe", s)
+		}
+		told = nil
+		req := newRequest(t.Context(), t)
+		req.URL.Path = "/gone"
+		if _, err := rt.RoundTrip(req); err == nil || told != nil || set.State("lob", "submit").Counts.Calls != 1 { //nolint:bodyclose // there is none
+			t.Errorf("%v: what has no answer is the judge's", err)
+		}
+	})
+}

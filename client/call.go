@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
 	"github.com/postproof/postproof/retry"
 	"github.com/postproof/postproof/vendors"
 )
@@ -30,10 +31,14 @@ type call struct {
 	prepared postproof.Delivery
 	after    time.Duration
 	date     time.Time
+	// told is the report of an answer that the adapter is to judge; nil for none.
+	told func(breaker.Outcome)
 	// req is the request under way; a call makes one after the other.
 	req retry.Request
-	// first is the answer to the first request, which most calls end with.
+	// first is the answer to the first request, which most calls end with, and held is
+	// its context.
 	first vendors.Response
+	held  heldContext
 	asked bool
 }
 
@@ -68,17 +73,22 @@ func (k *call) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 	return resp, err
 }
 
-func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) {
+func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response, error) { //nolint:contextcheck // held is made of the one that is given
 	group := req.Op.Group()
 	if err := k.throttle(ctx, group, req.Op); err != nil {
 		return nil, err
 	}
-	last := &k.first
+	last, held := &k.first, &k.held
 	if k.asked {
-		last = new(vendors.Response) // the adapter may still look at the others
+		last, held = new(vendors.Response), new(heldContext) // the others are still in use
 	}
 	k.asked = true
 	k.request(ctx, req, last)
+	if group == submitGroup {
+		held.Context, held.k = ctx, k
+		ctx = held
+	}
+	defer k.tellNothing()
 	resp, err := k.v.sender.Do(ctx, &k.req)
 	attempts := 0
 	if resp != nil {
@@ -117,7 +127,9 @@ func (k *call) request(ctx context.Context, req *vendors.Request, last *vendors.
 	}
 	k.req.Judge = func(status int, h http.Header, body []byte) error {
 		*last = vendors.Response{Status: status, Header: h, Body: body}
-		return judge(last)
+		err := judge(last)
+		k.tell(last, err)
+		return err
 	}
 }
 

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -343,7 +344,14 @@ func (d dated) Do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 }
 
 func (a *pressAdapter) Cancel(ctx context.Context, do vendors.Doer, id string) error {
-	return a.do(ctx, do, &vendors.Request{Op: postproof.OpCancel, Class: postproof.RepeatKeyed, Method: http.MethodPost, Route: "/cancel?id=" + id}, &pressOrder{})
+	req := &vendors.Request{Op: postproof.OpCancel, Class: postproof.RepeatKeyed, Method: http.MethodPost, Route: "/cancel?id=" + id}
+	req.Judge = func(r *vendors.Response) error {
+		if r.Status == http.StatusConflict {
+			return postproof.NewError(postproof.CodeConflict, postproof.Accepted, errors.New("it is too late to cancel"))
+		}
+		return vendors.JudgeStatus(r)
+	}
+	return a.do(ctx, do, req, &pressOrder{})
 }
 
 func (a *pressAdapter) List(ctx context.Context, _ vendors.Doer, _ time.Time) iter.Seq2[*vendors.Order, error] {

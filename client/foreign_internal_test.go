@@ -7,7 +7,8 @@ import (
 
 // TestForeign: what is none of a vendor's API counts against the vendor, whatever its
 // status. What may be about one job, the account or the rate does not, nor does an API
-// that speaks another language, or names the wrong one to who did not ask for JSON.
+// that speaks another language, or names the wrong one to who did not ask for JSON: its
+// adapter reads it.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	const json, problem, html, plain, xml = "application/json; charset=utf-8", "application/problem+json", "text/html; charset=utf-8", "text/plain", "application/xml"
@@ -33,13 +34,19 @@ func TestForeign(t *testing.T) {
 		{400, xml, true, false},
 		{400, html, false, false},
 		{404, html, true, true},
+		{404, plain, true, true},
 		{405, xml, true, true},
 		{410, json, true, false},
 		{404, html, false, false},
-		{401, html, true, false},
-		{403, html, true, false},
-		{413, html, true, false},
-		{422, html, true, false},
+		{401, html, true, true},
+		{403, html, true, true},
+		{413, html, true, true},
+		{422, html, true, true},
+		{401, html, false, false},
+		{403, html, false, false},
+		{403, plain, true, false},
+		{403, json, true, false},
+		{413, xml, true, false},
 		{429, html, true, false},
 		{409, html, true, true},
 		{409, json, true, false},

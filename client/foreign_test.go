@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/breaker"
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/internal/pipe"
@@ -85,4 +86,69 @@ func fronted(t *testing.T, name string, front func(w http.ResponseWriter, r *htt
 // submits reports whether a request orders paper.
 func submits(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Path != "/auth/login"
+}
+
+// An answer to a submission counts once, for what it is: whose it is the header tells, or
+// the adapter that read it.
+func TestAnAnswerIsJudgedOnce(t *testing.T) {
+	t.Parallel()
+	const json, html, own = "application/json", "text/html", `{"error":{"code":"not_found","status_code":404}}`
+	for what, test := range map[string]struct {
+		status     int
+		kind, body string
+		judged     bool
+		failed     bool
+	}{
+		"a page":                       {403, html, "<html>Forbidden</html>", true, true},
+		"a gateway's JSON":             {403, json, `{"message":"Forbidden"}`, true, true},
+		"a gateway's JSON that is 404": {404, json, `{"message":"no route"}`, true, true},
+		"a text":                       {413, "text/plain", "too large", true, true},
+		"the vendor's own 404":         {404, json, own, true, false},
+		"the vendor's own 422":         {422, json, `{"error":{"code":"invalid","status_code":422}}`, false, false},
+		"the rate":                     {429, html, "slow down", false, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var sent atomic.Uint64
+				_, c := fronted(t, lob.Name, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+					sent.Add(1)
+					w.Header().Set("Content-Type", test.kind)
+					w.WriteHeader(test.status)
+					_, _ = w.Write([]byte(test.body))
+				})
+				_, _ = c.Submit(t.Context(), job("a"))
+				var calls, failures uint64
+				if test.judged {
+					calls = sent.Load()
+				}
+				if test.failed {
+					failures = sent.Load()
+				}
+				if got := c.Breakers().State(lob.Name, "submit").Counts; sent.Load() == 0 || got.Calls != calls || got.Failures != failures {
+					t.Errorf("%d answers: %+v, want %d judged and %d failed", sent.Load(), got, calls, failures)
+				}
+			})
+		})
+	}
+}
+
+// An adapter that panics over an answer leaves no place at the breaker taken: the next job
+// is a probe.
+func TestAPanicOverAnAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.judge = func(*vendors.Response) error { panic("index out of range") }
+		p.faults(func(string, string, int) string { return "422" })
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		c.Breakers().ForceOpen("alpha", "submit", "test")
+		c.Breakers().Release("alpha", "submit")
+		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown {
+			t.Fatalf("%v, want it unknown", err)
+		}
+		if b := c.Breakers().State("alpha", "submit"); b.Phase != breaker.HalfOpen || b.Probes != 0 {
+			t.Errorf("%+v, want it half-open, and no probe out", b)
+		}
+	})
 }

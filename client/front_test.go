@@ -19,18 +19,76 @@ import (
 	"github.com/postproof/postproof/vendors/vendorsim"
 )
 
-// What stands in front of a vendor does not know whether it is too late to cancel: the
-// wish outlives its 400, and the piece is stopped.
-func TestCancelOutlivesAForeign400(t *testing.T) {
+// What stands in front of a vendor does not know whether it is too late to cancel, or
+// whether there is such a piece: the wish outlives its no, and the piece is stopped.
+func TestCancelOutlivesAForeignNo(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{pcm.Name, postgrid.Name} {
+	for _, name := range []string{lob.Name, pcm.Name, postgrid.Name} {
+		for _, code := range []int{400, 403, 404, 409, 422} {
+			t.Run(name+strconv.Itoa(code), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var asked atomic.Int32
+					sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+						if r.Method == http.MethodDelete && asked.Add(1) <= 6 { // the short retries included
+							http.Error(w, "<html>No</html>", code)
+							return
+						}
+						vendor.ServeHTTP(w, r)
+					})
+					if _, err := c.Submit(t.Context(), job("a")); err != nil {
+						t.Fatal(err)
+					}
+					cancelJob(t, c, "a")
+					runFor(t, c, time.Hour)
+					if rec := status(t, c, "a"); rec.State != idempotency.Canceled {
+						t.Errorf("%v, outcome %q: want it canceled", rec, rec.Cancel.Outcome)
+					}
+					if prints := sim.Prints(); len(prints) != 2 || prints[1].Event != vendorsim.Voided {
+						t.Errorf("%d lines, want one printed and one voided", len(prints))
+					}
+				})
+			})
+		}
+	}
+}
+
+// That another request is at work on the piece is no word that it is too late to cancel.
+func TestUnclearConflictEndsNoWish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		_, c := fronted(t, lob.Name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+			if r.Method == http.MethodDelete && asked.Add(1) == 1 {
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte(`{"error":{"code":"conflict","status_code":409}}`))
+				return
+			}
+			vendor.ServeHTTP(w, r)
+		})
+		if _, err := c.Submit(t.Context(), job("a")); err != nil {
+			t.Fatal(err)
+		}
+		cancelJob(t, c, "a")
+		runFor(t, c, time.Hour)
+		if rec := status(t, c, "a"); rec.State != idempotency.Canceled {
+			t.Errorf("%v, outcome %q: want it canceled", rec, rec.Cancel.Outcome)
+		}
+	})
+}
+
+// What stands in front of a vendor answers the polls of a piece for a day: it does not
+// know whether there is such a piece, and nothing in its history says so.
+func TestAForeign404LosesNoPiece(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{lob.Name, pcm.Name, postgrid.Name} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var asked atomic.Int32
-				sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
-					if r.Method == http.MethodDelete && asked.Add(1) == 1 {
-						http.Error(w, "<html>Bad Request</html>", http.StatusBadRequest)
+				var lost atomic.Bool
+				_, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
+					if lost.Load() && r.Method == http.MethodGet {
+						http.Error(w, "there is nothing here", http.StatusNotFound)
 						return
 					}
 					vendor.ServeHTTP(w, r)
@@ -38,13 +96,15 @@ func TestCancelOutlivesAForeign400(t *testing.T) {
 				if _, err := c.Submit(t.Context(), job("a")); err != nil {
 					t.Fatal(err)
 				}
-				cancelJob(t, c, "a")
-				runFor(t, c, time.Hour)
-				if rec := status(t, c, "a"); rec.State != idempotency.Canceled {
-					t.Errorf("%v, outcome %q: want it canceled", rec, rec.Cancel.Outcome)
+				lost.Store(true)
+				runFor(t, c, 3*24*time.Hour)
+				if c.Polls(name).Failed == 0 {
+					t.Fatal("it was not asked about")
 				}
-				if prints := sim.Prints(); len(prints) != 2 || prints[1].Event != vendorsim.Voided {
-					t.Errorf("%d lines, want one printed and one voided", len(prints))
+				for e, err := range c.History(t.Context(), "a") {
+					if err != nil || e.Kind == "missing" {
+						t.Errorf("%+v, %v", e, err)
+					}
 				}
 			})
 		})
@@ -58,7 +118,7 @@ func TestForeign409IsNoVeto(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int32
 		sim, c := fronted(t, pcm.Name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
-			if submits(r) && sent.Add(1) == 1 {
+			if submits(r) && sent.Add(1) <= 4 { // the short retries included
 				http.Error(w, "error code: 1001", http.StatusConflict)
 				return
 			}
@@ -79,7 +139,10 @@ func TestForeign409IsNoVeto(t *testing.T) {
 // look-up, not sent again for a week and held.
 func TestRefusedInDoubtIsFound(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{lob.Name, pcm.Name} {
+	for name, own := range map[string]string{
+		lob.Name: `{"error":{"code":"failed_deliverability_strictness","status_code":422,"message":"undeliverable"}}`,
+		pcm.Name: `{"error":{"code":422,"message":"recipient address failed verification"}}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -93,7 +156,7 @@ func TestRefusedInDoubtIsFound(t *testing.T) {
 						w.WriteHeader(http.StatusInternalServerError)
 					default:
 						w.WriteHeader(http.StatusUnprocessableEntity)
-						_, _ = w.Write([]byte(`{"error":{"code":422,"message":"recipient address failed verification"}}`))
+						_, _ = w.Write([]byte(own))
 					}
 				})
 				_, _ = c.Submit(t.Context(), job("a"))
@@ -107,23 +170,28 @@ func TestRefusedInDoubtIsFound(t *testing.T) {
 }
 
 // What stands in front of a vendor answers every submission for an hour: with a page of
-// maintenance, a portal, or a no that is nobody's about the job. The breaker tells of it:
-// neither is the campaign refused, nor put in doubt piece by piece.
+// maintenance, a portal, or a no that is nobody's about the job or the account, as a page
+// or as a gateway's JSON. The breaker tells of it: neither is the campaign refused, nor put
+// in doubt piece by piece, nor is the vendor left alone for the account's sake.
 func TestACampaignOutlivesAPage(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{lob.Name, pcm.Name, postgrid.Name} {
-		for _, code := range []int{200, 302, 400, 409, 431} {
-			t.Run(name+strconv.Itoa(code), func(t *testing.T) {
+		for _, code := range []int{200, 302, 400, 401, 402, 403, 409, 413, 415, 422, 431, -401, -403, -409, -413, -422} {
+			kind, page := "text/html; charset=utf-8", "<html>come back later</html>"
+			if code < 0 {
+				code, kind, page = -code, "application/json", `{"message":"come back later"}`
+			}
+			t.Run(name+strconv.Itoa(code)+kind[:9], func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					var lost atomic.Bool
 					lost.Store(true)
 					sim, c := fronted(t, name, func(w http.ResponseWriter, r *http.Request, vendor http.Handler) {
 						if lost.Load() && submits(r) {
-							w.Header().Set("Content-Type", "text/html; charset=utf-8")
+							w.Header().Set("Content-Type", kind)
 							w.Header().Set("Location", "http://portal.example/")
 							w.WriteHeader(code)
-							_, _ = w.Write([]byte("<html>come back later</html>"))
+							_, _ = w.Write([]byte(page))
 							return
 						}
 						vendor.ServeHTTP(w, r)
@@ -134,6 +202,9 @@ func TestACampaignOutlivesAPage(t *testing.T) {
 					runFor(t, c, time.Hour)
 					if d, err := c.Depth(t.Context(), "spring"); err != nil || d[idempotency.Planned] < 50 || d[idempotency.Refused] != 0 {
 						t.Errorf("%v, %v: want most to wait, and none refused", d, err)
+					}
+					if v := c.Vendors()[0]; !v.StoppedUntil.IsZero() {
+						t.Errorf("the account is blamed: %s", v.Reason)
 					}
 					lost.Store(false)
 					runFor(t, c, 12*time.Hour)

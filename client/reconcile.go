@@ -220,9 +220,9 @@ func (w *work) cancel(ctx context.Context, sub *idempotency.Submission) error {
 	if readErr == nil {
 		back := see(order, vendors.Facts{}, sub.Ref, w.rec.Mode)
 		ev.ReadBack = &back
-		// Refused and still alive: the vendor means it. An unclear answer and
-		// still alive: it may only be slow, so ask again inside the window.
-		ev.TooLate = back.Alive && postproof.CodeOf(err) == postproof.CodeConflict
+		// Refused and still alive: the vendor means it. An unclear answer, or
+		// somebody else's, and still alive: ask again inside the window.
+		ev.TooLate = back.Alive && postproof.CodeOf(err) == postproof.CodeConflict && postproof.DeliveryOf(err) == postproof.Accepted
 	}
 	ev.RetryAfter = max(k.after, rk.after)
 	return w.apply(context.WithoutCancel(ctx), ev)

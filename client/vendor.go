@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,7 +104,7 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 		return fmt.Errorf("WithVendor(%q): Retry has a Transport, Clock, OnAttempt, OnSend or OnResult: these are the client's; use VendorConfig.Transport, WithClock and the telemetry", v.name)
 	}
 	rc.Clock = c.clock
-	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP))
+	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP), breaker.WithLater(judgedLater))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
 	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
 	asked := rc.OnGiveUp
@@ -131,49 +129,6 @@ func said(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// judgeHTTP is [breaker.JudgeHTTP], but for answers that are no vendor's: a wrong base
-// URL, or what stands in front, keeps every job back or puts it in doubt, and the breaker
-// is what tells of that.
-func judgeHTTP(r *http.Request, resp *http.Response, err error) breaker.Outcome {
-	if err == nil && resp != nil && mayBeForeign(resp) && foreign(breakerGroup(r) == submitGroup, r.Header, resp) {
-		return breaker.Outcome{Kind: breaker.Failure}
-	}
-	return breaker.JudgeHTTP(r, resp, err)
-}
-
-// mayBeForeign spares usual answers the rest.
-func mayBeForeign(resp *http.Response) bool {
-	return resp.StatusCode >= http.StatusMultipleChoices || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
-}
-
-// foreign reports whether an answer below 500 is none of a vendor's API: a redirect, as
-// to the page of a portal; a 404, 405 or 410 to a submission which is no JSON, as the
-// vendors have their own words for it, and their own 404 is about one order; such a 400,
-// if it is no XML either; and a page, as of maintenance, to who asked for JSON, where its
-// status does not say that it refuses.
-func foreign(submits bool, asked http.Header, resp *http.Response) bool {
-	code, text := resp.StatusCode, resp.Header.Get("Content-Type")
-	switch {
-	case code >= http.StatusInternalServerError:
-		return false
-	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
-		return code != http.StatusNotModified
-	case strings.HasPrefix(text, "application/json"):
-		return false
-	}
-	kind, _, _ := mime.ParseMediaType(text)
-	switch {
-	case strings.HasSuffix(kind, "+json"):
-		return false
-	case vendors.OfTheAddress(code) && submits:
-		return true
-	case code == http.StatusBadRequest:
-		return submits && !strings.HasSuffix(kind, "xml")
-	default:
-		return kind == "text/html" && postproof.DeliveryOfHTTPStatus(code) == postproof.Unknown && asked.Get("Accept") == "application/json"
-	}
 }
 
 func breakerGroup(r *http.Request) string {

@@ -13,8 +13,8 @@
 // the repository is a whole one, with callbacks and a simulator, and
 // docs/adapters.md says what to do in which order. [CheckBaseURL], [JSONBody],
 // [DocumentBody], [NewForm], [ParseObject], [ContentDigest], [Fingerprint],
-// [JudgeStatus] and [RetryAfter] are what adapters have in common; [JoinBodies] and
-// [NotOrdered] are for a vendor whose order takes several requests.
+// [JudgeStatus], [Foreign] and [RetryAfter] are what adapters have in common; [JoinBodies]
+// and [NotOrdered] are for a vendor whose order takes several requests.
 //
 // # Errors
 //

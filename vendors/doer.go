@@ -44,7 +44,7 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	Route string
 	// Header is not modified by the Doer and may be shared. To who accepts
 	// application/json alone an answer of text/html is none of the vendor's, as far as its
-	// health goes: its breaker counts it as a failure, but for a refusal.
+	// health goes: its breaker counts it as a failure, but for a read that it refuses.
 	Header http.Header
 	// ContentType is set when there is a body; Open returns the body's bytes
 	// from the start, Length says how many.
@@ -96,8 +96,8 @@ func (r *Response) Time() time.Time {
 }
 
 // JudgeStatus is the cautious judgement by status alone: nil for a 2xx, else an
-// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus]. A 404,
-// 405 or 410 to a submission takes more: see [OfTheAddress].
+// error with [postproof.CodeOfHTTPStatus] and [postproof.DeliveryOfHTTPStatus]. A 4xx
+// takes more: one that is not in the vendor's own words is [Foreign].
 func JudgeStatus(r *Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
@@ -105,13 +105,4 @@ func JudgeStatus(r *Response) error {
 	return &postproof.Error{
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status), HTTPStatus: r.Status,
 	}
-}
-
-// OfTheAddress reports whether a status is one that any server gives by itself where
-// it has nothing: 404, 405 and 410. Answered to a submission, and not in the vendor's
-// own words, it comes of a wrong base URL or of what stands in front, and says nothing
-// of the job: it is to have [postproof.CodeUnavailable], so that the job waits, and
-// the whole campaign with it.
-func OfTheAddress(status int) bool {
-	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }

@@ -21,6 +21,7 @@ func TestExampleAdapter(t *testing.T) {
 		const key = "acme-key-1f0c7d52"
 		return vendortest.Harness{
 			Adapter: acme{key: key}, Secrets: []string{key},
+			Refusal:   func(int) []byte { return []byte(`{"refusal":"something is wrong"}`) },
 			Simulator: &acmePress{key: key, now: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC), byKey: map[string]map[string]any{}},
 		}
 	})
@@ -63,9 +64,9 @@ func (p *acmePress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.Atoi(id)
 	switch key := r.Header.Get("Idempotency-Key"); {
 	case r.Header.Get("Authorization") != "Bearer "+p.key:
-		w.WriteHeader(http.StatusUnauthorized)
+		p.refuse(w, http.StatusUnauthorized, "key")
 	case one && (err != nil || n < 1 || n > len(p.orders)):
-		w.WriteHeader(http.StatusNotFound)
+		p.refuse(w, http.StatusNotFound, "id")
 	case one:
 		_ = json.NewEncoder(w).Encode(p.show(p.orders[n-1]))
 	case p.byKey[key] != nil:
@@ -73,7 +74,7 @@ func (p *acmePress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		var in map[string]any
 		if json.NewDecoder(r.Body).Decode(&in) != nil || in["to"] == nil || key == "" {
-			w.WriteHeader(http.StatusUnprocessableEntity)
+			p.refuse(w, http.StatusUnprocessableEntity, "order")
 			return
 		}
 		o := map[string]any{
@@ -82,6 +83,11 @@ func (p *acmePress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.orders, p.byKey[key] = append(p.orders, o), o
 		_ = json.NewEncoder(w).Encode(p.show(o))
 	}
+}
+
+func (p *acmePress) refuse(w http.ResponseWriter, status int, what string) {
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"refusal": what})
 }
 
 // show is an order in an answer: two days after it was taken it was mailed.

@@ -108,13 +108,13 @@ func (a acme) request(op postproof.Op, method, path, route string) *vendors.Requ
 func (a acme) order(ctx context.Context, do vendors.Doer, req *vendors.Request, source postproof.Source) (*vendors.Order, error) {
 	var order *vendors.Order
 	req.Judge = func(r *vendors.Response) error {
+		o, err := vendors.ParseObject(r.Body)
+		if r.Status/100 == 4 && o.Text("refusal") == "" { // acme says what it refuses: somebody else has answered
+			return vendors.Foreign(r, "see the base URL, and what stands in front of acme")
+		}
 		if err := vendors.JudgeStatus(r); err != nil {
-			if req.Op == postproof.OpSubmit && vendors.OfTheAddress(r.Status) { // acme has no such answer to a submission: somebody else has answered
-				return postproof.NewError(postproof.CodeUnavailable, postproof.Refused, errors.New("nothing of acme's is at this address: see the base URL"))
-			}
 			return err
 		}
-		o, err := vendors.ParseObject(r.Body)
 		if err != nil || o.Text("id") == "" {
 			return postproof.NewError(postproof.CodeUnknown, postproof.Unknown, errors.New("a 2xx without an order"))
 		}

@@ -27,6 +27,8 @@ type body struct {
 	// cut makes the read fail; nil when that cannot be done.
 	cut func()
 	at  *list.Element
+	// more is the place of one that is longer than usual.
+	more *body
 	// evicted: it was cut off for another one.
 	evicted bool
 }
@@ -91,23 +93,33 @@ func (b *bodies) evict() {
 // came ends the time in which the body may be cut off. It reports whether it
 // was.
 func (o *body) came() (evicted bool) {
+	if o.more != nil && o.more.came() {
+		evicted = true
+	}
 	o.all.mu.Lock()
 	defer o.all.mu.Unlock()
 	if o.at != nil {
 		o.all.reading.Remove(o.at)
 		o.at = nil
 	}
-	return o.evicted
+	return evicted || o.evicted
 }
 
 // release gives the place to another body.
-func (o *body) release() { o.all.free <- struct{}{} }
+func (o *body) release() {
+	if o.more != nil {
+		o.more.release()
+	}
+	o.all.free <- struct{}{}
+}
+
+var errNoPlace = errors.New("too many long bodies are under way")
 
 // read returns the body, as it came.
 func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one *body) ([]byte, *refusal) {
 	rc := http.NewResponseController(w)
 	timed := rc.SetReadDeadline(time.Now().Add(min(r.readTimeout, rt.answerWithin()/2))) == nil
-	raw, err := readAll(http.MaxBytesReader(w, req.Body, r.maxBody), req.ContentLength)
+	raw, err := r.readWhole(http.MaxBytesReader(w, req.Body, rt.maxBody), req.ContentLength, rt, one)
 	evicted := one.came()
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
@@ -116,7 +128,7 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one
 			_ = rc.SetReadDeadline(time.Time{}) // it would end the request's context while the inbox writes
 		}
 		return raw, nil
-	case evicted:
+	case evicted, errors.Is(err, errNoPlace):
 		return nil, refuse(reasonBusy)
 	case large:
 		return nil, refuse(reasonTooLarge)
@@ -127,10 +139,27 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request, rt *route, one
 	}
 }
 
-// readAll reads to the end. The stated length is believed as far as it costs
-// little.
-func readAll(from io.Reader, stated int64) ([]byte, error) {
-	raw := make([]byte, 0, min(max(stated, 0), 16<<10)+512)
+// readWhole reads the body; one that is longer than usual takes a second place.
+func (r *Receiver) readWhole(from io.Reader, stated int64, rt *route, one *body) ([]byte, error) {
+	if rt.maxBody <= usualBody {
+		return readAll(nil, from, stated)
+	}
+	raw, err := readAll(nil, io.LimitReader(from, usualBody), stated)
+	if err != nil || len(raw) < usualBody {
+		return raw, err
+	}
+	if one.more = r.large.take(one.cut); one.more == nil {
+		return nil, errNoPlace
+	}
+	return readAll(raw, from, 0)
+}
+
+// readAll reads to the end, behind what was read. The stated length is believed as far as
+// it costs little.
+func readAll(raw []byte, from io.Reader, stated int64) ([]byte, error) {
+	if raw == nil {
+		raw = make([]byte, 0, min(max(stated, 0), 16<<10)+512)
+	}
 	for {
 		if len(raw) == cap(raw) {
 			raw = append(raw, 0)[:len(raw)]

@@ -33,9 +33,11 @@ type Receiver struct {
 	// accounts are those of all routes.
 	accounts map[accountKey]*account
 	bodies   *bodies
-	tel      *telemetry
-	alarms   *alarms
-	started  time.Time
+	// large are the places of the bodies that are longer than usual.
+	large   *bodies
+	tel     *telemetry
+	alarms  *alarms
+	started time.Time
 	// wake has a token when there may be something new in the inbox.
 	wake chan struct{}
 	// depth is how many messages waited at the last look.
@@ -78,7 +80,7 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 	}
 	r := &Receiver{
 		settings: s, in: in, box: &Inbox{store: in.Store, inbox: in.Inbox, now: in.Now, damaged: in.MeetDamaged},
-		name: in.Owner + "/" + rand.Text(), routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies),
+		name: in.Owner + "/" + rand.Text(), routes: map[string]*route{}, accounts: map[accountKey]*account{}, bodies: newBodies(s.bodies), large: newBodies(max(1, s.bodies/8)),
 		started: in.Clock.Now(), wake: make(chan struct{}, 1),
 	}
 	if len(endpoints) == 0 {

@@ -34,7 +34,9 @@
 //
 // The answers are 401 for a wrong signature or one of another time, 400 for a
 // missing one, 413 for a body too large, 408 for one too slow, and 503 with Retry-After
-// when the inbox cannot write: then the vendor repeats it. A store that hangs is answered for
+// when the inbox cannot write: then the vendor repeats it. What is too large it repeats in
+// vain: the owner is told ([AlertTooLarge]), and the piece is polled when the news is
+// overdue. A store that hangs is answered for
 // before the vendor gives up; what it writes after all is known when the vendor
 // repeats it.
 //
@@ -92,7 +94,8 @@
 // # Hostile senders
 //
 // Bodies under way are limited in number ([WithBodies]), size ([WithMaxBody]) and
-// time ([WithReadTimeout]); their product is the most memory that senders can
+// time ([WithReadTimeout]), and of those beyond 1 MiB an eighth as many may be under way:
+// 64 of 1 MiB and 8 of the vendor's longest is the most memory that senders can
 // take. When all are taken the one that has been read for longest is cut off, so
 // that slow senders cannot keep others out. For that the server must support
 // read deadlines, as net/http does; a middleware that wraps the

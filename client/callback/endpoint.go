@@ -56,6 +56,10 @@ type route struct {
 	parser   vendors.CallbackParser
 	unsigned bool
 	accounts []*account
+	// maxBody is the longest body that is taken; tooLarge is when the owner was told last
+	// of one that is longer, in nanoseconds.
+	maxBody  int64
+	tooLarge atomic.Int64
 	marks    routeMarks
 }
 
@@ -111,6 +115,7 @@ func (r *Receiver) add(e *Endpoint) error {
 	rt := r.routes[name]
 	if rt == nil {
 		rt = &route{name: name, vendor: caps.Vendor, caps: caps, parser: parser, unsigned: a.verifiers == nil}
+		rt.maxBody = cmp.Or(r.maxBody, max(usualBody, caps.Callbacks.MaxBytes))
 	}
 	a.route = rt
 	key := accountKey{caps.Vendor, acct.Fingerprint}

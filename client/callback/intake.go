@@ -64,6 +64,9 @@ func (r *Receiver) answer(w http.ResponseWriter, req *http.Request, rt *route, b
 	name := ""
 	if rt != nil {
 		name = rt.name
+		if f.reason == reasonTooLarge {
+			r.tellTooLarge(req.Context(), rt, began)
+		}
 	}
 	if n, ok := r.refused.due(string(f.reason)+name, began); ok {
 		attrs := []slog.Attr{
@@ -79,6 +82,20 @@ func (r *Receiver) answer(w http.ResponseWriter, req *http.Request, rt *route, b
 		}
 		r.in.Logger.LogAttrs(req.Context(), slog.LevelWarn, "callbacks are refused", attrs...)
 	}
+}
+
+// tooLargeEvery is how often the owner is told, by each process: whoever knows the URL
+// can cause it.
+const tooLargeEvery = 24 * time.Hour
+
+// tellTooLarge tells the owner of a callback that its vendor will repeat in vain.
+func (r *Receiver) tellTooLarge(ctx context.Context, rt *route, now time.Time) {
+	last := rt.tooLarge.Load()
+	if since := now.Sub(time.Unix(0, last)); last != 0 && since >= 0 && since < tooLargeEvery || !rt.tooLarge.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	r.alarms.raise(context.WithoutCancel(ctx), Alert{Kind: AlertTooLarge, Vendor: rt.vendor, Endpoint: rt.name, Reason: fmt.Sprintf(
+		"a callback has more than the %d bytes that are taken: its news comes by polling only, once it is overdue; if it is the vendor's, raise WithMaxBody", rt.maxBody)})
 }
 
 // take checks in the order of what it costs: what needs no body first.
@@ -127,7 +144,7 @@ func (r *Receiver) admit(req *http.Request, rt *route, token string) *refusal {
 		return refuse(reasonMethod)
 	case enc != "" && !strings.EqualFold(enc, "identity"):
 		return refuse(reasonEncoding) // a small body would unpack to a huge one, and what is signed is the raw one
-	case req.ContentLength > r.maxBody:
+	case req.ContentLength > rt.maxBody:
 		return refuse(reasonTooLarge)
 	}
 	why := reasonAddress

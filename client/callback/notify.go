@@ -31,6 +31,10 @@ const (
 	// AlertSilent: an endpoint says nothing, although pieces there wait for
 	// news.
 	AlertSilent AlertKind = "callback_silent"
+	// AlertTooLarge: a body was longer than what is taken, see [WithMaxBody]. Nobody has
+	// verified it: it may be the vendor's, or anybody's who knows the URL. It is told once
+	// a day, by each process that is sent one.
+	AlertTooLarge AlertKind = "callback_too_large"
 )
 
 // Alert is something that a person should know of. It holds no personal data.
@@ -40,7 +44,7 @@ type Alert struct {
 	ID   string    `json:"id"`
 	At   time.Time `json:"at"`
 	Kind AlertKind `json:"kind"`
-	// Vendor and Endpoint say where; Endpoint is set for a silence.
+	// Vendor and Endpoint say where; Endpoint is set for what is about no event.
 	Vendor   string `json:"vendor,omitempty"`
 	Endpoint string `json:"endpoint,omitempty"`
 	// Message is the event's id in the inbox, Record its piece.

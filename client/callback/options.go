@@ -35,6 +35,10 @@ type settings struct {
 	retention      time.Duration
 }
 
+// usualBody is what a body may have beside as many others as there may be; of those that
+// are longer only some are under way at a time.
+const usualBody = 1 << 20
+
 // alertAfter is the failure of a message, in a row, after which its owner is
 // told.
 const alertAfter = 3
@@ -75,11 +79,16 @@ func WithHandlerTimeout(d time.Duration) Option {
 // ten minutes, with how many more it stands for.
 func WithNotifier(n Notifier) Option { return optionFunc(func(s *settings) { s.notifier = n }) }
 
-// WithMaxBody sets the longest body that is taken, in bytes. Default 1 MiB.
+// WithMaxBody sets the longest body that is taken, in bytes, of every vendor. Default
+// 1 MiB, or what the vendor's capabilities state ([postproof.Callbacks] MaxBytes):
+// 8 MiB of PostGrid, whose events show the markup of the piece. A longer one is answered
+// with 413. The vendor repeats it in vain and gives up, so the owner is told, see
+// [AlertTooLarge]; its piece is polled when the news is overdue.
 func WithMaxBody(n int64) Option { return optionFunc(func(s *settings) { s.maxBody = n }) }
 
 // WithBodies sets how many bodies may be under way at a time, read or being
-// stored. Times [WithMaxBody] it bounds the memory. When that many are under
+// stored, and an eighth of it how many of them may be longer than 1 MiB. Times 1 MiB,
+// and that eighth times [WithMaxBody], it bounds the memory. When that many are under
 // way, the one that has been read for longest is cut off in favor of a new one;
 // when all are being stored, a new one waits up to a second. Default 64.
 func WithBodies(n int) Option { return optionFunc(func(s *settings) { s.bodies = n }) }
@@ -136,7 +145,6 @@ func WithRetention(d time.Duration) Option { return optionFunc(func(s *settings)
 
 func (s *settings) defaults() error {
 	s.handlerTimeout = cmp.Or(s.handlerTimeout, 30*time.Second)
-	s.maxBody = cmp.Or(s.maxBody, 1<<20)
 	s.bodies = cmp.Or(s.bodies, 64)
 	s.readTimeout = cmp.Or(s.readTimeout, 10*time.Second)
 	s.putTimeout = cmp.Or(s.putTimeout, 5*time.Second)
@@ -169,7 +177,7 @@ func (s *settings) defaults() error {
 		}
 	}
 	switch {
-	case s.maxBody < 1 || s.bodies < 1 || s.concurrency < 1 || s.tries < 1:
+	case s.maxBody < 0 || s.bodies < 1 || s.concurrency < 1 || s.tries < 1:
 		return errors.New("WithMaxBody, WithBodies, WithConcurrency and WithTries take at least 1")
 	case s.lease < s.handlerTimeout+10*time.Second:
 		return fmt.Errorf("WithLease(%s): want at least 10s more than the handler's timeout of %s, or another worker begins while a handler still runs", s.lease, s.handlerTimeout)

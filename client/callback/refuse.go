@@ -114,6 +114,8 @@ func (why reason) advice() string {
 	switch why {
 	case reasonSignature:
 		return "compare the secret with the one that the vendor's dashboard shows; if the body was changed on its way, mount the receiver before what reads or rewrites it"
+	case reasonTooLarge:
+		return "the vendor repeats it in vain and gives up: raise WithMaxBody; until then its pieces are polled when their news is overdue"
 	case reasonStale:
 		return "the signature is right, its time is too long ago: compare this machine's clock; an old callback that is played back is refused rightly"
 	case reasonFuture:

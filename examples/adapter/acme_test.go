@@ -182,7 +182,7 @@ func TestRefusals(t *testing.T) {
 		{postproof.OpSubmit, 409, "too_late", postproof.CodeConflict, postproof.Unknown},
 		{postproof.OpCancel, 409, "too_late", postproof.CodeConflict, postproof.Accepted},
 		{postproof.OpSubmit, 500, "not_in_plan", postproof.CodeUnavailable, postproof.Unknown},
-		{postproof.OpSubmit, 418, "", postproof.CodeInvalidArgument, postproof.Unknown},
+		{postproof.OpSubmit, 418, "teapot", postproof.CodeInvalidArgument, postproof.Unknown},
 	} {
 		body, err := json.Marshal(code(test.vendorCode))
 		if err != nil {

@@ -38,10 +38,12 @@ func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response
 		o, _ := vendors.ParseObject(r.Body) // without a code the status says it
 		e.VendorCode = word(o.Object("error").Text("code"))
 		switch {
-		case e.VendorCode == "" && op == postproof.OpSubmit && vendors.OfTheAddress(r.Status):
+		case e.VendorCode == "" && r.Status/100 == 4:
 			// Not Acme's words: the base URL is wrong, or something else answers in
-			// front. That is not about this job, which waits for it to be mended.
-			e.Code, e.Err = postproof.CodeUnavailable, errors.New("nothing of acme's is at this address: see the base URL")
+			// front. That is not about this job, order or account: all wait for it to
+			// be mended.
+			not := vendors.Foreign(r, "see the base URL, and what stands in front of acme")
+			e.Code, e.Delivery, e.Err = not.Code, not.Delivery, not.Err
 		case e.VendorCode == "too_late" && op == postproof.OpCancel && r.Status == http.StatusConflict: // docs, "Cancel"
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 		case e.VendorCode == "idempotency_mismatch" && r.Status == http.StatusUnprocessableEntity: // docs, "Retries"

@@ -17,7 +17,10 @@ func TestAcme(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return vendortest.Harness{Adapter: adapter, Simulator: NewPress("acme-key-1f0c7d52"), Secrets: []string{"acme-key-1f0c7d52"}}
+		return vendortest.Harness{
+			Adapter: adapter, Simulator: NewPress("acme-key-1f0c7d52"), Secrets: []string{"acme-key-1f0c7d52"},
+			Refusal: func(int) []byte { return []byte(`{"error":{"code":"invalid"}}`) }, // as Acme says no
+		}
 	})
 }
 

@@ -83,7 +83,10 @@ func circuits() []Mutation {
 		m("a refused request's body stays open", transport,
 			`_ = req.Body.Close() // a RoundTripper`, `_ = req.Body // a RoundTripper`, "TestTransportCounts"),
 		m("a panic below keeps the probe's place", transport,
-			"\tdefer func() { allowed.done(outcome) }()\n\tresp, err := t.next.RoundTrip(req)\n\toutcome = t.judge(req, resp, err)\n",
-			"\tresp, err := t.next.RoundTrip(req)\n\toutcome = t.judge(req, resp, err)\n\tallowed.done(outcome)\n", "TestPanicBelow"),
+			`	resp, err := t.next.RoundTrip(req)
+	if err == nil &&`, `	kept = true
+	resp, err := t.next.RoundTrip(req)
+	kept = false
+	if err == nil &&`, "TestPanicBelow"),
 	}
 }

@@ -61,12 +61,5 @@ func dates() []Mutation {
 		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
 		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
 		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
-		m("./vendors/lob", "a 405 or 410 of another server than lob's ends the job", "vendors/lob/judge.go", `(vendors.OfTheAddress(r.Status) ||`, `(r.Status == http.StatusNotFound ||`, "TestForeign404"),
-		m("./vendors/postgrid", "a 405 or 410 of another server than postgrid's ends the job", "vendors/postgrid/judge.go", `(vendors.OfTheAddress(r.Status) ||`, `(r.Status == http.StatusNotFound ||`, "TestForeign404"),
-		m("./vendors/pcm", "a 405 or 410 of another server than pcm's ends the job", "vendors/pcm/call.go", `return vendors.OfTheAddress(r.Status) && !isOwn(r)`, `return r.Status == http.StatusNotFound && !isOwn(r)`, "TestForeign404"),
-		m("./vendors/pcm", "a login at another server than pcm's ends the job", "vendors/pcm/token.go", `|| foreign(r) {`, `|| false {`, "TestForeign404"),
-		cl("another server's 405 or 410 is a sign of life", "vendor.go", `case vendors.OfTheAddress(code) && submits:`, `case code == http.StatusNotFound && submits:`, "TestForeign$"),
-		m("./vendors/vendortest", "an adapter may take another server's 405 or 410 for a refusal", "vendors/vendortest/check_boundaries.go",
-			`[]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}`, `[]int{http.StatusNotFound}`, "TestEveryCheckCanFail"),
 	}
 }

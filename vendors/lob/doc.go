@@ -16,10 +16,9 @@
 //
 // # Errors
 //
-// What Lob refuses with 400, 401, 403, 404, 413, 422 or 429 is Refused. A 400, 404,
-// 405 or 410 to a submission that is not in Lob's words, or says that there is no such
-// endpoint, comes of a wrong base URL or of what stands in front: it has
-// [postproof.CodeUnavailable], so that the job waits instead of ending. 408,
+// What Lob refuses with 400, 401, 403, 404, 413, 422 or 429 is Refused. A 4xx that
+// is not in Lob's words, or says that there is no such endpoint, comes of a wrong base URL
+// or of what stands in front: see [vendors.Foreign]. 408,
 // 409, "conflict", every 5xx and every 2xx that does not hold a piece are
 // Unknown: Lob says of them that the request may or may not have been
 // received. A missing use type, and a version of the API that is older than the

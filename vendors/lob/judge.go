@@ -37,9 +37,9 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
-// errNotLob is said of a 400, 404, 405 or 410 to a submission that is not in Lob's own
-// words, or says in them that there is no such endpoint.
-var errNotLob = errors.New("the answer is not in lob's words: see that the base URL ends as DefaultBaseURL does, in /v1, and what stands in front of it")
+// lookAt is what to see to where an answer is not in Lob's own words, or says in them
+// that there is no such endpoint.
+const lookAt = "see that the base URL ends as DefaultBaseURL does, in /v1, and what stands in front of it"
 
 func refusal(op postproof.Op, r *vendors.Response) error {
 	e := &postproof.Error{
@@ -59,10 +59,14 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	if e.Code == postproof.CodeRateLimited {
 		e.RetryAfter = retryAfter(r)
 	}
-	if op == postproof.OpSubmit && (vendors.OfTheAddress(r.Status) || r.Status == http.StatusBadRequest) && (e.VendorCode == "" || e.VendorCode == "unrecognized_endpoint") {
-		// It says nothing of the job: the address is wrong, or something else has
-		// answered in front. The job waits, with the whole campaign behind it.
-		e.Code, e.Err = postproof.CodeUnavailable, errNotLob
+	if r.Status/100 == 4 && (e.VendorCode == "" || e.VendorCode == "unrecognized_endpoint") {
+		// It says nothing of the job or the piece: the address is wrong, or something
+		// else has answered in front. The job waits, with the whole campaign behind it.
+		not := vendors.Foreign(r, lookAt)
+		e.Code, e.Err = not.Code, not.Err
+		if e.VendorCode == "" {
+			e.Delivery = e.Delivery.Join(not.Delivery)
+		}
 	}
 	return e
 }

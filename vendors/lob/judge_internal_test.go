@@ -103,7 +103,11 @@ func TestRefusalDoubts(t *testing.T) {
 	}{
 		"a body that contradicts its status":  {422, `{"error":{"code":"invalid","status_code":500}}`, postproof.Unknown},
 		"a refusal without a body":            {422, ``, postproof.Refused},
-		"a refusal by a proxy":                {403, `<html>Forbidden</html>`, postproof.Refused},
+		"a refusal in front":                  {413, `<html>Too Large</html>`, postproof.Refused},
+		"a firewall's, of request or answer":  {403, `<html>Forbidden</html>`, postproof.Unknown},
+		"a gateway's":                         {403, `{"message":"Forbidden"}`, postproof.Unknown},
+		"an empty one":                        {403, ``, postproof.Unknown},
+		"lob's own":                           {403, `{"error":{"code":"feature_limit_reached"}}`, postproof.Refused},
 		"a refusal whose code is no word":     {422, `{"error":{"code":"Harry Zhang","status_code":422}}`, postproof.Refused},
 		"a redirect":                          {302, ``, postproof.Unknown},
 		"a status that Lob does not document": {418, ``, postproof.Unknown},
@@ -157,27 +161,27 @@ func TestRateLimitWait(t *testing.T) {
 	}
 }
 
-// TestForeign404NamesTheAddress: a 400, 404, 405 or 410 that is not the vendor's own comes of a base
-// URL that was written wrongly, or of what stands in front, and would be looked for in the job.
-func TestForeign404NamesTheAddress(t *testing.T) {
+// TestForeignAnswersNameTheAddress: a 4xx that is not the vendor's own comes of a base URL that was
+// written wrongly, or of what stands in front, and would be looked for in the job, the key or the order.
+func TestForeignAnswersNameTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
 		"<html>Not Found</html>": true, "": true, `{"error":{"code":"unrecognized_endpoint","status_code":404}}`: true,
 		`{"message":"no Route matched with those values"}`: true, `{"error":{"code":404,"message":"nothing here"}}`: true,
 		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
-		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
-			for _, status := range []int{400, 404, 405, 410} {
+		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet, postproof.OpLookUp, postproof.OpCancel} {
+			for _, status := range []int{400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422} {
 				err := refusal(op, &vendors.Response{Status: status, Body: []byte(body)})
-				if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
+				if got := strings.Contains(err.Error(), "base URL"); got != want || errors.Is(err, vendors.ErrForeign) != want {
 					t.Errorf("%s, answered with %d %q: %v", op, status, body, err)
 				}
-				code := postproof.CodeOfHTTPStatus(status) // about the job, which is refused for good
-				if want && op == postproof.OpSubmit {
+				code := postproof.CodeOfHTTPStatus(status) // about the job, the account or the piece
+				if want {
 					code = postproof.CodeUnavailable // about the way to the vendor: it waits
 				}
-				if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
-					t.Errorf("%s, answered with %d %q: %v, want %v (refused)", op, status, body, err, code)
+				if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) == postproof.Accepted {
+					t.Errorf("%s, answered with %d %q: %v, want %v", op, status, body, err, code)
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -30,6 +31,9 @@ func TestAdapter(t *testing.T) {
 		}
 		return vendortest.Harness{
 			Adapter: adapter, Simulator: sim, Secrets: []string{key},
+			Refusal: func(status int) []byte {
+				return fmt.Appendf(nil, `{"error":{"code":"invalid","status_code":%d,"message":"it is wrong"}}`, status)
+			},
 			Templates: postproof.TemplateIDs{Front: "tmpl_a1b2c3d4e5f6a7b", Back: "tmpl_b1b2c3d4e5f6a7b"}, Uploads: true,
 		}
 	})

@@ -2,7 +2,6 @@ package pcm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -90,22 +89,15 @@ func unreadable(op postproof.Op, r *vendors.Response) error {
 	}
 }
 
-// errNotPCM is said of an answer to a submission or a login that is not in PCM's own
-// words, and that any server, or what stands in front, may give.
-var errNotPCM = errors.New("the answer is not in pcm's words: see that the base URL is as DefaultBaseURL, and what stands in front of it")
-
-// apiError is what is read of PCM's error body. Its message can quote an address.
-type apiError struct {
-	Error struct {
-		Code int `json:"code"`
-	} `json:"error"`
-}
+// lookAt is what to see to where an answer is not in PCM's own words.
+const lookAt = "see that the base URL is as DefaultBaseURL, and what stands in front of it"
 
 // isOwn reports whether a refusal is PCM's, whose error body repeats the status, and
-// not that of what stands in front.
+// not that of what stands in front. Its message can quote an address, and is not read.
 func isOwn(r *vendors.Response) bool {
-	var body apiError
-	return json.Unmarshal(r.Body, &body) == nil && body.Error.Code == r.Status
+	o, _ := vendors.ParseObject(r.Body) // what is none has no code
+	said := o.Object("error")
+	return vendors.Field[int](said, "code") == r.Status || said.Text("code") == strconv.Itoa(r.Status)
 }
 
 // hasError reports whether an answer is in the form of PCM's errors, whatever it says.
@@ -114,11 +106,10 @@ func hasError(r *vendors.Response) bool {
 	return err == nil && o.Object("error") != nil
 }
 
-// foreign reports whether an answer is about the address and not PCM's own.
-func foreign(r *vendors.Response) bool { return vendors.OfTheAddress(r.Status) && !isOwn(r) }
-
 // refusal sorts an answer by its status: PCM's error body says no more that may be
-// quoted.
+// quoted. What is not PCM's own says nothing of the job or the order: the address is
+// wrong, or something else has answered in front. The job waits, with the whole campaign
+// behind it.
 func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	e := &postproof.Error{
 		Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
@@ -127,10 +118,9 @@ func refusal(op postproof.Op, r *vendors.Response) *postproof.Error {
 	if r.Status == http.StatusTooManyRequests {
 		e.RetryAfter = vendors.RetryAfter(r)
 	}
-	if op == postproof.OpSubmit && (foreign(r) || (r.Status == http.StatusBadRequest && !isOwn(r))) {
-		// It says nothing of the job: the address is wrong, or something else has
-		// answered in front. The job waits, with the whole campaign behind it.
-		e.Code, e.Err = postproof.CodeUnavailable, errNotPCM
+	if r.Status/100 == 4 && !isOwn(r) {
+		not := vendors.Foreign(r, lookAt)
+		e.Code, e.Delivery, e.Err = not.Code, not.Delivery, not.Err
 	}
 	return e
 }

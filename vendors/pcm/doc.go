@@ -24,10 +24,9 @@
 //
 // # Errors
 //
-// 400, 401, 403, 404, 413, 422 and 429 are Refused. A 400, 404, 405 or 410 to a
-// submission that is not in PCM's words comes of a wrong base URL or of what stands in front: it
-// has [postproof.CodeUnavailable], so that the job waits instead of ending. 5xx and
-// every 2xx without an order are Unknown. A vendor's message can quote an address, so errors do
+// 400, 401, 403, 404, 413, 422 and 429 are Refused. A 4xx that is not in PCM's words, the
+// login's included, comes of a wrong base URL or of what stands in front: see
+// [vendors.Foreign]. 5xx and every 2xx without an order are Unknown. A vendor's message can quote an address, so errors do
 // not carry it.
 //
 // # Concurrency

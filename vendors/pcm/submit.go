@@ -23,7 +23,7 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 		Op: postproof.OpSubmit, Class: postproof.RepeatKeyed,
 		Method: http.MethodPost, URL: a.base + route, Route: route,
 		Judge: func(r *vendors.Response) error {
-			if r.Status == http.StatusConflict {
+			if r.Status == http.StatusConflict && hasError(r) {
 				return nil
 			}
 			return judge(postproof.OpSubmit, func(raw []byte) error { _, err := parsePlaced(raw); return err })(r)
@@ -31,11 +31,11 @@ func (a *Adapter) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submis
 	}
 	req.SetBody(body)
 	resp, err := a.call(ctx, do, req)
-	if err != nil {
+	switch {
+	case resp != nil && resp.Status == http.StatusConflict && (err == nil || errors.Is(err, vendors.ErrForeign)):
+		return a.existing(ctx, do, s.Ref, err)
+	case err != nil:
 		return nil, err
-	}
-	if resp.Status == http.StatusConflict {
-		return a.existing(ctx, do, s.Ref, hasError(resp))
 	}
 	placed, err := parsePlaced(resp.Body)
 	if err != nil {
@@ -60,9 +60,10 @@ func orderRoute(job *postproof.Job) (string, error) {
 	return "", unsupportedField("piece", "pcm prints no such piece of a known size")
 }
 
-// existing returns the order that has the reference, if PCM itself said that there is
-// one. A live one goes first: a dead one beside it must not hide it.
-func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.Ref, said bool) (*vendors.Order, error) {
+// existing returns the order that has the reference: PCM itself said that there is one,
+// unless the error is that of what stands in front. A live one goes first: a dead one
+// beside it must not hide it.
+func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.Ref, foreign error) (*vendors.Order, error) {
 	found, err := a.Find(ctx, do, ref)
 	var first *vendors.Order
 	if err == nil {
@@ -72,16 +73,16 @@ func (a *Adapter) existing(ctx context.Context, do vendors.Doer, ref postproof.R
 			}
 		}
 	}
-	if first == nil || (first.Dead && (!said || !found.Complete)) {
+	switch {
+	case first == nil || (first.Dead && (foreign != nil || !found.Complete)):
 		// None is proof of nothing, and neither is a dead one in half a list.
-		e := &postproof.Error{
+		if foreign != nil { // not a word that vetoes an absence for ever
+			return nil, foreign
+		}
+		return nil, &postproof.Error{
 			Code: postproof.CodeConflict, Delivery: postproof.Unknown, Vendor: Name, Op: string(postproof.OpSubmit),
 			HTTPStatus: http.StatusConflict, RetryAfter: postproof.RetryAfterOf(err), Err: &vendors.DuplicateError{Ref: ref, Err: err},
 		}
-		if !said { // not a word that vetoes an absence for ever
-			e.Code, e.Err = postproof.CodeUnavailable, errors.Join(errNotPCM, err)
-		}
-		return nil, e
 	}
 	first.Replayed = true
 	first.Status.Source = postproof.SourceResponse

@@ -180,9 +180,12 @@ func TestLoginFailuresSendNothing(t *testing.T) {
 		answer answer
 		code   postproof.Code
 	}{
-		{answer{400, "{}"}, postproof.CodeInvalidArgument},
-		{answer{401, "{}"}, postproof.CodeUnauthenticated},
-		{answer{404, "{}"}, postproof.CodeUnauthenticated}, // what PCM says of a pair that it does not know
+		{answer{400, said(400)}, postproof.CodeInvalidArgument},
+		{answer{401, said(401)}, postproof.CodeUnauthenticated},
+		{answer{404, said(404)}, postproof.CodeUnauthenticated}, // what PCM says of a pair that it does not know
+		{answer{401, "{}"}, postproof.CodeUnavailable},          // and what stands in front, of nothing
+		{answer{403, "<html>Forbidden</html>"}, postproof.CodeUnavailable},
+		{answer{404, "{}"}, postproof.CodeUnavailable},
 		{answer{500, "{}"}, postproof.CodeUnavailable},
 		{answer{200, `{"token":""}`}, postproof.CodeUnknown},
 		{answer{200, "{\"token\":\"a\\r\\nX: y\"}"}, postproof.CodeUnknown},
@@ -196,9 +199,15 @@ func TestLoginFailuresSendNothing(t *testing.T) {
 	}
 }
 
-// TestForeign404Waits: a 404, 405 or 410 to an order that is not PCM's own comes of a base URL that
-// was written wrongly, or of what stands in front. The job is not refused for it.
-func TestForeign404Waits(t *testing.T) {
+// said is how PCM refuses.
+func said(status int) string {
+	return fmt.Sprintf(`{"error":{"code":%d,"message":"One or more errors occurred","data":[]}}`, status)
+}
+
+// TestForeignAnswersWait: a 4xx to an order that is not PCM's own comes of a base URL that was
+// written wrongly, or of what stands in front. The job is not refused for it, nor is the account
+// blamed.
+func TestForeignAnswersWait(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]postproof.Code{
 		`{"error":{"code":404,"message":"One or more errors occurred","data":[{"message":"` + "`designID`" + ` could not be found","property":"designID"}]}}`: postproof.CodeNotFound,
@@ -206,9 +215,9 @@ func TestForeign404Waits(t *testing.T) {
 		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Not Found</html>": postproof.CodeUnavailable,
 		`{"message":"no Route matched with those values"}`: postproof.CodeUnavailable, `{"error":{"code":"not_found"}}`: postproof.CodeUnavailable,
 	} {
-		statuses := []int{404, 405, 410}
+		statuses := []int{400, 401, 402, 403, 404, 405, 410, 413, 415, 422}
 		if want != postproof.CodeUnavailable { // PCM's own repeats it
-			statuses = statuses[:1]
+			statuses = []int{404}
 			if want == postproof.CodeInvalidArgument {
 				statuses[0] = 405
 			}
@@ -216,14 +225,18 @@ func TestForeign404Waits(t *testing.T) {
 		for _, status := range statuses {
 			s := &server{answers: map[string][]answer{"POST /order/postcard": {{status, body}}}}
 			_, err := submit(t, newAdapter(t), s.doer())
-			if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
-				t.Errorf("%d %q: %v, want %v (refused)", status, body, err, want)
+			delivery := postproof.Refused
+			if status == 403 { // perhaps in the place of PCM's answer
+				delivery = postproof.Unknown
+			}
+			if postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != delivery || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
+				t.Errorf("%d %q: %v, want %v (%v)", status, body, err, want, delivery)
 			}
 			s = &server{answers: map[string][]answer{"POST /auth/login": {{status, body}}}}
 			_, err = submit(t, newAdapter(t), s.doer())
-			login := postproof.CodeUnauthenticated
-			if want == postproof.CodeInvalidArgument {
-				login = want
+			login := want
+			if want == postproof.CodeNotFound {
+				login = postproof.CodeUnauthenticated
 			}
 			if postproof.CodeOf(err) != login || strings.Contains(err.Error(), "base URL") != (want == postproof.CodeUnavailable) {
 				t.Errorf("login, %d %q: %v, want %v", status, body, err, login)
@@ -232,16 +245,18 @@ func TestForeign404Waits(t *testing.T) {
 	}
 }
 
-// TestForeign400Waits: as a 404; PCM's own is about the job.
-func TestForeign400Waits(t *testing.T) {
+// TestOwnRefusalIsOne: what PCM itself says no to is refused, in the form that it documents and
+// with the code as a text.
+func TestOwnRefusalIsOne(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]postproof.Code{
-		`{"error":{"code":400,"message":"One or more errors occurred","data":[]}}`: postproof.CodeInvalidArgument,
-		"": postproof.CodeUnavailable, "{}": postproof.CodeUnavailable, "<html>Bad Request</html>": postproof.CodeUnavailable, `{"error":{"code":500}}`: postproof.CodeUnavailable,
+	for status, want := range map[int]postproof.Code{
+		400: postproof.CodeInvalidArgument, 403: postproof.CodePermissionDenied, 422: postproof.CodeInvalidArgument,
 	} {
-		s := &server{answers: map[string][]answer{"POST /order/postcard": {{400, body}}}}
-		if _, err := submit(t, newAdapter(t), s.doer()); postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused {
-			t.Errorf("%q: %v, want %v (refused)", body, err, want)
+		for _, body := range []string{said(status), fmt.Sprintf(`{"error":{"code":"%d"}}`, status)} {
+			s := &server{answers: map[string][]answer{"POST /order/postcard": {{status, body}}}}
+			if _, err := submit(t, newAdapter(t), s.doer()); postproof.CodeOf(err) != want || postproof.DeliveryOf(err) != postproof.Refused {
+				t.Errorf("%s: %v, want %v (refused)", body, err, want)
+			}
 		}
 	}
 }
@@ -412,11 +427,11 @@ func TestCancel(t *testing.T) {
 			t.Errorf("status %d: %v", test.status, err)
 		}
 	}
-	for _, status := range []int{400, 409} { // of what stands in front, which does not know whether it is too late
+	for _, status := range []int{400, 401, 403, 404, 409, 410, 422} { // of what stands in front, which does not know whether it is too late
 		for _, body := range []string{"", "<html>Bad Request</html>", "{}", `{"error":{"code":500}}`} {
 			s := &server{answers: map[string][]answer{"DELETE /order/222": {{status, body}}}}
 			err := newAdapter(t).Cancel(t.Context(), s.doer(), "222")
-			if err == nil || postproof.DeliveryOf(err) == postproof.Accepted {
+			if postproof.CodeOf(err) != postproof.CodeUnavailable || postproof.DeliveryOf(err) == postproof.Accepted {
 				t.Errorf("%d %q: %v, and the order may still be stopped", status, body, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package pcm_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/postproof/postproof"
@@ -25,6 +26,9 @@ func TestAdapter(t *testing.T) {
 		}
 		return vendortest.Harness{
 			Adapter: adapter, Simulator: sim, Secrets: []string{pair.Key, pair.Secret},
+			Refusal: func(status int) []byte {
+				return fmt.Appendf(nil, `{"error":{"code":%d,"message":"it is wrong","data":[]}}`, status)
+			},
 			Templates: postproof.TemplateIDs{Front: "1"},
 		}
 	})

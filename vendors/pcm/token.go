@@ -144,15 +144,11 @@ func (a *Adapter) login(ctx context.Context, do vendors.Doer) (string, time.Dura
 	return answer.Token, a.lifetime(answer, resp), nil
 }
 
-// loginRefusal reads 404 as PCM means it here: the pair is not known. One that is not
-// PCM's own may as well come of the address: the jobs wait for either.
+// loginRefusal reads 404 as PCM means it here: the pair is not known.
 func loginRefusal(r *vendors.Response) error {
 	e := refusal(postproof.OpLogin, r)
-	if r.Status == http.StatusNotFound || foreign(r) {
+	if e.Code == postproof.CodeNotFound {
 		e.Code = postproof.CodeUnauthenticated
-	}
-	if foreign(r) {
-		e.Err = errNotPCM
 	}
 	return e
 }

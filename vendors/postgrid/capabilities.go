@@ -78,6 +78,10 @@ func callbacks() postproof.Callbacks {
 		// has none: such an event is told from others by what it shows.
 		EventIDs: true,
 		CarryRef: true, // the order with its metadata
+		// SDK: an order shows its markup, html of a letter, frontHTML and backHTML of a
+		// postcard, and no length of it is stated. Unverified: room for two sides of 2 MB
+		// with pictures in them, and for what a token makes longer.
+		MaxBytes: 8 << 20,
 		// SDK: "You must respond with a 200 status". How long it waits is not said.
 		AnswerStatus: 200,
 		RetryFor:     retries,

@@ -32,7 +32,9 @@
 // id it is told from others by what it shows. PostGrid sends the order as it
 // was at the time of the event, and repeats a callback for seven hours, so that
 // an old state can come late. Its event log, see [Adapter.Events], has events
-// only from the time on at which a webhook listens for their type.
+// only from the time on at which a webhook listens for their type. An event shows the
+// order's markup: callbacks of up to 8 MiB are taken (MaxBytes of the capabilities), and of
+// what is longer the news comes by polling.
 //
 // Whether a repeated callback is signed anew is not said either: the signed time
 // may be as old as the repeats last. Replays within that time are recognized by
@@ -41,9 +43,8 @@
 // # Errors
 //
 // What PostGrid refuses with 400, 401, 402, 403, 404, 413, 415, 422 or 429 is
-// Refused. A 400, 404, 405 or 410 to a submission that is not in PostGrid's words comes of
-// a wrong base URL or of what stands in front: it has [postproof.CodeUnavailable], so
-// that the job waits instead of ending. 408, 409, every 5xx and every 2xx that does
+// Refused. A 4xx that is not in PostGrid's words comes of a wrong base URL or of what stands
+// in front: see [vendors.Foreign]. 408, 409, every 5xx and every 2xx that does
 // not hold an order are Unknown. A vendor's message can quote an address: errors carry its type only.
 //
 // # Concurrency

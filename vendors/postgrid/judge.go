@@ -42,9 +42,8 @@ func unreadable(op postproof.Op, r *vendors.Response, err error) error {
 	}
 }
 
-// errNotPostGrid is said of a 400, 404, 405 or 410 to a submission that is not in
-// PostGrid's own words.
-var errNotPostGrid = errors.New("the answer is not in postgrid's words: see that the base URL ends as DefaultBaseURL does, in /print-mail/v1, and what stands in front of it")
+// lookAt is what to see to where an answer is not in PostGrid's own words.
+const lookAt = "see that the base URL ends as DefaultBaseURL does, in /print-mail/v1, and what stands in front of it"
 
 // refusal goes by the status. Of the types the first OpenAPI file (openapi.yaml of
 // github.com/postgrid/postgrid-node at be5ba4b9) has validation_error for 400,
@@ -62,10 +61,11 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	if json.Unmarshal(r.Body, &body) == nil {
 		e.VendorCode = token(body.Error.Type)
 	}
-	if op == postproof.OpSubmit && (vendors.OfTheAddress(r.Status) || r.Status == http.StatusBadRequest) && e.VendorCode == "" {
-		// It says nothing of the job: the address is wrong, or something else has
-		// answered in front. The job waits, with the whole campaign behind it.
-		e.Code, e.Err = postproof.CodeUnavailable, errNotPostGrid
+	if r.Status/100 == 4 && e.VendorCode == "" {
+		// It says nothing of the job or the order: the address is wrong, or something
+		// else has answered in front. The job waits, with the whole campaign behind it.
+		not := vendors.Foreign(r, lookAt)
+		e.Code, e.Delivery, e.Err = not.Code, not.Delivery, not.Err
 	}
 	if body.Error.Type == "service_unavailable_error" { // with which status is not said
 		e.Code, e.Delivery = postproof.CodeUnavailable, postproof.Unknown
@@ -82,7 +82,7 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 		// request has nothing but an id of the right form, so that only the order's
 		// state can be wrong. What stands in front does not know it: an answer without
 		// a type would end the wish.
-		if op == postproof.OpCancel && body.Error.Type != "" {
+		if op == postproof.OpCancel && e.VendorCode != "" {
 			e.Code, e.Delivery = postproof.CodeConflict, postproof.Accepted
 			e.Err = errors.New("it is too late to cancel, or it is canceled already")
 		}

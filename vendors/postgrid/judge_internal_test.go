@@ -43,13 +43,16 @@ func TestEveryStatus(t *testing.T) {
 			`{"error":"Harry Zhang"}`:                                                      "", `<html>Harry</html>`: "", ``: "", `null`: "",
 		} {
 			err := refusal(postproof.OpSubmit, &vendors.Response{Status: test.status, Body: []byte(body), Header: http.Header{"X-Request-Id": {"r-1"}}})
-			want := test.want
-			if (test.status == http.StatusNotFound || test.status == http.StatusBadRequest) && vendorCode == "" {
+			want, delivery := test.want, test.delivery
+			if vendorCode == "" && test.status/100 == 4 && test.status != http.StatusRequestTimeout && test.status != http.StatusTooManyRequests {
 				want = postproof.CodeUnavailable // not the vendor's own words
+				if test.status == http.StatusForbidden {
+					delivery = postproof.Unknown // perhaps in the place of the vendor's answer
+				}
 			}
 			e, ok := errors.AsType[*postproof.Error](err)
-			if !ok || e.Code != want || e.Delivery != test.delivery || e.VendorCode != vendorCode || e.HTTPStatus != test.status || e.RequestID != "r-1" {
-				t.Errorf("%d %s: %v, want %v (%v)", test.status, body, err, test.want, test.delivery)
+			if !ok || e.Code != want || e.Delivery != delivery || e.VendorCode != vendorCode || e.HTTPStatus != test.status || e.RequestID != "r-1" {
+				t.Errorf("%d %s: %v, want %v (%v)", test.status, body, err, want, delivery)
 			}
 			if strings.Contains(err.Error(), "Harry") || strings.Contains(err.Error(), "King") {
 				t.Errorf("%d: the error quotes the vendor", test.status)
@@ -87,7 +90,7 @@ func TestTooLateToCancelIsAccepted(t *testing.T) {
 		}
 		for _, foreign := range []string{"", "<html>Bad Request</html>", "{}", `{"error":null}`, `{"message":"x"}`} { // of what stands in front
 			err := refusal(postproof.OpCancel, &vendors.Response{Status: status, Body: []byte(foreign)})
-			if postproof.DeliveryOf(err) == postproof.Accepted {
+			if postproof.DeliveryOf(err) == postproof.Accepted || postproof.CodeOf(err) == postproof.CodeConflict || postproof.CodeOf(err) == postproof.CodeNotFound {
 				t.Errorf("%d %q: %v, and the order may still be stopped", status, foreign, err)
 			}
 		}
@@ -127,26 +130,26 @@ func FuzzRefusal(f *testing.F) {
 	})
 }
 
-// TestForeign404NamesTheAddress: a 400, 404, 405 or 410 that is not the vendor's own comes of a base
-// URL that was written wrongly, or of what stands in front, and would be looked for in the job.
-func TestForeign404NamesTheAddress(t *testing.T) {
+// TestForeignAnswersNameTheAddress: a 4xx that is not the vendor's own comes of a base URL that was
+// written wrongly, or of what stands in front, and would be looked for in the job, the key or the order.
+func TestForeignAnswersNameTheAddress(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
 		"<html>Not Found</html>": true, "": true, `{"message":"no Route matched with those values"}`: true, `{"error":{"code":404,"message":"nothing here"}}`: true,
 		`{"error":{"code":"not_found","type":"not_found","status_code":404}}`: false,
 	} {
-		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet} {
-			for _, status := range []int{400, 404, 405, 410} {
+		for _, op := range []postproof.Op{postproof.OpSubmit, postproof.OpGet, postproof.OpLookUp} {
+			for _, status := range []int{400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422} {
 				err := refusal(op, &vendors.Response{Status: status, Body: []byte(body)})
-				if got := strings.Contains(err.Error(), "base URL"); got != (want && op == postproof.OpSubmit) {
+				if got := strings.Contains(err.Error(), "base URL"); got != want || errors.Is(err, vendors.ErrForeign) != want {
 					t.Errorf("%s, answered with %d %q: %v", op, status, body, err)
 				}
-				code := postproof.CodeOfHTTPStatus(status) // about the job, which is refused for good
-				if want && op == postproof.OpSubmit {
+				code := postproof.CodeOfHTTPStatus(status) // about the job, the account or the order
+				if want {
 					code = postproof.CodeUnavailable // about the way to the vendor: it waits
 				}
-				if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) != postproof.Refused {
-					t.Errorf("%s, answered with %d %q: %v, want %v (refused)", op, status, body, err, code)
+				if postproof.CodeOf(err) != code || postproof.DeliveryOf(err) == postproof.Accepted {
+					t.Errorf("%s, answered with %d %q: %v, want %v", op, status, body, err, code)
 				}
 			}
 		}

@@ -46,6 +46,9 @@ func TestAdapter(t *testing.T) {
 				return vendortest.Harness{
 					Adapter: adapter, Simulator: sim, Secrets: []string{key}, Uploads: true,
 					Templates: postproof.TemplateIDs{Front: "template_a1b2c3", Back: "template_d4e5f6"},
+					Refusal: func(int) []byte {
+						return []byte(`{"object":"error","error":{"type":"validation_error","message":"it is wrong"}}`)
+					},
 				}
 			})
 		})

@@ -2,6 +2,7 @@ package vendortest
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/url"
 	"strings"
@@ -157,6 +158,19 @@ func (b *broken) log(change func(n *vendors.Notice, err error) bool) {
 	}
 }
 
+// refusals is how the vendors say no.
+var refusals = map[string]func(status int) []byte{
+	"lob": func(status int) []byte {
+		return fmt.Appendf(nil, `{"error":{"code":"invalid","status_code":%d,"message":"it is wrong"}}`, status)
+	},
+	"postgrid": func(int) []byte {
+		return []byte(`{"object":"error","error":{"type":"validation_error","message":"it is wrong"}}`)
+	},
+	"pcm": func(status int) []byte {
+		return fmt.Appendf(nil, `{"error":{"code":%d,"message":"it is wrong","data":[]}}`, status)
+	},
+}
+
 // harness returns a good adapter on a simulator of its vendor.
 func harness(t *testing.T, vendor string) Harness {
 	t.Helper()
@@ -177,7 +191,7 @@ func harness(t *testing.T, vendor string) Harness {
 		PostGrid: vendorsim.PostGridConfig{LogAllEvents: true},
 	})
 	pair := sim.Credential()
-	h := Harness{Simulator: sim, Secrets: []string{pair.Key}}
+	h := Harness{Simulator: sim, Secrets: []string{pair.Key}, Refusal: refusals[vendor]}
 	var err error
 	switch vendor {
 	case "lob":

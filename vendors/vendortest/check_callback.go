@@ -42,7 +42,7 @@ func checkCallbackData(b *bench) {
 		"neither callbacks nor a poll: nobody learns where a piece is":                   !sends && r.caps().Poll <= 0,
 		"callbacks that prove nothing, and no poll that does":                            c.Auth == postproof.CallbackUnsigned && r.caps().Poll <= 0,
 		"callbacks that prove nothing, and neither a Getter nor a Finder to ask with":    c.Auth == postproof.CallbackUnsigned && !reads(r.Adapter),
-		"a number or a time is negative":                                                 c.Batch < 0 || c.AnswerStatus < 0 || c.AnswerWithin < 0 || c.RetryFor < 0,
+		"a number or a time is negative":                                                 c.Batch < 0 || c.AnswerStatus < 0 || c.AnswerWithin < 0 || c.RetryFor < 0 || c.MaxBytes < 0,
 		"a body is the only answer, and the status is not said":                          c.AnswerBody != "" && c.AnswerStatus == 0,
 		"the answer that means received is a failure":                                    c.AnswerStatus != 0 && (c.AnswerStatus < 200 || c.AnswerStatus > 299),
 		"details of callbacks that there are not":                                        !sends && (c.EventIDs || c.CarryRef || c.Batch > 0 || c.AnswerStatus > 0 || len(c.Patience) > 0),

@@ -95,7 +95,7 @@ func checkSilence(b *bench) {
 	}
 	// Every operation under every echo; the texts are looked at afterwards.
 	s, order := r.accepted()
-	for _, f := range append(boundaries(r.echo()), Fault{Status: 401, Body: r.echo()}) {
+	for _, f := range append(r.boundaries(), Fault{Status: 401, Body: r.echo()}, Fault{Status: 422, Body: r.echo()}) {
 		r.doer.Strike = func(int, *vendors.Request) *Fault { return &f }
 		_, err := r.submit(r.next())
 		b.note(err)

@@ -10,7 +10,8 @@ import (
 // boundaries returns every fault that strikes a submission, each with the
 // Delivery that the adapter must report. Bodies echo what the vendor knows
 // about the recipient, as real ones do: an adapter that quotes them is caught.
-func boundaries(echo []byte) []Fault {
+func (r *rig) boundaries() []Fault {
+	echo := r.echo()
 	all := []Fault{
 		{Name: "no connection", NotSent: true, Want: postproof.NotSent},
 		{Name: "request lost", Lost: true, Want: postproof.Unknown},
@@ -18,7 +19,10 @@ func boundaries(echo []byte) []Fault {
 		{Name: "answer cut", Cut: true, Want: postproof.Unknown},
 	}
 	for _, status := range []int{400, 403, 404, 413, 422, 429} {
-		all = append(all, Fault{Name: statusName(status), Status: status, Body: echo, Want: postproof.Refused})
+		all = append(all, Fault{Name: statusName(status), Status: status, Body: r.own(status), Want: postproof.Refused})
+	}
+	if r.Refusal != nil { // whoever it is that says this
+		all = append(all, Fault{Name: statusName(http.StatusBadRequest) + " with an echo", Status: http.StatusBadRequest, Body: echo, Want: postproof.Refused})
 	}
 	for _, status := range []int{302, 407, 408, 409, 425, 499, 500, 502, 503, 504, 520, 599} {
 		all = append(all,

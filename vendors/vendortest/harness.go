@@ -29,6 +29,12 @@ type Harness struct {
 	// Uploads is true when the vendor takes artwork as files. Otherwise PDF and
 	// images are ordered by URL only.
 	Uploads bool
+	// Refusal returns the body with which the vendor itself refuses a request with the
+	// status, 400 to 422, as its documentation has it. By it the suite tells an adapter
+	// that knows its vendor's words from one that takes every answer for somebody else's.
+	// Nil leaves it at an answer of many fields, {"error":{"code":"invalid",…}}, which is
+	// in the words of some vendors.
+	Refusal func(status int) []byte
 	// CallbackSecrets are three good secrets for NewVerifier, in the vendor's form,
 	// each another one; a Callbacks simulator is given the same texts. The default
 	// suits the schemes whose secret is a text, and the shared secrets of Standard

@@ -59,10 +59,14 @@ func (a stepped) Submit(ctx context.Context, do vendors.Doer, s *vendors.Submiss
 func (stepped) draft(ctx context.Context, do vendors.Doer, body *vendors.Body) error {
 	req := &vendors.Request{Op: postproof.OpPrepare, Class: postproof.RepeatSafe, Method: http.MethodPost, URL: "https://lob.test/v1/drafts", Route: "/v1/drafts"}
 	req.Judge = func(r *vendors.Response) error {
+		o, err := vendors.ParseObject(r.Body)
+		if r.Status/100 == 4 && o.Object("error") == nil {
+			return vendors.Foreign(r, "see what stands in front")
+		}
 		if err := vendors.JudgeStatus(r); err != nil {
 			return err
 		}
-		if o, err := vendors.ParseObject(r.Body); err != nil || o.Text("draft") == "" {
+		if err != nil || o.Text("draft") == "" {
 			return postproof.NewError(postproof.CodeUnknown, postproof.Unknown, errors.New("no draft"))
 		}
 		return nil

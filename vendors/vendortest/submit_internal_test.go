@@ -105,22 +105,6 @@ func submitBreakages() []breakage {
 				return postproof.NewError(postproof.CodeOf(err), postproof.NotSent, errBroken)
 			}})
 		}},
-		{"SubmitBoundaries", "another server's 404 ends the job", "", func(b *broken) {
-			redo(b, through{err: func(_ *vendors.Response, err error) error {
-				if e, ok := errors.AsType[*postproof.Error](err); ok && e.HTTPStatus == http.StatusNotFound {
-					e.Code = postproof.CodeNotFound
-				}
-				return err
-			}})
-		}},
-		{"SubmitBoundaries", "another server's 405 or 410 ends the job", "", func(b *broken) {
-			redo(b, through{err: func(_ *vendors.Response, err error) error {
-				if e, ok := errors.AsType[*postproof.Error](err); ok && (e.HTTPStatus == http.StatusMethodNotAllowed || e.HTTPStatus == http.StatusGone) {
-					e.Code = postproof.CodeOfHTTPStatus(e.HTTPStatus)
-				}
-				return err
-			}})
-		}},
 		{"SubmitBoundaries", "any 2xx is good", "", func(b *broken) {
 			redo(b, through{err: func(resp *vendors.Response, err error) error {
 				if resp != nil && resp.Status < 300 {

@@ -50,6 +50,11 @@ func checks() []check {
 		{"SubmitBoundaries", "every fault of a submission has its Delivery; in doubt it is Unknown", checkSubmitBoundaries},
 		{"RepeatBoundaries", "a repeated submission that fails is never less than Unknown when the first was accepted", checkRepeatBoundaries},
 		{"SubmitJoin", "a later, milder answer never lowers an earlier Unknown", checkSubmitJoin},
+		{"ForeignSubmit", "an answer to a submission that is not in the vendor's own words refuses no job and stops no vendor", checkForeignSubmit},
+		{"ForeignCancel", "an answer to a cancellation that is not in the vendor's own words does not say that it is too late, or that there is no such order", checkForeignCancel},
+		{"ForeignGet", "an answer to a look at an order that is not in the vendor's own words does not say that there is none", checkForeignGet},
+		{"ForeignFind", "an answer to a look-up that is not in the vendor's own words proves nothing absent", checkForeignFind},
+		{"ForeignLists", "an answer that is not in the vendor's own words ends a list with an error", checkForeignLists},
 		{"SubmitForeign", "an order's reference is the one that the vendor's answer shows, not an echo of the submission", checkSubmitForeign},
 		{"SubmitDeadline", "nothing is sent after the deadline or with a context that has ended", checkSubmitDeadline},
 		{"Find", "a reference finds its orders and no others, and its absence is complete", checkFind},
@@ -188,6 +193,14 @@ func (r *rig) accepted() (*vendors.Submission, *vendors.Order) {
 func (r *rig) echo() []byte {
 	return []byte(`{"error":{"code":"invalid","status_code":422,"message":"` +
 		strings.Join(append(personalWords(), r.b.secrets...), " ") + `","data":[{"message":"` + strings.Join(personalWords(), " ") + `"}]}}`)
+}
+
+// own is how the vendor refuses with a status, as far as the harness tells.
+func (r *rig) own(status int) []byte {
+	if r.Refusal != nil {
+		return r.Refusal(status)
+	}
+	return r.echo()
 }
 
 // note keeps an error for the final look at its text.

@@ -61,7 +61,7 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), readBreakages(), lookUpBreakages(), stepBreakages(), wholeBreakages(), eventBreakages(), subtleBreakages(), undeliverableBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), foreignBreakages(), readBreakages(), lookUpBreakages(), stepBreakages(), wholeBreakages(), eventBreakages(), subtleBreakages(), undeliverableBreakages(), callbackBreakages())
 }
 
 func TestSubmissionsCoverTheCapabilities(t *testing.T) {
