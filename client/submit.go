@@ -175,6 +175,10 @@ func (c *Client) refresh(ctx context.Context) error {
 		c.checkedAt.Store(0)
 		return err
 	}
+	if err := c.tendSpools(ctx, &id); err != nil {
+		c.checkedAt.Store(0)
+		return err
+	}
 	old := c.id()
 	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
 		c.identity.Store(&id)
