@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -139,8 +140,8 @@ func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
 	}
 	mine := fresh(dir, spoolPattern)
 	if err := os.Rename(name, mine); err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && dir == s.dir {
-			return nil // another process was quicker, or its writer has it open where that forbids it
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && runtime.GOOS == "windows" {
+			return nil // another process was quicker, or its writer has it open, which forbids it there
 		}
 		return fmt.Errorf("spool: %w", pathless(err))
 	}

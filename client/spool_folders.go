@@ -20,12 +20,13 @@ import (
 // markPrefix begins the name of the file that a spool folder is known by.
 const markPrefix = "spool-"
 
-// is reports whether the note is of the spool's own folder.
+// is reports whether the note is of the spool's own folder. Two that make a folder at the
+// same time may know it by a file each.
 func (s *spool) is(n *spoolNote) bool {
 	if n.ID == s.mark {
 		return true
 	}
-	_, err := os.Stat(filepath.Join(n.Dir, markPrefix+s.mark)) // made twice at the same time
+	_, err := os.Stat(filepath.Join(n.Dir, markPrefix+s.mark))
 	return err == nil
 }
 
@@ -122,17 +123,6 @@ func (c *Client) openSpool(ctx context.Context, id *idempotency.Identity) error 
 			others = slices.DeleteFunc(notes, func(n spoolNote) bool { return n.Ledger != id.Namespace || !n.here() })
 		}
 	}
-	if dir == "" && !c.onlooker {
-		for i := range others {
-			found, err := lookInto(others[i].Dir)
-			if err != nil {
-				c.tellNotTakenOver(ctx, &others[i], err)
-			}
-			if len(found.of(id.Namespace)) > 0 {
-				dir = others[i].Dir
-			}
-		}
-	}
 	var err error
 	if c.onlooker {
 		c.spooled, err = lookAtSpool(dir, others, id.Namespace)
@@ -141,6 +131,22 @@ func (c *Client) openSpool(ctx context.Context, id *idempotency.Identity) error 
 	}
 	if err != nil {
 		return invalid("new client", err)
+	}
+	for i := range others {
+		if c.onlooker || c.spooled.dir != "" {
+			break
+		}
+		n := &others[i]
+		found, err := lookInto(n.Dir)
+		if err == nil && len(found.of(id.Namespace)) > 0 {
+			var s *spool
+			if s, err = openSpool(n.Dir, id.Namespace); err == nil {
+				c.spooled = s
+			}
+		}
+		if err != nil {
+			c.tellNotTakenOver(ctx, n, err)
+		}
 	}
 	if err := c.tendSpools(ctx, id); err != nil {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "the spool folder could not be noted in the ledger: nothing is sent before it is", slog.String("error", err.Error()))
@@ -219,7 +225,7 @@ type SpoolFolder struct {
 }
 
 // SpoolFolders returns the spool folders of this ledger's clients, on whatever machine,
-// but for those that were left with nothing in them. Each client notes its own before it
+// but for those that were seen to be left with nothing in them. Each client notes its own before it
 // sends anything. Answers in one that was left, and is not here, are in no ledger until a
 // client is made on its machine, or its files answers-*.jsonl are moved into the folder of
 // another client that is made then. One that was not seen for 90 days is forgotten, and
@@ -241,6 +247,9 @@ func (c *Client) SpoolFolders(ctx context.Context) ([]SpoolFolder, error) {
 			var found spoolLook
 			found, f.Err = lookInto(n.Dir)
 			f.Answers, f.Damaged = len(found.of(ledger)), found.damaged
+			if !f.InUse && f.Err == nil && found.emptyFor(ledger) {
+				continue
+			}
 		}
 		all = append(all, f)
 	}

@@ -144,7 +144,7 @@ func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger ide
 		n := &notes[i]
 		switch {
 		case n.Ledger != ledger:
-		case n.ID == own.ID:
+		case c.spooled.is(n):
 			own = *n
 		case !n.left(now):
 			kept = append(kept, *n)
@@ -189,13 +189,13 @@ func (c *Client) leaveSpool(ctx context.Context) {
 	found, err := lookInto(c.spooled.dir)
 	_, _ = c.editSpools(ctx, func(notes []spoolNote) []spoolNote {
 		for i := range notes {
-			if n := &notes[i]; n.ID == c.spooled.mark && n.Ledger == ledger {
+			if n := &notes[i]; n.Ledger == ledger && c.spooled.is(n) {
 				n.Seen, n.Holds = now, len(found.of(ledger))
 				delete(n.Users, c.hints.self)
 			}
 		}
 		return slices.DeleteFunc(notes, func(n spoolNote) bool {
-			return n.ID == c.spooled.mark && n.Ledger == ledger && len(n.Users) == 0 && err == nil && found.emptyFor(ledger)
+			return n.Ledger == ledger && c.spooled.is(&n) && len(n.Users) == 0 && err == nil && found.emptyFor(ledger)
 		})
 	})
 }
