@@ -26,8 +26,8 @@ func (s *spool) is(n *spoolNote) bool {
 	if n.ID == s.mark {
 		return true
 	}
-	_, err := os.Stat(filepath.Join(n.Dir, markPrefix+s.mark))
-	return err == nil
+	_, err := os.Stat(filepath.Join(s.dir, markPrefix+n.ID))
+	return n.ID != "" && err == nil
 }
 
 // markSpool returns what the folder is known by.

@@ -230,6 +230,41 @@ func TestSpoolFoldersElsewhereAreListed(t *testing.T) {
 	}
 }
 
+// Workers on two machines have folders of one path: each is noted.
+func TestSpoolFoldersOfOnePathOnTwoMachines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := unasked(t), newShaky(), t.TempDir()
+		if err := spoolOne(t, s, p, dir, "a").Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(dir, dir+"-first"); err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		list := func() (all []string) {
+			folders, err := c.SpoolFolders(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range folders {
+				all = append(all, fmt.Sprintf("%s here %t, in use %t: %d", f.Dir, f.Here, f.InUse, f.Answers))
+			}
+			return all
+		}
+		first := dir + " here false, in use false: 1"
+		if diff := cmp.Diff([]string{first, dir + " here true, in use true: 0"}, list()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{first}, list()); diff != "" {
+			t.Errorf("when one has left (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // The ledger is away when an answer is spooled: the folder is noted before anything is
 // sent, or nothing is.
 func TestNothingIsSentBeforeTheSpoolFolderIsNoted(t *testing.T) {
