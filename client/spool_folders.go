@@ -158,7 +158,7 @@ func (c *Client) openSpool(ctx context.Context, id *idempotency.Identity) error 
 // this machine, which no option names any more: at the start, and when the ledger was
 // recovered, whoever has them, then what was left.
 func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error {
-	if c.onlooker || c.spooled.dir == "" {
+	if c.onlooker || c.spooled.dir == "" || c.closed.Load() {
 		return nil
 	}
 	now, last := c.now(), c.noted.Load()
@@ -212,7 +212,7 @@ type SpoolFolder struct {
 	// Host and Dir are where it was seen last, at the time Seen.
 	Host, Dir string
 	Seen      time.Time
-	// InUse: a client that has it said so in the last three hours, and applies what lies
+	// InUse: a client that has it said so in the last half hour, and applies what lies
 	// there. Else it was left.
 	InUse bool
 	// Here: it is on this machine. Then Answers and Damaged are how many answers of this

@@ -156,7 +156,7 @@ func TestACopyLeavesTheSpoolFoldersOfItsOriginal(t *testing.T) {
 				case !opts.Copy && (len(after) != 0 || state != idempotency.Accepted):
 					t.Errorf("the folder has %v; the job is %s", after, state)
 				}
-				if _, there := folders(t, c)[dir]; there == opts.Copy {
+				if _, there := folders(t, c)[dir]; there { // nothing lies there that is the ledger's
 					t.Errorf("the folders are %+v", folders(t, c))
 				}
 			})
@@ -331,7 +331,12 @@ func TestSpoolFolderIsGivenBack(t *testing.T) {
 		if got := folders(t, look); len(got) != 0 {
 			t.Errorf("when all have left: %+v", got)
 		}
-		if err := spoolOne(t, s, p, dir, "a").Close(); err != nil {
+		closed := spoolOne(t, s, p, dir, "a")
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := closed.Prune(t.Context(), time.Time{}); err != nil { // the ledger is enough for it
 			t.Fatal(err)
 		}
 		if got := folders(t, look)[dir]; got.InUse || got.Answers != 1 {
@@ -349,7 +354,7 @@ func TestAnswersOfANeighborThatDiesAreApplied(t *testing.T) {
 		c := newClient(t, s, []*press{p}, client.WithSpool(t.TempDir()), client.WithLease(24*time.Hour))
 		neighbor := spoolOneVeiled(t, s, p, dir)
 		s.cover(newer)
-		runFor(t, neighbor, 5*time.Hour) // parked, and told of once an hour that it lives
+		runFor(t, neighbor, 5*time.Hour) // parked, and noted again and again
 		runFor(t, c, time.Minute)
 		if got := c.Spooled(); len(got) != 0 || !folders(t, c)[dir].InUse {
 			t.Fatalf("Spooled = %+v, of %+v", got, folders(t, c))

@@ -20,7 +20,7 @@ import (
 // The ledger keeps which folders answers were spooled in, or may have been: where an
 // option names another one, or none, they would lie there and nobody would be told. A
 // client notes its folder before it sends anything, as the ledger is away when an answer
-// is spooled, and again each hour. It takes the note back when it is closed, if nothing is
+// is spooled, and now and then again. It takes the note back when it is closed, if nothing is
 // left there.
 //
 // A folder is known by a file in it with a random name. A host and a path only say where
@@ -32,7 +32,7 @@ const (
 	// notedEvery is how often a client says that it has its folder, leftAfter when one
 	// that said nothing is believed to have gone, and forgottenAfter when its folder is
 	// no more looked for.
-	notedEvery     = time.Hour
+	notedEvery     = 10 * time.Minute
 	leftAfter      = 3 * notedEvery
 	forgottenAfter = 90 * 24 * time.Hour
 	// maxSpoolFolders and maxSpoolUsers bound what is noted.
