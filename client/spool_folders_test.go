@@ -48,19 +48,22 @@ func unasked(t *testing.T) *press {
 // nothing is left there.
 func TestAnswersInAFolderThatNoOptionNamesAreApplied(t *testing.T) {
 	t.Parallel()
-	for name, more := range map[string]func(t *testing.T) []client.Option{
-		"another folder": func(t *testing.T) []client.Option { return []client.Option{client.WithSpool(t.TempDir())} },
-		"no folder":      func(*testing.T) []client.Option { return nil },
-	} {
+	for name, own := range map[string]bool{"another folder": true, "no folder": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p, s, dir, log := unasked(t), newShaky(), t.TempDir(), &logs{}
+				more := func() (opts []client.Option) {
+					if own {
+						opts = append(opts, client.WithSpool(t.TempDir()))
+					}
+					return opts
+				}
 				spoolOne(t, s, p, dir, "a")
 				if got := onlooker(t, s).Spooled(); len(got) != 1 || got[0].Vendor != "alpha" || len(files(t, dir)) != 1 {
 					t.Errorf("who looks on finds %+v, and leaves %v", got, files(t, dir))
 				}
-				opts := append(more(t), client.WithLogger(log.logger()))
+				opts := append(more(), client.WithLogger(log.logger()))
 				next := newClient(t, s, []*press{p}, opts...)
 				drain(t, next)
 				if rec := status(t, next, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
@@ -69,14 +72,14 @@ func TestAnswersInAFolderThatNoOptionNamesAreApplied(t *testing.T) {
 				if left := files(t, dir); len(left) != 0 || len(next.Spooled()) != 0 {
 					t.Errorf("left over: %v, %+v", left, next.Spooled())
 				}
-				if len(more(t)) > 0 && (log.count("they are taken over") != 1 || !strings.Contains(log.text(), dir)) {
+				if own && (log.count("they are taken over") != 1 || !strings.Contains(log.text(), dir)) {
 					t.Errorf("nobody is told:\n%s", log.text())
 				}
 				if err := next.Close(); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(4 * time.Hour)
-				last := newClient(t, s, []*press{p}, more(t)...)
+				last := newClient(t, s, []*press{p}, more()...)
 				if got, there := folders(t, last)[dir]; there {
 					t.Errorf("still noted: %+v", got)
 				}
@@ -374,6 +377,13 @@ func TestNotesOfSpoolFoldersAreBounded(t *testing.T) {
 		p, s, log := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), &logs{}
 		root := t.TempDir()
 		dir := func(i int) string { return filepath.Join(root, fmt.Sprint(i)) }
+		if err := os.Mkdir(dir(2), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		line := `{"id":"` + strings.Repeat("0", 64) + `","answer":{"Vendor":"alpha"}}` + "\n"
+		if err := os.WriteFile(filepath.Join(dir(2), "answers-x.jsonl"), []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		for i := range 70 {
 			newClient(t, s, []*press{p}, client.WithSpool(dir(i)), client.WithLogger(log.logger()))
 			time.Sleep(time.Second)
@@ -383,10 +393,12 @@ func TestNotesOfSpoolFoldersAreBounded(t *testing.T) {
 			newClient(t, s, []*press{p}, client.WithSpool(dir(0)))
 		}
 		all := folders(t, own)
-		if _, oldest := all[dir(1)]; len(all) != 64 || oldest || !all[dir(0)].InUse || log.count("is noted no more") != 7 {
+		if _, oldest := all[dir(1)]; len(all) != 64 || oldest || all[dir(2)].Answers != 1 || !all[dir(0)].InUse || log.count("is noted no more") != 7 {
 			t.Errorf("%d are noted, the oldest: %v; told of %d", len(all), oldest, log.count("is noted no more"))
 		}
-		var notes []struct{ Users map[string]time.Time }
+		var notes []struct {
+			Users map[string]time.Time `json:"users"`
+		}
 		set, err := s.Setting(t.Context(), "spool/folders")
 		if err != nil || json.Unmarshal(set.Value, &notes) != nil {
 			t.Fatalf("%s, %v", set.Value, err)

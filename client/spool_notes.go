@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -158,7 +159,9 @@ func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger ide
 			kept = append(kept, *n)
 		}
 	}
-	slices.SortStableFunc(kept, func(a, b spoolNote) int { return b.Seen.Compare(a.Seen) })
+	slices.SortStableFunc(kept, func(a, b spoolNote) int { // where no answer is known to lie is forgotten first
+		return cmp.Or(cmp.Compare(min(b.Holds, 1), min(a.Holds, 1)), b.Seen.Compare(a.Seen))
+	})
 	for len(kept) >= maxSpoolFolders {
 		c.forgetSpool(ctx, &kept[len(kept)-1], "too many others are noted")
 		kept = kept[:len(kept)-1]
