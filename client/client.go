@@ -55,6 +55,8 @@ type Client struct {
 	art       *artworks
 	spooled   *spool
 	spooling  chan struct{} // full while spooled answers are applied
+	noting    seldomDone    // of the spool folder
+	noted     atomic.Pointer[idempotency.Identity]
 	logging   chan struct{}
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
@@ -138,13 +140,8 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	c.hints.init(ctx, c)
 	c.machine = idempotency.Machine{Caps: c.machineCaps, Deadlines: s.deadlines.WithDefaults()}
 	c.art = newArtworks(store)
-	if s.onlooker {
-		c.spooled, err = lookAtSpool(s.spool, store, id.Namespace)
-	} else {
-		c.spooled, err = openSpool(s.spool, store, id.Namespace)
-	}
-	if err != nil {
-		return nil, invalid("new client", err)
+	if err := c.openSpool(ctx, &id); err != nil {
+		return nil, err
 	}
 	if err := c.keepReach(ctx); err != nil {
 		return nil, err
@@ -268,6 +265,7 @@ func (c *Client) Close() error {
 			v.transport.CloseIdleConnections()
 		}
 		err = errors.Join(c.watching.Unregister(), c.spooled.Close())
+		c.leaveSpool(c.hints.base)
 	})
 	return err
 }

@@ -40,7 +40,8 @@
 //   - An outage: the breaker opens, nothing is sent to that vendor, and jobs that
 //     it does not have go to the next one.
 //   - The ledger cannot be written after a vendor answered: the answer is
-//     spooled beside the process and applied later.
+//     spooled beside the process and applied later, by a client on that machine,
+//     whatever folder it has itself ([WithSpool], [Client.SpoolFolders]).
 //
 // # Following what was accepted
 //

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -144,6 +145,12 @@ func TestAnswerAboutAnErasedPersonIsParkedWithoutHer(t *testing.T) {
 		if err := chattyAnswer(t, s, p, dir).Close(); err != nil {
 			t.Fatal(err)
 		}
+		away := func(from, to string) {
+			if err := os.Rename(from, to); err != nil { // else it is taken over
+				t.Fatal(err)
+			}
+		}
+		away(dir, dir+"-away")
 		other := newClient(t, s, []*press{p}, seldom(), client.WithSpool(t.TempDir()))
 		e := eraseAda()
 		e.Now = true
@@ -155,6 +162,7 @@ func TestAnswerAboutAnErasedPersonIsParkedWithoutHer(t *testing.T) {
 		if rec := status(t, other, adaKey); !rec.Tombstone {
 			t.Fatalf("%v: the test looks at nothing", rec)
 		}
+		away(dir+"-away", dir)
 		for range 2 { // and whoever takes its spool over
 			back := newChatty(t, s, p, client.WithSpool(dir))
 			runFor(t, back, time.Hour)

@@ -2,10 +2,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/postproof/postproof"
@@ -50,39 +46,33 @@ func (c *Client) knowsVendors(op string) error {
 	}
 }
 
-// lookAtSpool reads what lies in the folder and leaves it there: whoever works on
-// the ledger has it, or takes it over.
-func lookAtSpool(dir string, store Store, ledger idempotency.Namespace) (*spool, error) {
-	if s, ok := store.(spooler); ok && dir == "" {
-		dir = s.SpoolDir()
-	}
-	s := &spool{}
-	if dir == "" {
-		return s, nil
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("spool folder: %w", pathless(err))
-	}
-	for _, e := range entries {
-		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
-			continue
-		}
-		lines, _, err := readSpool(filepath.Join(dir, e.Name()))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// lookAtSpool reads what lies in the folder, and in the others that the ledger has noted
+// on this machine, and leaves it there: whoever works on the ledger has it, or takes it
+// over.
+func lookAtSpool(dir string, others []spoolNote, ledger idempotency.Namespace) (*spool, error) {
+	var all []spooled
+	if dir != "" {
+		found, err := lookInto(dir)
+		if err != nil {
 			return nil, err
 		}
-		for _, line := range lines {
-			kept := &s.waiting
-			switch {
-			case line.Ledger != "" && line.Ledger != ledger:
-				kept = &s.foreign
-			case line.Parked != "":
-				kept = &s.parked
-			}
-			if !slices.ContainsFunc(*kept, func(o spooled) bool { return o.same(&line) }) {
-				*kept = append(*kept, line)
-			}
+		all = found.answers
+	}
+	for i := range others {
+		found, _ := lookInto(others[i].Dir) // [Client.SpoolFolders] tells why it cannot be read
+		all = append(all, found.of(ledger)...)
+	}
+	s := &spool{}
+	for _, line := range all {
+		kept := &s.waiting
+		switch {
+		case line.Ledger != "" && line.Ledger != ledger:
+			kept = &s.foreign
+		case line.Parked != "":
+			kept = &s.parked
+		}
+		if !slices.ContainsFunc(*kept, func(o spooled) bool { return o.same(&line) }) {
+			*kept = append(*kept, line)
 		}
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,7 +170,7 @@ func TestWithoutVendorsTheSpoolIsLeftAlone(t *testing.T) {
 		t.Fatal("the ledger took the answer")
 	}
 	names := func() []string {
-		found, err := filepath.Glob(filepath.Join(dir, "*"))
+		found, err := filepath.Glob(filepath.Join(dir, "*-*"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +181,7 @@ func TestWithoutVendorsTheSpoolIsLeftAlone(t *testing.T) {
 	if got := onlooker(t, store, client.WithSpool(dir)).Spooled(); len(got) != 1 || got[0].Vendor != "alpha" {
 		t.Errorf("spooled: %+v, want the one answer", got)
 	}
-	if after := names(); len(before) != 1 || len(after) != 1 || after[0] != before[0] {
+	if after := names(); len(before) != 2 || !slices.Equal(before, after) {
 		t.Errorf("the spool was %v and is %v", before, after)
 	}
 	missing := filepath.Join(dir, "none")

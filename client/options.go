@@ -218,6 +218,12 @@ func WithGrace(d time.Duration) Option { return optionFunc(func(s *settings) { s
 // WithSpool sets the folder that keeps vendors' answers while the ledger cannot
 // be written. Default: what the store offers (sqlite: beside its file), else
 // they are kept in memory only.
+//
+// The ledger keeps which folders its clients have. So what lies in another one on the
+// same machine, because the option was changed or left out, is taken over by the next
+// client that is made there, or is told of, and [Client.SpoolFolders] lists those on
+// all machines. The folder must stay on a disk that outlives the process, as a volume of
+// a container does.
 func WithSpool(dir string) Option { return optionFunc(func(s *settings) { s.spool = dir }) }
 
 // WithCap bounds what is sent; see [Cap].

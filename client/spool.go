@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,12 @@ import (
 // put reported as kept is in a file that somebody reads to its end, and is
 // applied once or twice, which is the same. A file of another ledger is left
 // alone: its answers are for that one.
+//
+// Files in other folders that the ledger has noted are taken over in the same way,
+// where they lie ([Client.SpoolFolders]).
 type spool struct {
-	dir string
+	dir  string // absolute
+	mark string // what the folder is known by
 
 	mu      sync.Mutex
 	file    *os.File              // being written
@@ -72,43 +77,54 @@ type spooler interface{ SpoolDir() string }
 
 const spoolPattern = "answers-*.jsonl"
 
-func openSpool(dir string, store Store, ledger idempotency.Namespace) (*spool, error) {
-	if s, ok := store.(spooler); ok && dir == "" {
-		dir = s.SpoolDir()
-	}
-	s := &spool{dir: dir}
+func openSpool(dir string, ledger idempotency.Namespace) (*spool, error) {
+	s := &spool{}
 	if dir == "" {
 		return s, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("spool folder: %w", pathless(err))
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	var err error
+	if s.dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("spool folder: %w", pathless(err))
 	}
+	if s.mark, err = markSpool(s.dir); err != nil {
+		return nil, fmt.Errorf("spool folder: %w", err)
+	}
+	return s, s.takeOver(s.dir, ledger)
+}
+
+// takeOver takes over the files in a folder.
+func (s *spool) takeOver(dir string, ledger idempotency.Namespace) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("spool folder: %w", pathless(err))
+	}
 	for _, e := range entries {
-		if ok, _ := filepath.Match(damagedPattern, e.Name()); ok {
+		if ok, _ := filepath.Match(damagedPattern, e.Name()); ok && dir == s.dir {
 			s.aside++
 		}
 		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
 			continue
 		}
-		if err := s.adopt(filepath.Join(dir, e.Name()), ledger); err != nil {
-			return nil, err
-		}
+		err = errors.Join(err, s.adopt(filepath.Join(dir, e.Name()), ledger))
 	}
 	s.length.Store(int64(len(s.waiting)))
-	return s, nil
+	return err
 }
 
-// name returns a file name that no process has used.
-func (s *spool) name() string {
-	return filepath.Join(s.dir, strings.Replace(spoolPattern, "*", rand.Text(), 1))
+// fresh returns the name of a file that no process has used.
+func fresh(dir, pattern string) string {
+	return filepath.Join(dir, strings.Replace(pattern, "*", rand.Text(), 1))
 }
 
-// adopt takes over a file of another process on the same ledger.
+// adopt takes over a file of another process on the same ledger. It stays in its folder
+// until its answers are in the ledger, or in a file of ours.
 func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
+	dir := filepath.Dir(name)
 	lines, _, err := readSpool(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // another process was quicker
@@ -117,13 +133,15 @@ func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
 		return err
 	}
 	if i := slices.IndexFunc(lines, func(e spooled) bool { return e.Ledger != "" }); i >= 0 && lines[i].Ledger != ledger {
-		s.foreign = append(s.foreign, lines...)
+		if dir == s.dir {
+			s.foreign = append(s.foreign, lines...)
+		}
 		return nil
 	}
-	mine := s.name()
+	mine := fresh(dir, spoolPattern)
 	if err := os.Rename(name, mine); err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil // another process was quicker, or its writer has it open where that forbids it
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && runtime.GOOS == "windows" {
+			return nil // another process was quicker, or its writer has it open, which forbids it there
 		}
 		return fmt.Errorf("spool: %w", pathless(err))
 	}
@@ -142,7 +160,8 @@ func (s *spool) adopt(name string, ledger idempotency.Namespace) error {
 		s.files = append(s.files, mine)
 	}
 	for _, e := range lines {
-		if !slices.ContainsFunc(s.waiting, func(o spooled) bool { return o.same(&e) }) {
+		known := func(o spooled) bool { return o.same(&e) }
+		if !slices.ContainsFunc(s.waiting, known) && !slices.ContainsFunc(s.parked, known) {
 			s.waiting = append(s.waiting, e)
 		}
 	}
@@ -201,19 +220,15 @@ var errAdopted = errors.New("another process has taken the file over")
 // write appends lines, durably.
 func (s *spool) write(lines []byte) error {
 	if s.file == nil {
-		name := s.name()
+		name := fresh(s.dir, spoolPattern)
 		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
 		if err != nil {
 			return pathless(err)
 		}
 		s.file = f
 		s.files = append(s.files, name)
-		dir, err := os.Open(s.dir)
-		if err != nil {
-			return pathless(err)
-		}
-		if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-			return pathless(err)
+		if err := syncDir(s.dir); err != nil {
+			return err
 		}
 	}
 	if _, err := s.file.Write(lines); err != nil {

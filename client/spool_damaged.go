@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // damagedPattern is what a file is called that has lines which cannot be read: no
@@ -62,7 +60,7 @@ func (s *spool) setAside(name string, lines []spooled) error {
 		}
 		i = j
 	}
-	aside := filepath.Join(s.dir, strings.Replace(damagedPattern, "*", rand.Text(), 1))
+	aside := fresh(filepath.Dir(name), damagedPattern)
 	if err := os.Rename(name, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("spool: %w", pathless(err))
 	}

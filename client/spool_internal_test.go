@@ -12,7 +12,7 @@ import (
 
 func open(t *testing.T, dir string) *spool {
 	t.Helper()
-	s, err := openSpool(dir, idempotency.NewMemory(postproof.ModeTest), "here")
+	s, err := openSpool(dir, "here")
 	if err != nil {
 		t.Fatal(err)
 	}

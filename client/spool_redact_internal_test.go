@@ -16,7 +16,7 @@ import (
 func TestSpoolRedacts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s, err := openSpool(dir, nil, "ledger")
+	s, err := openSpool(dir, "ledger")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestSpoolRedacts(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := openSpool(dir, nil, "ledger")
+	again, err := openSpool(dir, "ledger")
 	if err != nil || len(again.all()) != 3 {
 		t.Errorf("%d answers, %v, want 3", len(again.all()), err)
 	}

@@ -152,8 +152,12 @@ func (c *Client) takes(ctx context.Context, job *postproof.Job) bool {
 
 // refresh reads the ledger's identity, what is paused, and what artwork was deleted, again when the last
 // look is older than a poll interval: the database behind the connection may have
-// been restored, or another process may have recovered it, or paused something.
+// been restored, or another process may have recovered it, or paused something. Nothing
+// is sent before the spool folder is noted.
 func (c *Client) refresh(ctx context.Context) error {
+	if err := c.tendSpools(ctx, c.id()); err != nil {
+		return err
+	}
 	now, last := c.clock.Now().UnixNano(), c.checkedAt.Load()
 	if age := now - last; (age >= 0 && age < int64(c.poll)) || !c.checkedAt.CompareAndSwap(last, now) {
 		return nil

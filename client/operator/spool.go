@@ -30,10 +30,15 @@ func spoolCommand() *command {
 	return &command{
 		name: "spool", args: "[list | drop REFERENCE]", short: "answers of vendors that the ledger does not have: list, give up a parked one", most: 2,
 		long: `
-Lists the answers of vendors that lie in the spool beside the ledger. One that waits is put into the ledger by
-a worker as soon as it can be written. A parked one has no place there, as after a restored backup: it is kept
-and tried again, and stays until a person gives it up. Look first at what it says: accepted means that the
-vendor has a piece of which this ledger may know nothing; audit shows it, too.
+Lists the answers of vendors that lie in the spool beside the ledger, and in workers' other folders on this
+machine. One that waits is put into the ledger by a worker as soon as it can be written. A parked one has no
+place there, as after a restored backup: it is kept and tried again, and stays until a person gives it up. Look
+first at what it says: accepted means that the vendor has a piece of which this ledger may know nothing; audit
+shows it, too.
+
+The spool folders of all workers are listed with their hosts. A worker that starts takes over what lies in any
+of them on its machine. What lies in one that its worker left, elsewhere, is not in the ledger, and the list
+says what to do.
 
 drop gives up the parked answers under a reference, for good, and takes the vendors' credentials. Start the
 workers again afterwards: one that has had the answer since it was parked keeps it until then.
@@ -41,7 +46,7 @@ workers again afterwards: one that has had the answer since it was parked keeps 
   $ spool
   $ spool drop 7K2M9Q4T1B8X6Z0W -why "it is a piece of the lost day, and was written down by hand"
 
-The list exits 3 when an answer is parked, or is of another ledger.`,
+The list exits 3 when an answer is parked, is of another ledger, or lies in a folder that was left.`,
 		flags: func(fs *flag.FlagSet) {
 			fs.StringVar(&why, "why", "", "with drop: the `reason`, for the record; no personal data")
 		},
@@ -70,6 +75,10 @@ func (r *run) listSpool(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	folders, err := spoolFolders(ctx, c)
+	if err != nil {
+		return err
+	}
 	found := false
 	t := newTable("JOB", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "ANSWERED (UTC)", "~WHY IT IS HERE")
 	all := c.Spooled()
@@ -89,7 +98,8 @@ func (r *run) listSpool(ctx context.Context) error {
 	if len(all) > 0 {
 		r.out.list(t)
 	}
-	return needsPerson(found)
+	needs := r.listSpoolFolders(folders)
+	return needsPerson(found || needs)
 }
 
 func (r *run) dropSpooled(ctx context.Context, ref postproof.Ref, why string) error {

@@ -86,6 +86,7 @@ type overview struct {
 	workers   map[string]int // leases that hold, by owner
 	incidents map[string]int
 	spooled   []client.SpooledAnswer
+	folders   []folderView
 	parked    int // callbacks
 	damaged   []*idempotency.DamagedError
 	paused    []client.Paused
@@ -214,6 +215,9 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 			one.Account, one.Pieces = t.Account, t.Pieces
 		}
 		v.Trouble = append(v.Trouble, one)
+	}
+	if o.folders, err = spoolFolders(ctx, c); err != nil {
+		return err
 	}
 	for p, err := range c.Replays(ctx) {
 		if err != nil {

@@ -107,6 +107,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 	if foreign > 0 {
 		add(true, nil, "%s of another ledger in this one's spool folder: give each ledger a folder of its own.", many(foreign, "answer")+are(foreign))
 	}
+	o.folderTodos(add)
 	if o.parked > 0 {
 		add(true, []string{"callbacks", "callbacks replay"}, "%s parked: it failed too often. Mend what failed, then replay it.", many(o.parked, "callback")+are(o.parked))
 	}

@@ -7,6 +7,7 @@ func combined() []Mutation {
 	const (
 		send      = "client/send.go"
 		reconcile = "client/reconcile.go"
+		folders   = "client/spool_folders.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "combined: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
@@ -58,7 +59,19 @@ func combined() []Mutation {
 		m("a damaged line of a spool file is dropped", "client/spool.go",
 			`if err == nil && !whole {`, `if whole = true; false {`, "TestADamagedLine"),
 		m("a spool file that was set aside is forgotten by the next process", "client/spool.go",
-			`filepath.Match(damagedPattern, e.Name()); ok {`, `filepath.Match(damagedPattern, e.Name()); false && ok {`, "TestADamagedLine"),
+			`e.Name()); ok && dir == s.dir {`, `e.Name()); false && ok {`, "TestADamagedLine"),
+		m("the answers in a spool folder that no option names are left", folders,
+			`if !same || n.left(now) {`, `if false {`, "TestAnswersInAFolder"),
+		m("a copy takes over what its original spooled", folders,
+			`case id.EpochChanged(), n.Ledger != id.Namespace, c`, `case c`, "TestACopyLeaves"),
+		m("a copy without a folder takes that of its original", folders,
+			`if !id.EpochChanged() {`, `if true {`, "TestACopyLeaves"),
+		m("a piece is sent before its spool folder is noted", "client/submit.go",
+			`c.tendSpools(ctx, c.id()); err != nil {`, `c.tendSpools(ctx, c.id()); err != nil && false {`, "TestNothingIsSentBefore"),
+		m("a spool folder that others have is given back", "client/spool_notes.go",
+			`c.spooled.is(&n) && len(n.Users) == 0`, `c.spooled.is(&n)`, "TestSpoolFolderIsGivenBack"),
+		m("a spool folder with answers is given back", "client/spool_notes.go",
+			`&& err == nil && found.emptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
 		m("another piece's status is told of as this job's", reconcile,
 			`order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`, "TestAnIDOfAnotherPiece"),
 		m("a callback about another piece is believed by its id", "client/observe.go",

@@ -26,7 +26,7 @@ func guaranteed() []Mutation {
 		m("an answer that was applied counts its sends again", "idempotency/machine_answer.go",
 			"at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn true", "at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn false", "TestSpooledAnswerIsIdempotent"),
 		m("the answers that another process spooled are left", "client/spool.go",
-			`if !slices.ContainsFunc(s.waiting, func(o spooled) bool { return o.same(&e) }) {`, `if e.Parked != "" {`, "TestAnswerIsSpooledAndAppliedByTheNextProcess"),
+			`!slices.ContainsFunc(s.parked, known) {`, `e.Parked != "" {`, "TestAnswerIsSpooledAndAppliedByTheNextProcess"),
 		m("a piece that turns up late is not followed", "idempotency/machine_late.go",
 			"\ts.Late = LateSeen\n", "\ts.Late = LatePrinted\n", "TestLateArrivalIsCanceledOrAnIncident"),
 		m("what is refused before a recovery may be in the mail", "client/submit.go",

@@ -66,6 +66,8 @@ func people() []Mutation {
 			`if err == nil || !passes(err) {`, `if err == nil || !passes(err) || true {`, "TestReplayOutlives"),
 		cl("replay: goes on in another history", "client/replay_outage.go",
 			`if run.c.id().Epoch != run.epoch {`, `if false {`, "TestReplayEndsInAn"),
+		op("spool: a folder that was left needs nobody", "client/operator/spool_folders.go",
+			`v.Needs = f.Err != nil || f.Answers+f.Damaged > 0`, `_ = f.Err`, "TestSpoolFolders"),
 		op("spool: nobody is asked", "client/operator/spool.go",
 			`r.confirm(in); err != nil {`, `r.confirm(in); err != nil && false {`, "TestSpoolIs"),
 		op("reasons: the command keeps one to itself", "client/operator/decide.go",
