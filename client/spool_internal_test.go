@@ -95,7 +95,10 @@ func TestSpoolWritesElsewhereAfterAnError(t *testing.T) {
 // What a recovery suspected is found: it counts, and no cap forbids it.
 func TestCountersForbidOnlyIntents(t *testing.T) {
 	t.Parallel()
-	c := &Client{settings: settings{caps: []Cap{{Vendor: "alpha", Pieces: 1}}}}
+	c := &Client{settings: settings{caps: []Cap{{Vendor: "alpha", Pieces: 1}}}, store: idempotency.NewMemory(postproof.ModeTest)}
+	if err := c.readCapCounters(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	free := func(string) int64 { return 0 }
 	sub := idempotency.Submission{Generation: 1, Ref: "R", Vendor: "alpha", Join: postproof.Unknown}
 	before := &idempotency.Record{State: idempotency.Unknown, Generation: 1, Submissions: []idempotency.Submission{sub}}
