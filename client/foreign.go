@@ -33,7 +33,10 @@ func judgedLater(r *http.Request, resp *http.Response) func(done func(breaker.Ou
 	if !ok || foreign(true, r.Header, resp) {
 		return nil
 	}
-	return func(done func(breaker.Outcome)) { k.told = done }
+	return func(done func(breaker.Outcome)) {
+		k.tellNothing() // of an answer before a repeat, whose body did not come
+		k.told = done
+	}
 }
 
 // heldContext is the context of a request that orders paper or goes before it: by it
@@ -68,7 +71,7 @@ func (k *call) tell(answer *vendors.Response, judged error) {
 }
 
 // tellNothing gives a place at the breaker back that nobody has reported for: the adapter
-// panicked over the answer.
+// panicked over the answer, or never got its body.
 func (k *call) tellNothing() {
 	if k.told != nil {
 		k.told(breaker.Outcome{})

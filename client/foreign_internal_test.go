@@ -3,6 +3,11 @@ package client
 import (
 	"net/http"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/vendors"
 )
 
 // TestForeign: what is none of a vendor's API counts against the vendor, whatever its
@@ -61,5 +66,30 @@ func TestForeign(t *testing.T) {
 		if test.status == http.StatusOK && foreign(test.submits, http.Header{}, resp) {
 			t.Errorf("%d %q to who did not ask for JSON is foreign", test.status, test.kind)
 		}
+	}
+}
+
+// An answer whose body did not come is not judged: when the request goes out again, its
+// place at the breaker is given back, once.
+func TestAnAnswerWithoutABodyGivesItsPlaceBack(t *testing.T) {
+	t.Parallel()
+	k := &call{}
+	req, err := http.NewRequestWithContext(&heldContext{Context: t.Context(), k: k}, http.MethodPost, "http://vendor.test/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp := &http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{"Content-Type": {"application/json"}}}
+	reports := make([][]breaker.Kind, 2)
+	for i := range reports {
+		take := judgedLater(req, resp)
+		if take == nil {
+			t.Fatal("the answer is not left to the adapter")
+		}
+		take(func(o breaker.Outcome) { reports[i] = append(reports[i], o.Kind) })
+	}
+	k.tell(&vendors.Response{Status: resp.StatusCode}, vendors.ErrForeign)
+	k.tellNothing()
+	if diff := cmp.Diff([][]breaker.Kind{{breaker.Outcome{}.Kind}, {breaker.Failure}}, reports); diff != "" {
+		t.Errorf("reports of each answer (-want +got):\n%s", diff)
 	}
 }

@@ -66,6 +66,8 @@ func wire() []Mutation {
 			`outcome = breaker.JudgeHTTP(nil, &http.Response{StatusCode: answer.Status}, nil)`, `outcome = breaker.Outcome{}`, "TestAnAnswerIsJudgedOnce"),
 		m("a place at the breaker is lost with a panic", client, "call.go",
 			`defer k.tellNothing()`, ``, "TestAPanicOverAnAnswer"),
+		m("a place at the breaker is lost with an answer's body", client, "foreign.go",
+			`k.tellNothing() // of`, `// of`, "TestAnAnswerWithoutABody"),
 		m("a probe whose answer nobody has read is over", "breaker", "transport.go",
 			`kept = true`, `kept = false`, "TestTransportJudgedLater"),
 		m("an answer is slow to who reads it slowly", "breaker", "transport.go",
