@@ -225,11 +225,11 @@ type SpoolFolder struct {
 }
 
 // SpoolFolders returns the spool folders of this ledger's clients, on whatever machine,
-// but for those that were seen to be left with nothing in them. Each client notes its own before it
-// sends anything. Answers in one that was left, and is not here, are in no ledger until a
-// client is made on its machine, or its files answers-*.jsonl are moved into the folder of
-// another client that is made then. One that was not seen for 90 days is forgotten, and
-// there are 64 of them at most.
+// but for those that were seen to be left with nothing in them. Each client notes its own
+// before it sends anything. Answers in one that was left, and is not here, are in no
+// ledger until a client is made on its machine, or its files answers-*.jsonl are moved
+// into the folder of another client that is made then. One that was not seen for 90 days
+// is forgotten, and there are 64 of them at most, unless more are in use.
 func (c *Client) SpoolFolders(ctx context.Context) ([]SpoolFolder, error) {
 	notes, _, err := c.readSpools(ctx)
 	if err != nil {

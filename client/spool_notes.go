@@ -36,7 +36,8 @@ const (
 	notedEvery     = 10 * time.Minute
 	leftAfter      = 3 * notedEvery
 	forgottenAfter = 90 * 24 * time.Hour
-	// maxSpoolFolders and maxSpoolUsers bound what is noted.
+	// maxSpoolFolders and maxSpoolUsers bound what is noted; there may be more folders
+	// while more clients live.
 	maxSpoolFolders = 64
 	maxSpoolUsers   = 16
 )
@@ -159,10 +160,18 @@ func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger ide
 			kept = append(kept, *n)
 		}
 	}
-	slices.SortStableFunc(kept, func(a, b spoolNote) int { // where no answer is known to lie is forgotten first
-		return cmp.Or(cmp.Compare(min(b.Holds, 1), min(a.Holds, 1)), b.Seen.Compare(a.Seen))
-	})
-	for len(kept) >= maxSpoolFolders {
+	rank := func(n *spoolNote) int {
+		switch {
+		case !n.left(now):
+			return 2
+		case n.Holds > 0:
+			return 1
+		default: // forgotten first: no answer is known to lie there
+			return 0
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b spoolNote) int { return cmp.Or(rank(&b)-rank(&a), b.Seen.Compare(a.Seen)) })
+	for len(kept) >= maxSpoolFolders && kept[len(kept)-1].left(now) {
 		c.forgetSpool(ctx, &kept[len(kept)-1], "too many others are noted")
 		kept = kept[:len(kept)-1]
 	}

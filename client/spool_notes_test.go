@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -34,12 +35,22 @@ func TestNotesOfSpoolFoldersAreBounded(t *testing.T) {
 			newClient(t, s, []*press{p}, client.WithSpool(dir(i)), client.WithLogger(log.logger()))
 			time.Sleep(time.Second)
 		}
-		own := newClient(t, s, []*press{p}, client.WithSpool(dir(0)), client.WithLogger(log.logger()))
+		if all := folders(t, newClient(t, s, []*press{p})); len(all) != 70 || log.count("is noted no more") != 0 {
+			t.Errorf("%d of 70 that are in use are noted, told of %d", len(all), log.count("is noted no more"))
+		}
+		away := func() {
+			if err := os.Rename(root, root+"-away"+rand.Text()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		away() // they were elsewhere, and died
+		time.Sleep(time.Hour)
+		own := newClient(t, s, []*press{p}, client.WithSpool(dir(99)), client.WithLogger(log.logger()))
 		for range 40 { // a worker that dies again and again
-			newClient(t, s, []*press{p}, client.WithSpool(dir(0)))
+			newClient(t, s, []*press{p}, client.WithSpool(dir(99)))
 		}
 		all := folders(t, own)
-		if _, oldest := all[dir(1)]; len(all) != 64 || oldest || all[dir(2)].Answers != 1 || !all[dir(0)].InUse || log.count("is noted no more") != 7 {
+		if _, oldest := all[dir(1)]; len(all) != 64 || oldest || all[dir(2)].Answers != 1 || !all[dir(99)].InUse || log.count("is noted no more") != 7 {
 			t.Errorf("%d are noted, the oldest: %v; told of %d", len(all), oldest, log.count("is noted no more"))
 		}
 		var notes []struct {
@@ -54,9 +65,7 @@ func TestNotesOfSpoolFoldersAreBounded(t *testing.T) {
 				t.Errorf("%d users are noted", len(n.Users))
 			}
 		}
-		if err := os.Rename(root, root+"-away"); err != nil { // they were elsewhere
-			t.Fatal(err)
-		}
+		away()
 		time.Sleep(91 * 24 * time.Hour)
 		late := newClient(t, s, []*press{p}, client.WithSpool(t.TempDir()))
 		if n := len(folders(t, late)); n != 1 {

@@ -70,6 +70,8 @@ func combined() []Mutation {
 			`c.tendSpools(ctx, c.id()); err != nil {`, `c.tendSpools(ctx, c.id()); err != nil && false {`, "TestNothingIsSentBefore"),
 		m("a spool folder that others have is given back", "client/spool_notes.go",
 			`c.spooled.is(&n) && len(n.Users) == 0`, `c.spooled.is(&n)`, "TestSpoolFolderIsGivenBack"),
+		m("a spool folder that is in use is forgotten", "client/spool_notes.go",
+			`maxSpoolFolders && kept[len(kept)-1].left(now) {`, `maxSpoolFolders {`, "TestNotesOfSpool"),
 		m("a spool folder with answers is given back", "client/spool_notes.go",
 			`&& err == nil && found.emptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
 		m("another piece's status is told of as this job's", reconcile,
