@@ -94,7 +94,7 @@ func TestPausedJobsAreNotClaimed(t *testing.T) {
 					}
 				}
 				resume(t, here, target)
-				time.Sleep(11 * time.Second) // the other one looks each ten seconds
+				time.Sleep(20 * time.Second) // the other one looks each ten seconds, at the latest
 				if p.alive() != 25 {
 					t.Errorf("%d of 25 are printed after the pause", p.alive())
 				}
