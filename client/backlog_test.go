@@ -69,7 +69,7 @@ func TestEnqueueReadsLittleAhead(t *testing.T) {
 		n, most int
 		job     func(key string) postproof.Job
 	}{
-		"many": {40_000, 16 << 10, job},
+		"many": {24_000, 16 << 10, job},
 		"large": {400, 300, func(key string) postproof.Job {
 			j := job(key)
 			file := postproof.File{URL: "https://example.com/" + long}

@@ -63,7 +63,7 @@ func TestPausedJobsAreNotClaimed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPress(t, "alpha", postproof.IdempotencyKey)
 				store := &counting{Memory: idempotency.NewMemory(postproof.ModeTest)}
-				here, there := newClient(t, store, []*press{p}), newClient(t, store, []*press{p}, client.WithOwner("there"))
+				here, there := newClient(t, store, []*press{p}), newClient(t, store, []*press{p}, client.WithOwner("there"), client.WithPollInterval(10*time.Second))
 				pause(t, here, target)
 				if _, err := here.Enqueue(t.Context(), these(append(withPriority("paused", 2, 20), withPriority("other", 3, 5)...)...)); err != nil {
 					t.Fatal(err)
@@ -94,7 +94,7 @@ func TestPausedJobsAreNotClaimed(t *testing.T) {
 					}
 				}
 				resume(t, here, target)
-				time.Sleep(2 * time.Second) // the other one looks once a second
+				time.Sleep(20 * time.Second) // the other one looks each ten seconds, at the latest
 				if p.alive() != 25 {
 					t.Errorf("%d of 25 are printed after the pause", p.alive())
 				}

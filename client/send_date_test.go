@@ -32,6 +32,12 @@ type datedVendor struct {
 
 func newDatedVendor(t *testing.T, name string, faults ...vendorsim.Rule) (*datedVendor, *client.Client) {
 	t.Helper()
+	return newDatedVendorSeen(t, name, time.Minute, faults...)
+}
+
+// newDatedVendorSeen has an idle client look so often for work.
+func newDatedVendorSeen(t *testing.T, name string, every time.Duration, faults ...vendorsim.Rule) (*datedVendor, *client.Client) {
+	t.Helper()
 	sim, err := vendorsim.New(vendorsim.Config{
 		Vendors: []vendorsim.Vendor{{Name: name}}, Lob: vendorsim.LobConfig{RateLimit: -1}, Faults: vendorsim.Plan{Rules: faults},
 	})
@@ -54,7 +60,7 @@ func newDatedVendor(t *testing.T, name string, faults ...vendorsim.Rule) (*dated
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{adapter}, client.WithLogger(quiet()), client.WithoutHints(), seldom(),
+	c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), []vendors.Adapter{adapter}, client.WithLogger(quiet()), client.WithoutHints(), client.WithPollInterval(every),
 		client.WithVendor(name, client.VendorConfig{Transport: retry.TransportConfig{DialContext: d.dial}}))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +223,7 @@ func TestAPieceWithASendDateFarAhead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				d, c := newDatedVendor(t, name)
+				d, c := newDatedVendorSeen(t, name, time.Hour)
 				j := job("a")
 				j.SendDate = time.Now().Add(90 * 24 * time.Hour)
 				if rec, err := c.Submit(t.Context(), j); err != nil {

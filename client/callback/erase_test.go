@@ -120,7 +120,7 @@ func TestErasedWhileTheHandlerRuns(t *testing.T) {
 			_, err := w.mail.Erase(t.Context(), client.Erasure{Keys: []postproof.Key{"a"}, Now: true}, client.Actor{By: "officer", Why: "request 17"})
 			return err
 		}}
-		w = newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle))
+		w = newWorld(t, memory(), newPrinter(t), callback.WithHandler(got.handle), callback.WithPollInterval(time.Hour))
 		a := w.mailed(t, "a")
 		send(t, w.rx, http.StatusOK, note{ID: "1", Piece: a.ID, Ref: a.Ref, Status: "mailed"})
 		w.drain(t)

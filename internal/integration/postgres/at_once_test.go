@@ -181,24 +181,19 @@ func TestPauseBesideAStep(t *testing.T) {
 	t.Parallel()
 	b := atOnceSetup(t)
 	r := b.claimed(t, 1)
-	between := begin(t, b.db) // a commit writes the depth, and settings after it
-	if _, err := between.ExecContext(t.Context(), "LOCK TABLE "+b.schema+".settings IN SHARE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	between := newGate(t, b.db, b.schema, "settings") // a commit writes them when it has the ledger's lock
 	paused, stepped := make(chan error, 1), make(chan error, 1)
 	go func() {
 		paused <- idempotency.CommitOne(t.Context(), b.other, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: "pause", Value: []byte("1")}}})
 	}()
-	until(t, b.db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '"+b.schema+".settings'::regclass)")
+	between.reached(t)
 	go func() {
 		c := held(r)
 		c.Reads = []idempotency.SettingRead{{Name: "pause"}}
 		stepped <- idempotency.CommitOne(t.Context(), b.one, c)
 	}()
 	until(t, b.db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory')")
-	if err := between.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	between.open(t)
 	if err := <-paused; err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,24 +41,19 @@ func claimBesideACommit(t *testing.T, claims bool) {
 		}
 		r = rs[0]
 	}
-	between := begin(t, db) // a commit writes the depth with the records, and reads it never
-	if _, err := between.ExecContext(t.Context(), "LOCK TABLE "+schema+".depth IN SHARE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	between := newGate(t, db, schema, "depth") // a commit writes the depth with the records, before them
 	canceled := *r
 	canceled.Fence, canceled.State, canceled.Due, canceled.Lease = r.Fence+1, idempotency.Canceled, time.Time{}, idempotency.Lease{}
 	committed := make(chan error, 1)
 	go func() {
 		committed <- idempotency.CommitOne(t.Context(), one, idempotency.Change{Record: &canceled, Expect: r.Fence})
 	}()
-	until(t, db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '"+schema+".depth'::regclass)")
+	between.reached(t)
 	claimed, err := other.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 1, Lease: time.Minute, Now: start().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := between.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	between.open(t)
 	if err := <-committed; err != nil || len(claimed) > 0 {
 		t.Fatalf("the commit: %v; meanwhile %d records were claimed: want one of the two, that which was first", err, len(claimed))
 	}
@@ -66,9 +62,46 @@ func claimBesideACommit(t *testing.T, claims bool) {
 	}
 }
 
+// gate is where whoever writes to a table has to wait. It is no lock of the ledger's,
+// which the store waits for as long as it has to and no longer: on a busy machine a
+// test may not get there in that time.
+type gate struct {
+	db     *sql.DB
+	tx     *sql.Tx
+	schema string
+}
+
+// newGate puts a gate that is closed before the rows that are inserted into a table.
+func newGate(t *testing.T, db *sql.DB, schema, table string) *gate {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), strings.ReplaceAll(`CREATE TABLE @.gate ();
+		CREATE FUNCTION @.gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS 'BEGIN LOCK TABLE @.gate; RETURN NULL; END';
+		CREATE TRIGGER gate BEFORE INSERT ON @.`, "@", schema)+table+" EXECUTE FUNCTION "+schema+".gate()"); err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{db: db, tx: begin(t, db), schema: schema}
+	if _, err := g.tx.ExecContext(t.Context(), "LOCK TABLE "+schema+".gate"); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// reached waits until somebody is there.
+func (g *gate) reached(t *testing.T) {
+	t.Helper()
+	until(t, g.db, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = '"+g.schema+".gate'::regclass)")
+}
+
+func (g *gate) open(t *testing.T) {
+	t.Helper()
+	if err := g.tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func until(t *testing.T, db *sql.DB, query string) {
 	t.Helper()
-	for range 1000 {
+	for range 10_000 {
 		yes := false
 		if err := db.QueryRowContext(t.Context(), query).Scan(&yes); err != nil {
 			t.Fatal(err)
