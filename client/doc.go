@@ -150,9 +150,8 @@
 //
 // # Telemetry
 //
-// One span for each call that hands jobs in, may ask a vendor, or says a person's word
-// on a job, and for each piece of work; one CLIENT span below it for each time that
-// bytes went out. The traceparent of the call that brought a job is stored with it, sampled or not, and
+// One span for each call that changes the ledger or may ask a vendor, and for each piece
+// of work; one CLIENT span below it for each time that bytes went out. The traceparent of the call that brought a job is stored with it, sampled or not, and
 // what follows later, in whichever process, is linked to that: work, polls, look-ups,
 // cancellations, callbacks, the same key again, decisions. An erasure takes it away. Spans
 // name a job as the log does, by the start of its id (mail.job) and by the reference that

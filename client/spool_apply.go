@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -179,10 +181,17 @@ func (c *Client) Spooled() []SpooledAnswer {
 //
 // Another process that has the answer, too, because it is running since it was
 // parked, keeps it until it is started again.
-func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
+func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) (err error) {
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
+	ctx, span := c.tel.start(ctx, "postproof.drop_spooled", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.dropSpooled(ctx, ref, who)
+}
+
+func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
 	who, err := who.reasoned("drop spooled")
 	if err != nil {
 		return err
@@ -198,6 +207,8 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
+	target := Target{Kind: TargetJob, Name: string(gone[0].ID)}
+	aboutTarget(trace.SpanFromContext(ctx), target)
 	var entries []idempotency.Entry
 	_, err = c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
@@ -217,7 +228,7 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 		}
 		entries = change.Entries
 		return change, ChangeEntry{
-			By: who.By, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
+			By: who.By, Why: why, Action: ActionDrop, Target: target, Before: asJSON(dropped),
 		}, nil
 	})
 	if err != nil {

@@ -73,7 +73,7 @@ type Imported struct {
 // once for all processes of a ledger; call it to look further back. To repeat it
 // changes nothing. The error is [errors.ErrUnsupported] for a vendor that has no
 // such list; what was applied before an error stays.
-func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since time.Time) (Imported, error) {
+func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since time.Time) (out Imported, err error) {
 	if err := c.knowsVendors("import undeliverable"); err != nil {
 		return Imported{}, err
 	}
@@ -82,8 +82,9 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
 	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", trace.SpanKindInternal)
-	out, err := c.importSince(ctx, v, since)
-	end(span, err)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	out, err = c.importSince(ctx, v, since)
 	c.tel.undeliverable.Add(ctx, int64(out.New), v.marks.vendor...)
 	result := "read"
 	if err != nil {
