@@ -253,7 +253,8 @@ func isOpen(rec *idempotency.Record, s *idempotency.Submission) bool {
 // and has people told of all such pieces: once in the log, and for as long as there
 // are some in [Client.Troubles].
 func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
-	c.countPoll(ctx, v, pollOtherAccount)
+	v.polls.count(func(n *PollCounts) { n.OtherAccount++ })
+	c.countUnasked(ctx, v.name, unaskedOtherAccount)
 	now := c.now()
 	if !v.others.counting.due(now, countAgain) {
 		return

@@ -172,12 +172,12 @@
 // Counters, with their attributes beside mail.mode:
 //
 //	submissions (mail.submission), attempts (mail.vendor, mail.group), sends,
-//	late_arrivals, silent, undeliverable (mail.vendor), give_ups (mail.vendor,
+//	late_arrivals, silent, undeliverable, polls.put_off (mail.vendor), give_ups (mail.vendor,
 //	mail.stop: one of [retry.Stop], "budget" when retries took too large a part),
 //	outcomes (mail.vendor, mail.delivery), held (mail.reason), incidents
-//	(mail.incident, mail.vendor), polls (mail.vendor, mail.poll), imports
-//	(mail.vendor, mail.import), hints (mail.hint), replay.handed
-//	(mail.replay.outcome), pruned
+//	(mail.incident, mail.vendor), polls (mail.vendor, mail.poll), unasked (mail.vendor,
+//	mail.unasked: "other_account" or "no_adapter"), imports (mail.vendor, mail.import),
+//	hints (mail.hint), replay.handed (mail.replay.outcome), pruned
 //
 // The histogram is submit.duration, in seconds (mail.vendor). Gauges:
 //

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -94,4 +95,54 @@ func TestMetricsOfTwoLedgers(t *testing.T) {
 			t.Errorf("%v", r.gauges)
 		}
 	})
+}
+
+// The counter of polls is of those that were made: what could not be asked, or has to
+// wait, is counted elsewhere, as it is by the client.
+func TestOnlyPollsThatWereMadeAreCounted(t *testing.T) {
+	t.Parallel()
+	const polls, unasked = "postproof.polls mode=test ", "postproof.unasked mode=test "
+	for name, tc := range map[string]struct {
+		// meet works for a while on the pieces of alpha.
+		meet func(t *testing.T, store client.Store, p, other *press, r client.Option) *client.Client
+		want string // what is counted instead of polls
+	}{
+		"another account": {want: unasked + "unasked=other_account vendor=alpha", meet: func(t *testing.T, store client.Store, p, _ *press, r client.Option) *client.Client {
+			t.Helper()
+			p.key = "new"
+			return newClient(t, store, []*press{p}, r, seldom())
+		}},
+		"no adapter": {want: unasked + "unasked=no_adapter vendor=alpha", meet: func(t *testing.T, store client.Store, _, other *press, r client.Option) *client.Client {
+			t.Helper()
+			return newClient(t, store, []*press{other}, r, seldom())
+		}},
+		"a breaker": {want: "postproof.polls.put_off mode=test vendor=alpha", meet: func(t *testing.T, store client.Store, p, _ *press, r client.Option) *client.Client {
+			t.Helper()
+			c := newClient(t, store, []*press{p}, r, seldom())
+			c.Breakers().ForceOpen("alpha", "read", "test")
+			return c
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, other, r, store := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey), newRecorder(), idempotency.NewMemory(postproof.ModeTest)
+				accept(t, newClient(t, store, []*press{p}), "a")
+				c := tc.meet(t, store, p, other, client.WithMeterProvider(r))
+				runFor(t, c, 30*time.Hour)
+				made := int64(0)
+				for name, n := range r.sums {
+					if strings.HasPrefix(name, polls) {
+						made += n
+					}
+				}
+				if asked := p.seen["/get"]; made != 0 || asked != 0 || c.Polls("alpha").Polls != 0 || r.sums[tc.want] == 0 {
+					t.Errorf("%d polls are counted, %d were made: %v", made, asked, r.sums)
+				}
+				if n := c.Polls("alpha"); name != "no adapter" && r.sums[tc.want] != n.OtherAccount+n.PutOff {
+					t.Errorf("%+v, want as in %v", n, r.sums)
+				}
+			})
+		})
+	}
 }

@@ -33,6 +33,8 @@ type telemetry struct {
 	incidents   metric.Int64Counter
 	hints       metric.Int64Counter
 	polls       metric.Int64Counter
+	putOff      metric.Int64Counter
+	unasked     metric.Int64Counter
 	silent      metric.Int64Counter
 	imports     metric.Int64Counter
 	pruned      metric.Int64Counter
@@ -78,7 +80,9 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
 	t.incidents = counter("postproof.incidents", "{incident}", "Incidents that a person should look at, as Incidents lists them, by kind.")
 	t.hints = counter("postproof.hints", "{hint}", "Hints between replicas, by what became of them: sent, heeded, ignored because they could not be read, failed with the ledger.")
-	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
+	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces that were made, by vendor and by what they came to.")
+	t.putOff = counter("postproof.polls.put_off", "{poll}", "Polls that were not made when they were due, and wait for others, for the vendor's rate or for its breaker.")
+	t.unasked = counter("postproof.unasked", "{piece}", "Times that a piece was due to be asked about and could not be, by vendor and why.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
 	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
 	t.pruned = counter("postproof.pruned", "{job}", "Jobs that ended long ago and are tombstones now.")

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -117,7 +115,7 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 	if v == nil {
 		return
 	}
-	c.tel.polls.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", name), attribute.String("mail.poll", pollNoAdapter))...)
+	c.countUnasked(ctx, name, unaskedNoAdapter)
 	if !v.counting.due(now, countAgain) {
 		return
 	}

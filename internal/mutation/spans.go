@@ -20,6 +20,8 @@ func spans() []Mutation {
 		m("what is taken back is linked to nothing", "client/undo.go", "\t\t\tc.tel.linkTo(ctx, made.was)\n", "", "TestEachChangeHasASpan"),
 		m("what is heard is linked to nothing", "client/observe.go", "\tc.tel.linkTo(ctx, rec)\n", "", "TestEachChangeHasASpan"),
 		m("a wish to ask is linked to nothing", "client/jobs.go", "\tc.tel.linkTo(ctx, rec)\n", "", "TestEachChangeHasASpan"),
+		m("what cannot be asked is a poll", "client/poll.go", "\tc.tel.unasked.Add(ctx, 1, ", "\tc.tel.polls.Add(ctx, 1, ", "TestOnlyPollsThatWereMade"),
+		m("a poll that is put off is one", "client/poll.go", "\tc.tel.putOff.Add(ctx, 1, ", "\tc.tel.polls.Add(ctx, 1, ", "TestOnlyPollsThatWereMade"),
 		m("a counter is of either ledger", "client/telemetry.go", "attribute.NewSet(append(attrs, t.mode)...)", "attribute.NewSet(attrs...)", "TestMetricsOfTwoLedgers"),
 		m("a panic leaves no send", "client/call.go", "\t\tk.sends += k.sent\n\t\tif !returned {", "\t\tif k.sends += k.sent; !returned {\n\t\t\tk.sends = -1", "TestPanicAfterTheFirstByteIsUnknown"),
 		m("a panic that is seen nowhere leaves no send", "client/call.go", "max(k.sends, 1)", "k.sends", "TestPanicBeforeTheFirstByte"),
