@@ -181,11 +181,14 @@
 //
 // The histogram is submit.duration, in seconds (mail.vendor). Gauges:
 //
-//	queue.depth (mail.state), breaker.state (mail.vendor, mail.group: 0 closed,
+//	queue.depth (mail.state), queue.age (for how many seconds the oldest job has been
+//	due that a worker may take: none that is paused, or waits for the approval of a
+//	canary that this client knows of), breaker.state (mail.vendor, mail.group: 0 closed,
 //	1 half-open, 2 open), spool.answers (mail.spool), replicas (mail.vendor),
 //	paused (mail.paused), replay.jobs (mail.replay, mail.replay.part)
 //
-// Worth an alarm are: incidents and late_arrivals that rise; held in queue.depth above
+// Worth an alarm are: queue.age that goes on rising, for then workers stand still, or are
+// too few; incidents and late_arrivals that rise; held in queue.depth above
 // zero; parked in spool.answers above zero; breaker.state at 2; and of package
 // client/callback the counter callbacks.alerts.
 package client

@@ -146,3 +146,60 @@ func TestOnlyPollsThatWereMadeAreCounted(t *testing.T) {
 		})
 	}
 }
+
+// While workers stand still the age of the oldest job rises; what they leave alone does
+// not count, and whoever only looks on sees the same.
+func TestAgeOfTheOldestJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, r, store := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder(), idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, client.WithMeterProvider(r), client.WithCanary("summer", 1))
+		looking := newRecorder()
+		onlooker(t, store, client.WithMeterProvider(looking))
+		age := func(what string, want time.Duration) {
+			t.Helper()
+			for _, r := range []*recorder{r, looking} {
+				for _, f := range r.callbacks {
+					if err := f(t.Context(), observer{r: r}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			here, there := r.gauges["postproof.queue.age mode=test"], looking.gauges["postproof.queue.age mode=test"]
+			if here != int64(want.Seconds()) || there != here {
+				t.Errorf("%s: %d s, and %d s for who looks on, want %s", what, here, there, want)
+			}
+		}
+		age("nothing is there", 0)
+		if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil { // of spring
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		age("nobody works", 10*time.Minute)
+		other := onlooker(t, store) // the clients that are looked at are not told
+		pause(t, other, client.CampaignTarget("spring"))
+		age("it is paused", 0)
+		resume(t, other, client.CampaignTarget("spring"))
+		age("it goes on", 10*time.Minute)
+		drain(t, c)
+		age("it was sent", 0)
+		first, second := job("first"), job("second")
+		first.Campaign, second.Campaign = "summer", "summer"
+		if _, err := c.Enqueue(t.Context(), client.JobList(first)); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, c) // it is the canary
+		if _, err := c.Enqueue(t.Context(), client.JobList(second)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := r.gauges["postproof.queue.age mode=test"]; n != 0 {
+			t.Errorf("%d s while it waits for approval", n)
+		}
+	})
+}

@@ -128,6 +128,16 @@ type Ledger interface {
 	Settings(ctx context.Context, prefix string) iter.Seq2[Setting, error]
 }
 
+// Backlog is what is known of the work that waits.
+type Backlog interface {
+	// OldestDue returns since when the oldest of the records is due ([Record.WorkAt])
+	// that [Store.Claim] would lease now: those that it leaves alone, or that are leased,
+	// are not among them. It is the zero Time when there is none. Of the request Now,
+	// Skip and Least count. It costs no more than a claim that finds nothing, however many
+	// records wait.
+	OldestDue(ctx context.Context, req ClaimRequest) (time.Time, error)
+}
+
 // Engine is a store with all that belongs to it: what package storetest tests
 // and the stores of this module are. The inbox is a value beside the store,
 // because its methods have the same names; it shares the transactions of
@@ -135,6 +145,7 @@ type Ledger interface {
 type Engine interface {
 	Store
 	Ledger
+	Backlog
 	Blobs
 	// Inbox returns the ledger's inbox.
 	Inbox() Inbox
