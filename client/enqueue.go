@@ -164,7 +164,7 @@ func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queu
 			ch, err = c.machine.Create(q.rec, q.rec.CreatedAt)
 		} else {
 			ch = idempotency.Change{Record: q.rec, Entries: []idempotency.Entry{{
-				ID: q.rec.ID, At: q.rec.CreatedAt, Kind: "suspected", To: q.rec.State, Fence: q.rec.Fence, Generation: q.rec.Generation,
+				ID: q.rec.ID, At: q.rec.CreatedAt, Kind: idempotency.EntrySuspected, To: q.rec.State, Fence: q.rec.Fence, Generation: q.rec.Generation,
 			}}}
 		}
 		if err != nil {

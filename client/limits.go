@@ -262,7 +262,7 @@ func (c *Client) approve(ctx context.Context, campaign string, who Actor) error 
 		}
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: who.By, Note: campaign}},
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryCanaryApproved, By: who.By, Note: campaign}},
 		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionApprove, Target: CampaignTarget(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {

@@ -201,7 +201,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 			}
 			return Told{Record: rec}, err
 		}
-		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != "outdated" })}
+		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != idempotency.EntryOutdated })}
 		if err := beside(ctx, &ch, n, told); err != nil {
 			return Told{Record: rec}, err
 		}

@@ -299,7 +299,7 @@ func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, ne
 		settings = append(settings, w)
 		return idempotency.Change{
 			Settings: settings,
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: who.By, Note: who.Why}},
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecovered, By: who.By, Note: who.Why}},
 		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
 	return err

@@ -111,7 +111,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		e.redact() // an erasure may be over that knew nothing of this process
 	}
 	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
-		entry := c.aboutSpooled(e, "answer_parked")
+		entry := c.aboutSpooled(e, idempotency.EntryAnswerParked)
 		entry.Note = why.Error()
 		if err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Entries: []idempotency.Entry{entry}}); err != nil {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the history could not be told of a parked answer", slog.String("error", err.Error()))
@@ -123,7 +123,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 	return e
 }
 
-func (c *Client) aboutSpooled(e spooled, kind string) idempotency.Entry {
+func (c *Client) aboutSpooled(e spooled, kind idempotency.EntryKind) idempotency.Entry {
 	entry := idempotency.Entry{
 		ID: e.ID, At: c.now(), Kind: kind, Vendor: e.Answer.Vendor, Ref: e.Answer.Ref, Delivery: e.Answer.Delivery, Code: e.Answer.Code,
 	}
@@ -214,7 +214,7 @@ func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 		var dropped []droppedAnswer
 		why := who.Why
 		for _, e := range gone {
-			entry := c.aboutSpooled(e, "answer_dropped")
+			entry := c.aboutSpooled(e, idempotency.EntryAnswerDropped)
 			switch rec, err := c.store.Get(ctx, e.ID); {
 			case err == nil && rec.Erased():
 				why = "" // of an erased person no reason is kept

@@ -330,7 +330,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					seen.WriteString(e.Note + e.Kind + e.By)
+					seen.WriteString(e.Note + string(e.Kind) + e.By)
 				}
 				for _, private := range []string{"allory", "Malone", "Elm", "helbyville", "62565", "SECRET"} {
 					if i := strings.Index(seen.String(), private); i >= 0 {
@@ -365,7 +365,7 @@ func (r *recorder) incidents(t *testing.T, c *client.Client) map[string]int64 {
 		if err != nil {
 			t.Fatal(err)
 		}
-		listed[e.Kind]++
+		listed[string(e.Kind)]++
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

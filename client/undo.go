@@ -183,7 +183,7 @@ func (c *Client) withdrawing(e, back ChangeEntry) planned {
 		}
 		back.Action, back.Before, back.After = ActionWithdraw, e.After, asJSON(canaryState{Version: set.Version + 1})
 		ch.Settings = []idempotency.SettingWrite{{Name: name, Value: []byte(canaryWithdrawn), Expect: set.Version}}
-		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: "canary_withdrawn", By: back.By, Note: e.Target.Name}}
+		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryCanaryWithdrawn, By: back.By, Note: e.Target.Name}}
 		return ch, back, nil
 	}
 }

@@ -288,8 +288,8 @@ type Entry struct {
 	// ID is the record; empty for what concerns the whole ledger.
 	ID ID        `json:"id,omitempty"`
 	At time.Time `json:"at"`
-	// Kind is what happened, as in "accepted" or "late_arrival".
-	Kind string `json:"kind"`
+	// Kind is what happened.
+	Kind EntryKind `json:"kind"`
 	// From and To are the states before and after.
 	From       State              `json:"from,omitempty"`
 	To         State              `json:"to,omitempty"`
@@ -311,7 +311,7 @@ type EntryQuery struct {
 	// ID selects one record's entries; empty all.
 	ID ID
 	// Kinds selects some kinds; empty all.
-	Kinds []string
+	Kinds []EntryKind
 	// After continues behind a Seq.
 	After uint64
 	// Limit bounds the number, damaged ones included; 0 means all.

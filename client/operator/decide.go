@@ -80,7 +80,7 @@ func movedText(changed *client.ChangedError) string {
 	var all []string
 	for i := range changed.Since {
 		e := &changed.Since[i]
-		what := strings.ReplaceAll(e.Kind, "_", " ")
+		what := strings.ReplaceAll(string(e.Kind), "_", " ")
 		if e.By != "" {
 			what += " by " + e.By
 		}

@@ -34,7 +34,7 @@ type entryView struct {
 
 func entryOf(kind string, e *idempotency.Entry) entryView {
 	v := entryView{
-		Type: kind, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: e.Kind, From: e.From, To: e.To, Generation: e.Generation,
+		Type: kind, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), From: e.From, To: e.To, Generation: e.Generation,
 		Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Code: codeOf(e.Code), By: e.By, Note: e.Note,
 	}
 	if e.Delivery != 0 {

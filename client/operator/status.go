@@ -228,7 +228,7 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 		return err
 	}
 	for i := range incidents {
-		o.incidents[incidents[i].Kind]++
+		o.incidents[string(incidents[i].Kind)]++
 	}
 	if store, ok := r.ledger.(interface{ Inbox() idempotency.Inbox }); ok {
 		if o.parked, err = r.callbacks(ctx, store.Inbox(), idempotency.MessageParked, 0); err != nil {

@@ -128,7 +128,7 @@ func (r *report) readLedger(ctx context.Context, d *day) error {
 		if e.To == idempotency.Unknown {
 			doubted[e.ID] = true
 		}
-		if e.Kind == "intent" {
+		if e.Kind == idempotency.EntryIntent {
 			if before := vendor[e.ID]; before != "" && before != e.Vendor {
 				r.Failovers++
 			}

@@ -54,12 +54,12 @@ func known() []Mutation {
 			`			w.c.meetUnasked(ctx, v, sub)`, `			_ = ctx`, "TestWatchThatNobody"),
 		m("./idempotency", "a watch that nobody kept ends untold", "idempotency/machine_late.go",
 			`	if ev.Failed {
-		t.noteSub("unwatched"`, `	if false {
-		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		t.noteSub(EntryUnwatched`, `	if false {
+		t.noteSub(EntryUnwatched`, "TestWatchThatEnds"),
 		m("./idempotency", "a watch that was kept is told", "idempotency/machine_late.go",
 			`	if ev.Failed {
-		t.noteSub("unwatched"`, `	if true {
-		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		t.noteSub(EntryUnwatched`, `	if true {
+		t.noteSub(EntryUnwatched`, "TestWatchThatEnds"),
 		m("./idempotency", "whoever can look has to wait for the watch's pace", "idempotency/machine_late.go",
 			`if ev.Unasked != "" && ev.RetryAfter > 0 {`, `if false {`, "TestWatchWaitsFor"),
 		m("./client", "a watch that nobody kept is no incident", "client/incident_kind.go",

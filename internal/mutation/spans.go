@@ -38,7 +38,7 @@ func spans() []Mutation {
 		m("a send behind the result leaves its span open", spans, "\ts.over = true\n", "", "TestSpansOfSendsThatCross"),
 		m("a send that was taken back is two", spans, "if send.Index == s.index {", "if false {", "TestSpansOfSendsThatCross"),
 		m("sends are numbered by attempts", spans, "n := send.Index - 1;", "n := s.start.Attempt;", "TestSpansOfRepeatedSends"),
-		m("a late piece is counted again when it is printed", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "\t\tc.countIncident(ctx, e)\n\t\tif e.Kind == \"late_printed\" {\n\t\t\tc.tel.late.Add(ctx, 1, c.tel.with(attribute.String(\"mail.vendor\", e.Vendor))...)\n\t\t}\n", "TestLatePiece"),
+		m("a late piece is counted again when it is printed", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "\t\tc.countIncident(ctx, e)\n\t\tif e.Kind == idempotency.EntryLatePrinted {\n\t\t\tc.tel.late.Add(ctx, 1, c.tel.with(attribute.String(\"mail.vendor\", e.Vendor))...)\n\t\t}\n", "TestLatePiece"),
 		m("incidents are not counted", "client/work.go", "\t\tc.countIncident(ctx, e)\n", "", "TestLatePiece"),
 		m("a parked answer is not counted", "client/spool_apply.go", "\t\t\tc.countIncident(ctx, &entry)\n", "\t\t\t_ = entry\n", "TestAnswerWithoutAPlace|Parked"),
 		m("the gauges of two ledgers are one", "client/telemetry.go", `attribute.String("mail.mode", string(c.id().Mode))`, `attribute.String("mail.mode", "test")`, "TestMetricsOfTwo"),

@@ -126,7 +126,7 @@ func (f *fleet) judge(t *testing.T, list string) {
 	if got := depth[idempotency.Accepted] + depth[idempotency.Done]; got != int64(jobs()) {
 		t.Errorf("the ledger ends with %v, want %d accepted", depth, jobs())
 	}
-	for e, err := range f.store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"late_arrival"}}) {
+	for e, err := range f.store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"late_arrival"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
