@@ -277,7 +277,7 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int("pieces", a.Pieces))
 		}
 		if a.Pieces > 0 {
-			c.tellPieces(otherAccountName(v.name, name), hintOtherAccount, a.Pieces, a.Since)
+			c.tellPieces(otherAccountName(v.name, name), TroubleOtherAccount, a.Pieces, a.Since)
 		}
 	}
 }

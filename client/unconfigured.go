@@ -133,5 +133,5 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "pieces are with a vendor that is not configured, or may be: this client cannot ask about them; give its adapter back to a worker until they are through",
 			slog.String("vendor", name), slog.Int("pieces", known.Pieces))
 	}
-	c.tellPieces(otherAccountName(name, ""), hintNoAdapter, known.Pieces, known.Since)
+	c.tellPieces(otherAccountName(name, ""), TroubleNoAdapter, known.Pieces, known.Since)
 }

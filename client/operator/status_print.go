@@ -81,7 +81,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 				add(true, nil, "%s", unpolledText(v.Vendor, &t))
 				continue
 			}
-			account := t.Reason == "account"
+			account := t.Reason == client.TroubleAccount
 			text := fmt.Sprintf("%s is not tried for %s until %s, because of its %s, says %s.", v.Vendor, t.Group, moment(t.Until, now), t.Reason, orText(t.By, "a worker"))
 			if account {
 				text += " Look at its bill and its credentials."
@@ -265,7 +265,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 				}
 				continue
 			}
-			trouble += x.Group + ": " + x.Reason + " till " + moment(x.Until, now)
+			trouble += x.Group + ": " + string(x.Reason) + " till " + moment(x.Until, now)
 		}
 		t.add(v.Vendor, zero(int64(v.Sending)), zero(int64(v.Unknown)), zero(int64(v.Held)), zero(int64(v.Refused)), zero(int64(v.Maybe)), trouble)
 	}
@@ -275,7 +275,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 
 // unpolledText says which pieces nobody asks for, and what to do.
 func unpolledText(vendor string, t *troubleView) string {
-	if t.Reason == noAdapter {
+	if t.Reason == client.TroubleNoAdapter {
 		return fmt.Sprintf("%s of %s cannot be asked for: %s has no adapter of that vendor. Give its adapter and credentials back to a worker until the pieces are through.",
 			many(t.Pieces, "piece"), vendor, orText(t.By, "a worker"))
 	}
