@@ -128,6 +128,7 @@ func (c *Client) mostHinted(reason TroubleReason) time.Duration {
 		return c.stopFor
 	case TroubleOtherAccount, TroubleNoAdapter:
 		return accountTroubleFor // no vendor is left alone for it
+	default: // as long as a breaker's
 	}
 	if most := c.breaker.OpenMax; most > 0 {
 		return most
