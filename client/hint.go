@@ -42,7 +42,7 @@ type hint struct {
 	From string `json:"from,omitempty"`
 	By   string `json:"by,omitempty"`
 	// Pieces is how many are meant, where the reason is about pieces.
-	Pieces int `json:"pieces,omitempty"`
+	Pieces int64 `json:"pieces,omitempty"`
 	// Rates are the accounts whose rate the client shares, of a sign of life.
 	Rates []string `json:"rates,omitempty"`
 }

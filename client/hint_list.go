@@ -41,7 +41,7 @@ type Trouble struct {
 	// adapter. Pieces is how many pieces are meant, at least, where the reason is
 	// about pieces.
 	Account string
-	Pieces  int
+	Pieces  int64
 	// Since is when it began, if that is known; Until when it is over, unless it
 	// is told of again. By is the name of the client that met it.
 	Since, Until time.Time

@@ -362,7 +362,7 @@ func (h *hints) close(c *Client) {
 
 // tellPieces has people told of pieces that this client has no credentials to ask
 // for. A client that has them takes it back.
-func (c *Client) tellPieces(name string, reason TroubleReason, pieces int, since time.Time) {
+func (c *Client) tellPieces(name string, reason TroubleReason, pieces int64, since time.Time) {
 	h := &c.hints
 	now := c.clock.Now()
 	h.mu.Lock()

@@ -45,7 +45,7 @@ type Silence struct {
 	Vendor string
 	// Expected is how many accepted pieces the vendor's callbacks should tell of,
 	// as its capabilities have it; Silent is how many of them are overdue.
-	Expected, Silent int
+	Expected, Silent int64
 	// Since is when the one became overdue that has been for longest; zero when
 	// none is.
 	Since time.Time

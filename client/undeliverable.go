@@ -60,10 +60,10 @@ type Imported struct {
 	// Listed is how many pieces the vendor listed, New how many of them the
 	// ledger learned of by it. Foreign ones are not in the ledger: the account
 	// has other senders.
-	Listed, New, Foreign int
+	Listed, New, Foreign int64
 	// Damaged are pieces whose record cannot be read, which the log names: they stay
 	// what they were, and the list goes on behind them.
-	Damaged int
+	Damaged int64
 }
 
 // ImportUndeliverable reads a vendor's list of the pieces that it took and did
@@ -92,7 +92,7 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	}
 	c.tel.imports.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.import", result))...)
 	if out.New > 0 {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor did not mail what it could not deliver", slog.String("vendor", v.name), slog.Int("pieces", out.New))
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor did not mail what it could not deliver", slog.String("vendor", v.name), slog.Int64("pieces", out.New))
 		c.wakeUp()
 	}
 	return out, err

@@ -62,7 +62,7 @@ type troubleView struct {
 	// Account and Pieces are of what is not asked for, because nobody has its account,
 	// or any of the vendor.
 	Account string `json:"account,omitempty"`
-	Pieces  int    `json:"pieces,omitempty"`
+	Pieces  int64  `json:"pieces,omitempty"`
 }
 
 // unpolled reports whether the trouble is that nobody asks for pieces.

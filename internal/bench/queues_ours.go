@@ -115,7 +115,7 @@ func drainWith(ctx context.Context, dsn, schema string, jobs int, drain func(*cl
 		if err != nil {
 			return err
 		}
-		if added.New != jobs {
+		if added.New != int64(jobs) {
 			return fmt.Errorf("%d of %d jobs were enqueued: %v", added.New, jobs, added.Rejections)
 		}
 		if err := analyze(ctx, dsn, schema); err != nil {
@@ -242,7 +242,7 @@ func claimAmong(ctx context.Context, dsn string, jobs int) (row claimRow, err er
 		if err != nil {
 			return err
 		}
-		if added.New != jobs {
+		if added.New != int64(jobs) {
 			return fmt.Errorf("%d of %d jobs were enqueued: %v", added.New, jobs, added.Rejections)
 		}
 		row.EnqueuePerSecond = float64(jobs) / time.Since(start).Seconds()

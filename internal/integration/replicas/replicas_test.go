@@ -71,7 +71,7 @@ func (f *fleet) enqueue(t *testing.T, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := c.Enqueue(t.Context(), cards(n)); err != nil || out.New != n {
+	if out, err := c.Enqueue(t.Context(), cards(n)); err != nil || out.New != int64(n) {
 		t.Fatalf("Enqueue = %+v, %v, want %d new jobs", out, err, n)
 	}
 	if err := c.Close(); err != nil {
