@@ -85,7 +85,7 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	err = errPanicked
 	defer func() { end(span, err) }()
 	out, err = c.importSince(ctx, v, since)
-	c.tel.undeliverable.Add(ctx, int64(out.New), v.marks.vendor...)
+	c.tel.undeliverable.Add(ctx, out.New, v.marks.vendor...)
 	result := "read"
 	if err != nil {
 		result = "failed"
