@@ -186,7 +186,7 @@ type OtherAccount struct {
 	// Fingerprint is the account's, see [VendorConfig].FormerAccounts.
 	Fingerprint string
 	// Pieces is how many there were when they were last counted, at least.
-	Pieces int
+	Pieces int64
 	// Since is when this client met the first of them.
 	Since time.Time
 }
@@ -211,14 +211,14 @@ func (o *otherAccounts) list() []OtherAccount {
 }
 
 // pieces returns how many an account had when they were last counted.
-func (o *otherAccounts) pieces(name string) int {
+func (o *otherAccounts) pieces(name string) int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.known[name].Pieces
 }
 
 // set notes a count, and reports whether the account is new here.
-func (o *otherAccounts) set(name string, pieces int, now time.Time) (a OtherAccount, fresh bool) {
+func (o *otherAccounts) set(name string, pieces int64, now time.Time) (a OtherAccount, fresh bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a, known := o.known[name]
@@ -253,12 +253,13 @@ func isOpen(rec *idempotency.Record, s *idempotency.Submission) bool {
 // and has people told of all such pieces: once in the log, and for as long as there
 // are some in [Client.Troubles].
 func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
-	c.countPoll(ctx, v, pollOtherAccount)
+	v.polls.count(func(n *PollCounts) { n.OtherAccount++ })
+	c.countUnasked(ctx, v.name, unaskedOtherAccount)
 	now := c.now()
 	if !v.others.counting.due(now, countAgain) {
 		return
 	}
-	counts := map[string]int{account: 0}
+	counts := map[string]int64{account: 0}
 	for rec, err := range legible(ctx, c, c.store.Find(ctx, mayBeAt(v.name))) {
 		if err != nil {
 			break // at least those that were counted
@@ -273,10 +274,10 @@ func (c *Client) meetOther(ctx context.Context, v *vendor, account string) {
 		a, fresh := v.others.set(name, max(n, 1), now)
 		if fresh {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "pieces are of another account: this client cannot ask about them; name it in FormerAccounts if it is the same account, else give its credentials back",
-				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int("pieces", a.Pieces))
+				slog.String("vendor", v.name), slog.String("account", name), slog.String("credentials_of", v.account.Fingerprint), slog.Int64("pieces", a.Pieces))
 		}
 		if a.Pieces > 0 {
-			c.tellPieces(otherAccountName(v.name, name), hintOtherAccount, a.Pieces, a.Since)
+			c.tellPieces(otherAccountName(v.name, name), TroubleOtherAccount, a.Pieces, a.Since)
 		}
 	}
 }

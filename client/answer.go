@@ -115,11 +115,11 @@ func (c *Client) afterSend(ctx context.Context, k *call, ans idempotency.Answer,
 			c.logger.LogAttrs(ctx, slog.LevelError, "vendor refuses the account: it is left alone; mend the account, then EndVendorStop",
 				slog.String("vendor", k.v.name), slog.String("code", ans.Code.String()), slog.String("vendor_code", ans.VendorCode))
 		}
-		c.tellOthers(k.v, submitGroup, hintAccount, c.stopFor, now.Sub(k.v.refusing()))
+		c.tellOthers(k.v, submitGroup, TroubleAccount, c.stopFor, now.Sub(k.v.refusing()))
 		return
 	}
 	if (ans.Delivery == postproof.Accepted || (ans.Delivery == postproof.Refused && !temporary(ans.Code))) && k.v.works() {
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "vendor takes the account again", slog.String("vendor", k.v.name))
-		c.tellOver(k.v, submitGroup, hintAccount)
+		c.tellOver(k.v, submitGroup, TroubleAccount)
 	}
 }

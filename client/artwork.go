@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -18,7 +20,10 @@ import (
 // PutArtwork stores artwork once, by its content, and returns the blob to name
 // in a [postproof.PDF], [postproof.Images] or [postproof.HTML]. It is durable
 // when PutArtwork returns. Content is streamed, of any size.
-func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (postproof.Blob, error) {
+func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.put_artwork", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
 	b, err := c.store.PutBlob(ctx, content)
 	if err != nil {
 		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}

@@ -18,7 +18,7 @@ type AuditReport struct {
 	Since  time.Time
 	// Orders is how many the vendor listed, Matched how many the ledger agrees
 	// with.
-	Orders, Matched int
+	Orders, Matched int64
 	// Discrepancies are the others.
 	Discrepancies []Discrepancy
 }

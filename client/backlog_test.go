@@ -90,7 +90,7 @@ func TestEnqueueReadsLittleAhead(t *testing.T) {
 						}
 					}
 				})
-				if err != nil || out.New != tt.n || s.total != tt.n {
+				if err != nil || out.New != int64(tt.n) || s.total != tt.n {
 					t.Fatalf("%d stored, %d new, %v", s.total, out.New, err)
 				}
 				if ahead > tt.most || ahead < 100 {
@@ -122,7 +122,7 @@ func TestEnqueueOfASlowSequence(t *testing.T) {
 				time.Sleep(300 * time.Millisecond)
 			}
 		})
-		if err != nil || out.New != len(read) {
+		if err != nil || out.New != int64(len(read)) {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		for _, r := range slices.Concat(s.parts...) {
@@ -174,7 +174,7 @@ func TestEnqueueTakesTheFirstOfAKey(t *testing.T) {
 	for _, r := range out.Rejections {
 		got = append(got, r.Index)
 	}
-	if out.New != n || out.Known != n/2 || out.Rejected != len(want) {
+	if out.New != n || out.Known != n/2 || out.Rejected != int64(len(want)) {
 		t.Errorf("%d new, %d known, %d rejected, want %d, %d, %d", out.New, out.Known, out.Rejected, n, n/2, len(want))
 	}
 	if len(got) != 100 || !slices.IsSortedFunc(got, cmp.Compare[int]) {

@@ -70,7 +70,7 @@ func TestReasonsAreWrittenDown(t *testing.T) {
 			if len(all) != 1 || all[0].By != "ann" || all[0].Why != because {
 				t.Errorf("%s: the change log says %+v", tt.action, all)
 			}
-			q := idempotency.EntryQuery{Kinds: []string{tt.kind}}
+			q := idempotency.EntryQuery{Kinds: []idempotency.EntryKind{idempotency.EntryKind(tt.kind)}}
 			if tt.key != "" {
 				q.ID = idempotency.IDOf(postproof.Key(tt.key))
 			}

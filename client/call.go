@@ -145,11 +145,11 @@ func (k *call) learn(group string, last *vendors.Response, err error, attempts i
 	k.date = last.Time()
 	if postproof.CodeOf(err) == postproof.CodeRateLimited {
 		k.v.limits.limited(group, now, wait)
-		k.c.tellOthers(k.v, group, hintLimited, wait, 0)
+		k.c.tellOthers(k.v, group, TroubleRateLimit, wait, 0)
 		return
 	}
 	if until := k.v.limits.read(group, last.Header, now); !until.IsZero() {
-		k.c.tellOthers(k.v, group, hintLimited, until.Sub(now), 0)
+		k.c.tellOthers(k.v, group, TroubleRateLimit, until.Sub(now), 0)
 	}
 }
 

@@ -151,9 +151,8 @@
 //
 // # Telemetry
 //
-// One span for each call that hands jobs in, may ask a vendor, or says a person's word
-// on a job, and for each piece of work; one CLIENT span below it for each time that
-// bytes went out. The traceparent of the call that brought a job is stored with it, sampled or not, and
+// One span for each call that changes the ledger or may ask a vendor, and for each piece
+// of work; one CLIENT span below it for each time that bytes went out. The traceparent of the call that brought a job is stored with it, sampled or not, and
 // what follows later, in whichever process, is linked to that: work, polls, look-ups,
 // cancellations, callbacks, the same key again, decisions. An erasure takes it away. Spans
 // name a job as the log does, by the start of its id (mail.job) and by the reference that
@@ -174,20 +173,23 @@
 // Counters, with their attributes beside mail.mode:
 //
 //	submissions (mail.submission), attempts (mail.vendor, mail.group), sends,
-//	late_arrivals, silent, undeliverable (mail.vendor), give_ups (mail.vendor,
+//	late_arrivals, silent, undeliverable, polls.put_off (mail.vendor), give_ups (mail.vendor,
 //	mail.stop: one of [retry.Stop], "budget" when retries took too large a part),
 //	outcomes (mail.vendor, mail.delivery), held (mail.reason), incidents
-//	(mail.incident, mail.vendor), polls (mail.vendor, mail.poll), imports
-//	(mail.vendor, mail.import), hints (mail.hint), replay.handed
-//	(mail.replay.outcome), pruned
+//	(mail.incident, mail.vendor), polls (mail.vendor, mail.poll), unasked (mail.vendor,
+//	mail.unasked: "other_account" or "no_adapter"), imports (mail.vendor, mail.import),
+//	hints (mail.hint), replay.handed (mail.replay.outcome), pruned
 //
 // The histogram is submit.duration, in seconds (mail.vendor). Gauges:
 //
-//	queue.depth (mail.state), breaker.state (mail.vendor, mail.group: 0 closed,
+//	queue.depth (mail.state), queue.age (for how many seconds the oldest job has been
+//	due that a worker may take: none that is paused, or waits for the approval of a
+//	canary that this client knows of), breaker.state (mail.vendor, mail.group: 0 closed,
 //	1 half-open, 2 open), spool.answers (mail.spool), replicas (mail.vendor),
 //	paused (mail.paused), replay.jobs (mail.replay, mail.replay.part)
 //
-// Worth an alarm are: incidents and late_arrivals that rise; held in queue.depth above
+// Worth an alarm are: queue.age that goes on rising, for then workers stand still, or are
+// too few; incidents and late_arrivals that rise; held in queue.depth above
 // zero; parked in spool.answers above zero; breaker.state at 2; and of package
 // client/callback the counter callbacks.alerts.
 package client

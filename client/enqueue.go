@@ -18,11 +18,11 @@ import (
 // Enqueued counts what became of the jobs handed to [Client.Enqueue].
 type Enqueued struct { //nolint:recvcheck // it is printed by value as well
 	// New jobs are in the ledger now and will be sent.
-	New int
+	New int64
 	// Known jobs were in the ledger already; nothing is sent twice.
-	Known int
+	Known int64
 	// Rejected jobs are not in the ledger.
-	Rejected int
+	Rejected int64
 	// Rejections are the first 100 of them that were found, with reasons, in the
 	// order of the sequence. [OnReject] tells of all.
 	Rejections []Rejection
@@ -45,7 +45,7 @@ func (r Rejection) LogValue() slog.Value {
 
 // LogValue implements [slog.LogValuer] without personal data: of the rejections the first.
 func (e Enqueued) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.Int("new", e.New), slog.Int("known", e.Known), slog.Int("rejected", e.Rejected)}
+	attrs := []slog.Attr{slog.Int64("new", e.New), slog.Int64("known", e.Known), slog.Int64("rejected", e.Rejected)}
 	if len(e.Rejections) > 0 {
 		attrs = append(attrs, slog.Any("first_rejection", e.Rejections[0]))
 	}
@@ -164,7 +164,7 @@ func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queu
 			ch, err = c.machine.Create(q.rec, q.rec.CreatedAt)
 		} else {
 			ch = idempotency.Change{Record: q.rec, Entries: []idempotency.Entry{{
-				ID: q.rec.ID, At: q.rec.CreatedAt, Kind: "suspected", To: q.rec.State, Fence: q.rec.Fence, Generation: q.rec.Generation,
+				ID: q.rec.ID, At: q.rec.CreatedAt, Kind: idempotency.EntrySuspected, To: q.rec.State, Fence: q.rec.Fence, Generation: q.rec.Generation,
 			}}}
 		}
 		if err != nil {

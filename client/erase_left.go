@@ -49,7 +49,7 @@ func (x *erasing) begun(ctx context.Context) error {
 // remails finds the second pieces that were made since the contacts were looked for.
 func (x *erasing) remails(ctx context.Context) error {
 	for _, first := range slices.Clone(x.found) {
-		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: first.ID, Kinds: []string{kindRemailed}}) {
+		for e, err := range x.c.store.Entries(ctx, idempotency.EntryQuery{ID: first.ID, Kinds: []idempotency.EntryKind{kindRemailed}}) {
 			if x.unread(ctx, err) {
 				continue
 			}

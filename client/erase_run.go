@@ -50,15 +50,16 @@ const opErase = "erase"
 // It must not run while the ledger's history is broken ([ErrEpochChanged]); a
 // backup that is restored brings the person back: erase again after
 // [Client.Recover].
-func (c *Client) Erase(ctx context.Context, e Erasure, who Actor) (ErasureReport, error) {
+func (c *Client) Erase(ctx context.Context, e Erasure, who Actor) (_ ErasureReport, err error) {
 	if err := c.knowsVendors("erase"); err != nil {
 		return ErasureReport{}, err
 	}
 	ctx, span := c.tel.start(ctx, "postproof.erase", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
 	who = who.tidy()
 	x := &erasing{c: c, e: e, who: who, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: who.By, Why: who.Why, DryRun: e.DryRun}}
-	err := x.run(ctx)
-	end(span, err)
+	err = x.run(ctx)
 	return x.rep, err
 }
 

@@ -239,7 +239,7 @@ func TestLateArrivalIsCanceledOrAnIncident(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					incidents = append(incidents, e.Kind)
+					incidents = append(incidents, string(e.Kind))
 				}
 				want := []string{"late_arrival"}
 				alive := 2 // the control piece and the one at beta

@@ -431,7 +431,7 @@ func kinds(t *testing.T, c *client.Client, key string) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, e.Kind)
+		all = append(all, string(e.Kind))
 	}
 	return all
 }

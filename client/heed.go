@@ -20,7 +20,7 @@ import (
 type heed struct {
 	span
 
-	reason string
+	reason TroubleReason
 	since  time.Time // when the trouble began, on the clock
 	by     string
 
@@ -75,12 +75,12 @@ func (w *work) heeded(v *vendor, now, local time.Time) fit {
 	if ok {
 		return fit{}
 	}
-	f := fit{as: wait, reason: "another replica met its " + h.reason, until: now.Add(h.until.Sub(local))}
+	f := fit{as: wait, reason: "another replica met its " + string(h.reason), until: now.Add(h.until.Sub(local))}
 	patience := now.Add(h.since.Add(w.c.reroute).Sub(local))
 	switch {
-	case h.reason == hintBreaker, h.reason == hintAccount && !now.Before(patience):
+	case h.reason == TroubleBreaker, h.reason == TroubleAccount && !now.Before(patience):
 		f.as = later // as this replica's own would be
-	case h.reason == hintAccount && patience.Before(f.until):
+	case h.reason == TroubleAccount && patience.Before(f.until):
 		f.until = patience
 	}
 	if soon := now.Add(15 * time.Second); undecided && soon.Before(f.until) {
@@ -98,7 +98,7 @@ func (c *Client) learnFrom(ctx context.Context, v *vendor, ans *idempotency.Answ
 	well := ans.Delivery == postproof.Accepted || (ans.Delivery == postproof.Refused && !temporary(ans.Code))
 	if h.answered(well) && h.holds(c.clock.Now()) {
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "a vendor works from here: another replica's hint is not heeded",
-			slog.String("vendor", v.name), slog.String("reason", h.reason), slog.String("by", h.by))
+			slog.String("vendor", v.name), slog.String("reason", string(h.reason)), slog.String("by", h.by))
 		c.wakeUp()
 	}
 }
@@ -106,10 +106,10 @@ func (c *Client) learnFrom(ctx context.Context, v *vendor, ans *idempotency.Answ
 // hint returns until when and why another replica's hint keeps submissions back.
 func (v *vendor) hint(now time.Time) (time.Time, string) {
 	if h := v.heed.Load(); h != nil && h.holds(now) && !h.isOff() {
-		return h.until, h.reason + ", told by " + h.by
+		return h.until, string(h.reason) + ", told by " + h.by
 	}
 	if until := v.limits.hintedUntil(submitGroup, now); !until.IsZero() {
-		return until, hintLimited
+		return until, string(TroubleRateLimit)
 	}
 	return time.Time{}, ""
 }
@@ -122,12 +122,13 @@ func (h *heed) isOff() bool {
 
 // mostHinted is the longest that a hint of the reason is heeded: no longer than
 // this replica itself would leave the vendor alone.
-func (c *Client) mostHinted(reason string) time.Duration {
+func (c *Client) mostHinted(reason TroubleReason) time.Duration {
 	switch reason {
-	case hintAccount:
+	case TroubleAccount:
 		return c.stopFor
-	case hintOtherAccount, hintNoAdapter:
+	case TroubleOtherAccount, TroubleNoAdapter:
 		return accountTroubleFor // no vendor is left alone for it
+	default: // as long as a breaker's
 	}
 	if most := c.breaker.OpenMax; most > 0 {
 		return most
@@ -142,9 +143,9 @@ func (c *Client) mostHinted(reason string) time.Duration {
 // longer: what is told under the present name is newer, and its end is its own.
 func heedsFormer(t hintTarget, said *hint, s span, now time.Time) bool {
 	switch said.Reason {
-	case hintLimited:
+	case TroubleRateLimit:
 		return t.v.limits.hintedUntil(t.group, now).Before(s.until)
-	case hintBreaker:
+	case TroubleBreaker:
 		h := t.v.heed.Load()
 		return h == nil || !h.holds(now) || h.until.Before(s.until)
 	default:
@@ -155,14 +156,14 @@ func heedsFormer(t hintTarget, said *hint, s span, now time.Time) bool {
 // take takes a hint that is new here. It reports whether it is heeded.
 func (c *Client) take(v *vendor, group string, h *hint, s span, now time.Time) bool {
 	switch h.Reason {
-	case hintOver:
+	case troubleOver:
 		v.limits.hinted(group, span{})
 		if group == submitGroup {
 			v.heed.Store(nil)
 		}
 		c.wakeUp()
 		return false
-	case hintBreaker, hintAccount:
+	case TroubleBreaker, TroubleAccount:
 		if group != submitGroup || !s.holds(now) {
 			return false
 		}
@@ -191,23 +192,23 @@ func (c *Client) hintBreaker(ch breaker.Change) {
 	}
 	switch ch.To {
 	case breaker.Open:
-		c.tellOthers(v, ch.Group, hintBreaker, ch.Until.Sub(c.clock.Now()), 0)
+		c.tellOthers(v, ch.Group, TroubleBreaker, ch.Until.Sub(c.clock.Now()), 0)
 	case breaker.Closed:
-		c.tellOver(v, ch.Group, hintBreaker)
+		c.tellOver(v, ch.Group, TroubleBreaker)
 	case breaker.HalfOpen:
 	}
 }
 
 // tellOthers has the other replicas told that a vendor is not to be tried for a
 // while; since when it is in trouble, if that is known. It never waits.
-func (c *Client) tellOthers(v *vendor, group, reason string, lasts, trouble time.Duration) {
+func (c *Client) tellOthers(v *vendor, group string, reason TroubleReason, lasts, trouble time.Duration) {
 	if c.hints.say(c, v, group, reason, lasts, trouble) {
 		c.exchange()
 	}
 }
 
 // tellOver takes back what was told.
-func (c *Client) tellOver(v *vendor, group, reason string) {
+func (c *Client) tellOver(v *vendor, group string, reason TroubleReason) {
 	if c.hints.over(c, v, group, reason) {
 		c.exchange()
 	}

@@ -25,29 +25,14 @@ const (
 	hintTimeout = 5 * time.Second
 )
 
-// The reasons of hints. One that is not known is a reason to wait.
-const (
-	// hintLimited: the vendor said that it takes nothing before.
-	hintLimited = "rate limit"
-	// hintBreaker: a replica's breaker opened.
-	hintBreaker = "breaker"
-	// hintAccount: the vendor refuses the account.
-	hintAccount = "account"
-	// hintOtherAccount: pieces are of an account that a replica has no
-	// credentials of. It is for people.
-	hintOtherAccount = "another account"
-	// hintNoAdapter: pieces are with a vendor that a replica has no adapter
-	// of. It is for people, too.
-	hintNoAdapter = "no adapter"
-	// hintOver: what was said before is over.
-	hintOver = "over"
-)
+// troubleOver, as the reason of a hint: what was said before is over.
+const troubleOver TroubleReason = "over"
 
 // hint is the value of a setting. Only differences of its times count, and only
 // its own: clocks differ.
 type hint struct {
-	Version int    `json:"v"`
-	Reason  string `json:"reason,omitempty"`
+	Version int           `json:"v"`
+	Reason  TroubleReason `json:"reason,omitempty"`
 	// At is when it was written, Until when it ends.
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until"`
@@ -57,7 +42,7 @@ type hint struct {
 	From string `json:"from,omitempty"`
 	By   string `json:"by,omitempty"`
 	// Pieces is how many are meant, where the reason is about pieces.
-	Pieces int `json:"pieces,omitempty"`
+	Pieces int64 `json:"pieces,omitempty"`
 	// Rates are the accounts whose rate the client shares, of a sign of life.
 	Rates []string `json:"rates,omitempty"`
 }

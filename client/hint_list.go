@@ -7,25 +7,41 @@ import (
 	"time"
 )
 
+// TroubleReason is why a vendor is not tried, or not asked about pieces. One that a
+// client does not know is a reason to wait.
+type TroubleReason string
+
+// The reasons of trouble.
+const (
+	// TroubleRateLimit: the vendor said that it takes nothing for a while.
+	TroubleRateLimit TroubleReason = "rate limit"
+	// TroubleBreaker: a client's breaker has opened.
+	TroubleBreaker TroubleReason = "breaker"
+	// TroubleAccount: the vendor refuses the account.
+	TroubleAccount TroubleReason = "account"
+	// TroubleOtherAccount: nobody asks for pieces that the vendor accepted, or may have,
+	// because they are of an account that By has no credentials of, or does not know to
+	// be the same, see [VendorConfig].FormerAccounts.
+	TroubleOtherAccount TroubleReason = "another account"
+	// TroubleNoAdapter: nobody asks for such pieces, because no client on the ledger that
+	// was heard of since By met them has an adapter of the vendor, see
+	// [Client.UnconfiguredVendors].
+	TroubleNoAdapter TroubleReason = "no adapter"
+)
+
 // Trouble is a vendor's trouble that a client on the ledger has met and told the
 // others of: see Replicas in the package documentation.
 type Trouble struct {
 	Vendor string
 	// Group is the operation group that is not tried for now, as "submit".
 	Group string
-	// Reason is "breaker", "rate limit", "account", "another account", "no adapter", or
-	// one of a newer version. No adapter: nobody asks for pieces that the vendor
-	// accepted, or may have, because no client on the ledger that was heard of since By
-	// met them has an adapter of it, see [Client.UnconfiguredVendors]. Another account:
-	// nobody asks for such pieces, because they are of an account that By has no
-	// credentials of, or does not know to be the same, see
-	// [VendorConfig].FormerAccounts.
-	Reason string
+	// Reason is what it is, or one of a newer version.
+	Reason TroubleReason
 	// Account is the fingerprint of the account in question; empty where there is no
 	// adapter. Pieces is how many pieces are meant, at least, where the reason is
 	// about pieces.
 	Account string
-	Pieces  int
+	Pieces  int64
 	// Since is when it began, if that is known; Until when it is over, unless it
 	// is told of again. By is the name of the client that met it.
 	Since, Until time.Time
@@ -47,7 +63,7 @@ func (c *Client) Troubles(ctx context.Context) ([]Trouble, error) {
 			continue
 		}
 		said, ok := readHint(set.Value)
-		if !ok || said.Reason == hintOver || !said.Until.After(c.now()) {
+		if !ok || said.Reason == troubleOver || !said.Until.After(c.now()) {
 			continue
 		}
 		parts := strings.Split(strings.TrimPrefix(set.Name, hintPrefix), "/")

@@ -45,7 +45,7 @@ type hintTarget struct {
 // topic is what is known of one setting.
 type topic struct {
 	version uint64
-	reason  string
+	reason  TroubleReason
 	// told is for how long the others know.
 	told span
 	// wish is what is to be written, until a moment of the clock.
@@ -82,7 +82,7 @@ func (h *hints) init(ctx context.Context, c *Client) {
 
 // say has the others told that a vendor is not to be tried for a while, and
 // reports whether that is news to them.
-func (h *hints) say(c *Client, v *vendor, group, reason string, lasts, sinceAgo time.Duration) bool {
+func (h *hints) say(c *Client, v *vendor, group string, reason TroubleReason, lasts, sinceAgo time.Duration) bool {
 	now := c.clock.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +97,7 @@ func (h *hints) say(c *Client, v *vendor, group, reason string, lasts, sinceAgo 
 	}
 	// Where its end is still to be told, or is being written, what the others know is
 	// about to be another thing.
-	if ends := t.wish != nil && t.wish.Reason == hintOver; !ends && t.known(reason, until, now) {
+	if ends := t.wish != nil && t.wish.Reason == troubleOver; !ends && t.known(reason, until, now) {
 		return false
 	}
 	t.wish, t.wishUntil = &hint{Reason: reason}, until
@@ -108,16 +108,16 @@ func (h *hints) say(c *Client, v *vendor, group, reason string, lasts, sinceAgo 
 }
 
 // known reports whether the others know nearly as much.
-func (t *topic) known(reason string, until, now time.Time) bool {
+func (t *topic) known(reason TroubleReason, until, now time.Time) bool {
 	return t.reason == reason && t.told.holds(now) && until.Sub(t.told.until) < hintEvery
 }
 
 // over has the others told that what was said is over, if they still believe it.
-func (h *hints) over(c *Client, v *vendor, group, reason string) bool {
+func (h *hints) over(c *Client, v *vendor, group string, reason TroubleReason) bool {
 	return h.overAt(c, hintName(v, group), reason)
 }
 
-func (h *hints) overAt(c *Client, name, reason string) bool {
+func (h *hints) overAt(c *Client, name string, reason TroubleReason) bool {
 	now := c.clock.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,7 +131,7 @@ func (h *hints) overAt(c *Client, name, reason string) bool {
 	if t.reason != reason || !t.told.holds(now) {
 		return false
 	}
-	t.wish, t.wishUntil = &hint{Reason: hintOver}, now
+	t.wish, t.wishUntil = &hint{Reason: troubleOver}, now
 	return true
 }
 
@@ -248,7 +248,7 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 		}
 	case ok:
 		t.version, t.reason, t.told = set.Version, said.Reason, s
-		if said.Reason == hintOver && said.From != h.self {
+		if said.Reason == troubleOver && said.From != h.self {
 			t.able = aged(ableFor, ableFor, said.At, ledger, now, looked)
 		}
 	default:
@@ -264,14 +264,14 @@ func (c *Client) readHint(ctx context.Context, set *idempotency.Setting, now, le
 	case !ok:
 		c.tel.hint(ctx, "ignored")
 	case ours && target.group == accountGroup:
-		if (said.Reason == hintOtherAccount || said.Reason == hintNoAdapter) && h.overAt(c, set.Name, said.Reason) {
+		if (said.Reason == TroubleOtherAccount || said.Reason == TroubleNoAdapter) && h.overAt(c, set.Name, said.Reason) {
 			c.exchange()
 		}
 	case ours && target.former && !heedsFormer(target, &said, s, now):
 	case ours && said.From != h.self && c.take(target.v, target.group, &said, s, now):
 		c.tel.hint(ctx, "heeded")
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "another replica's hint is heeded", slog.String("vendor", target.v.name), slog.String("group", target.group),
-			slog.String("reason", said.Reason), slog.String("by", said.By), slog.Duration("for", s.until.Sub(now)))
+			slog.String("reason", string(said.Reason)), slog.String("by", said.By), slog.Duration("for", s.until.Sub(now)))
 	}
 }
 
@@ -296,7 +296,7 @@ func (c *Client) writeHints(ctx context.Context) error {
 		switch {
 		case wish == nil || now.Before(t.wrote.Add(hintEvery)) && !now.Before(t.wrote):
 			continue
-		case wish.Reason != hintOver && (!now.Before(t.wishUntil) || t.known(wish.Reason, t.wishUntil, now)):
+		case wish.Reason != troubleOver && (!now.Before(t.wishUntil) || t.known(wish.Reason, t.wishUntil, now)):
 			t.wish = nil // it is over, or another replica has said it
 			continue
 		}
@@ -315,8 +315,8 @@ func (c *Client) writeHints(ctx context.Context) error {
 			switch {
 			case t.wish == wish && !t.wishUntil.After(s.until): // else it was said of longer meanwhile
 				t.wish = nil
-			case t.wish == nil && said.Reason != hintOver: // it was taken back meanwhile
-				t.wish, t.wishUntil = &hint{Reason: hintOver}, now
+			case t.wish == nil && said.Reason != troubleOver: // it was taken back meanwhile
+				t.wish, t.wishUntil = &hint{Reason: troubleOver}, now
 			}
 			c.tel.hint(ctx, "sent")
 		})
@@ -362,7 +362,7 @@ func (h *hints) close(c *Client) {
 
 // tellPieces has people told of pieces that this client has no credentials to ask
 // for. A client that has them takes it back.
-func (c *Client) tellPieces(name, reason string, pieces int, since time.Time) {
+func (c *Client) tellPieces(name string, reason TroubleReason, pieces int64, since time.Time) {
 	h := &c.hints
 	now := c.clock.Now()
 	h.mu.Lock()

@@ -1,26 +1,30 @@
 package client
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/postproof/postproof/idempotency"
+)
 
 // IncidentKind is what an incident is: the Kind of its entry in the history.
 type IncidentKind string
 
 // The kinds of incidents.
 const (
-	IncidentLateArrival       IncidentKind = "late_arrival"
-	IncidentLatePrinted       IncidentKind = "late_printed"
-	IncidentLateAnswer        IncidentKind = "late_answer"
-	IncidentTwiceAtVendor     IncidentKind = "twice_at_vendor"
-	IncidentCancelTooLate     IncidentKind = "cancel_too_late"
-	IncidentCancelWaits       IncidentKind = "cancel_waits"
-	IncidentMissing           IncidentKind = "missing"
-	IncidentContradiction     IncidentKind = "contradiction"
-	IncidentDoubtedAgain      IncidentKind = "doubted_again"
-	IncidentUnwatched         IncidentKind = "unwatched"
-	IncidentAnswerParked      IncidentKind = "answer_parked"
-	IncidentAnswerDropped     IncidentKind = "answer_dropped"
-	IncidentCallbackUnmatched IncidentKind = "callback_unmatched"
-	IncidentRecoveredBefore   IncidentKind = "recovered_before"
+	IncidentLateArrival       = IncidentKind(idempotency.EntryLateArrival)
+	IncidentLatePrinted       = IncidentKind(idempotency.EntryLatePrinted)
+	IncidentLateAnswer        = IncidentKind(idempotency.EntryLateAnswer)
+	IncidentTwiceAtVendor     = IncidentKind(idempotency.EntryTwiceAtVendor)
+	IncidentCancelTooLate     = IncidentKind(idempotency.EntryCancelTooLate)
+	IncidentCancelWaits       = IncidentKind(idempotency.EntryCancelWaits)
+	IncidentMissing           = IncidentKind(idempotency.EntryMissing)
+	IncidentContradiction     = IncidentKind(idempotency.EntryContradiction)
+	IncidentDoubtedAgain      = IncidentKind(idempotency.EntryDoubtedAgain)
+	IncidentUnwatched         = IncidentKind(idempotency.EntryUnwatched)
+	IncidentAnswerParked      = IncidentKind(idempotency.EntryAnswerParked)
+	IncidentAnswerDropped     = IncidentKind(idempotency.EntryAnswerDropped)
+	IncidentCallbackUnmatched = IncidentKind(idempotency.EntryCallbackUnmatched)
+	IncidentRecoveredBefore   = IncidentKind(idempotency.EntryRecoveredBefore)
 )
 
 // IncidentKinds returns all that this version writes.
@@ -81,14 +85,16 @@ func (k IncidentKind) Meaning() string {
 
 // incidentKinds are those whose entries a person should look at, as a store knows them. A
 // test compares them with all that are written.
-func incidentKinds() []string {
+func incidentKinds() []idempotency.EntryKind {
 	kinds := IncidentKinds()
-	names := make([]string, len(kinds))
+	entries := make([]idempotency.EntryKind, len(kinds))
 	for i, k := range kinds {
-		names[i] = string(k)
+		entries[i] = idempotency.EntryKind(k)
 	}
-	return names
+	return entries
 }
 
 // isIncident reports whether a person should look at an entry of the kind.
-func isIncident(kind string) bool { return slices.Contains(IncidentKinds(), IncidentKind(kind)) }
+func isIncident(kind idempotency.EntryKind) bool {
+	return slices.Contains(IncidentKinds(), IncidentKind(kind))
+}

@@ -13,7 +13,7 @@ import (
 // countIncident counts an entry if it is an incident.
 func (c *Client) countIncident(ctx context.Context, e *idempotency.Entry) {
 	if isIncident(e.Kind) {
-		c.tel.incidents.Add(ctx, 1, c.tel.with(attribute.String("mail.incident", e.Kind), attribute.String("mail.vendor", e.Vendor))...)
+		c.tel.incidents.Add(ctx, 1, c.tel.with(attribute.String("mail.incident", string(e.Kind)), attribute.String("mail.vendor", e.Vendor))...)
 	}
 }
 

@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postproof/postproof/idempotency"
 )
 
 // ordinary are the kinds of what happens as it should, or is listed elsewhere: what
 // is held, what a person did, what goes on by itself.
-func ordinary() []string {
-	return []string{
+func ordinary() []idempotency.EntryKind {
+	return []idempotency.EntryKind{
 		"absent", "accepted", "amended", "asked_again", "callback", "callback_kept", "canary_approved", "canary_withdrawn",
 		"cancel_unknown", "cancel_wished", "canceled", "cannot_rebuild", "dead", "decided", "done", "erased", "erasing", "held",
 		"intent", "lease_expired", "next_generation", "no_route", "not_taken", "outdated", "planned", "postponed", "recovered",
@@ -30,15 +32,24 @@ func ordinary() []string {
 // code writes is an incident or an ordinary one, and each of these is written.
 func TestEveryKindIsAnIncidentOrNot(t *testing.T) {
 	t.Parallel()
-	written := map[string]bool{}
+	written := map[idempotency.EntryKind]bool{}
+	named := constantsIn(sourcesIn(t, "../idempotency"))
 	for _, dir := range []string{".", "callback", "../idempotency"} {
 		sources := sourcesIn(t, dir)
 		constants := constantsIn(sources)
+		for name, text := range named {
+			constants["idempotency."+name] = text
+		}
+		for name, of := range namesIn(sources) { // of a package, as kindRemailed is
+			if text, ok := constants[of]; ok {
+				constants[name] = text
+			}
+		}
 		for _, file := range sources {
 			ast.Inspect(file, func(n ast.Node) bool {
 				for _, expr := range kindsAt(n) {
 					if kind, ok := textOf(expr, constants); ok {
-						written[kind] = true
+						written[idempotency.EntryKind(kind)] = true
 					} else if name, ok := expr.(*ast.Ident); !ok || name.Name != "kind" { // a parameter of what is looked at where it is called
 						t.Errorf("%s: an entry whose kind the test cannot read", dir)
 					}
@@ -56,6 +67,24 @@ func TestEveryKindIsAnIncidentOrNot(t *testing.T) {
 		if slices.Contains(ordinary(), kind) {
 			t.Errorf("%s is an incident, and none", kind)
 		}
+	}
+}
+
+// Each kind that is written has a constant, which is said what it is, and each constant is
+// written, here or by a store.
+func TestEveryKindHasAConstant(t *testing.T) {
+	t.Parallel()
+	var listed []idempotency.EntryKind
+	for name, text := range constantsIn(sourcesIn(t, "../idempotency")) {
+		if strings.HasPrefix(name, "Entry") {
+			listed = append(listed, idempotency.EntryKind(text))
+		}
+	}
+	want := slices.Concat(incidentKinds(), ordinary(), []idempotency.EntryKind{idempotency.EntryEpochChanged})
+	slices.Sort(want)
+	slices.Sort(listed)
+	if diff := cmp.Diff(want, listed); diff != "" {
+		t.Errorf("kinds that are written, and those with a constant (-written +constants)\n%s", diff)
 	}
 }
 
@@ -106,6 +135,26 @@ func constantsIn(files []*ast.File) map[string]string {
 		})
 	}
 	return texts
+}
+
+// namesIn returns the package's constants that are another package's.
+func namesIn(files []*ast.File) map[string]string {
+	names := map[string]string{}
+	for _, file := range files {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == len(spec.Values) {
+				for i, name := range spec.Names {
+					if sel, ok := spec.Values[i].(*ast.SelectorExpr); ok {
+						if on, ok := sel.X.(*ast.Ident); ok {
+							names[name.Name] = on.Name + "." + sel.Sel.Name
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	return names
 }
 
 // kindsAt returns what a node has as the kind of an entry of the history: in an
@@ -184,6 +233,13 @@ func textOf(e ast.Expr, constants map[string]string) (string, bool) {
 		return text, err == nil && e.Kind == token.STRING
 	case *ast.Ident:
 		text, ok := constants[e.Name]
+		return text, ok
+	case *ast.SelectorExpr:
+		on, _ := e.X.(*ast.Ident)
+		if on == nil {
+			return "", false
+		}
+		text, ok := constants[on.Name+"."+e.Sel.Name]
 		return text, ok
 	default:
 		return "", false

@@ -22,7 +22,7 @@ func TestIncidentsSinceAreThoseOfTheWholeHistory(t *testing.T) {
 			if i%3 == 0 {
 				kind = "late_arrival"
 			}
-			entry := idempotency.Entry{At: start.Add(time.Duration(i) * time.Hour), Kind: kind, Note: fmt.Sprint(i)}
+			entry := idempotency.Entry{At: start.Add(time.Duration(i) * time.Hour), Kind: idempotency.EntryKind(kind), Note: fmt.Sprint(i)}
 			if err := idempotency.CommitOne(t.Context(), store, idempotency.Change{Entries: []idempotency.Entry{entry}}); err != nil {
 				t.Fatal(err)
 			}

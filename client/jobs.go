@@ -233,6 +233,7 @@ func (c *Client) change(ctx context.Context, op string, key postproof.Key, event
 	if err != nil {
 		return nil, c.storeError(op, err)
 	}
+	c.tel.linkTo(ctx, rec)
 	return c.changeRecord(ctx, op, id, rec, events...)
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -227,7 +229,14 @@ func (c *Client) canary(ctx context.Context, campaign string, size int64) (Canar
 // Approve lets the rest of a campaign go after its canary was looked at. The
 // approval is durable, holds for every replica, and is written to the history
 // with who gave it. The reason, of which there need be none, stands in the change log.
-func (c *Client) Approve(ctx context.Context, campaign string, who Actor) error {
+func (c *Client) Approve(ctx context.Context, campaign string, who Actor) (err error) {
+	ctx, span := c.tel.start(ctx, "postproof.approve", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.approve(ctx, campaign, who)
+}
+
+func (c *Client) approve(ctx context.Context, campaign string, who Actor) error {
 	who, err := who.named("approve")
 	if err != nil {
 		return err
@@ -245,7 +254,7 @@ func (c *Client) Approve(ctx context.Context, campaign string, who Actor) error 
 		}
 		return idempotency.Change{
 			Settings: []idempotency.SettingWrite{{Name: canaryName(campaign), Value: []byte(canaryApproved), Expect: set.Version}},
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "canary_approved", By: who.By, Note: campaign}},
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryCanaryApproved, By: who.By, Note: campaign}},
 		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionApprove, Target: CampaignTarget(campaign), Before: asJSON(canaryState{Version: set.Version}), After: asJSON(canaryState{true, set.Version + 1})}, nil
 	})
 	if err != nil {

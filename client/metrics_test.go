@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
@@ -92,6 +93,113 @@ func TestMetricsOfTwoLedgers(t *testing.T) {
 		}
 		if r.gauges["postproof.queue.depth mode=test state=accepted"] != 1 || r.gauges["postproof.queue.depth mode=live state=accepted"] != 0 {
 			t.Errorf("%v", r.gauges)
+		}
+	})
+}
+
+// The counter of polls is of those that were made: what could not be asked, or has to
+// wait, is counted elsewhere, as it is by the client.
+func TestOnlyPollsThatWereMadeAreCounted(t *testing.T) {
+	t.Parallel()
+	const polls, unasked = "postproof.polls mode=test ", "postproof.unasked mode=test "
+	for name, tc := range map[string]struct {
+		// meet works for a while on the pieces of alpha.
+		meet func(t *testing.T, store client.Store, p, other *press, r client.Option) *client.Client
+		want string // what is counted instead of polls
+	}{
+		"another account": {want: unasked + "unasked=other_account vendor=alpha", meet: func(t *testing.T, store client.Store, p, _ *press, r client.Option) *client.Client {
+			t.Helper()
+			p.key = "new"
+			return newClient(t, store, []*press{p}, r, seldom())
+		}},
+		"no adapter": {want: unasked + "unasked=no_adapter vendor=alpha", meet: func(t *testing.T, store client.Store, _, other *press, r client.Option) *client.Client {
+			t.Helper()
+			return newClient(t, store, []*press{other}, r, seldom())
+		}},
+		"a breaker": {want: "postproof.polls.put_off mode=test vendor=alpha", meet: func(t *testing.T, store client.Store, p, _ *press, r client.Option) *client.Client {
+			t.Helper()
+			c := newClient(t, store, []*press{p}, r, seldom())
+			c.Breakers().ForceOpen("alpha", "read", "test")
+			return c
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, other, r, store := newPress(t, "alpha", postproof.IdempotencyKey), newPress(t, "beta", postproof.IdempotencyKey), newRecorder(), idempotency.NewMemory(postproof.ModeTest)
+				accept(t, newClient(t, store, []*press{p}), "a")
+				c := tc.meet(t, store, p, other, client.WithMeterProvider(r))
+				runFor(t, c, 30*time.Hour)
+				made := int64(0)
+				for name, n := range r.sums {
+					if strings.HasPrefix(name, polls) {
+						made += n
+					}
+				}
+				if asked := p.seen["/get"]; made != 0 || asked != 0 || c.Polls("alpha").Polls != 0 || r.sums[tc.want] == 0 {
+					t.Errorf("%d polls are counted, %d were made: %v", made, asked, r.sums)
+				}
+				if n := c.Polls("alpha"); name != "no adapter" && r.sums[tc.want] != n.OtherAccount+n.PutOff {
+					t.Errorf("%+v, want as in %v", n, r.sums)
+				}
+			})
+		})
+	}
+}
+
+// While workers stand still the age of the oldest job rises; what they leave alone does
+// not count, and whoever only looks on sees the same.
+func TestAgeOfTheOldestJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, r, store := newPress(t, "alpha", postproof.IdempotencyKey), newRecorder(), idempotency.NewMemory(postproof.ModeTest)
+		c := newClient(t, store, []*press{p}, client.WithMeterProvider(r), client.WithCanary("summer", 1))
+		looking := newRecorder()
+		onlooker(t, store, client.WithMeterProvider(looking))
+		age := func(what string, want time.Duration) {
+			t.Helper()
+			for _, r := range []*recorder{r, looking} {
+				for _, f := range r.callbacks {
+					if err := f(t.Context(), observer{r: r}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			here, there := r.gauges["postproof.queue.age mode=test"], looking.gauges["postproof.queue.age mode=test"]
+			if here != int64(want.Seconds()) || there != here {
+				t.Errorf("%s: %d s, and %d s for who looks on, want %s", what, here, there, want)
+			}
+		}
+		age("nothing is there", 0)
+		if _, err := c.Enqueue(t.Context(), jobs(1)); err != nil { // of spring
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		age("nobody works", 10*time.Minute)
+		other := onlooker(t, store) // the clients that are looked at are not told
+		pause(t, other, client.CampaignTarget("spring"))
+		age("it is paused", 0)
+		resume(t, other, client.CampaignTarget("spring"))
+		age("it goes on", 10*time.Minute)
+		drain(t, c)
+		age("it was sent", 0)
+		first, second := job("first"), job("second")
+		first.Campaign, second.Campaign = "summer", "summer"
+		if _, err := c.Enqueue(t.Context(), client.JobList(first)); err != nil {
+			t.Fatal(err)
+		}
+		drain(t, c) // it is the canary
+		if _, err := c.Enqueue(t.Context(), client.JobList(second)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		for _, f := range r.callbacks {
+			if err := f(t.Context(), observer{r: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := r.gauges["postproof.queue.age mode=test"]; n != 0 {
+			t.Errorf("%d s while it waits for approval", n)
 		}
 	})
 }

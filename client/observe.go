@@ -108,9 +108,13 @@ func (i *Intake) Polls(vendor string) bool {
 	return v != nil && !v.config.Callbacks && v.caps.Callbacks.Auth != postproof.CallbackNone
 }
 
-// Trace begins a span that is linked to the call that brought the job. The
-// function ends it.
+// Trace begins a span that is linked to the call that brought the job; without a record
+// that of a call. The function ends it.
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
+	if rec == nil {
+		ctx, span := i.c.tel.start(ctx, name, trace.SpanKindInternal)
+		return ctx, func(err error) { end(span, err) }
+	}
 	ctx, span := i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
 	return ctx, func(err error) { end(span, err) }
 }
@@ -197,7 +201,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 			}
 			return Told{Record: rec}, err
 		}
-		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != "outdated" })}
+		told := Told{Record: ch.Record, Before: rec, Fresh: slices.ContainsFunc(ch.Entries, func(e idempotency.Entry) bool { return e.Kind != idempotency.EntryOutdated })}
 		if err := beside(ctx, &ch, n, told); err != nil {
 			return Told{Record: rec}, err
 		}
@@ -334,25 +338,29 @@ func (c *Client) ours(rec *idempotency.Record, e *postproof.Event) bool {
 // ledger knows no such piece; keep the event as evidence then. What is of another
 // account or mode changes nothing.
 func (c *Client) Observe(ctx context.Context, e postproof.Event) (*idempotency.Record, error) {
-	return c.heard(ctx, &e, true)
+	return c.heard(ctx, "postproof.observe", &e, true)
 }
 
 // ObserveDead is [Client.Observe] for a vendor's word that a piece will never be
 // paper: that it failed, or was canceled, before it was printed. Its job goes on, with
 // this vendor or another one, unless it is to be canceled.
 func (c *Client) ObserveDead(ctx context.Context, e postproof.Event) (*idempotency.Record, error) {
-	return c.heard(ctx, &e, false)
+	return c.heard(ctx, "postproof.observe_dead", &e, false)
 }
 
-func (c *Client) heard(ctx context.Context, e *postproof.Event, alive bool) (*idempotency.Record, error) {
+func (c *Client) heard(ctx context.Context, span string, e *postproof.Event, alive bool) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("observe"); err != nil {
 		return nil, err
 	}
+	ctx, call := c.tel.start(ctx, span, trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(call, rec, err) }()
 	id := c.id() // before the record
-	rec, err := c.recordOf(ctx, e)
+	rec, err = c.recordOf(ctx, e)
 	if err != nil {
 		return nil, err
 	}
+	c.tel.linkTo(ctx, rec)
 	if !c.ours(rec, e) {
 		return rec, nil
 	}

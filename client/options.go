@@ -18,6 +18,7 @@ import (
 type Store interface {
 	idempotency.Store
 	idempotency.Ledger
+	idempotency.Backlog
 	idempotency.Blobs
 }
 

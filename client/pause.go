@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // CampaignTarget is the [Target] that is a campaign: its pause holds all jobs of
@@ -89,11 +91,19 @@ func (e *PausedError) Error() string {
 // [Client.Undo] takes; its N is 0 when the target was paused already, and nothing has
 // changed then. A vendor that this client does not have is [postproof.CodeNotFound];
 // one with [WithoutVendors] takes any name.
-func (c *Client) Pause(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
+func (c *Client) Pause(ctx context.Context, t Target, who Actor) (_ ChangeEntry, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.pause", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.pauseTarget(ctx, t, who)
+}
+
+func (c *Client) pauseTarget(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
 	who, err := who.reasoned("pause")
 	if err = cmp.Or(err, checkTarget("pause", t)); err != nil {
 		return ChangeEntry{}, err
 	}
+	aboutTarget(trace.SpanFromContext(ctx), t)
 	if t.Kind == TargetVendor && c.byName[t.Name] == nil && !c.onlooker {
 		return ChangeEntry{}, c.noVendor("pause", t.Name)
 	}
@@ -112,11 +122,19 @@ func (c *Client) Pause(ctx context.Context, t Target, who Actor) (ChangeEntry, e
 // jobs, some seconds for each hundred thousand; with an error from that, the
 // pause has ended nevertheless, and the jobs come back by themselves within half
 // an hour.
-func (c *Client) Resume(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
+func (c *Client) Resume(ctx context.Context, t Target, who Actor) (_ ChangeEntry, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.resume", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.resumeTarget(ctx, t, who)
+}
+
+func (c *Client) resumeTarget(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
 	who, err := who.reasoned("resume")
 	if err = cmp.Or(err, checkTarget("resume", t)); err != nil {
 		return ChangeEntry{}, err
 	}
+	aboutTarget(trace.SpanFromContext(ctx), t)
 	e, err := c.logged(ctx, "resume", c.resuming(t, who))
 	if err != nil || e.N == 0 {
 		c.paused(ctx)

@@ -153,7 +153,7 @@ func TestPauseStopsAStaleWorker(t *testing.T) {
 		runFor(t, two, time.Minute)
 		both.Wait()
 		n := 0
-		for e, err := range store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"intent"}}) {
+		for e, err := range store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"intent"}}) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -129,9 +129,9 @@ func (c *Client) least(p *pauses) *int {
 	return least
 }
 
-// allPaused reports whether every vendor is paused.
+// allPaused reports whether every vendor is paused. Who has none does not claim.
 func (c *Client) allPaused(p *pauses) bool {
-	return !slices.ContainsFunc(c.vendors, func(v *vendor) bool { return p.vendor(v.name) == nil })
+	return len(c.vendors) > 0 && !slices.ContainsFunc(c.vendors, func(v *vendor) bool { return p.vendor(v.name) == nil })
 }
 
 // readPauses reads what is paused and makes it what this client goes by. The

@@ -18,11 +18,14 @@ const (
 	pollNothing = "nothing_new"
 	pollMissing = "missing"
 	pollFailed  = "failed"
-	pollPutOff  = "put_off"
-	// pollOtherAccount: the piece is of an account that there are no credentials of.
-	pollOtherAccount = "other_account"
-	// pollNoAdapter: there is no adapter of its vendor.
-	pollNoAdapter = "no_adapter"
+)
+
+// Why a piece could not be asked about, as the metric postproof.unasked has it.
+const (
+	// unaskedOtherAccount: it is of an account that there are no credentials of.
+	unaskedOtherAccount = "other_account"
+	// unaskedNoAdapter: there is no adapter of its vendor.
+	unaskedNoAdapter = "no_adapter"
 )
 
 // PollCounts counts a vendor's polls since the process started.
@@ -36,8 +39,9 @@ type PollCounts struct {
 	Silent, Missed int64
 	// PutOff is how often a poll had to wait for others.
 	PutOff int64
-	// OtherAccount is how often a piece could not be polled, because it is of an
-	// account that the client has no credentials of, see [VendorState].OtherAccounts.
+	// OtherAccount is how often a piece could be neither polled nor looked up, because it
+	// is of an account that the client has no credentials of, see
+	// [VendorState].OtherAccounts.
 	OtherAccount int64
 }
 
@@ -62,7 +66,7 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	case err != nil && ctx.Err() != nil:
 		return w.rest(ctx, w.rec.Due)
 	case notAsked(err):
-		w.c.countPoll(ctx, v, pollPutOff)
+		w.c.countPutOff(ctx, v)
 		now := w.c.now()
 		wait := max(k.after, postproof.RetryAfterOf(err), time.Minute)
 		return w.rest(ctx, v.polls.putOff(now.Add(wait), w.c.pollPlaces(), w.rec))
@@ -89,17 +93,9 @@ func (w *work) poll(ctx context.Context, sub *idempotency.Submission) error {
 	return nil
 }
 
-// countPoll counts what a poll came to.
+// countPoll counts a poll that was made, and what it came to.
 func (c *Client) countPoll(ctx context.Context, v *vendor, outcome string) {
 	v.polls.count(func(n *PollCounts) {
-		switch outcome {
-		case pollPutOff:
-			n.PutOff++
-			return
-		case pollOtherAccount:
-			n.OtherAccount++
-			return
-		}
 		n.Polls++
 		switch outcome {
 		case pollNews:
@@ -109,6 +105,17 @@ func (c *Client) countPoll(ctx context.Context, v *vendor, outcome string) {
 		}
 	})
 	c.tel.polls.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.poll", outcome))...)
+}
+
+// countPutOff counts a poll that was not made, since it has to wait.
+func (c *Client) countPutOff(ctx context.Context, v *vendor) {
+	v.polls.count(func(n *PollCounts) { n.PutOff++ })
+	c.tel.putOff.Add(ctx, 1, v.marks.vendor...)
+}
+
+// countUnasked counts a piece that could be neither polled nor looked up.
+func (c *Client) countUnasked(ctx context.Context, vendor, why string) {
+	c.tel.unasked.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", vendor), attribute.String("mail.unasked", why))...)
 }
 
 func (c *Client) countSilent(ctx context.Context, v *vendor) {

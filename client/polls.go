@@ -283,7 +283,7 @@ func (p *pool) admit(ctx context.Context, h *hand) (admitted []poller) {
 			one.v.polls.crowds(at)
 		}
 		if h.put(c, one.rec, idempotency.Postpone{Until: at}) {
-			c.countPoll(ctx, one.v, pollPutOff)
+			c.countPutOff(ctx, one.v)
 		}
 	}
 	return admitted

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 )
 
@@ -44,7 +46,10 @@ func WithRetention(d time.Duration) Option { return optionFunc(func(s *settings)
 // The error has [postproof.CodeInvalidArgument] for a time within
 // [MinRetention]; [ErrEpochChanged] before [Client.Recover] has been done, since
 // it needs what is there.
-func (c *Client) Prune(ctx context.Context, before time.Time) (int, error) {
+func (c *Client) Prune(ctx context.Context, before time.Time) (_ int64, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.prune", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
 	if newest := c.endedBefore(MinRetention); before.After(newest) {
 		return 0, invalid("prune", fmt.Errorf("before %s: jobs are kept for %d days at least; give %s or earlier",
 			before.UTC().Format(time.RFC3339), MinRetention/(24*time.Hour), newest.UTC().Format(time.RFC3339)))
@@ -64,7 +69,7 @@ func (c *Client) endedBefore(kept time.Duration) time.Time {
 	return at.Add(-kept)
 }
 
-func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan struct{}) (total int, err error) {
+func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan struct{}) (total int64, err error) {
 	for {
 		select {
 		case <-stopped:
@@ -79,7 +84,7 @@ func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan str
 		}
 		begun := c.clock.Now()
 		n, err := c.store.Prune(ctx, before, pruneBite)
-		total += n
+		total += int64(n)
 		c.tel.pruned.Add(ctx, int64(n), c.tel.plain...)
 		if err != nil {
 			return total, c.storeError("prune", err)
@@ -105,8 +110,8 @@ func (c *Client) pruneOld(ctx context.Context, stopped <-chan struct{}) {
 	n, err := c.prune(ctx, c.endedBefore(c.retention), stopped)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "old jobs could not be pruned; it is tried again", slog.Int("pruned", n), slog.String("error", err.Error()))
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "old jobs could not be pruned; it is tried again", slog.Int64("pruned", n), slog.String("error", err.Error()))
 	case n > 0:
-		c.logger.LogAttrs(ctx, slog.LevelInfo, "old jobs were pruned", slog.Int("pruned", n))
+		c.logger.LogAttrs(ctx, slog.LevelInfo, "old jobs were pruned", slog.Int64("pruned", n))
 	}
 }

@@ -47,16 +47,16 @@ type RecoverOptions struct {
 	// then names them in an error, and nothing is submitted.
 	LeaveDamaged bool
 	// OnProgress is called after each batch with the number of records done.
-	OnProgress func(done int)
+	OnProgress func(done int64)
 }
 
 // Recovered is what a recovery did.
 type Recovered struct {
 	// Doubted is how many jobs are looked up at every vendor before anything
 	// else happens to them; in a copy, how many are held.
-	Doubted int
+	Doubted int64
 	// Checked is how many records were read.
-	Checked int
+	Checked int64
 	// Recoveries is for how many recoveries of the lost history there are doubts:
 	// those that the vendors show, or that were stated, whichever is more.
 	Recoveries int
@@ -236,7 +236,7 @@ func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions)
 		return out, err
 	}
 	c.identity.Store(&accepted) // not before the doubts are known
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int("doubted", out.Doubted))
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int64("doubted", out.Doubted))
 	c.wakeUp()
 	return out, nil
 }
@@ -298,7 +298,7 @@ func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, ne
 		settings = append(settings, w)
 		return idempotency.Change{
 			Settings: settings,
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: "recovered", By: who.By, Note: who.Why}},
+			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecovered, By: who.By, Note: who.Why}},
 		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
 	return err
@@ -306,9 +306,9 @@ func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, ne
 
 // recovery is what the change log keeps of a recovery.
 type recovery struct {
-	Checked int  `json:"checked"`
-	Doubted int  `json:"doubted"`
-	Copy    bool `json:"copy,omitempty"`
+	Checked int64 `json:"checked"`
+	Doubted int64 `json:"doubted"`
+	Copy    bool  `json:"copy,omitempty"`
 	// Recoveries were lost, Unasked are vendors that could not be asked for more.
 	Recoveries int      `json:"recoveries,omitempty"`
 	Unasked    []string `json:"unasked,omitempty"`

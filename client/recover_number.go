@@ -162,7 +162,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 				return err
 			}
 			ch.Settings = append(ch.Settings, news)
-			ch.Entries = []idempotency.Entry{{At: c.now(), Kind: "recovered_before", Vendor: vendor, Note: fmt.Sprintf("%d that the ledger did not know of", n.recoveries())}}
+			ch.Entries = []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecoveredBefore, Vendor: vendor, Note: fmt.Sprintf("%d that the ledger did not know of", n.recoveries())}}
 		}
 		switch err := idempotency.CommitOne(ctx, c.store, ch); {
 		case errors.Is(err, idempotency.ErrStale):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -22,11 +24,14 @@ import (
 // The error has [postproof.CodeNotFound] for a key that was never used, and
 // [postproof.CodeConflict] when there is nobody to ask: the job was not sent, is
 // held, or ended without a piece.
-func (c *Client) Refresh(ctx context.Context, key postproof.Key) (*idempotency.Record, error) {
+func (c *Client) Refresh(ctx context.Context, key postproof.Key) (rec *idempotency.Record, err error) {
 	if err := c.knowsVendors("refresh"); err != nil {
 		return nil, err
 	}
-	rec, err := c.change(ctx, "refresh", key, idempotency.Refresh{})
+	ctx, span := c.tel.start(ctx, "postproof.refresh", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { endOf(span, rec, err) }()
+	rec, err = c.change(ctx, "refresh", key, idempotency.Refresh{})
 	if err == nil {
 		c.wakeUp()
 	}
@@ -40,7 +45,7 @@ type Silence struct {
 	Vendor string
 	// Expected is how many accepted pieces the vendor's callbacks should tell of,
 	// as its capabilities have it; Silent is how many of them are overdue.
-	Expected, Silent int
+	Expected, Silent int64
 	// Since is when the one became overdue that has been for longest; zero when
 	// none is.
 	Since time.Time

@@ -48,7 +48,7 @@ func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail, who Ac
 }
 
 // kindRemailed is said in the history of the first piece, with the name of the second.
-const kindRemailed = "remailed"
+const kindRemailed = idempotency.EntryRemailed
 
 // remailKey is the key of a second piece. It does not hold the first one's, which
 // may be personal data, and may be as long as a key can be.

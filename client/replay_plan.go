@@ -168,8 +168,8 @@ func placeInRun(s idempotency.State) string {
 // What the history says of a job of a run: that it was recovered, and that it is
 // not any more. The note names the run.
 const (
-	kindRecovered = "recovered"
-	kindLostAgain = "recovery_lost"
+	kindRecovered = idempotency.EntryRecovered
+	kindLostAgain = idempotency.EntryRecoveryLost
 )
 
 // countInRun adds to a change what it does to the runs that the job is, or was,
@@ -192,7 +192,7 @@ func countInRun(ch *idempotency.Change, before *idempotency.Record) {
 			ch.Counters = append(ch.Counters, idempotency.CounterAdd{Name: replayCounter(run, what), Add: n})
 		}
 	}
-	tell := func(kind, run string) {
+	tell := func(kind idempotency.EntryKind, run string) {
 		ch.Entries = append(ch.Entries, idempotency.Entry{
 			ID: after.ID, At: after.UpdatedAt, Kind: kind, To: after.State, Fence: after.Fence, Generation: after.Generation, Note: run,
 		})

@@ -128,7 +128,7 @@ func (c *Client) recoveries(ctx context.Context, name string, out *ReplayReport,
 		return err
 	}
 	var n int64
-	for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []string{kindRecovered, kindLostAgain}})) {
+	for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []idempotency.EntryKind{kindRecovered, kindLostAgain}})) {
 		if err != nil {
 			return c.storeError("replay report", err)
 		}

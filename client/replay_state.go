@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -232,12 +235,15 @@ func checkRate(op string, rate float64) error {
 	return nil
 }
 
-// controlReplay is what the controls have in common.
-func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, change func(*replayState) Action) error {
-	if err := checkName(op, name); err != nil {
+// controlReplay is what the controls have in common, with what is wrong about the one.
+func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, wrong error, change func(*replayState) Action) (err error) {
+	ctx, span := c.tel.start(ctx, "postproof."+strings.ReplaceAll(op, " ", "_"), trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	if err := cmp.Or(wrong, checkName(op, name)); err != nil {
 		return err
 	}
-	who, err := who.reasoned(op)
+	who, err = who.reasoned(op)
 	if err != nil {
 		return err
 	}
@@ -262,7 +268,7 @@ func (c *Client) noReplay(op, name string) error {
 // or handed over already is left as it is. The error has
 // [postproof.CodeNotFound] when no run has the name.
 func (c *Client) PauseReplay(ctx context.Context, name string, who Actor) error {
-	return c.controlReplay(ctx, "pause replay", name, who, func(st *replayState) Action {
+	return c.controlReplay(ctx, "pause replay", name, who, nil, func(st *replayState) Action {
 		if !st.PausedAt.IsZero() || !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
@@ -274,7 +280,7 @@ func (c *Client) PauseReplay(ctx context.Context, name string, who Actor) error 
 // ResumeReplay has a paused run go on; one that is not paused is left as it is.
 // The error has [postproof.CodeNotFound] when no run has the name.
 func (c *Client) ResumeReplay(ctx context.Context, name string, who Actor) error {
-	return c.controlReplay(ctx, "resume replay", name, who, func(st *replayState) Action {
+	return c.controlReplay(ctx, "resume replay", name, who, nil, func(st *replayState) Action {
 		if st.PausedAt.IsZero() {
 			return ""
 		}
@@ -287,7 +293,7 @@ func (c *Client) ResumeReplay(ctx context.Context, name string, who Actor) error
 // under another name. What was handed over is sent all the same. The error has
 // [postproof.CodeNotFound] when no run has the name.
 func (c *Client) StopReplay(ctx context.Context, name string, who Actor) error {
-	return c.controlReplay(ctx, "stop replay", name, who, func(st *replayState) Action {
+	return c.controlReplay(ctx, "stop replay", name, who, nil, func(st *replayState) Action {
 		if !st.Stopped.IsZero() || !st.Handed.IsZero() {
 			return ""
 		}
@@ -301,10 +307,8 @@ func (c *Client) StopReplay(ctx context.Context, name string, who Actor) error {
 // 0 takes the bound away. The error has [postproof.CodeNotFound] when no run has
 // the name.
 func (c *Client) ThrottleReplay(ctx context.Context, name string, perSecond float64, who Actor) error {
-	if err := checkRate("throttle replay", perSecond); err != nil {
-		return err
-	}
-	return c.controlReplay(ctx, "throttle replay", name, who, func(st *replayState) Action {
+	const op = "throttle replay"
+	return c.controlReplay(ctx, op, name, who, checkRate(op, perSecond), func(st *replayState) Action {
 		if st.Rate == perSecond {
 			return ""
 		}

@@ -75,7 +75,7 @@ func (w *work) route(now time.Time) (routing, error) {
 }
 
 func (w *work) skipped(v *vendor, now time.Time, reason string) idempotency.Entry {
-	return idempotency.Entry{ID: w.rec.ID, At: now, Kind: "skipped", Generation: w.rec.Generation, Vendor: v.name, Note: reason}
+	return idempotency.Entry{ID: w.rec.ID, At: now, Kind: idempotency.EntrySkipped, Generation: w.rec.Generation, Vendor: v.name, Note: reason}
 }
 
 // order is the order of failover, vendors at which an earlier generation failed

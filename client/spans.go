@@ -68,6 +68,18 @@ func about(span trace.Span, rec *idempotency.Record) {
 	span.SetAttributes(attrs...)
 }
 
+// aboutTarget says what a span is about that a person's word is on: a job or a vendor.
+// What a campaign is named after nobody knows.
+func aboutTarget(span trace.Span, t Target) {
+	switch {
+	case !span.IsRecording():
+	case t.Kind == TargetJob:
+		span.SetAttributes(attribute.String("mail.job", t.Name[:min(16, len(t.Name))]))
+	case t.Kind == TargetVendor:
+		span.SetAttributes(attribute.String("mail.vendor", t.Name))
+	}
+}
+
 // traceparent returns the trace context to store with a job. Baggage stays behind:
 // nobody knows whether it names a person.
 func (t *telemetry) traceparent(ctx context.Context) string {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -109,7 +111,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		e.redact() // an erasure may be over that knew nothing of this process
 	}
 	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
-		entry := c.aboutSpooled(e, "answer_parked")
+		entry := c.aboutSpooled(e, idempotency.EntryAnswerParked)
 		entry.Note = why.Error()
 		if err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Entries: []idempotency.Entry{entry}}); err != nil {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the history could not be told of a parked answer", slog.String("error", err.Error()))
@@ -121,7 +123,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 	return e
 }
 
-func (c *Client) aboutSpooled(e spooled, kind string) idempotency.Entry {
+func (c *Client) aboutSpooled(e spooled, kind idempotency.EntryKind) idempotency.Entry {
 	entry := idempotency.Entry{
 		ID: e.ID, At: c.now(), Kind: kind, Vendor: e.Answer.Vendor, Ref: e.Answer.Ref, Delivery: e.Answer.Delivery, Code: e.Answer.Code,
 	}
@@ -179,10 +181,17 @@ func (c *Client) Spooled() []SpooledAnswer {
 //
 // Another process that has the answer, too, because it is running since it was
 // parked, keeps it until it is started again.
-func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
+func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) (err error) {
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
+	ctx, span := c.tel.start(ctx, "postproof.drop_spooled", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.dropSpooled(ctx, ref, who)
+}
+
+func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
 	who, err := who.reasoned("drop spooled")
 	if err != nil {
 		return err
@@ -198,12 +207,14 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	if len(gone) == 0 {
 		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.Unknown, Op: "drop spooled", Err: fmt.Errorf("no answer of this ledger is parked under the reference: Spooled lists those that are: %w", idempotency.ErrNotFound)}
 	}
+	target := Target{Kind: TargetJob, Name: string(gone[0].ID)}
+	aboutTarget(trace.SpanFromContext(ctx), target)
 	var entries []idempotency.Entry
 	_, err = c.logged(ctx, "drop spooled", func(ctx context.Context) (change idempotency.Change, _ ChangeEntry, _ error) {
 		var dropped []droppedAnswer
 		why := who.Why
 		for _, e := range gone {
-			entry := c.aboutSpooled(e, "answer_dropped")
+			entry := c.aboutSpooled(e, idempotency.EntryAnswerDropped)
 			switch rec, err := c.store.Get(ctx, e.ID); {
 			case err == nil && rec.Erased():
 				why = "" // of an erased person no reason is kept
@@ -217,7 +228,7 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 		}
 		entries = change.Entries
 		return change, ChangeEntry{
-			By: who.By, Why: why, Action: ActionDrop, Target: Target{Kind: TargetJob, Name: string(gone[0].ID)}, Before: asJSON(dropped),
+			By: who.By, Why: why, Action: ActionDrop, Target: target, Before: asJSON(dropped),
 		}, nil
 	})
 	if err != nil {

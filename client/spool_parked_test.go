@@ -130,7 +130,7 @@ func count(t *testing.T, c *client.Client, kind string) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Kind == kind {
+		if string(e.Kind) == kind {
 			n++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -33,6 +34,8 @@ type telemetry struct {
 	incidents   metric.Int64Counter
 	hints       metric.Int64Counter
 	polls       metric.Int64Counter
+	putOff      metric.Int64Counter
+	unasked     metric.Int64Counter
 	silent      metric.Int64Counter
 	imports     metric.Int64Counter
 	pruned      metric.Int64Counter
@@ -78,7 +81,9 @@ func newTelemetry(c *Client) (*telemetry, error) {
 	t.late = counter("postproof.late_arrivals", "{piece}", "Pieces that turned up at a vendor after the job had gone elsewhere.")
 	t.incidents = counter("postproof.incidents", "{incident}", "Incidents that a person should look at, as Incidents lists them, by kind.")
 	t.hints = counter("postproof.hints", "{hint}", "Hints between replicas, by what became of them: sent, heeded, ignored because they could not be read, failed with the ledger.")
-	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces, by vendor and by what they came to.")
+	t.polls = counter("postproof.polls", "{poll}", "Polls of the status of pieces that were made, by vendor and by what they came to.")
+	t.putOff = counter("postproof.polls.put_off", "{poll}", "Polls that were not made when they were due, and wait for others, for the vendor's rate or for its breaker.")
+	t.unasked = counter("postproof.unasked", "{piece}", "Times that a piece was due to be asked about and could not be, by vendor and why.")
 	t.silent = counter("postproof.silent", "{piece}", "Pieces that turned silent: no callback came within the vendor's own time.")
 	t.imports = counter("postproof.imports", "{import}", "Imports of the lists of what vendors could not deliver, by vendor and result.")
 	t.pruned = counter("postproof.pruned", "{job}", "Jobs that ended long ago and are tombstones now.")
@@ -99,6 +104,8 @@ func newTelemetry(c *Client) (*telemetry, error) {
 func (c *Client) watch() (metric.Registration, error) {
 	m := c.meters.Meter(scope)
 	queue, err1 := m.Int64ObservableGauge("postproof.queue.depth", metric.WithUnit("{job}"), metric.WithDescription("Jobs by state."))
+	age, err7 := m.Float64ObservableGauge("postproof.queue.age", metric.WithUnit("s"),
+		metric.WithDescription("For how long the oldest job has been due that a worker may take; 0 when none waits."))
 	open, err2 := m.Int64ObservableGauge("postproof.breaker.state", metric.WithDescription("0 closed, 1 half-open, 2 open."))
 	kept, err3 := m.Int64ObservableGauge("postproof.spool.answers", metric.WithUnit("{answer}"),
 		metric.WithDescription("Answers of vendors that are not in the ledger: waiting until it can be written, parked because it has no place for them, foreign to it."))
@@ -106,7 +113,7 @@ func (c *Client) watch() (metric.Registration, error) {
 	paused, err5 := m.Int64ObservableGauge("postproof.paused", metric.WithUnit("{pause}"), metric.WithDescription("Pauses that hold, by what is paused: campaigns, vendors, priorities."))
 	replays, err6 := m.Int64ObservableGauge("postproof.replay.jobs", metric.WithUnit("{job}"),
 		metric.WithDescription("Jobs of each replay that is not over, by what became of them."))
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	return m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -115,8 +122,8 @@ func (c *Client) watch() (metric.Registration, error) {
 		for _, v := range c.vendors {
 			o.ObserveInt64(share, int64(v.limits.replicas()), v.marks.observe...)
 		}
-		return errors.Join(c.observe(ctx, o, queue, open), c.observeReplays(ctx, o, replays))
-	}, queue, open, kept, share, paused, replays)
+		return errors.Join(c.observe(ctx, o, queue, open), c.observeAge(ctx, o, age), c.observeReplays(ctx, o, replays))
+	}, queue, age, open, kept, share, paused, replays)
 }
 
 // hint counts what became of a hint.
@@ -170,6 +177,28 @@ func (c *Client) observe(ctx context.Context, o metric.Observer, queue, open met
 	for _, s := range idempotency.States() {
 		o.ObserveInt64(queue, sums[s], metric.WithAttributes(c.tel.mode, attribute.String("mail.state", string(s))))
 	}
+	return nil
+}
+
+// observeAge tells whether workers keep up, or stand still. What they leave alone, and
+// what one has in hand, does not wait.
+func (c *Client) observeAge(ctx context.Context, o metric.Observer, age metric.Float64Observable) error {
+	paused, err := c.readPauses(ctx, c.id().Epoch) // where nobody works they are not read otherwise
+	if err != nil {
+		return err
+	}
+	now := c.now()
+	since, err := c.store.OldestDue(ctx, idempotency.ClaimRequest{
+		Now: now, Skip: append(paused.campaigns(), c.waitingCampaigns(ctx)...), Least: c.least(paused),
+	})
+	if err != nil {
+		return err
+	}
+	waited := time.Duration(0)
+	if !since.IsZero() {
+		waited = now.Sub(since)
+	}
+	o.ObserveFloat64(age, waited.Seconds(), metric.WithAttributes(c.tel.mode))
 	return nil
 }
 

@@ -97,23 +97,23 @@ func (c *Client) Track(ctx context.Context, campaign string) iter.Seq2[Tracked, 
 type Tally struct {
 	Campaign string
 	// Jobs is how many there are, States how many stand in which state.
-	Jobs   int
-	States map[idempotency.State]int
+	Jobs   int64
+	States map[idempotency.State]int64
 	// Damaged is how many of Jobs cannot be read: they are in no state here.
-	Damaged int
+	Damaged int64
 	// Stages is how many pieces are at which stage; the jobs that have none are
 	// with no vendor. A piece counts at its present stage only: one that was
 	// re-routed and then delivered is delivered.
-	Stages map[postproof.Stage]int
+	Stages map[postproof.Stage]int64
 	// Proven is how many of those delivered were scanned at it; the others are
 	// the vendor's report or estimate.
-	Proven int
+	Proven int64
 }
 
 // Tally counts where the pieces of a campaign are. It reads the whole campaign,
 // two seconds or so for each hundred thousand jobs.
 func (c *Client) Tally(ctx context.Context, campaign string) (Tally, error) {
-	t := Tally{Campaign: campaign, States: map[idempotency.State]int{}, Stages: map[postproof.Stage]int{}}
+	t := Tally{Campaign: campaign, States: map[idempotency.State]int64{}, Stages: map[postproof.Stage]int64{}}
 	for one, err := range c.Track(ctx, campaign) {
 		if c.meetDamaged(ctx, err) {
 			t.Jobs++

@@ -179,7 +179,7 @@ func (c *Client) turnOfOthers(rec *idempotency.Record, v *vendor, sub *idempoten
 
 // metUnasked returns how many pieces there were that are as the submission, when they
 // were last counted.
-func (c *Client) metUnasked(v *vendor, sub *idempotency.Submission) int {
+func (c *Client) metUnasked(v *vendor, sub *idempotency.Submission) int64 {
 	if v == nil {
 		return c.strangers.pieces(sub.Vendor)
 	}

@@ -33,7 +33,7 @@ func TestTurnsOfOthersCostLittle(t *testing.T) {
 				t.Fatal(err)
 			}
 			now := c.now()
-			c.strangers.set(c.strangers.meet("alpha", now), tc.pieces, now)
+			c.strangers.set(c.strangers.meet("alpha", now), int64(tc.pieces), now)
 			rec := &idempotency.Record{Awaits: awaitsOthers + now.Add(-tc.waited).UTC().Format(time.RFC3339)}
 			for range 100 { // it is by chance
 				ev, ok := c.turnOfOthers(rec, nil, &idempotency.Submission{Vendor: "alpha"})

@@ -83,7 +83,7 @@ func TestUnknownThatNobodyCanAskAbout(t *testing.T) {
 			if n := strings.Count(strings.Join(kinds(t, c, "u0"), " "), "postponed"); n != 1 {
 				t.Errorf("the history says %d times that it was left to others, want once", n)
 			}
-			met := 0
+			met := int64(0)
 			for _, v := range c.UnconfiguredVendors() {
 				met += v.Pieces
 			}
@@ -92,7 +92,7 @@ func TestUnknownThatNobodyCanAskAbout(t *testing.T) {
 					met += a.Pieces
 				}
 			}
-			if met != pieces {
+			if met != int64(pieces) {
 				t.Errorf("%d pieces are told of, want %d", met, pieces)
 			}
 			runFor(t, c, 3*time.Minute)

@@ -58,7 +58,7 @@ type ChangedError struct {
 func (e *ChangedError) Error() string {
 	var since []string
 	for i := range e.Since {
-		s := e.Since[i].Kind
+		s := string(e.Since[i].Kind)
 		if v := e.Since[i].Vendor; v != "" {
 			s += " (" + v + ")"
 		}

@@ -100,7 +100,7 @@ func TestADecisionIsAboutTheJobThatWasSeen(t *testing.T) {
 					}
 					var kinds []string
 					for _, e := range changed.Since {
-						kinds = append(kinds, e.Kind)
+						kinds = append(kinds, string(e.Kind))
 					}
 					if diff := cmp.Diff(tc.since, kinds); diff != "" {
 						t.Errorf("what happened since (-want +got):\n%s", diff)

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -18,7 +16,7 @@ import (
 type UnconfiguredVendor struct {
 	Name string
 	// Pieces is how many there were when they were last counted, at least.
-	Pieces int
+	Pieces int64
 	// Since is when this client met the first of them.
 	Since time.Time
 }
@@ -68,7 +66,7 @@ func (u *unconfigured) counts(name string, now time.Time) bool {
 }
 
 // pieces returns how many a vendor had when they were last counted.
-func (u *unconfigured) pieces(name string) int {
+func (u *unconfigured) pieces(name string) int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if v := u.known[name]; v != nil {
@@ -78,7 +76,7 @@ func (u *unconfigured) pieces(name string) int {
 }
 
 // set notes a count, and reports whether it is the first.
-func (u *unconfigured) set(v *unconfiguredVendor, pieces int, now time.Time) (out UnconfiguredVendor, first bool) {
+func (u *unconfigured) set(v *unconfiguredVendor, pieces int64, now time.Time) (out UnconfiguredVendor, first bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	first = v.counted.IsZero()
@@ -117,11 +115,11 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 	if v == nil {
 		return
 	}
-	c.tel.polls.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", name), attribute.String("mail.poll", pollNoAdapter))...)
+	c.countUnasked(ctx, name, unaskedNoAdapter)
 	if !v.counting.due(now, countAgain) {
 		return
 	}
-	pieces := 0
+	pieces := int64(0)
 	for rec, err := range legible(ctx, c, c.store.Find(ctx, mayBeAt(name))) {
 		if err != nil {
 			break // at least those that were counted
@@ -133,7 +131,7 @@ func (c *Client) meetUnconfigured(ctx context.Context, name string) {
 	known, first := c.strangers.set(v, max(pieces, 1), now)
 	if first {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "pieces are with a vendor that is not configured, or may be: this client cannot ask about them; give its adapter back to a worker until they are through",
-			slog.String("vendor", name), slog.Int("pieces", known.Pieces))
+			slog.String("vendor", name), slog.Int64("pieces", known.Pieces))
 	}
-	c.tellPieces(otherAccountName(name, ""), hintNoAdapter, known.Pieces, known.Since)
+	c.tellPieces(otherAccountName(name, ""), TroubleNoAdapter, known.Pieces, known.Since)
 }

@@ -60,10 +60,10 @@ type Imported struct {
 	// Listed is how many pieces the vendor listed, New how many of them the
 	// ledger learned of by it. Foreign ones are not in the ledger: the account
 	// has other senders.
-	Listed, New, Foreign int
+	Listed, New, Foreign int64
 	// Damaged are pieces whose record cannot be read, which the log names: they stay
 	// what they were, and the list goes on behind them.
-	Damaged int
+	Damaged int64
 }
 
 // ImportUndeliverable reads a vendor's list of the pieces that it took and did
@@ -73,7 +73,7 @@ type Imported struct {
 // once for all processes of a ledger; call it to look further back. To repeat it
 // changes nothing. The error is [errors.ErrUnsupported] for a vendor that has no
 // such list; what was applied before an error stays.
-func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since time.Time) (Imported, error) {
+func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since time.Time) (out Imported, err error) {
 	if err := c.knowsVendors("import undeliverable"); err != nil {
 		return Imported{}, err
 	}
@@ -82,16 +82,17 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
 	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", trace.SpanKindInternal)
-	out, err := c.importSince(ctx, v, since)
-	end(span, err)
-	c.tel.undeliverable.Add(ctx, int64(out.New), v.marks.vendor...)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	out, err = c.importSince(ctx, v, since)
+	c.tel.undeliverable.Add(ctx, out.New, v.marks.vendor...)
 	result := "read"
 	if err != nil {
 		result = "failed"
 	}
 	c.tel.imports.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.import", result))...)
 	if out.New > 0 {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor did not mail what it could not deliver", slog.String("vendor", v.name), slog.Int("pieces", out.New))
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "a vendor did not mail what it could not deliver", slog.String("vendor", v.name), slog.Int64("pieces", out.New))
 		c.wakeUp()
 	}
 	return out, err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -30,16 +32,28 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // was taken back already, things have moved on, or the action is none that can be
 // undone, as an amendment or a cancellation. A number that the log does not have
 // is [postproof.CodeNotFound]. The reason is required.
-func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, error) {
+func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (_ ChangeEntry, err error) {
+	ctx, span := c.tel.start(ctx, "postproof.undo", trace.SpanKindInternal)
+	err = errPanicked
+	defer func() { end(span, err) }()
+	return c.undo(ctx, n, who)
+}
+
+func (c *Client) undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, error) {
 	who, err := who.reasoned("undo")
 	if err != nil {
 		return ChangeEntry{}, err
 	}
-	plan, then, err := c.undo(ctx, n, who)
+	e, err := c.changeEntry(ctx, "undo", n)
 	if err != nil {
 		return ChangeEntry{}, err
 	}
-	e, err := c.logged(ctx, "undo", plan)
+	aboutTarget(trace.SpanFromContext(ctx), e.Target)
+	plan, then, err := c.takingBack(&e, who)
+	if err != nil {
+		return ChangeEntry{}, err
+	}
+	e, err = c.logged(ctx, "undo", plan)
 	if err != nil {
 		return e, err
 	}
@@ -49,7 +63,11 @@ func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, er
 // Undoable says beforehand what [Client.Undo] would: nil when the entry can be
 // taken back now, else the error that Undo would return.
 func (c *Client) Undoable(ctx context.Context, n uint64) error {
-	plan, _, err := c.undo(ctx, n, Actor{By: "somebody"})
+	e, err := c.changeEntry(ctx, "undo", n)
+	if err != nil {
+		return err
+	}
+	plan, _, err := c.takingBack(&e, Actor{By: "somebody"})
 	if err != nil {
 		return err
 	}
@@ -57,13 +75,10 @@ func (c *Client) Undoable(ctx context.Context, n uint64) error {
 	return err
 }
 
-// undo returns how to take an entry back, and what to do afterwards.
-func (c *Client) undo(ctx context.Context, n uint64, who Actor) (planned, func(context.Context) error, error) {
-	e, err := c.changeEntry(ctx, "undo", n)
-	if err != nil {
-		return nil, nil, err
-	}
-	plan, then, err := c.undoing(&e, who)
+// takingBack returns how to take an entry back, and what to do afterwards.
+func (c *Client) takingBack(e *ChangeEntry, who Actor) (planned, func(context.Context) error, error) {
+	n := e.N
+	plan, then, err := c.undoing(e, who)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,7 +109,11 @@ func (c *Client) undoing(undone *ChangeEntry, who Actor) (planned, func(context.
 		return c.withdrawing(e, back), func(context.Context) error { c.checked.forget(e.Target.Name); return nil }, nil
 	case ActionRelease, ActionDecide:
 		var made jobChange
-		return c.reopening(e, back, &made), func(ctx context.Context) error { c.changed(ctx, &made); return nil }, nil
+		return c.reopening(e, back, &made), func(ctx context.Context) error {
+			c.tel.linkTo(ctx, made.was)
+			c.changed(ctx, &made)
+			return nil
+		}, nil
 	default:
 		return nil, nil, notUndoable(n, instead(&e))
 	}
@@ -164,7 +183,7 @@ func (c *Client) withdrawing(e, back ChangeEntry) planned {
 		}
 		back.Action, back.Before, back.After = ActionWithdraw, e.After, asJSON(canaryState{Version: set.Version + 1})
 		ch.Settings = []idempotency.SettingWrite{{Name: name, Value: []byte(canaryWithdrawn), Expect: set.Version}}
-		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: "canary_withdrawn", By: back.By, Note: e.Target.Name}}
+		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryCanaryWithdrawn, By: back.By, Note: e.Target.Name}}
 		return ch, back, nil
 	}
 }

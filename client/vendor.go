@@ -279,7 +279,7 @@ func (c *Client) EndVendorStop(name string) error {
 	v.works()
 	v.heed.Store(nil)
 	v.limits.hinted(submitGroup, span{})
-	c.tellOver(v, submitGroup, hintAccount)
+	c.tellOver(v, submitGroup, TroubleAccount)
 	c.wakeUp()
 	return nil
 }

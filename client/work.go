@@ -308,21 +308,21 @@ func (c *Client) tell(ctx context.Context, entries []idempotency.Entry) {
 		c.countIncident(ctx, e)
 		level := slog.LevelInfo
 		switch e.Kind {
-		case "held":
+		case idempotency.EntryHeld:
 			level = slog.LevelWarn
 			c.tel.held.Add(ctx, 1, c.tel.with(attribute.String("mail.reason", e.Note))...)
-		case "late_arrival", "twice_at_vendor":
+		case idempotency.EntryLateArrival, idempotency.EntryTwiceAtVendor:
 			level = slog.LevelError
 			c.tel.late.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", e.Vendor))...)
-		case "late_printed", "contradiction": // the piece was counted when it turned up
+		case idempotency.EntryLatePrinted, idempotency.EntryContradiction: // the piece was counted when it turned up
 			level = slog.LevelError
-		case "late_answer", "missing", "cancel_too_late", "cancel_waits", "suspected", "doubted_again", "unwatched":
+		case idempotency.EntryLateAnswer, idempotency.EntryMissing, idempotency.EntryCancelTooLate, idempotency.EntryCancelWaits, idempotency.EntrySuspected, idempotency.EntryDoubtedAgain, idempotency.EntryUnwatched:
 			level = slog.LevelWarn
-		case "absent", "next_generation", "canceled", "lease_expired", "cannot_rebuild", "refused_in_doubt":
+		case idempotency.EntryAbsent, idempotency.EntryNextGeneration, idempotency.EntryCanceled, idempotency.EntryLeaseExpired, idempotency.EntryCannotRebuild, idempotency.EntryRefusedInDoubt:
 		default:
 			continue
 		}
-		c.logger.LogAttrs(ctx, level, "mail: "+e.Kind, //nolint:sloglint // the kinds are a small fixed set
+		c.logger.LogAttrs(ctx, level, "mail: "+string(e.Kind), //nolint:sloglint // the kinds are a small fixed set
 			slog.String("id", string(e.ID[:min(16, len(e.ID))])), slog.String("vendor", e.Vendor), slog.String("ref", string(e.Ref)),
 			slog.Int("generation", e.Generation), slog.String("from", string(e.From)), slog.String("to", string(e.To)), slog.String("note", e.Note))
 	}

@@ -331,7 +331,7 @@ func TestErasureKeepsReasonsOnly(t *testing.T) {
 		}
 		got := map[string]string{}
 		for _, e := range ch.Entries {
-			got[e.Kind] = e.Note + e.By
+			got[string(e.Kind)] = e.Note + e.By
 		}
 		if diff := cmp.Diff(tc.note, got); diff != "" || ch.Record.Hold.Note != "" {
 			t.Errorf("%s: notes (-want +got):\n%s", tc.ev.Name(), diff)

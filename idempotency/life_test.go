@@ -45,7 +45,7 @@ func (l *life) do(events ...idempotency.Event) {
 	}
 	l.r = ch.Record
 	for _, e := range ch.Entries {
-		l.kinds = append(l.kinds, e.Kind)
+		l.kinds = append(l.kinds, string(e.Kind))
 	}
 }
 

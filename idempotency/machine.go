@@ -86,7 +86,7 @@ func (m *Machine) apply(r *Record, expect uint64, now time.Time, events []Event)
 	t := transition{m: m, r: next, now: r.Now(now), fence: expect + 1, entries: make([]Entry, 0, len(events)+1)}
 	if expect == 0 {
 		t.deadline()
-		t.note("planned", "")
+		t.note(EntryPlanned, "")
 	}
 	for _, ev := range events {
 		t.ev = ev.Name()
@@ -195,14 +195,14 @@ func (t *transition) no(rule int, reason string) error {
 }
 
 // note appends to the history.
-func (t *transition) note(kind, note string) *Entry {
+func (t *transition) note(kind EntryKind, note string) *Entry {
 	t.entries = append(t.entries, Entry{
 		ID: t.r.ID, At: t.now, Kind: kind, From: t.from, To: t.r.State, Generation: t.r.Generation, Note: note,
 	})
 	return &t.entries[len(t.entries)-1]
 }
 
-func (t *transition) noteSub(kind string, s *Submission, note string) *Entry {
+func (t *transition) noteSub(kind EntryKind, s *Submission, note string) *Entry {
 	e := t.note(kind, note)
 	e.Vendor, e.Ref, e.VendorID, e.Delivery = s.Vendor, s.Ref, s.VendorID, s.Join
 	return e

@@ -100,7 +100,7 @@ func (t *transition) heard(s *Submission, intent uint64) bool {
 // nothing; that bytes went out later than was thought makes earlier look-ups
 // worthless.
 func (t *transition) lateAnswer(s *Submission, ev Answer) {
-	e := t.noteSub("late_answer", s, "came after the lease")
+	e := t.noteSub(EntryLateAnswer, s, "came after the lease")
 	e.Delivery, e.Code = ev.Delivery, ev.Code
 	if ev.Delivery != postproof.Unknown || t.r.inFlight(s) {
 		return // in flight, the present intent bounds the time
@@ -120,7 +120,7 @@ func (t *transition) lateAnswer(s *Submission, ev Answer) {
 			t.r.Cancel.Outcome = ""
 		}
 		t.enter(Unknown)
-		t.noteSub("doubted_again", s, "bytes went out later than was thought")
+		t.noteSub(EntryDoubtedAgain, s, "bytes went out later than was thought")
 	case Held:
 		s.Fate, s.NextWatch, s.WatchUntil = "", time.Time{}, time.Time{}
 	case Sending, Unknown, Accepted, Done:
@@ -177,7 +177,7 @@ func (t *transition) refusedInDoubt(s *Submission, ev Answer) {
 		return
 	}
 	s.NoResend = true
-	t.noteSub("refused_in_doubt", s, "the vendor refuses what it may have: look-up only").Code = ev.Code
+	t.noteSub(EntryRefusedInDoubt, s, "the vendor refuses what it may have: look-up only").Code = ev.Code
 }
 
 func (t *transition) backToPlanned(s *Submission, ev Answer) error {
@@ -188,7 +188,7 @@ func (t *transition) backToPlanned(s *Submission, ev Answer) error {
 	t.enter(Planned)
 	t.r.Tries = tries
 	t.wait(ev.RetryAfter)
-	e := t.noteSub("not_taken", s, ev.VendorCode)
+	e := t.noteSub(EntryNotTaken, s, ev.VendorCode)
 	e.Code, e.Delivery = ev.Code, ev.Delivery
 	return nil
 }
@@ -199,7 +199,7 @@ func (t *transition) refuse(s *Submission, ev Answer) error {
 	}
 	t.enter(Refused)
 	t.r.Refusal = Refusal{Vendor: s.Vendor, Code: ev.Code, VendorCode: ev.VendorCode}
-	t.noteSub("refused", s, ev.VendorCode).Code = ev.Code
+	t.noteSub(EntryRefused, s, ev.VendorCode).Code = ev.Code
 	return nil
 }
 
@@ -210,7 +210,7 @@ func (t *transition) unknown(s *Submission, code postproof.Code, after time.Dura
 	t.enter(Unknown)
 	t.r.Tries = tries
 	t.wait(after)
-	t.noteSub("unknown", s, "").Code = code
+	t.noteSub(EntryUnknown, s, "").Code = code
 }
 
 // expire ends a lease in sending: rule 4.
@@ -227,7 +227,7 @@ func (t *transition) expire() error {
 		return nil
 	}
 	t.enter(Unknown)
-	t.noteSub("lease_expired", s, "the holder did not report")
+	t.noteSub(EntryLeaseExpired, s, "the holder did not report")
 	if s.Fate != "" {
 		return t.afterDeath()
 	}

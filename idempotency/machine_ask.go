@@ -16,7 +16,7 @@ func (t *transition) refresh() error {
 	switch t.r.State {
 	case Done:
 		t.enter(Accepted)
-		t.note("asked_again", "after the end")
+		t.note(EntryAskedAgain, "after the end")
 	case Accepted, Unknown:
 	default:
 		return t.no(0, "there is no piece to ask about")

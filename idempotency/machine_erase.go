@@ -15,7 +15,7 @@ func (t *transition) erase(ev Erase) {
 	r := t.r
 	if r.EraseAt.IsZero() {
 		r.EraseAt = t.now
-		t.note("erasing", "")
+		t.note(EntryErasing, "")
 	}
 	switch {
 	case r.State == Done || r.State == Canceled:
@@ -60,11 +60,11 @@ func (t *transition) forgotten() bool {
 	r.strip()
 	if rests && !watched {
 		r.Tombstone = true
-		t.note("erased", "")
+		t.note(EntryErased, "")
 	}
 	for i := range t.entries {
 		e := &t.entries[i]
-		if e.By = ""; e.Kind != "held" { // whose note is one of our reasons
+		if e.By = ""; e.Kind != EntryHeld { // whose note is one of our reasons
 			e.Note = ""
 		}
 	}

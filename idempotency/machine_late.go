@@ -37,10 +37,10 @@ func (t *transition) twin(s *Submission, o Sighting) bool {
 	switch {
 	case o.Alive && s.Twin != id:
 		s.Twin = id
-		t.noteSub("twice_at_vendor", s, "two pieces are alive under one reference").VendorID = id
+		t.noteSub(EntryTwiceAtVendor, s, "two pieces are alive under one reference").VendorID = id
 	case !o.Alive && s.Twin == id:
 		s.Twin = ""
-		t.noteSub("twin_dead", s, string(o.Status.Stage)).VendorID = id
+		t.noteSub(EntryTwinDead, s, string(o.Status.Stage)).VendorID = id
 	}
 	return true
 }
@@ -62,7 +62,7 @@ func noPaper(s postproof.Stage) bool {
 // surviving goes on with the other of two pieces under one reference, after the
 // first one died.
 func (t *transition) surviving(s *Submission) {
-	t.noteSub("dead", s, "its twin is alive").Delivery = 0
+	t.noteSub(EntryDead, s, "its twin is alive").Delivery = 0
 	s.VendorID, s.Twin = s.Twin, ""
 	if t.counts(s) {
 		t.r.Receipt.VendorID = s.VendorID
@@ -80,7 +80,7 @@ func (t *transition) contradiction(s *Submission, o Sighting) {
 	if t.r.State == Held && t.r.Hold.Reason == HoldContradiction {
 		return
 	}
-	t.noteSub("contradiction", s, string(o.Status.Stage)+" after "+string(t.r.Status.Stage))
+	t.noteSub(EntryContradiction, s, string(o.Status.Stage)+" after "+string(t.r.Status.Stage))
 	if t.r.State != Done {
 		t.hold(HoldContradiction, s.Vendor+" says that there is no paper, after it said that the piece was mailed")
 	}
@@ -106,7 +106,7 @@ func (t *transition) late(s *Submission) {
 		}
 		t.settle()
 	}
-	t.noteSub("late_arrival", s, "")
+	t.noteSub(EntryLateArrival, s, "")
 }
 
 // watch follows a vendor for a late arrival: by look-ups where it can be asked,
@@ -137,7 +137,7 @@ func (t *transition) watchAgain(s *Submission, ev LookedUp) {
 	}
 	s.NextWatch, s.WatchUntil = time.Time{}, time.Time{}
 	if ev.Failed {
-		t.noteSub("unwatched", s, cmp.Or(ev.Unasked, "the vendor gave no answer")+": the watch for a late arrival ended without its last look")
+		t.noteSub(EntryUnwatched, s, cmp.Or(ev.Unasked, "the vendor gave no answer")+": the watch for a late arrival ended without its last look")
 	}
 }
 

@@ -15,7 +15,7 @@ func (t *transition) canceledIfWished() bool {
 	t.r.Cancel.Outcome = CancelDone
 	t.r.Receipt, t.r.Hold, t.r.Refusal = postproof.Receipt{}, Hold{}, Refusal{}
 	t.enter(Canceled)
-	t.note("canceled", "")
+	t.note(EntryCanceled, "")
 	return true
 }
 
@@ -37,7 +37,7 @@ func (t *transition) stop(by, why string) {
 	if t.r.Cancel.Stands() && t.r.Cancel.Outcome != CancelLeft && !undoable {
 		// Who wishes again may know that somebody can ask now.
 		if t.r.State == Accepted && t.hurry() {
-			t.note("cancel_wished", why).By = by
+			t.note(EntryCancelWished, why).By = by
 		}
 		return
 	}
@@ -45,7 +45,7 @@ func (t *transition) stop(by, why string) {
 		t.r.Prior = nil
 	}
 	t.r.Cancel = CancelWish{At: t.now, By: by}
-	t.note("cancel_wished", why).By = by
+	t.note(EntryCancelWished, why).By = by
 	if t.r.State == Canceled || t.canceledIfWished() {
 		return
 	}
@@ -92,10 +92,10 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	if ev.TooLate {
 		if s.Late == LateSeen {
 			s.Late = LatePrinted
-			t.noteSub("late_printed", s, joined("could not be canceled: two pieces may exist", unasked))
+			t.noteSub(EntryLatePrinted, s, joined("could not be canceled: two pieces may exist", unasked))
 		} else {
 			t.r.Cancel.Outcome = CancelTooLate
-			t.noteSub("cancel_too_late", s, unasked)
+			t.noteSub(EntryCancelTooLate, s, unasked)
 		}
 		t.settle()
 		return nil
@@ -103,7 +103,7 @@ func (t *transition) cancelAnswer(ev CancelAnswer) error {
 	t.r.Cancel.Tries++
 	t.r.Due = t.now.Add(max(ev.RetryAfter, t.m.backoff(t.r.ID, t.r.Cancel.Tries)))
 	t.r.Lease = Lease{}
-	t.noteSub("cancel_unknown", s, "to be asked again")
+	t.noteSub(EntryCancelUnknown, s, "to be asked again")
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (t *transition) cancelWaits(s *Submission, why string) {
 	}
 	s.AskAt = t.now.Add(wait)
 	if s.Unasked == "" {
-		t.noteSub("cancel_waits", s, why)
+		t.noteSub(EntryCancelWaits, s, why)
 	}
 	s.Unasked = why
 	t.settle()
@@ -172,7 +172,7 @@ func (t *transition) hold(reason HoldReason, note string) {
 	from := t.r.State
 	t.enter(Held)
 	t.r.Hold = Hold{Reason: reason, At: t.now, From: from, Note: note}
-	t.note("held", string(reason))
+	t.note(EntryHeld, string(reason))
 }
 
 // holdDiffering holds a job whose vendor has a piece that is not the job as it is:
@@ -215,7 +215,7 @@ func (t *transition) release(ev Release) error {
 	default:
 		t.ready()
 	}
-	t.note("released", ev.Why).By = ev.By
+	t.note(EntryReleased, ev.Why).By = ev.By
 	return nil
 }
 
@@ -228,7 +228,7 @@ func (t *transition) decide(ev Decide) error {
 		return t.no(9, "a decision names who made it, and why")
 	}
 	t.remember()
-	e := t.note("decided", ev.Why)
+	e := t.note(EntryDecided, ev.Why)
 	e.By = ev.By
 	live := t.r.Live()
 	for _, s := range live {
@@ -323,7 +323,7 @@ func (t *transition) amend(ev Amend) error {
 		s := &t.r.Submissions[i]
 		s.Amended = s.Join != postproof.NotSent
 	}
-	t.note("amended", ev.Why).By = ev.By
+	t.note(EntryAmended, ev.Why).By = ev.By
 	if t.sentInGeneration() {
 		t.nextGeneration()
 		return nil
@@ -370,7 +370,7 @@ func (t *transition) suspect(ev Suspect) error {
 			s.Misses, s.LastMiss = 0, time.Time{}
 		}
 	}
-	t.note("suspected", "the ledger's history was broken")
+	t.note(EntrySuspected, "the ledger's history was broken")
 	switch t.r.State {
 	case Accepted, Held:
 		t.r.Due, t.r.Lease = t.now, Lease{}

@@ -20,7 +20,7 @@ func (t *transition) replan() error {
 		return t.no(2, "a vendor is not proven not to have the piece")
 	}
 	t.enter(Planned)
-	t.note("replanned", "for another vendor")
+	t.note(EntryReplanned, "for another vendor")
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (t *transition) noRoute(ev NoRoute) error {
 	if t.r.Refusal == (Refusal{}) {
 		t.r.Refusal = Refusal{Code: ev.Code, Note: ev.Note}
 	}
-	t.note("no_route", ev.Note).Code = ev.Code
+	t.note(EntryNoRoute, ev.Note).Code = ev.Code
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (t *transition) postpone(ev Postpone) error {
 		t.deadline()
 	}
 	if ev.Note != "" {
-		t.note("postponed", ev.Note)
+		t.note(EntryPostponed, ev.Note)
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (t *transition) cannotBuild(ev CannotBuild) error {
 		case s.Generation != t.r.Generation || s.Fate != "":
 		case t.r.State == Unknown && s.Join == postproof.Unknown && !s.NoResend:
 			s.NoResend, done = true, true
-			t.noteSub("cannot_rebuild", s, note+": look-up only")
+			t.noteSub(EntryCannotRebuild, s, note+": look-up only")
 		case t.r.State == Planned && s.Join == postproof.Refused:
 			if n := t.r.spent(); n > 0 && n+1 >= t.m.WithDefaults().MaxGenerations {
 				// Workers of two versions would begin one generation after the other,
@@ -117,5 +117,5 @@ func (m *Machine) stale(r *Record, at time.Time) bool {
 // has, with the waits and deadlines of the present one.
 func (t *transition) skipGeneration(why string) {
 	t.r.Generation++
-	t.note("next_generation", why)
+	t.note(EntryNextGeneration, why)
 }

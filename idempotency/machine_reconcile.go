@@ -24,7 +24,7 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		return t.dead(s, o) // rule 7: dead means dead
 	}
 	if old {
-		t.noteSub("outdated", s, "an older callback about a dead piece: "+string(o.Status.Stage))
+		t.noteSub(EntryOutdated, s, "an older callback about a dead piece: "+string(o.Status.Stage))
 		return nil
 	}
 	if t.holds(s) {
@@ -43,14 +43,14 @@ func (t *transition) sighted(s *Submission, o Sighting) error {
 		t.late(s)
 		return nil
 	case thoughtGone: // nothing took its place yet, but somebody may have been told so
-		t.noteSub("late_arrival", s, "it was thought not to be there")
+		t.noteSub(EntryLateArrival, s, "it was thought not to be there")
 	}
 	switch {
 	case !s.Differs, t.stopsAll(): // what is to be canceled need not be what was sent
 		t.accept(s, o)
 	case t.r.State == Held && t.r.Hold.Reason == HoldContentDiffers:
 		if !known && !thoughtGone { // it is held for another one: rule 9
-			t.noteSub("late_arrival", s, "another piece beside the one that the job is held for")
+			t.noteSub(EntryLateArrival, s, "another piece beside the one that the job is held for")
 		}
 	default:
 		t.holdDiffering(s)
@@ -98,7 +98,7 @@ func (t *transition) accept(s *Submission, o Sighting) {
 			}
 		}
 	}
-	t.noteSub("accepted", s, "")
+	t.noteSub(EntryAccepted, s, "")
 	status := o.Status
 	if status.Stage == "" {
 		status = postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported}
@@ -116,7 +116,7 @@ func (t *transition) status(s postproof.Status) {
 	if news {
 		t.r.Status = s
 		t.r.Tries = 0
-		e := t.note("status", string(s.Stage))
+		e := t.note(EntryStatus, string(s.Stage))
 		e.Vendor, e.Ref, e.VendorID = t.r.Receipt.Vendor, t.r.Receipt.Ref, t.r.Receipt.VendorID
 	}
 	switch {
@@ -159,7 +159,7 @@ func (t *transition) dead(s *Submission, o Sighting) error {
 	if o.Status.Stage == postproof.StageCanceled {
 		s.Fate = FateCanceled
 	}
-	e := t.noteSub("dead", s, string(o.Status.Stage))
+	e := t.noteSub(EntryDead, s, string(o.Status.Stage))
 	e.Delivery = 0
 	if s.Late == LateSeen {
 		s.Late = LateCanceled
@@ -219,7 +219,7 @@ func (t *transition) afterDeath() error {
 func (t *transition) nextGeneration() {
 	t.r.Generation++
 	t.ready()
-	t.note("next_generation", "")
+	t.note(EntryNextGeneration, "")
 }
 
 // lookedUp applies the answer to a look-up by reference. Absence takes two
@@ -248,7 +248,7 @@ func (t *transition) lookedUp(ev LookedUp) error {
 	}
 	s.Fate = FateAbsent
 	t.watch(s)
-	t.noteSub("absent", s, "two look-ups, a settle time apart, each with a control piece")
+	t.noteSub(EntryAbsent, s, "two look-ups, a settle time apart, each with a control piece")
 	return t.afterDeath()
 }
 
@@ -352,7 +352,7 @@ func (t *transition) observe(ev Observe) error {
 	if ev.Failed || ev.Missing {
 		if t.holds(s) && t.r.State == Accepted {
 			if ev.Missing {
-				t.noteSub("missing", s, "the vendor does not know its id")
+				t.noteSub(EntryMissing, s, "the vendor does not know its id")
 			}
 			t.pollAgain(ev.RetryAfter)
 		}
@@ -376,6 +376,6 @@ func (t *transition) finish() error {
 		}
 	}
 	t.enter(Done)
-	t.note("done", string(t.r.Status.Stage))
+	t.note(EntryDone, string(t.r.Status.Stage))
 	return nil
 }

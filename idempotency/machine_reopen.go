@@ -52,7 +52,7 @@ func (t *transition) reopen(ev Reopen) error {
 	r.Generation, r.Submissions, r.Receipt, r.Status, r.Cancel = p.Generation, slices.Clone(p.Submissions), p.Receipt, p.Status, p.Cancel
 	r.Hold, r.Refusal, r.PlannedAt, r.PollAt = p.Hold, p.Refusal, p.PlannedAt, p.PollAt
 	r.Prior = nil
-	t.note("reopened", string(r.Hold.Reason)).By = ev.By
+	t.note(EntryReopened, string(r.Hold.Reason)).By = ev.By
 	return nil
 }
 

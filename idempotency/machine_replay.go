@@ -40,7 +40,7 @@ func (t *transition) replay(ev Replay) error {
 		return t.no(0, "the job is at its end, or with a vendor")
 	}
 	r.Run = ev.Run
-	t.note("replayed", ev.Run).By = ev.By
+	t.note(EntryReplayed, ev.Run).By = ev.By
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (t *transition) intend(ev Intend) error {
 		t.deadline()
 	}
 	r.State, r.Due = Sending, t.now // not enter: the lease goes on
-	t.noteSub("intent", s, "")
+	t.noteSub(EntryIntent, s, "")
 	return nil
 }
 

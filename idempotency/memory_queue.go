@@ -3,13 +3,15 @@ package idempotency
 import (
 	"container/heap"
 	"context"
+	"iter"
 	"slices"
 	"strings"
+	"time"
 )
 
 // workQueue orders the records that a worker may claim. Those whose time has
-// not come wait in one heap by time; the others are ready, in a heap for what a
-// campaign has planned and one for the rest of it, so that leaving out what is
+// not come wait in one heap by time; the others are ready, in a heap for each priority
+// of what a campaign has planned and of the rest of it, so that leaving out what is
 // planned costs nothing however much it is.
 type workQueue struct {
 	waiting *recordHeap
@@ -19,10 +21,16 @@ type workQueue struct {
 // lane is a part of a campaign that a claim may leave alone.
 type lane struct {
 	campaign string
+	priority int
 	planned  bool
 }
 
-func laneOf(r *Record) lane { return lane{r.Campaign, r.State == Planned} }
+func laneOf(r *Record) lane { return lane{r.Campaign, r.Priority, r.State == Planned} }
+
+// leftAlone reports whether a claim leaves the lane alone.
+func (l lane) leftAlone(req *ClaimRequest) bool {
+	return l.planned && (slices.Contains(req.Skip, l.campaign) || (req.Least != nil && l.priority < *req.Least))
+}
 
 func newWorkQueue() workQueue {
 	return workQueue{waiting: &recordHeap{less: soonerVisible}, ready: make(map[lane]*recordHeap)}
@@ -90,48 +98,72 @@ func (t *turns) take(slot *memoryRecord) {
 	t.taken[slot.Campaign]++
 }
 
+// firsts yields the first record of each lane that may be claimed. It leaves them in
+// the queue.
+func (q *workQueue) firsts(req *ClaimRequest) iter.Seq[*memoryRecord] {
+	return func(yield func(*memoryRecord) bool) {
+		for top := q.waiting.top(); top != nil && !top.visible.After(req.Now); top = q.waiting.top() {
+			q.waiting.remove(top)
+			in := laneOf(top.Record)
+			ready := q.ready[in]
+			if ready == nil {
+				ready = &recordHeap{less: claimedFirst}
+				q.ready[in] = ready
+			}
+			ready.push(top)
+		}
+		for in, ready := range q.ready {
+			if len(ready.slots) == 0 {
+				delete(q.ready, in)
+				continue
+			}
+			if in.leftAlone(req) {
+				continue
+			}
+			// Another worker's later clock may have called records ready.
+			for top := ready.top(); top != nil; top = ready.top() {
+				if !top.visible.After(req.Now) {
+					if !yield(top) {
+						return
+					}
+					break
+				}
+				ready.remove(top)
+				q.waiting.push(top)
+			}
+		}
+	}
+}
+
 // next returns the first record to claim, nil when there is none. It leaves it
 // in the queue.
 func (q *workQueue) next(req *ClaimRequest, turn *turns) *memoryRecord {
-	for {
-		top := q.waiting.top()
-		if top == nil || top.visible.After(req.Now) {
-			break
-		}
-		q.waiting.remove(top)
-		in := laneOf(top.Record)
-		ready := q.ready[in]
-		if ready == nil {
-			ready = &recordHeap{less: claimedFirst}
-			q.ready[in] = ready
-		}
-		ready.push(top)
-	}
 	var best *memoryRecord
-	for in, ready := range q.ready {
-		if len(ready.slots) == 0 {
-			delete(q.ready, in)
-			continue
-		}
-		if in.planned && slices.Contains(req.Skip, in.campaign) {
-			continue
-		}
-		// Another worker's later clock may have called records ready.
-		for top := ready.top(); top != nil; top = ready.top() {
-			if in.planned && req.Least != nil && top.Priority < *req.Least {
-				break // the highest priority is on top
-			}
-			if !top.visible.After(req.Now) {
-				if best == nil || turn.before(top, best) {
-					best = top
-				}
-				break
-			}
-			ready.remove(top)
-			q.waiting.push(top)
+	for first := range q.firsts(req) {
+		if best == nil || turn.before(first, best) {
+			best = first
 		}
 	}
 	return best
+}
+
+// OldestDue implements [Backlog].
+func (m *Memory) OldestDue(ctx context.Context, req ClaimRequest) (time.Time, error) {
+	if err := context.Cause(ctx); err != nil {
+		return time.Time{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var oldest *memoryRecord
+	for first := range m.work.firsts(&req) {
+		if oldest == nil || first.work.Before(oldest.work) {
+			oldest = first
+		}
+	}
+	if oldest == nil {
+		return time.Time{}, nil
+	}
+	return oldest.work, nil
 }
 
 // Claim implements [Store].

@@ -128,6 +128,16 @@ type Ledger interface {
 	Settings(ctx context.Context, prefix string) iter.Seq2[Setting, error]
 }
 
+// Backlog is what is known of the work that waits.
+type Backlog interface {
+	// OldestDue returns since when the oldest of the records is due ([Record.WorkAt])
+	// that [Store.Claim] would lease now: those that it leaves alone, or that are leased,
+	// are not among them. It is the zero Time when there is none. Of the request Now,
+	// Skip and Least count. It costs no more than a claim that finds nothing, however many
+	// records wait.
+	OldestDue(ctx context.Context, req ClaimRequest) (time.Time, error)
+}
+
 // Engine is a store with all that belongs to it: what package storetest tests
 // and the stores of this module are. The inbox is a value beside the store,
 // because its methods have the same names; it shares the transactions of
@@ -135,6 +145,7 @@ type Ledger interface {
 type Engine interface {
 	Store
 	Ledger
+	Backlog
 	Blobs
 	// Inbox returns the ledger's inbox.
 	Inbox() Inbox
@@ -277,8 +288,8 @@ type Entry struct {
 	// ID is the record; empty for what concerns the whole ledger.
 	ID ID        `json:"id,omitempty"`
 	At time.Time `json:"at"`
-	// Kind is what happened, as in "accepted" or "late_arrival".
-	Kind string `json:"kind"`
+	// Kind is what happened.
+	Kind EntryKind `json:"kind"`
 	// From and To are the states before and after.
 	From       State              `json:"from,omitempty"`
 	To         State              `json:"to,omitempty"`
@@ -300,7 +311,7 @@ type EntryQuery struct {
 	// ID selects one record's entries; empty all.
 	ID ID
 	// Kinds selects some kinds; empty all.
-	Kinds []string
+	Kinds []EntryKind
 	// After continues behind a Seq.
 	After uint64
 	// Limit bounds the number, damaged ones included; 0 means all.

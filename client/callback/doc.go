@@ -147,7 +147,8 @@
 // # Telemetry
 //
 // Each event that is applied has a span of kind CONSUMER, linked to the call that
-// brought the job, however long ago that was; the handler's context has it. A
+// brought the job, however long ago that was; the handler's context has it.
+// [Receiver.Replay] has one, too; an [Inbox], which has no tracer, has none. A
 // callback's own traceparent, which anybody could send, counts for nothing here; where
 // otelhttp stands in front tell it so (WithPublicEndpointFn). Metrics are named postproof.callbacks.*:
 // received (by outcome, and reason: a callback whose signature is right is refused

@@ -74,11 +74,11 @@ func (b *Inbox) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Messag
 // Replayed counts what [Inbox.Replay] did.
 type Replayed struct {
 	// Queued messages are worked on again, by Run or Drain.
-	Queued int
+	Queued int64
 	// Purged ones have no payload any more; Busy ones are worked on right now.
-	Purged, Busy int
+	Purged, Busy int64
 	// Damaged ones cannot be read: List names them, and what to do.
-	Damaged int
+	Damaged int64
 }
 
 // Replay has the callbacks that the query selects worked on again, at once, with

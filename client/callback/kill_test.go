@@ -241,7 +241,7 @@ func waitForInbox(t *testing.T, inbox idempotency.Inbox) {
 func checkEvents(t *testing.T, store *sqlite.Store, events []note, handled string) {
 	t.Helper()
 	entries := map[string]int{}
-	for e, err := range store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"callback", "callback_kept"}}) {
+	for e, err := range store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"callback", "callback_kept"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -231,7 +231,7 @@ func (w *world) kinds(t *testing.T, key string) map[string]int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n[e.Kind]++
+		n[string(e.Kind)]++
 	}
 	return n
 }

@@ -61,7 +61,9 @@ func (r *Receiver) List(ctx context.Context, q Query) iter.Seq2[*idempotency.Mes
 }
 
 // Replay has the callbacks that the query selects worked on again, see [Inbox.Replay].
-func (r *Receiver) Replay(ctx context.Context, q Query) (Replayed, error) {
+func (r *Receiver) Replay(ctx context.Context, q Query) (_ Replayed, err error) {
+	ctx, end := r.in.Trace(ctx, "postproof.callbacks.replay", nil)
+	defer func() { end(err) }()
 	defer r.wakeUp()
 	return r.box.Replay(ctx, q)
 }

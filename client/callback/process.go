@@ -51,9 +51,9 @@ func (c *claim) again(epoch string, fence uint64) {
 
 // The entries of the history that an event leaves, whatever it came to.
 const (
-	entryFresh     = "callback"
-	entryKept      = "callback_kept" // it was known, or older than what was
-	entryUnmatched = "callback_unmatched"
+	entryFresh     = idempotency.EntryCallback
+	entryKept      = idempotency.EntryCallbackKept
+	entryUnmatched = idempotency.EntryCallbackUnmatched
 )
 
 // byMessage names the message in an entry: it is how a worker finds out that the
@@ -306,7 +306,7 @@ func (r *Receiver) toldBefore(ctx context.Context, j *job) (fresh, there bool, e
 		return false, false, nil
 	}
 	by := byMessage(j.m.ID)
-	for e, err := range r.in.Store.Entries(ctx, idempotency.EntryQuery{ID: j.rec.ID, Kinds: []string{entryFresh, entryKept}}) {
+	for e, err := range r.in.Store.Entries(ctx, idempotency.EntryQuery{ID: j.rec.ID, Kinds: []idempotency.EntryKind{entryFresh, entryKept}}) {
 		if r.in.MeetDamaged(ctx, err) {
 			continue // at worst the handler hears of it twice
 		}

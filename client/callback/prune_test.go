@@ -48,7 +48,7 @@ func TestCallbackOfAPrunedJobReachesTheHandler(t *testing.T) {
 		}
 		replay := func() {
 			t.Helper()
-			if done, err := w.rx.Replay(t.Context(), callback.Query{}); err != nil || done.Queued != len(w.messages(t, idempotency.MessageWaiting)) || done.Queued == 0 {
+			if done, err := w.rx.Replay(t.Context(), callback.Query{}); err != nil || done.Queued != int64(len(w.messages(t, idempotency.MessageWaiting))) || done.Queued == 0 {
 				t.Fatalf("replayed %+v, %v", done, err)
 			}
 			run(t, w.rx, 24*time.Hour)

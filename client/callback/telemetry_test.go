@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/postproof/postproof/client"
 	"github.com/postproof/postproof/client/callback"
+	"github.com/postproof/postproof/idempotency"
 )
 
 // recorder records spans and metrics; the SDK is no dependency of the module.
@@ -41,10 +43,15 @@ type span struct {
 	sc    trace.SpanContext
 	links []trace.Link
 	attrs []attribute.KeyValue
+	// status is Unset until the span ends otherwise.
+	status codes.Code
+	ended  bool
 }
 
 func (s *span) SpanContext() trace.SpanContext            { return s.sc }
 func (s *span) IsRecording() bool                         { return true }
+func (s *span) SetStatus(c codes.Code, _ string)          { s.status = c }
+func (s *span) End(...trace.SpanEndOption)                { s.ended = true }
 func (s *span) SetAttributes(attrs ...attribute.KeyValue) { s.attrs = append(s.attrs, attrs...) }
 
 type tracer struct {
@@ -216,6 +223,38 @@ func TestMetricsTellWhatBecameOfCallbacks(t *testing.T) {
 			if strings.Contains(text, personal) {
 				t.Errorf("%q is in telemetry or logs", personal)
 			}
+		}
+	})
+}
+
+// Who has callbacks worked on again has a span, which is an error when that fails.
+func TestReplayOfCallbacksHasASpan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, store := &recorder{sums: map[string]int64{}}, newFaulty()
+		w := &world{store: store, p: newPrinter(t)}
+		w.mail = newClient(t, store, w.p, client.WithTracerProvider(r))
+		w.rx = receiver(t, w.mail, []callback.Endpoint{{Adapter: w.p, Secrets: []string{secret}}})
+		o := w.mailed(t, "a")
+		send(t, w.rx, 200, note{ID: "1", Piece: o.ID, Ref: o.Ref, Status: "mailed"})
+		w.drain(t)
+		again := callback.Query{States: []idempotency.MessageState{idempotency.MessageApplied}}
+		if done, err := w.rx.Replay(t.Context(), again); err != nil || done.Queued != 1 {
+			t.Fatalf("replayed %+v, %v", done, err)
+		}
+		w.drain(t)
+		store.commit = func([]idempotency.Change) error { return errKilled }
+		if _, err := w.rx.Replay(t.Context(), again); err == nil {
+			t.Fatal("it went well without the ledger")
+		}
+		var got []codes.Code
+		for _, s := range r.spans {
+			if s.name == "postproof.callbacks.replay" && s.ended {
+				got = append(got, s.status)
+			}
+		}
+		if diff := cmp.Diff([]codes.Code{codes.Unset, codes.Error}, got); diff != "" {
+			t.Errorf("the spans of the calls (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -39,7 +39,7 @@ func TestUnmatchedCallbackIsEvidence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			incidents = append(incidents, e.Kind+" "+e.VendorID)
+			incidents = append(incidents, string(e.Kind)+" "+e.VendorID)
 		}
 		if diff := cmp.Diff([]string{"callback_unmatched psc_99"}, incidents); diff != "" {
 			t.Errorf("incidents (-want +got):\n%s", diff)

@@ -20,8 +20,8 @@ type auditView struct {
 	Type     string    `json:"type"`
 	Vendor   string    `json:"vendor"`
 	Since    time.Time `json:"since"`
-	Orders   int       `json:"orders"`
-	Matched  int       `json:"matched"`
+	Orders   int64     `json:"orders"`
+	Matched  int64     `json:"matched"`
 	Findings int       `json:"findings"`
 }
 
@@ -96,8 +96,8 @@ func namesOf(c *client.Client) []string {
 type silenceView struct {
 	Type     string    `json:"type"`
 	Vendor   string    `json:"vendor"`
-	Expected int       `json:"expected"`
-	Silent   int       `json:"silent"`
+	Expected int64     `json:"expected"`
+	Silent   int64     `json:"silent"`
 	Since    time.Time `json:"since,omitzero"`
 	Heard    time.Time `json:"heard,omitzero"`
 }
@@ -164,8 +164,8 @@ func (r *run) listening(ctx context.Context) []client.Option {
 type recoveredView struct {
 	Type    string   `json:"type"`
 	Vendors []string `json:"vendors"`
-	Checked int      `json:"checked"`
-	Doubted int      `json:"doubted"`
+	Checked int64    `json:"checked"`
+	Doubted int64    `json:"doubted"`
 	// Recoveries there were since the backup; Unasked vendors are asked for more later.
 	Recoveries int      `json:"recoveries,omitempty"`
 	Unasked    []string `json:"unasked,omitempty"`
@@ -258,7 +258,7 @@ func (r *run) recover(ctx context.Context, o client.RecoverOptions, why string) 
 	if err := r.confirm(in); err != nil {
 		return err
 	}
-	o.OnProgress = func(n int) { fmt.Fprintf(r.Stderr, "\r%s of %s", number(n), number(open)) }
+	o.OnProgress = func(n int64) { fmt.Fprintf(r.Stderr, "\r%s of %s", number(n), number(open)) }
 	done, err := c.Recover(ctx, r.actor(why), o)
 	fmt.Fprintln(r.Stderr)
 	if err != nil {

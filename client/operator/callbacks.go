@@ -210,10 +210,10 @@ func (r *run) listCallbacks(ctx context.Context, inbox *callback.Inbox, q callba
 // replayedView is what a replay of callbacks did, in JSON.
 type replayedView struct {
 	Type    string `json:"type"`
-	Queued  int    `json:"queued"`
-	Purged  int    `json:"purged"`
-	Busy    int    `json:"busy"`
-	Damaged int    `json:"damaged"`
+	Queued  int64  `json:"queued"`
+	Purged  int64  `json:"purged"`
+	Busy    int64  `json:"busy"`
+	Damaged int64  `json:"damaged"`
 }
 
 func (r *run) replayCallbacks(ctx context.Context, inbox *callback.Inbox, q callback.Query) error {
@@ -242,7 +242,7 @@ func (r *run) replayCallbacks(ctx context.Context, inbox *callback.Inbox, q call
 	}
 	r.out.text("%s handed over: the receiving services take them up by themselves.", many(did.Queued, "callback")+are(did.Queued))
 	for _, left := range []struct {
-		n   int
+		n   int64
 		why string
 	}{
 		{did.Purged, "no payload any more, and cannot be read"},

@@ -80,7 +80,7 @@ func movedText(changed *client.ChangedError) string {
 	var all []string
 	for i := range changed.Since {
 		e := &changed.Since[i]
-		what := strings.ReplaceAll(e.Kind, "_", " ")
+		what := strings.ReplaceAll(string(e.Kind), "_", " ")
 		if e.By != "" {
 			what += " by " + e.By
 		}
@@ -354,7 +354,7 @@ ids, by which the vendor shows proofs. An approval holds for every worker.
 				return nil
 			}
 			n := int(depth[idempotency.Planned])
-			in := intent{Jobs: n, Mails: n, Does: []string{fmt.Sprintf("Approve campaign %s: %s went out, %s.", args[0], many(int(canary.Pieces), "piece"), many(n, "job")+" wait"+third(n))}}
+			in := intent{Jobs: n, Mails: n, Does: []string{fmt.Sprintf("Approve campaign %s: %s went out, %s.", args[0], many(canary.Pieces, "piece"), many(n, "job")+" wait"+third(n))}}
 			if err := r.confirm(in); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ type entryView struct {
 
 func entryOf(kind string, e *idempotency.Entry) entryView {
 	v := entryView{
-		Type: kind, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: e.Kind, From: e.From, To: e.To, Generation: e.Generation,
+		Type: kind, Seq: e.Seq, ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), From: e.From, To: e.To, Generation: e.Generation,
 		Vendor: e.Vendor, Ref: e.Ref, VendorID: e.VendorID, Code: codeOf(e.Code), By: e.By, Note: e.Note,
 	}
 	if e.Delivery != 0 {
@@ -168,13 +168,13 @@ func (r *run) incidents(ctx context.Context, c *client.Client, since time.Durati
 
 // tallyView is a campaign's count in JSON.
 type tallyView struct {
-	Type     string                    `json:"type"`
-	Campaign string                    `json:"campaign"`
-	Jobs     int                       `json:"jobs"`
-	States   map[idempotency.State]int `json:"states"`
-	Stages   map[postproof.Stage]int   `json:"stages"`
-	Proven   int                       `json:"delivered_scanned"`
-	Damaged  int                       `json:"damaged,omitempty"`
+	Type     string                      `json:"type"`
+	Campaign string                      `json:"campaign"`
+	Jobs     int64                       `json:"jobs"`
+	States   map[idempotency.State]int64 `json:"states"`
+	Stages   map[postproof.Stage]int64   `json:"stages"`
+	Proven   int64                       `json:"delivered_scanned"`
+	Damaged  int64                       `json:"damaged,omitempty"`
 }
 
 func tallyCommand() *command {
@@ -236,7 +236,7 @@ func stagesInOrder() []postproof.Stage {
 	}
 }
 
-func percent(n, of int) string {
+func percent(n, of int64) string {
 	if of == 0 {
 		return "-"
 	}

@@ -145,7 +145,7 @@ func jobs(from, n int) iter.Seq2[postproof.Job, error] {
 
 func (w *world) enqueue(t *testing.T, from, n int) {
 	t.Helper()
-	if out, err := w.worker.Enqueue(t.Context(), jobs(from, n)); err != nil || out.New != n {
+	if out, err := w.worker.Enqueue(t.Context(), jobs(from, n)); err != nil || out.New != int64(n) {
 		t.Fatalf("Enqueue = %+v, %v", out, err)
 	}
 }

@@ -219,7 +219,7 @@ func rough(d time.Duration) string {
 }
 
 // many is a number with its noun.
-func many(n int, one string) string {
+func many[N int | int64](n N, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -230,8 +230,8 @@ func many(n int, one string) string {
 }
 
 // number groups the digits of a number.
-func number(n int) string {
-	s := strconv.Itoa(n)
+func number[N int | int64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}

@@ -154,7 +154,7 @@ func (r *run) runReplay(ctx context.Context, a *replayArgs, name string) error {
 			fmt.Fprintf(r.Stderr, "%s: the ledger cannot be reached since %s: waiting\n", clean(name), since.UTC().Format(time.RFC3339))
 			return
 		}
-		fmt.Fprintf(r.Stderr, "%s: %s of %s handed over, %s recovered\n", clean(name), number(int(p.Handed)), number(int(p.Total)), number(int(p.Recovered)))
+		fmt.Fprintf(r.Stderr, "%s: %s of %s handed over, %s recovered\n", clean(name), number(p.Handed), number(p.Total), number(p.Recovered))
 	}})
 	switch {
 	case errors.Is(err, client.ErrReplayChanged):
@@ -179,7 +179,7 @@ func (r *run) progress(all []client.ReplayProgress) {
 	t := newTable("~REPLAY", "PHASE", ">JOBS", ">RECOVERED", ">%", ">OPEN", ">HELD", ">REFUSED", "STARTED (UTC)", "ENDS (UTC)")
 	for _, p := range all {
 		r.out.object(replayView{Type: "replay", ReplayProgress: p})
-		t.add(p.Name, string(p.Phase), number(int(p.Total)), number(int(p.Recovered)), percent(int(p.Recovered), int(p.Total)), number(int(p.Open())), number(int(p.Held)), number(int(p.Refused)), moment(p.StartedAt, now), moment(p.EndsAt, now))
+		t.add(p.Name, string(p.Phase), number(p.Total), number(p.Recovered), percent(p.Recovered, p.Total), number(int(p.Open())), number(p.Held), number(p.Refused), moment(p.StartedAt, now), moment(p.EndsAt, now))
 	}
 	r.out.text("%s", many(len(all), "replay"))
 	if len(all) > 0 {
@@ -230,7 +230,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 	}
 	if report.Phase == client.ReplayFinished && report.Held > 0 {
 		r.out.text("")
-		r.out.wrapped("", fmt.Sprintf("%s held: nothing more is done for them until a person decides.", many(int(report.Held), "job")+are(int(report.Held))))
+		r.out.wrapped("", fmt.Sprintf("%s held: nothing more is done for them until a person decides.", many(report.Held, "job")+are(report.Held)))
 	}
 	t := newTable(">SHARE", "WITHIN", ">JOBS", "VERDICT", "AFTER")
 	for _, x := range report.Objectives {
@@ -238,7 +238,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 		if !x.At.IsZero() {
 			after = rough(x.Took)
 		}
-		t.add(fmt.Sprintf("%.0f %%", 100*x.Share), rough(x.Within), number(int(x.Needed)), string(x.Verdict), after)
+		t.add(fmt.Sprintf("%.0f %%", 100*x.Share), rough(x.Within), number(x.Needed), string(x.Verdict), after)
 	}
 	r.out.text("")
 	r.out.text("%s", many(len(t.rows), "target"))
@@ -246,7 +246,7 @@ func (r *run) reportReplay(ctx context.Context, name string) error {
 	if len(report.Left) > 0 {
 		left := newTable("STATE", "~REASON", ">JOBS")
 		for _, l := range report.Left {
-			left.add(string(l.State), l.Reason, number(int(l.Jobs)))
+			left.add(string(l.State), l.Reason, number(l.Jobs))
 		}
 		r.out.text("")
 		r.out.text("not recovered")

@@ -44,9 +44,9 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 	r.out.object(replayPlanView{Type: "replay_plan", ReplayPlan: plan, Sends: plan.Sends(), Acts: plan.Acts()})
 	t := newTable("WHAT IS DONE", "~REASON", ">JOBS", "~MEANS")
 	for _, k := range plan.Counts {
-		t.add(string(k.Outcome), k.Reason, number(int(k.Jobs)), outcome(k.Outcome))
+		t.add(string(k.Outcome), k.Reason, number(k.Jobs), outcome(k.Outcome))
 	}
-	r.out.text("%s", many(int(plan.Total), "job"))
+	r.out.text("%s", many(plan.Total, "job"))
 	if len(t.rows) > 0 {
 		r.out.list(t)
 	}
@@ -56,7 +56,7 @@ func (r *run) planReplay(ctx context.Context, a *replayArgs, name string) (clien
 		if k.Priced {
 			cost = fmt.Sprintf(", %d.%02d in its currency", k.Cents/100, k.Cents%100)
 		}
-		r.out.text("  %s would be the first to get %s%s", k.Vendor, many(int(k.Jobs), "of these job"), cost)
+		r.out.text("  %s would be the first to get %s%s", k.Vendor, many(k.Jobs, "of these job"), cost)
 	}
 	return plan, c, nil
 }
@@ -71,7 +71,7 @@ func (r *run) capped(plan *client.ReplayPlan) {
 		}
 	}
 	if n > 0 {
-		r.out.wrapped("", fmt.Sprintf("%s of them%s held by a cap: raise it in the workers' configuration first, or it holds them again.", number(int(n)), are(int(n))))
+		r.out.wrapped("", fmt.Sprintf("%s of them%s held by a cap: raise it in the workers' configuration first, or it holds them again.", number(n), are(n)))
 	}
 }
 

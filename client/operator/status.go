@@ -54,25 +54,21 @@ type vendorView struct {
 }
 
 type troubleView struct {
-	Group  string    `json:"group"`
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since,omitzero"`
-	Until  time.Time `json:"until"`
-	By     string    `json:"by,omitempty"`
+	Group  string               `json:"group"`
+	Reason client.TroubleReason `json:"reason"`
+	Since  time.Time            `json:"since,omitzero"`
+	Until  time.Time            `json:"until"`
+	By     string               `json:"by,omitempty"`
 	// Account and Pieces are of what is not asked for, because nobody has its account,
 	// or any of the vendor.
 	Account string `json:"account,omitempty"`
-	Pieces  int    `json:"pieces,omitempty"`
+	Pieces  int64  `json:"pieces,omitempty"`
 }
 
-// The reasons of [client.Trouble] that are about pieces.
-const (
-	otherAccount = "another account"
-	noAdapter    = "no adapter"
-)
-
 // unpolled reports whether the trouble is that nobody asks for pieces.
-func (t *troubleView) unpolled() bool { return t.Reason == otherAccount || t.Reason == noAdapter }
+func (t *troubleView) unpolled() bool {
+	return t.Reason == client.TroubleOtherAccount || t.Reason == client.TroubleNoAdapter
+}
 
 // overview is all that the first screen is made of.
 type overview struct {
@@ -232,7 +228,7 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 		return err
 	}
 	for i := range incidents {
-		o.incidents[incidents[i].Kind]++
+		o.incidents[string(incidents[i].Kind)]++
 	}
 	if store, ok := r.ledger.(interface{ Inbox() idempotency.Inbox }); ok {
 		if o.parked, err = r.callbacks(ctx, store.Inbox(), idempotency.MessageParked, 0); err != nil {

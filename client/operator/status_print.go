@@ -69,7 +69,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 	}
 	for _, c := range o.campaigns {
 		if c.Canary > 0 {
-			add(true, []string{"tally " + quoted(c.Campaign), "approve " + quoted(c.Campaign)}, "Campaign %s waits for approval: %s of its canary went out.", c.Campaign, many(int(c.Canary), "piece"))
+			add(true, []string{"tally " + quoted(c.Campaign), "approve " + quoted(c.Campaign)}, "Campaign %s waits for approval: %s of its canary went out.", c.Campaign, many(c.Canary, "piece"))
 		}
 	}
 	if n := sum(o.incidents); n > 0 {
@@ -81,7 +81,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 				add(true, nil, "%s", unpolledText(v.Vendor, &t))
 				continue
 			}
-			account := t.Reason == "account"
+			account := t.Reason == client.TroubleAccount
 			text := fmt.Sprintf("%s is not tried for %s until %s, because of its %s, says %s.", v.Vendor, t.Group, moment(t.Until, now), t.Reason, orText(t.By, "a worker"))
 			if account {
 				text += " Look at its bill and its credentials."
@@ -95,7 +95,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(false, []string{"resume " + targetArgs(x.Target)}, "%s: paused by %s since %s. %s", x.Target, x.By, moment(x.Since, now), x.Why)
 	}
 	for _, x := range o.replays {
-		add(false, []string{"replay report " + x.Name}, "Replay %s is %s: %s %% of %s recovered.", x.Name, strings.ReplaceAll(string(x.Phase), "_", " "), percent(int(x.Recovered), int(x.Total)), many(int(x.Total), "job"))
+		add(false, []string{"replay report " + x.Name}, "Replay %s is %s: %s %% of %s recovered.", x.Name, strings.ReplaceAll(string(x.Phase), "_", " "), percent(x.Recovered, x.Total), many(x.Total, "job"))
 	}
 	waiting, parked, foreign := spoolCounts(o)
 	if waiting > 0 {
@@ -146,14 +146,14 @@ func spoolCounts(o *overview) (waiting, parked, foreign int) {
 	return waiting, parked, foreign
 }
 
-func are(n int) string {
+func are[N int | int64](n N) string {
 	if n == 1 {
 		return " is"
 	}
 	return " are"
 }
 
-func has(n int) string {
+func has[N int | int64](n N) string {
 	if n == 1 {
 		return " has"
 	}
@@ -244,7 +244,7 @@ func (r *run) printCampaigns(o *overview) {
 		} {
 			row = append(row, zero(c.States[s]))
 		}
-		t.add(append(row, number(int(c.Jobs)))...)
+		t.add(append(row, number(c.Jobs))...)
 	}
 	r.out.text("%s", many(len(o.campaigns), "campaign"))
 	r.out.list(t)
@@ -266,7 +266,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 				}
 				continue
 			}
-			trouble += x.Group + ": " + x.Reason + " till " + moment(x.Until, now)
+			trouble += x.Group + ": " + string(x.Reason) + " till " + moment(x.Until, now)
 		}
 		t.add(v.Vendor, zero(int64(v.Sending)), zero(int64(v.Unknown)), zero(int64(v.Held)), zero(int64(v.Refused)), zero(int64(v.Maybe)), trouble)
 	}
@@ -276,7 +276,7 @@ func (r *run) printVendors(o *overview, now time.Time) {
 
 // unpolledText says which pieces nobody asks for, and what to do.
 func unpolledText(vendor string, t *troubleView) string {
-	if t.Reason == noAdapter {
+	if t.Reason == client.TroubleNoAdapter {
 		return fmt.Sprintf("%s of %s cannot be asked for: %s has no adapter of that vendor. Give its adapter and credentials back to a worker until the pieces are through.",
 			many(t.Pieces, "piece"), vendor, orText(t.By, "a worker"))
 	}
@@ -288,7 +288,7 @@ func zero(n int64) string {
 	if n == 0 {
 		return "."
 	}
-	return number(int(n))
+	return number(n)
 }
 
 // quoted is an argument as a shell takes it.

@@ -110,11 +110,11 @@ func (r *report) readInbox(ctx context.Context, w *world, events []vendorsim.Cal
 	for _, u := range calls {
 		handled[u.Message] = true
 	}
-	for e, err := range w.own.store.Entries(ctx, idempotency.EntryQuery{Kinds: []string{"callback", "callback_kept"}}) {
+	for e, err := range w.own.store.Entries(ctx, idempotency.EntryQuery{Kinds: []idempotency.EntryKind{idempotency.EntryCallback, "callback_kept"}}) {
 		if err != nil {
 			return err
 		}
-		if applied[e.By]++; e.Kind == "callback" {
+		if applied[e.By]++; e.Kind == idempotency.EntryCallback {
 			r.Fresh++
 		}
 	}

@@ -123,7 +123,7 @@ func (d *day) prepare(ctx context.Context, list string) error {
 	if out.Rejected > 0 {
 		return fmt.Errorf("%d jobs were rejected, the first because: %w", out.Rejected, out.Rejections[0].Err)
 	}
-	d.jobs = out.New + out.Known
+	d.jobs = int(out.New + out.Known)
 	d.bar.line("enqueued %d jobs, %d were there already", out.New, out.Known)
 	return nil
 }

@@ -62,7 +62,7 @@ func (d *day) report(ctx context.Context, list string) (*report, error) {
 	if r.tally, err = d.client.Tally(ctx, campaign); err != nil {
 		return nil, err
 	}
-	r.Delivered, r.Returned = r.tally.Stages[postproof.StageDelivered], r.tally.Stages[postproof.StageReturned]
+	r.Delivered, r.Returned = int(r.tally.Stages[postproof.StageDelivered]), int(r.tally.Stages[postproof.StageReturned])
 	if err := r.readContacts(ctx, d); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (r *report) readLedger(ctx context.Context, d *day) error {
 		if e.To == idempotency.Unknown {
 			doubted[e.ID] = true
 		}
-		if e.Kind == "intent" {
+		if e.Kind == idempotency.EntryIntent {
 			if before := vendor[e.ID]; before != "" && before != e.Vendor {
 				r.Failovers++
 			}

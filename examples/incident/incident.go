@@ -173,7 +173,7 @@ func (in *incident) replay(ctx context.Context, r *result) error {
 	if _, err := in.client.Drain(ctx); err != nil {
 		return err
 	}
-	r.replayed, r.replayedNew, r.replaySent = again.New+again.Known, again.New, in.sends()-before
+	r.replayed, r.replayedNew, r.replaySent = int(again.New+again.Known), int(again.New), in.sends()-before
 	return nil
 }
 

@@ -96,8 +96,8 @@ func run(ctx context.Context, s scenario, out io.Writer) (r *result, err error) 
 	if err := in.recover(ctx); err != nil {
 		return nil, err
 	}
-	r = &result{jobs: queued.New}
-	if r.timeline, err = readTimeline(ctx, in.store, in.began, queued.New); err != nil {
+	r = &result{jobs: int(queued.New)}
+	if r.timeline, err = readTimeline(ctx, in.store, in.began, int(queued.New)); err != nil {
 		return nil, err
 	}
 	r.timeline.print(out)

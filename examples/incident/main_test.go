@@ -111,7 +111,7 @@ func TestReadTimeline(t *testing.T) {
 	store := idempotency.NewMemory(postproof.ModeLive)
 	entry := func(after time.Duration, id idempotency.ID, kind, vendor string) {
 		t.Helper()
-		commit(t, store, idempotency.Entry{ID: id, At: began.Add(after), Kind: kind, Vendor: vendor, Note: kind + " by " + vendor})
+		commit(t, store, idempotency.Entry{ID: id, At: began.Add(after), Kind: idempotency.EntryKind(kind), Vendor: vendor, Note: kind + " by " + vendor})
 	}
 	entry(2*time.Second, "a", "unknown", "lob")
 	entry(3*time.Second, "b", "unknown", "lob")

@@ -58,15 +58,15 @@ func readTimeline(ctx context.Context, store idempotency.Store, began time.Time,
 		}
 		at := e.At.Sub(began)
 		switch e.Kind {
-		case "unknown":
+		case idempotency.EntryUnknown:
 			earliest(&t.detected, at)
 			doubted[e.ID] = e.Vendor
-		case "skipped":
+		case idempotency.EntrySkipped:
 			if t.opened == 0 {
 				t.openedWhy = e.Note
 			}
 			earliest(&t.opened, at)
-		case "accepted":
+		case idempotency.EntryAccepted:
 			if first[e.ID] {
 				continue
 			}
@@ -84,8 +84,9 @@ func readTimeline(ctx context.Context, store idempotency.Store, began time.Time,
 			default:
 				t.moved++
 			}
-		case "dead", "late_arrival", "late_printed", "twice_at_vendor":
+		case idempotency.EntryDead, idempotency.EntryLateArrival, idempotency.EntryLatePrinted, idempotency.EntryTwiceAtVendor:
 			t.late++
+		default: // nothing that is told here
 		}
 	}
 	t.unknown = len(doubted)

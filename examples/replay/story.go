@@ -67,7 +67,7 @@ func (s *story) enqueue(ctx context.Context, from, to int) error {
 			}
 		}
 	})
-	if err == nil && out.New != to-from {
+	if err == nil && out.New != int64(to-from) {
 		err = fmt.Errorf("%d jobs were taken, want %d", out.New, to-from)
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -26,13 +27,7 @@ const known = "('planned', 'sending', 'unknown', 'accepted', 'refused', 'held', 
 // condition on due is written so that no index fits it, and a record is found by
 // its number. Nothing is locked that is not claimed, and nobody waits: $6 more
 // records than are wanted are looked at, for other claims at the same moment.
-const claimText = `WITH RECURSIVE groups AS (
-	(SELECT rank, campaign FROM @queue ORDER BY rank, campaign LIMIT 1)
-	UNION ALL
-	SELECT n.rank, n.campaign FROM groups AS g CROSS JOIN LATERAL (
-		SELECT rank, campaign FROM @queue WHERE (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
-	) AS n
-), candidates AS MATERIALIZED (
+const claimText = groupsText + `, candidates AS MATERIALIZED (
 	SELECT c.num, g.rank, c.turn, g.campaign FROM groups AS g CROSS JOIN LATERAL (
 		SELECT f.num, row_number() OVER (ORDER BY f.due, f.key) AS turn FROM (
 			(` + firstOfText + ` AND NOT planned ORDER BY due, key LIMIT $3::bigint + $6::bigint)
@@ -55,6 +50,34 @@ const claimText = `WITH RECURSIVE groups AS (
 	INSERT INTO @commits (token, newest) SELECT 0, $1::bigint FROM picked LIMIT 1
 )
 SELECT ` + codec.Columns + `, job_sum, links FROM claimed LEFT JOIN LATERAL (SELECT job FROM @jobs AS j WHERE j.num = claimed.num LIMIT 1) AS jobs ON true`
+
+// groupsText steps through the priorities and campaigns that have work.
+const groupsText = `WITH RECURSIVE groups AS (
+	(SELECT rank, campaign FROM @queue ORDER BY rank, campaign LIMIT 1)
+	UNION ALL
+	SELECT n.rank, n.campaign FROM groups AS g CROSS JOIN LATERAL (
+		SELECT rank, campaign FROM @queue WHERE (rank, campaign) > (g.rank, g.campaign) ORDER BY rank, campaign LIMIT 1
+	) AS n
+)`
+
+// oldestText looks at the first record of each group that a claim would look at.
+const oldestText = groupsText + `SELECT min(f.due) FROM groups AS g CROSS JOIN LATERAL (
+	(` + firstOfText + ` AND NOT planned ORDER BY due, key LIMIT 1)
+	UNION ALL
+	(` + firstOfText + ` AND planned AND g.rank <= $4::bigint AND g.campaign <> ALL ($3::text::text[]) ORDER BY due, key LIMIT 1)
+) AS f HAVING count(*) > 0`
+
+// OldestDue implements [idempotency.Backlog]. Each campaign with open work costs some
+// microseconds.
+func (s *Store) OldestDue(ctx context.Context, req idempotency.ClaimRequest) (time.Time, error) {
+	all, err := read(ctx, s, "oldest due", func(rows *sql.Rows) (due int64, err error) {
+		return due, rows.Scan(&due)
+	}, s.text.oldest, codec.Nanos(req.Now), idempotency.RecordVersion, texts(req.Skip), lowestRank(req.Least))
+	if err != nil || len(all) == 0 {
+		return time.Time{}, err
+	}
+	return codec.FromNanos(all[0]), nil
+}
 
 // firstOfText is the records of a group that may be claimed.
 const firstOfText = `SELECT num, due, key FROM @queue WHERE rank = g.rank AND campaign = g.campaign AND due <= $1::bigint AND visible <= $1

@@ -8,9 +8,6 @@ import (
 	"github.com/postproof/postproof/idempotency/internal/codec"
 )
 
-// entryEpochChanged is the kind of the entry that says why an epoch began.
-const entryEpochChanged = "epoch_changed"
-
 var errNoRow = fmt.Errorf("%w: the ledger has lost its row", idempotency.ErrCorrupt)
 
 // checkHistory compares the ledger's row with the server, and begins a new
@@ -44,7 +41,7 @@ func (s *Store) breakHistory(ctx context.Context, c *session, reason string) (ep
 	if _, err := c.exec(ctx, s.text.breakHistory, epoch); err != nil {
 		return "", err
 	}
-	entry := idempotency.Entry{At: s.clock.Now(), Kind: entryEpochChanged, Note: reason}
+	entry := idempotency.Entry{At: s.clock.Now(), Kind: idempotency.EntryEpochChanged, Note: reason}
 	_, err = c.exec(ctx, s.text.addEntry, codec.EncodeEntry(&entry, true))
 	return epoch, err
 }

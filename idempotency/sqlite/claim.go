@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/idempotency/internal/codec"
@@ -97,7 +98,7 @@ func (s *Store) Claim(ctx context.Context, req idempotency.ClaimRequest) ([]*ide
 // candidates returns the records to claim, in order: one priority after the
 // other, until there are enough.
 func (b *batch) candidates(ctx context.Context, req idempotency.ClaimRequest) (all []candidate, err error) {
-	groups, err := b.workGroups(ctx, &req)
+	groups, err := b.c.workGroups(ctx, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +137,8 @@ const (
 // not to be left alone, the highest priority first. Campaigns that have come to
 // rest are only among them when one of their records is watched and visible:
 // there is no end to them.
-func (b *batch) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (groups []workGroup, err error) {
-	err = b.c.query(ctx, func(rows *sql.Rows) error {
+func (c *conn) workGroups(ctx context.Context, req *idempotency.ClaimRequest) (groups []workGroup, err error) {
+	err = c.query(ctx, func(rows *sql.Rows) error {
 		var g workGroup
 		if err := rows.Scan(&g.campaign, &g.priority, &g.planned); err != nil {
 			return err
@@ -172,6 +173,38 @@ const (
 	bothText = "SELECT " + candidateColumns + ", due, key" + candidatesFrom + " AND planned = 0 UNION ALL SELECT " +
 		candidateColumns + ", due, key" + candidatesFrom + " AND planned = 1" + candidatesOrder
 )
+
+// oldestText is when the first of a group's candidates is due.
+const oldestText = "SELECT due FROM records WHERE campaign = ?1 AND priority = +?2 AND planned = +?5 AND due <= ?3 AND visible <= ?3 AND version <= ?4 AND state IN " +
+	known + " ORDER BY due, key LIMIT 1"
+
+// OldestDue implements [idempotency.Backlog]. Each campaign with open work costs some
+// microseconds.
+func (s *Store) OldestDue(ctx context.Context, req idempotency.ClaimRequest) (time.Time, error) {
+	oldest, found := int64(0), false
+	err := s.read(ctx, "oldest due", func(c *conn) error {
+		groups, err := c.workGroups(ctx, &req)
+		for i := 0; i < len(groups) && err == nil; i++ {
+			g := &groups[i]
+			for planned, some := range []bool{g.rest, g.planned} {
+				if !some || err != nil {
+					continue
+				}
+				var due int64
+				var ok bool
+				ok, err = c.queryRow(ctx, []any{&due}, oldestText, g.campaign, g.priority, codec.Nanos(req.Now), idempotency.RecordVersion, planned)
+				if ok && (!found || due < oldest) {
+					oldest, found = due, true
+				}
+			}
+		}
+		return err
+	})
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	return codec.FromNanos(oldest), nil
+}
 
 // text returns the query for the group's candidates.
 func (g *workGroup) text() string {

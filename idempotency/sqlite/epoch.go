@@ -58,13 +58,10 @@ func (c *conn) breakHistory(ctx context.Context, reason string, now time.Time) e
 	if _, err := c.exec(ctx, "UPDATE ledger SET epoch = ?, last_entry = last_entry + 1", newEpoch()); err != nil {
 		return err
 	}
-	entry := idempotency.Entry{At: now, Kind: entryEpochChanged, Note: reason}
+	entry := idempotency.Entry{At: now, Kind: idempotency.EntryEpochChanged, Note: reason}
 	_, err := c.exec(ctx, "INSERT INTO entries (seq, num, prev, data) SELECT last_entry, 0, 0, ? FROM ledger", codec.EncodeEntry(&entry, true))
 	return err
 }
-
-// entryEpochChanged is the kind of the entry that says why an epoch began.
-const entryEpochChanged = "epoch_changed"
 
 // present returns what a marker would say of the files as they are now.
 func (s *Store) present(h history) (mark, error) {

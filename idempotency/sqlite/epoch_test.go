@@ -206,7 +206,7 @@ func TestRestoreIsNoticed(t *testing.T) {
 					t.Fatalf("nothing was noticed: %+v", changed)
 				}
 				var notes []string
-				for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"epoch_changed"}}) {
+				for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"epoch_changed"}}) {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -244,7 +244,7 @@ func TestNoFalseAlarm(t *testing.T) {
 		t.Helper()
 		once(t, path, func(s *sqlite.Store) {
 			if id := identity(t, s); id.EpochChanged() {
-				for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"epoch_changed"}}) {
+				for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"epoch_changed"}}) {
 					t.Errorf("false alarm: %s, %v", e.Note, err)
 				}
 			}

@@ -104,7 +104,7 @@ func TestPlanOfFewMessages(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if steps := s.messageSteps(t); n != len(states) || steps == 0 || steps > 500 {
+			if steps := s.stepsOf(t, "FROM messages"); n != len(states) || steps == 0 || steps > 500 {
 				t.Errorf("%v, bare %t: %d messages in %d steps of the engine, want %d in some", states, bare, n, steps, len(states))
 			}
 		}
@@ -114,9 +114,47 @@ func TestPlanOfFewMessages(t *testing.T) {
 	}
 }
 
-// messageSteps returns how many steps the only reader took for messages since it was
-// last asked.
-func (s *Store) messageSteps(t *testing.T) (steps int) {
+// TestPlanOfTheOldest: a metric asks for it every few seconds, beside millions of
+// records that are due, are left alone, or have their end.
+func TestPlanOfTheOldest(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), WithMode(postproof.ModeTest), WithReaders(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	states := []idempotency.State{idempotency.Planned, idempotency.Accepted, idempotency.Done}
+	changes := make([]idempotency.Change, 6000)
+	for i := range changes {
+		key := postproof.Key("job " + strconv.Itoa(i))
+		changes[i].Record = &idempotency.Record{
+			Version: idempotency.RecordVersion, ID: idempotency.IDOf(key), Key: key, Job: []byte("{}"), State: states[i%3], Campaign: "c" + strconv.Itoa(i%4),
+			Fence: 1, Generation: 1, Due: now.Add(-time.Duration(i+1) * time.Second), CreatedAt: now, UpdatedAt: now,
+		}
+	}
+	if errs, err := s.Commit(t.Context(), changes); err != nil || errs != nil {
+		t.Fatal(errs, err)
+	}
+	if rs, err := s.Claim(t.Context(), idempotency.ClaimRequest{Owner: "w", Limit: 20, Lease: time.Hour, Now: now}); err != nil || len(rs) != 20 {
+		t.Fatalf("claimed %d records, %v", len(rs), err)
+	}
+	for _, skip := range [][]string{nil, {"c0", "c1"}} {
+		at, err := s.OldestDue(t.Context(), idempotency.ClaimRequest{Now: now, Skip: skip})
+		if err != nil || now.Sub(at) < 5900*time.Second {
+			t.Errorf("due %s, %v", now.Sub(at), err)
+		}
+		if steps := s.stepsOf(t, "FROM records") + s.stepsOf(t, "FROM depth"); steps == 0 || steps > 1500 {
+			t.Errorf("found in %d steps of the engine, want some", steps)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// stepsOf returns how many steps the only reader took for the statements that have the
+// text in them since it was last asked.
+func (s *Store) stepsOf(t *testing.T, text string) (steps int) {
 	t.Helper()
 	reader := <-s.readers
 	defer func() { s.readers <- reader }()
@@ -126,7 +164,7 @@ func (s *Store) messageSteps(t *testing.T) (steps int) {
 			return errors.New("another driver")
 		}
 		for stmt := range raw.Raw().Stmts() {
-			if strings.Contains(stmt.SQL(), "FROM messages") {
+			if strings.Contains(stmt.SQL(), text) {
 				steps += stmt.Status(sqlite3.STMTSTATUS_VM_STEP, true)
 			}
 		}

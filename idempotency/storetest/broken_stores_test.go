@@ -262,7 +262,7 @@ func claimPieces() map[string]broken {
 // brokenStores has all of them by name.
 func brokenStores() map[string]broken {
 	all := map[string]broken{}
-	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces(), erasePieces(), handlePieces(), damagedPieces(), oddPieces()} {
+	for _, some := range []map[string]broken{commitPieces(), recordPieces(), claimPieces(), leftAlonePieces(), oldestPieces(), dependencePieces(), readPieces(), inboxPieces(), besidePieces(), erasePieces(), handlePieces(), damagedPieces(), oddPieces()} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -133,6 +133,7 @@ type fake struct {
 	identity func(ctx context.Context) (idempotency.Identity, error)
 	accept   func(ctx context.Context, epoch string, ns idempotency.Namespace) error
 	depth    func(ctx context.Context, campaign string) ([]idempotency.StateCount, error)
+	oldest   func(ctx context.Context, req idempotency.ClaimRequest) (time.Time, error)
 	settings func(ctx context.Context, prefix string) iter.Seq2[idempotency.Setting, error]
 	putBlob  func(ctx context.Context, r io.Reader) (postproof.Blob, error)
 	open     func(ctx context.Context, b postproof.Blob) (io.ReadCloser, error)
@@ -158,7 +159,7 @@ func newFake(brk func(f *fake)) *fake {
 	f.breakHistory = m.BreakHistory
 	f.claim, f.prune, f.accept = m.Claim, m.Prune, m.AcceptEpoch
 	f.entries, f.identity, f.depth, f.settings = m.Entries, m.Identity, m.Depth, m.Settings
-	f.remove = m.RemoveBlob
+	f.remove, f.oldest = m.RemoveBlob, m.OldestDue
 	f.putBlob = func(ctx context.Context, r io.Reader) (postproof.Blob, error) {
 		b, err := m.PutBlob(ctx, r)
 		f.mu.Lock()
@@ -298,6 +299,10 @@ func (f *fake) AcceptEpoch(ctx context.Context, epoch string, ns idempotency.Nam
 
 func (f *fake) Depth(ctx context.Context, campaign string) ([]idempotency.StateCount, error) {
 	return f.depth(ctx, campaign)
+}
+
+func (f *fake) OldestDue(ctx context.Context, req idempotency.ClaimRequest) (time.Time, error) {
+	return f.oldest(ctx, req)
 }
 
 func (f *fake) Settings(ctx context.Context, prefix string) iter.Seq2[idempotency.Setting, error] {

@@ -23,6 +23,7 @@ func claimChecks() []check {
 		{name: "what is planned and the rest come in one order", run: oneOrder},
 		{name: "only states with work are offered", run: workableOnly},
 		{name: "what is watched for a late arrival is offered in every state", run: watchedOffered},
+		{name: "the oldest that is due is what a claim would look at", run: oldestDue},
 		{name: "two claimers never share", run: neverShare},
 		{name: "a clock that runs back is offered nothing early", run: clockBack},
 	}

@@ -270,7 +270,7 @@ func withoutRecord(t reporter, h Harness) {
 	must(t, h.Engine, create(planned(1)), create(planned(2)))
 	kinds := []string{}
 	for _, e := range history(t, h.Engine, idOf(1)) {
-		kinds = append(kinds, e.Kind)
+		kinds = append(kinds, string(e.Kind))
 	}
 	same(t, "history of the record", []string{"evidence", "created"}, kinds)
 }

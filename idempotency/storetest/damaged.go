@@ -180,7 +180,7 @@ func damagedEntries(t reporter, h Harness) {
 	if len(own) != 2 || len(all) != n+3 {
 		t.Fatalf("%d entries of %d are the record's, want 2 of %d", len(own), len(all), n+3)
 	}
-	noted := collect(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"noted"}}))
+	noted := collect(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"noted"}}))
 	for _, seq := range []uint64{own[0].Seq, noted[n/2].Seq} {
 		damage(t, h, idempotency.DamagedError{Entry: seq})
 		all[slices.Index(all, fmt.Sprintf("entry %d", seq))] = fmt.Sprintf("!entry %d", seq)
@@ -188,7 +188,7 @@ func damagedEntries(t reporter, h Harness) {
 	same(t, "all", all, listed(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{}), entryName))
 	same(t, "from a place on", all[n/2:], listed(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{After: own[0].Seq + uint64(n/2) - 1}), entryName))
 	same(t, "of a kind that no other has", []string{fmt.Sprintf("!entry %d", own[0].Seq), fmt.Sprintf("!entry %d", noted[n/2].Seq)},
-		listed(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"late_arrival"}}), entryName))
+		listed(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"late_arrival"}}), entryName))
 	same(t, "of the record", []string{fmt.Sprintf("!entry %d", own[0].Seq), fmt.Sprintf("entry %d", own[1].Seq)},
 		listed(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{ID: idOf(0)}), entryName))
 	for e, err := range h.Engine.Entries(t.Context(), idempotency.EntryQuery{ID: idOf(0), Limit: 1}) {

@@ -50,7 +50,7 @@ func namesAlike(t reporter, h Harness) {
 		r := sent(i, "v"+name)
 		r.Campaign, r.Submissions[0].VendorID, r.Lease.Owner = name, "id"+name, name
 		c := create(r)
-		c.Entries[0].Kind = name
+		c.Entries[0].Kind = idempotency.EntryKind(name)
 		c.Counters = []idempotency.CounterAdd{{Name: name, Add: int64(i + 1), Limit: int64(i + 1)}}
 		c.Settings = []idempotency.SettingWrite{{Name: "s" + name, Value: []byte(name)}}
 		changes = append(changes, c)
@@ -72,7 +72,7 @@ func namesAlike(t reporter, h Harness) {
 		} {
 			same(t, fmt.Sprintf("%s %q", what, name), sorted(i), find(t, h.Engine, q))
 		}
-		same(t, fmt.Sprintf("entries of kind %q", name), 1, len(collect(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{name}}))))
+		same(t, fmt.Sprintf("entries of kind %q", name), 1, len(collect(t, h.Engine.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{idempotency.EntryKind(name)}}))))
 		same(t, fmt.Sprintf("messages of vendor %q", "v"+name), 1, len(messages(t, h.Engine, idempotency.MessageQuery{Vendor: "v" + name})))
 		n, err := h.Engine.Counter(t.Context(), name)
 		set, err2 := h.Engine.Setting(t.Context(), "s"+name)

@@ -47,7 +47,7 @@ func historyOrder(t reporter, h Harness) {
 func entryQueries(t reporter, h Harness) {
 	var changes []idempotency.Change
 	for i := range 300 {
-		changes = append(changes, idempotency.Change{Entries: []idempotency.Entry{{ID: idOf(i % 3), At: epoch(), Kind: []string{"a", "b"}[i%2], Note: string(rune('A' + i%26))}}})
+		changes = append(changes, idempotency.Change{Entries: []idempotency.Entry{{ID: idOf(i % 3), At: epoch(), Kind: []idempotency.EntryKind{"a", "b"}[i%2], Note: string(rune('A' + i%26))}}})
 	}
 	must(t, h.Engine, create(planned(0)))
 	must(t, h.Engine, changes...)
@@ -57,10 +57,10 @@ func entryQueries(t reporter, h Harness) {
 	}
 	for name, q := range map[string]idempotency.EntryQuery{
 		"record":          {ID: idOf(1)},
-		"record and kind": {ID: idOf(0), Kinds: []string{"b"}},
-		"kinds":           {Kinds: []string{"a", "created"}},
+		"record and kind": {ID: idOf(0), Kinds: []idempotency.EntryKind{"b"}},
+		"kinds":           {Kinds: []idempotency.EntryKind{"a", "created"}},
 		"after":           {After: all[250].Seq},
-		"after, kind":     {After: all[99].Seq, Kinds: []string{"b"}},
+		"after, kind":     {After: all[99].Seq, Kinds: []idempotency.EntryKind{"b"}},
 		"record, after":   {ID: idOf(2), After: all[40].Seq},
 		"nobody's":        {ID: idOf(9)},
 	} {

@@ -19,7 +19,7 @@ func eraseChecks() []check {
 func kinds(es []idempotency.Entry) []string {
 	all := []string{}
 	for _, e := range es {
-		all = append(all, e.Kind)
+		all = append(all, string(e.Kind))
 	}
 	return all
 }

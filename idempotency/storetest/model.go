@@ -216,6 +216,9 @@ func (w *walk) edit(n int) func(r *idempotency.Record) {
 
 // compare reads everything that there is from both.
 func (w *walk) compare() {
+	for _, req := range []idempotency.ClaimRequest{{Now: w.now}, {Now: w.now.Add(time.Minute)}, {Now: w.now, Skip: []string{"a"}}, {Now: w.now, Least: new(1)}} {
+		both(w, "the oldest that is due", func(e idempotency.Engine) time.Duration { return oldest(w.t, e, req) })
+	}
 	both(w, "everything", func(e idempotency.Engine) everything {
 		all := readAll(w.t, e, "cap")
 		return all

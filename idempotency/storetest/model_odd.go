@@ -84,7 +84,7 @@ func (w *walk) oddChange() idempotency.Change {
 	var c idempotency.Change
 	switch r, err := w.model.Get(w.t.Context(), idOf(n)); {
 	case w.random.IntN(8) == 0:
-		c.Entries = []idempotency.Entry{{ID: oneOf(w.random, "", idOf(n), idOf(n+25)), At: w.oddTime(), Kind: oneOf(w.random, "", "odd"), Note: oneOf(w.random, oddVendorIDs()...)}}
+		c.Entries = []idempotency.Entry{{ID: oneOf(w.random, "", idOf(n), idOf(n+25)), At: w.oddTime(), Kind: oneOf[idempotency.EntryKind](w.random, "", "odd"), Note: oneOf(w.random, oddVendorIDs()...)}}
 	case err != nil:
 		c = create(w.oddRecord(sent(n, oneOf(w.random, oddVendors()...))))
 	default:

@@ -111,7 +111,7 @@ func drainRound(ctx context.Context, dir string, n int) (row drainRow, err error
 	if err != nil {
 		return row, err
 	}
-	if added.New != n {
+	if added.New != int64(n) {
 		return row, fmt.Errorf("%d of %d jobs were enqueued: %v", added.New, n, added.Rejections)
 	}
 	row.EnqueuePerSecond = perSecond(start)

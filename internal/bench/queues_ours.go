@@ -85,17 +85,17 @@ func carryOn(ctx context.Context, store *postgres.Store, rec *idempotency.Record
 	sending.Submissions = []idempotency.Submission{{
 		Generation: 1, Vendor: "lob", Ref: idempotency.Namespace("bench").Ref(rec.Mode, rec.Key, 1), VendorKey: string(rec.ID), FirstAt: now, LastAt: now, Sends: 1,
 	}}
-	entry := func(r *idempotency.Record, kind string) []idempotency.Entry {
+	entry := func(r *idempotency.Record, kind idempotency.EntryKind) []idempotency.Entry {
 		return []idempotency.Entry{{ID: r.ID, At: now, Kind: kind, To: r.State, Fence: r.Fence, Generation: 1, Vendor: "lob"}}
 	}
-	if err := idempotency.CommitOne(ctx, store, idempotency.Change{Record: &sending, Expect: rec.Fence, Entries: entry(&sending, "intent")}); err != nil {
+	if err := idempotency.CommitOne(ctx, store, idempotency.Change{Record: &sending, Expect: rec.Fence, Entries: entry(&sending, idempotency.EntryIntent)}); err != nil {
 		return err
 	}
 	done := sending
 	done.Fence, done.State, done.Lease, done.Due = sending.Fence+1, idempotency.Accepted, idempotency.Lease{}, now.Add(24*time.Hour)
 	done.Submissions = slices.Clone(sending.Submissions)
 	done.Submissions[0].VendorID, done.Submissions[0].Join = "psc_"+string(rec.ID[:16]), postproof.Accepted
-	return idempotency.CommitOne(ctx, store, idempotency.Change{Record: &done, Expect: sending.Fence, Entries: entry(&done, "accepted")})
+	return idempotency.CommitOne(ctx, store, idempotency.Change{Record: &done, Expect: sending.Fence, Entries: entry(&done, idempotency.EntryAccepted)})
 }
 
 // drainWith enqueues the jobs and measures a drain.
@@ -115,7 +115,7 @@ func drainWith(ctx context.Context, dsn, schema string, jobs int, drain func(*cl
 		if err != nil {
 			return err
 		}
-		if added.New != jobs {
+		if added.New != int64(jobs) {
 			return fmt.Errorf("%d of %d jobs were enqueued: %v", added.New, jobs, added.Rejections)
 		}
 		if err := analyze(ctx, dsn, schema); err != nil {
@@ -242,7 +242,7 @@ func claimAmong(ctx context.Context, dsn string, jobs int) (row claimRow, err er
 		if err != nil {
 			return err
 		}
-		if added.New != jobs {
+		if added.New != int64(jobs) {
 			return fmt.Errorf("%d of %d jobs were enqueued: %v", added.New, jobs, added.Rejections)
 		}
 		row.EnqueuePerSecond = float64(jobs) / time.Since(start).Seconds()

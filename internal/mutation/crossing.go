@@ -8,7 +8,7 @@ func crossing() []Mutation {
 	}
 	return []Mutation{
 		m("what is taken back while it is written is not told", "hints.go",
-			`case t.wish == nil && said.Reason != hintOver:`, `case false:`, "TestHintTakenBackWhileItIsWritten"),
+			`case t.wish == nil && said.Reason != troubleOver:`, `case false:`, "TestHintTakenBackWhileItIsWritten"),
 		m("what comes back before its end is written is called over", "hints.go",
 			`!ends && t.known(reason, until, now)`, `(ends || !ends) && t.known(reason, until, now)`, "TestHintThatComesBackBeforeItsEndIsWritten"),
 		m("hints of a lost history keep new ones from being written", "replicas.go",

@@ -41,7 +41,7 @@ func known() []Mutation {
 		m("./client", "a worker that cannot ask has a piece polled later", "client/unasked.go",
 			`if wait := c.forAnother(v, sub, now.Sub(rec.PollAt)); wait > 0 {`, `if wait := c.forAnother(v, sub, now.Sub(rec.PollAt)); wait < 0 {`, "TestPollsAmongWorkers"),
 		m("./client", "who says to be able to ask is not believed", "client/hints.go",
-			`if said.Reason == hintOver && said.From != h.self {`, `if said.Reason == hintOver && said.From == h.self {`, "TestPollIsLeftToWhoSays"),
+			`if said.Reason == troubleOver && said.From != h.self {`, `if said.Reason == troubleOver && said.From == h.self {`, "TestPollIsLeftToWhoSays"),
 		m("./client", "who is told of a piece late is taken to be nobody", "client/unasked.go",
 			`longestOpen = 24 * time.Hour`, `longestOpen = 15 * time.Minute`, "TestPollMetLate"),
 		m("./idempotency", "a poll that is put off takes a cancellation along", "idempotency/machine_plan.go",
@@ -54,12 +54,12 @@ func known() []Mutation {
 			`			w.c.meetUnasked(ctx, v, sub)`, `			_ = ctx`, "TestWatchThatNobody"),
 		m("./idempotency", "a watch that nobody kept ends untold", "idempotency/machine_late.go",
 			`	if ev.Failed {
-		t.noteSub("unwatched"`, `	if false {
-		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		t.noteSub(EntryUnwatched`, `	if false {
+		t.noteSub(EntryUnwatched`, "TestWatchThatEnds"),
 		m("./idempotency", "a watch that was kept is told", "idempotency/machine_late.go",
 			`	if ev.Failed {
-		t.noteSub("unwatched"`, `	if true {
-		t.noteSub("unwatched"`, "TestWatchThatEnds"),
+		t.noteSub(EntryUnwatched`, `	if true {
+		t.noteSub(EntryUnwatched`, "TestWatchThatEnds"),
 		m("./idempotency", "whoever can look has to wait for the watch's pace", "idempotency/machine_late.go",
 			`if ev.Unasked != "" && ev.RetryAfter > 0 {`, `if false {`, "TestWatchWaitsFor"),
 		m("./client", "a watch that nobody kept is no incident", "client/incident_kind.go",

@@ -57,7 +57,7 @@ func late() []Mutation {
 		lite(0, "watch: the column says when the job is due", "idempotency/internal/codec/codec.go",
 			"out.Due = Nanos(work)\n", "_ = work\n", "TestStoreIsAStore/claim"),
 		cl(0, "watch: a waiting campaign's canceled jobs are forgotten", "idempotency/memory_queue.go",
-			"if in.planned && slices.Contains(req.Skip", "if slices.Contains(req.Skip", "TestLateArrivalOfACanceledJob"),
+			"return l.planned && (slices.Contains(req.Skip", "return (slices.Contains(req.Skip", "TestLateArrivalOfACanceledJob"),
 		lite(0, "claims: a paused campaign is left alone as a whole", "idempotency/sqlite/claim.go",
 			"if g.planned && ((req.Least", "if ((req.Least", "TestStoreIsAStore/claim"),
 		lite(0, "claims: what is planned is never left alone", "idempotency/sqlite/claim.go",

@@ -37,7 +37,7 @@ func polls() []Mutation {
 		m("polls: a slow vendor is polled at our pace", poll,
 			`longest = max(longest, every, atMost)`, `longest = max(longest, atMost)`, "TestPollPace"),
 		m("polls: news leaves the pace as slow as it was", reconcile,
-			"\t\tt.r.Tries = 0\n\t\te := t.note(\"status\"", "\t\te := t.note(\"status\"", "TestPollPatience"),
+			"\t\tt.r.Tries = 0\n\t\te := t.note(EntryStatus", "\t\te := t.note(EntryStatus", "TestPollPatience"),
 		m("polls: a poll that failed waits for the silence", reconcile,
 			`t.pollAgain(ev.RetryAfter)`, `t.pollLater()`, "TestPollFailed"),
 		m("polls: the vendor's wait is not kept", poll,

@@ -91,7 +91,7 @@ func wire() []Mutation {
 		m("a large acceptance is a doubt", client, "call.go",
 			`MaxResponseBytes: maxAnswer,`, ``, "TestLargeAnswers"),
 		m("what is refused in doubt is sent again and again", ledger, "machine_answer.go",
-			"s.NoResend = true\n\tt.noteSub(\"refused_in_doubt\"", "t.noteSub(\"refused_in_doubt\"", "TestRefusedInDoubt"),
+			"s.NoResend = true\n\tt.noteSub(EntryRefusedInDoubt", "t.noteSub(EntryRefusedInDoubt", "TestRefusedInDoubt"),
 		m("what is refused for the moment in doubt is not sent again", ledger, "machine_answer.go",
 			`ev.Delivery != postproof.Refused || waits(ev.Code) ||`, `ev.Delivery != postproof.Refused ||`, "TestRefusedInDoubt"),
 		m("what is refused in doubt by who cannot be looked up is held", ledger, "machine_answer.go",

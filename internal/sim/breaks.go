@@ -81,8 +81,8 @@ func ruleBreaks() []Break {
 		}}},
 		{"rule-4-expiry", 4, "a lease that runs out leads to another send", []Edit{{
 			machineAnswer,
-			"s.Join = s.Join.Join(postproof.Unknown)\n\tif t.elsewhere(s) {\n\t\treturn nil\n\t}\n\tt.enter(Unknown)\n\tt.noteSub(\"lease_expired\"",
-			"s.Join = postproof.NotSent\n\tt.enter(Planned)\n\tt.noteSub(\"lease_expired\"",
+			"s.Join = s.Join.Join(postproof.Unknown)\n\tif t.elsewhere(s) {\n\t\treturn nil\n\t}\n\tt.enter(Unknown)\n\tt.noteSub(EntryLeaseExpired",
+			"s.Join = postproof.NotSent\n\tt.enter(Planned)\n\tt.noteSub(EntryLeaseExpired",
 		}}},
 		{"rule-5-fence", 5, "the store does not check the fence", []Edit{{
 			memoryStore, "case old.Fence != c.Expect:", "case false:",
@@ -115,7 +115,7 @@ func lateRuleBreaks() []Break {
 			"idempotency/next.go", "if r.State.Workable() && !r.Deadline.IsZero() && !now.Before(r.Deadline) && !r.Status.Stage.Terminal() {", "if false {",
 		}}},
 		{"rule-9-silence", 9, "a job is held, and nobody is told", []Edit{{
-			machinePerson, "\tt.note(\"held\", string(reason))\n", "",
+			machinePerson, "\tt.note(EntryHeld, string(reason))\n", "",
 		}}},
 		{"rule-10-tombstones", 10, "what is pruned is forgotten", []Edit{{
 			memoryStore, "\t\t\tm.put(slot.Bury())\n",

@@ -97,7 +97,7 @@ func (o *oracle) judgeAccepted(p *piece, rec *idempotency.Record) (verdict, stri
 // heldInVain says why a job should not be held; empty when nobody could be
 // asked.
 func (o *oracle) heldInVain(p *piece, rec *idempotency.Record) string {
-	if !rec.Erased() && !slices.ContainsFunc(o.history(p), func(e idempotency.Entry) bool { return e.Kind == "held" }) {
+	if !rec.Erased() && !slices.ContainsFunc(o.history(p), func(e idempotency.Entry) bool { return e.Kind == idempotency.EntryHeld }) {
 		return "it is held in silence"
 	}
 	switch rec.Hold.Reason {
@@ -154,7 +154,7 @@ func (o *oracle) gone(vendor string) bool { return o.w.profile.class == classGon
 // judgeLate judges a job that two pieces of are alive: that must have been told.
 func (o *oracle) judgeLate(p *piece, rec *idempotency.Record) (verdict, string) {
 	told := func(e idempotency.Entry) bool {
-		return e.Kind == "late_arrival" || e.Kind == "late_printed" || e.Kind == "twice_at_vendor"
+		return e.Kind == idempotency.EntryLateArrival || e.Kind == idempotency.EntryLatePrinted || e.Kind == idempotency.EntryTwiceAtVendor
 	}
 	was := func(s idempotency.Submission) bool { return s.Late != "" || s.Twin != "" }
 	switch {

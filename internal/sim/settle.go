@@ -152,7 +152,7 @@ func (o *oracle) trace(p *piece) string {
 }
 
 func entryText(e idempotency.Entry) string {
-	text := []string{e.Kind}
+	text := []string{string(e.Kind)}
 	if e.From != e.To {
 		text = append(text, fmt.Sprintf("%s>%s", e.From, e.To))
 	}

@@ -242,6 +242,16 @@ func (v *view) Depth(ctx context.Context, campaign string) ([]idempotency.StateC
 	return m.Depth(ctx, campaign)
 }
 
+// OldestDue implements [idempotency.Backlog].
+func (v *view) OldestDue(ctx context.Context, req idempotency.ClaimRequest) (time.Time, error) {
+	m, leave, err := v.enter("oldest", v.p.name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer leave()
+	return m.OldestDue(ctx, req)
+}
+
 // Counter implements [idempotency.Ledger].
 func (v *view) Counter(ctx context.Context, name string) (int64, error) {
 	m, leave, err := v.enter("counter", v.p.name)

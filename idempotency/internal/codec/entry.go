@@ -20,7 +20,7 @@ func EncodeEntry(e *idempotency.Entry, withID bool) []byte {
 		w.text(2, string(e.ID))
 	}
 	w.time(3, e.At)
-	w.text(4, e.Kind)
+	w.text(4, string(e.Kind))
 	w.text(5, string(e.From))
 	w.text(6, string(e.To))
 	w.number(7, e.Fence)
@@ -82,7 +82,7 @@ func (r *reader) entry(to *idempotency.Entry, f field) {
 	case 3:
 		to.At = r.time(f)
 	case 4:
-		to.Kind = f.text
+		to.Kind = idempotency.EntryKind(f.text)
 	case 5:
 		to.From = idempotency.State(f.text)
 	case 6:

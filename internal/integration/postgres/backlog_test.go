@@ -53,7 +53,7 @@ func TestBacklogIsPlacedInBites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kinds[e.ID] = append(kinds[e.ID], e.Kind)
+		kinds[e.ID] = append(kinds[e.ID], string(e.Kind))
 	}
 	if diff := cmp.Diff([]string{"created", "changed"}, kinds[record(n-1).ID]); diff != "" {
 		t.Errorf("history of the last record (-want +got):\n%s", diff)

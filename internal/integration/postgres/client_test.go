@@ -60,7 +60,7 @@ func TestReplicas(t *testing.T) {
 			t.Fatal(err)
 		}
 		// All of them know all jobs, as after a restart.
-		if out, err := c.Enqueue(t.Context(), cards(0, (i+1)*each)); err != nil || out.New != each/2 || out.Known != i*each+each/2 {
+		if out, err := c.Enqueue(t.Context(), cards(0, (i+1)*each)); err != nil || out.New != each/2 || out.Known != int64(i*each+each/2) {
 			t.Fatalf("Enqueue = %+v, %v", out, err)
 		}
 	}

@@ -76,7 +76,7 @@ func TestPromotedStandby(t *testing.T) {
 		t.Errorf("Identity = %+v after the promotion, before it %+v", after, before)
 	}
 	told := 0
-	for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"epoch_changed"}}) {
+	for e, err := range s.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"epoch_changed"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -64,6 +64,11 @@ func TestPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	claim(&high, pause, 1)
+	for _, req := range []idempotency.ClaimRequest{{Now: start()}, {Now: start(), Skip: pause}, {Now: start(), Skip: pause, Least: &high}} {
+		if _, err := s.OldestDue(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r := record(1)
 	r.Campaign = "small"
 	if err := idempotency.CommitOne(t.Context(), s, create(r)); err != nil {
@@ -96,9 +101,15 @@ func TestPlans(t *testing.T) {
 	if len(plans) < 100 {
 		t.Fatalf("the server has explained %d statements: the test looks at the wrong thing", len(plans))
 	}
-	claims, sums := 0, 0
+	claims, oldest, sums := 0, 0, 0
 	for _, p := range plans {
-		if strings.Contains(p.Text, "WITH RECURSIVE groups") {
+		switch {
+		case strings.Contains(p.Text, "min(f.due)"):
+			oldest++
+			if n := p.Plan.visited(); n > 500 { // it steps over what is leased: 150
+				t.Errorf("the oldest record that is due was found among %d rows", n)
+			}
+		case strings.Contains(p.Text, "WITH RECURSIVE groups"):
 			claims++
 			if n := p.Plan.visited(); n > 2000 {
 				t.Errorf("a claim of 50 has looked at %d rows", n)
@@ -123,6 +134,9 @@ func TestPlans(t *testing.T) {
 	}
 	if sums < 2 {
 		t.Errorf("chunks were compared %d times: the test looks at the wrong thing", sums)
+	}
+	if oldest != 3 {
+		t.Errorf("%d looks for the oldest record were explained: the test looks at the wrong thing", oldest)
 	}
 	if claims < 4 {
 		t.Errorf("%d claims were explained: the test looks at the wrong thing", claims)

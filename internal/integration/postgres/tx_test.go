@@ -122,7 +122,7 @@ func enqueueInTransaction(t *testing.T, db *sql.DB) {
 				t.Errorf("entry %d comes after %d", e.Seq, last)
 			}
 			last = e.Seq
-			kinds = append(kinds, e.Kind)
+			kinds = append(kinds, string(e.Kind))
 		}
 		if diff := cmp.Diff([]string{"created", "changed"}, kinds); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)

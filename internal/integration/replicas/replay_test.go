@@ -307,7 +307,7 @@ func (f *replayFleet) walkIn(t *testing.T, c *client.Client) {
 				}
 			}
 		})
-		if err != nil || out.New != n {
+		if err != nil || out.New != int64(n) {
 			t.Errorf("EnqueueTx = %+v, %v", out, err)
 		}
 		if round%3 == 2 {

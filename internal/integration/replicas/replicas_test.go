@@ -71,7 +71,7 @@ func (f *fleet) enqueue(t *testing.T, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := c.Enqueue(t.Context(), cards(n)); err != nil || out.New != n {
+	if out, err := c.Enqueue(t.Context(), cards(n)); err != nil || out.New != int64(n) {
 		t.Fatalf("Enqueue = %+v, %v, want %d new jobs", out, err, n)
 	}
 	if err := c.Close(); err != nil {
@@ -126,7 +126,7 @@ func (f *fleet) judge(t *testing.T, list string) {
 	if got := depth[idempotency.Accepted] + depth[idempotency.Done]; got != int64(jobs()) {
 		t.Errorf("the ledger ends with %v, want %d accepted", depth, jobs())
 	}
-	for e, err := range f.store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []string{"late_arrival"}}) {
+	for e, err := range f.store.Entries(t.Context(), idempotency.EntryQuery{Kinds: []idempotency.EntryKind{"late_arrival"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
