@@ -245,7 +245,7 @@ var spanned = map[string]struct {
 var unspanned = []string{
 	"Breakers", "Canary", "Changes", "Close", "Depth", "Drain", "EndVendorStop", "Epoch", "Erasing", "FollowReplay", "Held", "History",
 	"Incidents", "IncidentsSince", "Intake", "Paused", "Polls", "Price", "Refused", "ReplayItems", "ReplayProgress", "ReplayReport", "Replays",
-	"Run", "Silence", "Spooled", "Status", "Tally", "Track", "Troubles", "Unchanged", "UnconfiguredVendors", "Undoable", "Vendors",
+	"Run", "Silence", "SpoolFolders", "Spooled", "Status", "Tally", "Track", "Troubles", "Unchanged", "UnconfiguredVendors", "Undoable", "Vendors",
 	"VerifyChanges", "VerifyErasure",
 }
 
