@@ -1,9 +1,12 @@
 package client
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -137,5 +140,51 @@ func TestAStrangeTimeIsNoReasonToLoseAnAnswer(t *testing.T) {
 		if kept := open(t, dir).all(); len(kept) != 1 || kept[0].Answer.Order.Receipt.VendorID != "piece" {
 			t.Errorf("%v: the next process finds %v", at, kept)
 		}
+	}
+}
+
+// Of another folder a spool takes over what is its ledger's and it does not have yet; what
+// is another ledger's, or cannot be read, is that folder's matter.
+func TestSpoolTakesOverOnlyItsOwn(t *testing.T) {
+	t.Parallel()
+	here, there := t.TempDir(), t.TempDir()
+	at := time.Now()
+	answer := func(id idempotency.ID, ledger idempotency.Namespace) spooled {
+		return spooled{ID: id, Ledger: ledger, At: at, Answer: idempotency.Answer{Vendor: "alpha", Delivery: postproof.Accepted}}
+	}
+	for _, e := range []spooled{answer("parked", "here"), answer("new", "here"), answer("foreign", "elsewhere")} {
+		left, err := openSpool(there, e.Ledger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(left.put(e), left.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(fresh(there, damagedPattern), []byte("half\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, here)
+	if err := s.put(answer("parked", "here")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.done(1, []spooled{answer("parked", "here")}, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.takeOver(there, "here"); err != nil {
+		t.Fatal(err)
+	}
+	waiting, parked, foreign := s.count()
+	if diff := cmp.Diff([]int{1, 1, 0, 0}, []int{waiting, parked, foreign, s.aside}); diff != "" {
+		t.Errorf("waiting, parked, foreign and set aside (-want +got):\n%s", diff)
+	}
+	if err := s.done(1, nil, at); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := lookInto(there); err != nil || len(found.of("here")) != 0 || len(found.of("elsewhere")) != 1 || found.damaged != 1 {
+		t.Errorf("%+v, %v: what is not ours is to be left there, and nothing else", found, err)
+	}
+	if next := open(t, here).all(); len(next) != 1 || next[0].ID != "parked" {
+		t.Errorf("the next process finds %v here, want what is parked", next)
 	}
 }

@@ -36,9 +36,8 @@
 // missing one, 413 for a body too large, 408 for one too slow, and 503 with Retry-After
 // when the inbox cannot write: then the vendor repeats it. What is too large it repeats in
 // vain: the owner is told ([AlertTooLarge]), and the piece is polled when the news is
-// overdue. A store that hangs is answered for
-// before the vendor gives up; what it writes after all is known when the vendor
-// repeats it.
+// overdue. A store that hangs is answered for before the vendor gives up; what it writes
+// after all is known when the vendor repeats it.
 //
 // Then, and separately, workers ([Receiver.Run], [Receiver.Drain]) apply it. The
 // piece is found by our reference, else by the vendor's id. What the event says

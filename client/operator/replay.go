@@ -179,7 +179,7 @@ func (r *run) progress(all []client.ReplayProgress) {
 	t := newTable("~REPLAY", "PHASE", ">JOBS", ">RECOVERED", ">%", ">OPEN", ">HELD", ">REFUSED", "STARTED (UTC)", "ENDS (UTC)")
 	for _, p := range all {
 		r.out.object(replayView{Type: "replay", ReplayProgress: p})
-		t.add(p.Name, string(p.Phase), number(p.Total), number(p.Recovered), percent(p.Recovered, p.Total), number(int(p.Open())), number(p.Held), number(p.Refused), moment(p.StartedAt, now), moment(p.EndsAt, now))
+		t.add(p.Name, string(p.Phase), number(p.Total), number(p.Recovered), percent(p.Recovered, p.Total), number(p.Open()), number(p.Held), number(p.Refused), moment(p.StartedAt, now), moment(p.EndsAt, now))
 	}
 	r.out.text("%s", many(len(all), "replay"))
 	if len(all) > 0 {

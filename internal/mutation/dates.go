@@ -59,6 +59,7 @@ func dates() []Mutation {
 		cl("a cap of another binds who only counts for it", "cap_counters.go", `&& !own[k.name] {`, `&& !own[k.name] {
 			k.most = 1`, "TestACapThatIsSetAgain"),
 		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
+		cl("a piece of no campaign counts twice in a cap", "cap_counters.go", `if campaign != "" {`, `if true {`, "TestCountersForbid"),
 		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
 		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
 	}
