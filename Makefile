@@ -32,10 +32,11 @@ EXAMPLETIME ?= 240
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# UNRACED are the packages of nested modules that test others' code, or with it: a
-# driver that is a database translated into Go, a schema, the peers of a comparison.
-# The race detector would look into theirs; ours is looked into in its own packages.
-UNRACED := /(sqlitedrivers|openapi|bench)$$
+# UNRACED are the packages whose tests start other programs, or test others' code, or
+# with it: a driver that is a database translated into Go, a schema, the peers of a
+# comparison, whole processes that are killed, the go command. The race detector would
+# look into theirs; ours is looked into in its own packages.
+UNRACED := /(sqlitedrivers|openapi|bench|replicas|weight)$$
 
 # RACED is the race detector. What it would look into longest is SQLite itself, a C
 # program translated into Go: that is compiled as it is. The driver around it, where
@@ -129,20 +130,27 @@ figures: ## measure everything and write docs/figures.md (half an hour, on a qui
 
 # PLAIN are the packages with bounds on allocations.
 PLAIN = $(sort $(dir $(shell grep -rlE --include='*_test.go' '^func Test.*(Alloc|LargeBodyIsStreamed)' .)))
+# UNRACEDTESTS are the tests that call unraced(t), which leaves them out under the race
+# detector, and the suites of the stores, which do less there: lines "package test".
+UNRACEDTESTS = awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /^\t+(unraced\(t\)|storetest\.Run\(t,)/ { dir = FILENAME; sub(/\/[^\/]*$$/, "", dir); print dir, name }' \
+	$$(grep -rlE --include='*_test.go' --exclude-dir=integration '^	+(unraced\(t\)|storetest\.Run\(t,)' .)
 
 .PHONY: plain
 plain: ## run what the race detector hides or slows: bounds on allocations, the models, each fault of a disk (part of make test)
-	GOWORK=off go test $(TESTFLAGS) -run 'Alloc|LargeBodyIsStreamed|InEveryOrder' $(PLAIN)
-	GOWORK=off go test $(TESTFLAGS) ./idempotency ./idempotency/sqlite
+	GOWORK=off go test $(TESTFLAGS) -run 'Alloc|LargeBodyIsStreamed|InEveryOrder|Chaos' $(PLAIN)
+	@set -e; all=$$($(UNRACEDTESTS)); \
+	tests=$$(echo "$$all" | cut -d ' ' -f 2 | sort -u | paste -sd '|' -); packages=$$(echo "$$all" | cut -d ' ' -f 1 | sort -u); \
+	echo "go test $(TESTFLAGS) -run '^($$tests)\$$'" $$packages; \
+	GOWORK=off go test $(TESTFLAGS) -run "^($$tests)\$$" $$packages
 
 .PHONY: bench-smoke
-bench-smoke: ## run every benchmark of every module once
+bench-smoke: ## run every benchmark of every module once, the long ones smaller
 	@set -e; for m in $(MODULES); do \
-		echo "go test -bench . -benchtime=1x (module in $$m)"; \
+		echo "go test -short -bench . -benchtime=1x (module in $$m)"; \
 		(cd "$$m" && export GOWORK=off && \
 		with=$$(go list -f '{{.Dir}}{{range .TestGoFiles}} {{.}}{{end}}{{range .XTestGoFiles}} {{.}}{{end}}' ./... | \
 			while read -r dir files; do cd "$$dir"; ! grep -qs '^func Benchmark' $$files /dev/null || echo "$$dir"; done) && \
-		{ [ -n "$$with" ] || { echo "no benchmark was found in $$m" >&2; exit 1; }; } && go test -run '^$$' -bench . -benchtime=1x $$with); \
+		{ [ -n "$$with" ] || { echo "no benchmark was found in $$m" >&2; exit 1; }; } && go test -short -run '^$$' -bench . -benchtime=1x $$with); \
 	done
 
 .PHONY: vuln

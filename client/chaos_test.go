@@ -23,8 +23,11 @@ func TestChaosPrintsEachJobOnce(t *testing.T) {
 		{postproof.IdempotencyRef, postproof.IdempotencyNone},
 	}
 	seeds, n := uint64(6), 200
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		seeds = 3
+	case raceEnabled: // make test has it all without the race detector, too
+		seeds, n = 3, 100
 	}
 	for seed := range seeds {
 		t.Run(string(rune('a'+seed)), func(t *testing.T) {

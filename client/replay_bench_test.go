@@ -34,6 +34,9 @@ const (
 // and the most memory in use meanwhile.
 func BenchmarkPlanReplay(b *testing.B) {
 	n := 100_000
+	if testing.Short() {
+		n = 2_000
+	}
 	if text := os.Getenv(replayJobsEnv); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {

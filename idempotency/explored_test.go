@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// exhaustive marks a test that explores the machine, which is pure: the race
+// unraced marks a test that explores the machine, which is pure: the race
 // detector has nothing to find in it and makes each step several times as slow.
 // The test is left out under it, and make test runs it once more without.
-func exhaustive(t *testing.T) {
+func unraced(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("nothing here is concurrent: explored without the race detector")
@@ -29,7 +29,7 @@ func affordable(b budget) budget {
 
 func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	for _, tc := range []struct {
 		vendors []string
 		left    budget
@@ -65,7 +65,7 @@ func TestExploreFindsNoWayToPrintTwiceOrForget(t *testing.T) {
 // can exist. They must not go unnoticed.
 func TestExploreNoticesWhatArrivesTooLate(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	for _, tc := range []struct {
 		vendors []string
 		left    budget

@@ -9,7 +9,7 @@ import "testing"
 // index stopped. TestEveryRuleIsNeeded has what comes of less.
 func TestModelOfControlPieces(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	explores(t, true, []workload{
 		{name: "after the send", vendors: []string{"list"}, left: budget{faults: 2, others: 1}},
 		{name: "two settle times after the send", vendors: []string{"list"}, left: budget{faults: 2, others: 1}, patient: true},

@@ -13,7 +13,7 @@ import (
 // and canceled while there is time.
 func TestModelOfRisksTaken(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	risky := idempotency.PreferDuplicate
 	explores(t, true, []workload{
 		{name: "the policy", vendors: []string{"blind"}, left: budget{faults: 2}, policy: risky},

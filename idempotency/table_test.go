@@ -25,7 +25,7 @@ func letter(s idempotency.State) string { return strings.ToUpper(string(s[:1])) 
 // the package documentation with what the machine was seen to do, both ways.
 func TestTableInDocIsWhatTheMachineDoes(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	seen := map[string]map[string]map[string]bool{} // event, from, to
 	note := func(from idempotency.State, event string, to idempotency.State, err error) {
 		if seen[event] == nil {

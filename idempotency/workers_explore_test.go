@@ -57,7 +57,7 @@ func explores(t *testing.T, strict bool, all []workload) {
 // TestModelOfRisksTaken, other jobs in TestModelOfControlPieces.
 func TestModelOfTwoWorkers(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	explores(t, true, []workload{
 		{name: "faults", vendors: three(), left: budget{faults: 2}},
 		{name: "callbacks early, twice and out of order", vendors: three(), left: budget{faults: 1, calls: 2}},
@@ -88,7 +88,7 @@ func TestModelOfTwoWorkers(t *testing.T) {
 // No client can prevent that two pieces come of it: they must not go unnoticed.
 func TestModelOfFrozenWorkers(t *testing.T) {
 	t.Parallel()
-	exhaustive(t)
+	unraced(t)
 	explores(t, false, []workload{
 		{name: "callbacks", vendors: three(), left: budget{faults: 1, calls: 2}},
 		{name: "a wish", vendors: three(), left: budget{faults: 1, wishes: 1}},

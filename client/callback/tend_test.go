@@ -20,9 +20,9 @@ import (
 func TestPayloadsArePurged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, memory(), newPrinter(t), callback.WithPollInterval(time.Minute))
+		w := newWorld(t, memory(), newPrinter(t), callback.WithPollInterval(time.Hour))
 		o := w.mailed(t, "a")
-		const events = 250 // more than one bite
+		const events = 120 // more than one bite
 		for i := range events {
 			send(t, w.rx, 200, note{ID: fmt.Sprint(i), Piece: o.ID, Ref: o.Ref, Status: "mailed"})
 		}

@@ -187,6 +187,9 @@ func live(b *testing.B, s *sqlite.Store, limit int) int {
 // left alone: however many those are, it costs the same.
 func BenchmarkClaimBeside(b *testing.B) {
 	for _, planned := range []int{100, 10_000, 100_000} {
+		if testing.Short() && planned > 10_000 {
+			continue
+		}
 		b.Run(fmt.Sprint("planned=", planned), func(b *testing.B) {
 			s := benchStore(b)
 			changes := bulk(planned + 16)

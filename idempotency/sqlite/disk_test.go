@@ -92,7 +92,7 @@ func faultyStore(t *testing.T, path string) (*sqlite.Store, *faultyVFS) {
 // when the disk is well again, in this process and in the next.
 func TestEveryChangeOfTheDiskFails(t *testing.T) {
 	t.Parallel()
-	lonely(t)
+	unraced(t)
 	const jobs = 8
 	for name, fault := range map[string]struct {
 		code          error
@@ -158,7 +158,7 @@ func TestEveryChangeOfTheDiskFails(t *testing.T) {
 // starts again with what was synced and any part of what was not.
 func TestPowerFailure(t *testing.T) {
 	t.Parallel()
-	lonely(t)
+	unraced(t)
 	const jobs = 8
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

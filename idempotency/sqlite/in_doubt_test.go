@@ -17,7 +17,7 @@ import (
 // true. So whoever was refused is told that nobody can say.
 func TestRefusedCommitMayComeTrue(t *testing.T) {
 	t.Parallel()
-	lonely(t)
+	unraced(t)
 	for name, fault := range map[string]struct {
 		code    error
 		lasting bool

@@ -58,7 +58,7 @@ func TestPlacesOfAnUndoneTransaction(t *testing.T) {
 // TestManyPlaces: the writer forgets the oldest, and looks again.
 func TestManyPlaces(t *testing.T) {
 	t.Parallel()
-	lonely(t)
+	unraced(t)
 	s := openStore(t, filepath.Join(t.TempDir(), "ledger.db"))
 	const jobs = 10_000
 	intents, results := make([]idempotency.Change, jobs), make([]idempotency.Change, jobs)

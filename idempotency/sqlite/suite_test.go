@@ -123,10 +123,10 @@ func plantAt(ctx context.Context, path string, r *idempotency.Record) error {
 	return plant.SQLite(ctx, db, r)
 }
 
-// lonely marks a long test with one caller: the race detector has nothing to find
+// unraced marks a long test with one caller: the race detector has nothing to find
 // in it that it does not find in the suite, and makes SQLite itself many times as
 // slow. The test is left out under it, and make test runs it once more without.
-func lonely(t *testing.T) {
+func unraced(t *testing.T) {
 	t.Helper()
 	if raceDetector {
 		t.Skip("one caller: run without the race detector")

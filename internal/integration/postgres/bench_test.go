@@ -36,7 +36,11 @@ func BenchmarkDrain(b *testing.B) {
 // replay are, with one whose are not, of the same number of jobs: how many times
 // as long it takes, by the fastest of some rounds.
 func BenchmarkCounted(b *testing.B) {
-	const jobs, rounds = 1000, 5
+	const jobs = 1000
+	rounds := 5
+	if testing.Short() {
+		rounds = 1
+	}
 	s := openStore(b, openDB(b, "pgx", pgtest.Shared(b)), newSchema(b))
 	first := 0
 	for b.Loop() {

@@ -23,7 +23,11 @@ import (
 // jobs. It reports the jobs a second of both and how many times as long the replay
 // takes, by the fastest of some rounds.
 func BenchmarkReplay(b *testing.B) {
-	const rows, rounds = 600, 7
+	const rows = 600
+	rounds := 7
+	if testing.Short() {
+		rounds = 1
+	}
 	sim, err := vendorsim.Start(vendorsim.Config{Lob: vendorsim.LobConfig{RateLimit: -1}})
 	if err != nil {
 		b.Fatal(err)
