@@ -72,7 +72,9 @@ type Idempotency struct {
 	Margin time.Duration
 	Replay ReplayForm
 	// BodyCompared is true when the vendor states that it refuses another body
-	// under a used key.
+	// under a used key. It is false where the first piece is returned all the same,
+	// and where another body is another piece, key or not: a resend is of the same
+	// bytes in any case.
 	BodyCompared bool
 }
 

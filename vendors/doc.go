@@ -12,8 +12,8 @@
 // To add a vendor, begin with the example of [Adapter] here; examples/adapter in
 // the repository is a whole one, with callbacks and a simulator, and
 // docs/adapters.md says what to do in which order. [CheckBaseURL], [JSONBody],
-// [DocumentBody], [NewForm], [ParseObject], [ContentDigest], [Fingerprint],
-// [JudgeStatus], [Foreign] and [RetryAfter] are what adapters have in common; [JoinBodies]
+// [DocumentBody], [NewForm], [SplitName], [ParseObject], [Word], [ContentDigest],
+// [Fingerprint], [JudgeStatus], [Foreign] and [RetryAfter] are what adapters have in common; [JoinBodies]
 // and [NotOrdered] are for a vendor whose order takes several requests.
 //
 // # Errors

@@ -119,12 +119,9 @@ func (a acme) order(ctx context.Context, do vendors.Doer, req *vendors.Request, 
 			return postproof.NewError(postproof.CodeUnknown, postproof.Unknown, errors.New("a 2xx without an order"))
 		}
 		order = &vendors.Order{
-			Receipt: postproof.Receipt{Vendor: "acme", VendorID: o.Text("id"), AcceptedAt: o.Time("created")},
+			Receipt: postproof.Receipt{Vendor: "acme", VendorID: o.Text("id"), Ref: o.Ref("reference"), AcceptedAt: o.Time("created")},
 			Facts:   vendors.Facts{Content: o.Text("digest")}, Raw: r.Body,
 			Status: postproof.Status{Stage: postproof.StageAccepted, Raw: o.Text("status"), Source: source, Confidence: postproof.Reported},
-		}
-		if ref := postproof.Ref(o.Text("reference")); ref.Valid() {
-			order.Receipt.Ref = ref
 		}
 		if order.Status.Raw == "mailed" {
 			order.Status.Stage = postproof.StageMailed

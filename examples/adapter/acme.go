@@ -163,7 +163,7 @@ func (a *Acme) request(op postproof.Op, method, path, route string) *vendors.Req
 // requestFor is about one piece. What has not the form of an id is not asked for:
 // of ".." in a path, escaped or not, a server makes another request.
 func (a *Acme) requestFor(op postproof.Op, method, id string) (*vendors.Request, error) {
-	if word(id) == "" {
+	if vendors.Word(id) == "" {
 		return nil, notSent(string(op), postproof.CodeNotFound, errors.New("this is no id of acme's"))
 	}
 	return a.request(op, method, "/pieces/"+id, "/pieces/{id}"), nil

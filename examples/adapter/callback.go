@@ -36,7 +36,7 @@ func (a *Acme) ParseCallback(_ http.Header, body []byte) ([]*vendors.Notice, err
 	}
 	raw := bytes.Clone(body) // a notice outlives the receiver's buffer
 	o, err := vendors.ParseObject(raw)
-	id, kind := word(o.Text("id")), o.Text("type")
+	id, kind := vendors.Word(o.Text("id")), o.Text("type")
 	if err != nil || id == "" || kind == "" {
 		return refused()
 	}

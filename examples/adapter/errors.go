@@ -24,7 +24,7 @@ func notSent(op string, code postproof.Code, err error) error {
 func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response) error {
 	return func(r *vendors.Response) error {
 		e := &postproof.Error{
-			Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: word(r.Header.Get("X-Request-Id")),
+			Vendor: vendorName, Op: string(op), HTTPStatus: r.Status, RequestID: vendors.Word(r.Header.Get("X-Request-Id")),
 			Code: postproof.CodeOfHTTPStatus(r.Status), Delivery: postproof.DeliveryOfHTTPStatus(r.Status),
 			RetryAfter: vendors.RetryAfter(r),
 		}
@@ -36,7 +36,7 @@ func judge(op postproof.Op, read func(body []byte) error) func(*vendors.Response
 			return nil
 		}
 		o, _ := vendors.ParseObject(r.Body) // without a code the status says it
-		e.VendorCode = word(o.Object("error").Text("code"))
+		e.VendorCode = vendors.Word(o.Object("error").Text("code"))
 		switch {
 		case e.VendorCode == "" && r.Status/100 == 4:
 			// Not Acme's words: the base URL is wrong, or something else answers in

@@ -38,9 +38,7 @@ func (a *Acme) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) (*v
 			return nil, err
 		}
 		// What was there when the first page was made is what the list proves.
-		if t := resp.Time(); found.VendorTime.IsZero() || (!t.IsZero() && t.Before(found.VendorTime)) {
-			found.VendorTime = t
-		}
+		found.Answered(resp)
 		for _, p := range pieces {
 			switch p.ref() {
 			case ref: // by its own word, not because we asked for it

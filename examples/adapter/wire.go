@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -101,10 +100,10 @@ type piece struct {
 // that the piece was taken.
 func readPiece(raw []byte) (*piece, error) {
 	o, err := vendors.ParseObject(raw)
-	if err != nil || word(o.Text("id")) == "" {
+	if err != nil || vendors.Word(o.Text("id")) == "" {
 		return nil, errAnswer
 	}
-	return &piece{id: o.Text("id"), status: word(o.Text("status")), fields: o, raw: raw}, nil
+	return &piece{id: o.Text("id"), status: vendors.Word(o.Text("status")), fields: o, raw: raw}, nil
 }
 
 func (a *Acme) orderOf(p *piece, source postproof.Source) *vendors.Order {
@@ -130,12 +129,7 @@ func (a *Acme) orderOf(p *piece, source postproof.Source) *vendors.Order {
 }
 
 // ref is our reference as the piece itself shows it, empty where it shows none.
-func (p *piece) ref() postproof.Ref {
-	if ref := postproof.Ref(p.fields.Text("reference")); ref.Valid() {
-		return ref
-	}
-	return ""
-}
+func (p *piece) ref() postproof.Ref { return p.fields.Ref("reference") }
 
 // The statuses that mean that there is no paper, and never will be.
 const (
@@ -152,14 +146,4 @@ func statusOf(raw string, source postproof.Source) postproof.Status {
 		statusCanceled: postproof.StageCanceled, statusUnprintable: postproof.StageFailed,
 	}
 	return postproof.Status{Stage: cmp.Or(stages[raw], postproof.StageAccepted), Raw: raw, Source: source, Confidence: postproof.Reported}
-}
-
-// word returns s when it is one plain word, as ids, statuses and codes are: it
-// fits into a path, and into an error. Anything else is "".
-func word(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-	if len(s) > 64 || strings.Trim(s, plain) != "" {
-		return ""
-	}
-	return s
 }

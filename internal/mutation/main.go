@@ -39,7 +39,7 @@ import (
 func all() []Mutation {
 	return slices.Concat(
 		ledger(), late(), polls(), setup(), sender(), circuits(), hints(), receiving(), replays(), people(),
-		rotation(), seams(), nobody(), freezing(), forms(), restores(), combined(), crossing(), pairs(), stores(), files(), damaged(), known(), vendorFacts(), wire(), dates(), spans(), artwork(),
+		rotation(), seams(), nobody(), freezing(), forms(), restores(), combined(), crossing(), pairs(), stores(), files(), damaged(), known(), vendorFacts(), wire(), outside(), dates(), spans(), artwork(),
 		guarantees(), guaranteed(),
 	)
 }

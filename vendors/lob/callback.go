@@ -62,9 +62,9 @@ func parseEvent(raw []byte, caps *postproof.Capabilities) (*vendors.Notice, erro
 	if err != nil {
 		return nil, errCallback
 	}
-	id, kind := o.text("id"), token(o.object("event_type", typeRoom[:0]).text("id"))
+	id, kind := o.text("id"), vendors.Word(o.object("event_type", typeRoom[:0]).text("id"))
 	resource, what, dotted := strings.Cut(kind, ".")
-	if !o.is("object", "event") || token(id) == "" || !strings.HasPrefix(id, eventPrefix) || !dotted || resource == "" || what == "" {
+	if !o.is("object", "event") || vendors.Word(id) == "" || !strings.HasPrefix(id, eventPrefix) || !dotted || resource == "" || what == "" {
 		return nil, errCallback
 	}
 	n := &vendors.Notice{Event: postproof.Event{

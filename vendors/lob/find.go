@@ -47,9 +47,7 @@ func (a *Adapter) Find(ctx context.Context, do vendors.Doer, ref postproof.Ref) 
 			if err != nil {
 				return nil, err
 			}
-			if t := resp.Time(); found.VendorTime.IsZero() || (!t.IsZero() && t.Before(found.VendorTime)) {
-				found.VendorTime = t
-			}
+			found.Answered(resp)
 			for _, order := range got {
 				switch order.Receipt.Ref {
 				case ref:

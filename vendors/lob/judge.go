@@ -50,7 +50,7 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	// a new form must not hide a code that makes a refusal a doubt.
 	if body, err := vendors.ParseObject(r.Body); err == nil {
 		said := body.Object("error")
-		e.VendorCode = token(said.Text("code"))
+		e.VendorCode = vendors.Word(said.Text("code"))
 		byCode(e, said.Text("code"))
 		if vendors.Field[int](said, "status_code") >= 500 {
 			e.Delivery = postproof.Unknown // the body knows better than the status line
@@ -132,18 +132,9 @@ func retryAfter(r *vendors.Response) time.Duration {
 
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "Request-Id"} {
-		if id := token(h.Get(name)); id != "" {
+		if id := vendors.Word(h.Get(name)); id != "" {
 			return id
 		}
 	}
 	return ""
-}
-
-// token returns s when it is a plain word, which cannot hold personal data in
-// any form worth the name; else nothing.
-func token(s string) string {
-	if len(s) > maxID || !isWord(s, "-.") {
-		return ""
-	}
-	return s
 }

@@ -33,7 +33,7 @@ func readOrder(want product, o object, raw []byte, caps *postproof.Capabilities)
 		Receipt: postproof.Receipt{
 			Vendor: Name, VendorID: id,
 			Ref:              refOf(meta),
-			TrackingID:       token(o.text("tracking_number")),
+			TrackingID:       vendors.Word(o.text("tracking_number")),
 			ExpectedDelivery: o.time("expected_delivery_date"),
 			ProofURL:         o.text("url"),
 			AcceptedAt:       created,
@@ -67,7 +67,7 @@ func modeField(s string) postproof.Mode {
 // so the postal code says something only where our own digest, which covers
 // the whole address, is missing.
 func factsOf(p product, o, meta object, caps *postproof.Capabilities) vendors.Facts {
-	f := vendors.Facts{Kind: p.kind, Content: token(meta.text(metaContent))}
+	f := vendors.Facts{Kind: p.kind, Content: vendors.Word(meta.text(metaContent))}
 	f.Size = sizeOf(caps, p.kind, o)
 	switch {
 	case o.is("mail_type", "usps_first_class"):

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/vendors"
 )
 
 // Raw statuses: Lob's render status, and our name for what it shows as a
@@ -37,7 +38,7 @@ func statusOf(o object, created time.Time) (status postproof.Status, dead bool) 
 		status.VendorTime = at
 		return status, false
 	}
-	status = postproof.Status{Confidence: postproof.Reported, Raw: token(o.text("status"))}
+	status = postproof.Status{Confidence: postproof.Reported, Raw: vendors.Word(o.text("status"))}
 	switch status.Raw {
 	case statusFailed:
 		status.Stage, status.VendorTime, status.Reason = postproof.StageFailed, o.time("date_modified"), failureReason(o)
@@ -106,7 +107,7 @@ func statusOfEvent(e trackingEvent) postproof.Status {
 	}
 	switch s.Stage {
 	case postproof.StageIssue, postproof.StageReturned, postproof.StagePickupAvailable:
-		s.Reason = token(e.event)
+		s.Reason = vendors.Word(e.event)
 	default:
 	}
 	return s
@@ -140,7 +141,7 @@ func stageOfScan(name string) postproof.Stage {
 
 // eventRaw keeps the name verbatim unless it is no name.
 func eventRaw(name string) string {
-	if token(strings.ReplaceAll(name, " ", "_")) == "" {
+	if vendors.Word(strings.ReplaceAll(name, " ", "_")) == "" {
 		return ""
 	}
 	return name
@@ -155,7 +156,7 @@ func failureReason(o object) string {
 		} `json:"errors"`
 	}](o, "failure_reason")
 	for _, e := range reason.Errors {
-		if t := token(e.Type); t != "" {
+		if t := vendors.Word(e.Type); t != "" {
 			return "rendering failed: " + t
 		}
 	}

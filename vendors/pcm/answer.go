@@ -26,13 +26,6 @@ func idOf(o vendors.Object, name string) string {
 	return ""
 }
 
-func refOf(o vendors.Object) postproof.Ref {
-	if ref := postproof.Ref(o.Text("extRefNbr")); ref.Valid() {
-		return ref
-	}
-	return ""
-}
-
 // parsePlaced reads the answer to a submission: ids only.
 func parsePlaced(raw []byte) (*vendors.Order, error) {
 	o, err := parseObject(raw)
@@ -44,7 +37,7 @@ func parsePlaced(raw []byte) (*vendors.Order, error) {
 		return nil, errAnswer
 	}
 	return &vendors.Order{
-		Receipt: postproof.Receipt{Vendor: Name, VendorID: id, Ref: refOf(o)},
+		Receipt: postproof.Receipt{Vendor: Name, VendorID: id, Ref: o.Ref("extRefNbr")},
 		Status:  postproof.Status{Stage: postproof.StageAccepted, Source: postproof.SourceResponse, Confidence: postproof.Reported},
 		Raw:     raw,
 	}, nil
@@ -70,7 +63,7 @@ func parseOrder(raw []byte) (*seen, error) {
 	s := &seen{
 		Order: &vendors.Order{
 			Receipt: postproof.Receipt{
-				Vendor: Name, VendorID: id, Ref: refOf(o), AcceptedAt: placed,
+				Vendor: Name, VendorID: id, Ref: o.Ref("extRefNbr"), AcceptedAt: placed,
 				ProofURL: o.Text("proof"),
 			},
 			Facts: vendors.Facts{Kind: kindOf(o.Text("productType")), Class: classOf(o.Text("mailClass"))},

@@ -162,15 +162,9 @@ func (o *order) setDesign(t postproof.Template) error {
 	return nil
 }
 
-// addressOf splits a name at its last space, as PCM prints the two parts with
-// a space between them: nothing is lost by a wrong guess, and "Current
-// Resident" prints as that.
+// addressOf splits the name: PCM prints the two parts with a space between them.
 func addressOf(a postproof.Address) address {
-	name := strings.TrimSpace(a.Name)
-	first, last := name, ""
-	if i := strings.LastIndexByte(name, ' '); i >= 0 {
-		first, last = strings.TrimSpace(name[:i]), name[i+1:]
-	}
+	first, last := vendors.SplitName(a.Name)
 	return address{
 		Company: a.Company, FirstName: first, LastName: last,
 		Address: a.Line1, Address2: a.Line2, City: a.City, State: a.Region, ZIPCode: a.PostalCode,

@@ -85,7 +85,7 @@ func parseTold(raw []byte, caps *postproof.Capabilities) (*event, error) {
 		name, _, _ = strings.Cut(o.Text("type"), ".")
 	}
 	e := &event{created: o.Time("createdAt"), notice: &vendors.Notice{Event: postproof.Event{
-		ID: token(o.Text("id")), Vendor: Name, Mode: modeField(o), Raw: raw,
+		ID: vendors.Word(o.Text("id")), Vendor: Name, Mode: modeField(o), Raw: raw,
 	}}}
 	if e.notice.Event.Mode == "" {
 		e.notice.Event.Mode = modeField(data)

@@ -107,15 +107,10 @@ func (a *Adapter) check(job *postproof.Job) error {
 // printsA4 reports whether letters to the country are printed there on sheets of A4.
 func printsA4(country string) bool { return country == "GB" || country == "AU" }
 
-// address appends a contact. The name is split at its last space, as PostGrid
-// prints the two parts with a space between them: nothing is lost by a wrong
-// guess, and "Current Resident" prints as that.
+// address appends a contact, with its name split: PostGrid prints the two parts with a
+// space between them.
 func (l *fieldList) address(name string, a *postproof.Address) {
-	full := strings.TrimSpace(a.Name)
-	first, last := full, ""
-	if i := strings.LastIndexByte(full, ' '); i >= 0 {
-		first, last = strings.TrimSpace(full[:i]), full[i+1:]
-	}
+	first, last := vendors.SplitName(a.Name)
 	l.open(name)
 	l.textIfAny("firstName", first)
 	l.textIfAny("lastName", last)

@@ -20,7 +20,7 @@ type event struct {
 // isEvent reports whether the object is one of PostGrid's events. SDK: object is
 // always "event", id and type are always there.
 func isEvent(o vendors.Object) bool {
-	return o.Text("object") == "event" && token(o.Text("id")) != "" && o.Text("type") != ""
+	return o.Text("object") == "event" && vendors.Word(o.Text("id")) != "" && o.Text("type") != ""
 }
 
 // parseEvent reads an event. Its types say no more than created and updated of

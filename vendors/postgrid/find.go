@@ -53,9 +53,7 @@ func (a *Adapter) find(ctx context.Context, do vendors.Doer, p product, ref post
 		if err != nil {
 			return err
 		}
-		if t := resp.Time(); found.VendorTime.IsZero() || (!t.IsZero() && t.Before(found.VendorTime)) {
-			found.VendorTime = t
-		}
+		found.Answered(resp)
 		if n > 0 && count != total {
 			found.Complete = false // orders came or went, and pages have shifted
 		}

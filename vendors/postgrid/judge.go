@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/vendors"
@@ -59,7 +58,7 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	}
 	var body apiError
 	if json.Unmarshal(r.Body, &body) == nil {
-		e.VendorCode = token(body.Error.Type)
+		e.VendorCode = vendors.Word(body.Error.Type)
 	}
 	if r.Status/100 == 4 && e.VendorCode == "" {
 		// It says nothing of the job or the order: the address is wrong, or something
@@ -90,13 +89,4 @@ func refusal(op postproof.Op, r *vendors.Response) error {
 	return e
 }
 
-func requestID(h http.Header) string { return token(h.Get("X-Request-Id")) }
-
-// token returns s when it is a plain word, which cannot hold personal data in
-// any form worth the name; else nothing.
-func token(s string) string {
-	if len(s) > maxID || strings.ContainsFunc(s, func(r rune) bool { return r != '-' && r != '.' && notWordRune(r) }) {
-		return ""
-	}
-	return s
-}
+func requestID(h http.Header) string { return vendors.Word(h.Get("X-Request-Id")) }

@@ -37,7 +37,7 @@ func readOrder(o vendors.Object, name string, raw []byte, caps *postproof.Capabi
 	order := &vendors.Order{
 		Receipt: postproof.Receipt{
 			Vendor: Name, VendorID: id, Ref: refOf(o, meta),
-			TrackingID: token(o.Text("trackingNumber")),
+			TrackingID: vendors.Word(o.Text("trackingNumber")),
 			ProofURL:   o.Text("url"),
 			AcceptedAt: o.Time("createdAt"),
 		},
@@ -64,14 +64,10 @@ func parseProduct(want product, raw []byte, caps *postproof.Capabilities) (*vend
 // refOf reads our reference from the metadata; from the description where the
 // order shows none of our metadata.
 func refOf(o, meta vendors.Object) postproof.Ref {
-	ref := postproof.Ref(o.Text("description"))
 	if _, ours := meta[metaRef]; ours {
-		ref = postproof.Ref(meta.Text(metaRef))
+		return meta.Ref(metaRef)
 	}
-	if !ref.Valid() {
-		return ""
-	}
-	return ref
+	return o.Ref("description")
 }
 
 // modeField reads the flag that every resource has; empty when it is none.
@@ -92,7 +88,7 @@ func modeField(o vendors.Object) postproof.Mode {
 func factsOf(p product, o, meta vendors.Object, caps *postproof.Capabilities) vendors.Facts {
 	f := vendors.Facts{
 		Kind: p.kind, Size: sizeOf(caps, p.kind, o.Text("size")),
-		Class: classOf(o.Text("mailingClass")), Content: token(meta.Text(metaContent)),
+		Class: classOf(o.Text("mailingClass")), Content: vendors.Word(meta.Text(metaContent)),
 	}
 	if f.Content == "" {
 		f.PostalCode = vendors.PostalFact(o.Object("to").Text("postalOrZip"))

@@ -41,7 +41,7 @@ func statusOf(o vendors.Object) (status postproof.Status, dead bool) {
 }
 
 func orderStatus(o vendors.Object) postproof.Status {
-	s := postproof.Status{Raw: token(o.Text("status")), Confidence: postproof.Reported, VendorTime: o.Time("updatedAt")}
+	s := postproof.Status{Raw: vendors.Word(o.Text("status")), Confidence: postproof.Reported, VendorTime: o.Time("updatedAt")}
 	switch s.Raw {
 	case statusPrinting:
 		s.Stage = postproof.StageInProduction
@@ -51,7 +51,7 @@ func orderStatus(o vendors.Object) postproof.Status {
 		// SDK: "most likely delivered"; "an approximation".
 		s.Stage, s.Confidence = postproof.StageDelivered, postproof.Estimated
 	case statusCanceled:
-		s.Reason = token(o.Object("cancellation").Text("reason"))
+		s.Reason = vendors.Word(o.Object("cancellation").Text("reason"))
 		s.Stage = postproof.StageFailed // invalid_content, invalid_order_mailing_class
 		if s.Reason == "" || s.Reason == reasonByUser {
 			s.Stage = postproof.StageCanceled
@@ -71,7 +71,7 @@ func orderStatus(o vendors.Object) postproof.Status {
 
 // scanOf returns the last scan, false when there is none.
 func scanOf(o vendors.Object) (postproof.Status, bool) {
-	s := postproof.Status{Raw: token(o.Text("imbStatus")), Confidence: postproof.Scanned, VendorTime: dateOf(o, "imbDate")}
+	s := postproof.Status{Raw: vendors.Word(o.Text("imbStatus")), Confidence: postproof.Scanned, VendorTime: dateOf(o, "imbDate")}
 	switch s.Raw {
 	case "":
 		return s, false

@@ -17,7 +17,7 @@ func checkAtOnce(b *bench) {
 	var bodies [atOnce]*vendors.Body
 	for i := range subs {
 		subs[i] = r.next()
-		subs[i].Job.To.PostalCode = []string{"94107", "94601"}[i%2]
+		subs[i].Job.To.PostalCode = codes(subs[i].Job.To.CountryCode())[i%2]
 		bodies[i] = r.encode(subs[i])
 	}
 	var orders [atOnce]*vendors.Order

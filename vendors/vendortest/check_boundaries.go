@@ -26,7 +26,7 @@ func checkSubmitBoundaries(b *bench) {
 		order, err := r.submit(s)
 		b.verdict(r, s, order, err, "submission: "+f.Name, f.Want)
 		if f.Status == http.StatusTooManyRequests && postproof.CodeOf(err) != postproof.CodeRateLimited {
-			b.problemf("status 429 has code %v", postproof.CodeOf(err))
+			b.problemf("status 429 has code %v, want %v: the job waits for this vendor", postproof.CodeOf(err), postproof.CodeRateLimited)
 		}
 		for i, op := range before {
 			r := b.setup()

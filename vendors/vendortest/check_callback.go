@@ -31,23 +31,25 @@ func checkCallbackData(b *bench) {
 	_, verifies := r.Adapter.(vendors.CallbackVerifier)
 	_, parses := r.Adapter.(vendors.CallbackParser)
 	_, calls := r.Simulator.(Callbacks)
+	_, batches := r.Simulator.(Batches)
 	signed, sends := c.Auth == postproof.CallbackSigned, c.Auth != postproof.CallbackNone
 	for problem, found := range map[string]bool{
 		"an unknown Auth": sends && !signed && c.Auth != postproof.CallbackUnsigned,
-		"Callbacks.Auth says signed, and the adapter is no CallbackVerifier":             signed && !verifies,
-		"the adapter is a CallbackVerifier, and Callbacks.Auth does not say signed":      !signed && verifies,
-		"Callbacks.Auth is declared, and the adapter is no CallbackParser":               sends && !parses,
-		"the adapter is a CallbackParser, and Callbacks.Auth is not declared":            !sends && parses,
-		"there are callbacks, and the harness's simulator cannot show one":               sends && !calls,
-		"neither callbacks nor a poll: nobody learns where a piece is":                   !sends && r.caps().Poll <= 0,
-		"callbacks that prove nothing, and no poll that does":                            c.Auth == postproof.CallbackUnsigned && r.caps().Poll <= 0,
-		"callbacks that prove nothing, and neither a Getter nor a Finder to ask with":    c.Auth == postproof.CallbackUnsigned && !reads(r.Adapter),
-		"a number or a time is negative":                                                 c.Batch < 0 || c.AnswerStatus < 0 || c.AnswerWithin < 0 || c.RetryFor < 0 || c.MaxBytes < 0,
-		"a body is the only answer, and the status is not said":                          c.AnswerBody != "" && c.AnswerStatus == 0,
-		"the answer that means received is a failure":                                    c.AnswerStatus != 0 && (c.AnswerStatus < 200 || c.AnswerStatus > 299),
-		"details of callbacks that there are not":                                        !sends && (c.EventIDs || c.CarryRef || c.Batch > 0 || c.AnswerStatus > 0 || len(c.Patience) > 0),
-		"event ids that no signature covers count as ids":                                c.Auth == postproof.CallbackUnsigned && c.EventIDs,
-		"no stage has a time after which the next event is missed: silence is not heard": sends && len(c.Patience) == 0,
+		"Callbacks.Auth says signed, and the adapter is no CallbackVerifier":                                   signed && !verifies,
+		"the adapter is a CallbackVerifier, and Callbacks.Auth does not say signed":                            !signed && verifies,
+		"Callbacks.Auth is declared, and the adapter is no CallbackParser":                                     sends && !parses,
+		"the adapter is a CallbackParser, and Callbacks.Auth is not declared":                                  !sends && parses,
+		"there are callbacks, and the harness's simulator cannot show one":                                     sends && !calls,
+		"neither callbacks nor a poll: nobody learns where a piece is":                                         !sends && r.caps().Poll <= 0,
+		"callbacks that prove nothing, and no poll that does":                                                  c.Auth == postproof.CallbackUnsigned && r.caps().Poll <= 0,
+		"callbacks that prove nothing, and neither a Getter nor a Finder to ask with":                          c.Auth == postproof.CallbackUnsigned && !reads(r.Adapter),
+		"a number or a time is negative":                                                                       c.Batch < 0 || c.AnswerStatus < 0 || c.AnswerWithin < 0 || c.RetryFor < 0 || c.MaxBytes < 0,
+		"a body is the only answer, and the status is not said":                                                c.AnswerBody != "" && c.AnswerStatus == 0,
+		"the answer that means received is a failure":                                                          c.AnswerStatus != 0 && (c.AnswerStatus < 200 || c.AnswerStatus > 299),
+		"details of callbacks that there are not":                                                              !sends && (c.EventIDs || c.CarryRef || c.Batch > 0 || c.AnswerStatus > 0 || len(c.Patience) > 0),
+		"event ids that no signature covers count as ids":                                                      c.Auth == postproof.CallbackUnsigned && c.EventIDs,
+		"a callback tells of several pieces, and the harness's simulator cannot show one (vendortest.Batches)": calls && c.Batch > 1 && !batches,
+		"no stage has a time after which the next event is missed: silence is not heard":                       sends && len(c.Patience) == 0,
 	} {
 		if found {
 			b.problemf("%s", problem)

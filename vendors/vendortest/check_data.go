@@ -21,22 +21,25 @@ func checkCapabilities(b *bench) {
 	kinds := []postproof.IdempotencyKind{postproof.IdempotencyNone, postproof.IdempotencyKey, postproof.IdempotencyRef}
 	replays := []postproof.ReplayForm{postproof.ReplaySameBody, postproof.ReplayConflict, postproof.ReplayConflictObject}
 	for problem, found := range map[string]bool{
-		"the vendor's name is not made of [a-z0-9]":                                    c.Vendor == "" || strings.Trim(c.Vendor, "abcdefghijklmnopqrstuvwxyz0123456789") != "",
-		"Lookup.ByRef does not agree with Finder":                                      c.Lookup.ByRef != canFind,
-		"Cancel.Supported does not agree with Canceler":                                c.Cancel.Supported != canCancel,
-		"idempotency by key takes no key of 32 characters":                             id.Kind == postproof.IdempotencyKey && (id.MinLen > 32 || (id.MaxLen > 0 && id.MaxLen < 32)),
-		"idempotency by reference takes no reference of 16 characters":                 id.Kind == postproof.IdempotencyRef && (id.MinLen > postproof.RefLength || (id.MaxLen > 0 && id.MaxLen < postproof.RefLength)),
-		"idempotency by reference without look-up: a duplicate could never be read":    id.Kind == postproof.IdempotencyRef && !c.Lookup.ByRef,
-		"the kind of idempotency is none of package postproof's":                       !slices.Contains(kinds, id.Kind),
-		"idempotency is declared without a form of replay of package postproof's":      id.Kind != postproof.IdempotencyNone && !slices.Contains(replays, id.Replay),
-		"a key window without a margin, or no longer than it":                          id.Window > 0 && (id.Margin <= 0 || id.Margin >= id.Window),
-		"the cancel window is no longer than its margin":                               c.Cancel.For > 0 && c.Cancel.Margin >= c.Cancel.For,
-		"a cancel window has neither a length nor a cut-off":                           c.Cancel.Supported && c.Cancel.For <= 0 && c.Cancel.Cutoff <= 0,
-		"the time zone of the cancel cut-off cannot be loaded":                         zoneErr != nil,
-		"the settle time is not positive":                                              c.Lookup.SettleTime() <= 0,
-		"no products":                                                                  len(c.Pieces) == 0,
-		"no countries":                                                                 len(c.Countries) == 0,
-		"a rate without a time":                                                        c.Rate.Requests > 0 && c.Rate.Per <= 0,
+		"the vendor's name is not made of [a-z0-9]":                                 c.Vendor == "" || strings.Trim(c.Vendor, "abcdefghijklmnopqrstuvwxyz0123456789") != "",
+		"Lookup.ByRef does not agree with Finder":                                   c.Lookup.ByRef != canFind,
+		"Cancel.Supported does not agree with Canceler":                             c.Cancel.Supported != canCancel,
+		"idempotency by key takes no key of 32 characters":                          id.Kind == postproof.IdempotencyKey && (id.MinLen > 32 || (id.MaxLen > 0 && id.MaxLen < 32)),
+		"idempotency by reference takes no reference of 16 characters":              id.Kind == postproof.IdempotencyRef && (id.MinLen > postproof.RefLength || (id.MaxLen > 0 && id.MaxLen < postproof.RefLength)),
+		"idempotency by reference without look-up: a duplicate could never be read": id.Kind == postproof.IdempotencyRef && !c.Lookup.ByRef,
+		"the kind of idempotency is none of package postproof's":                    !slices.Contains(kinds, id.Kind),
+		"idempotency is declared without a form of replay of package postproof's":   id.Kind != postproof.IdempotencyNone && !slices.Contains(replays, id.Replay),
+		"a key window without a margin, or no longer than it":                       id.Window > 0 && (id.Margin <= 0 || id.Margin >= id.Window),
+		"the cancel window is no longer than its margin":                            c.Cancel.For > 0 && c.Cancel.Margin >= c.Cancel.For,
+		"a cancel window has neither a length nor a cut-off":                        c.Cancel.Supported && c.Cancel.For <= 0 && c.Cancel.Cutoff <= 0,
+		"the time zone of the cancel cut-off cannot be loaded":                      zoneErr != nil,
+		"the settle time is not positive":                                           c.Lookup.SettleTime() <= 0,
+		"no products":                                                               len(c.Pieces) == 0,
+		"no countries":                                                              len(c.Countries) == 0,
+		"a country is no ISO code of two capitals, as in US": slices.ContainsFunc(c.Countries, func(code string) bool {
+			return len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != ""
+		}),
+		"a rate without a time": c.Rate.Requests > 0 && c.Rate.Per <= 0,
 		"no status means that there is no paper although orders can be canceled":       c.Cancel.Supported && len(c.NoPaper) == 0,
 		"Capabilities changes from call to call":                                       !reflect.DeepEqual(c, r.Adapter.Capabilities()),
 		"the account has no mode":                                                      r.Adapter.Account().Mode.Validate() != nil,
@@ -95,7 +98,7 @@ func checkSilence(b *bench) {
 	}
 	// Every operation under every echo; the texts are looked at afterwards.
 	s, order := r.accepted()
-	for _, f := range append(r.boundaries(), Fault{Status: 401, Body: r.echo()}, Fault{Status: 422, Body: r.echo()}) {
+	for _, f := range append(append(r.boundaries(), Fault{Status: 401, Body: r.echo()}, Fault{Status: 422, Body: r.echo()}), r.ownEchoes()...) {
 		r.doer.Strike = func(int, *vendors.Request) *Fault { return &f }
 		_, err := r.submit(r.next())
 		b.note(err)

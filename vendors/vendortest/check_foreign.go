@@ -105,7 +105,8 @@ func checkForeignSubmit(b *bench) {
 	if probe.Refusal == nil {
 		return
 	}
-	for _, status := range []int{400, 401, 403, 422} {
+	blamed := []postproof.Code{postproof.CodeUnauthenticated, postproof.CodePermissionDenied, postproof.CodeRateLimited, postproof.CodeUnavailable}
+	for _, status := range []int{400, 401, 403, 413, 422} {
 		r := b.setup()
 		f := &Fault{Status: status, Body: r.Refusal(status)}
 		r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
@@ -114,7 +115,11 @@ func checkForeignSubmit(b *bench) {
 			}
 			return nil
 		}
-		if _, err := r.submit(r.next()); errors.Is(err, vendors.ErrForeign) || postproof.DeliveryOf(err) != postproof.Refused {
+		_, err := r.submit(r.next())
+		if code := postproof.CodeOf(b.see(err)); status != 401 && status != 403 && slices.Contains(blamed, code) {
+			b.problemf("%d in the vendor's own words (Harness.Refusal): %v: that code is about the account or the moment, and this no about the job", status, code)
+		}
+		if errors.Is(err, vendors.ErrForeign) || postproof.DeliveryOf(err) != postproof.Refused {
 			b.problemf("%d in the vendor's own words (Harness.Refusal): %v, want it refused: a job that the vendor says no to would be sent again and again", status, err)
 		}
 	}

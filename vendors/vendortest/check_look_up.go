@@ -88,9 +88,39 @@ func checkSubmitForeign(b *bench) {
 	}
 	r.doer.Strike = strikeOp(postproof.OpSubmit, 1, &Fault{Rewrite: func(a *vendors.Response) { a.Status, a.Body = told.Status, told.Body }})
 	ours := r.next()
+	ours.Job.To.Line1 = "5 Elsewhere Ave"
 	order, err := r.submit(ours)
+	if err == nil && order.Receipt.VendorID == first.Receipt.VendorID && order.Facts.Content != "" && order.Facts.Content == r.encode(ours).Content {
+		b.problemf("a submission answered with another order: that order is shown with the content of the submission")
+	}
 	if err == nil && order.Receipt.VendorID == first.Receipt.VendorID && order.Receipt.Ref != "" && order.Receipt.Ref != foreign.Ref {
 		b.problemf("a submission answered with another order: that order is shown with the reference of the submission")
+	}
+}
+
+// checkFindAged looks orders up at each hour of a day, and all of them more than a year
+// later: a look-up that wants days is asked for a reference of any age.
+func checkFindAged(b *bench) {
+	r := b.setup()
+	if !r.caps().Lookup.ByRef {
+		return
+	}
+	ids := map[postproof.Ref]string{}
+	for hour := range 24 {
+		s, order := r.accepted()
+		ids[s.Ref] = order.Receipt.VendorID
+		if found := b.find(r, s.Ref); len(found.Orders) != 1 {
+			b.problemf("an order that is accepted %d hours after the first is not found at once, complete %v: which zone are the days of the look-up in?", hour, found.Complete)
+		}
+		r.Simulator.Advance(time.Hour)
+	}
+	r.Simulator.Advance(400 * 24 * time.Hour)
+	for ref, id := range ids {
+		found := b.find(r, ref)
+		if !slices.ContainsFunc(found.Orders, func(o *vendors.Order) bool { return o.Receipt.VendorID == id }) && found.Complete {
+			b.problemf("after a year an order is not found, and the answer is complete: a look-up that reaches back so far only is never Complete")
+			return
+		}
 	}
 }
 
@@ -117,15 +147,25 @@ func checkFindPages(b *bench) {
 	if n := r.Simulator.Orders(string(first.Ref)); len(found.Orders) != n || !found.Complete {
 		b.problemf("of %d orders under one reference %d are found, complete %v", n, len(found.Orders), found.Complete)
 	}
-	asked := map[string]int{}
-	for _, sent := range r.doer.Sent[before:] {
-		if u, err := url.Parse(sent.Request.URL); err == nil {
-			asked[u.Path]++
-		}
-	}
+	asked := r.asked(before)
+	b.checkPageFaults(r, first.Ref, len(r.doer.Sent)-before)
 	b.checkVendorTime(r, first.Ref)
-	b.circle(r, first.Ref, asked, 1, "whose first page comes again and again")
-	b.circle(r, first.Ref, asked, 2, "whose first two pages come in turn, again and again")
+	find := func() (complete bool) {
+		found, err := vendors.Find(b.ctx, r.Adapter, r.doer, first.Ref)
+		return b.see(err) == nil && found.Complete
+	}
+	b.circles(r, find, asked)
+}
+
+// checkPageFaults has one page after the other fail: what stands on it was not read.
+func (b *bench) checkPageFaults(r *rig, ref postproof.Ref, requests int) {
+	total := r.Simulator.Orders(string(ref))
+	r.strikeEach(requests, func(n int, f *Fault) {
+		found, err := vendors.Find(b.ctx, r.Adapter, r.doer, ref)
+		if b.see(err) == nil && found.Complete && len(found.Orders) < total {
+			b.problemf("request %d of a look-up, %s: %d of %d orders are found, and the answer is complete", n, f.Name, len(found.Orders), total)
+		}
+	})
 }
 
 // checkVendorTime reads a list of which each page comes a minute later: what it
@@ -148,9 +188,25 @@ func (b *bench) checkVendorTime(r *rig, ref postproof.Ref) {
 	}
 }
 
-// circle looks a reference up where every list that has more than so many pages
-// begins again after them. Asked are the requests that each path took.
-func (b *bench) circle(r *rig, ref postproof.Ref, asked map[string]int, length int, which string) {
+// asked counts the requests since the one given by their paths.
+func (r *rig) asked(before int) map[string]int {
+	all := map[string]int{}
+	for _, sent := range r.doer.Sent[before:] {
+		if u, err := url.Parse(sent.Request.URL); err == nil {
+			all[u.Path]++
+		}
+	}
+	return all
+}
+
+func (b *bench) circles(r *rig, read func() (complete bool), asked map[string]int) {
+	b.circle(r, read, asked, 1, "whose first page comes again and again")
+	b.circle(r, read, asked, 2, "whose first two pages come in turn, again and again")
+}
+
+// circle has what is read where every list that has more than so many pages begins
+// again after them. Asked are the requests that each path took.
+func (b *bench) circle(r *rig, read func() (complete bool), asked map[string]int, length int, which string) {
 	told := map[string][][]byte{}
 	requests, turned := map[string]int{}, false
 	r.doer.Strike = func(_ int, req *vendors.Request) *Fault {
@@ -171,7 +227,7 @@ func (b *bench) circle(r *rig, ref postproof.Ref, asked map[string]int, length i
 			a.Status, a.Body, turned = 200, told[u.Path][n%length], true
 		}}
 	}
-	found, err := vendors.Find(b.ctx, r.Adapter, r.doer, ref)
+	complete := read()
 	r.doer.Strike = nil
 	for _, n := range requests {
 		if n > endless {
@@ -179,7 +235,7 @@ func (b *bench) circle(r *rig, ref postproof.Ref, asked map[string]int, length i
 			return
 		}
 	}
-	if b.see(err) == nil && turned && found.Complete {
+	if turned && complete {
 		b.problemf("a list %s is complete", which)
 	}
 }

@@ -40,6 +40,7 @@ func checkSubmit(b *bench) {
 			b.problemf("%s: the submission is another one than before: the next vendor, or the next try, would send what nobody ordered", kind)
 		}
 		b.checkOrder(r, s, body, order)
+		b.checkAccepted(r.vendorTime(), order, "Submit")
 		if n := r.Simulator.Orders(string(s.Ref)); n != 1 {
 			b.problemf("%s: the vendor has %d orders, want 1", kind, n)
 		}
@@ -51,6 +52,10 @@ func checkSubmit(b *bench) {
 		if printed[p.Kind] == 0 {
 			b.problemf("no %s could be ordered", p.Kind)
 		}
+	}
+	if _, order := r.accepted(); order != nil {
+		next := r.next()
+		b.checkNewStatus(r, next, order, func() (*vendors.Order, error) { return r.submit(next) }, "Submit")
 	}
 }
 
@@ -147,17 +152,32 @@ func checkRepeat(b *bench) {
 	}
 	other := *s
 	other.Job.To.Line1 = "2 Otherwhere Ave"
-	changed, err := r.submit(&other)
-	if err == nil && id.Kind == postproof.IdempotencyKey && changed.Facts.Equal(vendors.FactsOf(&other.Job, r.encode(&other))) {
+	b.checkOtherContent(r, first, &other)
+}
+
+// checkOtherContent sends another content under the key or reference of an order. That
+// never happens to a vendor; what its adapter makes of the answer says whether it would
+// see somebody else's piece for ours.
+func (b *bench) checkOtherContent(r *rig, first *vendors.Order, other *vendors.Submission) {
+	id := r.caps().Idempotency
+	changed, err := r.submit(other)
+	n := r.Simulator.Orders(string(other.Ref))
+	if err == nil && id.BodyCompared {
+		b.problemf("Idempotency.BodyCompared is declared, and another content under a used key or reference is no error")
+	}
+	if err == nil && n == 2 && id.Kind == postproof.IdempotencyKey && changed.Receipt.VendorID != first.Receipt.VendorID && !changed.Replayed {
+		return // the vendor's key is one for its bytes: these are another order, and that is what it says
+	}
+	if err == nil && id.Kind == postproof.IdempotencyKey && changed.Facts.Equal(vendors.FactsOf(&other.Job, r.encode(other))) {
 		b.problemf("another content under a used key comes back as if it were the first")
 	}
-	if err == nil && id.Kind == postproof.IdempotencyRef && changed.Facts.Equal(vendors.FactsOf(&other.Job, r.encode(&other))) {
+	if err == nil && id.Kind == postproof.IdempotencyRef && changed.Facts.Equal(vendors.FactsOf(&other.Job, r.encode(other))) {
 		b.problemf("another content under a used reference comes back as if it were the first")
 	}
 	if d := postproof.DeliveryOf(err); err != nil && !d.MayBeInTheMail() {
 		b.problemf("another content under a used key or reference: %v, but the vendor has the first piece", d)
 	}
-	if n := r.Simulator.Orders(string(s.Ref)); n != 1 {
+	if n != 1 {
 		b.problemf("the vendor has %d orders after another content under the same key, want 1", n)
 	}
 }
@@ -190,6 +210,9 @@ func checkRequests(b *bench) {
 		}
 		if body := r.encode(s); req.Op == postproof.OpSubmit && len(body.Parts()) == 1 && !bytes.Equal(sent.Body, contentOf(b, body)) {
 			b.problemf("submit: what is sent is not the body that Encode made: after a crash nobody could tell what went out")
+		}
+		if again, err := readBody(b.ctx, req); err != nil || !bytes.Equal(again, sent.Body) {
+			b.problemf("%s: Request.Open gives other bytes the second time (%v): a retry would send these", req.Op, err)
 		}
 		write := req.Method != http.MethodGet && req.Method != http.MethodHead
 		switch req.Op {

@@ -36,6 +36,8 @@ func checkEncodeWhole(b *bench) {
 			switch {
 			case postproof.CodeOf(err) == postproof.CodeUnsupported:
 				b.note(err)
+			case err != nil && name == templateIDs && postproof.DeliveryOf(err) == postproof.NotSent:
+				b.note(err) // they are not of this vendor's form
 			case err != nil:
 				b.note(err)
 				b.problemf("%s with other %s: %v, want it encoded or unsupported", j.Piece.Kind(), name, err)
@@ -71,6 +73,13 @@ func (b *bench) checkAlike(r *rig, s *vendors.Submission) {
 	for _, country := range r.caps().Countries {
 		if country != s.Job.To.CountryCode() {
 			pairs["the country"] = pair{func(*postproof.Address) {}, func(to *postproof.Address) { to.Country = country }}
+		}
+	}
+	typed := *s
+	typed.Job.To.Country = strings.ToLower(s.Job.To.CountryCode())
+	if body, err := r.Adapter.Encode(b.ctx, &typed); b.see(err) == nil {
+		if plain, err := r.Adapter.Encode(b.ctx, s); err == nil && !bytes.Equal(contentOf(b, body), contentOf(b, plain)) {
+			b.problemf("%s: the country %q is sent in other bytes than %q: Address.CountryCode says which it is", s.Job.Piece.Kind(), typed.Job.To.Country, s.Job.To.Country)
 		}
 	}
 	for name, p := range pairs {
@@ -113,13 +122,25 @@ func changes(r *rig, j postproof.Job) map[string]func(*postproof.Job) {
 		"return address": func(j *postproof.Job) *postproof.Address { return &j.From },
 	} {
 		for field, set := range map[string]func(*postproof.Address){
-			"name":        func(a *postproof.Address) { a.Name = "Robin Otherwise" },
+			"name": func(a *postproof.Address) { a.Name = "Robin Otherwise" },
+			"first name": func(a *postproof.Address) {
+				_, last, _ := strings.Cut(a.Name, " ")
+				a.Name = "Robin " + last
+			},
+			"last name": func(a *postproof.Address) {
+				first, _, _ := strings.Cut(a.Name, " ")
+				a.Name = first + " Otherwise"
+			},
 			"company":     func(a *postproof.Address) { a.Company = "Otherwise LLC" },
 			"first line":  func(a *postproof.Address) { a.Line1 = "4 Anywhere Ave" },
 			"second line": func(a *postproof.Address) { a.Line2 = "Apt 77" },
 			"city":        func(a *postproof.Address) { a.City = "Oakland" },
-			"postal code": func(a *postproof.Address) { a.PostalCode = "94601" },
-			"region":      func(a *postproof.Address) { a.Region = "NV" },
+			"postal code": func(a *postproof.Address) { a.PostalCode = codes(a.CountryCode())[1] },
+			"region": func(a *postproof.Address) {
+				if a.Region = "NV"; a.CountryCode() != "US" {
+					a.Region = "Otherwise"
+				}
+			},
 		} {
 			all[party+"'s "+field] = func(j *postproof.Job) { set(of(j)) }
 		}
@@ -132,6 +153,9 @@ func changes(r *rig, j postproof.Job) map[string]func(*postproof.Job) {
 		}
 	}
 	for name, art := range otherArt(r, j.Piece.Art()) {
+		if name == templateIDs && j.Piece.Kind() == postproof.KindLetter {
+			continue // it has one side
+		}
 		all[name] = func(j *postproof.Job) { j.Piece = j.Piece.WithArt(art) }
 	}
 	if letter, ok := j.Piece.(postproof.Letter); ok {
@@ -147,6 +171,8 @@ func changes(r *rig, j postproof.Job) map[string]func(*postproof.Job) {
 	}
 	return all
 }
+
+const templateIDs = "ids of a template"
 
 // otherArt is the artwork with one thing changed.
 func otherArt(r *rig, art postproof.Artwork) map[string]postproof.Artwork {
@@ -186,6 +212,15 @@ func otherArt(r *rig, art postproof.Artwork) map[string]postproof.Artwork {
 			all["back"] = postproof.Images{Front: a.Front, Back: f}
 		}
 	case postproof.Template:
+		ids := a.IDs[r.caps().Vendor]
+		if ids.Back == "" {
+			ids.Back = ids.Front
+		} else {
+			ids.Front, ids.Back = ids.Back, ids.Front
+		}
+		if ids != a.IDs[r.caps().Vendor] {
+			all[templateIDs] = postproof.Template{IDs: map[string]postproof.TemplateIDs{r.caps().Vendor: ids}, Variables: a.Variables}
+		}
 		other := a
 		other.Variables = maps.Clone(a.Variables)
 		other.Variables["y"] = "another value"

@@ -21,8 +21,14 @@
 //
 // A [Simulator]: the vendor's API as a handler, written from its documentation,
 // and the truth about what it took. Where the vendor sends callbacks it is also
-// [Callbacks], and [AccountCallbacks] where some are about no piece of mail; where it
-// lists what could not be delivered, [Undeliverables].
+// [Callbacks], [Batches] where one may be about several pieces, and [AccountCallbacks]
+// where some are about no piece of mail; where it lists what could not be delivered,
+// [Undeliverables]. It keeps the windows that the vendor documents: that of a key, and
+// that of a cancellation.
+//
+// What the adapter refuses of the suite's jobs as unsupported, a return address or a
+// letter in color for example, is left out of them. Mail goes to the US, or to the first
+// of the countries where the vendor does not mail there.
 //
 // # Beside the suite
 //

@@ -32,6 +32,11 @@ func (r *rig) boundaries() []Fault {
 	for _, status := range []int{http.StatusAccepted, http.StatusNoContent} {
 		all = append(all, Fault{Name: statusName(status) + " without a body", Status: status, Reach: true, Want: postproof.Unknown})
 	}
+	if r.Refusal != nil { // in the vendor's own words they are no more of a no
+		for _, status := range []int{408, 409, 425, 499, 500, 503} {
+			all = append(all, Fault{Name: statusName(status) + " in the vendor's words after acceptance", Status: status, Body: r.Refusal(status), Reach: true, Want: postproof.Unknown})
+		}
+	}
 	for _, body := range brokenBodies(echo) {
 		all = append(all, Fault{Name: "200 " + body.name, Status: http.StatusOK, Body: body.bytes, Reach: true, Want: postproof.Unknown})
 	}

@@ -58,6 +58,12 @@ func (b blobs) open(_ context.Context, blob postproof.Blob) (io.ReadCloser, erro
 // capabilities declare.
 func jobs(h *Harness, store blobs) []postproof.Job {
 	var all []postproof.Job
+	home := home(h.Adapter.Capabilities())
+	job := func(p postproof.PieceSupport, size postproof.Size, class postproof.MailClass, art postproof.Artwork) postproof.Job {
+		j := job(p, size, class, art)
+		j.To, j.From = place(j.To, home), place(j.From, home)
+		return j
+	}
 	for _, p := range h.Adapter.Capabilities().Pieces {
 		for _, size := range p.Sizes {
 			all = append(all, job(p, size, classFor(p, size), artwork(h, store, p.Kind, p.Content[0], false)))
@@ -174,7 +180,8 @@ func submission(j postproof.Job, n int, store blobs) *vendors.Submission {
 func Submissions(h Harness) []*vendors.Submission {
 	store := blobs{}
 	var all []*vendors.Submission
-	for i, j := range jobs(&h, store) {
+	b := &bench{ctx: context.Background()}
+	for i, j := range b.fit(h.Adapter, jobs(&h, store), store) {
 		all = append(all, submission(j, i, store))
 	}
 	return all

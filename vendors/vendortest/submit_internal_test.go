@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/postproof/postproof"
@@ -23,6 +24,9 @@ func submitBreakages() []breakage {
 			b.caps = func(c *postproof.Capabilities) {
 				c.Cancel = postproof.CancelWindow{Supported: true, Cutoff: time.Hour, CutoffZone: "America/Atlantis"}
 			}
+		}},
+		{"Capabilities", "a country in small letters", "", func(b *broken) {
+			b.caps = func(c *postproof.Capabilities) { c.Countries = append(slices.Clone(c.Countries), "us") }
 		}},
 		{"Unsupported", "cancel works and is not declared", "", func(b *broken) {
 			b.caps = func(c *postproof.Capabilities) { c.Cancel.Supported = false }

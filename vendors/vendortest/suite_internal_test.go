@@ -61,7 +61,8 @@ type breakage struct {
 }
 
 func breakages() []breakage {
-	return slices.Concat(submitBreakages(), foreignBreakages(), readBreakages(), lookUpBreakages(), stepBreakages(), wholeBreakages(), eventBreakages(), subtleBreakages(), undeliverableBreakages(), callbackBreakages())
+	return slices.Concat(submitBreakages(), foreignBreakages(), readBreakages(), lookUpBreakages(), stepBreakages(), wholeBreakages(), eventBreakages(), subtleBreakages(), undeliverableBreakages(), callbackBreakages(),
+		windowBreakages(), damagedBreakages(), batchBreakages())
 }
 
 func TestSubmissionsCoverTheCapabilities(t *testing.T) {
@@ -99,6 +100,19 @@ func TestSubmissionsCoverTheCapabilities(t *testing.T) {
 			if !seen[string(p.Kind)+" "+string(c)] {
 				t.Errorf("no %s of content %s", p.Kind, c)
 			}
+		}
+	}
+}
+
+// TestLeak: what %#v shows of a pointer is no postal code.
+func TestLeak(t *testing.T) {
+	t.Parallel()
+	b := &bench{secrets: []string{"key-1f0c7d52"}}
+	for text, leaks := range map[string]bool{
+		"(*errors.errorString)(0xc000439770)": false, "0x43977": true, "to 43977": true, "by key-1f0c7d52": true, "nothing": false,
+	} {
+		if leak := b.leak(text); (leak != "") != leaks {
+			t.Errorf("%q: %q, want a leak: %t", text, leak, leaks)
 		}
 	}
 }
