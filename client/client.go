@@ -61,12 +61,11 @@ type Client struct {
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
-	congested   atomic.Int64
-	checked     settingsCache
-	capCounters map[string][]capCounter // by their campaign
-	pauses      atomic.Pointer[pauses]
-	hints       hints
-	strangers   unconfigured
+	congested atomic.Int64
+	checked   settingsCache
+	pauses    atomic.Pointer[pauses]
+	hints     hints
+	strangers unconfigured
 	// damage is what was met of it in the ledger.
 	damage damage
 	// leases tells the leases of new records apart, see [Client.firstLease].
@@ -153,13 +152,10 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err := c.readDoubt(ctx, &id); err != nil {
 		return nil, err
 	}
-	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
-		return nil, err
-	}
 	if err := c.countBefore(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.readCapCounters(ctx); err != nil {
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
 		return nil, err
 	}
 	if c.watching, err = c.watch(); err != nil {
