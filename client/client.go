@@ -56,6 +56,7 @@ type Client struct {
 	spooled   *spool
 	spooling  chan struct{} // full while spooled answers are applied
 	noting    seldomDone    // of the spool folder
+	tending   chan struct{} // full while it is noted
 	noted     atomic.Pointer[idempotency.Identity]
 	logging   chan struct{}
 	wake      chan struct{}
@@ -113,7 +114,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1), tending: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())

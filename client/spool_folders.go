@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -96,6 +97,15 @@ func lookInto(dir string) (found spoolLook, err error) {
 	return found, nil
 }
 
+// look is lookInto for the spool's own folder. That of a disk which is not mounted any more is
+// not empty.
+func (s *spool) look() (spoolLook, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, markPrefix+s.mark)); err != nil {
+		return spoolLook{}, pathless(err)
+	}
+	return lookInto(s.dir)
+}
+
 // of returns the answers that are not of another ledger.
 func (l *spoolLook) of(ledger idempotency.Namespace) []spooled {
 	return slices.DeleteFunc(slices.Clone(l.answers), func(e spooled) bool { return e.Ledger != "" && e.Ledger != ledger })
@@ -161,10 +171,19 @@ func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error
 	if c.onlooker || c.spooled.dir == "" || c.closed.Load() {
 		return nil
 	}
-	now, last := c.now(), c.noted.Load()
-	same := last != nil && last.Namespace == id.Namespace && last.Epoch == id.Epoch && last.Recovered == id.Recovered
-	if !c.noting.due(now, notedEvery) && same {
+	now, same := c.now(), c.notedIn(id)
+	due := c.noting.due(now, notedEvery)
+	if !due && same {
 		return nil
+	}
+	select { // one after the other: many at once would all lose to each other
+	case c.tending <- struct{}{}:
+		defer func() { <-c.tending }()
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: opSpools, Err: context.Cause(ctx)}
+	}
+	if same = c.notedIn(id); !due && same {
+		return nil // somebody else has done it meanwhile
 	}
 	notes, err := c.editSpools(ctx, func(notes []spoolNote) []spoolNote { return c.withOwnSpool(ctx, notes, id.Namespace, now) })
 	if err != nil {
@@ -187,6 +206,12 @@ func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error
 		}
 	}
 	return nil
+}
+
+// notedIn reports whether the folder was noted in the ledger as it is now.
+func (c *Client) notedIn(id *idempotency.Identity) bool {
+	last := c.noted.Load()
+	return last != nil && last.Namespace == id.Namespace && last.Epoch == id.Epoch && last.Recovered == id.Recovered
 }
 
 func (c *Client) takeOver(ctx context.Context, n *spoolNote) {
