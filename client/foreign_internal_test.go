@@ -81,7 +81,7 @@ func TestAnAnswerWithoutABodyGivesItsPlaceBack(t *testing.T) {
 	cancel()
 	for name, test := range map[string]struct {
 		status int
-		ctx    context.Context //nolint:containedctx // of a case
+		ctx    context.Context
 		err    error
 		want   breaker.Kind
 	}{
