@@ -67,6 +67,8 @@ type spoolLook struct {
 	answers []spooled
 	// damaged is how many files have lines that cannot be read.
 	damaged int
+	// moved: a file was gone before it was read. Who takes it over gives it another name.
+	moved bool
 }
 
 // lookInto reads what lies in a folder, and leaves it there.
@@ -84,6 +86,7 @@ func lookInto(dir string) (found spoolLook, err error) {
 		}
 		lines, whole, err := readSpool(filepath.Join(dir, e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
+			found.moved = true
 			continue
 		}
 		if err != nil {
@@ -113,7 +116,7 @@ func (l *spoolLook) of(ledger idempotency.Namespace) []spooled {
 
 // emptyFor reports whether nothing in the folder can be the ledger's.
 func (l *spoolLook) emptyFor(ledger idempotency.Namespace) bool {
-	return l.damaged == 0 && len(l.of(ledger)) == 0
+	return l.damaged == 0 && !l.moved && len(l.of(ledger)) == 0
 }
 
 // openSpool opens the client's spool. Where no option and no store names a folder it is

@@ -220,3 +220,22 @@ func TestASpoolFolderThatIsAwayIsNotEmpty(t *testing.T) {
 		}
 	})
 }
+
+// While a folder is looked into, to be given back, another client takes a file over, which
+// has another name then: the folder is not empty for that.
+func TestASpoolFileThatIsTakenOverMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), t.TempDir()
+		c := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "answers-x.jsonl")); err != nil { // listed, and not there
+			t.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, there := folders(t, onlooker(t, s))[dir]; !there {
+			t.Error("the folder is forgotten")
+		}
+	})
+}

@@ -72,6 +72,8 @@ func combined() []Mutation {
 			`if same = c.notedIn(id); !due && same {`, `if same = c.notedIn(id); false {`, "TestASpoolFolderIsNotedByOne"),
 		m("all note a spool folder at once", folders,
 			`defer func() { <-c.tending }()`, `<-c.tending`, "TestASpoolFolderIsNotedByOne"),
+		m("a spool folder whose file has just another name is empty", folders,
+			`found.moved = true`, ``, "TestASpoolFileThatIsTaken"),
 		m("a spool folder that is away is empty", folders,
 			`markPrefix+s.mark)); err != nil {`, `markPrefix+s.mark)); err != nil && false {`, "TestASpoolFolderThatIsAway"),
 		m("a spool folder that others have is given back", "client/spool_notes.go",
