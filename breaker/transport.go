@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"net/http"
+	"time"
 )
 
 // Judge decides what the end of a round trip says about the vendor: resp is
@@ -118,12 +119,19 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // held is the report of a call that is judged later. How long the call took is known now.
 func (t *transport) held(allowed call) func(Outcome) {
-	one := &ticket{call: allowed}
-	took := max(1, t.set.config.Clock.Now().Sub(allowed.started))
-	return func(o Outcome) {
-		if o.Duration <= 0 {
-			o.Duration = took
-		}
-		one.done(o)
+	one := &heldTicket{ticket{call: allowed}, max(1, t.set.config.Clock.Now().Sub(allowed.started))}
+	return one.done
+}
+
+type heldTicket struct {
+	ticket
+
+	took time.Duration
+}
+
+func (t *heldTicket) done(o Outcome) {
+	if o.Duration <= 0 {
+		o.Duration = t.took
 	}
+	t.ticket.done(o)
 }

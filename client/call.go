@@ -88,7 +88,6 @@ func (k *call) do(ctx context.Context, req *vendors.Request) (*vendors.Response,
 		held.Context, held.k = ctx, k
 		ctx = held
 	}
-	defer k.tellNothing()
 	resp, err := k.v.sender.Do(ctx, &k.req)
 	attempts := 0
 	if resp != nil {

@@ -56,34 +56,40 @@ func ownCapCounters(caps []Cap) []capCounter {
 	return out
 }
 
-// readCapCounters has this client count for each cap that was ever set on the ledger: one
-// that is taken away and set again then knows what went between, what was pruned since
-// included, and what is canceled or decided without the cap is given back.
-func (c *Client) readCapCounters(ctx context.Context) error {
-	own := map[string]bool{}
-	c.capCounters = map[string][]capCounter{}
-	add := func(k capCounter) { c.capCounters[k.campaign] = append(c.capCounters[k.campaign], k) }
+// capCounters are the counters of a ledger's caps, by their campaign.
+type capCounters map[string][]capCounter
+
+// readCapCounters returns what this client counts: for each cap that was ever set on the
+// ledger. One that is taken away and set again then knows what went between, what was
+// pruned since included, and what is canceled or decided without the cap is given back.
+func (c *Client) readCapCounters(ctx context.Context) (capCounters, error) {
+	own, all := map[string]bool{}, capCounters{}
+	add := func(k capCounter) { all[k.campaign] = append(all[k.campaign], k) }
 	for _, k := range ownCapCounters(c.caps) {
 		own[k.name] = true
 		add(k)
 	}
 	for set, err := range c.store.Settings(ctx, countedPrefix) {
 		if err != nil {
-			return c.storeError("count for a cap", err)
+			return nil, c.storeError("count for a cap", err)
 		}
 		if k, ok := parseCapCounter(strings.TrimPrefix(set.Name, countedPrefix)); ok && !own[k.name] {
 			add(k)
 		}
 	}
-	return nil
+	return all, nil
 }
 
-// capCountersOf yields what a piece counts for.
-func (c *Client) capCountersOf(campaign, vendor string) iter.Seq[*capCounter] {
+// counted are the counters as this client knows them by now. A new one is known before the
+// next intent; what else happens meanwhile is at worst not given back.
+func (c *Client) counted() capCounters { return c.pauses.Load().counters }
+
+// of yields what a piece counts for.
+func (c capCounters) of(campaign, vendor string) iter.Seq[*capCounter] {
 	return func(yield func(*capCounter) bool) {
-		all := c.capCounters[""]
+		all := c[""]
 		if campaign != "" {
-			all = slices.Concat(all, c.capCounters[campaign])
+			all = slices.Concat(all, c[campaign])
 		}
 		for i := range all {
 			if k := &all[i]; (k.vendor == "" || k.vendor == vendor) && !yield(k) {

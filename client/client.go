@@ -56,17 +56,17 @@ type Client struct {
 	spooled   *spool
 	spooling  chan struct{} // full while spooled answers are applied
 	noting    seldomDone    // of the spool folder
+	tending   chan struct{} // full while it is noted
 	noted     atomic.Pointer[idempotency.Identity]
 	logging   chan struct{}
 	wake      chan struct{}
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
-	congested   atomic.Int64
-	checked     settingsCache
-	capCounters map[string][]capCounter // by their campaign
-	pauses      atomic.Pointer[pauses]
-	hints       hints
-	strangers   unconfigured
+	congested atomic.Int64
+	checked   settingsCache
+	pauses    atomic.Pointer[pauses]
+	hints     hints
+	strangers unconfigured
 	// damage is what was met of it in the ledger.
 	damage damage
 	// leases tells the leases of new records apart, see [Client.firstLease].
@@ -114,7 +114,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err != nil {
 		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
 	}
-	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1)}
+	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1), tending: make(chan struct{}, 1)}
 	c.time.clock = c.clock
 	c.identity.Store(&id)
 	c.checkedAt.Store(c.clock.Now().UnixNano())
@@ -153,13 +153,10 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if err := c.readDoubt(ctx, &id); err != nil {
 		return nil, err
 	}
-	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
-		return nil, err
-	}
 	if err := c.countBefore(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.readCapCounters(ctx); err != nil {
+	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
 		return nil, err
 	}
 	if c.watching, err = c.watch(); err != nil {

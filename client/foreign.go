@@ -22,21 +22,21 @@ func judgeHTTP(r *http.Request, resp *http.Response, err error) breaker.Outcome 
 	return breaker.JudgeHTTP(r, resp, err)
 }
 
-// judgedLater leaves a refusal of a submission to the adapter, which knows its vendor's
+// judgedLater leaves answers to a submission to the adapter, which knows its vendor's
 // words, where the header does not tell whose it is: so what a gateway says in JSON, for
-// one, does not go through a whole campaign.
+// one, does not go through a whole campaign, neither as its refusal nor, under a 2xx that
+// nobody can read, as a doubt of each piece.
 func judgedLater(r *http.Request, resp *http.Response) func(done func(breaker.Outcome)) {
-	if code := resp.StatusCode; code/100 != 4 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests {
+	switch code := resp.StatusCode; {
+	case code/100 == 2:
+	case code/100 != 4, code == http.StatusRequestTimeout, code == http.StatusTooManyRequests:
 		return nil
 	}
 	k, ok := r.Context().Value(heldKey{}).(*call)
-	if !ok || foreign(true, r.Header, resp) {
+	if !ok || mayBeForeign(resp) && foreign(true, r.Header, resp) {
 		return nil
 	}
-	return func(done func(breaker.Outcome)) {
-		k.tellNothing() // of an answer before a repeat, whose body did not come
-		k.told = done
-	}
+	return func(done func(breaker.Outcome)) { k.told = done }
 }
 
 // heldContext is the context of a request that orders paper or goes before it: by it
@@ -62,21 +62,32 @@ func (k *call) tell(answer *vendors.Response, judged error) {
 	if k.told == nil {
 		return
 	}
-	outcome := breaker.Outcome{Kind: breaker.Failure}
-	if !errors.Is(judged, vendors.ErrForeign) {
+	outcome := breaker.Outcome{Kind: breaker.Success}
+	switch {
+	case errors.Is(judged, vendors.ErrForeign), unread(answer, judged):
+		outcome.Kind = breaker.Failure
+	case answer.Status/100 != 2:
 		outcome = breaker.JudgeHTTP(nil, &http.Response{StatusCode: answer.Status}, nil)
 	}
 	k.told(outcome)
 	k.told = nil
 }
 
-// tellNothing gives a place at the breaker back that nobody has reported for: the adapter
-// panicked over the answer, or never got its body.
-func (k *call) tellNothing() {
-	if k.told != nil {
-		k.told(breaker.Outcome{})
-		k.told = nil
+// unread reports whether a 2xx leaves open what became of the request: its adapter could
+// not read it. Who says no in a 2xx, in the vendor's words, has been read.
+func unread(answer *vendors.Response, judged error) bool {
+	return judged != nil && answer.Status/100 == 2 && postproof.DeliveryOf(judged) == postproof.Unknown
+}
+
+// tellEnd reports of an attempt whose answer was left to the adapter and never got to it,
+// or was too much for it. A body that broke off is the vendor's failure, as if there had
+// been no answer; a panic says nothing, and gives the place at the breaker back.
+func (k *call) tellEnd(ctx context.Context, err error) {
+	if k.told == nil {
+		return
 	}
+	k.told(breaker.JudgeHTTP((&http.Request{}).WithContext(ctx), nil, err))
+	k.told = nil
 }
 
 // mayBeForeign spares usual answers the rest.

@@ -1,11 +1,14 @@
 package client
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/breaker"
 	"github.com/postproof/postproof/vendors"
 )
@@ -69,27 +72,48 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// An answer whose body did not come is not judged: when the request goes out again, its
-// place at the breaker is given back, once.
+// An answer that its adapter never got is no success: its body broke off, or was too slow,
+// which is the vendor's failure, but for who gave up, or it is one that nobody can take.
+// Its place at the breaker is given back before the request goes out again.
 func TestAnAnswerWithoutABodyGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
-	k := &call{}
-	req, err := http.NewRequestWithContext(&heldContext{Context: t.Context(), k: k}, http.MethodPost, "http://vendor.test/", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp := &http.Response{StatusCode: http.StatusUnprocessableEntity, Header: http.Header{"Content-Type": {"application/json"}}}
-	reports := make([][]breaker.Kind, 2)
-	for i := range reports {
-		take := judgedLater(req, resp)
-		if take == nil {
-			t.Fatal("the answer is not left to the adapter")
-		}
-		take(func(o breaker.Outcome) { reports[i] = append(reports[i], o.Kind) })
-	}
-	k.tell(&vendors.Response{Status: resp.StatusCode}, vendors.ErrForeign)
-	k.tellNothing()
-	if diff := cmp.Diff([][]breaker.Kind{{breaker.Outcome{}.Kind}, {breaker.Failure}}, reports); diff != "" {
-		t.Errorf("reports of each answer (-want +got):\n%s", diff)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, test := range map[string]struct {
+		status int
+		ctx    context.Context
+		err    error
+		want   breaker.Kind
+	}{
+		"a yes that broke off": {200, t.Context(), postproof.NewError(postproof.CodeUnavailable, postproof.Unknown, io.ErrUnexpectedEOF), breaker.Failure},
+		"a yes that is slow":   {201, t.Context(), postproof.NewError(postproof.CodeDeadlineExceeded, postproof.Unknown, io.ErrUnexpectedEOF), breaker.Failure},
+		"who gave up":          {200, gone, postproof.NewError(postproof.CodeCanceled, postproof.Unknown, context.Canceled), breaker.Excluded},
+		"a panic":              {422, t.Context(), postproof.NewError(postproof.CodeInternal, postproof.Unknown, io.ErrUnexpectedEOF), breaker.Excluded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := &call{}
+			req, err := http.NewRequestWithContext(&heldContext{Context: t.Context(), k: k}, http.MethodPost, "http://vendor.test/", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp := &http.Response{StatusCode: test.status, Header: http.Header{"Content-Type": {"application/json"}}}
+			reports := make([][]breaker.Kind, 2)
+			for i := range reports {
+				take := judgedLater(req, resp)
+				if take == nil {
+					t.Fatal("the answer is not left to the adapter")
+				}
+				take(func(o breaker.Outcome) { reports[i] = append(reports[i], o.Kind) })
+				if i == 0 {
+					k.tellEnd(test.ctx, test.err)
+				}
+			}
+			k.tell(&vendors.Response{Status: resp.StatusCode}, vendors.ErrForeign)
+			k.tellEnd(test.ctx, test.err)
+			if diff := cmp.Diff([][]breaker.Kind{{test.want}, {breaker.Failure}}, reports); diff != "" {
+				t.Errorf("reports of each answer (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -92,7 +92,7 @@ func submits(r *http.Request) bool {
 // the adapter that read it.
 func TestAnAnswerIsJudgedOnce(t *testing.T) {
 	t.Parallel()
-	const json, html, own = "application/json", "text/html", `{"error":{"code":"not_found","status_code":404}}`
+	const json, html, cutOff, own = "application/json", "text/html", `{"id":"psc_`, `{"error":{"code":"not_found","status_code":404}}`
 	for what, test := range map[string]struct {
 		status     int
 		kind, body string
@@ -103,6 +103,10 @@ func TestAnAnswerIsJudgedOnce(t *testing.T) {
 		"a gateway's JSON":             {403, json, `{"message":"Forbidden"}`, true, true},
 		"a gateway's JSON that is 404": {404, json, `{"message":"no route"}`, true, true},
 		"a text":                       {413, "text/plain", "too large", true, true},
+		"a page that says yes":         {200, html, "<html>Welcome</html>", true, true},
+		"a gateway's JSON that is 200": {200, json, `{"message":"come back later"}`, true, true},
+		"a yes without a word":         {202, "", "", true, true},
+		"a yes that breaks off":        {200, json, cutOff, true, true},
 		"the vendor's own 404":         {404, json, own, true, false},
 		"the vendor's own 422":         {422, json, `{"error":{"code":"invalid","status_code":422}}`, false, false},
 		"the rate":                     {429, html, "slow down", false, false},
@@ -114,6 +118,9 @@ func TestAnAnswerIsJudgedOnce(t *testing.T) {
 				_, c := fronted(t, lob.Name, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 					sent.Add(1)
 					w.Header().Set("Content-Type", test.kind)
+					if test.body == cutOff {
+						w.Header().Set("Content-Length", "1000")
+					}
 					w.WriteHeader(test.status)
 					_, _ = w.Write([]byte(test.body))
 				})
@@ -149,6 +156,24 @@ func TestAPanicOverAnAnswer(t *testing.T) {
 		}
 		if b := c.Breakers().State("alpha", "submit"); b.Phase != breaker.HalfOpen || b.Probes != 0 {
 			t.Errorf("%+v, want it half-open, and no probe out", b)
+		}
+	})
+}
+
+// A vendor that says no in a 2xx has been heard: it works.
+func TestANoInA2xxIsTheVendors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPress(t, "alpha", postproof.IdempotencyKey)
+		p.judge = func(r *vendors.Response) error {
+			return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.Refused, HTTPStatus: r.Status, VendorCode: "rejected"}
+		}
+		c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p})
+		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Refused {
+			t.Fatalf("%v, want it refused", err)
+		}
+		if got := c.Breakers().State("alpha", "submit").Counts; got.Calls != 1 || got.Failures != 0 {
+			t.Errorf("%+v, want one call and no failure", got)
 		}
 	})
 }

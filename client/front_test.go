@@ -170,13 +170,13 @@ func TestRefusedInDoubtIsFound(t *testing.T) {
 }
 
 // What stands in front of a vendor answers every submission for an hour: with a page of
-// maintenance, a portal, or a no that is nobody's about the job or the account, as a page
-// or as a gateway's JSON. The breaker tells of it: neither is the campaign refused, nor put
+// maintenance, a portal, a yes that orders nothing, or a no that is nobody's about the job
+// or the account, as a page or as a gateway's JSON. The breaker tells of it: neither is the campaign refused, nor put
 // in doubt piece by piece, nor is the vendor left alone for the account's sake.
 func TestACampaignOutlivesAPage(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{lob.Name, pcm.Name, postgrid.Name} {
-		for _, code := range []int{200, 302, 400, 401, 402, 403, 409, 413, 415, 422, 431, -401, -403, -409, -413, -422} {
+		for _, code := range []int{200, 302, 400, 401, 402, 403, 409, 413, 415, 422, 431, -200, -202, -401, -403, -409, -413, -422} {
 			kind, page := "text/html; charset=utf-8", "<html>come back later</html>"
 			if code < 0 {
 				code, kind, page = -code, "application/json", `{"message":"come back later"}`

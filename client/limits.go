@@ -18,7 +18,7 @@ import (
 // counts from its intent until it is proven dead. The sums are kept by the
 // store in the same transaction, so that replicas share them exactly.
 func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempotency.Record, cents func(string) int64) []idempotency.CounterAdd {
-	if len(c.capCounters) == 0 && c.canaryOf(after) == 0 {
+	if len(c.counted()) == 0 && c.canaryOf(after) == 0 {
 		return out
 	}
 	for i := range after.Submissions {
@@ -67,7 +67,7 @@ func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, ve
 		}
 		return most
 	}
-	for k := range c.capCountersOf(campaign, vendor) {
+	for k := range c.counted().of(campaign, vendor) {
 		worth := int64(1)
 		if k.cents {
 			worth = cents(vendor)
@@ -88,7 +88,7 @@ func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, ve
 // countedWith returns the price that a send counts with, in the form of
 // [idempotency.Submission.Cents].
 func (w *work) countedWith(v *vendor) int64 {
-	if len(w.c.capCounters) == 0 {
+	if len(w.c.counted()) == 0 {
 		return 0
 	}
 	if cents := w.cents(v.name); cents > 0 {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // countBefore has the caps count what was sent before they were configured, once in
 // the life of a ledger and before this client sends: whoever bounds a campaign that
-// has begun means all of it.
+// has begun means all of it. A restored ledger may be from before that.
 func (c *Client) countBefore(ctx context.Context) error {
 	if c.onlooker {
 		return nil // it sends nothing, and knows no prices
@@ -56,19 +57,22 @@ func (c *Client) centsThen(rec *idempotency.Record, s *idempotency.Submission) i
 	return max(0, v.config.Price(&job))
 }
 
-// countOnce makes a counter what the ledger says, unless that was done before. No
-// client that has the cap sends before it is done, but for those of a version that
-// only counted on: theirs is never taken away, and a piece that such a one sends at
-// this very time may be counted twice.
+// capCounting is what the setting of a counter says from when the others count for it, until
+// what was sent before counts, too.
+const capCounting = "counting"
+
+// countOnce makes a counter what the ledger says, unless that was done before. First it has
+// the other clients count from now on: the counter's setting comes with a new version of
+// the pauses, so that no intent is committed by a client that did not read it. So nothing
+// that is sent meanwhile goes uncounted; what is sent while the ledger is read through may
+// be counted twice. No client that has the cap sends before it is done, but for those of a
+// version that only counted on: theirs is never taken away.
 func (c *Client) countOnce(ctx context.Context, k capCounter, worth func(*idempotency.Record, *idempotency.Submission) int64) error {
 	const op = "count for a cap"
 	name, counted := k.name, countedPrefix+k.name
-	set, err := c.store.Setting(ctx, counted)
-	if err != nil {
-		return c.storeError(op, err)
-	}
-	if set.Version != 0 {
-		return nil
+	version, err := c.startCounting(ctx, counted)
+	if err != nil || version == 0 {
+		return err
 	}
 	before, err := c.store.Counter(ctx, name)
 	if err != nil {
@@ -92,7 +96,7 @@ func (c *Client) countOnce(ctx context.Context, k capCounter, worth func(*idempo
 	if err != nil {
 		return c.storeError(op, err)
 	}
-	ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: counted, Value: []byte(c.now().UTC().Format(time.RFC3339))}}}
+	ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: counted, Value: []byte(c.now().UTC().Format(time.RFC3339)), Expect: version}}}
 	missing := sum - min(before, after)
 	if missing > 0 {
 		ch.Counters = []idempotency.CounterAdd{{Name: name, Add: missing}}
@@ -107,4 +111,38 @@ func (c *Client) countOnce(ctx context.Context, k capCounter, worth func(*idempo
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "a cap counts what was sent before it was configured", slog.String("cap", name), slog.Int64("counted", missing))
 	}
 	return nil
+}
+
+// startCounting has every client count, and returns the version of the counter's setting; 0
+// when there is nothing left to count.
+func (c *Client) startCounting(ctx context.Context, counted string) (uint64, error) {
+	const op = "count for a cap"
+	for range 64 { // who loses, loses to one that is through
+		set, err := c.store.Setting(ctx, counted)
+		switch {
+		case err != nil:
+			return 0, c.storeError(op, err)
+		case string(set.Value) == capCounting: // by who died of it, or is at it, too
+			return set.Version, nil
+		case set.Version != 0:
+			return 0, nil
+		}
+		paused, err := c.store.Setting(ctx, pausesSetting)
+		if err != nil {
+			return 0, c.storeError(op, err)
+		}
+		if paused.Version == 0 {
+			if paused.Value, err = json.Marshal(pausesValue{V: pausesVersion}); err != nil {
+				return 0, invalid(op, err)
+			}
+		}
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{
+			{Name: counted, Value: []byte(capCounting)},
+			{Name: pausesSetting, Value: paused.Value, Expect: paused.Version}, // as it is
+		}})
+		if err != nil && !errors.Is(err, idempotency.ErrStale) {
+			return 0, c.storeError(op, err)
+		}
+	}
+	return 0, c.storeError(op, idempotency.ErrStale)
 }

@@ -115,10 +115,10 @@ type VendorConfig struct {
 // What was sent before the cap was first configured counts: New reads it once from the
 // ledger, two seconds or so for each hundred thousand jobs of the campaign, at the
 // present Price where the price of then is not known, and for nothing where the job
-// was erased or pruned or its vendor has no adapter here. After that every client of
-// the ledger counts what it sends, those without the cap too, each at the Price that it
-// has; so a cap may be taken away and set again. Only the clients that have it keep to
-// it, and one that was made before it was first configured does not count for it: start
+// was erased or pruned or its vendor has no adapter here; what others send in these
+// seconds may count twice. From then on every client of the ledger counts what it sends,
+// those too that do not have the cap or were made before it, each at the Price that it has;
+// so a cap may be taken away and set again. Only the clients that have it keep to it: start
 // all workers again when you set one.
 type Cap struct {
 	Campaign string

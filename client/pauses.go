@@ -32,6 +32,9 @@ type pauses struct {
 	// strange: what the setting says cannot be read, as that of a newer version.
 	// Then everything is paused: it may say so.
 	strange bool
+	// counters are those that something may count for by then: whoever has one more makes
+	// a version of the setting, on which every intent depends ([Client.countOnce]).
+	counters capCounters
 }
 
 // pausesValue is the value of the setting.
@@ -147,6 +150,9 @@ func (c *Client) readPauses(ctx context.Context, epoch string) (*pauses, error) 
 			return old, nil
 		}
 		p := readPausesValue(set, epoch)
+		if p.counters, err = c.readCapCounters(ctx); err != nil { // behind the version
+			return nil, err
+		}
 		if c.pauses.CompareAndSwap(old, p) { // else another goroutine has read it, perhaps later
 			c.tellPauses(ctx, old, p)
 			return p, nil

@@ -146,11 +146,7 @@ func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions)
 		return out, c.storeError("recover", err)
 	}
 	if !id.EpochChanged() {
-		err := c.readDoubt(ctx, &id)
-		if err == nil {
-			c.identity.Store(&id)
-		}
-		return out, err
+		return out, c.enter(ctx, &id)
 	}
 	c.identity.Store(&id) // the changes below are made in this history
 	if err := c.keepReach(ctx); err != nil {
@@ -232,10 +228,9 @@ func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions)
 	if err != nil {
 		return out, c.storeError("recover", err)
 	}
-	if err := c.readDoubt(ctx, &accepted); err != nil {
+	if err := c.enter(ctx, &accepted); err != nil {
 		return out, err
 	}
-	c.identity.Store(&accepted) // not before the doubts are known
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int64("doubted", out.Doubted))
 	c.wakeUp()
 	return out, nil

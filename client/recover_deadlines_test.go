@@ -143,3 +143,27 @@ func TestASettingThatCannotBeReadIsNamed(t *testing.T) {
 		})
 	}
 }
+
+// A backup from before larger deadlines than those of who recovers is put back under workers
+// that have them: it is told by those that still run.
+func TestRecoverKnowsTheDeadlinesOfWhoStillRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, backup := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), newShaky()
+		if _, err := newClient(t, backup, []*press{p}).Enqueue(t.Context(), jobs(1)); err != nil {
+			t.Fatal(err)
+		}
+		worker := newClient(t, s, []*press{p}, client.WithDeadlines(idempotency.Deadlines{MaxGenerations: 9}))
+		s.Memory = backup.Memory
+		restore(s)
+		time.Sleep(2 * time.Second)
+		if err := worker.Run(t.Context()); !errors.Is(err, client.ErrEpochChanged) {
+			t.Fatalf("Run = %v", err)
+		}
+		c := newClient(t, s, []*press{p})
+		recovered(t, c, client.RecoverOptions{})
+		if last := lastOf(t, c, "contact-0"); last != 10 {
+			t.Errorf("doubted up to generation %d, want 10", last)
+		}
+	})
+}

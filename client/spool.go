@@ -225,6 +225,7 @@ func (s *spool) write(lines []byte) error {
 		if err != nil {
 			return pathless(err)
 		}
+		giveToOwner(f, s.dir)
 		s.file = f
 		s.files = append(s.files, name)
 		if err := syncDir(s.dir); err != nil {

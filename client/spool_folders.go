@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -66,6 +67,8 @@ type spoolLook struct {
 	answers []spooled
 	// damaged is how many files have lines that cannot be read.
 	damaged int
+	// moved: a file was gone before it was read. Who takes it over gives it another name.
+	moved bool
 }
 
 // lookInto reads what lies in a folder, and leaves it there.
@@ -83,6 +86,7 @@ func lookInto(dir string) (found spoolLook, err error) {
 		}
 		lines, whole, err := readSpool(filepath.Join(dir, e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
+			found.moved = true
 			continue
 		}
 		if err != nil {
@@ -96,6 +100,15 @@ func lookInto(dir string) (found spoolLook, err error) {
 	return found, nil
 }
 
+// look is lookInto for the spool's own folder. That of a disk which is not mounted any more is
+// not empty.
+func (s *spool) look() (spoolLook, error) {
+	if _, err := os.Stat(filepath.Join(s.dir, markPrefix+s.mark)); err != nil {
+		return spoolLook{}, pathless(err)
+	}
+	return lookInto(s.dir)
+}
+
 // of returns the answers that are not of another ledger.
 func (l *spoolLook) of(ledger idempotency.Namespace) []spooled {
 	return slices.DeleteFunc(slices.Clone(l.answers), func(e spooled) bool { return e.Ledger != "" && e.Ledger != ledger })
@@ -103,7 +116,7 @@ func (l *spoolLook) of(ledger idempotency.Namespace) []spooled {
 
 // emptyFor reports whether nothing in the folder can be the ledger's.
 func (l *spoolLook) emptyFor(ledger idempotency.Namespace) bool {
-	return l.damaged == 0 && len(l.of(ledger)) == 0
+	return l.damaged == 0 && !l.moved && len(l.of(ledger)) == 0
 }
 
 // openSpool opens the client's spool. Where no option and no store names a folder it is
@@ -161,10 +174,19 @@ func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error
 	if c.onlooker || c.spooled.dir == "" || c.closed.Load() {
 		return nil
 	}
-	now, last := c.now(), c.noted.Load()
-	same := last != nil && last.Namespace == id.Namespace && last.Epoch == id.Epoch && last.Recovered == id.Recovered
-	if !c.noting.due(now, notedEvery) && same {
+	now, same := c.now(), c.notedIn(id)
+	due := c.noting.due(now, notedEvery)
+	if !due && same {
 		return nil
+	}
+	select { // one after the other: many at once would all lose to each other
+	case c.tending <- struct{}{}:
+		defer func() { <-c.tending }()
+	case <-ctx.Done():
+		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: opSpools, Err: context.Cause(ctx)}
+	}
+	if same = c.notedIn(id); !due && same {
+		return nil // somebody else has done it meanwhile
 	}
 	notes, err := c.editSpools(ctx, func(notes []spoolNote) []spoolNote { return c.withOwnSpool(ctx, notes, id.Namespace, now) })
 	if err != nil {
@@ -187,6 +209,12 @@ func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error
 		}
 	}
 	return nil
+}
+
+// notedIn reports whether the folder was noted in the ledger as it is now.
+func (c *Client) notedIn(id *idempotency.Identity) bool {
+	last := c.noted.Load()
+	return last != nil && last.Namespace == id.Namespace && last.Epoch == id.Epoch && last.Recovered == id.Recovered
 }
 
 func (c *Client) takeOver(ctx context.Context, n *spoolNote) {

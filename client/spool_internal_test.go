@@ -99,9 +99,11 @@ func TestSpoolWritesElsewhereAfterAnError(t *testing.T) {
 func TestCountersForbidOnlyIntents(t *testing.T) {
 	t.Parallel()
 	c := &Client{settings: settings{caps: []Cap{{Vendor: "alpha", Pieces: 1}}}, store: idempotency.NewMemory(postproof.ModeTest)}
-	if err := c.readCapCounters(t.Context()); err != nil {
+	counters, err := c.readCapCounters(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.pauses.Store(&pauses{counters: counters})
 	free := func(string) int64 { return 0 }
 	sub := idempotency.Submission{Generation: 1, Ref: "R", Vendor: "alpha", Join: postproof.Unknown}
 	before := &idempotency.Record{State: idempotency.Unknown, Generation: 1, Submissions: []idempotency.Submission{sub}}

@@ -133,9 +133,11 @@ func (c *Client) editSpools(ctx context.Context, edit func([]spoolNote) []spoolN
 	return nil, spoolsError(idempotency.ErrStale)
 }
 
+const opSpools = "spool folders"
+
 // spoolsError: nothing is sent meanwhile.
 func spoolsError(err error) error {
-	return &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "spool folders", Err: fmt.Errorf("ledger: %w", err)}
+	return &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: opSpools, Err: fmt.Errorf("ledger: %w", err)}
 }
 
 // withOwnSpool notes the client's folder, and leaves out what need not be noted any more.
@@ -178,7 +180,7 @@ func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger ide
 	own.Host, _ = os.Hostname() // for people; an empty one will do
 	own.Dir, own.Seen = c.spooled.dir, now
 	own.use(c.hints.self, now)
-	if found, err := lookInto(own.Dir); err == nil {
+	if found, err := c.spooled.look(); err == nil {
 		own.Holds = len(found.of(ledger))
 	}
 	return append(kept, own)
@@ -198,11 +200,13 @@ func (c *Client) leaveSpool(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	ledger, now := c.id().Namespace, c.now()
-	found, err := lookInto(c.spooled.dir)
+	found, err := c.spooled.look()
 	_, _ = c.editSpools(ctx, func(notes []spoolNote) []spoolNote {
 		for i := range notes {
 			if n := &notes[i]; n.Ledger == ledger && c.spooled.is(n) {
-				n.Seen, n.Holds = now, len(found.of(ledger))
+				if n.Seen = now; err == nil {
+					n.Holds = len(found.of(ledger))
+				}
 				delete(n.Users, c.hints.self)
 			}
 		}

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,6 +136,106 @@ func TestASpoolFolderThatCannotBeRead(t *testing.T) {
 		c := newClient(t, s, []*press{p}, client.WithSpool(dir+"-new"), client.WithLogger(log.logger()))
 		if got := folders(t, c); len(got) != 1 || log.count("is damaged") != 1 {
 			t.Errorf("%+v, told of %d times", got, log.count("is damaged"))
+		}
+	})
+}
+
+// slowNotes is a ledger that takes its time for the list of spool folders.
+type slowNotes struct {
+	*shaky
+	writes atomic.Int64
+}
+
+func (s *slowNotes) Setting(ctx context.Context, name string) (idempotency.Setting, error) {
+	if name == "spool/folders" {
+		time.Sleep(time.Millisecond)
+	}
+	return s.shaky.Setting(ctx, name)
+}
+
+func (s *slowNotes) Commit(ctx context.Context, changes []idempotency.Change) ([]error, error) {
+	if len(changes[0].Settings) == 1 && changes[0].Settings[0].Name == "spool/folders" {
+		s.writes.Add(1)
+	}
+	return s.shaky.Commit(ctx, changes)
+}
+
+// The ledger was away when the folder was to be noted, and many are sending when it is back:
+// one of them notes it, and all go on.
+func TestASpoolFolderIsNotedByOneOfMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := newPress(t, "alpha", postproof.IdempotencyKey), &slowNotes{shaky: newShaky()}
+		c := newClient(t, s, []*press{p}, client.WithSpool(t.TempDir()))
+		time.Sleep(time.Hour)
+		s.dead.Store(true)
+		if _, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.NotSent {
+			t.Fatalf("%v, want it not sent", err)
+		}
+		s.dead.Store(false)
+		before := s.writes.Load()
+		var all sync.WaitGroup
+		for i := range 300 {
+			all.Go(func() {
+				if _, err := c.Submit(t.Context(), job(fmt.Sprint(i))); err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		if n := s.writes.Load() - before; n != 1 {
+			t.Errorf("it was noted %d times", n)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := c.Submit(gone, job("late")); err == nil {
+			t.Error("who has gone is waited for")
+		}
+	})
+}
+
+// The disk of a spool folder is not mounted any more when its client is closed: what lies on
+// it is not forgotten, and is applied when it is there again.
+func TestASpoolFolderThatIsAwayIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := unasked(t), newShaky(), t.TempDir()
+		worker := spoolOne(t, s, p, dir, "a")
+		if err := os.Rename(dir, dir+"-away"); err != nil {
+			t.Fatal(err)
+		}
+		if err := worker.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, there := folders(t, onlooker(t, s))[dir]; !there || got.InUse {
+			t.Errorf("%+v, noted: %v; want it left, and answers may lie there", got, there)
+		}
+		if err := os.Rename(dir+"-away", dir); err != nil {
+			t.Fatal(err)
+		}
+		next := newClient(t, s, []*press{p}, client.WithSpool(t.TempDir()))
+		drain(t, next)
+		if rec := status(t, next, "a"); rec.State != idempotency.Accepted || p.alive() != 1 {
+			t.Errorf("%v; printed %d", rec, p.alive())
+		}
+	})
+}
+
+// While a folder is looked into, to be given back, another client takes a file over, which
+// has another name then: the folder is not empty for that.
+func TestASpoolFileThatIsTakenOverMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s, dir := newPress(t, "alpha", postproof.IdempotencyKey), newShaky(), t.TempDir()
+		c := newClient(t, s, []*press{p}, client.WithSpool(dir))
+		if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "answers-x.jsonl")); err != nil { // listed, and not there
+			t.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, there := folders(t, onlooker(t, s))[dir]; !there {
+			t.Error("the folder is forgotten")
 		}
 	})
 }

@@ -187,12 +187,29 @@ func (c *Client) refresh(ctx context.Context) error {
 	if id.EpochChanged() {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
 	}
-	// A history that was mended elsewhere counts only with its doubts.
-	if err := c.readDoubt(ctx, &id); err != nil {
+	if err := c.enter(ctx, &id); err != nil {
 		c.checkedAt.Store(0)
 		return err
 	}
-	c.identity.Store(&id)
+	return nil
+}
+
+// enter goes on in another history of the ledger, which may know less than this client did.
+func (c *Client) enter(ctx context.Context, id *idempotency.Identity) error {
+	// Whoever recovers it is to know how far this client may have taken a job.
+	if err := c.keepReach(ctx); err != nil {
+		return err
+	}
+	if !id.EpochChanged() {
+		if err := c.countBefore(ctx); err != nil {
+			return err
+		}
+	}
+	// One that was mended elsewhere counts only with its doubts.
+	if err := c.readDoubt(ctx, id); err != nil {
+		return err
+	}
+	c.identity.Store(id)
 	return nil
 }
 

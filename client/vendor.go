@@ -106,7 +106,12 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	rc.Clock = c.clock
 	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP), breaker.WithLater(judgedLater))
 	rc.OnAttempt, rc.OnSend = c.tel.onAttempt, c.tel.onSend
-	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) { c.tel.onResult(ctx, &v.marks, a, err) }
+	rc.OnResult = func(ctx context.Context, a retry.Attempt, err error) {
+		if k, ok := ctx.Value(heldKey{}).(*call); ok {
+			k.tellEnd(ctx, err)
+		}
+		c.tel.onResult(ctx, &v.marks, a, err)
+	}
 	asked := rc.OnGiveUp
 	rc.OnGiveUp = func(ctx context.Context, err *postproof.Error, stop retry.Stop) {
 		c.tel.giveUps.Add(ctx, 1, c.tel.with(attribute.String("mail.vendor", v.name), attribute.String("mail.stop", string(stop)))...)

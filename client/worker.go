@@ -95,18 +95,15 @@ func (c *Client) ready(ctx context.Context) error {
 		return c.storeError("identity", err)
 	}
 	c.see(id.Newest)
-	if id.EpochChanged() {
-		c.identity.Store(&id)
-		return c.epochError("work")
-	}
-	// First: a history that was mended counts only with its doubts.
-	if err := c.readDoubt(ctx, &id); err != nil {
-		return err
-	}
 	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
 		return err
 	}
-	c.identity.Store(&id)
+	if err := c.enter(ctx, &id); err != nil {
+		return err
+	}
+	if id.EpochChanged() {
+		return c.epochError("work")
+	}
 	return nil
 }
 

@@ -55,7 +55,8 @@ type Request struct { //nolint:recvcheck // it is printed by value as well
 	// Delivery. It must be quick and do nothing but read the answer and
 	// remember what it read: it is called once for each answer, by one
 	// goroutine at a time, and a later answer of the same request replaces an
-	// earlier one. A nil Judge is [JudgeStatus].
+	// earlier one. A 2xx to a submission that it leaves Unknown, as one that it cannot
+	// read, is a failure of the vendor to the breaker. A nil Judge is [JudgeStatus].
 	Judge func(r *Response) error
 }
 

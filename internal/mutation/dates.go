@@ -51,13 +51,20 @@ func dates() []Mutation {
 		cl("a cap counts from when it is configured", "limits_before.go", `if missing > 0 {
 		ch.Counters`, `if false {
 		ch.Counters`, "TestACapCounts"),
-		cl("a cap counts what came before at each start", "limits_before.go", `if set.Version != 0 {`, `if set.Version != 0 && false {`, "TestACapReads"),
+		cl("a cap counts what came before at each start", "limits_before.go", "case set.Version != 0:\n\t\t\treturn 0, nil", "case set.Version != 0:\n\t\t\treturn set.Version, nil", "TestACapReads"),
 		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.vendor) && counts(rec, s) {`, `s.Vendor == k.vendor) {`, "TestACapCounts"),
 		cl("a cap counts again what was counted", "limits_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
 		cl("what was sent before costs nothing", "limits_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
 		cl("a cap that is taken away counts no longer", "cap_counters.go", `ok && !own[k.name] {`, `ok && !own[k.name] && false {`, "TestACapThatIsSetAgain|TestAnOnlookerGivesBack"),
 		cl("a cap of another binds who only counts for it", "cap_counters.go", `&& !own[k.name] {`, `&& !own[k.name] {
 			k.most = 1`, "TestACapThatIsSetAgain"),
+		cl("a cap does not count what goes out beside it", "limits_before.go", "\t\t\t{Name: pausesSetting, Value: paused.Value, Expect: paused.Version}, // as it is\n", "", "TestACapCountsWhatRunning"),
+		cl("who runs does not learn of a new cap", "pauses.go", `if p.counters, err = c.readCapCounters(ctx); err != nil {`, `if p.counters, err = c.readCapCounters(ctx); old != nil {
+			p.counters = old.counters
+		} else if err != nil {`, "TestACapCountsWhatRunning"),
+		cl("a count that was broken off is over", "limits_before.go", `case string(set.Value) == capCounting:`, `case false:`, "TestACapCountsWhatRunning"),
+		cl("a cap counts nothing of a restored ledger", "submit.go", `if err := c.countBefore(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestACapCountsInARestored"),
+		cl("a restored ledger is not told of larger deadlines", "submit.go", `if err := c.keepReach(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestRecoverKnowsTheDeadlinesOfWhoStillRuns"),
 		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
 		cl("a piece of no campaign counts twice in a cap", "cap_counters.go", `if campaign != "" {`, `if true {`, "TestCountersForbid"),
 		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
