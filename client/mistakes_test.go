@@ -170,6 +170,35 @@ func TestMistakesOfCalls(t *testing.T) {
 	})
 }
 
+// A worker whose client was closed under it ends, and says so: it would go on sending
+// beside those to whom it has given its share of the vendor's rate.
+func TestRunEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		c, other := newClient(t, store, []*press{alpha}), newClient(t, store, []*press{alpha})
+		ran := make(chan error, 1)
+		go func() { ran <- c.Run(t.Context()) }()
+		time.Sleep(time.Minute)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Enqueue(t.Context(), these(job("a"))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		select {
+		case err := <-ran:
+			checkMistake(t, "run of a closed client", err, postproof.CodeUnavailable, "the client was closed")
+		default:
+			t.Error("it goes on")
+		}
+		if n := len(alpha.times); n != 0 {
+			t.Errorf("%d submissions after Close, want none", n)
+		}
+	})
+}
+
 // Artwork that was never stored, or that was lost, is found out before anything is
 // sent: half a request would be a doubt.
 func TestMissingArtworkIsNotSent(t *testing.T) {
