@@ -100,3 +100,23 @@ func TestShowTellsWhatTheReceiptKnows(t *testing.T) {
 		}
 	}
 }
+
+// A list of somebody's mail says why there is none yet, and what of a wish became.
+func TestWhereaboutsOfAPiece(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2027, 3, 6, 0, 0, 0, 0, time.UTC)
+	for want, rec := range map[string]*idempotency.Record{
+		"erased":                             {State: idempotency.Accepted, Cancel: idempotency.CancelWish{At: at, Outcome: idempotency.CancelLeft}},
+		"to be canceled":                     {Key: "a", State: idempotency.Accepted, Cancel: idempotency.CancelWish{At: at}},
+		"too late to be canceled":            {Key: "a", State: idempotency.Done, Cancel: idempotency.CancelWish{At: at, Outcome: idempotency.CancelTooLate}},
+		"waits for a person: cap":            {Key: "a", State: idempotency.Held, Hold: idempotency.Hold{Reason: idempotency.HoldCap}},
+		"its vendor is being asked":          {Key: "a", State: idempotency.Unknown},
+		"expected 2027-03-06":                {Key: "a", State: idempotency.Accepted, Receipt: postproof.Receipt{ExpectedDelivery: at}},
+		"invalid_argument by alpha (zip_no)": {Key: "a", State: idempotency.Refused, Refusal: idempotency.Refusal{Code: postproof.CodeInvalidArgument, Vendor: "alpha", VendorCode: "zip_no"}},
+		"":                                   {Key: "a", State: idempotency.Planned},
+	} {
+		if got := whereabouts(rec); got != want {
+			t.Errorf("%s: %q, want %q", rec.State, got, want)
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (r *run) tell(err error) int {
 	case errors.Is(err, idempotency.ErrNewer):
 		fmt.Fprintf(r.Stderr, "next: use the %s of the version that the workers run\n", r.Name)
 	case errors.Is(err, idempotency.ErrCorrupt):
-		fmt.Fprintln(r.Stderr, "next: correct the path if this is not the ledger; else keep a copy of its files, restore a backup, and recover")
+		fmt.Fprintln(r.Stderr, "next: correct the path; if this is the ledger, keep a copy, restore a backup, and recover")
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(r.Stderr, "it was told to stop; what is told above as done stays done")
 	}

@@ -311,7 +311,7 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 	case idempotency.Refused:
 		o.refused[whyRefused(rec)]++
 	case idempotency.Planned, idempotency.Sending, idempotency.Unknown: // a pause stops what is planned alone
-		if at, ever := rec.VisibleAt(); ever && now.Sub(at) > stillFor && !(rec.State == idempotency.Planned && o.waits(rec)) {
+		if at, ever := rec.VisibleAt(); ever && now.Sub(at) > stillFor && (rec.State != idempotency.Planned || !o.waits(rec)) {
 			if o.due++; o.oldest.IsZero() || at.Before(o.oldest) {
 				o.oldest = at
 			}

@@ -109,8 +109,12 @@ func (r *run) track(ctx context.Context, contact, campaign string, limit int) er
 // whereabouts says why nobody has the piece yet, or when it is expected.
 func whereabouts(rec *idempotency.Record) string {
 	switch {
-	case rec.Cancel.Stands() && rec.State != idempotency.Canceled && rec.State != idempotency.Done:
+	case rec.Erased():
+		return "erased"
+	case rec.Cancel.Stands() && rec.Cancel.Outcome == "":
 		return "to be canceled"
+	case rec.Cancel.Outcome == idempotency.CancelTooLate:
+		return "too late to be canceled"
 	case rec.State == idempotency.Held:
 		return "waits for a person: " + string(rec.Hold.Reason)
 	case rec.State == idempotency.Refused:

@@ -58,10 +58,10 @@ func TestRemarksAreNotCut(t *testing.T) {
 		for _, args := range [][]string{{"history", idOf(3)}, {"changes"}} {
 			words := map[string]bool{}
 			r := w.must(t, operator.ExitOK, args...)
-			for _, word := range strings.Fields(r.out) {
+			for word := range strings.FieldsSeq(r.out) {
 				words[strings.Trim(word, ",")] = true
 			}
-			for _, word := range strings.Fields(why + " ann") {
+			for word := range strings.FieldsSeq(why + " ann") {
 				if !words[strings.Trim(word, ",")] {
 					t.Errorf("%s does not say %q:\n%s", args[0], word, r.out)
 				}

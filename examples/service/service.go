@@ -104,7 +104,7 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var all sync.WaitGroup
-	errs := make([]error, 3)
+	var errs [3]error
 	for i, work := range []func() error{
 		func() error { return s.mail.Run(ctx) }, // sends, settles, follows: without it nothing is sent
 		func() error { return s.rx.Run(ctx) },   // applies callbacks: without it they are only stored
@@ -124,9 +124,9 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	// First the door, so that what is answered is stored; the vendors repeat the rest.
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	errs = append(errs, server.Shutdown(closing))
+	err := server.Shutdown(closing)
 	all.Wait() // the sends under way have ended, and what was begun is given back
-	return errors.Join(append(errs, s.close())...)
+	return errors.Join(err, errors.Join(errs[:]...), s.close())
 }
 
 // close ends what is open, the ledger last.
