@@ -121,8 +121,10 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed), errors.Is(err, idempotency.ErrReopen), err != nil && c.closed.Load():
+		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed), errors.Is(err, idempotency.ErrReopen):
 			return err // none gets better by waiting
+		case err != nil && c.closed.Load():
+			return err
 		case err != nil:
 			failures++
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting",
