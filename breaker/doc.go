@@ -3,6 +3,18 @@
 // status API does not stop the mail. A group may have any name; the client's are
 // those of [postproof.Op.Group].
 //
+//	set, err := breaker.New(breaker.Config{}) // each zero field is a default
+//	...
+//	done, err := set.Allow("acme", "submit")
+//	if err != nil {
+//		return err // breaker.ErrOpen: nothing was sent
+//	}
+//	err = call(ctx)
+//	done(breaker.Outcome{Kind: breaker.Success}) // or Failure: what the call came to, in any case
+//
+// Package client has one set for all of its vendors, and most programs only configure
+// it, by client.WithBreaker. By itself it guards what else your program calls.
+//
 // A breaker is closed (calls pass and are counted), open (calls are refused
 // with [ErrOpen], which proves that nothing was sent) or half-open (a few
 // probes pass and decide). It opens on the share of failed calls or of slow

@@ -69,7 +69,7 @@ func (b *backlog) all(ctx context.Context, jobs iter.Seq2[postproof.Job, error])
 			b.began = now
 		}
 		err = job.Validate()
-		shared := c.art.known(&job)
+		shared := err == nil && c.art.known(&job) // a bad job may have no piece
 		var rec *idempotency.Record
 		if err == nil {
 			rec, err = c.plan(ctx, &job, b.began)

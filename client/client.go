@@ -249,14 +249,15 @@ func randomName() string {
 
 // Close releases what the client itself holds: idle connections, the spool's
 // file, its share of vendors' rates, and the gauges, which report nothing more.
-// Stop Run and Drain first, by their contexts. The store stays open; close it
-// afterwards. What would send or work after that returns an error with
+// Stop Run and Drain first, by their contexts; one that still runs then claims nothing
+// more, and ends with an error. The store stays open; close it afterwards. What would send or work after that returns an error with
 // [postproof.CodeUnavailable] and [postproof.NotSent], and so does whatever else needs
 // the vendors or the spool; what the ledger alone is enough for goes on.
 func (c *Client) Close() error {
 	var err error
 	c.closing.Do(func() {
 		c.closed.Store(true)
+		c.wakeUp() // a Run that was not stopped ends
 		c.hints.close(c)
 		for _, v := range c.vendors {
 			v.transport.CloseIdleConnections()

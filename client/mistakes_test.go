@@ -170,6 +170,60 @@ func TestMistakesOfCalls(t *testing.T) {
 	})
 }
 
+// A job without a piece, or with one that is given by a pointer, is rejected by whoever
+// is handed it, and takes down neither the program nor the jobs beside it.
+func TestJobWithoutAPiece(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, piece := range map[string]postproof.Piece{"none": nil, "a pointer": (*postproof.Postcard)(nil), "no artwork": postproof.Postcard{Size: postproof.Size4x6()}} {
+			alpha := newPress(t, "alpha", postproof.IdempotencyKey)
+			c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{alpha})
+			bad := job("bad")
+			bad.Piece = piece
+			out, err := c.Enqueue(t.Context(), these(job("a"), bad, job("b")))
+			if err != nil || out.New != 2 || out.Rejected != 1 || postproof.CodeOf(out.Rejections[0].Err) != postproof.CodeInvalidArgument {
+				t.Errorf("%s: Enqueue = %+v, %v; want one rejected", name, out, err)
+			}
+			_, err = c.Submit(t.Context(), bad)
+			checkMistake(t, name+": submit", err, postproof.CodeInvalidArgument, "piece")
+			_, err = c.SendControl(t.Context(), "alpha", bad, client.Actor{By: "ann"})
+			checkMistake(t, name+": control", err, postproof.CodeInvalidArgument, "piece")
+			bad.Key = "a"
+			_, err = c.Amend(t.Context(), bad, client.Actor{By: "ann"})
+			checkMistake(t, name+": amend", err, postproof.CodeInvalidArgument, "piece")
+		}
+	})
+}
+
+// A worker whose client was closed under it ends, and says so: it would go on sending
+// beside those to whom it has given its share of the vendor's rate.
+func TestRunEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		alpha, store := newPress(t, "alpha", postproof.IdempotencyKey), idempotency.NewMemory(postproof.ModeTest)
+		c, other := newClient(t, store, []*press{alpha}), newClient(t, store, []*press{alpha})
+		ran := make(chan error, 1)
+		go func() { ran <- c.Run(t.Context()) }()
+		time.Sleep(time.Minute)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Enqueue(t.Context(), these(job("a"))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		select {
+		case err := <-ran:
+			checkMistake(t, "run of a closed client", err, postproof.CodeUnavailable, "the client was closed")
+		default:
+			t.Error("it goes on")
+		}
+		if n := len(alpha.times); n != 0 {
+			t.Errorf("%d submissions after Close, want none", n)
+		}
+	})
+}
+
 // Artwork that was never stored, or that was lost, is found out before anything is
 // sent: half a request would be a doubt.
 func TestMissingArtworkIsNotSent(t *testing.T) {

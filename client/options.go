@@ -2,6 +2,7 @@ package client
 
 import (
 	"log/slog"
+	"reflect"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -169,9 +170,21 @@ func WithDeadlines(d idempotency.Deadlines) Option {
 // workers.
 func WithBreaker(c breaker.Config) Option { return optionFunc(func(s *settings) { s.breaker = c }) }
 
-// WithVendor configures one vendor, by its name.
+// WithVendor configures one vendor, by its name. Given more than once for one vendor,
+// what a later one sets counts, and what it leaves out stays as it was.
 func WithVendor(name string, c VendorConfig) Option {
-	return optionFunc(func(s *settings) { s.vendors[name] = c })
+	return optionFunc(func(s *settings) { s.vendors[name] = c.over(s.vendors[name]) })
+}
+
+// over returns a configuration with what is not set taken from an earlier one.
+func (c VendorConfig) over(earlier VendorConfig) VendorConfig {
+	out, had := reflect.ValueOf(&c).Elem(), reflect.ValueOf(earlier)
+	for i := range out.NumField() {
+		if f := out.Field(i); f.IsZero() {
+			f.Set(had.Field(i))
+		}
+	}
+	return c
 }
 
 // WithConcurrency sets how many jobs Run and Drain work on at a time. Default

@@ -138,6 +138,9 @@ func (p *pool) fresh(next claimed) *idempotency.Record {
 // there.
 func (p *pool) round(ctx context.Context) (int, error) {
 	c := p.c
+	if err := c.knowsVendors("work"); err != nil { // it was closed meanwhile
+		return 0, err
+	}
 	if c.spooled.due(c.now()) {
 		c.applySpool(ctx)
 	}

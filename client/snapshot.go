@@ -34,10 +34,14 @@ type Drop struct {
 
 // Jobs derives one job for each accepted row of a snapshot, for
 // [Client.Enqueue]. Keys come from campaign, contact and the drop's name alone,
-// so that the same rows always give the same keys.
+// so that the same rows always give the same keys. A drop of which no job could be
+// made, as one without a class, is the sequence's error.
 func Jobs(ctx context.Context, s *snapshot.Snapshot, d Drop) iter.Seq2[postproof.Job, error] {
 	return func(yield func(postproof.Job, error) bool) {
 		jobs, err := newDeriver(s, d)
+		if err == nil {
+			err = d.validate()
+		}
 		if err != nil {
 			yield(postproof.Job{}, err)
 			return
@@ -101,6 +105,17 @@ func (d *deriver) derive(row snapshot.Row) (postproof.Job, error) {
 		Key: d.key(row.KeyPart()), To: row.Address, From: d.drop.From,
 		Piece: piece, Class: d.drop.Class, Campaign: d.campaign, Contact: row.ContactID, Priority: d.drop.Priority,
 	}, nil
+}
+
+// validate returns an error when no job could be made of the drop, whomever it is for:
+// as so many rejections it would be no error of [Client.Enqueue], and no mail.
+func (d *Drop) validate() error {
+	anybody := postproof.Address{Name: "Anybody", Line1: "1 Main St", City: "Springfield", Region: "IL", PostalCode: "62701"}
+	job := postproof.Job{Key: "drop", To: anybody, From: d.From, Piece: d.Piece, Class: d.Class, Priority: d.Priority}
+	if err := job.Validate(); err != nil {
+		return invalid("jobs", fmt.Errorf("the drop, for every contact: %w", said(err)))
+	}
+	return nil
 }
 
 // template returns the template that the variables fill.

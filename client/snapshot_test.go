@@ -8,6 +8,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/client"
+	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
 )
 
@@ -71,6 +72,34 @@ func TestJobsFillTemplates(t *testing.T) {
 		}
 		if jobs != 1 {
 			t.Errorf("%s: %d results, want one error", name, jobs)
+		}
+	}
+}
+
+// A drop of which no job can be made is an error, and not as many rejections as there are
+// contacts, which are none.
+func TestDropThatFitsNobody(t *testing.T) {
+	t.Parallel()
+	snap, err := snapshot.Take(t.Context(), snapshot.CSV(strings.NewReader(fieldsList), snapshot.Mapping{}),
+		snapshot.Options{Campaign: "spring", Store: snapshot.NewMemory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{newPress(t, "alpha", postproof.IdempotencyKey)})
+	for says, forget := range map[string]func(*client.Drop){
+		"class":     func(d *client.Drop) { d.Class = "" },
+		"piece":     func(d *client.Drop) { d.Piece = nil },
+		"Size4x6()": func(d *client.Drop) { d.Piece = postproof.Postcard{Artwork: postproof.HTML{Front: "a", Back: "b"}} },
+		"from.postal_code": func(d *client.Drop) {
+			d.From = postproof.Address{Name: "Ann", Line1: "1 Main St", City: "Reno", Region: "NV"}
+		},
+		"the drop has no n": func(d *client.Drop) { d.Name = "" },
+	} {
+		drop := client.Drop{Name: "card", Class: postproof.FirstClass, Piece: postproof.Postcard{Size: postproof.Size4x6(), Artwork: postproof.HTML{Front: "a", Back: "b"}}}
+		forget(&drop)
+		out, err := c.Enqueue(t.Context(), client.Jobs(t.Context(), snap, drop))
+		if postproof.CodeOf(err) != postproof.CodeInvalidArgument || postproof.DeliveryOf(err) != postproof.NotSent || !strings.Contains(err.Error(), says) || out.Rejected != 0 {
+			t.Errorf("%s: %+v, %v", says, out, err)
 		}
 	}
 }

@@ -105,6 +105,9 @@ type Tally struct {
 	// with no vendor. A piece counts at its present stage only: one that was
 	// re-routed and then delivered is delivered.
 	Stages map[postproof.Stage]int64
+	// Vendors is how many pieces which vendor has accepted, whatever became of them
+	// there: during an outage it shows whether the others have taken over.
+	Vendors map[string]int64
 	// Proven is how many of those delivered were scanned at it; the others are
 	// the vendor's report or estimate.
 	Proven int64
@@ -113,7 +116,7 @@ type Tally struct {
 // Tally counts where the pieces of a campaign are. It reads the whole campaign,
 // two seconds or so for each hundred thousand jobs.
 func (c *Client) Tally(ctx context.Context, campaign string) (Tally, error) {
-	t := Tally{Campaign: campaign, States: map[idempotency.State]int64{}, Stages: map[postproof.Stage]int64{}}
+	t := Tally{Campaign: campaign, States: map[idempotency.State]int64{}, Stages: map[postproof.Stage]int64{}, Vendors: map[string]int64{}}
 	for one, err := range c.Track(ctx, campaign) {
 		if c.meetDamaged(ctx, err) {
 			t.Jobs++
@@ -127,6 +130,9 @@ func (c *Client) Tally(ctx context.Context, campaign string) (Tally, error) {
 		t.States[one.State]++
 		if one.Status.Stage != "" {
 			t.Stages[one.Status.Stage]++
+		}
+		if one.Receipt.Vendor != "" {
+			t.Vendors[one.Receipt.Vendor]++
 		}
 		if one.Status.Stage == postproof.StageDelivered && one.Status.Confidence == postproof.Scanned {
 			t.Proven++

@@ -45,8 +45,9 @@ func TestTrackAndTally(t *testing.T) {
 		got, err := c.Tally(t.Context(), "spring")
 		want := client.Tally{
 			Campaign: "spring", Jobs: 5, Proven: 1,
-			States: map[idempotency.State]int64{idempotency.Accepted: 4, idempotency.Planned: 1},
-			Stages: map[postproof.Stage]int64{postproof.StageReRouted: 1, postproof.StageDelivered: 2, postproof.StageReturned: 1},
+			States:  map[idempotency.State]int64{idempotency.Accepted: 4, idempotency.Planned: 1},
+			Stages:  map[postproof.Stage]int64{postproof.StageReRouted: 1, postproof.StageDelivered: 2, postproof.StageReturned: 1},
+			Vendors: map[string]int64{"alpha": 4},
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%v, tally (-want +got)\n%s", err, diff)

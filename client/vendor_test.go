@@ -92,7 +92,12 @@ func TestCallbacksThatNobodyReceives(t *testing.T) {
 			p := caller(t, "alpha")
 			config := vendorConfig(p, nil)
 			config.Callbacks = received
-			c := newClient(t, idempotency.NewMemory(postproof.ModeTest), []*press{p}, client.WithVendor("alpha", config), rarely())
+			c, err := client.New(t.Context(), idempotency.NewMemory(postproof.ModeTest), adaptersOf(p), client.WithLogger(quiet()),
+				client.WithoutHints(), client.WithVendor("alpha", config), rarely())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
 			submit(t, c, "a")
 			p.is(postproof.StageMailed)
 			runFor(t, c, 24*time.Hour)

@@ -20,7 +20,7 @@ import (
 // nil. Any number of processes may run on one ledger.
 //
 // An error means that waiting would not help: the ledger's history was broken
-// ([ErrEpochChanged]), or the store was closed or must be opened again
+// ([ErrEpochChanged]), the client was closed, or the store was, or must be opened again
 // ([idempotency.ErrClosed], [idempotency.ErrReopen]). A ledger that is away for a while
 // is logged and waited for.
 func (c *Client) Run(ctx context.Context) error {
@@ -120,6 +120,8 @@ func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, e
 			return context.Cause(ctx)
 		case errors.Is(err, ErrEpochChanged), errors.Is(err, idempotency.ErrClosed), errors.Is(err, idempotency.ErrReopen):
 			return err // none gets better by waiting
+		case err != nil && c.closed.Load():
+			return err
 		case err != nil:
 			failures++
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger cannot be read: waiting",

@@ -17,6 +17,20 @@
 // The delivery that [Sender.Do] returns is the join over all sends of the
 // call: a later, milder answer never hides an earlier uncertainty.
 //
+//	sender, err := retry.New(retry.Config{}) // each zero field is a default
+//	...
+//	resp, err := sender.Do(ctx, &retry.Request{
+//		Op: postproof.OpSubmit, Vendor: "acme", Class: postproof.RepeatKeyed, Method: http.MethodPost, URL: orders,
+//		Body: open, ContentLength: n, // opened from its start for each attempt
+//		NotAfter: time.Now().Add(23 * time.Hour), // until when the vendor honors the key
+//	})
+//	if err != nil && postproof.DeliveryOf(err).MayBeInTheMail() {
+//		// ask that vendor, before anybody else gets the job
+//	}
+//
+// Package client sends everything through it, and sets it up by Retry of its
+// VendorConfig. By itself it is for programs that call a vendor without a ledger.
+//
 // # Sends
 //
 // net/http repeats a request by itself when a reused connection dies, if it

@@ -11,6 +11,15 @@
 // time at which it was taken and the name of the source stand in the
 // [Manifest], not in the id.
 //
+//	folder, err := snapshot.OpenFolder("lists")
+//	...
+//	snap, err := snapshot.Take(ctx, snapshot.CSV(file, snapshot.Mapping{}), snapshot.Options{Campaign: "spring", Store: folder})
+//	...
+//	fmt.Printf("%+v\n", snap.Counts())             // accepted, rejected, warned
+//	for reject, err := range snap.Rejects(ctx) { // what cannot be mailed, with the reasons
+//	...
+//	jobs := client.Jobs(ctx, snap, drop) // what is accepted, for Enqueue of package client
+//
 // A [Store] keeps snapshots: [OpenFolder] in a directory, [NewMemory] in the
 // process; package snapshottest is the suite for others. [Open] verifies every
 // byte against the digests in the manifest, and the iterators of a [Snapshot]

@@ -74,6 +74,9 @@ func New(c *client.Client, endpoints []Endpoint, opts ...Option) (*Receiver, err
 	if err := s.defaults(); err != nil {
 		return nil, invalid(err)
 	}
+	if c == nil {
+		return nil, invalid(errors.New("there is no client: make it first, and look at the error of client.New"))
+	}
 	in, err := c.Intake()
 	if err != nil {
 		return nil, err

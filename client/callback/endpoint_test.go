@@ -88,6 +88,15 @@ func TestWrongEndpointsAreRefusedWithWhatToDo(t *testing.T) {
 	}
 }
 
+// A client whose error was not looked at is no client.
+func TestNoClientIsSaid(t *testing.T) {
+	t.Parallel()
+	_, err := callback.New(nil, []callback.Endpoint{{Adapter: newPrinter(t), Secrets: []string{secret}}})
+	if postproof.CodeOf(err) != postproof.CodeInvalidArgument || !strings.Contains(err.Error(), "the error of client.New") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Two accounts share a URL, one of them of the test environment: their secrets
 // tell them apart, and only the ledger's own account and mode count.
 func TestOtherAccountsAndModesAreIgnored(t *testing.T) {

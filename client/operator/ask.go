@@ -50,7 +50,7 @@ Reads the vendor's own list of orders and compares it with the ledger. It change
   $ audit lob -since 240h
 
 It exits 3 when there is a difference.`,
-		flags: func(fs *flag.FlagSet) { fs.DurationVar(&since, "since", 48*time.Hour, "orders of the last `duration`") },
+		flags: func(fs *flag.FlagSet) { spanVar(fs, &since, "since", 48*time.Hour, "orders of the last `duration`") },
 		run: func(ctx context.Context, r *run, args []string) error {
 			c, err := r.withVendors(ctx)
 			if err != nil {

@@ -255,3 +255,26 @@ func (r *run) replayCallbacks(ctx context.Context, inbox *callback.Inbox, q call
 	}
 	return nil
 }
+
+// unreadCallbacks are those that were answered, are due, and that nobody applies.
+type unreadCallbacks struct {
+	n      int
+	oldest time.Time
+	// busy: a service is at some, so that it only lags behind.
+	busy bool
+}
+
+func (u *unreadCallbacks) add(m *idempotency.Message, now time.Time) {
+	since := m.ReceivedAt
+	if m.Due.After(since) {
+		since = m.Due
+	}
+	switch {
+	case m.Lease.Until.After(now):
+		u.busy = true
+	case now.Sub(since) > stillFor:
+		if u.n++; u.oldest.IsZero() || since.Before(u.oldest) {
+			u.oldest = since
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -152,4 +153,36 @@ func TestCallbacksReplayAsks(t *testing.T) {
 	if diff := cmp.Diff(before, stateOf(t, inbox)); diff != "" {
 		t.Errorf("something was replayed (-want +got):\n%s", diff)
 	}
+}
+
+// A service that takes callbacks in and never runs its receiver loses nothing, and knows
+// nothing: the first screen says so.
+func TestStatusTellsOfCallbacksThatNobodyApplies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const says = "Nobody seems to apply callbacks: 2 callbacks wait"
+		s := idempotency.NewMemory(postproof.ModeTest)
+		w := newWorld(t, s, []*printer{newPrinter(t, "alpha")})
+		for i, due := range []time.Duration{0, 0, 3 * time.Hour} { // the last one waits for its next try
+			now := time.Now()
+			m := &idempotency.Message{Vendor: "alpha", Mode: postproof.ModeTest, Dedupe: fmt.Sprint(i), State: idempotency.MessageWaiting, ReceivedAt: now, Due: now.Add(due), Body: []byte("{}")}
+			if _, err := s.Inbox().Put(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if r := w.must(t, operator.ExitOK); strings.Contains(r.out, "apply callbacks") {
+			t.Errorf("after a minute it is too early to say:\n%s", r.out)
+		}
+		time.Sleep(time.Hour)
+		if r := w.must(t, operator.ExitNeedsPerson); !strings.Contains(flat(r), says) {
+			t.Errorf("does not say %q:\n%s", says, r.out)
+		}
+		if _, err := s.Inbox().Claim(t.Context(), idempotency.ClaimRequest{Owner: "receiver", Now: time.Now(), Lease: time.Minute, Limit: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.must(t, operator.ExitOK); strings.Contains(r.out, "apply callbacks") {
+			t.Errorf("somebody is at them:\n%s", r.out)
+		}
+	})
 }

@@ -36,7 +36,7 @@ type headView struct {
 
 func changesCommand() *command {
 	var since time.Duration
-	var by, why string
+	var by, job, campaign, why string
 	return &command{
 		name: "changes", args: "[list | verify [N:DIGEST] | undo N]", short: "who did what and why: list, verify, take back", most: 2,
 		long: `
@@ -47,13 +47,16 @@ release, a decision or an approval back, as long as nothing came of it.
 
   $ changes
   $ changes -since 24h
+  $ changes -job 3f9a1c
   $ changes verify
   $ changes undo 17 -why "the wrong campaign"
 
 verify exits 3 when the log is not what was written.`,
 		flags: func(fs *flag.FlagSet) {
-			fs.DurationVar(&since, "since", 0, "with list: only those of the last `duration`")
+			spanVar(fs, &since, "since", 0, "with list: only those of the last `duration`")
 			fs.StringVar(&by, "of", "", "with list: only those of a `person`")
+			fs.StringVar(&job, "job", "", "with list: only what was done to a `job`")
+			fs.StringVar(&campaign, "campaign", "", "with list: only what was done to a `campaign` as a whole: pauses, approvals")
 			fs.StringVar(&why, "why", "", "with undo: the `reason`, for the record; no personal data")
 		},
 		run: func(ctx context.Context, r *run, args []string) error {
@@ -66,6 +69,18 @@ verify exits 3 when the log is not what was written.`,
 				q := client.ChangeQuery{By: by}
 				if since > 0 {
 					q.Since = r.Clock.Now().Add(-since)
+				}
+				switch {
+				case job != "" && campaign != "":
+					return usage("say -job or -campaign, not both")
+				case campaign != "":
+					q.Target = client.CampaignTarget(campaign)
+				case job != "":
+					rec, err := r.find(ctx, job)
+					if err != nil {
+						return err
+					}
+					q.Target = client.Target{Kind: client.TargetJob, Name: string(rec.ID)}
 				}
 				return r.listChanges(ctx, c, q)
 			case args[0] == "verify":

@@ -37,7 +37,7 @@ func (c *command) wants(args []string) string {
 // groups are the commands in the order of the help.
 func groups() []group {
 	return []group{
-		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), refusedCommand(), showCommand(), historyCommand(), incidentsCommand(), tallyCommand(), spoolCommand()}},
+		{"Look (changes nothing)", []*command{statusCommand(), heldCommand(), refusedCommand(), showCommand(), historyCommand(), incidentsCommand(), trackCommand(), tallyCommand(), spoolCommand()}},
 		{"Decide", []*command{pauseCommand(), resumeCommand(), releaseCommand(), decideCommand(), cancelCommand(), approveCommand(), callbacksCommand(), changesCommand()}},
 		{"Ask the vendors, or depend on them (needs credentials)", []*command{
 			auditCommand(), silenceCommand(), recoverCommand(), controlCommand(), replayCommand(), remailCommand(), eraseCommand(),
@@ -61,12 +61,42 @@ func commands() []*command {
 
 // closest names the command that was perhaps meant.
 func closest(name string) string {
+	best, least := "", 3 // two slips of the finger
 	for _, c := range commands() {
 		if strings.HasPrefix(c.name, name) || strings.HasPrefix(name, c.name) {
 			return fmt.Sprintf(": did you mean %s?", c.name)
 		}
+		if n := slips(name, c.name); n < least && n < len(name)-1 {
+			best, least = c.name, n
+		}
 	}
-	return ""
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %s?", best)
+}
+
+// slips is how many letters were left out, added, mistaken or swapped between two words.
+func slips(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		for j := range rows[i] {
+			switch {
+			case i == 0 || j == 0:
+				rows[i][j] = i + j
+				continue
+			case a[i-1] == b[j-1]:
+				rows[i][j] = rows[i-1][j-1]
+			default:
+				rows[i][j] = 1 + min(rows[i-1][j-1], rows[i-1][j], rows[i][j-1])
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
 }
 
 func (r *run) helpFor(args []string) error {
@@ -156,7 +186,7 @@ func (r *run) printFlags(fs *flag.FlagSet) {
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "-1" {
 			text += " (default " + f.DefValue + ")"
 		}
-		lines := wrap(text, width-25)
+		lines := wrap(text, r.out.width-25)
 		r.out.text("  %-22s %s", head, lines[0])
 		for _, l := range lines[1:] {
 			r.out.text("  %-22s %s", "", l)

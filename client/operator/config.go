@@ -37,6 +37,9 @@ type Config struct {
 	// questions. The default reads nothing and writes nowhere.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Width is how many columns the answers take at most, as on a narrow terminal.
+	// Default 100, which is the most; less than 60 is 60.
+	Width int
 	// Interactive says that somebody sits before Stdin. Default: whether Stdin is a
 	// terminal.
 	Interactive bool

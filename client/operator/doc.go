@@ -10,8 +10,8 @@
 //
 // # What it shows
 //
-// Ids of records, contacts' ids, references and vendors' ids: never a name, an
-// address, a key or artwork. Lists fit into 100 columns, times are UTC and relative.
+// Ids of records, contacts' ids, references, vendors' ids and tracking numbers: never a
+// name, an address, a key or artwork. Lists fit into 100 columns, times are UTC and relative.
 // What the ledger holds cannot speak to the terminal.
 //
 // # What it asks
@@ -45,11 +45,11 @@
 //	held_group    reason vendor jobs no_paper maybe_paper paper since
 //	refused_group refusal note jobs since
 //	job           id campaign contact state version hold held_at note paper vendors priority generation due deadline
-//	  worker worker_until created updated erased vendor vendor_id ref accepted stage stage_at stage_source
-//	  stage_confidence refusal cancel_by cancel_at cancel_outcome submissions choices
+//	  worker worker_until created updated erased vendor vendor_id ref accepted tracking_id expected_delivery
+//	  stage stage_at stage_source stage_confidence refusal cancel_by cancel_at cancel_outcome submissions choices
 //	entry         seq id at kind from to generation vendor ref vendor_id delivery code by note
 //	incident      seq id at kind from to generation vendor ref vendor_id delivery code by note
-//	tally         campaign jobs states stages delivered_scanned damaged
+//	tally         campaign jobs states stages vendors delivered_scanned damaged
 //	plan          command jobs may_mail may_print_twice does
 //	done          id state paper outcome error
 //	approved      campaign states jobs

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postproof/postproof/client"
@@ -129,7 +130,10 @@ func (r *run) erasure(report *client.ErasureReport) {
 		many(len(report.Artwork), "piece")+" of artwork", many(len(report.Snapshots), "frozen list"))
 	if len(t.rows) > 0 {
 		r.out.list(t)
+	} else {
+		r.out.wrapped("", "No job of the ledger is meant: a contact is named by its id in the list, letter for letter.")
 	}
+	r.eraseMeans(report)
 	for _, p := range report.Problems {
 		r.out.wrapped(" ! ", p)
 	}
@@ -144,6 +148,47 @@ func (r *run) erasure(report *client.ErasureReport) {
 	}
 	if report.Digest != "" {
 		r.out.text("Change %d; the report's digest is %s.", report.Entry, report.Digest)
+	}
+}
+
+// eraseMeans says what the outcomes mean, and what no ledger can erase.
+func (r *run) eraseMeans(report *client.ErasureReport) {
+	var outcomes []client.ErasureOutcome
+	var holders []string
+	for i := range report.Jobs {
+		if o := report.Jobs[i].Outcome; !slices.Contains(outcomes, o) {
+			outcomes = append(outcomes, o)
+		}
+		for _, p := range report.Jobs[i].Pieces {
+			if !slices.Contains(holders, p.Vendor) {
+				holders = append(holders, p.Vendor)
+			}
+		}
+	}
+	for _, o := range outcomes {
+		if text := erasedMeans(o); text != "" {
+			r.out.wrapped("", string(o)+": "+text)
+		}
+	}
+	if len(holders) > 0 {
+		r.out.wrapped("", "What "+strings.Join(holders, " and ")+" may have of the person is not erased by this: ask there, by the ids in PIECES.")
+	}
+}
+
+func erasedMeans(o client.ErasureOutcome) string {
+	switch o {
+	case client.ErasureBuried:
+		return "nothing of the person is left; the key stays used, so that nothing is sent again."
+	case client.ErasureFollowed:
+		return "nothing of the person is left; the vendor's piece is followed by its reference to its end."
+	case client.ErasureOpen:
+		return "a vendor has the piece, or may have it: the job keeps its data until it is at rest, and loses it then by itself. Come again after that for what belongs to it elsewhere; or say -now."
+	case client.ErasureBefore:
+		return "it was erased, or pruned, before."
+	case client.ErasureNewer:
+		return "a newer version wrote it: erase it with the command of that version."
+	default:
+		return ""
 	}
 }
 

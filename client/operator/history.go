@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,12 +100,12 @@ Lists what happened that should not, oldest first: pieces that turned up late or
 came too late, vendors that contradict themselves, answers and callbacks without a place.
 
   $ incidents
-  $ incidents -since 720h
+  $ incidents -since 30d
   $ incidents -since 0         all that the ledger remembers
 
 It exits 3 when there are any.`,
 		flags: func(fs *flag.FlagSet) {
-			fs.DurationVar(&since, "since", 24*time.Hour, "only those of the last `duration`; 0 for all")
+			spanVar(fs, &since, "since", 24*time.Hour, "only those of the last `duration`; 0 for all")
 		},
 		run: func(ctx context.Context, r *run, _ []string) error {
 			c, err := r.client(ctx)
@@ -173,6 +175,7 @@ type tallyView struct {
 	Jobs     int64                       `json:"jobs"`
 	States   map[idempotency.State]int64 `json:"states"`
 	Stages   map[postproof.Stage]int64   `json:"stages"`
+	Vendors  map[string]int64            `json:"vendors"`
 	Proven   int64                       `json:"delivered_scanned"`
 	Damaged  int64                       `json:"damaged,omitempty"`
 }
@@ -181,8 +184,8 @@ func tallyCommand() *command {
 	return &command{
 		name: "tally", args: "CAMPAIGN", short: "where the pieces of a campaign are", least: 1, most: 1,
 		long: `
-Counts where the pieces of a campaign are. It reads the whole campaign, some seconds for each hundred
-thousand jobs.
+Counts where the pieces of a campaign are, and which vendor has how many: in an outage whether the others have
+taken over. It reads the whole campaign, some seconds for each hundred thousand jobs.
 
   $ tally spring`,
 		run: func(ctx context.Context, r *run, args []string) error {
@@ -194,7 +197,7 @@ thousand jobs.
 			if err != nil {
 				return err
 			}
-			r.out.object(tallyView{Type: "tally", Campaign: tally.Campaign, Jobs: tally.Jobs, States: tally.States, Stages: tally.Stages, Proven: tally.Proven, Damaged: tally.Damaged})
+			r.out.object(tallyView{Type: "tally", Campaign: tally.Campaign, Jobs: tally.Jobs, States: tally.States, Stages: tally.Stages, Vendors: tally.Vendors, Proven: tally.Proven, Damaged: tally.Damaged})
 			if tally.Jobs == 0 {
 				r.out.text("No job of campaign %s is in the ledger.", args[0])
 				return nil
@@ -215,6 +218,14 @@ thousand jobs.
 			}
 			r.out.text("campaign %s: %s", args[0], many(tally.Jobs, "job"))
 			r.out.list(states)
+			if len(tally.Vendors) > 0 {
+				accepted := newTable("ACCEPTED BY", ">PIECES", ">%")
+				for _, name := range slices.Sorted(maps.Keys(tally.Vendors)) {
+					accepted.add(name, number(tally.Vendors[name]), percent(tally.Vendors[name], tally.Jobs))
+				}
+				r.out.text("")
+				r.out.list(accepted)
+			}
 			if len(stages.rows) > 0 {
 				r.out.text("")
 				r.out.list(stages)

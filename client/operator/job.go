@@ -44,6 +44,8 @@ type jobView struct {
 	VendorID  string          `json:"vendor_id,omitempty"`
 	Ref       postproof.Ref   `json:"ref,omitempty"`
 	Accepted  time.Time       `json:"accepted,omitzero"`
+	Tracking  string          `json:"tracking_id,omitempty"`
+	Expected  time.Time       `json:"expected_delivery,omitzero"`
 	Stage     postproof.Stage `json:"stage,omitempty"`
 	StageAt   time.Time       `json:"stage_at,omitzero"`
 	Source    string          `json:"stage_source,omitempty"`
@@ -80,8 +82,9 @@ func (r *run) jobOf(rec *idempotency.Record) jobView {
 		Type: "job", ID: rec.ID, Campaign: rec.Campaign, Contact: rec.Contact, State: rec.State, Version: client.VersionOf(r.epoch, rec),
 		Paper: paperOf(rec), Vendors: vendorsOf(rec), Priority: rec.Priority, Generation: rec.Generation,
 		Due: rec.Due.UTC(), Deadline: rec.Deadline.UTC(), Worker: rec.Lease.Owner, WorkedTill: rec.Lease.Until.UTC(),
-		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Tombstone,
+		Created: rec.CreatedAt.UTC(), Updated: rec.UpdatedAt.UTC(), Erased: rec.Erased(),
 		Vendor: rec.Receipt.Vendor, VendorID: rec.Receipt.VendorID, Ref: rec.Receipt.Ref, Accepted: rec.Receipt.AcceptedAt.UTC(),
+		Tracking: rec.Receipt.TrackingID, Expected: rec.Receipt.ExpectedDelivery.UTC(),
 		Stage: rec.Status.Stage, StageAt: rec.Status.SeenAt.UTC(), Source: string(rec.Status.Source), Certainty: string(rec.Status.Confidence),
 		CancelBy: rec.Cancel.By, CancelAt: rec.Cancel.At.UTC(), Canceled: rec.Cancel.Outcome, Choices: choices(rec),
 	}
@@ -173,7 +176,7 @@ func (r *run) show(rec *idempotency.Record) {
 	now, p := r.Clock.Now(), r.out
 	p.object(r.jobOf(rec))
 	line := func(head, format string, args ...any) {
-		for i, l := range wrap(clean(fmt.Sprintf(format, args...)), width-15) {
+		for i, l := range wrap(clean(fmt.Sprintf(format, args...)), p.width-15) {
 			if i > 0 {
 				head = ""
 			}
@@ -199,7 +202,7 @@ func (r *run) show(rec *idempotency.Record) {
 	if rec.Lease.Until.After(now) {
 		line("worker", "%s, until %s", rec.Lease.Owner, moment(rec.Lease.Until, now))
 	}
-	if rec.Cancel.Stands() {
+	if rec.Cancel.Stands() && rec.Cancel.Outcome != idempotency.CancelLeft {
 		line("cancel", "wished by %s at %s: %s", orDash(rec.Cancel.By), moment(rec.Cancel.At, now), orText(string(rec.Cancel.Outcome), "not settled yet"))
 	}
 	for i := range rec.Submissions {
@@ -210,11 +213,22 @@ func (r *run) show(rec *idempotency.Record) {
 	if !rec.Receipt.IsZero() {
 		line("receipt", "%s has it as %s, reference %s, since %s", rec.Receipt.Vendor, orDash(rec.Receipt.VendorID), rec.Receipt.Ref, moment(rec.Receipt.AcceptedAt, now))
 	}
+	if rec.Receipt.TrackingID != "" {
+		line("tracking", "%s", rec.Receipt.TrackingID)
+	}
+	if !rec.Receipt.ExpectedDelivery.IsZero() {
+		line("expected", "on %s, says %s", rec.Receipt.ExpectedDelivery.UTC().Format(time.DateOnly), rec.Receipt.Vendor)
+	}
 	if rec.Status.Stage != "" {
 		line("mail", "%s (%s by %s), seen %s", rec.Status.Stage, rec.Status.Confidence, rec.Status.Source, moment(rec.Status.SeenAt, now))
 	}
-	if rec.Tombstone {
+	switch {
+	case rec.Tombstone:
 		line("erased", "what it was is gone; the key stays used")
+	case rec.Erased():
+		line("erased", "nothing of the person is left here; the piece is followed by its reference, and the rest goes when it is at rest")
+	case !rec.EraseAt.IsZero():
+		line("erased", "asked for; it keeps what another generation would need until it is at rest, at the latest %s", moment(rec.Deadline, now))
 	}
 	if len(rec.Submissions) > 0 {
 		t := newTable(">GEN", "VENDOR", "REFERENCE", "~VENDOR'S ID", "DELIVERY", "FATE", ">SENDS", "LAST SEND (UTC)")

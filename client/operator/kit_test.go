@@ -150,6 +150,14 @@ func (w *world) enqueue(t *testing.T, from, n int) {
 	}
 }
 
+// enqueueJob hands one job in, for the worker to send.
+func (w *world) enqueueJob(t *testing.T, j postproof.Job) {
+	t.Helper()
+	if out, err := w.worker.Enqueue(t.Context(), client.JobList(j)); err != nil || out.New != 1 {
+		t.Fatalf("Enqueue = %+v, %v", out, err)
+	}
+}
+
 // submit hands a job in, now; the error is what the ledger says of it, too.
 func (w *world) submit(t *testing.T, j postproof.Job) {
 	t.Helper()

@@ -38,7 +38,7 @@ func Main(ctx context.Context, cfg Config) int {
 	}
 	cfg.Interactive = cfg.Interactive || isTerminal(cfg.Stdin)
 	out := bufio.NewWriter(cfg.Stdout)
-	r := &run{Config: cfg, out: &printer{w: out}, in: bufio.NewReader(cfg.Stdin)}
+	r := &run{Config: cfg, out: &printer{w: out, width: min(max(cmp.Or(cfg.Width, usualWidth), leastWidth), usualWidth)}, in: bufio.NewReader(cfg.Stdin)}
 	err := r.main(ctx)
 	err = errors.Join(err, r.close())
 	if e := out.Flush(); e != nil && err == nil {
@@ -124,7 +124,7 @@ func (r *run) tell(err error) int {
 	if r.cmd != nil {
 		command = " " + r.cmd.name
 	}
-	for _, line := range wrap(r.Name+command+": "+clean(err.Error()), width) {
+	for _, line := range wrap(r.Name+command+": "+clean(err.Error()), r.out.width) {
 		fmt.Fprintln(r.Stderr, line)
 	}
 	switch {
@@ -134,6 +134,8 @@ func (r *run) tell(err error) int {
 		fmt.Fprintf(r.Stderr, "next: %s recover -h\n", r.Name)
 	case errors.Is(err, idempotency.ErrNewer):
 		fmt.Fprintf(r.Stderr, "next: use the %s of the version that the workers run\n", r.Name)
+	case errors.Is(err, idempotency.ErrCorrupt):
+		fmt.Fprintln(r.Stderr, "next: correct the path; if this is the ledger, keep a copy, restore a backup, and recover")
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(r.Stderr, "it was told to stop; what is told above as done stays done")
 	}

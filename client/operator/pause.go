@@ -81,7 +81,11 @@ go to the next one, where there is one. Without arguments it lists what is pause
 			if err != nil {
 				return err
 			}
-			if err := r.tellChange(&e, t.String()+" is paused: nothing more is sent for it until it is resumed.", t.String()+" was paused already."); err != nil {
+			done := " is paused: nothing more is sent for it until it is resumed."
+			if t.Kind == client.TargetVendor {
+				done = " is paused: nothing more is sent through it until it is resumed. What it does not have goes to the workers' next vendor that can take it; what it may have is settled with it, and waits. Status and tally show how far that is."
+			}
+			if err := r.tellChange(&e, t.String()+done, t.String()+" was paused already."); err != nil {
 				return err
 			}
 			r.tellPaused(ctx, c, t)

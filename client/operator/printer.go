@@ -12,14 +12,20 @@ import (
 	"unicode/utf8"
 )
 
-// width is how many columns an answer takes at most.
-const width = 100
+const (
+	// usualWidth is how many columns an answer takes at most, leastWidth on how many it
+	// can still be read.
+	usualWidth = 100
+	leastWidth = 60
+)
 
 // printer writes an answer: text, or JSON.
 type printer struct {
-	w    *bufio.Writer
-	json bool
-	err  error
+	w *bufio.Writer
+	// width is how many columns an answer takes at most.
+	width int
+	json  bool
+	err   error
 }
 
 // text writes a line for people; nothing in JSON. What comes from the ledger
@@ -37,7 +43,7 @@ func (p *printer) wrapped(first, text string) {
 	if p.json {
 		return
 	}
-	for _, line := range wrap(clean(text), width-len(first)) {
+	for _, line := range wrap(clean(text), p.width-len(first)) {
 		fmt.Fprintln(p.w, strings.TrimRight(first+line, " "))
 		first = strings.Repeat(" ", len(first))
 	}
@@ -90,7 +96,7 @@ type column struct {
 	head string
 	// right aligns numbers.
 	right bool
-	// elastic columns are cut when the table is too wide.
+	// elastic columns are cut when the table is too wide; the last one is broken.
 	elastic bool
 }
 
@@ -117,7 +123,48 @@ func (p *printer) list(t *table) {
 	if p.json {
 		return
 	}
-	t.dropEmpty()
+	t.drop("", "-")
+	wide := t.wide()
+	if !t.fit(wide, p.width) { // a narrow terminal has no room for nothing
+		t.drop(zero(0), "-")
+		wide = t.wide()
+		t.fit(wide, p.width)
+	}
+	heads := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		heads[i] = c.head
+	}
+	last := len(t.columns) - 1
+	for _, row := range append([][]string{heads}, t.rows...) {
+		lines := []string{row[last]}
+		if t.columns[last].elastic { // the remark goes on below: who did it, and why, is not to be guessed
+			lines = wrap(row[last], wide[last])
+		}
+		for i, line := range lines {
+			if i == 1 {
+				row = make([]string, len(row))
+			}
+			row[last] = line
+			p.row(t, row, wide)
+		}
+	}
+}
+
+// row writes one line of a table.
+func (p *printer) row(t *table, row []string, wide []int) {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		cell = cut(cell, wide[i])
+		pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell))
+		if cells[i] = cell + pad; t.columns[i].right {
+			cells[i] = pad + cell
+		}
+	}
+	fmt.Fprintln(p.w, strings.TrimRight("  "+strings.Join(cells, "  "), " "))
+}
+
+// wide is how many columns each cell of a row needs.
+func (t *table) wide() []int {
 	wide := make([]int, len(t.columns))
 	for i, c := range t.columns {
 		wide[i] = len(c.head)
@@ -129,28 +176,13 @@ func (p *printer) list(t *table) {
 			wide[i] = max(wide[i], utf8.RuneCountInString(row[i]))
 		}
 	}
-	t.fit(wide)
-	heads := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		heads[i] = c.head
-	}
-	for _, row := range append([][]string{heads}, t.rows...) {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cell = cut(cell, wide[i])
-			pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell))
-			if cells[i] = cell + pad; t.columns[i].right {
-				cells[i] = pad + cell
-			}
-		}
-		fmt.Fprintln(p.w, strings.TrimRight("  "+strings.Join(cells, "  "), " "))
-	}
+	return wide
 }
 
-// dropEmpty drops the columns that say nothing.
-func (t *table) dropEmpty() {
+// drop drops the columns that say nothing: in each row one of these.
+func (t *table) drop(nothing ...string) {
 	for i := len(t.columns) - 1; i > 0 && len(t.rows) > 0; i-- {
-		if slices.ContainsFunc(t.rows, func(row []string) bool { return row[i] != "" && row[i] != "-" }) {
+		if slices.ContainsFunc(t.rows, func(row []string) bool { return !slices.Contains(nothing, row[i]) }) {
 			continue
 		}
 		t.columns = slices.Delete(t.columns, i, i+1)
@@ -160,8 +192,9 @@ func (t *table) dropEmpty() {
 	}
 }
 
-// fit takes from the widest elastic columns what is too much.
-func (t *table) fit(wide []int) {
+// fit takes from the widest elastic columns what is too much, and reports whether that
+// was enough.
+func (t *table) fit(wide []int, width int) bool {
 	sum := 2
 	for _, w := range wide {
 		sum += w + 2
@@ -174,10 +207,11 @@ func (t *table) fit(wide []int) {
 			}
 		}
 		if widest < 0 {
-			return
+			return false
 		}
 		wide[widest]--
 	}
+	return true
 }
 
 // cut shortens a cell, and shows that it did.

@@ -84,11 +84,12 @@ type overview struct {
 	spooled   []client.SpooledAnswer
 	folders   []folderView
 	parked    int // callbacks
+	unread    unreadCallbacks
 	damaged   []*idempotency.DamagedError
 	paused    []client.Paused
 	replays   []client.ReplayProgress // that are not over
-	// due is how many of the planned jobs that were looked at should have been
-	// sent, oldest since when.
+	// due is how many of the jobs that were looked at should have been sent, or settled,
+	// oldest since when.
 	due    int
 	oldest time.Time
 	// partial: there were more jobs than could be looked at.
@@ -231,11 +232,12 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 		o.incidents[string(incidents[i].Kind)]++
 	}
 	if store, ok := r.ledger.(interface{ Inbox() idempotency.Inbox }); ok {
-		if o.parked, err = r.callbacks(ctx, store.Inbox(), idempotency.MessageParked, 0); err != nil {
+		if err = r.callbacks(ctx, store.Inbox(), idempotency.MessageParked, 0, func(*idempotency.Message) { o.parked++ }); err != nil {
 			return err
 		}
-		// Only those that are damaged are told of.
-		if _, err := r.callbacks(ctx, store.Inbox(), idempotency.MessageWaiting, waitingMost); err != nil {
+		// Of those that wait, the ones that nobody comes for are told of, and those that
+		// are damaged.
+		if err := r.callbacks(ctx, store.Inbox(), idempotency.MessageWaiting, waitingMost, func(m *idempotency.Message) { o.unread.add(m, r.Clock.Now()) }); err != nil {
 			return err
 		}
 	}
@@ -244,22 +246,23 @@ func (r *run) around(ctx context.Context, c *client.Client, o *overview) error {
 	return nil
 }
 
-// callbacks counts the callbacks in a state, at most so many, 0 for all, and notes those
-// that are damaged. It reads none in another state and no payload: an inbox is large.
-func (r *run) callbacks(ctx context.Context, inbox idempotency.Inbox, state idempotency.MessageState, most int) (n int, err error) {
+// callbacks calls each with the callbacks in a state, at most so many, 0 for all, and
+// notes those that are damaged. It reads none in another state and no payload: an inbox
+// is large.
+func (r *run) callbacks(ctx context.Context, inbox idempotency.Inbox, state idempotency.MessageState, most int, each func(*idempotency.Message)) error {
 	q := idempotency.MessageQuery{States: []idempotency.MessageState{state}, Limit: most, Bare: true}
-	for _, err := range inbox.List(ctx, q) {
+	for m, err := range inbox.List(ctx, q) {
 		switch {
 		case r.past(err):
 		case errors.Is(err, errors.ErrUnsupported):
-			return n, nil
+			return nil
 		case err != nil:
-			return n, fmt.Errorf("read the callbacks: %w", err)
+			return fmt.Errorf("read the callbacks: %w", err)
 		default:
-			n++
+			each(m)
 		}
 	}
-	return n, nil
+	return nil
 }
 
 func (o *overview) count(d idempotency.StateCount) {
@@ -307,10 +310,10 @@ func (o *overview) open(rec *idempotency.Record, now time.Time) {
 		o.held.add(rec)
 	case idempotency.Refused:
 		o.refused[whyRefused(rec)]++
-	case idempotency.Planned:
-		if late := now.Sub(rec.Due); late > stillFor && !rec.Lease.Until.After(now) && !o.waits(rec) {
-			if o.due++; o.oldest.IsZero() || rec.Due.Before(o.oldest) {
-				o.oldest = rec.Due
+	case idempotency.Planned, idempotency.Sending, idempotency.Unknown: // a pause stops what is planned alone
+		if at, ever := rec.VisibleAt(); ever && now.Sub(at) > stillFor && (rec.State != idempotency.Planned || !o.waits(rec)) {
+			if o.due++; o.oldest.IsZero() || at.Before(o.oldest) {
+				o.oldest = at
 			}
 		}
 	default:

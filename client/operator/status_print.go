@@ -24,8 +24,8 @@ type ledgerView struct {
 	// Maybe is how many open jobs may be on paper.
 	Maybe   int            `json:"maybe_paper"`
 	Workers map[string]int `json:"workers"`
-	// Due is how many jobs should have been sent some minutes ago, of those that
-	// were looked at; Partial says that these are not all.
+	// Due is how many jobs should have been sent, or settled, some minutes ago, of those
+	// that were looked at; Partial says that these are not all.
 	Due     int  `json:"overdue"`
 	Partial bool `json:"partial,omitempty"`
 	// Needs says that something needs a person.
@@ -92,7 +92,7 @@ func (r *run) todos(o *overview) (all []todoView) {
 		}
 	}
 	for _, x := range o.paused {
-		add(false, []string{"resume " + targetArgs(x.Target)}, "%s: paused by %s since %s. %s", x.Target, x.By, moment(x.Since, now), x.Why)
+		add(false, []string{"resume " + targetArgs(x.Target) + " -why REASON"}, "%s: paused by %s since %s. %s", x.Target, x.By, moment(x.Since, now), x.Why)
 	}
 	for _, x := range o.replays {
 		add(false, []string{"replay report " + x.Name}, "Replay %s is %s: %s %% of %s recovered.", x.Name, strings.ReplaceAll(string(x.Phase), "_", " "), percent(x.Recovered, x.Total), many(x.Total, "job"))
@@ -108,6 +108,10 @@ func (r *run) todos(o *overview) (all []todoView) {
 		add(true, nil, "%s of another ledger in this one's spool folder: give each ledger a folder of its own.", many(foreign, "answer")+are(foreign))
 	}
 	o.folderTodos(add)
+	if u := o.unread; u.n > 0 && !u.busy {
+		add(true, nil, "Nobody seems to apply callbacks: %s for it since %s. The vendors were told that these arrived, and will not repeat them. Have a service call Run of its callback.Receiver.",
+			many(u.n, "callback")+" wait"+third(u.n), moment(u.oldest, now))
+	}
 	if o.parked > 0 {
 		add(true, []string{"callbacks", "callbacks replay"}, "%s parked: it failed too often. Mend what failed, then replay it.", many(o.parked, "callback")+are(o.parked))
 	}
@@ -183,7 +187,7 @@ func (r *run) status(o *overview) error {
 		Maybe: o.maybe, Workers: o.workers, Due: o.due, Partial: o.partial, Needs: needs,
 	})
 	p.text("%s  %s mode  %s UTC", orText(where, "ledger"), o.id.Mode, now.UTC().Format("2006-01-02 15:04:05"))
-	p.text("%s", r.pulse(o, now))
+	p.wrapped("", r.pulse(o, now))
 	p.text("")
 	if len(todos) == 0 {
 		p.text("Nothing needs you.")

@@ -163,3 +163,43 @@ func TestRecoverAsksForEarlierRecoveries(t *testing.T) {
 		w.must(t, operator.ExitError, "recover", "-yes", "-recoveries", "9")
 	})
 }
+
+// What a vendor may have, and nobody asks about, is the worst to be silent about: nobody
+// works, whether or not anything waits to be sent.
+func TestNobodySettlesIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPrinter(t, "alpha")
+		w := newWorld(t, idempotency.NewMemory("test"), []*printer{p})
+		p.setFault(func(int) string { return "lose" })
+		w.submit(t, job(1))
+		w.must(t, operator.ExitOK, "pause", "campaign", "spring", "-why", "wrong artwork") // it is settled all the same
+		if r := w.must(t, operator.ExitOK); strings.Contains(r.out, "Nobody seems to work") {
+			t.Errorf("it is not due yet:\n%s", r.out)
+		}
+		time.Sleep(2 * time.Hour)
+		if r := w.must(t, operator.ExitNeedsPerson); !strings.Contains(flat(r), "Nobody seems to work: 1 job is due") {
+			t.Errorf("an outcome is unknown, nobody looks, and it is not said:\n%s", r.out)
+		}
+	})
+}
+
+// What was mistyped is told with what was meant, and a day is a day.
+func TestSlipsOfTheFinger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, idempotency.NewMemory("test"), []*printer{newPrinter(t, "alpha")})
+		for typed, meant := range map[string]string{"stauts": "status", "hedl": "held", "incident": "incidents", "realease": "release", "callback": "callbacks", "xyz": "", "go": ""} {
+			r := w.must(t, operator.ExitUsage, typed)
+			if got := strings.Contains(r.err, "did you mean "+meant+"?"); got != (meant != "") || meant == "" && strings.Contains(r.err, "did you mean") {
+				t.Errorf("%s: %s", typed, r.err)
+			}
+		}
+		w.must(t, operator.ExitOK, "incidents", "-since", "3d")
+		for _, wrong := range []string{"3", "-3d", "-3h", "3x", "d", "99999999d"} {
+			if r := w.must(t, operator.ExitUsage, "incidents", "-since", wrong); !strings.Contains(flat(r), "as 90m, 48h or 3d") {
+				t.Errorf("-since %s: %s", wrong, r.err)
+			}
+		}
+	})
+}

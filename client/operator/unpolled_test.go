@@ -36,7 +36,7 @@ func TestStatusTellsOfPiecesThatNobodyAsksFor(t *testing.T) {
 				if err := idempotency.CommitOne(t.Context(), w.store, idempotency.Change{Settings: []idempotency.SettingWrite{{Name: tc.setting, Value: []byte(value)}}}); err != nil {
 					t.Fatal(err)
 				}
-				out := w.must(t, operator.ExitNeedsPerson, "status").out
+				out := flat(w.must(t, operator.ExitNeedsPerson, "status")) + "\n"
 				for _, want := range tc.want {
 					if !strings.Contains(out, want) {
 						t.Errorf("status does not say %q:\n%s", want, out)

@@ -16,7 +16,8 @@
 // What is not a key or a secret is only for workers that have it, too: see WithAccount and
 // WithChildRef of the vendor's package; so are the former accounts, fingerprints with
 // commas between them, see FormerAccounts of client.VendorConfig. POSTPROOF_STORE, POSTPROOF_SNAPSHOTS and
-// POSTPROOF_BY stand for the flags -store, -snapshots and -by.
+// POSTPROOF_BY stand for the flags -store, -snapshots and -by. COLUMNS is how many columns
+// a narrow terminal has: export it.
 //
 // For a ledger in PostgreSQL see the example of package client/operator.
 package main
@@ -31,6 +32,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -48,8 +50,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{env: os.Getenv}
+	columns, _ := strconv.Atoi(os.Getenv("COLUMNS")) // of a shell that exports it; else the default
 	code := operator.Main(ctx, operator.Config{
-		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Width: columns,
 		By:      cmp.Or(os.Getenv("POSTPROOF_BY"), os.Getenv("SUDO_USER"), os.Getenv("USER")),
 		Options: p.options(),
 		Flags:   p.flags, Where: func() string { return p.store }, Open: p.open, Vendors: p.adapters, Snapshots: p.lists,
