@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -21,9 +19,8 @@ import (
 // in a [postproof.PDF], [postproof.Images] or [postproof.HTML]. It is durable
 // when PutArtwork returns. Content is streamed, of any size.
 func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.put_artwork", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.put_artwork", &err)
+	defer endCall(span, &err)
 	b, err := c.store.PutBlob(ctx, content)
 	if err != nil {
 		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}

@@ -89,9 +89,8 @@ func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
 // an error from the sequence, the ledger or the context ends it, and what was
 // counted is stored. Calling it again with the same jobs sends nothing twice.
 func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.enqueue", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCall(span, &err)
 	defer c.wakeUp()
 	return c.enqueue(ctx, c.store, jobs, opts)
 }
@@ -117,9 +116,8 @@ type Tx interface {
 // is found again by the next one. If there is none, nothing knows of it: an erasure
 // takes it by its name ([Erasure] Blobs). A worker finds the jobs at its next poll.
 func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.enqueue", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCall(span, &err)
 	return c.enqueue(ctx, tx, jobs, opts)
 }
 

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
@@ -54,9 +52,8 @@ func (c *Client) Erase(ctx context.Context, e Erasure, who Actor) (_ ErasureRepo
 	if err := c.knowsVendors("erase"); err != nil {
 		return ErasureReport{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.erase", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.erase", &err)
+	defer endCall(span, &err)
 	who = who.tidy()
 	x := &erasing{c: c, e: e, who: who, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: who.By, Why: who.Why, DryRun: e.DryRun}}
 	err = x.run(ctx)

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -230,15 +228,9 @@ func (c *Client) canary(ctx context.Context, campaign string, size int64) (Canar
 // approval is durable, holds for every replica, and is written to the history
 // with who gave it. The reason, of which there need be none, stands in the change log.
 func (c *Client) Approve(ctx context.Context, campaign string, who Actor) (err error) {
-	ctx, span := c.tel.start(ctx, "postproof.approve", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.approve(ctx, campaign, who)
-}
-
-func (c *Client) approve(ctx context.Context, campaign string, who Actor) error {
-	who, err := who.named("approve")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.approve", &err)
+	defer endCall(span, &err)
+	if who, err = who.named("approve"); err != nil {
 		return err
 	}
 	if campaign == "" {

@@ -112,7 +112,7 @@ func (i *Intake) Polls(vendor string) bool {
 // that of a call. The function ends it.
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
 	if rec == nil {
-		ctx, span := i.c.tel.start(ctx, name, trace.SpanKindInternal)
+		ctx, span := i.c.tel.tracer.Start(ctx, name)
 		return ctx, func(err error) { end(span, err) }
 	}
 	ctx, span := i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
@@ -352,9 +352,8 @@ func (c *Client) heard(ctx context.Context, span string, e *postproof.Event, ali
 	if err := c.knowsVendors("observe"); err != nil {
 		return nil, err
 	}
-	ctx, call := c.tel.start(ctx, span, trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(call, rec, err) }()
+	ctx, call := c.tel.call(ctx, span, &err)
+	defer endCallOf(call, &rec, &err)
 	id := c.id() // before the record
 	rec, err = c.recordOf(ctx, e)
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -126,9 +124,8 @@ func (c *Client) Recover(ctx context.Context, who Actor, o RecoverOptions) (out 
 			return out, err
 		}
 	}
-	ctx, span := c.tel.start(ctx, "postproof.recover", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.recover", &err)
+	defer endCall(span, &err)
 	return c.recoverLedger(ctx, who, o)
 }
 

@@ -41,28 +41,13 @@ func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail, who Ac
 	if err := c.knowsVendors("remail"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.remail", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.remail(ctx, key, &r, who)
-}
-
-// kindRemailed is said in the history of the first piece, with the name of the second.
-const kindRemailed = idempotency.EntryRemailed
-
-// remailKey is the key of a second piece. It does not hold the first one's, which
-// may be personal data, and may be as long as a key can be.
-func remailKey(first idempotency.ID, name string) postproof.Key {
-	return postproof.DeriveKey("remail", string(first), name)
-}
-
-func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who Actor) (*idempotency.Record, error) {
+	ctx, span := c.tel.call(ctx, "postproof.remail", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCallOf(span, &rec, &err)
 	const op = "remail"
 	if err := checkName(op, r.Name); err != nil {
 		return nil, err
 	}
-	who, err := who.reasoned(op)
-	if err != nil {
+	if who, err = who.reasoned(op); err != nil {
 		return nil, err
 	}
 	first := idempotency.IDOf(key)
@@ -79,7 +64,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who A
 		if !errors.Is(err, idempotency.ErrNotFound) {
 			return none, nothing, c.storeError(op, err)
 		}
-		ch, err := c.remailChange(ctx, key, r, who.By)
+		ch, err := c.remailChange(ctx, key, &r, who.By)
 		if err != nil {
 			return none, nothing, err
 		}
@@ -103,6 +88,15 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who A
 	c.tel.submissions.Add(ctx, 1, counted...)
 	c.wakeUp()
 	return made, nil
+}
+
+// kindRemailed is said in the history of the first piece, with the name of the second.
+const kindRemailed = idempotency.EntryRemailed
+
+// remailKey is the key of a second piece. It does not hold the first one's, which
+// may be personal data, and may be as long as a key can be.
+func remailKey(first idempotency.ID, name string) postproof.Key {
+	return postproof.DeriveKey("remail", string(first), name)
 }
 
 // remailChange makes the second job and tells of it in the history of the first.

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -237,9 +235,8 @@ func checkRate(op string, rate float64) error {
 
 // controlReplay is what the controls have in common, with what is wrong about the one.
 func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, wrong error, change func(*replayState) Action) (err error) {
-	ctx, span := c.tel.start(ctx, "postproof."+strings.ReplaceAll(op, " ", "_"), trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof."+strings.ReplaceAll(op, " ", "_"), &err)
+	defer endCall(span, &err)
 	if err := cmp.Or(wrong, checkName(op, name)); err != nil {
 		return err
 	}

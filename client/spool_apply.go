@@ -185,15 +185,9 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.drop_spooled", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.dropSpooled(ctx, ref, who)
-}
-
-func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
-	who, err := who.reasoned("drop spooled")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.drop_spooled", &err)
+	defer endCall(span, &err)
+	if who, err = who.reasoned("drop spooled"); err != nil {
 		return err
 	}
 	if err := c.startSpooling(ctx, "drop spooled"); err != nil {

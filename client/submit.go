@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -50,9 +48,8 @@ func (c *Client) Submit(ctx context.Context, job postproof.Job) (rec *idempotenc
 	if err := c.knowsVendors("submit"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.submit", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.submit", &err)
+	defer endCallOf(span, &rec, &err)
 	return c.submit(ctx, &job)
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -81,9 +80,8 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	if v == nil {
 		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
-	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.import_undeliverable", &err)
+	defer endCall(span, &err)
 	out, err = c.importSince(ctx, v, since)
 	c.tel.undeliverable.Add(ctx, out.New, v.marks.vendor...)
 	result := "read"

@@ -33,15 +33,9 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // undone, as an amendment or a cancellation. A number that the log does not have
 // is [postproof.CodeNotFound]. The reason is required.
 func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (_ ChangeEntry, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.undo", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.undo(ctx, n, who)
-}
-
-func (c *Client) undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, error) {
-	who, err := who.reasoned("undo")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.undo", &err)
+	defer endCall(span, &err)
+	if who, err = who.reasoned("undo"); err != nil {
 		return ChangeEntry{}, err
 	}
 	e, err := c.changeEntry(ctx, "undo", n)

@@ -39,7 +39,7 @@ func dates() []Mutation {
 		machine("a job is planned no longer for its date", reach, ` + max(0, r.SendDate.Sub(r.CreatedAt))`, ``, "TestReachableGenerations"),
 		machine("the waits of a wish go by the window that is over", person, `max(cancelUntil(c, t.r, s, accepted).Sub(t.now)/2`, `max(c.Cancel.Until(accepted).Sub(t.now)/2`, "TestCancelUntilTheSendDate"),
 		m("./idempotency/internal/codec", "the ledger forgets a send date", "idempotency/internal/codec/record.go", `w.time(32, r.SendDate)`, `_ = r.SendDate`, "TestNoFieldIsForgotten"),
-		cl("an amendment names no send date", "jobs.go", ` SendDate: rec.SendDate,`, ``, "TestAmendedSendDate"),
+		cl("an amendment names no send date", "jobs.go", ` SendDate: amended.SendDate,`, ``, "TestAmendedSendDate"),
 		cl("who cannot ask for what is watched looks all the time", "unasked.go", `return (passed%every + every) % every`, `return max(0, passed) % every`, "TestWatchUntilTheSendDateAmong"),
 		m("./client/callback", "an endpoint is silent before the date", "client/callback/tend.go", `date.After(since) {`, `date.After(since) && false {`, "TestSilenceBeforeASendDate"),
 
