@@ -23,7 +23,7 @@ func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (_ postproof
 	defer endCall(span, &err)
 	b, err := c.store.PutBlob(ctx, content)
 	if err != nil {
-		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}
+		return postproof.Blob{}, notSent(postproof.CodeUnavailable, "put artwork", err)
 	}
 	return b, nil
 }
@@ -40,7 +40,7 @@ func artworkError(op string, err error) error {
 	if errors.Is(err, errTooLarge) {
 		code = postproof.CodeInvalidArgument
 	}
-	return &postproof.Error{Code: code, Delivery: postproof.NotSent, Op: op, Err: err}
+	return notSent(code, op, err)
 }
 
 // artworks moves inline markup into the blob store and back. Campaigns use one

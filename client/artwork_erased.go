@@ -80,8 +80,7 @@ func (x *erasing) announceArt(ctx context.Context) error {
 			_, _, err := x.c.readArtErased(ctx, opErase)
 			return err
 		case errors.Is(err, idempotency.ErrEpoch):
-			x.c.checkedAt.Store(0)
-			if err := x.c.refresh(ctx); err != nil {
+			if err := x.c.recheckLedger(ctx); err != nil {
 				return err
 			}
 		case !errors.Is(err, idempotency.ErrStale):
@@ -202,8 +201,8 @@ func (b *backlog) mendArt(ctx context.Context) error {
 		}
 	}
 	if lost > 0 {
-		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "enqueue", Err: fmt.Errorf(
-			"artwork %.16s… was erased (Erasure.Artwork) while jobs with it were handed in: %d are stored without; store it again by PutArtwork within %s, or release them afterwards", digest, lost, artErasedFor)}
+		return notSent(postproof.CodeNotFound, "enqueue", fmt.Errorf(
+			"artwork %.16s… was erased (Erasure.Artwork) while jobs with it were handed in: %d are stored without; store it again by PutArtwork within %s, or release them afterwards", digest, lost, artErasedFor))
 	}
 	return nil
 }

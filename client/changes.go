@@ -161,7 +161,7 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 		if try > 2 {
 			wait := rand.N(time.Duration(min(try, 10)) * 10 * time.Millisecond) //nolint:gosec // it spreads writers, and keeps no secret
 			if err := postproof.Sleep(ctx, c.clock, wait); err != nil {
-				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
+				return ChangeEntry{}, notSent(postproof.CodeOf(err), op, err)
 			}
 		}
 		// Before anything is read: a restored ledger comes to the same versions again.
@@ -190,8 +190,7 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 			return e, nil
 		case errors.Is(errs[0], idempotency.ErrStale), errors.Is(errs[0], idempotency.ErrExists):
 		case errors.Is(errs[0], idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			if err := c.refresh(ctx); err != nil {
+			if err := c.recheckLedger(ctx); err != nil {
 				return ChangeEntry{}, err
 			}
 		default:
@@ -211,7 +210,7 @@ func (c *Client) startLogging(ctx context.Context, op string) error {
 	case c.logging <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(ctx.Err()), op, context.Cause(ctx))
 	}
 }
 
@@ -322,7 +321,7 @@ func (c *Client) changeEntry(ctx context.Context, op string, n uint64) (e Change
 	case err != nil:
 		return e, c.storeError(op, err)
 	case set.Version == 0:
-		return e, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the change log has no entry %d", n)}
+		return e, notSent(postproof.CodeNotFound, op, fmt.Errorf("the change log has no entry %d", n))
 	}
 	return readChange(set, n)
 }

@@ -116,7 +116,5 @@ func readChange(set idempotency.Setting, n uint64) (e ChangeEntry, err error) {
 }
 
 func changeLogError(err error) error {
-	return &postproof.Error{
-		Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: fmt.Errorf("%w: %w", ErrChangeLog, err),
-	}
+	return notSent(postproof.CodeInternal, "change log", fmt.Errorf("%w: %w", ErrChangeLog, err))
 }

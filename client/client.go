@@ -112,7 +112,7 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	}
 	id, err := store.Identity(ctx)
 	if err != nil {
-		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
+		return nil, notSent(codeOfStore(err), "new client", fmt.Errorf("read the ledger's identity: %w", err))
 	}
 	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1)}
 	c.time.clock = c.clock
@@ -165,15 +165,9 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	if c.watching, err = c.watch(); err != nil {
 		return nil, invalid("new client", err)
 	}
-	if id.EpochChanged() {
-		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
-	}
+	c.tellBroken(ctx, &id)
 	_ = c.exchangeOnce(ctx, false) // advice: it is told of
 	return c, nil
-}
-
-func invalid(op string, err error) error {
-	return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Op: op, Err: err}
 }
 
 func (s *settings) defaults() error {
@@ -284,5 +278,3 @@ func (c *Client) machineCaps(name string) *postproof.Capabilities {
 	}
 	return nil
 }
-
-func (c *Client) id() *idempotency.Identity { return c.identity.Load() }

@@ -195,8 +195,7 @@ func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queu
 			out.Known++
 			c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
 		case errors.Is(err, idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			return c.epochError("enqueue")
+			return c.otherEpoch("enqueue")
 		default:
 			out.reject(q.index, q.rec.Key, c.storeError("enqueue", err))
 		}
@@ -213,8 +212,5 @@ func (c *Client) compare(ctx context.Context, in Tx, rec *idempotency.Record) er
 	if have.Fingerprint == rec.Fingerprint {
 		return nil
 	}
-	return &postproof.Error{
-		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "enqueue",
-		Err: &idempotency.KeyReusedError{Key: rec.Key, Have: have.Fingerprint, Got: rec.Fingerprint},
-	}
+	return notSent(postproof.CodeConflict, "enqueue", &idempotency.KeyReusedError{Key: rec.Key, Have: have.Fingerprint, Got: rec.Fingerprint})
 }

@@ -167,8 +167,7 @@ func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) erro
 		case err == nil:
 			return nil
 		case errors.Is(err, idempotency.ErrEpoch):
-			x.c.checkedAt.Store(0)
-			if err := x.c.refresh(ctx); err != nil {
+			if err := x.c.recheckLedger(ctx); err != nil {
 				return err
 			}
 		case !errors.Is(err, idempotency.ErrStale):
@@ -190,7 +189,7 @@ func (x *erasing) eraseSpooled(ctx context.Context) error {
 	})
 	x.rep.Answers = n
 	if err != nil {
-		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: opErase, Err: err}
+		return notSent(postproof.CodeUnavailable, opErase, err)
 	}
 	return nil
 }

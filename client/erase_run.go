@@ -114,7 +114,7 @@ func (x *erasing) run(ctx context.Context) error {
 	if _, err := x.who.reasoned(opErase); err != nil && !x.e.DryRun {
 		return err
 	}
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return err
 	}
 	if x.id = c.id(); x.id.EpochChanged() {
@@ -336,7 +336,7 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 			c.wakeUp()
 			return w.rec, nil
 		case errors.Is(err, ErrEpochChanged):
-			if err := c.refresh(ctx); err != nil {
+			if err := c.checkLedger(ctx); err != nil {
 				return rec, err
 			}
 		case !errors.Is(err, idempotency.ErrStale):

@@ -131,7 +131,7 @@ func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
 	}
 	sum := sha256.Sum256(text)
 	if hex.EncodeToString(sum[:]) != r.Digest {
-		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the report is not the one that its digest is of")}
+		return notSent(postproof.CodeConflict, "verify erasure", errors.New("the report is not the one that its digest is of"))
 	}
 	for e, err := range c.Changes(ctx, ChangeQuery{Actions: []Action{ActionErase}, After: max(r.Entry, 1) - 1, Limit: 1}) {
 		if err != nil {
@@ -142,7 +142,7 @@ func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
 			return nil
 		}
 	}
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the change log has no such erasure")}
+	return notSent(postproof.CodeNotFound, "verify erasure", errors.New("the change log has no such erasure"))
 }
 
 // Erasing yields the jobs that are to be erased and are not at rest yet: those

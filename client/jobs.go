@@ -228,11 +228,11 @@ func (c *Client) changeRecord(ctx context.Context, op string, id *idempotency.Id
 			return w.rec, nil
 		}
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
-			return rec, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
+			return rec, notSent(postproof.CodeConflict, op, rule)
 		}
 		switch {
 		case errors.Is(err, ErrEpochChanged):
-			if err := c.refresh(ctx); err != nil {
+			if err := c.checkLedger(ctx); err != nil {
 				return rec, err
 			}
 		case !errors.Is(err, idempotency.ErrStale):

@@ -46,10 +46,7 @@ func (c *Client) Intake() (*Intake, error) {
 	}
 	engine, ok := c.store.(interface{ Inbox() idempotency.Inbox })
 	if !ok {
-		return nil, &postproof.Error{
-			Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "intake",
-			Err: errors.New("the client's store has no inbox: give it a store with the method Inbox, as those of this module have"),
-		}
+		return nil, notSent(postproof.CodeUnsupported, "intake", errors.New("the client's store has no inbox: give it a store with the method Inbox, as those of this module have"))
 	}
 	return &Intake{
 		Store: c.store, Inbox: engine.Inbox(), Clock: c.clock, Logger: c.logger, Tracers: c.tracers, Meters: c.meters, Owner: c.owner, c: c,
@@ -92,8 +89,7 @@ func (i *Intake) Commit(ctx context.Context, epoch string, ch idempotency.Change
 	if !errors.Is(err, idempotency.ErrEpoch) {
 		return err
 	}
-	i.c.checkedAt.Store(0)
-	return errors.Join(i.c.epochError("commit"), i.c.refresh(ctx))
+	return errors.Join(i.c.epochError("commit"), i.c.recheckLedger(ctx))
 }
 
 // Capabilities returns what a vendor of the client can do; nil for one that it
@@ -197,7 +193,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 		ch, err := c.machine.Apply(rec, c.now(), w.heard(ctx, n))
 		if err != nil {
 			if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
-				err = &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "observe", Err: rule}
+				err = notSent(postproof.CodeConflict, "observe", rule)
 			}
 			return Told{Record: rec}, err
 		}
@@ -213,7 +209,7 @@ func (i *Intake) Tell(ctx context.Context, rec *idempotency.Record, n News) (Tol
 			}
 			return told, nil
 		case errors.Is(err, ErrEpochChanged):
-			if err := c.refresh(ctx); err != nil {
+			if err := c.checkLedger(ctx); err != nil {
 				return Told{Record: rec}, err
 			}
 		case !errors.Is(err, idempotency.ErrStale):

@@ -32,18 +32,12 @@ func WithoutVendors() Option {
 // cannot take would be lost.
 func (c *Client) knowsVendors(op string) error {
 	if c.closed.Load() {
-		return &postproof.Error{
-			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: op,
-			Err: errors.New("the client was closed: nothing was done; close it when nobody uses it any more, and make a new one to go on"),
-		}
+		return notSent(postproof.CodeUnavailable, op, errors.New("the client was closed: nothing was done; close it when nobody uses it any more, and make a new one to go on"))
 	}
 	if !c.onlooker {
 		return nil
 	}
-	return &postproof.Error{
-		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: op,
-		Err: errors.New("the client was made without vendors (WithoutVendors): use one that has their adapters"),
-	}
+	return notSent(postproof.CodeUnsupported, op, errors.New("the client was made without vendors (WithoutVendors): use one that has their adapters"))
 }
 
 // lookAtSpool reads what lies in the folder, and in the others that the ledger has noted

@@ -64,7 +64,7 @@ func (p *pauses) err() error {
 	if !p.strange {
 		return nil
 	}
-	return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "pauses", Err: errStrangePauses}
+	return notSent(postproof.CodeUnavailable, "pauses", errStrangePauses)
 }
 
 // stops returns the pause that keeps a job from being sent to whomever; nil for

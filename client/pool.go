@@ -149,7 +149,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return 0, err
 	}
 	if c.id().EpochChanged() {
@@ -191,7 +191,7 @@ func (p *pool) roomy(ctx context.Context) error {
 		case <-p.room:
 		case <-look:
 			look = nil
-			if err := p.c.refresh(ctx); err != nil {
+			if err := p.c.checkLedger(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():

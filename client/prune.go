@@ -73,7 +73,7 @@ func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan str
 			return total, nil
 		default:
 		}
-		if err := c.refresh(ctx); err != nil {
+		if err := c.checkLedger(ctx); err != nil {
 			return total, err
 		}
 		if c.id().EpochChanged() {

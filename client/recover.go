@@ -207,9 +207,9 @@ func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions)
 		}
 	}
 	if len(out.Damaged) > 0 && !o.LeaveDamaged {
-		return out, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "recover", Err: fmt.Errorf(
+		return out, notSent(postproof.CodeInternal, "recover", fmt.Errorf(
 			"%d records are damaged, the first is %s: nobody knows what the lost history did with these jobs, nor can it be asked; restore a backup without damage, "+
-				"or leave them to yourself (LeaveDamaged) and never put their rows back: %w", len(out.Damaged), out.Damaged[0], idempotency.ErrCorrupt)}
+				"or leave them to yourself (LeaveDamaged) and never put their rows back: %w", len(out.Damaged), out.Damaged[0], idempotency.ErrCorrupt))
 	}
 	done := recovery{
 		Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked, Damaged: len(out.Damaged),

@@ -31,7 +31,7 @@ func (c *Client) askAll(ctx context.Context, b *before) error {
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {
-		return &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "recover", Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(err), "recover", context.Cause(ctx))
 	}
 	b.unasked, b.owed, b.dates = nil, nil, map[string]time.Time{}
 	for i, v := range c.vendors {

@@ -79,7 +79,7 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 // does not know, and returns when its own recovery was, by the vendor's clock where that
 // is known; the zero time without one.
 func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, error) {
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return time.Time{}, err
 	}
 	if c.id().EpochChanged() {

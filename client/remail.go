@@ -118,11 +118,11 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 	}
 	c.tel.linkTo(ctx, first)
 	conflict := func(reason string) error {
-		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: errors.New(reason)}
+		return notSent(postproof.CodeConflict, op, errors.New(reason))
 	}
 	switch {
 	case first.Newer():
-		return none, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: idempotency.ErrNewer}
+		return none, notSent(postproof.CodeConflict, op, idempotency.ErrNewer)
 	case first.Tombstone || len(first.Job) == 0:
 		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
 	case !first.EraseAt.IsZero(), slices.Contains(pending.IDs, first.ID):
@@ -134,7 +134,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 	}
 	job := postproof.Job{}
 	if err := job.UnmarshalJSON(first.Job); err != nil {
-		return none, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: op, Err: errors.Join(idempotency.ErrCorrupt, err)}
+		return none, notSent(postproof.CodeInternal, op, errors.Join(idempotency.ErrCorrupt, err))
 	}
 	now := c.now()
 	job.Key = remailKey(first.ID, r.Name)
@@ -146,9 +146,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 		return none, err
 	}
 	if code != "" {
-		return none, &postproof.Error{
-			Code: postproof.CodePermissionDenied, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the contact or the address is on a list not to be mailed: %s", code),
-		}
+		return none, notSent(postproof.CodePermissionDenied, op, fmt.Errorf("the contact or the address is on a list not to be mailed: %s", code))
 	}
 	if err := job.Validate(); err != nil {
 		return none, err

@@ -85,17 +85,11 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, who Actor, o
 				st.Since, st.Until = r.Query.Since, r.Query.Until
 			}
 		case st.Scope != scope:
-			return "", &postproof.Error{
-				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,
-				Err: errors.New("the name was used for another replay, of another list, drop or query: use another name"),
-			}
+			return "", notSent(postproof.CodeConflict, op, errors.New("the name was used for another replay, of another list, drop or query: use another name"))
 		case !st.Stopped.IsZero():
 			return "", replayError(ErrReplayStopped)
 		case !st.Handed.IsZero() && plan.At.After(st.Handed) && plan.Sends() > 0:
-			return "", &postproof.Error{
-				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,
-				Err: errors.New("the run of this name is handed over, and what is planned now is more: use another name"),
-			}
+			return "", notSent(postproof.CodeConflict, op, errors.New("the run of this name is handed over, and what is planned now is more: use another name"))
 		case !st.Handed.IsZero():
 			return "", nil // there is nothing to go on with
 		}
@@ -106,7 +100,7 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, who Actor, o
 }
 
 func replayError(err error) error {
-	return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "run replay", Err: err}
+	return notSent(postproof.CodeConflict, "run replay", err)
 }
 
 // replayRun is one process's work on a run.

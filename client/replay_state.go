@@ -78,10 +78,7 @@ func readReplayState(op string, set idempotency.Setting) (st replayState, err er
 		return st, nil
 	}
 	if err := json.Unmarshal(set.Value, &st); err != nil || st.V != replayStateVersion {
-		return st, &postproof.Error{
-			Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: op,
-			Err: fmt.Errorf("%w: the state of the replay %s cannot be read", idempotency.ErrNewer, strings.TrimPrefix(set.Name, replayPrefix)),
-		}
+		return st, notSent(postproof.CodeInternal, op, fmt.Errorf("%w: the state of the replay %s cannot be read", idempotency.ErrNewer, strings.TrimPrefix(set.Name, replayPrefix)))
 	}
 	return st, nil
 }
@@ -116,8 +113,7 @@ func (c *Client) changeReplay(ctx context.Context, name, epoch string, change fu
 		case err == nil:
 			return st, nil
 		case errors.Is(err, idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			return st, c.epochError("replay")
+			return st, c.otherEpoch("replay")
 		case !errors.Is(err, idempotency.ErrStale):
 			return st, c.storeError("replay", err)
 		}
@@ -254,7 +250,7 @@ func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, 
 }
 
 func (c *Client) noReplay(op, name string) error {
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s: Replays lists them", name)}
+	return notSent(postproof.CodeNotFound, op, fmt.Errorf("there is no replay of the name %s: Replays lists them", name))
 }
 
 // PauseReplay has a run hand over nothing more until [Client.ResumeReplay]. Like

@@ -70,7 +70,7 @@ func (c *Client) startSpooling(ctx context.Context, op string) error {
 	case c.spooling <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(ctx.Err()), op, context.Cause(ctx))
 	}
 }
 

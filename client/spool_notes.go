@@ -14,7 +14,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -135,7 +134,7 @@ func (c *Client) editSpools(ctx context.Context, edit func([]spoolNote) []spoolN
 
 // spoolsError: nothing is sent meanwhile.
 func spoolsError(err error) error {
-	return &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "spool folders", Err: fmt.Errorf("ledger: %w", err)}
+	return notSent(codeOfStore(err), "spool folders", fmt.Errorf("ledger: %w", err))
 }
 
 // withOwnSpool notes the client's folder, and leaves out what need not be noted any more.

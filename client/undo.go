@@ -221,7 +221,5 @@ func (c *Client) notRecovered(ctx context.Context, n uint64) error {
 }
 
 func notUndoable(n uint64, why string) error {
-	return &postproof.Error{
-		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "undo", Err: fmt.Errorf("%w: entry %d: %s", ErrNotUndoable, n, why),
-	}
+	return notSent(postproof.CodeConflict, "undo", fmt.Errorf("%w: entry %d: %s", ErrNotUndoable, n, why))
 }

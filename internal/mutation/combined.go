@@ -66,7 +66,7 @@ func combined() []Mutation {
 			`case id.EpochChanged(), n.Ledger != id.Namespace, c`, `case c`, "TestACopyLeaves"),
 		m("a copy without a folder takes that of its original", folders,
 			`if !id.EpochChanged() {`, `if true {`, "TestACopyLeaves"),
-		m("a piece is sent before its spool folder is noted", "client/submit.go",
+		m("a piece is sent before its spool folder is noted", "client/ledger.go",
 			`c.tendSpools(ctx, c.id()); err != nil {`, `c.tendSpools(ctx, c.id()); err != nil && false {`, "TestNothingIsSentBefore"),
 		m("a spool folder that others have is given back", "client/spool_notes.go",
 			`c.spooled.is(&n) && len(n.Users) == 0`, `c.spooled.is(&n)`, "TestSpoolFolderIsGivenBack"),

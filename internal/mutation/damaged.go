@@ -41,7 +41,7 @@ func damaged() []Mutation {
 		m("a sweep stops", "damaged.go", `			if c.meetDamaged(ctx, err) {
 				continue`, `			if false {
 				continue`, "TestListsBesideADamagedRecord"),
-		m("it gets better by waiting", "submit.go", `	case idempotency.AsDamaged(err) != nil: // no`, `	case false: // no`, "TestListsBesideADamagedRecord"),
+		m("it gets better by waiting", "errors.go", `	case idempotency.AsDamaged(err) != nil: // no`, `	case false: // no`, "TestListsBesideADamagedRecord"),
 		m("an audit stops at a vendor's order", "audit.go", `	case c.meetDamaged(ctx, err):`, `	case false:`, "TestListsBesideADamagedRecord"),
 		m("an audit stops at a record", "audit.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestListsBesideADamagedRecord"),
 		m("a history is not told on", "jobs.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
