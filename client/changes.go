@@ -249,17 +249,15 @@ func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEnt
 	if e.Digest, err = e.digest(); err != nil {
 		return invalid("change log", err)
 	}
-	text, err := json.Marshal(e)
+	entry, err := writing(changeName(e.N), e, 0)
 	if err != nil {
 		return invalid("change log", err)
 	}
-	next, err := json.Marshal(ChangeHead{N: e.N, Digest: e.Digest})
+	next, err := writing(changeHead, ChangeHead{N: e.N, Digest: e.Digest}, version)
 	if err != nil {
 		return invalid("change log", err)
 	}
-	ch.Settings = append(ch.Settings,
-		idempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},
-		idempotency.SettingWrite{Name: changeName(e.N), Value: text})
+	ch.Settings = append(ch.Settings, next, entry)
 	return nil
 }
 

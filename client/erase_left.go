@@ -22,15 +22,6 @@ type pendingErasure struct {
 	Heard   map[idempotency.ID][]uint64 `json:"heard,omitempty"`
 }
 
-func readPending(set idempotency.Setting) (p pendingErasure, err error) {
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &p); err != nil {
-			return p, unreadable(&set, err)
-		}
-	}
-	return p, nil
-}
-
 // begun notes what will have to be done, and takes over what an erasure before
 // has left. From then on none of the jobs is mailed once more ([Client.Remail] reads
 // the note); what was until then is found by the history.
@@ -138,43 +129,58 @@ func union[T comparable](a, b []T) []T {
 	return a
 }
 
-// pending changes the setting, again when somebody else was quicker.
+// pending changes the note.
 func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) error) error {
-	for range 32 {
-		epoch := x.c.id().Epoch
-		set, err := x.c.store.Setting(ctx, erasePending)
-		if err != nil {
-			return x.c.storeError(opErase, err)
+	return x.edit(ctx, erasePending, func(set *idempotency.Setting) (any, error) {
+		p, err := parseSetting[pendingErasure](set)
+		if err == nil {
+			err = change(&p)
 		}
-		p, err := readPending(set)
 		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		if err := change(&p); err != nil {
-			return x.c.storeError(opErase, err)
+			return nil, x.c.storeError(opErase, err)
 		}
 		text, err := json.Marshal(&p)
 		if err != nil {
-			return invalid(opErase, err)
+			return nil, invalid(opErase, err)
 		}
 		if bytes.Equal(text, set.Value) || (set.Version == 0 && string(text) == "{}") {
-			return nil
+			return nil, nil
 		}
-		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{
-			Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: erasePending, Value: text, Expect: set.Version}},
-		})
+		return json.RawMessage(text), nil
+	})
+}
+
+// edit changes a setting, again when somebody else was quicker. The change may be none:
+// then it returns nil.
+func (x *erasing) edit(ctx context.Context, name string, change func(*idempotency.Setting) (any, error)) error {
+	c := x.c
+	for range 32 {
+		epoch := c.id().Epoch
+		set, err := c.store.Setting(ctx, name)
+		if err != nil {
+			return c.storeError(opErase, err)
+		}
+		value, err := change(&set)
+		if err != nil || value == nil {
+			return err
+		}
+		w, err := writing(name, value, set.Version)
+		if err != nil {
+			return invalid(opErase, err)
+		}
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{w}})
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, idempotency.ErrEpoch):
-			if err := x.c.recheckLedger(ctx); err != nil {
+			if err := c.recheckLedger(ctx); err != nil {
 				return err
 			}
 		case !errors.Is(err, idempotency.ErrStale):
-			return x.c.storeError(opErase, err)
+			return c.storeError(opErase, err)
 		}
 	}
-	return x.c.storeError(opErase, idempotency.ErrStale)
+	return c.storeError(opErase, idempotency.ErrStale)
 }
 
 // eraseSpooled takes what this process's spool says of the person: answers that

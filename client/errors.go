@@ -75,11 +75,6 @@ func (c *Client) noAdapter(name string) string {
 	return text + ": the client has " + strings.Join(names, ", ")
 }
 
-// unreadable tells of a setting of this library's own that it cannot read.
-func unreadable(set *idempotency.Setting, err error) error {
-	return fmt.Errorf("its setting %q cannot be read: work with the newer version that wrote it; if there is none it is damaged: put a backup back, and Recover: %w", set.Name, errors.Join(idempotency.ErrCorrupt, err))
-}
-
 // said is what an error says without its code and delivery, which whoever wraps it
 // says.
 func said(err error) error {

@@ -184,11 +184,11 @@ func (p *pauses) write(list []Paused) (idempotency.Change, error) {
 	if err := p.err(); err != nil {
 		return idempotency.Change{}, err // a newer version's are not ours to write
 	}
-	value, err := json.Marshal(pausesValue{V: pausesVersion, List: list})
+	w, err := writing(pausesSetting, pausesValue{V: pausesVersion, List: list}, p.version)
 	if err != nil {
 		return idempotency.Change{}, invalid("pause", err)
 	}
-	return idempotency.Change{Settings: []idempotency.SettingWrite{{Name: pausesSetting, Value: value, Expect: p.version}}}, nil
+	return idempotency.Change{Settings: []idempotency.SettingWrite{w}}, nil
 }
 
 // planned is what [Client.logged] is given: a change and its entry, as of now.

@@ -278,23 +278,21 @@ func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, ne
 				d.Until = old.Until
 			}
 		}
-		value, err := json.Marshal(d)
+		doubts, err := writing(doubtSetting, d, set.Version)
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
-		settings := []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}}
 		have, version, err := c.readNumbered(ctx, c.id())
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
 		n := earlier.next(have, c.id().Epoch, done.Recoveries, max(lost, longest), c.now())
-		w, err := n.write(version)
+		w, err := writing(recoverySetting, n, version)
 		if err != nil {
 			return idempotency.Change{}, ChangeEntry{}, err
 		}
-		settings = append(settings, w)
 		return idempotency.Change{
-			Settings: settings,
+			Settings: []idempotency.SettingWrite{doubts, w},
 			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecovered, By: who.By, Note: who.Why}},
 		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
@@ -323,16 +321,9 @@ func (c *Client) readDoubt(ctx context.Context, id *idempotency.Identity) error 
 	if _, _, err := c.readReach(ctx); err != nil {
 		return err
 	}
-	set, err := c.store.Setting(ctx, doubtSetting)
-	if err != nil {
-		return c.storeError("recover", err)
-	}
-	if len(set.Value) == 0 {
-		return nil
-	}
-	var d doubt
-	if err := json.Unmarshal(set.Value, &d); err != nil {
-		return c.storeError("recover", unreadable(&set, err))
+	d, version, err := readSetting[doubt](ctx, c, "recover", doubtSetting)
+	if err != nil || version == 0 {
+		return err
 	}
 	c.doubted.Store(&doubted{lost: d.Lost, recoveries: d.Recoveries, number: n.Number})
 	c.doubtUntil.Store(d.Until.UnixNano())

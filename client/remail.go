@@ -104,13 +104,9 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 	const op = "remail"
 	none := idempotency.Change{}
 	// Before the record: an erasure that begins after this look undoes the commit.
-	erasures, err := c.store.Setting(ctx, erasePending)
+	pending, erasures, err := readSetting[pendingErasure](ctx, c, op, erasePending)
 	if err != nil {
-		return none, c.storeError(op, err)
-	}
-	pending, err := readPending(erasures)
-	if err != nil {
-		return none, c.storeError(op, err)
+		return none, err
 	}
 	first, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
@@ -167,6 +163,6 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 		ID: first.ID, At: ch.Record.UpdatedAt, Kind: kindRemailed, From: first.State, To: first.State, Fence: first.Fence,
 		Generation: first.Generation, By: by, Note: r.Name,
 	})
-	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures.Version})
+	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures})
 	return ch, nil
 }

@@ -85,11 +85,11 @@ func readReplayState(op string, set idempotency.Setting) (st replayState, err er
 
 func (st *replayState) write(name string, version uint64) (idempotency.SettingWrite, error) {
 	st.V = replayStateVersion
-	text, err := json.Marshal(st)
+	w, err := writing(replaySetting(name), st, version)
 	if err != nil {
-		return idempotency.SettingWrite{}, invalid("replay", err)
+		return w, invalid("replay", err)
 	}
-	return idempotency.SettingWrite{Name: replaySetting(name), Value: text, Expect: version}, nil
+	return w, nil
 }
 
 // changeReplay changes a run's state in the epoch given, again when somebody else

@@ -116,12 +116,11 @@ func (c *Client) editSpools(ctx context.Context, edit func([]spoolNote) []spoolN
 			return nil, err
 		}
 		notes = edit(notes)
-		value, err := json.Marshal(notes)
+		w, err := writing(spoolsSetting, notes, version)
 		if err != nil {
 			return nil, err
 		}
-		ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: spoolsSetting, Value: value, Expect: version}}}
-		switch err := idempotency.CommitOne(ctx, c.store, ch); {
+		switch err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{w}}); {
 		case errors.Is(err, idempotency.ErrStale): // another client has noted its own
 		case err != nil:
 			return nil, spoolsError(err)

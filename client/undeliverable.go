@@ -232,9 +232,9 @@ func (c *Client) importedBefore(ctx context.Context, v *vendor) (done time.Time)
 }
 
 func (c *Client) markImport(ctx context.Context, epoch, name string, state importState, expect uint64) bool {
-	value, err := json.Marshal(state)
+	w, err := writing(name, state, expect)
 	if err == nil {
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: name, Value: value, Expect: expect}}})
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{w}})
 	}
 	return err == nil // else another was quicker, or the ledger is away: the next look finds out
 }
