@@ -125,12 +125,8 @@ func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key,
 		return false, date, c.storeError("recover", err)
 	}
 	ref := id.Namespace.Ref(id.Mode, key, 1)
-	call := &call{c: c, v: v}
-	var found *vendors.Found
-	err = call.guard(postproof.OpLookUp, func() (err error) {
-		found, err = findBy(ctx, v.finder(), call, ref)
-		return err
-	})
+	k := &call{c: c, v: v}
+	found, err := k.find(ctx, v.finder(), ref)
 	if found != nil {
 		date = found.VendorTime
 	}

@@ -123,9 +123,10 @@ func combined() []Mutation {
 		m("a vendor is asked to cancel an old piece whatever the send date", reconcile,
 			`w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, "TestCancelOfAnOldPiece"),
 		m("a recovery believes in an order that is none", "client/recover_before.go",
-			`found, err = findBy(ctx, v.finder(), call, ref)`, `if found, err = v.finder().Find(ctx, call, ref); found != nil {
-			found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
-		}`, "TestAnOrderThatIsNoneBeside"),
+			`found, err := k.find(ctx, v.finder(), ref)`, `found, err := v.finder().Find(ctx, k, ref)
+	if found != nil {
+		found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
+	}`, "TestAnOrderThatIsNoneBeside"),
 		machine("a piece that waits for its date is too late to be canceled", "dates.go",
 			`later(c.Cancel.Until(accepted), c.Cancel.UntilSent(r.sendDate(s)))`, `c.Cancel.Until(accepted)`, "TestCancelUntilTheSendDate"),
 		m("an intent names no send date", send, `SendDate: s.Job.SendDate.UTC(),`, ``, "TestErasureStopsAPiece"),

@@ -47,7 +47,7 @@ func damaged() []Mutation {
 		m("a history is not told on", "jobs.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
 		m("incidents behind it are not told", "incidents.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
 		m("a recovery stops at it", "recover.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestRecoverBesideADamagedRecord"),
-		m("a recovery leaves it without a word", "recover.go", `if len(out.Damaged) > 0 && !o.LeaveDamaged {`, `if false {`, "TestRecoverBesideADamagedRecord"),
+		m("a recovery leaves it without a word", "recover.go", `if len(out.Damaged) > 0 && !r.o.LeaveDamaged {`, `if false {`, "TestRecoverBesideADamagedRecord"),
 		m("its job is handed in anew", "replay_read.go", `		if there && rec == nil {`, `		if there && false {`, "TestReplayBesideADamagedRecord"),
 		m("a replay of a list stops at it", "replay_read.go", `		if c.meetDamaged(ctx, err) {
 			recs[`, `		if false {

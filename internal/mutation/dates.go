@@ -60,7 +60,7 @@ func dates() []Mutation {
 			k.most = 1`, "TestACapThatIsSetAgain"),
 		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
 		cl("a piece of no campaign counts twice in a cap", "cap_counters.go", `if campaign != "" {`, `if true {`, "TestCountersForbid"),
-		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
+		cl("a bound may be given twice", "options.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
 		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
 	}
 }
