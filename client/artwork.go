@@ -3,8 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -113,8 +111,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if b.Digest != "" {
 		return b, nil
 	}
-	sum := sha256.Sum256([]byte(markup))
-	b.Digest = hex.EncodeToString(sum[:])
+	b.Digest = digestOf([]byte(markup))
 	if _, err := a.store.PutBlob(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}

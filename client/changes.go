@@ -103,8 +103,13 @@ func (e *ChangeEntry) digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return digestOf(text), nil
+}
+
+// digestOf is the SHA-256 of a text, in hexadecimal.
+func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
 // ChangeHead is how far the change log has come. Who keeps it elsewhere can tell

@@ -68,7 +68,7 @@ func (x *erasing) remails(ctx context.Context) error {
 func (x *erasing) noted(ctx context.Context) error {
 	return x.pending(ctx, func(p *pendingErasure) error {
 		for _, id := range p.IDs {
-			if slices.ContainsFunc(x.found, func(r *idempotency.Record) bool { return r.ID == id }) {
+			if isAmong(x.found, id) {
 				continue
 			}
 			rec, err := x.c.store.Get(ctx, id)
@@ -81,7 +81,7 @@ func (x *erasing) noted(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if rec.Erased() && !slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id }) {
+			if rec.Erased() && !isAmong(x.done, id) {
 				x.done = append(x.done, rec)
 			}
 		}
@@ -110,14 +110,15 @@ func (x *erasing) noted(ctx context.Context) error {
 // settled takes out of it what was done.
 func (x *erasing) settled(ctx context.Context) error {
 	return x.pending(ctx, func(p *pendingErasure) error {
-		p.IDs = slices.DeleteFunc(p.IDs, func(id idempotency.ID) bool {
-			is := func(r *idempotency.Record) bool { return r.ID == id }
-			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
-		})
+		p.IDs = slices.DeleteFunc(p.IDs, func(id idempotency.ID) bool { return isAmong(x.found, id) || isAmong(x.done, id) })
 		maps.DeleteFunc(p.Heard, func(id idempotency.ID, _ []uint64) bool { return !slices.Contains(p.IDs, id) })
 		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) && !slices.Contains(x.later, b) })
 		return nil
 	})
+}
+
+func isAmong(all []*idempotency.Record, id idempotency.ID) bool {
+	return slices.ContainsFunc(all, func(r *idempotency.Record) bool { return r.ID == id })
 }
 
 func union[T comparable](a, b []T) []T {
@@ -190,9 +191,7 @@ func (x *erasing) eraseSpooled(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-x.c.spooling }()
-	n, err := x.c.spooled.redact(func(id idempotency.ID) bool {
-		return slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id })
-	})
+	n, err := x.c.spooled.redact(func(id idempotency.ID) bool { return isAmong(x.done, id) })
 	x.rep.Answers = n
 	if err != nil {
 		return notSent(postproof.CodeUnavailable, opErase, err)

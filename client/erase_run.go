@@ -193,7 +193,7 @@ func (x *erasing) find(ctx context.Context) error {
 
 // add takes a record, and what it says of the person.
 func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
-	if slices.ContainsFunc(x.found, func(o *idempotency.Record) bool { return o.ID == rec.ID }) {
+	if isAmong(x.found, rec.ID) {
 		return nil
 	}
 	x.found = append(x.found, rec)

@@ -30,14 +30,8 @@ func (c *Client) IncidentsSince(ctx context.Context, since time.Time) iter.Seq2[
 			yield(idempotency.Entry{}, c.storeError("incidents", err))
 			return
 		}
-		for e, err := range c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds(), After: after}) {
-			if err != nil {
-				if !yield(e, c.storeError("incidents", err)) || idempotency.AsDamaged(err) == nil {
-					return
-				}
-				continue
-			}
-			if !e.At.Before(since) && !yield(e, nil) {
+		for e, err := range readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds(), After: after})) {
+			if (err != nil || !e.At.Before(since)) && !yield(e, err) {
 				return
 			}
 		}

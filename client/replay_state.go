@@ -3,8 +3,6 @@ package client
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -205,8 +203,7 @@ func (r *Replay) scope() (string, error) {
 	if err != nil {
 		return "", invalid("replay", err)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16]), nil
+	return digestOf(text)[:32], nil
 }
 
 // campaign is the only campaign that the replay can touch; empty when there may

@@ -36,7 +36,7 @@ func damaged() []Mutation {
 		m("a worker takes it for the whole ledger", "pool.go", `if c.meetDamaged(ctx, err) {`, `if false {`, "TestDrainBesideADamagedRecord"),
 		m("a Drain waits for it", "drain_end.go", ` || c.damage.anyRecords()`, ``, "TestDrainBesideADamagedRecord"),
 		m("people are told again and again", "damaged.go", `if d.told[what] || `, `if `, "TestDrainBesideADamagedRecord"),
-		m("a campaign is not tracked on", "track.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedRecord"),
+		m("a campaign is not tracked on", "track.go", `if !yield(t, err) {`, `if !yield(t, err) || err != nil {`, "TestListsBesideADamagedRecord"),
 		m("a tally stops", "track.go", `if c.meetDamaged(ctx, err) {`, `if false {`, "TestListsBesideADamagedRecord"),
 		m("a sweep stops", "damaged.go", `			if c.meetDamaged(ctx, err) {
 				continue`, `			if false {
@@ -45,7 +45,7 @@ func damaged() []Mutation {
 		m("an audit stops at a vendor's order", "audit.go", `	case c.meetDamaged(ctx, err):`, `	case false:`, "TestListsBesideADamagedRecord"),
 		m("an audit stops at a record", "audit.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestListsBesideADamagedRecord"),
 		m("a history is not told on", "jobs.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
-		m("incidents behind it are not told", "incidents.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
+		m("incidents behind it are not told", "incidents.go", `&& !yield(e, err) {`, `&& (!yield(e, err) || err != nil) {`, "TestListsBesideADamagedEntry"),
 		m("a recovery stops at it", "recover.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestRecoverBesideADamagedRecord"),
 		m("a recovery leaves it without a word", "recover.go", `if len(out.Damaged) > 0 && !r.o.LeaveDamaged {`, `if false {`, "TestRecoverBesideADamagedRecord"),
 		m("its job is handed in anew", "replay_read.go", `		if there && rec == nil {`, `		if there && false {`, "TestReplayBesideADamagedRecord"),
