@@ -13,6 +13,7 @@ import (
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
 )
@@ -46,7 +47,7 @@ type Client struct {
 	onBreaker func(breaker.Change) // the caller's, or nil
 	tel       *telemetry
 	art       *artworks
-	spooled   *spool
+	spooled   *spool.Spool
 	spooling  chan struct{} // full while spooled answers are applied
 	noting    seldomDone    // of the spool folder
 	noted     atomic.Pointer[idempotency.Identity]

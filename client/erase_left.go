@@ -191,7 +191,7 @@ func (x *erasing) eraseSpooled(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-x.c.spooling }()
-	n, err := x.c.spooled.redact(func(id idempotency.ID) bool { return isAmong(x.done, id) })
+	n, err := x.c.spooled.Redact(func(id idempotency.ID) bool { return isAmong(x.done, id) })
 	x.rep.Answers = n
 	if err != nil {
 		return notSent(postproof.CodeUnavailable, opErase, err)

@@ -138,7 +138,7 @@ func (p *pool) fresh(next claimed) *idempotency.Record {
 // there.
 func (p *pool) round(ctx context.Context) (int, error) {
 	c := p.c
-	if c.spooled.due(c.now()) {
+	if c.spooled.Due(c.now()) {
 		c.applySpool(ctx)
 	}
 	// Half a line at a time: a claim for each job that ends would cost as much

@@ -49,7 +49,7 @@ func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.R
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	if !c.spooled.empty() {
+	if !c.spooled.Empty() {
 		c.applySpool(ctx) // an answer for this very key may lie there
 	}
 	rec, err := c.plan(ctx, job, c.now())

@@ -8,9 +8,14 @@ func combined() []Mutation {
 		send      = "client/send.go"
 		reconcile = "client/reconcile.go"
 		folders   = "client/spool_folders.go"
+		// of package spool
+		spoolFiles = "client/internal/spool/files.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "combined: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	inSpool := func(name, old, replacement, run string) Mutation {
+		return Mutation{Name: "combined: " + name, File: spoolFiles, Old: old, New: replacement, Package: "./client/internal/spool", Run: run}
 	}
 	machine := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "combined: " + name, File: "idempotency/" + file, Old: old, New: replacement, Package: "./idempotency", Run: run}
@@ -56,9 +61,9 @@ func combined() []Mutation {
 			`job.Priority = was.Priority`, `job.Priority = 0`, "TestAmendLeavesTheJob"),
 		m("a person's word in doubt is called not done", "client/changes.go",
 			`if set.Version == 0 && errors.Is(cause, idempotency.ErrInDoubt) {`, `if false {`, "TestAPersonsWordInDoubt"),
-		m("a damaged line of a spool file is dropped", "client/spool.go",
+		m("a damaged line of a spool file is dropped", spoolFiles,
 			`if err == nil && !whole {`, `if whole = true; false {`, "TestADamagedLine"),
-		m("a spool file that was set aside is forgotten by the next process", "client/spool.go",
+		m("a spool file that was set aside is forgotten by the next process", spoolFiles,
 			`e.Name()); ok && dir == s.dir {`, `e.Name()); false && ok {`, "TestADamagedLine"),
 		m("the answers in a spool folder that no option names are left", folders,
 			`if !same || n.left(now) {`, `if false {`, "TestAnswersInAFolder"),
@@ -69,17 +74,17 @@ func combined() []Mutation {
 		m("a piece is sent before its spool folder is noted", "client/ledger.go",
 			`c.tendSpools(ctx, c.id()); err != nil {`, `c.tendSpools(ctx, c.id()); err != nil && false {`, "TestNothingIsSentBefore"),
 		m("a spool folder that others have is given back", "client/spool_notes.go",
-			`c.spooled.is(&n) && len(n.Users) == 0`, `c.spooled.is(&n)`, "TestSpoolFolderIsGivenBack"),
+			`c.spooled.Is(n.ID) && len(n.Users) == 0`, `c.spooled.Is(n.ID)`, "TestSpoolFolderIsGivenBack"),
 		m("a spool folder that is in use is forgotten", "client/spool_notes.go",
 			`maxSpoolFolders && kept[len(kept)-1].left(now) {`, `maxSpoolFolders {`, "TestNotesOfSpool"),
-		m("what is parked here waits once more when it lies elsewhere", "client/spool.go",
+		inSpool("what is parked here waits once more when it lies elsewhere",
 			`known) && !slices.ContainsFunc(s.parked, known) {`, `known) {`, "TestSpoolTakesOver"),
-		m("another folder's answers of another ledger are listed as this one's", "client/spool.go",
+		inSpool("another folder's answers of another ledger are listed as this one's",
 			"if dir == s.dir {\n\t\t\ts.foreign", "if true {\n\t\t\ts.foreign", "TestSpoolTakesOver"),
-		m("another folder's damaged files count as this one's", "client/spool.go",
+		inSpool("another folder's damaged files count as this one's",
 			`ok && dir == s.dir {`, `ok {`, "TestSpoolTakesOver"),
 		m("a spool folder with answers is given back", "client/spool_notes.go",
-			`&& err == nil && found.emptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
+			`&& err == nil && found.EmptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
 		m("another piece's status is told of as this job's", reconcile,
 			`order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`, "TestAnIDOfAnotherPiece"),
 		m("a callback about another piece is believed by its id", "client/observe.go",

@@ -25,7 +25,7 @@ func guaranteed() []Mutation {
 			"TestFailedFirstCommitIsNotSent"),
 		m("an answer that was applied counts its sends again", "idempotency/machine_answer.go",
 			"at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn true", "at := slices.Index(s.Unanswered, intent)\n\tif at < 0 {\n\t\treturn false", "TestSpooledAnswerIsIdempotent"),
-		m("the answers that another process spooled are left", "client/spool.go",
+		m("the answers that another process spooled are left", "client/internal/spool/files.go",
 			`!slices.ContainsFunc(s.parked, known) {`, `e.Parked != "" {`, "TestAnswerIsSpooledAndAppliedByTheNextProcess"),
 		m("a piece that turns up late is not followed", "idempotency/machine_late.go",
 			"\ts.Late = LateSeen\n", "\ts.Late = LatePrinted\n", "TestLateArrivalIsCanceledOrAnIncident"),

@@ -36,7 +36,7 @@ func people() []Mutation {
 		cl("reasons: those of an erased person are kept", "client/changes_jobs.go",
 			`e.Why = "" // as`, `_ = e.Why // as`, "TestReasonsOf"),
 		cl("spool: what was given up comes back", "client/spool_apply.go",
-			`c.spooled.drop(gone)`, `c.spooled.placed(gone)`, "TestParkedAnswer"),
+			`c.spooled.Drop(gone)`, `c.spooled.Placed(gone)`, "TestParkedAnswer"),
 		cl("control: a piece is sent that its vendor cannot make", "client/recover_control.go",
 			`caps.Supports(&job); err != nil {`, `caps.Supports(&job); err != nil && false {`, "TestControlPieceIsMade"),
 		cl("lists: the ledger's error is passed on as it is", "client/jobs.go",
