@@ -56,7 +56,7 @@ type Client struct {
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
 	congested   atomic.Int64
-	checked     settingsCache
+	approvals   approvals
 	capCounters map[string][]capCounter // by their campaign
 	pauses      atomic.Pointer[pauses]
 	hints       hints

@@ -44,19 +44,6 @@ func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempo
 	return readOf(c, "refused", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Refused}, Campaign: campaign}))
 }
 
-// Incidents yields what a person should look at, oldest first: late arrivals,
-// pieces that could not be stopped, vendors that contradict themselves, answers
-// that came late or that the ledger has no place for (see [Client.Spooled]),
-// callbacks about pieces that the ledger does not know, recoveries that only a
-// vendor knows of. What happened stays in the list for as long as the ledger
-// remembers it: nobody ends an entry. What each is says [IncidentKind.Meaning]. For an
-// alarm ask [Client.IncidentsSince] for what is new. An entry that is damaged, which may be of any kind, is an
-// [idempotency.DamagedError], behind which the list goes on; after another error it
-// yields no more.
-func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
-	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
-}
-
 // readOf passes on what the ledger lists, and says what was read when that fails.
 func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -28,31 +27,6 @@ const (
 	importOverlap = 3 * 24 * time.Hour
 	importFirst   = 30 * 24 * time.Hour
 )
-
-// seldomDone is when something that this process does now and then is next due.
-type seldomDone struct {
-	mu   sync.Mutex
-	next time.Time
-}
-
-// due reports whether it is to be done now, and by the caller alone; again after
-// the time given.
-func (i *seldomDone) due(now time.Time, every time.Duration) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if now.Before(i.next) {
-		return false
-	}
-	i.next = now.Add(every)
-	return true
-}
-
-// waits reports whether it is to be done.
-func (i *seldomDone) waits(now time.Time) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return !now.Before(i.next)
-}
 
 // Imported is what an import of undeliverable pieces came to.
 type Imported struct {

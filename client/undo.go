@@ -100,7 +100,7 @@ func (c *Client) undoing(undone *ChangeEntry, who Actor) (planned, func(context.
 	case ActionResume:
 		return c.pausing(e.Target, who, n), func(ctx context.Context) error { c.paused(ctx); return nil }, nil
 	case ActionApprove:
-		return c.withdrawing(e, back), func(context.Context) error { c.checked.forget(e.Target.Name); return nil }, nil
+		return c.withdrawing(e, back), func(context.Context) error { c.approvals.forget(e.Target.Name); return nil }, nil
 	case ActionRelease, ActionDecide:
 		var made jobChange
 		return c.reopening(e, back, &made), func(ctx context.Context) error {

@@ -86,7 +86,7 @@ func damaged() []Mutation {
 			continue // it is not sent`),
 		erased("a snapshot stops it", "erase_unread.go", `case errors.Is(err, snapshot.ErrCorrupt):`, `case false:`),
 		erased("it is said to be complete", "erase.go", `len(r.Problems)+len(r.Unread) == 0`, `len(r.Problems) == 0`),
-		m("artwork for which there was no room is forgotten", "erase_left.go", ` && !slices.Contains(x.later, b)`, ``, "TestEraseLargeArtwork"),
+		m("artwork for which there was no room is forgotten", "erase_pending.go", ` && !slices.Contains(x.later, b)`, ``, "TestEraseLargeArtwork"),
 		m("artwork that never fits is to be erased again", "artwork_erased.go", `if b.Size <= maxKept {`, `if true {`, "TestEraseLargeArtwork"),
 		m("the note of a held job is in an error", "submit.go", `case slices.Contains(ownNotes(), note):`, `case note != "":`, "TestHeldNoteIsInNoError"),
 		received("a Drain waits for a message", "run.go", `		if r.in.MeetDamaged(ctx, err) {

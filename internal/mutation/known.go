@@ -62,7 +62,7 @@ func known() []Mutation {
 		t.noteSub(EntryUnwatched`, "TestWatchThatEnds"),
 		m("./idempotency", "whoever can look has to wait for the watch's pace", "idempotency/machine_late.go",
 			`if ev.Unasked != "" && ev.RetryAfter > 0 {`, `if false {`, "TestWatchWaitsFor"),
-		m("./client", "a watch that nobody kept is no incident", "client/incident_kind.go",
+		m("./client", "a watch that nobody kept is no incident", "client/incidents.go",
 			"\t\tIncidentUnwatched,\n", "", "TestWatchThatNobody"),
 		lite("the chain is walked for each page", `if !h.walked {`, `if true {`),
 		lite("what is the ledger's is looked at to the end", `h.before = first `, `h.before = max(first, math.MaxInt64) `),

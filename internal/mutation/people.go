@@ -53,7 +53,7 @@ func people() []Mutation {
 			`rec.Lease = idempotency.Lease{Owner: c.owner, Until: rec.CreatedAt.Add(c.lease)}`, `rec.Lease = idempotency.Lease{}`, "TestControlPieceIsLogged"),
 		cl("control: undone", "client/undo.go",
 			"\tcase ActionControl:\n", "\tcase \"\":\n", "TestControlPieceIsLogged"),
-		cl("restore: news is told of what was read before", "client/observe.go",
+		cl("restore: news is told of what was read before", "client/intake.go",
 			`if n.Epoch != id.Epoch {`, `if n.Epoch != id.Epoch && false {`, "TestARecordRead"),
 		cl("restore: a wish is of what was read before", "client/jobs.go",
 			`w := c.workIn(id, rec, nil)`, `w := c.workIn(c.id(), rec, nil)`, "TestARecordRead"),

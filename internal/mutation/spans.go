@@ -14,7 +14,7 @@ func spans() []Mutation {
 		m("the look-up of a control piece has no span", reconcile, "\tasked = err\n", "\tend(span, err)\n", "TestEachRequestHasASpan"),
 		m("a control piece is linked to nothing", "client/recover_control.go", "c.logControl(ctx, vendor", "c.logControl(context.Background(), vendor", "TestCallsOfPeople"),
 		m("a person's word is linked to nothing", "client/changes_jobs.go", "\t\tc.tel.linkTo(ctx, made.was)\n", "", "TestWordsOfPeopleHaveSpans"),
-		m("a change is made outside of the span", "client/limits.go", "c.logged(ctx, \"approve\"", "c.logged(context.Background(), \"approve\"", "TestEachChangeHasASpan"),
+		m("a change is made outside of the span", "client/canary.go", "c.logged(ctx, \"approve\"", "c.logged(context.Background(), \"approve\"", "TestEachChangeHasASpan"),
 		m("a call that fails ends its span as if it had not", spans, "span.SetStatus(codes.Error, postproof.CodeOf(err).String())\n\t}\n\tspan.End()", "}\n\tspan.End()", "TestEachChangeHasASpan"),
 		m("a span says the whole of a target", spans, "case t.Kind == TargetVendor:", "default:", "TestEachChangeHasASpan"),
 		m("what is taken back is linked to nothing", "client/undo.go", "\t\t\tc.tel.linkTo(ctx, made.was)\n", "", "TestEachChangeHasASpan"),
