@@ -107,12 +107,13 @@ func (i *Intake) Polls(vendor string) bool {
 // Trace begins a span that is linked to the call that brought the job; without a record
 // that of a call. The function ends it.
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
+	var span trace.Span
 	if rec == nil {
-		ctx, span := i.c.tel.tracer.Start(ctx, name)
-		return ctx, func(err error) { end(span, err) }
+		ctx, span = i.c.tel.tracer.Start(ctx, name) //nolint:spancheck // the function that is returned ends it
+	} else {
+		ctx, span = i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
 	}
-	ctx, span := i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
-	return ctx, func(err error) { end(span, err) }
+	return ctx, func(err error) { end(span, err) } //nolint:spancheck // by this
 }
 
 // News is what a vendor said about a piece.

@@ -113,20 +113,8 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 		return none, c.jobError(op, err)
 	}
 	c.tel.linkTo(ctx, first)
-	conflict := func(reason string) error {
-		return notSent(postproof.CodeConflict, op, errors.New(reason))
-	}
-	switch {
-	case first.Newer():
-		return none, notSent(postproof.CodeConflict, op, idempotency.ErrNewer)
-	case first.Tombstone || len(first.Job) == 0:
-		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
-	case !first.EraseAt.IsZero(), slices.Contains(pending.IDs, first.ID):
-		return none, conflict("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
-	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
-		return none, conflict("the first piece is not settled (state " + string(first.State) + "), and may still come: wait, or cancel it first")
-	case first.State == idempotency.Held:
-		return none, conflict("the first piece is held, and what became of it is open: release or decide it first")
+	if err := noSecond(first, &pending); err != nil {
+		return none, notSent(postproof.CodeConflict, op, err)
 	}
 	job := postproof.Job{}
 	if err := job.UnmarshalJSON(first.Job); err != nil {
@@ -165,4 +153,21 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 	})
 	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures})
 	return ch, nil
+}
+
+// noSecond is why there can be no second piece now; nil if there can.
+func noSecond(first *idempotency.Record, erasures *pendingErasure) error {
+	switch {
+	case first.Newer():
+		return idempotency.ErrNewer
+	case first.Tombstone || len(first.Job) == 0:
+		return errors.New("the job was pruned or erased, and its content is gone: hand in a job with a new key")
+	case !first.EraseAt.IsZero(), slices.Contains(erasures.IDs, first.ID):
+		return errors.New("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
+	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
+		return fmt.Errorf("the first piece is not settled (state %s), and may still come: wait, or cancel it first", first.State)
+	case first.State == idempotency.Held:
+		return errors.New("the first piece is held, and what became of it is open: release or decide it first")
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func dates() []Mutation {
 
 		cl("a recovery that only a vendor knows of is not told", "incidents.go", "\t\tIncidentRecoveredBefore,\n", "", "TestEveryKind|TestEveryIncident"),
 		cl("a second piece does not depend on erasures", "remail.go", `ch.Reads = append(ch.Reads,`, `_ = append(ch.Reads,`, "TestErasureBesideARemail"),
-		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(pending.IDs, first.ID):`, `, slices.Contains(pending.IDs, ""):`, "TestRemailBesideAnErasure"),
+		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(erasures.IDs, first.ID):`, `, slices.Contains(erasures.IDs, ""):`, "TestRemailBesideAnErasure"),
 		cl("an erasure looks once for second pieces", "erase_pending.go", `if err := x.remails(ctx); err != nil || len(x.found) == before {`, `if err := error(nil); err != nil || len(x.found) == before {`, "TestRemailBesideAnErasure"),
 		cl("an erasure takes what it was not told of", "erase_pending.go", `!slices.Contains(x.search, second.Contact)`, `false`, "TestRemailBesideAnErasure"),
 		cl("a cap counts from when it is configured", "caps_before.go", `if missing > 0 {
