@@ -204,7 +204,7 @@ package client
 //	worker, pool, polls, drain_end      Run and Drain: who is claimed, in what order
 //	work                                one job, from one durable state to the next; then by
 //	                                    what the machine says:
-//	  send [route, caps, canary, paused_work], call [foreign, limiter], answer, settle
+//	  send [route, caps, caps_before, canary, paused_work], call [foreign, limiter], answer, settle
 //	  reconcile, control [former, account], poll, unasked [unconfigured]
 //	intake, observe, undeliverable      what vendors say by themselves
 //	internal/spool, spool_*             answers that the ledger could not take
@@ -213,8 +213,8 @@ package client
 //	jobs, pause, pauses, remail, refresh, prune, undo [unchanged, version, actor]
 //	                                    what people ask for, and
 //	changes, changes_*                  the log of it
-//	replay                              what is exported of replays; replay_plan and _run, which
-//	                                    stand on _read [_rows] and _items, _do and _state
+//	replay, replay_*                    replays; _plan and _run stand on _read and _items, on
+//	                                    _do and _state
 //	recover, recover_*                  after a restore: _suspect is what may have been sent,
 //	                                    _number and _before other recoveries
 //	erase, erase_*, artwork_erased      erasures; erase_run has the order of their steps
