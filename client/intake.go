@@ -109,11 +109,11 @@ func (i *Intake) Polls(vendor string) bool {
 func (i *Intake) Trace(ctx context.Context, name string, rec *idempotency.Record) (context.Context, func(error)) {
 	var span trace.Span
 	if rec == nil {
-		ctx, span = i.c.tel.tracer.Start(ctx, name) //nolint:spancheck // the function that is returned ends it
+		ctx, span = i.c.tel.tracer.Start(ctx, name)
 	} else {
 		ctx, span = i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)
 	}
-	return ctx, func(err error) { end(span, err) } //nolint:spancheck // by this
+	return ctx, func(err error) { end(span, err) }
 }
 
 // News is what a vendor said about a piece.
