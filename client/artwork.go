@@ -3,15 +3,11 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -21,12 +17,11 @@ import (
 // in a [postproof.PDF], [postproof.Images] or [postproof.HTML]. It is durable
 // when PutArtwork returns. Content is streamed, of any size.
 func (c *Client) PutArtwork(ctx context.Context, content io.Reader) (_ postproof.Blob, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.put_artwork", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.put_artwork", &err)
+	defer endCall(span, &err)
 	b, err := c.store.PutBlob(ctx, content)
 	if err != nil {
-		return postproof.Blob{}, &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "put artwork", Err: err}
+		return postproof.Blob{}, notSent(postproof.CodeUnavailable, "put artwork", err)
 	}
 	return b, nil
 }
@@ -43,7 +38,7 @@ func artworkError(op string, err error) error {
 	if errors.Is(err, errTooLarge) {
 		code = postproof.CodeInvalidArgument
 	}
-	return &postproof.Error{Code: code, Delivery: postproof.NotSent, Op: op, Err: err}
+	return notSent(code, op, err)
 }
 
 // artworks moves inline markup into the blob store and back. Campaigns use one
@@ -116,8 +111,7 @@ func (a *artworks) put(ctx context.Context, markup string, blob postproof.Blob) 
 	if b.Digest != "" {
 		return b, nil
 	}
-	sum := sha256.Sum256([]byte(markup))
-	b.Digest = hex.EncodeToString(sum[:])
+	b.Digest = digestOf([]byte(markup))
 	if _, err := a.store.PutBlob(ctx, strings.NewReader(markup)); err != nil {
 		return blob, fmt.Errorf("store the artwork: %w", err)
 	}

@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,18 +39,11 @@ const artErasedFor = 10 * time.Minute
 
 // readArtErased reads what deletions there were.
 func (c *Client) readArtErased(ctx context.Context, op string) (artErased, uint64, error) {
-	var e artErased
-	set, err := c.store.Setting(ctx, artErasedSetting)
-	if err != nil {
-		return e, 0, c.storeError(op, err)
+	e, version, err := readSetting[artErased](ctx, c, op, artErasedSetting)
+	if err == nil {
+		c.artErased.Store(version)
 	}
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &e); err != nil {
-			return e, 0, c.storeError(op, unreadable(&set, err))
-		}
-	}
-	c.artErased.Store(set.Version)
-	return e, set.Version, nil
+	return e, version, err
 }
 
 // artHistory names what artwork is known to be stored in: a history of the ledger, as
@@ -62,33 +54,11 @@ func (c *Client) artHistory(epoch string) string {
 
 // announceArt says that artwork is about to be deleted.
 func (x *erasing) announceArt(ctx context.Context) error {
-	for range 32 {
-		epoch := x.c.id().Epoch
-		set, err := x.c.store.Setting(ctx, artErasedSetting)
-		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		value, err := json.Marshal(artErased{At: x.c.now().UTC()})
-		if err != nil {
-			return invalid(opErase, err)
-		}
-		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{
-			Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: artErasedSetting, Value: value, Expect: set.Version}},
-		})
-		switch {
-		case err == nil:
-			_, _, err := x.c.readArtErased(ctx, opErase)
-			return err
-		case errors.Is(err, idempotency.ErrEpoch):
-			x.c.checkedAt.Store(0)
-			if err := x.c.refresh(ctx); err != nil {
-				return err
-			}
-		case !errors.Is(err, idempotency.ErrStale):
-			return x.c.storeError(opErase, err)
-		}
+	err := x.edit(ctx, artErasedSetting, func(*idempotency.Setting) (any, error) { return artErased{At: x.c.now().UTC()}, nil })
+	if err == nil {
+		_, _, err = x.c.readArtErased(ctx, opErase)
 	}
-	return x.c.storeError(opErase, idempotency.ErrStale)
+	return err
 }
 
 // maxKept is how much artwork an erasure keeps in memory until it has looked again.
@@ -202,8 +172,8 @@ func (b *backlog) mendArt(ctx context.Context) error {
 		}
 	}
 	if lost > 0 {
-		return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "enqueue", Err: fmt.Errorf(
-			"artwork %.16s… was erased (Erasure.Artwork) while jobs with it were handed in: %d are stored without; store it again by PutArtwork within %s, or release them afterwards", digest, lost, artErasedFor)}
+		return notSent(postproof.CodeNotFound, "enqueue", fmt.Errorf(
+			"artwork %.16s… was erased (Erasure.Artwork) while jobs with it were handed in: %d are stored without; store it again by PutArtwork within %s, or release them afterwards", digest, lost, artErasedFor))
 	}
 	return nil
 }

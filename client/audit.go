@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
@@ -62,9 +60,8 @@ func (c *Client) Audit(ctx context.Context, vendor string, since time.Time) (a A
 	if v == nil {
 		return a, c.noVendor("audit", vendor)
 	}
-	ctx, span := c.tel.start(ctx, "postproof.audit", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.audit", &err)
+	defer endCall(span, &err)
 	a = AuditReport{Vendor: v.name, Since: since}
 	err = c.audit(ctx, v, &a)
 	return a, err

@@ -103,8 +103,13 @@ func (e *ChangeEntry) digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return digestOf(text), nil
+}
+
+// digestOf is the SHA-256 of a text, in hexadecimal.
+func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
 // ChangeHead is how far the change log has come. Who keeps it elsewhere can tell
@@ -161,7 +166,7 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 		if try > 2 {
 			wait := rand.N(time.Duration(min(try, 10)) * 10 * time.Millisecond) //nolint:gosec // it spreads writers, and keeps no secret
 			if err := postproof.Sleep(ctx, c.clock, wait); err != nil {
-				return ChangeEntry{}, &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: op, Err: err}
+				return ChangeEntry{}, notSent(postproof.CodeOf(err), op, err)
 			}
 		}
 		// Before anything is read: a restored ledger comes to the same versions again.
@@ -190,8 +195,7 @@ func (c *Client) logged(ctx context.Context, op string, plan func(context.Contex
 			return e, nil
 		case errors.Is(errs[0], idempotency.ErrStale), errors.Is(errs[0], idempotency.ErrExists):
 		case errors.Is(errs[0], idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			if err := c.refresh(ctx); err != nil {
+			if err := c.recheckLedger(ctx); err != nil {
 				return ChangeEntry{}, err
 			}
 		default:
@@ -211,7 +215,7 @@ func (c *Client) startLogging(ctx context.Context, op string) error {
 	case c.logging <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(ctx.Err()), op, context.Cause(ctx))
 	}
 }
 
@@ -250,17 +254,15 @@ func (c *Client) chain(ctx context.Context, ch *idempotency.Change, e *ChangeEnt
 	if e.Digest, err = e.digest(); err != nil {
 		return invalid("change log", err)
 	}
-	text, err := json.Marshal(e)
+	entry, err := writing(changeName(e.N), e, 0)
 	if err != nil {
 		return invalid("change log", err)
 	}
-	next, err := json.Marshal(ChangeHead{N: e.N, Digest: e.Digest})
+	next, err := writing(changeHead, ChangeHead{N: e.N, Digest: e.Digest}, version)
 	if err != nil {
 		return invalid("change log", err)
 	}
-	ch.Settings = append(ch.Settings,
-		idempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},
-		idempotency.SettingWrite{Name: changeName(e.N), Value: text})
+	ch.Settings = append(ch.Settings, next, entry)
 	return nil
 }
 
@@ -322,7 +324,7 @@ func (c *Client) changeEntry(ctx context.Context, op string, n uint64) (e Change
 	case err != nil:
 		return e, c.storeError(op, err)
 	case set.Version == 0:
-		return e, &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the change log has no entry %d", n)}
+		return e, notSent(postproof.CodeNotFound, op, fmt.Errorf("the change log has no entry %d", n))
 	}
 	return readChange(set, n)
 }

@@ -86,7 +86,7 @@ func (c *Client) changing(op string, id idempotency.ID, e ChangeEntry, event ide
 		}
 		ch, err = c.machine.Apply(was, c.now(), event)
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
-			return ch, ChangeEntry{}, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
+			return ch, ChangeEntry{}, notSent(postproof.CodeConflict, op, rule)
 		}
 		if err != nil {
 			return ch, ChangeEntry{}, err

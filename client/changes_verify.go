@@ -3,8 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -108,15 +106,12 @@ func readChange(set idempotency.Setting, n uint64) (e ChangeEntry, err error) {
 	if !ok {
 		return e, changeLogError(fmt.Errorf("entry %d has no digest where it was written", n))
 	}
-	sum := sha256.Sum256(append(bytes.Clone(bare), '}'))
-	if hex.EncodeToString(sum[:]) != e.Digest {
+	if digestOf(append(bytes.Clone(bare), '}')) != e.Digest {
 		return e, changeLogError(fmt.Errorf("entry %d was changed", n))
 	}
 	return e, nil
 }
 
 func changeLogError(err error) error {
-	return &postproof.Error{
-		Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "change log", Err: fmt.Errorf("%w: %w", ErrChangeLog, err),
-	}
+	return notSent(postproof.CodeInternal, "change log", fmt.Errorf("%w: %w", ErrChangeLog, err))
 }

@@ -1,25 +1,19 @@
 package client
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
 	"reflect"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/breaker"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/vendors"
 )
@@ -53,7 +47,7 @@ type Client struct {
 	onBreaker func(breaker.Change) // the caller's, or nil
 	tel       *telemetry
 	art       *artworks
-	spooled   *spool
+	spooled   *spool.Spool
 	spooling  chan struct{} // full while spooled answers are applied
 	noting    seldomDone    // of the spool folder
 	tending   chan struct{} // full while it is noted
@@ -63,7 +57,7 @@ type Client struct {
 	// congested counts jobs that were put off because their vendor takes none
 	// for now, since the last pause.
 	congested atomic.Int64
-	checked   settingsCache
+	approvals approvals
 	pauses    atomic.Pointer[pauses]
 	hints     hints
 	strangers unconfigured
@@ -85,34 +79,13 @@ type Client struct {
 // On a ledger whose history was broken, by a restored backup or a copied file,
 // New works but nothing is submitted until [Client.Recover].
 func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...Option) (*Client, error) {
-	s := settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}, policies: map[string]idempotency.Policy{}}
-	for i, o := range opts {
-		if o == nil {
-			return nil, invalid("new client", fmt.Errorf("option %d is nil: leave it out", i))
-		}
-		o.apply(&s)
-	}
-	if store == nil {
-		return nil, invalid("new client", errors.New("there is no store: open the ledger first, with sqlite.Open or postgres.New, or idempotency.NewMemory for a test"))
-	}
-	for i, a := range adapters {
-		// A constructor whose error was not looked at returns a nil pointer.
-		if v := reflect.ValueOf(a); a == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-			return nil, invalid("new client", fmt.Errorf("adapter %d is nil: look at the error of its constructor", i))
-		}
-	}
-	if err := s.defaults(); err != nil {
+	s, err := configure(store, adapters, opts)
+	if err != nil {
 		return nil, invalid("new client", err)
-	}
-	switch {
-	case s.onlooker && len(adapters) > 0:
-		return nil, invalid("new client", errors.New("WithoutVendors, and there are adapters: leave out one of both"))
-	case !s.onlooker && len(adapters) == 0:
-		return nil, invalid("new client", errors.New("no vendors: give at least one adapter, such as lob.New, or, to look and decide only, WithoutVendors"))
 	}
 	id, err := store.Identity(ctx)
 	if err != nil {
-		return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "new client", Err: fmt.Errorf("read the ledger's identity: %w", err)}
+		return nil, notSent(codeOfStore(err), "new client", fmt.Errorf("read the ledger's identity: %w", err))
 	}
 	c := &Client{settings: s, store: store, open: store.OpenBlob, byName: map[string]*vendor{}, wake: make(chan struct{}, 1), logging: make(chan struct{}, 1), spooling: make(chan struct{}, 1), tending: make(chan struct{}, 1)}
 	c.time.clock = c.clock
@@ -140,111 +113,68 @@ func New(ctx context.Context, store Store, adapters []vendors.Adapter, opts ...O
 	c.hints.init(ctx, c)
 	c.machine = idempotency.Machine{Caps: c.machineCaps, Deadlines: s.deadlines.WithDefaults()}
 	c.art = newArtworks(store)
-	if err := c.openSpool(ctx, &id); err != nil {
-		return nil, err
-	}
-	if err := c.keepReach(ctx); err != nil {
-		return nil, err
-	}
-	c.tellUnnamed(ctx)
-	c.tellUnpriced(ctx)
-	c.tellForeign(ctx)
-	c.tellDamaged(ctx)
-	if err := c.readDoubt(ctx, &id); err != nil {
-		return nil, err
-	}
-	if err := c.countBefore(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
+	if err := c.begin(ctx, &id); err != nil {
 		return nil, err
 	}
 	if c.watching, err = c.watch(); err != nil {
 		return nil, invalid("new client", err)
 	}
-	if id.EpochChanged() {
-		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
-	}
+	c.tellBroken(ctx, &id)
 	_ = c.exchangeOnce(ctx, false) // advice: it is told of
 	return c, nil
 }
 
-func invalid(op string, err error) error {
-	return &postproof.Error{Code: postproof.CodeInvalidArgument, Delivery: postproof.NotSent, Op: op, Err: err}
-}
-
-func (s *settings) defaults() error {
-	if s.clock == nil {
-		s.clock = postproof.SystemClock()
+// configure takes the options, and finds what is wrong with what New was given.
+func configure(store Store, adapters []vendors.Adapter, opts []Option) (s settings, err error) {
+	s = settings{vendors: map[string]VendorConfig{}, canaries: map[string]int{}, policies: map[string]idempotency.Policy{}}
+	for i, o := range opts {
+		if o == nil {
+			return s, fmt.Errorf("option %d is nil: leave it out", i)
+		}
+		o.apply(&s)
 	}
-	if s.logger == nil {
-		s.logger = slog.Default()
+	if store == nil {
+		return s, errors.New("there is no store: open the ledger first, with sqlite.Open or postgres.New, or idempotency.NewMemory for a test")
 	}
-	if s.tracers == nil {
-		s.tracers = otel.GetTracerProvider()
+	for i, a := range adapters {
+		// A constructor whose error was not looked at returns a nil pointer.
+		if v := reflect.ValueOf(a); a == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+			return s, fmt.Errorf("adapter %d is nil: look at the error of its constructor", i)
+		}
 	}
-	if s.meters == nil {
-		s.meters = otel.GetMeterProvider()
+	s.defaults()
+	if err := s.validate(); err != nil {
+		return s, err
 	}
-	if s.owner == "" {
-		host, _ := os.Hostname() // a name for people; an empty one will do
-		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), randomName())
-	}
-	s.concurrency = cmp.Or(s.concurrency, 16)
-	s.lease = cmp.Or(s.lease, 2*time.Minute)
-	s.poll = cmp.Or(s.poll, time.Second)
-	s.reroute = cmp.Or(s.reroute, 15*time.Minute)
-	s.stopFor = cmp.Or(s.stopFor, 15*time.Minute)
-	s.grace = cmp.Or(s.grace, 30*time.Second)
 	switch {
-	case s.concurrency < 1:
-		return fmt.Errorf("WithConcurrency(%d): want at least 1", s.concurrency)
-	case s.lease < time.Second:
-		return fmt.Errorf("WithLease(%s): want at least 1s", s.lease)
-	case s.poll < 0:
-		return fmt.Errorf("WithPollInterval(%s): negative", s.poll)
-	case s.reroute < 0:
-		return fmt.Errorf("WithRerouteAfter(%s): negative; a millisecond is as good as at once", s.reroute)
-	case s.stopFor < 0:
-		return fmt.Errorf("WithVendorStop(%s): negative", s.stopFor)
-	case s.grace < 0:
-		return fmt.Errorf("WithGrace(%s): negative; a millisecond is as good as not at all", s.grace)
-	case s.retention != 0 && s.retention < MinRetention:
-		return fmt.Errorf("WithRetention(%s): want at least %s (%d days), or 0 to keep everything", s.retention, MinRetention, MinRetention/(24*time.Hour))
+	case s.onlooker && len(adapters) > 0:
+		return s, errors.New("WithoutVendors, and there are adapters: leave out one of both")
+	case !s.onlooker && len(adapters) == 0:
+		return s, errors.New("no vendors: give at least one adapter, such as lob.New, or, to look and decide only, WithoutVendors")
 	}
-	if err := s.deadlines.Validate(); err != nil {
-		return fmt.Errorf("WithDeadlines: %w", err)
-	}
-	given := map[string]bool{}
-	for _, c := range s.caps {
-		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {
-			return fmt.Errorf("WithCap for campaign %q and vendor %q: bounds nothing: set Pieces or Cents", c.Campaign, c.Vendor)
-		}
-		for _, k := range ownCapCounters([]Cap{c}) {
-			if given[k.name] {
-				return fmt.Errorf("WithCap for campaign %q and vendor %q: the same bound is given twice: leave one out", c.Campaign, c.Vendor)
-			}
-			given[k.name] = true
-		}
-	}
-	for campaign, p := range s.policies {
-		if p != idempotency.PreferLate && p != idempotency.PreferDuplicate {
-			return fmt.Errorf("WithPolicy(%q, %q): no such policy", campaign, p)
-		}
-	}
-	for campaign, n := range s.canaries {
-		if campaign == "" || n < 1 {
-			return fmt.Errorf("WithCanary(%q, %d): want a campaign and at least one piece", campaign, n)
-		}
-	}
-	return nil
+	return s, nil
 }
 
-// randomName tells clients apart.
-func randomName() string {
-	var b [4]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
+// begin reads what the ledger and the spool say, before anything is sent.
+func (c *Client) begin(ctx context.Context, id *idempotency.Identity) error {
+	if err := c.openSpool(ctx, id); err != nil {
+		return err
+	}
+	if err := c.keepReach(ctx); err != nil {
+		return err
+	}
+	c.tellUnnamed(ctx)
+	c.tellUnpriced(ctx)
+	c.tellForeign(ctx)
+	c.tellDamaged(ctx)
+	if err := c.readDoubt(ctx, id); err != nil {
+		return err
+	}
+	if err := c.countBefore(ctx); err != nil {
+		return err
+	}
+	_, err := c.readPauses(ctx, id.Epoch)
+	return err
 }
 
 // Close releases what the client itself holds: idle connections, the spool's
@@ -282,5 +212,3 @@ func (c *Client) machineCaps(name string) *postproof.Capabilities {
 	}
 	return nil
 }
-
-func (c *Client) id() *idempotency.Identity { return c.identity.Load() }

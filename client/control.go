@@ -154,11 +154,7 @@ func (w *work) control(ctx context.Context, v *vendor, finder vendors.Finder, su
 // whether the vendor was asked at all and gave a whole answer.
 func (w *work) seesControl(ctx context.Context, v *vendor, finder vendors.Finder, ref postproof.Ref) (there, asked bool) {
 	k := &call{c: w.c, v: v}
-	var found *vendors.Found
-	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = findBy(ctx, finder, k, ref)
-		return err
-	})
+	found, err := k.find(ctx, finder, ref)
 	if err != nil || found == nil {
 		return false, false
 	}

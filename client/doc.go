@@ -193,3 +193,30 @@
 // zero; parked in spool.answers above zero; breaker.state at 2; and of package
 // client/callback the counter callbacks.alerts.
 package client
+
+// For who reads the code, by file; what stands in brackets is what it is read with.
+//
+//	client, options, vendor, onlooker   making a client; what stands before each vendor
+//	ledger, settings, now, errors       the ledger that it works on: its history, what it keeps
+//	                                    beside jobs, its time, and what is said when it fails
+//	submit, enqueue [backlog, artwork, snapshot]
+//	                                    how jobs come in
+//	worker, pool, polls, drain_end      Run and Drain: who is claimed, in what order
+//	work                                one job, from one durable state to the next; then by
+//	                                    what the machine says:
+//	  send [route, caps, caps_before, canary, paused_work], call [foreign, limiter], answer, settle
+//	  reconcile, control [former, account], poll, unasked [unconfigured]
+//	intake, observe, undeliverable      what vendors say by themselves
+//	internal/spool, spool_*             answers that the ledger could not take
+//	hints, hint, heed, replicas, troubles
+//	                                    what replicas tell each other
+//	jobs, pause, pauses, remail, refresh, prune, undo [unchanged, version, actor]
+//	                                    what people ask for, and
+//	changes, changes_*                  the log of it
+//	replay, replay_*                    replays; _plan and _run stand on _read and _items, on
+//	                                    _do and _state
+//	recover, recover_*                  after a restore: _suspect is what may have been sent,
+//	                                    _number and _before other recoveries
+//	erase, erase_*, artwork_erased      erasures; erase_run has the order of their steps
+//	incidents, track, audit, damaged    where everything is, and what is wrong
+//	telemetry, spans                    metrics and traces

@@ -44,7 +44,7 @@ func (d *drainEnd) finished(ctx context.Context) (bool, error) {
 		}
 		open = 0
 	}
-	return open <= 0 && c.spooled.empty(), nil
+	return open <= 0 && c.spooled.Empty(), nil
 }
 
 // search looks for a job that is waited for. It goes on where it has found the

@@ -89,9 +89,8 @@ func JobList(jobs ...postproof.Job) iter.Seq2[postproof.Job, error] {
 // an error from the sequence, the ledger or the context ends it, and what was
 // counted is stored. Calling it again with the same jobs sends nothing twice.
 func (c *Client) Enqueue(ctx context.Context, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.enqueue", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCall(span, &err)
 	defer c.wakeUp()
 	return c.enqueue(ctx, c.store, jobs, opts)
 }
@@ -117,9 +116,8 @@ type Tx interface {
 // is found again by the next one. If there is none, nothing knows of it: an erasure
 // takes it by its name ([Erasure] Blobs). A worker finds the jobs at its next poll.
 func (c *Client) EnqueueTx(ctx context.Context, tx Tx, jobs iter.Seq2[postproof.Job, error], opts ...EnqueueOption) (out Enqueued, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.enqueue", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.enqueue", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCall(span, &err)
 	return c.enqueue(ctx, tx, jobs, opts)
 }
 
@@ -197,8 +195,7 @@ func (c *Client) flush(ctx context.Context, into Tx, out *Enqueued, batch []queu
 			out.Known++
 			c.tel.submissions.Add(ctx, 1, c.tel.replayed...)
 		case errors.Is(err, idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			return c.epochError("enqueue")
+			return c.otherEpoch("enqueue")
 		default:
 			out.reject(q.index, q.rec.Key, c.storeError("enqueue", err))
 		}
@@ -215,8 +212,5 @@ func (c *Client) compare(ctx context.Context, in Tx, rec *idempotency.Record) er
 	if have.Fingerprint == rec.Fingerprint {
 		return nil
 	}
-	return &postproof.Error{
-		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "enqueue",
-		Err: &idempotency.KeyReusedError{Key: rec.Key, Have: have.Fingerprint, Got: rec.Fingerprint},
-	}
+	return notSent(postproof.CodeConflict, "enqueue", &idempotency.KeyReusedError{Key: rec.Key, Have: have.Fingerprint, Got: rec.Fingerprint})
 }

@@ -52,7 +52,7 @@ func (x *erasing) shared(ctx context.Context) error {
 		if err != nil {
 			return x.c.storeError(opErase, err)
 		}
-		if x.e.DryRun && slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == rec.ID }) {
+		if x.e.DryRun && isAmong(x.done, rec.ID) {
 			continue // it would be erased
 		}
 		for i := range x.rep.Artwork {

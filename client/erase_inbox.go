@@ -79,7 +79,7 @@ func (x *erasing) batches(ctx context.Context, inbox idempotency.Inbox) ([]uint6
 // what is parked of it still waits to be handled.
 func (x *erasing) ofOpen(message uint64) bool {
 	for id, heard := range x.heard {
-		if slices.Contains(heard, message) && !slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id }) {
+		if slices.Contains(heard, message) && !isAmong(x.done, id) {
 			return true
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
@@ -54,9 +52,8 @@ func (c *Client) Erase(ctx context.Context, e Erasure, who Actor) (_ ErasureRepo
 	if err := c.knowsVendors("erase"); err != nil {
 		return ErasureReport{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.erase", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.erase", &err)
+	defer endCall(span, &err)
 	who = who.tidy()
 	x := &erasing{c: c, e: e, who: who, heard: map[idempotency.ID][]uint64{}, rep: ErasureReport{At: c.now().UTC(), By: who.By, Why: who.Why, DryRun: e.DryRun}}
 	err = x.run(ctx)
@@ -117,7 +114,7 @@ func (x *erasing) run(ctx context.Context) error {
 	if _, err := x.who.reasoned(opErase); err != nil && !x.e.DryRun {
 		return err
 	}
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return err
 	}
 	if x.id = c.id(); x.id.EpochChanged() {
@@ -196,7 +193,7 @@ func (x *erasing) find(ctx context.Context) error {
 
 // add takes a record, and what it says of the person.
 func (x *erasing) add(ctx context.Context, rec *idempotency.Record) error {
-	if slices.ContainsFunc(x.found, func(o *idempotency.Record) bool { return o.ID == rec.ID }) {
+	if isAmong(x.found, rec.ID) {
 		return nil
 	}
 	x.found = append(x.found, rec)
@@ -339,7 +336,7 @@ func (x *erasing) eraseRecord(ctx context.Context, rec *idempotency.Record) (*id
 			c.wakeUp()
 			return w.rec, nil
 		case errors.Is(err, ErrEpochChanged):
-			if err := c.refresh(ctx); err != nil {
+			if err := c.checkLedger(ctx); err != nil {
 				return rec, err
 			}
 		case !errors.Is(err, idempotency.ErrStale):

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 	"github.com/postproof/postproof/snapshot"
 )
@@ -18,7 +17,7 @@ func (x *erasing) rowsErased(ctx context.Context, rows snapshot.Erasure) (all []
 	var ids []snapshot.ID
 	for id, err := range x.e.Snapshots.List(ctx) { // before any is written
 		if err != nil {
-			return nil, &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: opErase, Err: fmt.Errorf("list the snapshots: %w", err)}
+			return nil, notSent(codeOfStore(err), opErase, fmt.Errorf("list the snapshots: %w", err))
 		}
 		ids = append(ids, id)
 	}

@@ -2,8 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,9 +127,8 @@ func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
 	if err != nil {
 		return invalid("verify erasure", err)
 	}
-	sum := sha256.Sum256(text)
-	if hex.EncodeToString(sum[:]) != r.Digest {
-		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the report is not the one that its digest is of")}
+	if digestOf(text) != r.Digest {
+		return notSent(postproof.CodeConflict, "verify erasure", errors.New("the report is not the one that its digest is of"))
 	}
 	for e, err := range c.Changes(ctx, ChangeQuery{Actions: []Action{ActionErase}, After: max(r.Entry, 1) - 1, Limit: 1}) {
 		if err != nil {
@@ -142,7 +139,7 @@ func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
 			return nil
 		}
 	}
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: "verify erasure", Err: errors.New("the change log has no such erasure")}
+	return notSent(postproof.CodeNotFound, "verify erasure", errors.New("the change log has no such erasure"))
 }
 
 // Erasing yields the jobs that are to be erased and are not at rest yet: those
@@ -152,14 +149,8 @@ func (c *Client) VerifyErasure(ctx context.Context, r ErasureReport) error {
 // behind which the list goes on.
 func (c *Client) Erasing(ctx context.Context) iter.Seq2[*idempotency.Record, error] {
 	return func(yield func(*idempotency.Record, error) bool) {
-		for rec, err := range c.store.Find(ctx, idempotency.Query{Bare: true}) {
-			if err != nil {
-				if !yield(nil, c.storeError(opErase, err)) || idempotency.AsDamaged(err) == nil {
-					return
-				}
-				continue
-			}
-			if !rec.EraseAt.IsZero() && !rec.Tombstone && !yield(rec, nil) {
+		for rec, err := range readOf(c, opErase, c.store.Find(ctx, idempotency.Query{Bare: true})) {
+			if (err != nil || (!rec.EraseAt.IsZero() && !rec.Tombstone)) && !yield(rec, err) {
 				return
 			}
 		}
@@ -184,8 +175,7 @@ func (x *erasing) enter(ctx context.Context) error {
 	if err != nil {
 		return invalid(opErase, err)
 	}
-	sum := sha256.Sum256(text)
-	r.Digest = hex.EncodeToString(sum[:])
+	r.Digest = digestOf(text)
 	after, err := json.Marshal(erasedEntry{
 		Digest: r.Digest, Jobs: len(r.Jobs), Messages: len(r.Messages), Artwork: len(r.Artwork), Snapshots: len(r.Snapshots), Problems: len(r.Problems),
 		Unread: len(r.Unread),

@@ -196,11 +196,7 @@ func (w *work) sameAsFormer(ctx context.Context, v *vendor, finder vendors.Finde
 			}
 		}
 		k := &call{c: w.c, v: v}
-		var found *vendors.Found
-		err := k.guard(postproof.OpLookUp, func() (err error) {
-			found, err = findBy(ctx, finder, k, p.ref)
-			return err
-		})
+		found, err := k.find(ctx, finder, p.ref)
 		switch {
 		case err != nil || found == nil:
 			return false, true

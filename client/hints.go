@@ -291,6 +291,30 @@ func (c *Client) writeHints(ctx context.Context) error {
 		made = append(made, f)
 	}
 	h.mu.Lock()
+	h.wishes(ctx, c, now, ledger, add)
+	h.signOfLife(now, ledger, add)
+	h.mu.Unlock()
+	if len(changes) == 0 {
+		return nil
+	}
+	errs, err := c.store.Commit(ctx, changes)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, f := range made {
+		if i < len(errs) {
+			f(errs[i])
+		} else {
+			f(nil)
+		}
+	}
+	return nil
+}
+
+// wishes adds what is to be said about vendors. The caller holds the lock.
+func (h *hints) wishes(ctx context.Context, c *Client, now, ledger time.Time, add func(string, uint64, hint, func(error))) {
 	for name, t := range h.topics {
 		wish := t.wish
 		switch {
@@ -321,25 +345,6 @@ func (c *Client) writeHints(ctx context.Context) error {
 			c.tel.hint(ctx, "sent")
 		})
 	}
-	h.signOfLife(now, ledger, add)
-	h.mu.Unlock()
-	if len(changes) == 0 {
-		return nil
-	}
-	errs, err := c.store.Commit(ctx, changes)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for i, f := range made {
-		if i < len(errs) {
-			f(errs[i])
-		} else {
-			f(nil)
-		}
-	}
-	return nil
 }
 
 func laterOf(a, b time.Time) time.Time {

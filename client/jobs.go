@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"iter"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -46,19 +44,6 @@ func (c *Client) Refused(ctx context.Context, campaign string) iter.Seq2[*idempo
 	return readOf(c, "refused", c.store.Find(ctx, idempotency.Query{States: []idempotency.State{idempotency.Refused}, Campaign: campaign}))
 }
 
-// Incidents yields what a person should look at, oldest first: late arrivals,
-// pieces that could not be stopped, vendors that contradict themselves, answers
-// that came late or that the ledger has no place for (see [Client.Spooled]),
-// callbacks about pieces that the ledger does not know, recoveries that only a
-// vendor knows of. What happened stays in the list for as long as the ledger
-// remembers it: nobody ends an entry. What each is says [IncidentKind.Meaning]. For an
-// alarm ask [Client.IncidentsSince] for what is new. An entry that is damaged, which may be of any kind, is an
-// [idempotency.DamagedError], behind which the list goes on; after another error it
-// yields no more.
-func (c *Client) Incidents(ctx context.Context) iter.Seq2[idempotency.Entry, error] {
-	return readOf(c, "incidents", c.store.Entries(ctx, idempotency.EntryQuery{Kinds: incidentKinds()}))
-}
-
 // readOf passes on what the ledger lists, and says what was read when that fails.
 func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -83,15 +68,9 @@ func readOf[T any](c *Client, op string, all iter.Seq2[T, error]) iter.Seq2[T, e
 // that the vendor's cancellation was read back; a worker goes on with the rest.
 // [idempotency.CancelWish.Outcome] says when it was too late. It needs no reason.
 func (c *Client) Cancel(ctx context.Context, key postproof.Key, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.wish_cancel", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.wishCancel(ctx, key, who, when)
-}
-
-func (c *Client) wishCancel(ctx context.Context, key postproof.Key, who Actor, when []Condition) (*idempotency.Record, error) {
-	who, err := who.named("cancel")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.wish_cancel", &err)
+	defer endCallOf(span, &rec, &err)
+	if who, err = who.named("cancel"); err != nil {
 		return nil, err
 	}
 	seen, err := seenBy("cancel", when)
@@ -106,15 +85,9 @@ func (c *Client) wishCancel(ctx context.Context, key postproof.Key, who Actor, w
 // back while nothing has come of it. With [IfUnchanged] it counts only for the job
 // as it was seen.
 func (c *Client) Release(ctx context.Context, key postproof.Key, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.release", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.release(ctx, key, who, when)
-}
-
-func (c *Client) release(ctx context.Context, key postproof.Key, who Actor, when []Condition) (*idempotency.Record, error) {
-	who, err := who.named("release")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.release", &err)
+	defer endCallOf(span, &rec, &err)
+	if who, err = who.named("release"); err != nil {
 		return nil, err
 	}
 	seen, err := seenBy("release", when)
@@ -140,15 +113,9 @@ type Decision struct {
 // came late, or somebody else decided. Give the version that was seen, with
 // [IfUnchanged], and a decision about another one is refused.
 func (c *Client) Decide(ctx context.Context, key postproof.Key, d Decision, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.decide", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.decide(ctx, key, d, who, when)
-}
-
-func (c *Client) decide(ctx context.Context, key postproof.Key, d Decision, who Actor, when []Condition) (*idempotency.Record, error) {
-	who, err := who.reasoned("decide")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.decide", &err)
+	defer endCallOf(span, &rec, &err)
+	if who, err = who.reasoned("decide"); err != nil {
 		return nil, err
 	}
 	seen, err := seenBy("decide", when)
@@ -166,36 +133,30 @@ func (c *Client) decide(ctx context.Context, key postproof.Key, d Decision, who 
 // it counts only for the job as it was seen. The artwork that the job had stays in the
 // store, and the record names it: [Client.Erase] finds it.
 func (c *Client) Amend(ctx context.Context, job postproof.Job, who Actor, when ...Condition) (rec *idempotency.Record, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.amend", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.amend(ctx, &job, who, when)
-}
-
-func (c *Client) amend(ctx context.Context, job *postproof.Job, who Actor, when []Condition) (*idempotency.Record, error) {
+	ctx, span := c.tel.call(ctx, "postproof.amend", &err)
+	defer endCallOf(span, &rec, &err)
 	if err := c.knowsVendors("amend"); err != nil {
 		return nil, err
 	}
-	who, err := who.named("amend")
-	if err != nil {
+	if who, err = who.named("amend"); err != nil {
 		return nil, err
 	}
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	if err := c.stays(ctx, job); err != nil {
+	if err := c.stays(ctx, &job); err != nil {
 		return nil, err
 	}
 	seen, err := seenBy("amend", when)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := c.planIf(ctx, job, c.now(), c.amends)
+	amended, err := c.planIf(ctx, &job, c.now(), c.amends)
 	if err != nil {
 		return nil, err
 	}
-	amend := idempotency.Amend{Job: rec.Job, Fingerprint: rec.Fingerprint, SendDate: rec.SendDate, By: who.By, Why: who.Why}
-	return c.personal(ctx, "amend", rec.ID, ChangeEntry{By: who.By, Why: who.Why, Action: ActionAmend}, amend, seen)
+	amend := idempotency.Amend{Job: amended.Job, Fingerprint: amended.Fingerprint, SendDate: amended.SendDate, By: who.By, Why: who.Why}
+	return c.personal(ctx, "amend", amended.ID, ChangeEntry{By: who.By, Why: who.Why, Action: ActionAmend}, amend, seen)
 }
 
 // amends reports whether the job can be amended as it stands, whatever to.
@@ -254,11 +215,11 @@ func (c *Client) changeRecord(ctx context.Context, op string, id *idempotency.Id
 			return w.rec, nil
 		}
 		if rule, ok := errors.AsType[*idempotency.RuleError](err); ok {
-			return rec, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: rule}
+			return rec, notSent(postproof.CodeConflict, op, rule)
 		}
 		switch {
 		case errors.Is(err, ErrEpochChanged):
-			if err := c.refresh(ctx); err != nil {
+			if err := c.checkLedger(ctx); err != nil {
 				return rec, err
 			}
 		case !errors.Is(err, idempotency.ErrStale):

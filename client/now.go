@@ -142,3 +142,28 @@ func (c *Client) seeVendor(ctx context.Context, v *vendor, date time.Time) {
 	}
 	c.time.see(date)
 }
+
+// seldomDone is when something that this process does now and then is next due.
+type seldomDone struct {
+	mu   sync.Mutex
+	next time.Time
+}
+
+// due reports whether it is to be done now, and by the caller alone; again after
+// the time given.
+func (i *seldomDone) due(now time.Time, every time.Duration) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if now.Before(i.next) {
+		return false
+	}
+	i.next = now.Add(every)
+	return true
+}
+
+// waits reports whether it is to be done.
+func (i *seldomDone) waits(now time.Time) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return !now.Before(i.next)
+}

@@ -2,9 +2,9 @@ package client
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -32,48 +32,29 @@ func WithoutVendors() Option {
 // cannot take would be lost.
 func (c *Client) knowsVendors(op string) error {
 	if c.closed.Load() {
-		return &postproof.Error{
-			Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: op,
-			Err: errors.New("the client was closed: nothing was done; close it when nobody uses it any more, and make a new one to go on"),
-		}
+		return notSent(postproof.CodeUnavailable, op, errors.New("the client was closed: nothing was done; close it when nobody uses it any more, and make a new one to go on"))
 	}
 	if !c.onlooker {
 		return nil
 	}
-	return &postproof.Error{
-		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: op,
-		Err: errors.New("the client was made without vendors (WithoutVendors): use one that has their adapters"),
-	}
+	return notSent(postproof.CodeUnsupported, op, errors.New("the client was made without vendors (WithoutVendors): use one that has their adapters"))
 }
 
 // lookAtSpool reads what lies in the folder, and in the others that the ledger has noted
 // on this machine, and leaves it there: whoever works on the ledger has it, or takes it
 // over.
-func lookAtSpool(dir string, others []spoolNote, ledger idempotency.Namespace) (*spool, error) {
-	var all []spooled
+func lookAtSpool(dir string, others []spoolNote, ledger idempotency.Namespace) (*spool.Spool, error) {
+	var all []spool.Answer
 	if dir != "" {
-		found, err := lookInto(dir)
+		found, err := spool.Look(dir)
 		if err != nil {
 			return nil, err
 		}
-		all = found.answers
+		all = found.Answers
 	}
 	for i := range others {
-		found, _ := lookInto(others[i].Dir) // [Client.SpoolFolders] tells why it cannot be read
-		all = append(all, found.of(ledger)...)
+		found, _ := spool.Look(others[i].Dir) // [Client.SpoolFolders] tells why it cannot be read
+		all = append(all, found.Of(ledger)...)
 	}
-	s := &spool{}
-	for _, line := range all {
-		kept := &s.waiting
-		switch {
-		case line.Ledger != "" && line.Ledger != ledger:
-			kept = &s.foreign
-		case line.Parked != "":
-			kept = &s.parked
-		}
-		if !slices.ContainsFunc(*kept, func(o spooled) bool { return o.same(&line) }) {
-			*kept = append(*kept, line)
-		}
-	}
-	return s, nil
+	return spool.View(all, ledger), nil
 }

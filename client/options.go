@@ -1,10 +1,16 @@
 package client
 
 import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
 	"log/slog"
+	"os"
 	"reflect"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -52,6 +58,83 @@ type settings struct {
 	policies    map[string]idempotency.Policy
 	alone       bool
 	onlooker    bool
+}
+
+func (s *settings) defaults() {
+	if s.clock == nil {
+		s.clock = postproof.SystemClock()
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	if s.tracers == nil {
+		s.tracers = otel.GetTracerProvider()
+	}
+	if s.meters == nil {
+		s.meters = otel.GetMeterProvider()
+	}
+	if s.owner == "" {
+		host, _ := os.Hostname() // a name for people; an empty one will do
+		s.owner = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), randomName())
+	}
+	s.concurrency = cmp.Or(s.concurrency, 16)
+	s.lease = cmp.Or(s.lease, 2*time.Minute)
+	s.poll = cmp.Or(s.poll, time.Second)
+	s.reroute = cmp.Or(s.reroute, 15*time.Minute)
+	s.stopFor = cmp.Or(s.stopFor, 15*time.Minute)
+	s.grace = cmp.Or(s.grace, 30*time.Second)
+}
+
+func (s *settings) validate() error {
+	switch {
+	case s.concurrency < 1:
+		return fmt.Errorf("WithConcurrency(%d): want at least 1", s.concurrency)
+	case s.lease < time.Second:
+		return fmt.Errorf("WithLease(%s): want at least 1s", s.lease)
+	case s.poll < 0:
+		return fmt.Errorf("WithPollInterval(%s): negative", s.poll)
+	case s.reroute < 0:
+		return fmt.Errorf("WithRerouteAfter(%s): negative; a millisecond is as good as at once", s.reroute)
+	case s.stopFor < 0:
+		return fmt.Errorf("WithVendorStop(%s): negative", s.stopFor)
+	case s.grace < 0:
+		return fmt.Errorf("WithGrace(%s): negative; a millisecond is as good as not at all", s.grace)
+	case s.retention != 0 && s.retention < MinRetention:
+		return fmt.Errorf("WithRetention(%s): want at least %s (%d days), or 0 to keep everything", s.retention, MinRetention, MinRetention/(24*time.Hour))
+	}
+	if err := s.deadlines.Validate(); err != nil {
+		return fmt.Errorf("WithDeadlines: %w", err)
+	}
+	given := map[string]bool{}
+	for _, c := range s.caps {
+		if c.Pieces < 0 || c.Cents < 0 || (c.Pieces == 0 && c.Cents == 0) {
+			return fmt.Errorf("WithCap for campaign %q and vendor %q: bounds nothing: set Pieces or Cents", c.Campaign, c.Vendor)
+		}
+		for _, k := range ownCapCounters([]Cap{c}) {
+			if given[k.name] {
+				return fmt.Errorf("WithCap for campaign %q and vendor %q: the same bound is given twice: leave one out", c.Campaign, c.Vendor)
+			}
+			given[k.name] = true
+		}
+	}
+	for campaign, p := range s.policies {
+		if p != idempotency.PreferLate && p != idempotency.PreferDuplicate {
+			return fmt.Errorf("WithPolicy(%q, %q): no such policy", campaign, p)
+		}
+	}
+	for campaign, n := range s.canaries {
+		if campaign == "" || n < 1 {
+			return fmt.Errorf("WithCanary(%q, %d): want a campaign and at least one piece", campaign, n)
+		}
+	}
+	return nil
+}
+
+// randomName tells clients apart.
+func randomName() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // VendorConfig is what can be set for one vendor. The zero value of each field

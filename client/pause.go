@@ -92,14 +92,9 @@ func (e *PausedError) Error() string {
 // changed then. A vendor that this client does not have is [postproof.CodeNotFound];
 // one with [WithoutVendors] takes any name.
 func (c *Client) Pause(ctx context.Context, t Target, who Actor) (_ ChangeEntry, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.pause", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.pauseTarget(ctx, t, who)
-}
-
-func (c *Client) pauseTarget(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
-	who, err := who.reasoned("pause")
+	ctx, span := c.tel.call(ctx, "postproof.pause", &err)
+	defer endCall(span, &err)
+	who, err = who.reasoned("pause")
 	if err = cmp.Or(err, checkTarget("pause", t)); err != nil {
 		return ChangeEntry{}, err
 	}
@@ -123,14 +118,9 @@ func (c *Client) pauseTarget(ctx context.Context, t Target, who Actor) (ChangeEn
 // pause has ended nevertheless, and the jobs come back by themselves within half
 // an hour.
 func (c *Client) Resume(ctx context.Context, t Target, who Actor) (_ ChangeEntry, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.resume", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.resumeTarget(ctx, t, who)
-}
-
-func (c *Client) resumeTarget(ctx context.Context, t Target, who Actor) (ChangeEntry, error) {
-	who, err := who.reasoned("resume")
+	ctx, span := c.tel.call(ctx, "postproof.resume", &err)
+	defer endCall(span, &err)
+	who, err = who.reasoned("resume")
 	if err = cmp.Or(err, checkTarget("resume", t)); err != nil {
 		return ChangeEntry{}, err
 	}

@@ -38,7 +38,7 @@ func (w *work) dependOn(ch *idempotency.Change) error {
 		name := canaryName(campaign)
 		for _, add := range ch.Counters {
 			if add.Name == name && add.Add > 0 && add.Limit == 0 { // it is approved
-				w.reads = append(w.reads, idempotency.SettingRead{Name: name, Version: w.c.checked.version(campaign)})
+				w.reads = append(w.reads, idempotency.SettingRead{Name: name, Version: w.c.approvals.version(campaign)})
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func (w *work) overtaken(ctx context.Context, err error) (again bool, _ error) {
 	if !again {
 		return false, err
 	}
-	w.c.checked.forget(w.rec.Campaign)
+	w.c.approvals.forget(w.rec.Campaign)
 	_, e := w.c.readPauses(ctx, w.epoch)
 	return true, e
 }

@@ -67,7 +67,7 @@ func (p *pauses) err() error {
 	if !p.strange {
 		return nil
 	}
-	return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: "pauses", Err: errStrangePauses}
+	return notSent(postproof.CodeUnavailable, "pauses", errStrangePauses)
 }
 
 // stops returns the pause that keeps a job from being sent to whomever; nil for
@@ -190,11 +190,11 @@ func (p *pauses) write(list []Paused) (idempotency.Change, error) {
 	if err := p.err(); err != nil {
 		return idempotency.Change{}, err // a newer version's are not ours to write
 	}
-	value, err := json.Marshal(pausesValue{V: pausesVersion, List: list})
+	w, err := writing(pausesSetting, pausesValue{V: pausesVersion, List: list}, p.version)
 	if err != nil {
 		return idempotency.Change{}, invalid("pause", err)
 	}
-	return idempotency.Change{Settings: []idempotency.SettingWrite{{Name: pausesSetting, Value: value, Expect: p.version}}}, nil
+	return idempotency.Change{Settings: []idempotency.SettingWrite{w}}, nil
 }
 
 // planned is what [Client.logged] is given: a change and its entry, as of now.

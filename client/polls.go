@@ -312,8 +312,7 @@ func (c *Client) putAway(ctx context.Context, away []idempotency.Change) error {
 	for _, err := range errs {
 		switch {
 		case errors.Is(err, idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			return c.epochError("put off")
+			return c.otherEpoch("put off")
 		case err != nil && !errors.Is(err, idempotency.ErrStale):
 			return c.storeError("put off", err)
 		}

@@ -141,7 +141,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if err := c.knowsVendors("work"); err != nil { // it was closed meanwhile
 		return 0, err
 	}
-	if c.spooled.due(c.now()) {
+	if c.spooled.Due(c.now()) {
 		c.applySpool(ctx)
 	}
 	// Half a line at a time: a claim for each job that ends would cost as much
@@ -152,7 +152,7 @@ func (p *pool) round(ctx context.Context) (int, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return 0, err
 	}
 	if c.id().EpochChanged() {
@@ -194,7 +194,7 @@ func (p *pool) roomy(ctx context.Context) error {
 		case <-p.room:
 		case <-look:
 			look = nil
-			if err := p.c.refresh(ctx); err != nil {
+			if err := p.c.checkLedger(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():

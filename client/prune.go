@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 )
 
@@ -47,9 +45,8 @@ func WithRetention(d time.Duration) Option { return optionFunc(func(s *settings)
 // [MinRetention]; [ErrEpochChanged] before [Client.Recover] has been done, since
 // it needs what is there.
 func (c *Client) Prune(ctx context.Context, before time.Time) (_ int64, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.prune", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.prune", &err)
+	defer endCall(span, &err)
 	if newest := c.endedBefore(MinRetention); before.After(newest) {
 		return 0, invalid("prune", fmt.Errorf("before %s: jobs are kept for %d days at least; give %s or earlier",
 			before.UTC().Format(time.RFC3339), MinRetention/(24*time.Hour), newest.UTC().Format(time.RFC3339)))
@@ -76,7 +73,7 @@ func (c *Client) prune(ctx context.Context, before time.Time, stopped <-chan str
 			return total, nil
 		default:
 		}
-		if err := c.refresh(ctx); err != nil {
+		if err := c.checkLedger(ctx); err != nil {
 			return total, err
 		}
 		if c.id().EpochChanged() {

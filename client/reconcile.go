@@ -31,11 +31,7 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	var asked error
 	defer func() { end(span, asked) }() // behind the control piece, which is looked up likewise
 	k := &call{c: w.c, v: v}
-	var found *vendors.Found
-	err := k.guard(postproof.OpLookUp, func() (err error) {
-		found, err = findBy(ctx, finder, k, sub.Ref)
-		return err
-	})
+	found, err := k.find(ctx, finder, sub.Ref)
 	asked = err
 	if err != nil || found == nil {
 		if ctx.Err() != nil {
@@ -59,6 +55,12 @@ func (w *work) lookUp(ctx context.Context, sub *idempotency.Submission) error {
 	if len(ev.Orders) > 0 || !ev.Complete || sub.Dead() || w.rec.State == idempotency.Accepted {
 		return w.apply(ctx, ev)
 	}
+	return w.absent(ctx, v, finder, sub, ev)
+}
+
+// absent goes on after a look-up that was whole and empty: whether that proves anything
+// depends on what else the vendor shows.
+func (w *work) absent(ctx context.Context, v *vendor, finder vendors.Finder, sub *idempotency.Submission, ev idempotency.LookedUp) (err error) {
 	names := otherNames(v, sub)
 	if len(names) > 0 && w.c.now().Before(sub.LastAt.Add(v.caps.Lookup.SettleTime())) {
 		return w.apply(ctx, ev) // too early to count
@@ -99,6 +101,15 @@ func (w *work) finder(v *vendor, sub *idempotency.Submission) (vendors.Finder, b
 	}
 	f, ok := v.adapter.(vendors.Finder)
 	return f, ok
+}
+
+// find looks a reference up.
+func (k *call) find(ctx context.Context, finder vendors.Finder, ref postproof.Ref) (found *vendors.Found, err error) {
+	err = k.guard(postproof.OpLookUp, func() (err error) {
+		found, err = findBy(ctx, finder, k, ref)
+		return err
+	})
+	return found, err
 }
 
 // findBy is a look-up by reference. An order that is none is a defect of the adapter,

@@ -1,13 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -126,16 +125,9 @@ func (c *Client) Recover(ctx context.Context, who Actor, o RecoverOptions) (out 
 			return out, err
 		}
 	}
-	ctx, span := c.tel.start(ctx, "postproof.recover", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.recoverLedger(ctx, who, o)
-}
-
-func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions) (Recovered, error) {
-	var out Recovered
-	who, err := who.named("recover")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.recover", &err)
+	defer endCall(span, &err)
+	if who, err = who.named("recover"); err != nil {
 		return out, err
 	}
 	if o.Recoveries < 0 || o.Recoveries > maxRecoveries {
@@ -146,94 +138,107 @@ func (c *Client) recoverLedger(ctx context.Context, who Actor, o RecoverOptions)
 		return out, c.storeError("recover", err)
 	}
 	if !id.EpochChanged() {
-		return out, c.enter(ctx, &id)
+		return out, c.adopt(ctx, &id)
 	}
-	c.identity.Store(&id) // the changes below are made in this history
-	if err := c.keepReach(ctx); err != nil {
-		return out, err
+	r := &recovering{c: c, o: o, who: who, id: &id}
+	err = r.run(ctx)
+	return r.out, err
+}
+
+// recovering is a recovery under way.
+type recovering struct {
+	c   *Client
+	o   RecoverOptions
+	who Actor
+	out Recovered
+	// id is who the ledger was when it began.
+	id *idempotency.Identity
+	// earlier is what is known of other recoveries.
+	earlier before
+	// newest is about when the latest change was that the backup has, longest for how
+	// long the lost history may have worked on a job.
+	newest  time.Time
+	longest time.Duration
+}
+
+func (r *recovering) run(ctx context.Context) error {
+	r.c.identity.Store(r.id) // the changes below are made in this history
+	if err := r.c.keepReach(ctx); err != nil {
+		return err
 	}
-	have, _, err := c.readNumbered(ctx, &id)
+	for _, step := range []func(context.Context) error{r.ask, r.doubtAll, r.enter, r.accept} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	r.c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int64("doubted", r.out.Doubted))
+	r.c.wakeUp()
+	return nil
+}
+
+// ask asks the vendors for recoveries that the ledger does not know of.
+func (r *recovering) ask(ctx context.Context) error {
+	have, _, err := r.c.readNumbered(ctx, r.id)
 	if err != nil {
-		return out, err
+		return err
 	}
-	earlier := have.before(&id)
-	if !o.Copy { // it asks nobody: its references are of another namespace
-		if err := c.askAll(ctx, &earlier); err != nil {
-			return out, err
+	r.earlier = have.before(r.id)
+	if !r.o.Copy { // it asks nobody: its references are of another namespace
+		if err := r.c.askAll(ctx, &r.earlier); err != nil {
+			return err
 		}
-		out.Unasked = earlier.unasked
-		if earlier.found > 0 {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered since this backup was taken: what was sent behind that is looked for, too", slog.Int("recoveries", earlier.found))
+		r.out.Unasked = r.earlier.unasked
+		if r.earlier.found > 0 {
+			r.c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered since this backup was taken: what was sent behind that is looked for, too", slog.Int("recoveries", r.earlier.found))
 		}
 	}
-	out.Recoveries = max(o.Recoveries, earlier.found)
+	r.out.Recoveries = max(r.o.Recoveries, r.earlier.found)
+	return nil
+}
+
+// doubtAll puts every job in doubt that is not final; in a copy it holds them.
+func (r *recovering) doubtAll(ctx context.Context) error {
+	c, out := r.c, &r.out
 	open := []idempotency.State{
 		idempotency.Planned, idempotency.Sending, idempotency.Unknown, idempotency.Refused, idempotency.Accepted, idempotency.Held,
 	}
-	var newest time.Time // change that the backup has, about
-	var longest time.Duration
 	for rec, err := range c.store.Find(ctx, idempotency.Query{States: open}) {
 		if c.meetDamaged(ctx, err) {
 			out.Damaged = append(out.Damaged, idempotency.AsDamaged(err).Record)
 			continue
 		}
 		if err != nil {
-			return out, c.storeError("recover", err)
+			return c.storeError("recover", err)
 		}
 		out.Checked++
 		if rec.Tombstone {
 			continue
 		}
-		if rec.UpdatedAt.After(newest) {
-			newest = rec.UpdatedAt
-		}
-		lost := c.lost(rec, o.BackupAt)
-		longest = max(longest, lost)
+		r.newest = laterOf(r.newest, rec.UpdatedAt)
+		lost := c.lost(rec, r.o.BackupAt)
+		r.longest = max(r.longest, lost)
 		suspicion := c.suspicion(rec, lost, out.Recoveries)
-		suspicion.Recovery = earlier.number(out.Recoveries)
+		suspicion.Recovery = r.earlier.number(out.Recoveries)
 		events := []idempotency.Event{suspicion}
-		if o.Copy {
+		if r.o.Copy {
 			events = disown(rec)
 		}
 		if len(events) == 0 {
 			continue
 		}
-		if _, err := c.changeRecord(ctx, "recover", &id, rec, events...); err != nil {
-			return out, err
+		if _, err := c.changeRecord(ctx, "recover", r.id, rec, events...); err != nil {
+			return err
 		}
-		if out.Doubted++; o.OnProgress != nil && out.Doubted%100 == 0 {
-			o.OnProgress(out.Doubted)
+		if out.Doubted++; r.o.OnProgress != nil && out.Doubted%100 == 0 {
+			r.o.OnProgress(out.Doubted)
 		}
 	}
-	if len(out.Damaged) > 0 && !o.LeaveDamaged {
-		return out, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "recover", Err: fmt.Errorf(
+	if len(out.Damaged) > 0 && !r.o.LeaveDamaged {
+		return notSent(postproof.CodeInternal, "recover", fmt.Errorf(
 			"%d records are damaged, the first is %s: nobody knows what the lost history did with these jobs, nor can it be asked; restore a backup without damage, "+
-				"or leave them to yourself (LeaveDamaged) and never put their rows back: %w", len(out.Damaged), out.Damaged[0], idempotency.ErrCorrupt)}
+				"or leave them to yourself (LeaveDamaged) and never put their rows back: %w", len(out.Damaged), out.Damaged[0], idempotency.ErrCorrupt))
 	}
-	done := recovery{
-		Checked: out.Checked, Doubted: out.Doubted, Copy: o.Copy, Recoveries: out.Recoveries, Unasked: out.Unasked, Damaged: len(out.Damaged),
-	}
-	if err := c.startDoubt(ctx, who, o, newest, longest, &earlier, done); err != nil {
-		return out, err
-	}
-	var ns idempotency.Namespace
-	if o.Copy {
-		ns = idempotency.NewNamespace()
-	}
-	if err := c.store.AcceptEpoch(ctx, id.Epoch, ns); err != nil {
-		return out, c.storeError("recover", err)
-	}
-	// A variable of its own: the identity above is read by others since it was stored.
-	accepted, err := c.store.Identity(ctx)
-	if err != nil {
-		return out, c.storeError("recover", err)
-	}
-	if err := c.enter(ctx, &accepted); err != nil {
-		return out, err
-	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "the ledger was recovered: jobs in doubt are looked up before they go on", slog.Int64("doubted", out.Doubted))
-	c.wakeUp()
-	return out, nil
+	return nil
 }
 
 // disown holds a job of a copied ledger: its original sends it, and, should an
@@ -250,53 +255,76 @@ func disown(rec *idempotency.Record) []idempotency.Event {
 	}
 }
 
-func (c *Client) startDoubt(ctx context.Context, who Actor, o RecoverOptions, newest time.Time, longest time.Duration, earlier *before, done recovery) error {
-	if o.DoubtNewFor < 0 || o.Copy {
-		o.DoubtNewFor = 0
-	} else if o.DoubtNewFor == 0 {
-		o.DoubtNewFor = 72 * time.Hour
-	}
-	if !o.BackupAt.IsZero() {
-		newest = o.BackupAt
+// enter notes how keys are doubted that are new to the ledger, and the recovery's number,
+// and writes the recovery to the change log, in one commit.
+func (r *recovering) enter(ctx context.Context) error {
+	c, newest := r.c, r.newest
+	if !r.o.BackupAt.IsZero() {
+		newest = r.o.BackupAt
 	}
 	var lost time.Duration
 	if !newest.IsZero() {
 		lost = max(0, c.now().Sub(newest))
 	}
-	_, err := c.logged(ctx, "recover", func(ctx context.Context) (idempotency.Change, ChangeEntry, error) {
-		set, err := c.store.Setting(ctx, doubtSetting)
+	done := recovery{
+		Checked: r.out.Checked, Doubted: r.out.Doubted, Copy: r.o.Copy, Recoveries: r.out.Recoveries, Unasked: r.out.Unasked, Damaged: len(r.out.Damaged),
+	}
+	_, err := c.logged(ctx, "recover", func(ctx context.Context) (ch idempotency.Change, _ ChangeEntry, err error) {
+		doubts, err := r.doubtNew(ctx, lost)
 		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, c.storeError("recover", err)
+			return ch, ChangeEntry{}, err
 		}
-		d := doubt{Until: c.now().Add(o.DoubtNewFor), Lost: lost, Recoveries: done.Recoveries}
-		var old doubt // of an earlier recovery: what it doubted may still be there
-		if len(set.Value) > 0 && json.Unmarshal(set.Value, &old) == nil && c.now().Before(old.Until) {
-			d.Lost, d.Recoveries = max(d.Lost, old.Lost), max(d.Recoveries, old.Recoveries)
-			if old.Until.After(d.Until) {
-				d.Until = old.Until
-			}
-		}
-		value, err := json.Marshal(d)
-		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, err
-		}
-		settings := []idempotency.SettingWrite{{Name: doubtSetting, Value: value, Expect: set.Version}}
 		have, version, err := c.readNumbered(ctx, c.id())
 		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, err
+			return ch, ChangeEntry{}, err
 		}
-		n := earlier.next(have, c.id().Epoch, done.Recoveries, max(lost, longest), c.now())
-		w, err := n.write(version)
+		n := r.earlier.next(have, c.id().Epoch, done.Recoveries, max(lost, r.longest), c.now())
+		number, err := writing(recoverySetting, n, version)
 		if err != nil {
-			return idempotency.Change{}, ChangeEntry{}, err
+			return ch, ChangeEntry{}, err
 		}
-		settings = append(settings, w)
-		return idempotency.Change{
-			Settings: settings,
-			Entries:  []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecovered, By: who.By, Note: who.Why}},
-		}, ChangeEntry{By: who.By, Why: who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
+		ch.Settings = []idempotency.SettingWrite{doubts, number}
+		ch.Entries = []idempotency.Entry{{At: c.now(), Kind: idempotency.EntryRecovered, By: r.who.By, Note: r.who.Why}}
+		return ch, ChangeEntry{By: r.who.By, Why: r.who.Why, Action: ActionRecover, Target: Target{Kind: TargetLedger}, After: asJSON(done)}, nil
 	})
 	return err
+}
+
+// doubtNew is the write that has keys which are new to the ledger doubted for a while. What
+// an earlier recovery doubts may still be there.
+func (r *recovering) doubtNew(ctx context.Context, lost time.Duration) (w idempotency.SettingWrite, err error) {
+	c := r.c
+	set, err := c.store.Setting(ctx, doubtSetting)
+	if err != nil {
+		return w, c.storeError("recover", err)
+	}
+	lasts := max(0, cmp.Or(r.o.DoubtNewFor, 72*time.Hour))
+	if r.o.Copy {
+		lasts = 0
+	}
+	d := doubt{Until: c.now().Add(lasts), Lost: lost, Recoveries: r.out.Recoveries}
+	var old doubt
+	if len(set.Value) > 0 && json.Unmarshal(set.Value, &old) == nil && c.now().Before(old.Until) {
+		d = doubt{Until: laterOf(d.Until, old.Until), Lost: max(d.Lost, old.Lost), Recoveries: max(d.Recoveries, old.Recoveries)}
+	}
+	return writing(doubtSetting, d, set.Version)
+}
+
+// accept has submissions go on, in a copy under a namespace of its own.
+func (r *recovering) accept(ctx context.Context) error {
+	var ns idempotency.Namespace
+	if r.o.Copy {
+		ns = idempotency.NewNamespace()
+	}
+	if err := r.c.store.AcceptEpoch(ctx, r.id.Epoch, ns); err != nil {
+		return r.c.storeError("recover", err)
+	}
+	// A variable of its own: the identity above is read by others since it was stored.
+	accepted, err := r.c.store.Identity(ctx)
+	if err != nil {
+		return r.c.storeError("recover", err)
+	}
+	return r.c.adopt(ctx, &accepted)
 }
 
 // recovery is what the change log keeps of a recovery.
@@ -321,16 +349,9 @@ func (c *Client) readDoubt(ctx context.Context, id *idempotency.Identity) error 
 	if _, _, err := c.readReach(ctx); err != nil {
 		return err
 	}
-	set, err := c.store.Setting(ctx, doubtSetting)
-	if err != nil {
-		return c.storeError("recover", err)
-	}
-	if len(set.Value) == 0 {
-		return nil
-	}
-	var d doubt
-	if err := json.Unmarshal(set.Value, &d); err != nil {
-		return c.storeError("recover", unreadable(&set, err))
+	d, version, err := readSetting[doubt](ctx, c, "recover", doubtSetting)
+	if err != nil || version == 0 {
+		return err
 	}
 	c.doubted.Store(&doubted{lost: d.Lost, recoveries: d.Recoveries, number: n.Number})
 	c.doubtUntil.Store(d.Until.UnixNano())

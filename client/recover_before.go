@@ -31,7 +31,7 @@ func (c *Client) askAll(ctx context.Context, b *before) error {
 	}
 	all.Wait()
 	if err := ctx.Err(); err != nil {
-		return &postproof.Error{Code: postproof.CodeOf(err), Delivery: postproof.NotSent, Op: "recover", Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(err), "recover", context.Cause(ctx))
 	}
 	b.unasked, b.owed, b.dates = nil, nil, map[string]time.Time{}
 	for i, v := range c.vendors {
@@ -125,12 +125,8 @@ func (c *Client) showsControl(ctx context.Context, v *vendor, key postproof.Key,
 		return false, date, c.storeError("recover", err)
 	}
 	ref := id.Namespace.Ref(id.Mode, key, 1)
-	call := &call{c: c, v: v}
-	var found *vendors.Found
-	err = call.guard(postproof.OpLookUp, func() (err error) {
-		found, err = findBy(ctx, v.finder(), call, ref)
-		return err
-	})
+	k := &call{c: c, v: v}
+	found, err := k.find(ctx, v.finder(), ref)
 	if found != nil {
 		date = found.VendorTime
 	}

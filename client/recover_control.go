@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -45,15 +43,9 @@ func (c *Client) SendControl(ctx context.Context, vendor string, job postproof.J
 	if err := c.knowsVendors("control"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.send_control", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.sendControl(ctx, vendor, job, who)
-}
-
-func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.Job, who Actor) (*idempotency.Record, error) {
-	who, err := who.named("control")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.send_control", &err)
+	defer endCallOf(span, &rec, &err)
+	if who, err = who.named("control"); err != nil {
 		return nil, err
 	}
 	if c.byName[vendor] == nil {
@@ -87,7 +79,7 @@ func (c *Client) sendControl(ctx context.Context, vendor string, job postproof.J
 // does not know, and returns when its own recovery was, by the vendor's clock where that
 // is known; the zero time without one.
 func (c *Client) readyForControl(ctx context.Context, v *vendor) (time.Time, error) {
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return time.Time{}, err
 	}
 	if c.id().EpochChanged() {

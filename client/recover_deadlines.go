@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -33,17 +32,10 @@ func (r reach) or(o reach) reach {
 
 // readReach reads the largest deadlines, with the version of the setting.
 func (c *Client) readReach(ctx context.Context) (reach, uint64, error) {
-	const op = "deadlines"
 	least := reachOf(idempotency.Deadlines{})
-	set, err := c.store.Setting(ctx, deadlinesSetting)
+	kept, version, err := readSetting[reach](ctx, c, "deadlines", deadlinesSetting)
 	if err != nil {
-		return least, 0, c.storeError(op, err)
-	}
-	var kept reach
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &kept); err != nil {
-			return least, 0, c.storeError(op, unreadable(&set, err))
-		}
+		return least, 0, err
 	}
 	kept = kept.or(least)
 	all := kept.or(reachOf(c.deadlines))
@@ -51,7 +43,7 @@ func (c *Client) readReach(ctx context.Context) (reach, uint64, error) {
 		all = all.or(*known) // a restored ledger may have forgotten it
 	}
 	c.reach.Store(&all)
-	return kept, set.Version, nil
+	return kept, version, nil
 }
 
 // keepReach has the ledger keep this client's deadlines, if they are larger: before it
@@ -63,12 +55,11 @@ func (c *Client) keepReach(ctx context.Context) error {
 			return err
 		}
 		all := c.reach.Load()
-		value, err := json.Marshal(all)
+		w, err := writing(deadlinesSetting, all, version)
 		if err != nil {
 			return err
 		}
-		ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: deadlinesSetting, Value: value, Expect: version}}}
-		switch err := idempotency.CommitOne(ctx, c.store, ch); {
+		switch err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{w}}); {
 		case errors.Is(err, idempotency.ErrStale): // another client has larger ones
 		case err != nil:
 			return c.storeError("deadlines", err)

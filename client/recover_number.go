@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,15 +59,9 @@ func (n *numbered) began(vendor string) time.Time {
 
 // readNumbered reads it as the ledger of the identity has it now, with its version.
 func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n numbered, version uint64, err error) {
-	set, err := c.store.Setting(ctx, recoverySetting)
-	if err != nil {
-		return n, 0, c.storeError("recover", err)
-	}
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &n); err != nil {
-			return n, 0, c.storeError("recover", unreadable(&set, err))
-		}
-		return n.in(id), set.Version, nil
+	n, version, err = readSetting[numbered](ctx, c, "recover", recoverySetting)
+	if err != nil || version > 0 {
+		return n.in(id), version, err
 	}
 	old, err := c.store.Setting(ctx, doubtSetting)
 	if err != nil {
@@ -77,7 +70,7 @@ func (c *Client) readNumbered(ctx context.Context, id *idempotency.Identity) (n 
 	if len(old.Value) > 0 {
 		n.Number = 1 // by a version that numbered none
 	}
-	return n, set.Version, nil
+	return n, version, nil
 }
 
 // in is what the ledger knows in the history of the identity. Where that was recovered by
@@ -123,11 +116,6 @@ func (b *before) next(have numbered, epoch string, recoveries int, lost time.Dur
 	return n
 }
 
-func (n *numbered) write(version uint64) (idempotency.SettingWrite, error) {
-	value, err := json.Marshal(n)
-	return idempotency.SettingWrite{Name: recoverySetting, Value: value, Expect: version}, err
-}
-
 // learn notes that a vendor was asked after the recovery, and showed so many that the
 // ledger did not know of. What is in doubt is doubted further then, by and by
 // ([work.widened]). base is that of the recovery which it was asked for; proven says
@@ -151,7 +139,7 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 		if !more && len(n.Owed) == len(was.Owed) {
 			return nil
 		}
-		w, err := n.write(version)
+		w, err := writing(recoverySetting, &n, version)
 		if err != nil {
 			return err
 		}
@@ -183,19 +171,12 @@ func (c *Client) learn(ctx context.Context, vendor string, base, found int, prov
 // doubtMore is the write that has keys which are new to the ledger doubted for that
 // many recoveries, at least.
 func (c *Client) doubtMore(ctx context.Context, recoveries int) (w idempotency.SettingWrite, err error) {
-	set, err := c.store.Setting(ctx, doubtSetting)
+	d, version, err := readSetting[doubt](ctx, c, "recover", doubtSetting)
 	if err != nil {
-		return w, c.storeError("recover", err)
-	}
-	var d doubt
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &d); err != nil {
-			return w, c.storeError("recover", unreadable(&set, err))
-		}
+		return w, err
 	}
 	d.Recoveries = max(d.Recoveries, recoveries)
-	value, err := json.Marshal(d)
-	return idempotency.SettingWrite{Name: doubtSetting, Value: value, Expect: set.Version}, err
+	return writing(doubtSetting, d, version)
 }
 
 // widened doubts a job further, of which more than one recovery was lost as it turned

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
@@ -28,9 +26,8 @@ func (c *Client) Refresh(ctx context.Context, key postproof.Key) (rec *idempoten
 	if err := c.knowsVendors("refresh"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.refresh", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.refresh", &err)
+	defer endCallOf(span, &rec, &err)
 	rec, err = c.change(ctx, "refresh", key, idempotency.Refresh{})
 	if err == nil {
 		c.wakeUp()

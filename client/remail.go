@@ -41,28 +41,13 @@ func (c *Client) Remail(ctx context.Context, key postproof.Key, r Remail, who Ac
 	if err := c.knowsVendors("remail"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.remail", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
-	return c.remail(ctx, key, &r, who)
-}
-
-// kindRemailed is said in the history of the first piece, with the name of the second.
-const kindRemailed = idempotency.EntryRemailed
-
-// remailKey is the key of a second piece. It does not hold the first one's, which
-// may be personal data, and may be as long as a key can be.
-func remailKey(first idempotency.ID, name string) postproof.Key {
-	return postproof.DeriveKey("remail", string(first), name)
-}
-
-func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who Actor) (*idempotency.Record, error) {
+	ctx, span := c.tel.call(ctx, "postproof.remail", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCallOf(span, &rec, &err)
 	const op = "remail"
 	if err := checkName(op, r.Name); err != nil {
 		return nil, err
 	}
-	who, err := who.reasoned(op)
-	if err != nil {
+	if who, err = who.reasoned(op); err != nil {
 		return nil, err
 	}
 	first := idempotency.IDOf(key)
@@ -79,7 +64,7 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who A
 		if !errors.Is(err, idempotency.ErrNotFound) {
 			return none, nothing, c.storeError(op, err)
 		}
-		ch, err := c.remailChange(ctx, key, r, who.By)
+		ch, err := c.remailChange(ctx, key, &r, who.By)
 		if err != nil {
 			return none, nothing, err
 		}
@@ -105,42 +90,35 @@ func (c *Client) remail(ctx context.Context, key postproof.Key, r *Remail, who A
 	return made, nil
 }
 
+// kindRemailed is said in the history of the first piece, with the name of the second.
+const kindRemailed = idempotency.EntryRemailed
+
+// remailKey is the key of a second piece. It does not hold the first one's, which
+// may be personal data, and may be as long as a key can be.
+func remailKey(first idempotency.ID, name string) postproof.Key {
+	return postproof.DeriveKey("remail", string(first), name)
+}
+
 // remailChange makes the second job and tells of it in the history of the first.
 func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail, by string) (idempotency.Change, error) {
 	const op = "remail"
 	none := idempotency.Change{}
 	// Before the record: an erasure that begins after this look undoes the commit.
-	erasures, err := c.store.Setting(ctx, erasePending)
+	pending, erasures, err := readSetting[pendingErasure](ctx, c, op, erasePending)
 	if err != nil {
-		return none, c.storeError(op, err)
-	}
-	pending, err := readPending(erasures)
-	if err != nil {
-		return none, c.storeError(op, err)
+		return none, err
 	}
 	first, err := c.store.Get(ctx, idempotency.IDOf(key))
 	if err != nil {
 		return none, c.jobError(op, err)
 	}
 	c.tel.linkTo(ctx, first)
-	conflict := func(reason string) error {
-		return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: errors.New(reason)}
-	}
-	switch {
-	case first.Newer():
-		return none, &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: idempotency.ErrNewer}
-	case first.Tombstone || len(first.Job) == 0:
-		return none, conflict("the job was pruned or erased, and its content is gone: hand in a job with a new key")
-	case !first.EraseAt.IsZero(), slices.Contains(pending.IDs, first.ID):
-		return none, conflict("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
-	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
-		return none, conflict("the first piece is not settled (state " + string(first.State) + "), and may still come: wait, or cancel it first")
-	case first.State == idempotency.Held:
-		return none, conflict("the first piece is held, and what became of it is open: release or decide it first")
+	if err := noSecond(first, &pending); err != nil {
+		return none, notSent(postproof.CodeConflict, op, err)
 	}
 	job := postproof.Job{}
 	if err := job.UnmarshalJSON(first.Job); err != nil {
-		return none, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: op, Err: errors.Join(idempotency.ErrCorrupt, err)}
+		return none, notSent(postproof.CodeInternal, op, errors.Join(idempotency.ErrCorrupt, err))
 	}
 	now := c.now()
 	job.Key = remailKey(first.ID, r.Name)
@@ -152,9 +130,7 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 		return none, err
 	}
 	if code != "" {
-		return none, &postproof.Error{
-			Code: postproof.CodePermissionDenied, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("the contact or the address is on a list not to be mailed: %s", code),
-		}
+		return none, notSent(postproof.CodePermissionDenied, op, fmt.Errorf("the contact or the address is on a list not to be mailed: %s", code))
 	}
 	if err := job.Validate(); err != nil {
 		return none, err
@@ -175,6 +151,23 @@ func (c *Client) remailChange(ctx context.Context, key postproof.Key, r *Remail,
 		ID: first.ID, At: ch.Record.UpdatedAt, Kind: kindRemailed, From: first.State, To: first.State, Fence: first.Fence,
 		Generation: first.Generation, By: by, Note: r.Name,
 	})
-	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures.Version})
+	ch.Reads = append(ch.Reads, idempotency.SettingRead{Name: erasePending, Version: erasures})
 	return ch, nil
+}
+
+// noSecond is why there can be no second piece now; nil if there can.
+func noSecond(first *idempotency.Record, erasures *pendingErasure) error {
+	switch {
+	case first.Newer():
+		return idempotency.ErrNewer
+	case first.Tombstone || len(first.Job) == 0:
+		return errors.New("the job was pruned or erased, and its content is gone: hand in a job with a new key")
+	case !first.EraseAt.IsZero(), slices.Contains(erasures.IDs, first.ID):
+		return errors.New("the person is to be forgotten, and what is kept of the job is for its first piece alone: hand in a job with a new key, if that is right")
+	case first.State == idempotency.Planned, first.State == idempotency.Sending, first.State == idempotency.Unknown:
+		return fmt.Errorf("the first piece is not settled (state %s), and may still come: wait, or cancel it first", first.State)
+	case first.State == idempotency.Held:
+		return errors.New("the first piece is held, and what became of it is open: release or decide it first")
+	}
+	return nil
 }

@@ -59,8 +59,7 @@ func (run *replayRun) failed(err error) error {
 	case errors.Is(err, idempotency.ErrLimit):
 		return replayError(ErrReplayChanged)
 	case errors.Is(err, idempotency.ErrEpoch):
-		run.c.checkedAt.Store(0)
-		return run.c.epochError("run replay")
+		return run.c.otherEpoch("run replay")
 	default:
 		return run.c.storeError("run replay", err)
 	}

@@ -2,8 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -301,8 +299,7 @@ func drawn(p postproof.Piece) (postproof.Piece, error) {
 		case n > maxMarkup:
 			return nil, tooLarge(n)
 		case n > 0:
-			sum := sha256.Sum256([]byte(*side.markup))
-			*side.markup, *side.blob = "", postproof.Blob{Size: int64(n), Digest: hex.EncodeToString(sum[:])}
+			*side.markup, *side.blob = "", postproof.Blob{Size: int64(n), Digest: digestOf([]byte(*side.markup))}
 		}
 	}
 	return p.WithArt(html), nil

@@ -57,8 +57,7 @@ const longestAway = 30 * time.Second
 // made.
 func (run *replayRun) goOn(ctx context.Context) error {
 	if !run.last.UnreachableSince.IsZero() {
-		run.c.checkedAt.Store(0)
-		if err := run.c.refresh(ctx); err != nil {
+		if err := run.c.recheckLedger(ctx); err != nil {
 			return err
 		}
 		if run.c.id().Epoch != run.epoch {

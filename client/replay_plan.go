@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -17,13 +15,8 @@ func (c *Client) PlanReplay(ctx context.Context, r Replay) (_ ReplayPlan, err er
 	if err := c.knowsVendors("plan replay"); err != nil {
 		return ReplayPlan{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.plan_replay", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.planReplay(ctx, r)
-}
-
-func (c *Client) planReplay(ctx context.Context, r Replay) (ReplayPlan, error) {
+	ctx, span := c.tel.call(ctx, "postproof.plan_replay", &err)
+	defer endCall(span, &err)
 	plan := ReplayPlan{Replay: r, epoch: c.id().Epoch}
 	if err := r.check("plan replay"); err != nil {
 		return plan, err

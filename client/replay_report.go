@@ -123,9 +123,9 @@ func (c *Client) ReplayReport(ctx context.Context, name string, objectives ...Re
 // recoveries walks the history of the run: how many were recovered at what time.
 // An objective counts as reached from when on it stayed reached.
 func (c *Client) recoveries(ctx context.Context, name string, out *ReplayReport, waits *longest) error {
-	after, err := c.historyAt(ctx, out.StartedAt.Add(-historyMargin))
+	after, err := c.seekHistory(ctx, out.StartedAt.Add(-historyMargin))
 	if err != nil {
-		return err
+		return c.storeError("replay report", err)
 	}
 	var n int64
 	for e, err := range legible(ctx, c, c.store.Entries(ctx, idempotency.EntryQuery{After: after, Kinds: []idempotency.EntryKind{kindRecovered, kindLostAgain}})) {
@@ -157,43 +157,6 @@ func (c *Client) recoveries(ctx context.Context, name string, out *ReplayReport,
 // historyMargin is how far the times of neighbors in the history may be apart:
 // each record has its own, and each replica its clock.
 const historyMargin = 24 * time.Hour
-
-// historyAt returns a place in the history behind which everything stands that
-// happened from about the time on, so that the years before need not be read.
-func (c *Client) historyAt(ctx context.Context, at time.Time) (uint64, error) {
-	// before reports whether the first entry behind a place is older.
-	before := func(after uint64) (bool, error) {
-		e, there, err := c.entryAfter(ctx, after)
-		if err != nil {
-			return false, c.storeError("replay report", err)
-		}
-		return there && e.At.Before(at), nil
-	}
-	low, high := uint64(0), uint64(1) // an older entry is behind low, none behind high
-	for {
-		older, err := before(high)
-		if err != nil {
-			return 0, err
-		}
-		if !older || high > 1<<62 {
-			break
-		}
-		low, high = high, 2*high
-	}
-	for low+1 < high {
-		middle := low + (high-low)/2
-		older, err := before(middle)
-		if err != nil {
-			return 0, err
-		}
-		if older {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return low, nil
-}
 
 // left counts what is not recovered. It reads these records only: those that are
 // at rest or in doubt are few in any ledger, and those that wait are looked for

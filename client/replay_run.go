@@ -30,16 +30,11 @@ func (c *Client) RunReplay(ctx context.Context, plan ReplayPlan, who Actor, opts
 	if err := c.knowsVendors("run replay"); err != nil {
 		return ReplayProgress{}, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.run_replay", trace.SpanKindProducer)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.runReplay(ctx, &plan, who, &opts)
-}
-
-func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, who Actor, opts *ReplayOptions) (ReplayProgress, error) {
+	ctx, span := c.tel.call(ctx, "postproof.run_replay", &err, trace.WithSpanKind(trace.SpanKindProducer))
+	defer endCall(span, &err)
 	r := plan.Replay
-	who, err := who.named("run replay")
-	if err = cmp.Or(err, checkRun(&r, opts)); err != nil {
+	who, err = who.named("run replay")
+	if err = cmp.Or(err, checkRun(&r, &opts)); err != nil {
 		return ReplayProgress{}, err
 	}
 	if err := c.ready(ctx); err != nil {
@@ -49,11 +44,11 @@ func (c *Client) runReplay(ctx context.Context, plan *ReplayPlan, who Actor, opt
 	if plan.epoch != "" && plan.epoch != epoch {
 		return ReplayProgress{}, replayError(ErrReplayChanged)
 	}
-	st, err := c.beginReplay(ctx, plan, who, opts)
+	st, err := c.beginReplay(ctx, &plan, who, &opts)
 	if err != nil {
 		return ReplayProgress{}, err
 	}
-	run := &replayRun{c: c, r: &r, who: who, opts: opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
+	run := &replayRun{c: c, r: &r, who: who, opts: &opts, name: r.Name, st: st, runner: st.Runner, epoch: epoch}
 	p, err := run.work(ctx)
 	if opts.OnProgress != nil && p.Name != "" {
 		opts.OnProgress(p)
@@ -90,17 +85,11 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, who Actor, o
 				st.Since, st.Until = r.Query.Since, r.Query.Until
 			}
 		case st.Scope != scope:
-			return "", &postproof.Error{
-				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,
-				Err: errors.New("the name was used for another replay, of another list, drop or query: use another name"),
-			}
+			return "", notSent(postproof.CodeConflict, op, errors.New("the name was used for another replay, of another list, drop or query: use another name"))
 		case !st.Stopped.IsZero():
 			return "", replayError(ErrReplayStopped)
 		case !st.Handed.IsZero() && plan.At.After(st.Handed) && plan.Sends() > 0:
-			return "", &postproof.Error{
-				Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op,
-				Err: errors.New("the run of this name is handed over, and what is planned now is more: use another name"),
-			}
+			return "", notSent(postproof.CodeConflict, op, errors.New("the run of this name is handed over, and what is planned now is more: use another name"))
 		case !st.Handed.IsZero():
 			return "", nil // there is nothing to go on with
 		}
@@ -111,7 +100,7 @@ func (c *Client) beginReplay(ctx context.Context, plan *ReplayPlan, who Actor, o
 }
 
 func replayError(err error) error {
-	return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "run replay", Err: err}
+	return notSent(postproof.CodeConflict, "run replay", err)
 }
 
 // replayRun is one process's work on a run.

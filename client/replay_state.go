@@ -3,16 +3,12 @@ package client
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -80,21 +76,18 @@ func readReplayState(op string, set idempotency.Setting) (st replayState, err er
 		return st, nil
 	}
 	if err := json.Unmarshal(set.Value, &st); err != nil || st.V != replayStateVersion {
-		return st, &postproof.Error{
-			Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: op,
-			Err: fmt.Errorf("%w: the state of the replay %s cannot be read", idempotency.ErrNewer, strings.TrimPrefix(set.Name, replayPrefix)),
-		}
+		return st, notSent(postproof.CodeInternal, op, fmt.Errorf("%w: the state of the replay %s cannot be read", idempotency.ErrNewer, strings.TrimPrefix(set.Name, replayPrefix)))
 	}
 	return st, nil
 }
 
 func (st *replayState) write(name string, version uint64) (idempotency.SettingWrite, error) {
 	st.V = replayStateVersion
-	text, err := json.Marshal(st)
+	w, err := writing(replaySetting(name), st, version)
 	if err != nil {
-		return idempotency.SettingWrite{}, invalid("replay", err)
+		return w, invalid("replay", err)
 	}
-	return idempotency.SettingWrite{Name: replaySetting(name), Value: text, Expect: version}, nil
+	return w, nil
 }
 
 // changeReplay changes a run's state in the epoch given, again when somebody else
@@ -118,8 +111,7 @@ func (c *Client) changeReplay(ctx context.Context, name, epoch string, change fu
 		case err == nil:
 			return st, nil
 		case errors.Is(err, idempotency.ErrEpoch):
-			c.checkedAt.Store(0)
-			return st, c.epochError("replay")
+			return st, c.otherEpoch("replay")
 		case !errors.Is(err, idempotency.ErrStale):
 			return st, c.storeError("replay", err)
 		}
@@ -211,8 +203,7 @@ func (r *Replay) scope() (string, error) {
 	if err != nil {
 		return "", invalid("replay", err)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16]), nil
+	return digestOf(text)[:32], nil
 }
 
 // campaign is the only campaign that the replay can touch; empty when there may
@@ -237,9 +228,8 @@ func checkRate(op string, rate float64) error {
 
 // controlReplay is what the controls have in common, with what is wrong about the one.
 func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, wrong error, change func(*replayState) Action) (err error) {
-	ctx, span := c.tel.start(ctx, "postproof."+strings.ReplaceAll(op, " ", "_"), trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof."+strings.ReplaceAll(op, " ", "_"), &err)
+	defer endCall(span, &err)
 	if err := cmp.Or(wrong, checkName(op, name)); err != nil {
 		return err
 	}
@@ -257,7 +247,7 @@ func (c *Client) controlReplay(ctx context.Context, op, name string, who Actor, 
 }
 
 func (c *Client) noReplay(op, name string) error {
-	return &postproof.Error{Code: postproof.CodeNotFound, Delivery: postproof.NotSent, Op: op, Err: fmt.Errorf("there is no replay of the name %s: Replays lists them", name)}
+	return notSent(postproof.CodeNotFound, op, fmt.Errorf("there is no replay of the name %s: Replays lists them", name))
 }
 
 // PauseReplay has a run hand over nothing more until [Client.ResumeReplay]. Like

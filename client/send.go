@@ -188,7 +188,7 @@ func (w *work) notEncoded(ctx context.Context, v *vendor, cause error) (again bo
 // of the campaign's canary, for which the job only waits.
 func (w *work) limited(ctx context.Context, v *vendor) error {
 	campaign, size := w.rec.Campaign, w.c.canaryOf(w.rec)
-	if size == 0 || w.c.checked.approved(campaign) {
+	if size == 0 || w.c.approvals.approved(campaign) {
 		mark(&w.capped, v, "its cap is reached")
 		return nil
 	}
@@ -198,7 +198,7 @@ func (w *work) limited(ctx context.Context, v *vendor) error {
 	}
 	switch {
 	case k.Waits(), k.Approved, len(w.c.caps) == 0: // the loop looks again
-		w.c.checked.wait(campaign, time.Time{})
+		w.c.approvals.wait(campaign, time.Time{})
 	default:
 		mark(&w.capped, v, "its cap is reached")
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -39,7 +40,7 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 		}
 	}
 	id := w.c.id()
-	kept := spooled{ID: w.rec.ID, Ledger: id.Namespace, Epoch: began, At: w.c.now(), Answer: ans}
+	kept := spool.Answer{ID: w.rec.ID, Ledger: id.Namespace, Epoch: began, At: w.c.now(), Answer: ans}
 	text := "the vendor answered, the ledger could not be written"
 	if noPlace(err) {
 		text = "the vendor answered, the answer has no place in the ledger"
@@ -47,7 +48,7 @@ func (w *work) settle(ctx context.Context, ans idempotency.Answer) error {
 		w.c.logger.LogAttrs(ctx, slog.LevelError, "the ledger cannot be written: a vendor's answer is spooled and applied later", slog.String("vendor", ans.Vendor),
 			slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()))
 	}
-	if e := w.c.spooled.put(kept); e != nil {
+	if e := w.c.spooled.Put(kept); e != nil {
 		err = errors.Join(err, e)
 		w.c.logger.LogAttrs(ctx, slog.LevelError, "the spool cannot be written: a vendor's answer is kept in memory only", slog.String("vendor", ans.Vendor),
 			slog.String("ref", string(ans.Ref)), slog.String("delivery", ans.Delivery.String()), slog.String("error", e.Error()))

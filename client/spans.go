@@ -15,13 +15,17 @@ import (
 	"github.com/postproof/postproof/retry"
 )
 
-// start begins the span of a call.
-func (t *telemetry) start(ctx context.Context, name string, kind trace.SpanKind) (context.Context, trace.Span) {
-	if kind == trace.SpanKindInternal { // which it is without being told, and at less cost
-		return t.tracer.Start(ctx, name) //nolint:spancheck // the caller ends it
-	}
-	return t.tracer.Start(ctx, name, trace.WithSpanKind(kind)) //nolint:spancheck // the caller ends it
+// call begins the span of a call, which the caller has endCall end by a defer. err is the
+// call's named result: one that panics returns none, and its span ends with errPanicked.
+func (t *telemetry) call(ctx context.Context, name string, err *error, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
+	*err = errPanicked
+	return t.tracer.Start(ctx, name, opts...) //nolint:spancheck // the caller ends it
 }
+
+func endCall(span trace.Span, err *error) { end(span, *err) }
+
+// endCallOf is endCall for a call that returns a job, or none.
+func endCallOf(span trace.Span, rec **idempotency.Record, err *error) { endOf(span, *rec, *err) }
 
 // startOn begins the span of work on a job, which is linked to the call that brought
 // the job.
@@ -106,7 +110,7 @@ func end(span trace.Span, err error) {
 	span.End()
 }
 
-// endOf is end for a call that returns a job, or none.
+// endOf is end for what was about a job, or none.
 func endOf(span trace.Span, rec *idempotency.Record, err error) {
 	if rec != nil {
 		about(span, rec)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -28,8 +29,8 @@ func (c *Client) applySpool(ctx context.Context) {
 		return // somebody is at it
 	}
 	now := c.now()
-	waiting, parked := c.spooled.take(now)
-	var park []spooled
+	waiting, parked := c.spooled.Take(now)
+	var park []spool.Answer
 	n := 0
 	for ; n < len(waiting); n++ {
 		e := waiting[n]
@@ -43,7 +44,7 @@ func (c *Client) applySpool(ctx context.Context) {
 		}
 		park = append(park, c.park(ctx, e, err))
 	}
-	var placed []spooled
+	var placed []spool.Answer
 	for _, e := range parked {
 		err := c.applySpooled(ctx, e)
 		if err == nil {
@@ -54,10 +55,10 @@ func (c *Client) applySpool(ctx context.Context) {
 	}
 	var err error
 	if n > 0 {
-		err = c.spooled.done(n, park, now)
+		err = c.spooled.Done(n, park, now)
 	}
 	if len(placed) > 0 {
-		err = errors.Join(err, c.spooled.placed(placed))
+		err = errors.Join(err, c.spooled.Placed(placed))
 	}
 	if err != nil {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "spool files could not be brought up to date: they are read again, which is harmless", slog.String("error", err.Error()))
@@ -70,11 +71,11 @@ func (c *Client) startSpooling(ctx context.Context, op string) error {
 	case c.spooling <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return &postproof.Error{Code: postproof.CodeOf(ctx.Err()), Delivery: postproof.NotSent, Op: op, Err: context.Cause(ctx)}
+		return notSent(postproof.CodeOf(ctx.Err()), op, context.Cause(ctx))
 	}
 }
 
-func (c *Client) applySpooled(ctx context.Context, e spooled) error {
+func (c *Client) applySpooled(ctx context.Context, e spool.Answer) error {
 	id := c.id()
 	if e.Ledger != "" && e.Ledger != id.Namespace {
 		return errOtherLedger
@@ -99,7 +100,7 @@ func (c *Client) applySpooled(ctx context.Context, e spooled) error {
 
 // park tells of an answer that has no place in the ledger, once: in the log
 // for each process, and in the ledger's history.
-func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
+func (c *Client) park(ctx context.Context, e spool.Answer, why error) spool.Answer {
 	c.logger.LogAttrs(ctx, slog.LevelError, "a vendor's answer has no place in the ledger: it is kept in the spool and tried again", slog.String("vendor", e.Answer.Vendor),
 		slog.String("ref", string(e.Answer.Ref)), slog.String("delivery", e.Answer.Delivery.String()), slog.String("error", why.Error()))
 	if !errors.Is(why, idempotency.ErrNewer) {
@@ -108,7 +109,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 		e.Answer.Intent = 0
 	}
 	if rec, err := c.store.Get(ctx, e.ID); err == nil && rec.Erased() {
-		e.redact() // an erasure may be over that knew nothing of this process
+		e.Redact() // an erasure may be over that knew nothing of this process
 	}
 	if e.Parked == "" && !errors.Is(why, errOtherLedger) {
 		entry := c.aboutSpooled(e, idempotency.EntryAnswerParked)
@@ -123,7 +124,7 @@ func (c *Client) park(ctx context.Context, e spooled, why error) spooled {
 	return e
 }
 
-func (c *Client) aboutSpooled(e spooled, kind idempotency.EntryKind) idempotency.Entry {
+func (c *Client) aboutSpooled(e spool.Answer, kind idempotency.EntryKind) idempotency.Entry {
 	entry := idempotency.Entry{
 		ID: e.ID, At: c.now(), Kind: kind, Vendor: e.Answer.Vendor, Ref: e.Answer.Ref, Delivery: e.Answer.Delivery, Code: e.Answer.Code,
 	}
@@ -162,7 +163,7 @@ type SpooledAnswer struct {
 // [Client.DropSpooled].
 func (c *Client) Spooled() []SpooledAnswer {
 	ledger := c.id().Namespace
-	all := c.spooled.all()
+	all := c.spooled.All()
 	out := make([]SpooledAnswer, len(all))
 	for i, e := range all {
 		about := c.aboutSpooled(e, "")
@@ -185,15 +186,9 @@ func (c *Client) DropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	if err := c.knowsVendors("drop spooled"); err != nil {
 		return err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.drop_spooled", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.dropSpooled(ctx, ref, who)
-}
-
-func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) error {
-	who, err := who.reasoned("drop spooled")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.drop_spooled", &err)
+	defer endCall(span, &err)
+	if who, err = who.reasoned("drop spooled"); err != nil {
 		return err
 	}
 	if err := c.startSpooling(ctx, "drop spooled"); err != nil {
@@ -201,7 +196,7 @@ func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	}
 	defer func() { <-c.spooling }()
 	ledger := c.id().Namespace
-	gone := slices.DeleteFunc(c.spooled.all(), func(e spooled) bool {
+	gone := slices.DeleteFunc(c.spooled.All(), func(e spool.Answer) bool {
 		return e.Parked == "" || e.Answer.Ref != ref || (e.Ledger != "" && e.Ledger != ledger)
 	})
 	if len(gone) == 0 {
@@ -237,7 +232,7 @@ func (c *Client) dropSpooled(ctx context.Context, ref postproof.Ref, who Actor) 
 	for i := range entries {
 		c.countIncident(ctx, &entries[i])
 	}
-	if err := c.spooled.drop(gone); err != nil {
+	if err := c.spooled.Drop(gone); err != nil {
 		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.Unknown, Op: "drop spooled", Err: err}
 	}
 	return nil
@@ -253,8 +248,16 @@ type droppedAnswer struct {
 
 // tellForeign says at the start what lies in the spool folder of another ledger.
 func (c *Client) tellForeign(ctx context.Context) {
-	if _, _, n := c.spooled.count(); n > 0 {
+	if _, _, n := c.spooled.Count(); n > 0 {
 		c.logger.LogAttrs(ctx, slog.LevelError, "the spool folder holds answers of another ledger: they are left alone; give each ledger a folder of its own",
 			slog.Int("answers", n))
+	}
+}
+
+// tellDamaged says at the start that the spool folder holds what cannot be read.
+func (c *Client) tellDamaged(ctx context.Context) {
+	if n := c.spooled.Damaged(); n > 0 {
+		c.logger.LogAttrs(ctx, slog.LevelError, "the spool folder holds answers of vendors that cannot be read, damaged or of a newer version: their files are kept as "+"damaged-*.jsonl"+
+			"; a newer version reads them under their former name, answers-*.jsonl, and what is damaged is in doubt until its vendor is asked", slog.Int("files", n))
 	}
 }

@@ -2,122 +2,17 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 )
 
-// markPrefix begins the name of the file that a spool folder is known by.
-const markPrefix = "spool-"
-
-// is reports whether the note is of the spool's own folder. Two that make a folder at the
-// same time may know it by a file each.
-func (s *spool) is(n *spoolNote) bool {
-	if n.ID == s.mark {
-		return true
-	}
-	_, err := os.Stat(filepath.Join(s.dir, markPrefix+n.ID))
-	return n.ID != "" && err == nil
-}
-
-// markSpool returns what the folder is known by.
-func markSpool(dir string) (string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", pathless(err)
-	}
-	for _, e := range entries {
-		if id, ok := strings.CutPrefix(e.Name(), markPrefix); ok && id != "" {
-			return id, nil
-		}
-	}
-	id := rand.Text()
-	f, err := os.OpenFile(filepath.Join(dir, markPrefix+id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
-	if err != nil {
-		return "", pathless(err)
-	}
-	return id, errors.Join(pathless(f.Close()), syncDir(dir))
-}
-
-// syncDir makes the names of files in a folder durable.
-func syncDir(name string) error {
-	if runtime.GOOS == "windows" {
-		return nil // cannot sync a folder; NTFS journals its entries
-	}
-	dir, err := os.Open(name) //nolint:gosec // our own folder
-	if err != nil {
-		return pathless(err)
-	}
-	return pathless(errors.Join(dir.Sync(), dir.Close()))
-}
-
-// spoolLook is what lies in a folder.
-type spoolLook struct {
-	answers []spooled
-	// damaged is how many files have lines that cannot be read.
-	damaged int
-	// moved: a file was gone before it was read. Who takes it over gives it another name.
-	moved bool
-}
-
-// lookInto reads what lies in a folder, and leaves it there.
-func lookInto(dir string) (found spoolLook, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return found, fmt.Errorf("spool folder: %w", pathless(err))
-	}
-	for _, e := range entries {
-		if ok, _ := filepath.Match(damagedPattern, e.Name()); ok {
-			found.damaged++
-		}
-		if ok, _ := filepath.Match(spoolPattern, e.Name()); !ok {
-			continue
-		}
-		lines, whole, err := readSpool(filepath.Join(dir, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			found.moved = true
-			continue
-		}
-		if err != nil {
-			return found, err
-		}
-		if !whole {
-			found.damaged++
-		}
-		found.answers = append(found.answers, lines...)
-	}
-	return found, nil
-}
-
-// look is lookInto for the spool's own folder. That of a disk which is not mounted any more is
-// not empty.
-func (s *spool) look() (spoolLook, error) {
-	if _, err := os.Stat(filepath.Join(s.dir, markPrefix+s.mark)); err != nil {
-		return spoolLook{}, pathless(err)
-	}
-	return lookInto(s.dir)
-}
-
-// of returns the answers that are not of another ledger.
-func (l *spoolLook) of(ledger idempotency.Namespace) []spooled {
-	return slices.DeleteFunc(slices.Clone(l.answers), func(e spooled) bool { return e.Ledger != "" && e.Ledger != ledger })
-}
-
-// emptyFor reports whether nothing in the folder can be the ledger's.
-func (l *spoolLook) emptyFor(ledger idempotency.Namespace) bool {
-	return l.damaged == 0 && !l.moved && len(l.of(ledger)) == 0
-}
+// spooler is implemented by stores that have a place beside them.
+type spooler interface{ SpoolDir() string }
 
 // openSpool opens the client's spool. Where no option and no store names a folder it is
 // one of those that the ledger has noted on this machine, if answers lie there.
@@ -140,20 +35,20 @@ func (c *Client) openSpool(ctx context.Context, id *idempotency.Identity) error 
 	if c.onlooker {
 		c.spooled, err = lookAtSpool(dir, others, id.Namespace)
 	} else {
-		c.spooled, err = openSpool(dir, id.Namespace)
+		c.spooled, err = spool.Open(dir, id.Namespace)
 	}
 	if err != nil {
 		return invalid("new client", err)
 	}
 	for i := range others {
-		if c.onlooker || c.spooled.dir != "" {
+		if c.onlooker || c.spooled.Dir() != "" {
 			break
 		}
 		n := &others[i]
-		found, err := lookInto(n.Dir)
-		if err == nil && len(found.of(id.Namespace)) > 0 {
-			var s *spool
-			if s, err = openSpool(n.Dir, id.Namespace); err == nil {
+		found, err := spool.Look(n.Dir)
+		if err == nil && len(found.Of(id.Namespace)) > 0 {
+			var s *spool.Spool
+			if s, err = spool.Open(n.Dir, id.Namespace); err == nil {
 				c.spooled = s
 			}
 		}
@@ -171,7 +66,7 @@ func (c *Client) openSpool(ctx context.Context, id *idempotency.Identity) error 
 // this machine, which no option names any more: at the start, and when the ledger was
 // recovered, whoever has them, then what was left.
 func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error {
-	if c.onlooker || c.spooled.dir == "" || c.closed.Load() {
+	if c.onlooker || c.spooled.Dir() == "" || c.closed.Load() {
 		return nil
 	}
 	now, same := c.now(), c.notedIn(id)
@@ -197,7 +92,7 @@ func (c *Client) tendSpools(ctx context.Context, id *idempotency.Identity) error
 	for i := range notes {
 		n := &notes[i]
 		switch {
-		case id.EpochChanged(), n.Ledger != id.Namespace, c.spooled.is(n):
+		case id.EpochChanged(), n.Ledger != id.Namespace, c.spooled.Is(n.ID):
 			// A copy has the notes of its original, whose answers are not for it.
 		case n.here():
 			if !same || n.left(now) {
@@ -218,9 +113,9 @@ func (c *Client) notedIn(id *idempotency.Identity) bool {
 }
 
 func (c *Client) takeOver(ctx context.Context, n *spoolNote) {
-	before, _, _ := c.spooled.count()
-	err := c.spooled.takeOver(n.Dir, n.Ledger)
-	after, _, _ := c.spooled.count()
+	before, _, _ := c.spooled.Count()
+	err := c.spooled.TakeOver(n.Dir, n.Ledger)
+	after, _, _ := c.spooled.Count()
 	if after > before {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "vendors' answers lay in a spool folder that is not this client's: they are taken over", slog.String("folder", n.Dir), slog.Int("answers", after-before))
 	}
@@ -272,10 +167,10 @@ func (c *Client) SpoolFolders(ctx context.Context) ([]SpoolFolder, error) {
 		}
 		f := SpoolFolder{Host: n.Host, Dir: n.Dir, Seen: n.Seen, InUse: !n.left(now), Here: n.here(), Answers: n.Holds}
 		if f.Here {
-			var found spoolLook
-			found, f.Err = lookInto(n.Dir)
-			f.Answers, f.Damaged = len(found.of(ledger)), found.damaged
-			if !f.InUse && f.Err == nil && found.emptyFor(ledger) {
+			var found spool.Found
+			found, f.Err = spool.Look(n.Dir)
+			f.Answers, f.Damaged = len(found.Of(ledger)), found.Damaged
+			if !f.InUse && f.Err == nil && found.EmptyFor(ledger) {
 				continue
 			}
 		}

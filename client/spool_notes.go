@@ -6,15 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
-	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/client/internal/spool"
 	"github.com/postproof/postproof/idempotency"
 )
 
@@ -68,13 +66,7 @@ func (n *spoolNote) left(now time.Time) bool {
 }
 
 // here reports whether it is on this machine, as far as that can be seen.
-func (n *spoolNote) here() bool {
-	if n.ID == "" || !filepath.IsAbs(n.Dir) {
-		return false
-	}
-	_, err := os.Stat(filepath.Join(n.Dir, markPrefix+n.ID))
-	return err == nil || errors.Is(err, fs.ErrPermission)
-}
+func (n *spoolNote) here() bool { return spool.Here(n.Dir, n.ID) }
 
 // use notes that a client has it.
 func (n *spoolNote) use(by string, now time.Time) {
@@ -117,12 +109,11 @@ func (c *Client) editSpools(ctx context.Context, edit func([]spoolNote) []spoolN
 			return nil, err
 		}
 		notes = edit(notes)
-		value, err := json.Marshal(notes)
+		w, err := writing(spoolsSetting, notes, version)
 		if err != nil {
 			return nil, err
 		}
-		ch := idempotency.Change{Settings: []idempotency.SettingWrite{{Name: spoolsSetting, Value: value, Expect: version}}}
-		switch err := idempotency.CommitOne(ctx, c.store, ch); {
+		switch err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Settings: []idempotency.SettingWrite{w}}); {
 		case errors.Is(err, idempotency.ErrStale): // another client has noted its own
 		case err != nil:
 			return nil, spoolsError(err)
@@ -137,25 +128,25 @@ const opSpools = "spool folders"
 
 // spoolsError: nothing is sent meanwhile.
 func spoolsError(err error) error {
-	return &postproof.Error{Code: codeOfStore(err), Delivery: postproof.NotSent, Op: opSpools, Err: fmt.Errorf("ledger: %w", err)}
+	return notSent(codeOfStore(err), opSpools, fmt.Errorf("ledger: %w", err))
 }
 
 // withOwnSpool notes the client's folder, and leaves out what need not be noted any more.
 func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger idempotency.Namespace, now time.Time) []spoolNote {
-	own := spoolNote{ID: c.spooled.mark, Ledger: ledger}
+	own := spoolNote{ID: c.spooled.Mark(), Ledger: ledger}
 	var kept []spoolNote
 	for i := range notes {
 		n := &notes[i]
 		switch {
 		case n.Ledger != ledger:
-		case c.spooled.is(n):
+		case c.spooled.Is(n.ID):
 			own = *n
 		case !n.left(now):
 			kept = append(kept, *n)
 		case now.Sub(n.Seen) > forgottenAfter:
 			c.forgetSpool(ctx, n, "it was not seen for long")
 		case n.here():
-			if found, err := lookInto(n.Dir); err != nil || !found.emptyFor(ledger) {
+			if found, err := spool.Look(n.Dir); err != nil || !found.EmptyFor(ledger) {
 				kept = append(kept, *n)
 			}
 		default:
@@ -178,10 +169,10 @@ func (c *Client) withOwnSpool(ctx context.Context, notes []spoolNote, ledger ide
 		kept = kept[:len(kept)-1]
 	}
 	own.Host, _ = os.Hostname() // for people; an empty one will do
-	own.Dir, own.Seen = c.spooled.dir, now
+	own.Dir, own.Seen = c.spooled.Dir(), now
 	own.use(c.hints.self, now)
-	if found, err := c.spooled.look(); err == nil {
-		own.Holds = len(found.of(ledger))
+	if found, err := c.spooled.Look(); err == nil {
+		own.Holds = len(found.Of(ledger))
 	}
 	return append(kept, own)
 }
@@ -194,24 +185,24 @@ func (c *Client) forgetSpool(ctx context.Context, n *spoolNote, why string) {
 // leaveSpool takes the note back, unless something is left in the folder or somebody
 // else has it; as far as that is quickly done: else who looks there next does.
 func (c *Client) leaveSpool(ctx context.Context) {
-	if c.onlooker || c.spooled.dir == "" {
+	if c.onlooker || c.spooled.Dir() == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	ledger, now := c.id().Namespace, c.now()
-	found, err := c.spooled.look()
+	found, err := c.spooled.Look()
 	_, _ = c.editSpools(ctx, func(notes []spoolNote) []spoolNote {
 		for i := range notes {
-			if n := &notes[i]; n.Ledger == ledger && c.spooled.is(n) {
+			if n := &notes[i]; n.Ledger == ledger && c.spooled.Is(n.ID) {
 				if n.Seen = now; err == nil {
-					n.Holds = len(found.of(ledger))
+					n.Holds = len(found.Of(ledger))
 				}
 				delete(n.Users, c.hints.self)
 			}
 		}
 		return slices.DeleteFunc(notes, func(n spoolNote) bool {
-			return n.Ledger == ledger && c.spooled.is(&n) && len(n.Users) == 0 && err == nil && found.emptyFor(ledger)
+			return n.Ledger == ledger && c.spooled.Is(n.ID) && len(n.Users) == 0 && err == nil && found.EmptyFor(ledger)
 		})
 	})
 }

@@ -4,22 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
 )
-
-// ErrEpochChanged means that the ledger's history was broken: call
-// [Client.Recover] before anything is sent.
-// What people ask for is refused with it, too: the record may know less than
-// the lost history did.
-var ErrEpochChanged = errors.New("the ledger was restored from a backup, copied or promoted: run Recover before anything is sent")
 
 // Submit sends one job now and returns its record. The job is durable before
 // the first byte goes out. A key that is in the ledger never becomes a second piece:
@@ -50,9 +40,8 @@ func (c *Client) Submit(ctx context.Context, job postproof.Job) (rec *idempotenc
 	if err := c.knowsVendors("submit"); err != nil {
 		return nil, err
 	}
-	ctx, span := c.tel.start(ctx, "postproof.submit", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { endOf(span, rec, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.submit", &err)
+	defer endCallOf(span, &rec, &err)
 	return c.submit(ctx, &job)
 }
 
@@ -60,7 +49,7 @@ func (c *Client) submit(ctx context.Context, job *postproof.Job) (*idempotency.R
 	if err := job.Validate(); err != nil {
 		return nil, err
 	}
-	if !c.spooled.empty() {
+	if !c.spooled.Empty() {
 		c.applySpool(ctx) // an answer for this very key may lie there
 	}
 	rec, err := c.plan(ctx, job, c.now())
@@ -113,7 +102,7 @@ func (c *Client) plan(ctx context.Context, job *postproof.Job, now time.Time) (*
 // planIf stores new artwork only if the job is taken, as far as that can be known
 // before: what is left of one that is not no erasure finds.
 func (c *Client) planIf(ctx context.Context, job *postproof.Job, now time.Time, taken func(context.Context, *postproof.Job) bool) (*idempotency.Record, error) {
-	if err := c.refresh(ctx); err != nil {
+	if err := c.checkLedger(ctx); err != nil {
 		return nil, err
 	}
 	id := c.id()
@@ -133,7 +122,7 @@ func (c *Client) planIf(ctx context.Context, job *postproof.Job, now time.Time, 
 	}
 	encoded, err := stowed.MarshalJSON()
 	if err != nil {
-		return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "submit", Err: err}
+		return nil, notSent(postproof.CodeInternal, "submit", err)
 	}
 	rec := idempotency.NewRecord(&stowed, encoded, id.Mode, now)
 	rec.Trace = c.tel.traceparent(ctx)
@@ -150,73 +139,6 @@ func (c *Client) takes(ctx context.Context, job *postproof.Job) bool {
 	return err != nil || (!rec.Erased() && rec.Fingerprint == idempotency.FingerprintOf(job))
 }
 
-// refresh reads the ledger's identity, what is paused, and what artwork was deleted, again when the last
-// look is older than a poll interval: the database behind the connection may have
-// been restored, or another process may have recovered it, or paused something. Nothing
-// is sent before the spool folder is noted.
-func (c *Client) refresh(ctx context.Context) error {
-	if err := c.tendSpools(ctx, c.id()); err != nil {
-		return err
-	}
-	now, last := c.clock.Now().UnixNano(), c.checkedAt.Load()
-	if age := now - last; (age >= 0 && age < int64(c.poll)) || !c.checkedAt.CompareAndSwap(last, now) {
-		return nil
-	}
-	id, err := c.store.Identity(ctx)
-	if err != nil {
-		c.checkedAt.Store(0)
-		return &postproof.Error{
-			Code: codeOfStore(err), Delivery: postproof.NotSent, Op: "identity", Err: fmt.Errorf("ledger: %w", err),
-		}
-	}
-	c.see(id.Newest)
-	c.exchange()
-	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
-		c.checkedAt.Store(0)
-		return err
-	}
-	if _, _, err := c.readArtErased(ctx, "identity"); err != nil {
-		c.checkedAt.Store(0)
-		return err
-	}
-	old := c.id()
-	if id.EpochChanged() == old.EpochChanged() && id.Epoch == old.Epoch {
-		c.identity.Store(&id)
-		return nil
-	}
-	if id.EpochChanged() {
-		c.logger.LogAttrs(ctx, slog.LevelError, "the ledger's history was broken (restored backup, copied file, promoted replica): nothing is submitted until Recover")
-	}
-	if err := c.enter(ctx, &id); err != nil {
-		c.checkedAt.Store(0)
-		return err
-	}
-	return nil
-}
-
-// enter goes on in another history of the ledger, which may know less than this client did.
-func (c *Client) enter(ctx context.Context, id *idempotency.Identity) error {
-	// Whoever recovers it is to know how far this client may have taken a job.
-	if err := c.keepReach(ctx); err != nil {
-		return err
-	}
-	if !id.EpochChanged() {
-		if err := c.countBefore(ctx); err != nil {
-			return err
-		}
-	}
-	// One that was mended elsewhere counts only with its doubts.
-	if err := c.readDoubt(ctx, id); err != nil {
-		return err
-	}
-	c.identity.Store(id)
-	return nil
-}
-
-func (c *Client) epochError(op string) error {
-	return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: op, Err: ErrEpochChanged}
-}
-
 // possible returns an error when no configured vendor could ever take the job.
 func (c *Client) possible(job *postproof.Job) error {
 	var reasons several
@@ -227,10 +149,7 @@ func (c *Client) possible(job *postproof.Job) error {
 		}
 		reasons = append(reasons, err)
 	}
-	return &postproof.Error{
-		Code: postproof.CodeUnsupported, Delivery: postproof.NotSent, Op: "route",
-		Err: fmt.Errorf("no configured vendor can take the job: %w", reasons),
-	}
+	return notSent(postproof.CodeUnsupported, "route", fmt.Errorf("no configured vendor can take the job: %w", reasons))
 }
 
 // again answers a submission whose key is in the ledger.
@@ -244,10 +163,7 @@ func (c *Client) again(ctx context.Context, job *postproof.Job) (*idempotency.Re
 	c.tel.linkTo(ctx, rec)
 	if fp := idempotency.FingerprintOf(job); rec.Fingerprint != fp {
 		// The record is another piece's: whoever got it would take this job for stored.
-		return nil, &postproof.Error{
-			Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "submit",
-			Err: &idempotency.KeyReusedError{Key: job.Key, Have: rec.Fingerprint, Got: fp},
-		}
+		return nil, notSent(postproof.CodeConflict, "submit", &idempotency.KeyReusedError{Key: job.Key, Have: rec.Fingerprint, Got: fp})
 	}
 	now := c.now()
 	if at, ok := rec.VisibleAt(); ok && rec.State.Workable() && rec.State != idempotency.Accepted && !now.Before(at) {
@@ -278,8 +194,7 @@ func (c *Client) takeLease(ctx context.Context, rec *idempotency.Record, now tim
 	leased.Lease = idempotency.Lease{Owner: c.owner, Until: now.Add(c.lease)}
 	err := idempotency.CommitOne(ctx, c.store, idempotency.Change{Record: &leased, Expect: rec.Fence, Epoch: epoch})
 	if errors.Is(err, idempotency.ErrEpoch) {
-		c.checkedAt.Store(0)
-		err = c.epochError("lease")
+		err = c.otherEpoch("lease")
 	}
 	return &leased, err
 }
@@ -342,57 +257,3 @@ const (
 )
 
 func ownNotes() []string { return []string{noteArtwork, noteJob, noteCopy} }
-
-// several are errors that say one thing together, on one line: a log has a line for
-// each error.
-type several []error
-
-func (s several) Error() string {
-	texts := make([]string, len(s))
-	for i, err := range s {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (s several) Unwrap() []error { return s }
-
-// because adds a cause, if there is one.
-func because(err, cause error) error {
-	if cause == nil {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// storeError wraps an error of the ledger: what it says about paper is what the
-// ledger last knew, which the caller cannot see, so it says nothing.
-func (c *Client) storeError(op string, err error) error {
-	delivery := postproof.Unknown
-	if errors.Is(err, idempotency.ErrNotFound) || errors.Is(err, idempotency.ErrLimit) {
-		delivery = postproof.NotSent
-	}
-	return &postproof.Error{Code: codeOfStore(err), Delivery: delivery, Op: op, Err: fmt.Errorf("ledger: %w", err)}
-}
-
-// unreadable tells of a setting of this library's own that it cannot read.
-func unreadable(set *idempotency.Setting, err error) error {
-	return fmt.Errorf("its setting %q cannot be read: work with the newer version that wrote it; if there is none it is damaged: put a backup back, and Recover: %w", set.Name, errors.Join(idempotency.ErrCorrupt, err))
-}
-
-func codeOfStore(err error) postproof.Code {
-	switch {
-	case idempotency.AsDamaged(err) != nil: // no waiting mends it
-		return postproof.CodeInternal
-	case errors.Is(err, idempotency.ErrNotFound):
-		return postproof.CodeNotFound
-	case errors.Is(err, idempotency.ErrStale), errors.Is(err, idempotency.ErrInProgress):
-		return postproof.CodeConflict
-	case errors.Is(err, idempotency.ErrLimit):
-		return postproof.CodeRateLimited
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return postproof.CodeOf(err)
-	default:
-		return postproof.CodeUnavailable
-	}
-}

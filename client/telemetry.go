@@ -204,7 +204,7 @@ func (c *Client) observeAge(ctx context.Context, o metric.Observer, age metric.F
 
 // observeSpool needs no ledger: what is spooled matters most while it is away.
 func (c *Client) observeSpool(o metric.Observer, kept metric.Int64Observable) {
-	waiting, parked, foreign := c.spooled.count()
+	waiting, parked, foreign := c.spooled.Count()
 	o.ObserveInt64(kept, int64(waiting), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "waiting")))
 	o.ObserveInt64(kept, int64(parked), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "parked")))
 	o.ObserveInt64(kept, int64(foreign), metric.WithAttributes(c.tel.mode, attribute.String("mail.spool", "foreign")))

@@ -79,14 +79,12 @@ func (c *Client) Track(ctx context.Context, campaign string) iter.Seq2[Tracked, 
 			yield(Tracked{}, invalid("track", errors.New("name a campaign: an empty name is not all of them")))
 			return
 		}
-		for rec, err := range c.store.Find(ctx, idempotency.Query{Campaign: campaign}) {
-			if err != nil {
-				if !yield(Tracked{}, c.storeError("track", err)) || idempotency.AsDamaged(err) == nil {
-					return
-				}
-				continue
+		for rec, err := range readOf(c, "track", c.store.Find(ctx, idempotency.Query{Campaign: campaign})) {
+			var t Tracked
+			if err == nil {
+				t = trackedOf(rec)
 			}
-			if !yield(trackedOf(rec), nil) {
+			if !yield(t, err) {
 				return
 			}
 		}

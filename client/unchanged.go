@@ -114,5 +114,5 @@ func (c *Client) unchanged(ctx context.Context, op, epoch string, rec *idempoten
 			return nil
 		}
 	}
-	return &postproof.Error{Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: op, Err: changed}
+	return notSent(postproof.CodeConflict, op, changed)
 }

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/postproof/postproof"
 	"github.com/postproof/postproof/idempotency"
@@ -29,31 +27,6 @@ const (
 	importOverlap = 3 * 24 * time.Hour
 	importFirst   = 30 * 24 * time.Hour
 )
-
-// seldomDone is when something that this process does now and then is next due.
-type seldomDone struct {
-	mu   sync.Mutex
-	next time.Time
-}
-
-// due reports whether it is to be done now, and by the caller alone; again after
-// the time given.
-func (i *seldomDone) due(now time.Time, every time.Duration) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if now.Before(i.next) {
-		return false
-	}
-	i.next = now.Add(every)
-	return true
-}
-
-// waits reports whether it is to be done.
-func (i *seldomDone) waits(now time.Time) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return !now.Before(i.next)
-}
 
 // Imported is what an import of undeliverable pieces came to.
 type Imported struct {
@@ -81,9 +54,8 @@ func (c *Client) ImportUndeliverable(ctx context.Context, vendor string, since t
 	if v == nil {
 		return Imported{}, c.noVendor("import undeliverable", vendor)
 	}
-	ctx, span := c.tel.start(ctx, "postproof.import_undeliverable", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
+	ctx, span := c.tel.call(ctx, "postproof.import_undeliverable", &err)
+	defer endCall(span, &err)
 	out, err = c.importSince(ctx, v, since)
 	c.tel.undeliverable.Add(ctx, out.New, v.marks.vendor...)
 	result := "read"
@@ -234,9 +206,9 @@ func (c *Client) importedBefore(ctx context.Context, v *vendor) (done time.Time)
 }
 
 func (c *Client) markImport(ctx context.Context, epoch, name string, state importState, expect uint64) bool {
-	value, err := json.Marshal(state)
+	w, err := writing(name, state, expect)
 	if err == nil {
-		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: name, Value: value, Expect: expect}}})
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{w}})
 	}
 	return err == nil // else another was quicker, or the ledger is away: the next look finds out
 }

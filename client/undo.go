@@ -33,15 +33,9 @@ var ErrNotUndoable = errors.New("the change cannot be taken back")
 // undone, as an amendment or a cancellation. A number that the log does not have
 // is [postproof.CodeNotFound]. The reason is required.
 func (c *Client) Undo(ctx context.Context, n uint64, who Actor) (_ ChangeEntry, err error) {
-	ctx, span := c.tel.start(ctx, "postproof.undo", trace.SpanKindInternal)
-	err = errPanicked
-	defer func() { end(span, err) }()
-	return c.undo(ctx, n, who)
-}
-
-func (c *Client) undo(ctx context.Context, n uint64, who Actor) (ChangeEntry, error) {
-	who, err := who.reasoned("undo")
-	if err != nil {
+	ctx, span := c.tel.call(ctx, "postproof.undo", &err)
+	defer endCall(span, &err)
+	if who, err = who.reasoned("undo"); err != nil {
 		return ChangeEntry{}, err
 	}
 	e, err := c.changeEntry(ctx, "undo", n)
@@ -106,7 +100,7 @@ func (c *Client) undoing(undone *ChangeEntry, who Actor) (planned, func(context.
 	case ActionResume:
 		return c.pausing(e.Target, who, n), func(ctx context.Context) error { c.paused(ctx); return nil }, nil
 	case ActionApprove:
-		return c.withdrawing(e, back), func(context.Context) error { c.checked.forget(e.Target.Name); return nil }, nil
+		return c.withdrawing(e, back), func(context.Context) error { c.approvals.forget(e.Target.Name); return nil }, nil
 	case ActionRelease, ActionDecide:
 		var made jobChange
 		return c.reopening(e, back, &made), func(ctx context.Context) error {
@@ -227,7 +221,5 @@ func (c *Client) notRecovered(ctx context.Context, n uint64) error {
 }
 
 func notUndoable(n uint64, why string) error {
-	return &postproof.Error{
-		Code: postproof.CodeConflict, Delivery: postproof.NotSent, Op: "undo", Err: fmt.Errorf("%w: entry %d: %s", ErrNotUndoable, n, why),
-	}
+	return notSent(postproof.CodeConflict, "undo", fmt.Errorf("%w: entry %d: %s", ErrNotUndoable, n, why))
 }

@@ -127,15 +127,6 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	return nil
 }
 
-// said is what an error says without its code and delivery, which whoever wraps it
-// says.
-func said(err error) error {
-	if e, ok := errors.AsType[*postproof.Error](err); ok && e.Err != nil {
-		return e.Err
-	}
-	return err
-}
-
 func breakerGroup(r *http.Request) string {
 	info, _ := retry.SendInfo(r.Context())
 	return info.Op.Group()

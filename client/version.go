@@ -1,8 +1,6 @@
 package client
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -35,8 +33,7 @@ func (c *Client) Epoch() string { return c.id().Epoch }
 // [idempotency.Identity.Epoch], had returned the epoch. It is what [IfUnchanged]
 // takes.
 func VersionOf(epoch string, rec *idempotency.Record) Version {
-	sum := sha256.Sum256([]byte(epoch))
-	return Version{number: rec.Fence, mark: hex.EncodeToString(sum[:])[:markSize]}
+	return Version{number: rec.Fence, mark: digestOf([]byte(epoch))[:markSize]}
 }
 
 // ParseVersion reads what [Version.String] has printed. A number alone is none: it

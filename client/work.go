@@ -202,8 +202,7 @@ func (w *work) commit(ctx context.Context, ch idempotency.Change) error {
 			return err
 		}
 	case len(errs) > 0 && errors.Is(errs[0], idempotency.ErrEpoch):
-		w.c.checkedAt.Store(0)
-		return w.c.epochError("commit")
+		return w.c.otherEpoch("commit")
 	case len(errs) > 0 && errs[0] != nil:
 		return w.c.storeError("commit", errs[0])
 	}
@@ -257,7 +256,7 @@ func (w *work) decoded() (*postproof.Job, error) {
 	if w.job == nil {
 		var job postproof.Job
 		if err := job.UnmarshalJSON(w.rec.Job); err != nil {
-			return nil, &postproof.Error{Code: postproof.CodeInternal, Delivery: postproof.NotSent, Op: "read job", Err: errors.Join(idempotency.ErrCorrupt, err)}
+			return nil, notSent(postproof.CodeInternal, "read job", errors.Join(idempotency.ErrCorrupt, err))
 		}
 		w.job = &job
 	}

@@ -88,25 +88,6 @@ func (c *Client) drain(ctx context.Context, finished func(context.Context) (bool
 	return nil, err
 }
 
-// ready checks that the ledger may be worked on.
-func (c *Client) ready(ctx context.Context) error {
-	id, err := c.store.Identity(ctx)
-	if err != nil {
-		return c.storeError("identity", err)
-	}
-	c.see(id.Newest)
-	if _, err := c.readPauses(ctx, id.Epoch); err != nil {
-		return err
-	}
-	if err := c.enter(ctx, &id); err != nil {
-		return err
-	}
-	if id.EpochChanged() {
-		return c.epochError("work")
-	}
-	return nil
-}
-
 func (p *pool) loop(ctx context.Context, finished func(context.Context) (bool, error)) error {
 	c := p.c
 	for failures := 0; ; {

@@ -33,8 +33,8 @@ func artwork() []Mutation {
 		m("./client", "the names of what is gone stay", "client/erase_run.go", `x.eraseNames, `, ``, left),
 		m("./client", "a job of a used key is stored", "client/submit.go",
 			`rec.Fingerprint == idempotency.FingerprintOf(job))`, `rec.Fingerprint != "")`, "TestRejectedJob"),
-		m("./client", "the artwork of an amendment that is refused is stored", "client/jobs.go", `c.planIf(ctx, job, c.now(), c.amends)`,
-			`c.planIf(ctx, job, c.now(), func(context.Context, *postproof.Job) bool { return true })`, "TestRejectedJob"),
+		m("./client", "the artwork of an amendment that is refused is stored", "client/jobs.go", `c.planIf(ctx, &job, c.now(), c.amends)`,
+			`c.planIf(ctx, &job, c.now(), func(context.Context, *postproof.Job) bool { return true })`, "TestRejectedJob"),
 		m("./client", "the deletion is said only before it", "client/artwork_erased.go", `unread := x.announceArt(ctx)`, `unread := ctx.Err()`, "TestArtworkErasedWhile"),
 	}
 }

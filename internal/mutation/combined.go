@@ -8,9 +8,14 @@ func combined() []Mutation {
 		send      = "client/send.go"
 		reconcile = "client/reconcile.go"
 		folders   = "client/spool_folders.go"
+		// of package spool
+		spoolFiles = "client/internal/spool/files.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "combined: " + name, File: file, Old: old, New: replacement, Package: "./client", Run: run}
+	}
+	inSpool := func(name, old, replacement, run string) Mutation {
+		return Mutation{Name: "combined: " + name, File: spoolFiles, Old: old, New: replacement, Package: "./client/internal/spool", Run: run}
 	}
 	machine := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "combined: " + name, File: "idempotency/" + file, Old: old, New: replacement, Package: "./idempotency", Run: run}
@@ -28,7 +33,7 @@ func combined() []Mutation {
 			`, Note: r.unlisted()`, ``, "TestWhatCouldNotBeLookedUp"),
 		m("what was refused stays unlisted", "idempotency/machine_send.go",
 			`s.Unlisted = c != nil`, `s.Unlisted = s.Unlisted || c != nil`, "TestARefusedSendIsListed"),
-		m("workers do not go by the canary that a job was handed in with", "client/limits.go",
+		m("workers do not go by the canary that a job was handed in with", "client/canary.go",
 			`cmp.Or(c.canaries[rec.Campaign], rec.Canary)`, `c.canaries[rec.Campaign]`, "TestCanaryHolds"),
 		m("an approval that is taken back holds at workers without the canary", "client/paused_work.go",
 			`w.c.canaryOf(ch.Record) > 0 {`, `w.c.canaries[campaign] > 0 {`, "TestCanaryHolds"),
@@ -38,7 +43,7 @@ func combined() []Mutation {
 			`old.VendorKey != v.keyOf(s))`, `false)`, "TestARefusedSendGoesOn"),
 		m("a job waits as long as the vendor wants to be left alone", send,
 			`if ans.Delivery < postproof.Unknown && len(w.c.vendors) > 1 {`, `if false {`, "TestALongRetryAfter"),
-		m("a cap is given back what a piece would cost today", "client/limits.go",
+		m("a cap is given back what a piece would cost today", "client/caps.go",
 			`if s.Cents != 0 {`, `if false {`, "TestACapIsGivenBack"),
 		m("what was free is given back a price", "client/send.go",
 			`Cents: w.countedWith(v),`, `Cents: w.cents(v.name),`, "TestACapIsGivenBack"),
@@ -56,9 +61,9 @@ func combined() []Mutation {
 			`job.Priority = was.Priority`, `job.Priority = 0`, "TestAmendLeavesTheJob"),
 		m("a person's word in doubt is called not done", "client/changes.go",
 			`if set.Version == 0 && errors.Is(cause, idempotency.ErrInDoubt) {`, `if false {`, "TestAPersonsWordInDoubt"),
-		m("a damaged line of a spool file is dropped", "client/spool.go",
+		m("a damaged line of a spool file is dropped", spoolFiles,
 			`if err == nil && !whole {`, `if whole = true; false {`, "TestADamagedLine"),
-		m("a spool file that was set aside is forgotten by the next process", "client/spool.go",
+		m("a spool file that was set aside is forgotten by the next process", spoolFiles,
 			`e.Name()); ok && dir == s.dir {`, `e.Name()); false && ok {`, "TestADamagedLine"),
 		m("the answers in a spool folder that no option names are left", folders,
 			`if !same || n.left(now) {`, `if false {`, "TestAnswersInAFolder"),
@@ -66,28 +71,28 @@ func combined() []Mutation {
 			`case id.EpochChanged(), n.Ledger != id.Namespace, c`, `case c`, "TestACopyLeaves"),
 		m("a copy without a folder takes that of its original", folders,
 			`if !id.EpochChanged() {`, `if true {`, "TestACopyLeaves"),
-		m("a piece is sent before its spool folder is noted", "client/submit.go",
+		m("a piece is sent before its spool folder is noted", "client/ledger.go",
 			`c.tendSpools(ctx, c.id()); err != nil {`, `c.tendSpools(ctx, c.id()); err != nil && false {`, "TestNothingIsSentBefore"),
 		m("who is not let note a spool folder notes it once more", folders,
 			`if same = c.notedIn(id); !due && same {`, `if same = c.notedIn(id); false {`, "TestASpoolFolderIsNotedByOne"),
 		m("all note a spool folder at once", folders,
 			`defer func() { <-c.tending }()`, `<-c.tending`, "TestASpoolFolderIsNotedByOne"),
-		m("a spool folder whose file has just another name is empty", folders,
-			`found.moved = true`, ``, "TestASpoolFileThatIsTaken"),
-		m("a spool folder that is away is empty", folders,
+		m("a spool folder whose file has just another name is empty", "client/internal/spool/folder.go",
+			`found.Moved = true`, ``, "TestASpoolFileThatIsTaken"),
+		m("a spool folder that is away is empty", "client/internal/spool/folder.go",
 			`markPrefix+s.mark)); err != nil {`, `markPrefix+s.mark)); err != nil && false {`, "TestASpoolFolderThatIsAway"),
 		m("a spool folder that others have is given back", "client/spool_notes.go",
-			`c.spooled.is(&n) && len(n.Users) == 0`, `c.spooled.is(&n)`, "TestSpoolFolderIsGivenBack"),
+			`c.spooled.Is(n.ID) && len(n.Users) == 0`, `c.spooled.Is(n.ID)`, "TestSpoolFolderIsGivenBack"),
 		m("a spool folder that is in use is forgotten", "client/spool_notes.go",
 			`maxSpoolFolders && kept[len(kept)-1].left(now) {`, `maxSpoolFolders {`, "TestNotesOfSpool"),
-		m("what is parked here waits once more when it lies elsewhere", "client/spool.go",
+		inSpool("what is parked here waits once more when it lies elsewhere",
 			`known) && !slices.ContainsFunc(s.parked, known) {`, `known) {`, "TestSpoolTakesOver"),
-		m("another folder's answers of another ledger are listed as this one's", "client/spool.go",
+		inSpool("another folder's answers of another ledger are listed as this one's",
 			"if dir == s.dir {\n\t\t\ts.foreign", "if true {\n\t\t\ts.foreign", "TestSpoolTakesOver"),
-		m("another folder's damaged files count as this one's", "client/spool.go",
+		inSpool("another folder's damaged files count as this one's",
 			`ok && dir == s.dir {`, `ok {`, "TestSpoolTakesOver"),
 		m("a spool folder with answers is given back", "client/spool_notes.go",
-			`&& err == nil && found.emptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
+			`&& err == nil && found.EmptyFor(ledger)`, `&& err == nil`, "TestSpoolFolderIsGivenBack"),
 		m("another piece's status is told of as this job's", reconcile,
 			`order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`, "TestAnIDOfAnotherPiece"),
 		m("a callback about another piece is believed by its id", "client/observe.go",
@@ -131,9 +136,10 @@ func combined() []Mutation {
 		m("a vendor is asked to cancel an old piece whatever the send date", reconcile,
 			`w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, `!w.c.now().Before(v.caps.Cancel.UntilSent(job.SendDate))`, "TestCancelOfAnOldPiece"),
 		m("a recovery believes in an order that is none", "client/recover_before.go",
-			`found, err = findBy(ctx, v.finder(), call, ref)`, `if found, err = v.finder().Find(ctx, call, ref); found != nil {
-			found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
-		}`, "TestAnOrderThatIsNoneBeside"),
+			`found, err := k.find(ctx, v.finder(), ref)`, `found, err := v.finder().Find(ctx, k, ref)
+	if found != nil {
+		found.Orders = slices.DeleteFunc(found.Orders, func(o *vendors.Order) bool { return o == nil })
+	}`, "TestAnOrderThatIsNoneBeside"),
 		machine("a piece that waits for its date is too late to be canceled", "dates.go",
 			`later(c.Cancel.Until(accepted), c.Cancel.UntilSent(r.sendDate(s)))`, `c.Cancel.Until(accepted)`, "TestCancelUntilTheSendDate"),
 		m("an intent names no send date", send, `SendDate: s.Job.SendDate.UTC(),`, ``, "TestErasureStopsAPiece"),

@@ -18,7 +18,7 @@ func crossing() []Mutation {
 			"TestRecoverByAnOlderVersionAfterANumberedOne"),
 		m("a replayed answer without a date is a young control piece", "answer.go",
 			`at := cur.FirstAt`, `at := c.now()`, "TestReplayedAnswerIsNoYoungControlPiece"),
-		m("what the history knew of an erased person is forgotten", "erase_left.go",
+		m("what the history knew of an erased person is forgotten", "erase_pending.go",
 			`p.Heard[rec.ID] = all`, `_ = all`, "TestEraseIsFinishedWithWhatTheHistoryKnew"),
 		m("what the history knows of an open job is left until it has gone", "erase_inbox.go",
 			`(len(tokens) == 0 && len(heard) == 0)`, `len(tokens) == 0`, "TestEraseInTimeOfWhatOnlyTheHistoryKnows"),
@@ -33,7 +33,7 @@ func crossing() []Mutation {
 			"TestReplayThrottleThatIsTiny"),
 		m("a change is taken back twice", "undo.go",
 			`if later.Undoes == n {`, `if later.Undoes == n && who.By == "carol" {`, "TestUndoOfWhatIsTakenBackMeanwhile"),
-		m("an erasure does not wait for who applies the spool", "erase_left.go",
+		m("an erasure does not wait for who applies the spool", "erase_pending.go",
 			"if err := x.c.startSpooling(ctx, opErase); err != nil {\n\t\treturn err\n\t}\n\tdefer func() { <-x.c.spooling }()", `_ = ctx`,
 			"TestEraseWhileTheSpoolIsApplied"),
 	}

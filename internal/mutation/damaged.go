@@ -36,18 +36,18 @@ func damaged() []Mutation {
 		m("a worker takes it for the whole ledger", "pool.go", `if c.meetDamaged(ctx, err) {`, `if false {`, "TestDrainBesideADamagedRecord"),
 		m("a Drain waits for it", "drain_end.go", ` || c.damage.anyRecords()`, ``, "TestDrainBesideADamagedRecord"),
 		m("people are told again and again", "damaged.go", `if d.told[what] || `, `if `, "TestDrainBesideADamagedRecord"),
-		m("a campaign is not tracked on", "track.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedRecord"),
+		m("a campaign is not tracked on", "track.go", `if !yield(t, err) {`, `if !yield(t, err) || err != nil {`, "TestListsBesideADamagedRecord"),
 		m("a tally stops", "track.go", `if c.meetDamaged(ctx, err) {`, `if false {`, "TestListsBesideADamagedRecord"),
 		m("a sweep stops", "damaged.go", `			if c.meetDamaged(ctx, err) {
 				continue`, `			if false {
 				continue`, "TestListsBesideADamagedRecord"),
-		m("it gets better by waiting", "submit.go", `	case idempotency.AsDamaged(err) != nil: // no`, `	case false: // no`, "TestListsBesideADamagedRecord"),
+		m("it gets better by waiting", "errors.go", `	case idempotency.AsDamaged(err) != nil: // no`, `	case false: // no`, "TestListsBesideADamagedRecord"),
 		m("an audit stops at a vendor's order", "audit.go", `	case c.meetDamaged(ctx, err):`, `	case false:`, "TestListsBesideADamagedRecord"),
 		m("an audit stops at a record", "audit.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestListsBesideADamagedRecord"),
 		m("a history is not told on", "jobs.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
-		m("incidents behind it are not told", "incidents.go", `idempotency.AsDamaged(err) == nil {`, `true {`, "TestListsBesideADamagedEntry"),
+		m("incidents behind it are not told", "incidents.go", `&& !yield(e, err) {`, `&& (!yield(e, err) || err != nil) {`, "TestListsBesideADamagedEntry"),
 		m("a recovery stops at it", "recover.go", `		if c.meetDamaged(ctx, err) {`, `		if false {`, "TestRecoverBesideADamagedRecord"),
-		m("a recovery leaves it without a word", "recover.go", `if len(out.Damaged) > 0 && !o.LeaveDamaged {`, `if false {`, "TestRecoverBesideADamagedRecord"),
+		m("a recovery leaves it without a word", "recover.go", `if len(out.Damaged) > 0 && !r.o.LeaveDamaged {`, `if false {`, "TestRecoverBesideADamagedRecord"),
 		m("its job is handed in anew", "replay_read.go", `		if there && rec == nil {`, `		if there && false {`, "TestReplayBesideADamagedRecord"),
 		m("a replay of a list stops at it", "replay_read.go", `		if c.meetDamaged(ctx, err) {
 			recs[`, `		if false {
@@ -86,7 +86,7 @@ func damaged() []Mutation {
 			continue // it is not sent`),
 		erased("a snapshot stops it", "erase_unread.go", `case errors.Is(err, snapshot.ErrCorrupt):`, `case false:`),
 		erased("it is said to be complete", "erase.go", `len(r.Problems)+len(r.Unread) == 0`, `len(r.Problems) == 0`),
-		m("artwork for which there was no room is forgotten", "erase_left.go", ` && !slices.Contains(x.later, b)`, ``, "TestEraseLargeArtwork"),
+		m("artwork for which there was no room is forgotten", "erase_pending.go", ` && !slices.Contains(x.later, b)`, ``, "TestEraseLargeArtwork"),
 		m("artwork that never fits is to be erased again", "artwork_erased.go", `if b.Size <= maxKept {`, `if true {`, "TestEraseLargeArtwork"),
 		m("the note of a held job is in an error", "submit.go", `case slices.Contains(ownNotes(), note):`, `case note != "":`, "TestHeldNoteIsInNoError"),
 		received("a Drain waits for a message", "run.go", `		if r.in.MeetDamaged(ctx, err) {

@@ -39,35 +39,35 @@ func dates() []Mutation {
 		machine("a job is planned no longer for its date", reach, ` + max(0, r.SendDate.Sub(r.CreatedAt))`, ``, "TestReachableGenerations"),
 		machine("the waits of a wish go by the window that is over", person, `max(cancelUntil(c, t.r, s, accepted).Sub(t.now)/2`, `max(c.Cancel.Until(accepted).Sub(t.now)/2`, "TestCancelUntilTheSendDate"),
 		m("./idempotency/internal/codec", "the ledger forgets a send date", "idempotency/internal/codec/record.go", `w.time(32, r.SendDate)`, `_ = r.SendDate`, "TestNoFieldIsForgotten"),
-		cl("an amendment names no send date", "jobs.go", ` SendDate: rec.SendDate,`, ``, "TestAmendedSendDate"),
+		cl("an amendment names no send date", "jobs.go", ` SendDate: amended.SendDate,`, ``, "TestAmendedSendDate"),
 		cl("who cannot ask for what is watched looks all the time", "unasked.go", `return (passed%every + every) % every`, `return max(0, passed) % every`, "TestWatchUntilTheSendDateAmong"),
 		m("./client/callback", "an endpoint is silent before the date", "client/callback/tend.go", `date.After(since) {`, `date.After(since) && false {`, "TestSilenceBeforeASendDate"),
 
-		cl("a recovery that only a vendor knows of is not told", "incident_kind.go", "\t\tIncidentRecoveredBefore,\n", "", "TestEveryKind|TestEveryIncident"),
+		cl("a recovery that only a vendor knows of is not told", "incidents.go", "\t\tIncidentRecoveredBefore,\n", "", "TestEveryKind|TestEveryIncident"),
 		cl("a second piece does not depend on erasures", "remail.go", `ch.Reads = append(ch.Reads,`, `_ = append(ch.Reads,`, "TestErasureBesideARemail"),
-		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(pending.IDs, first.ID):`, `, slices.Contains(pending.IDs, ""):`, "TestRemailBesideAnErasure"),
-		cl("an erasure looks once for second pieces", "erase_left.go", `if err := x.remails(ctx); err != nil || len(x.found) == before {`, `if err := error(nil); err != nil || len(x.found) == before {`, "TestRemailBesideAnErasure"),
-		cl("an erasure takes what it was not told of", "erase_left.go", `!slices.Contains(x.search, second.Contact)`, `false`, "TestRemailBesideAnErasure"),
-		cl("a cap counts from when it is configured", "limits_before.go", `if missing > 0 {
+		cl("a second piece is made while the first is erased", "remail.go", `, slices.Contains(erasures.IDs, first.ID):`, `, slices.Contains(erasures.IDs, ""):`, "TestRemailBesideAnErasure"),
+		cl("an erasure looks once for second pieces", "erase_pending.go", `if err := x.remails(ctx); err != nil || len(x.found) == before {`, `if err := error(nil); err != nil || len(x.found) == before {`, "TestRemailBesideAnErasure"),
+		cl("an erasure takes what it was not told of", "erase_pending.go", `!slices.Contains(x.search, second.Contact)`, `false`, "TestRemailBesideAnErasure"),
+		cl("a cap counts from when it is configured", "caps_before.go", `if missing > 0 {
 		ch.Counters`, `if false {
 		ch.Counters`, "TestACapCounts"),
-		cl("a cap counts what came before at each start", "limits_before.go", "case set.Version != 0:\n\t\t\treturn 0, nil", "case set.Version != 0:\n\t\t\treturn set.Version, nil", "TestACapReads"),
-		cl("a cap counts the dead", "limits_before.go", `s.Vendor == k.vendor) && counts(rec, s) {`, `s.Vendor == k.vendor) {`, "TestACapCounts"),
-		cl("a cap counts again what was counted", "limits_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
-		cl("what was sent before costs nothing", "limits_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
-		cl("a cap that is taken away counts no longer", "cap_counters.go", `ok && !own[k.name] {`, `ok && !own[k.name] && false {`, "TestACapThatIsSetAgain|TestAnOnlookerGivesBack"),
-		cl("a cap of another binds who only counts for it", "cap_counters.go", `&& !own[k.name] {`, `&& !own[k.name] {
+		cl("a cap counts what came before at each start", "caps_before.go", "case set.Version != 0:\n\t\t\treturn 0, nil", "case set.Version != 0:\n\t\t\treturn set.Version, nil", "TestACapReads"),
+		cl("a cap counts the dead", "caps_before.go", `s.Vendor == k.vendor) && counts(rec, s) {`, `s.Vendor == k.vendor) {`, "TestACapCounts"),
+		cl("a cap counts again what was counted", "caps_before.go", `sum - min(before, after)`, `sum - min(before, after, 0)`, "TestACapCounts"),
+		cl("what was sent before costs nothing", "caps_before.go", `return max(0, v.config.Price(&job))`, `return 0`, "TestACapCounts"),
+		cl("a cap that is taken away counts no longer", "caps.go", `ok && !own[k.name] {`, `ok && !own[k.name] && false {`, "TestACapThatIsSetAgain|TestAnOnlookerGivesBack"),
+		cl("a cap of another binds who only counts for it", "caps.go", `&& !own[k.name] {`, `&& !own[k.name] {
 			k.most = 1`, "TestACapThatIsSetAgain"),
-		cl("a cap does not count what goes out beside it", "limits_before.go", "\t\t\t{Name: pausesSetting, Value: paused.Value, Expect: paused.Version}, // as it is\n", "", "TestACapCountsWhatRunning"),
+		cl("a cap does not count what goes out beside it", "caps_before.go", "\t\t\t{Name: pausesSetting, Value: paused.Value, Expect: paused.Version}, // as it is\n", "", "TestACapCountsWhatRunning"),
 		cl("who runs does not learn of a new cap", "pauses.go", `if p.counters, err = c.readCapCounters(ctx); err != nil {`, `if p.counters, err = c.readCapCounters(ctx); old != nil {
 			p.counters = old.counters
 		} else if err != nil {`, "TestACapCountsWhatRunning"),
-		cl("a count that was broken off is over", "limits_before.go", `case string(set.Value) == capCounting:`, `case false:`, "TestACapCountsWhatRunning"),
-		cl("a cap counts nothing of a restored ledger", "submit.go", `if err := c.countBefore(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestACapCountsInARestored"),
-		cl("a restored ledger is not told of larger deadlines", "submit.go", `if err := c.keepReach(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestRecoverKnowsTheDeadlinesOfWhoStillRuns"),
-		cl("a cap counts what goes to others", "cap_counters.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
-		cl("a piece of no campaign counts twice in a cap", "cap_counters.go", `if campaign != "" {`, `if true {`, "TestCountersForbid"),
-		cl("a bound may be given twice", "client.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
-		cl("an onlooker counts", "limits_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
+		cl("a count that was broken off is over", "caps_before.go", `case string(set.Value) == capCounting:`, `case false:`, "TestACapCountsWhatRunning"),
+		cl("a cap counts nothing of a restored ledger", "ledger.go", `if err := c.countBefore(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestACapCountsInARestored"),
+		cl("a restored ledger is not told of larger deadlines", "ledger.go", `if err := c.keepReach(ctx); err != nil {`, `if err := error(nil); err != nil {`, "TestRecoverKnowsTheDeadlinesOfWhoStillRuns"),
+		cl("a cap counts what goes to others", "caps.go", `(k.vendor == "" || k.vendor == vendor) && `, ``, "TestACapThatIsSetAgain"),
+		cl("a piece of no campaign counts twice in a cap", "caps.go", `if campaign != "" {`, `if true {`, "TestCountersForbid"),
+		cl("a bound may be given twice", "options.go", `if given[k.name] {`, `if false {`, "TestACapIsGivenOnce"),
+		cl("an onlooker counts", "caps_before.go", `if c.onlooker {`, `if false {`, "TestAnOnlookerDoesNotCount"),
 	}
 }

@@ -11,7 +11,7 @@ func receiving() []Mutation {
 		hold    = dir + "hold.go"
 		dedupe  = dir + "dedupe.go"
 		tend    = dir + "tend.go"
-		seam    = "client/observe.go"
+		seam    = "client/intake.go"
 	)
 	m := func(name, file, old, replacement, run string) Mutation {
 		return Mutation{Name: "callback: " + name, File: file, Old: old, New: replacement, Package: "./client/callback", Run: run}
@@ -39,7 +39,7 @@ func receiving() []Mutation {
 		m("secrets cannot be replaced", dir+"endpoint.go", "		a.keys.Store(k)\n		return nil", "		_ = k\n		return nil", "TestSecretsRotate"),
 		m("an unsigned callback is believed", process, "case j.err == nil && j.o.a.route.unsigned:", "case false:", "TestUnsigned"),
 		m("hints ask as often as they come", process, "if soon = before.UpdatedAt.Add(hintPause); now.Before(soon) {", "if soon = before.UpdatedAt; false {", "TestHintsAsk"),
-		m("another account's event counts", seam, `return s == nil || s.Account == "" || s.Account == e.Account`, "return s == nil || true", "TestOtherAccounts"),
+		m("another account's event counts", "client/observe.go", `return s == nil || s.Account == "" || s.Account == e.Account`, "return s == nil || true", "TestOtherAccounts"),
 		m("a message of a lost history is marked", seam, "\tch.Epoch = epoch\n", "", "TestAMessageOfALostHistory"),
 		m("news of a lost history marks a message", process, "if r.in.Epoch() != j.epoch {", "if false {", "TestAMessageOfALostHistory"),
 		m("another mode's event waits", intake, "case m.Mode != r.in.Mode():", "case false:", "TestOtherModeIsIgnoredAtOnce"),
@@ -106,6 +106,6 @@ func receiving() []Mutation {
 		m("a silence is told although nothing is expected", tend, "if expected && now.Sub(since) >= within {", "if expected || now.Sub(since) >= within {", "TestSilenceIsTold"),
 		m("stored callbacks are verified against now", dir+"list.go", "o.raw, m.ReceivedAt)", "o.raw, r.in.Clock.Now())", "TestStoredCallback"),
 		m("an update is logged with its payload", handle, `slog.Any("event", u.Event), slog.Any("record"`, `slog.String("event", string(u.Event.Raw)), slog.Any("record"`, "TestMetrics"),
-		m("the span is not linked to the call", seam, "i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)", `i.c.tel.start(ctx, name, trace.SpanKindConsumer)`, "TestMetrics"),
+		m("the span is not linked to the call", seam, "i.c.tel.startOn(ctx, name, trace.SpanKindConsumer, rec)", `i.c.tel.tracer.Start(ctx, name)`, "TestMetrics"),
 	}
 }

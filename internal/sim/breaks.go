@@ -149,7 +149,7 @@ func lateRuleBreaks() []Break {
 			{machineSend, "case r.Cancel.Stands():\n\t\treturn t.no(13,", "case false:\n\t\treturn t.no(13,"},
 		}},
 		{"rule-14-spool", 14, "an answer is lost with the store", []Edit{{
-			"client/spool.go", "\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n\ts.waiting = append(s.waiting, e)\n",
+			"client/internal/spool/spool.go", "\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n\ts.waiting = append(s.waiting, e)\n",
 			"\tif s.dir == \"\" {\n\t\treturn nil\n\t}\n\ts.mu.Lock()\n\tdefer s.mu.Unlock()\n\ts.waiting = append(s.waiting, e)\n",
 		}}},
 	}

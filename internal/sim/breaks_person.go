@@ -62,8 +62,8 @@ func personBreaks() []Break {
 			"client/reconcile.go", `order.Receipt.Ref != "" && order.Receipt.Ref != sub.Ref) ||`, `false) ||`,
 		}}},
 		{"log-entry", 0, "the change log leaves out what a process did last", []Edit{{
-			"client/changes.go", "\tch.Settings = append(ch.Settings,\n\t\tidempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},\n",
-			"\tif e.Action == ActionResume {\n\t\treturn nil\n\t}\n\tch.Settings = append(ch.Settings,\n\t\tidempotency.SettingWrite{Name: changeHead, Value: next, Expect: version},\n",
+			"client/changes.go", "\tch.Settings = append(ch.Settings, next, entry)\n",
+			"\tif e.Action == ActionResume {\n\t\treturn nil\n\t}\n\tch.Settings = append(ch.Settings, next, entry)\n",
 		}}},
 		{"log-chain", 0, "entries of the change log do not name the one before", []Edit{{
 			"client/changes.go", "e.N, e.Prev, e.At = head.N+1, head.Digest, c.now().UTC()", "e.N, e.Prev, e.At = head.N+1, \"\", c.now().UTC()",

@@ -95,7 +95,9 @@ func forbiddenImport(from, to string) string {
 			return "the client knows no concrete vendor"
 		case within(to, "./idempotency") && to != "./idempotency":
 			return "the client takes a store, it does not choose one"
-		case from == "./client" && within(to, "./client"):
+		case within(from, "./client/internal") && within(to, "./client") && !within(to, "./client/internal"):
+			return "what the client is made of does not know it"
+		case from == "./client" && within(to, "./client") && !within(to, "./client/internal"):
 			return "what is built on the client imports it, not the other way round"
 		}
 	}
@@ -143,6 +145,9 @@ func TestForbiddenImport(t *testing.T) {
 		{"./client", "./idempotency", true},
 		{"./client", "./idempotency/sqlite", false},
 		{"./client", "./client/slo", false},
+		{"./client", "./client/internal/spool", true},
+		{"./client/internal/spool", "./client", false},
+		{"./client/internal/spool", "./idempotency", true},
 		{"./client/slo", "./client", true},
 		{"./client/operator", "./client", true},
 		{"./client/operator", "./vendors/lob", false},

@@ -1,4 +1,4 @@
-package client
+package spool
 
 import (
 	"os"
@@ -16,7 +16,7 @@ import (
 func TestSpoolRedacts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s, err := openSpool(dir, "ledger")
+	s, err := Open(dir, "ledger")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,19 +24,19 @@ func TestSpoolRedacts(t *testing.T) {
 		order := &idempotency.Sighting{
 			Receipt: postproof.Receipt{VendorID: "id-" + tracking, TrackingID: tracking}, Status: postproof.Status{Stage: postproof.StageAccepted, Raw: "raw " + tracking, Reason: "why " + tracking},
 		}
-		e := spooled{ID: idempotency.IDOf(key), Ledger: "ledger", At: time.Unix(1, 0), Answer: idempotency.Answer{Vendor: "lob", Ref: postproof.Ref("REF" + tracking), Delivery: postproof.Accepted, Order: order}}
-		if err := s.put(e); err != nil {
+		e := Answer{ID: idempotency.IDOf(key), Ledger: "ledger", At: time.Unix(1, 0), Answer: idempotency.Answer{Vendor: "lob", Ref: postproof.Ref("REF" + tracking), Delivery: postproof.Accepted, Order: order}}
+		if err := s.Put(e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put("ada", "9400")
 	put("ben", "9401")
 	put("ada", "9402")
-	waiting, _ := s.take(time.Unix(2, 0))
-	if err := s.done(1, waiting[:1], time.Unix(2, 0)); err != nil { // the first one is parked
+	waiting, _ := s.Take(time.Unix(2, 0))
+	if err := s.Done(1, waiting[:1], time.Unix(2, 0)); err != nil { // the first one is parked
 		t.Fatal(err)
 	}
-	n, err := s.redact(func(id idempotency.ID) bool { return id == idempotency.IDOf("ada") })
+	n, err := s.Redact(func(id idempotency.ID) bool { return id == idempotency.IDOf("ada") })
 	if n != 2 || err != nil {
 		t.Fatalf("%d answers, %v", n, err)
 	}
@@ -59,7 +59,7 @@ func TestSpoolRedacts(t *testing.T) {
 			t.Errorf("%q stands %d times in the files, want %d: %s", word, got, want, text.String())
 		}
 	}
-	for _, e := range s.all() {
+	for _, e := range s.All() {
 		if (e.Answer.Order.Receipt.TrackingID == "") != (e.ID == idempotency.IDOf("ada")) {
 			t.Errorf("in memory: %+v", e.Answer.Order.Receipt)
 		}
@@ -68,8 +68,8 @@ func TestSpoolRedacts(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := openSpool(dir, "ledger")
-	if err != nil || len(again.all()) != 3 {
-		t.Errorf("%d answers, %v, want 3", len(again.all()), err)
+	again, err := Open(dir, "ledger")
+	if err != nil || len(again.All()) != 3 {
+		t.Errorf("%d answers, %v, want 3", len(again.All()), err)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/postproof/postproof"
+	"github.com/postproof/postproof/idempotency"
 )
 
 // capCounter is a counter of the ledger that says how much was sent, for a cap that
@@ -97,4 +100,87 @@ func (c capCounters) of(campaign, vendor string) iter.Seq[*capCounter] {
 			}
 		}
 	}
+}
+
+// counters adds to a change what it does to caps and canaries: a submission
+// counts from its intent until it is proven dead. The sums are kept by the
+// store in the same transaction, so that replicas share them exactly.
+func (c *Client) counters(out []idempotency.CounterAdd, before, after *idempotency.Record, cents func(string) int64) []idempotency.CounterAdd {
+	if len(c.counted()) == 0 && c.canaryOf(after) == 0 {
+		return out
+	}
+	for i := range after.Submissions {
+		s := &after.Submissions[i]
+		was, is := false, counts(after, s)
+		if before != nil {
+			for j := range before.Submissions {
+				if b := &before.Submissions[j]; b.Ref == s.Ref && b.Vendor == s.Vendor {
+					was = counts(before, b)
+				}
+			}
+		}
+		if was == is {
+			continue
+		}
+		// Only an intent can be forbidden: what has happened is counted, whatever
+		// the limit.
+		add, limited := int64(1), after.State == idempotency.Sending && after.Current() == s
+		if was {
+			add, limited = -1, false
+		}
+		out = c.count(out, after, s.Vendor, add, limited, func(vendor string) int64 {
+			if s.Cents != 0 { // the price may be another one by now
+				return max(0, s.Cents)
+			}
+			return cents(vendor)
+		})
+	}
+	return out
+}
+
+// counts reports whether a submission may be, or become, paper. One that a
+// recovery only suspects counts when it is found.
+func counts(r *idempotency.Record, s *idempotency.Submission) bool {
+	if r.State == idempotency.Sending && r.Current() == s {
+		return true
+	}
+	return !s.Dead() && (!s.FirstAt.IsZero() || s.Join == postproof.Accepted)
+}
+
+func (c *Client) count(out []idempotency.CounterAdd, rec *idempotency.Record, vendor string, add int64, limited bool, cents func(string) int64) []idempotency.CounterAdd {
+	campaign := rec.Campaign
+	limit := func(most int64) int64 {
+		if !limited {
+			return 0
+		}
+		return most
+	}
+	for k := range c.counted().of(campaign, vendor) {
+		worth := int64(1)
+		if k.cents {
+			worth = cents(vendor)
+		}
+		if worth != 0 {
+			out = append(out, idempotency.CounterAdd{Name: k.name, Add: add * worth, Limit: limit(k.most)})
+		}
+	}
+	if most := c.canaryOf(rec); most > 0 {
+		if c.approvals.approved(campaign) {
+			most = 0
+		}
+		out = append(out, idempotency.CounterAdd{Name: canaryName(campaign), Add: add, Limit: limit(most)})
+	}
+	return out
+}
+
+// countedWith returns the price that a send counts with, in the form of
+// [idempotency.Submission.Cents].
+func (w *work) countedWith(v *vendor) int64 {
+	if len(w.c.counted()) == 0 {
+		return 0
+	}
+	if cents := w.cents(v.name); cents > 0 {
+		return cents
+	}
+	return -1
 }

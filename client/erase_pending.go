@@ -22,15 +22,6 @@ type pendingErasure struct {
 	Heard   map[idempotency.ID][]uint64 `json:"heard,omitempty"`
 }
 
-func readPending(set idempotency.Setting) (p pendingErasure, err error) {
-	if len(set.Value) > 0 {
-		if err := json.Unmarshal(set.Value, &p); err != nil {
-			return p, unreadable(&set, err)
-		}
-	}
-	return p, nil
-}
-
 // begun notes what will have to be done, and takes over what an erasure before
 // has left. From then on none of the jobs is mailed once more ([Client.Remail] reads
 // the note); what was until then is found by the history.
@@ -77,7 +68,7 @@ func (x *erasing) remails(ctx context.Context) error {
 func (x *erasing) noted(ctx context.Context) error {
 	return x.pending(ctx, func(p *pendingErasure) error {
 		for _, id := range p.IDs {
-			if slices.ContainsFunc(x.found, func(r *idempotency.Record) bool { return r.ID == id }) {
+			if isAmong(x.found, id) {
 				continue
 			}
 			rec, err := x.c.store.Get(ctx, id)
@@ -90,7 +81,7 @@ func (x *erasing) noted(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if rec.Erased() && !slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id }) {
+			if rec.Erased() && !isAmong(x.done, id) {
 				x.done = append(x.done, rec)
 			}
 		}
@@ -119,14 +110,15 @@ func (x *erasing) noted(ctx context.Context) error {
 // settled takes out of it what was done.
 func (x *erasing) settled(ctx context.Context) error {
 	return x.pending(ctx, func(p *pendingErasure) error {
-		p.IDs = slices.DeleteFunc(p.IDs, func(id idempotency.ID) bool {
-			is := func(r *idempotency.Record) bool { return r.ID == id }
-			return slices.ContainsFunc(x.found, is) || slices.ContainsFunc(x.done, is)
-		})
+		p.IDs = slices.DeleteFunc(p.IDs, func(id idempotency.ID) bool { return isAmong(x.found, id) || isAmong(x.done, id) })
 		maps.DeleteFunc(p.Heard, func(id idempotency.ID, _ []uint64) bool { return !slices.Contains(p.IDs, id) })
 		p.Artwork = slices.DeleteFunc(p.Artwork, func(b postproof.Blob) bool { return slices.Contains(x.artwork, b) && !slices.Contains(x.later, b) })
 		return nil
 	})
+}
+
+func isAmong(all []*idempotency.Record, id idempotency.ID) bool {
+	return slices.ContainsFunc(all, func(r *idempotency.Record) bool { return r.ID == id })
 }
 
 func union[T comparable](a, b []T) []T {
@@ -138,44 +130,58 @@ func union[T comparable](a, b []T) []T {
 	return a
 }
 
-// pending changes the setting, again when somebody else was quicker.
+// pending changes the note.
 func (x *erasing) pending(ctx context.Context, change func(*pendingErasure) error) error {
-	for range 32 {
-		epoch := x.c.id().Epoch
-		set, err := x.c.store.Setting(ctx, erasePending)
-		if err != nil {
-			return x.c.storeError(opErase, err)
+	return x.edit(ctx, erasePending, func(set *idempotency.Setting) (any, error) {
+		p, err := parseSetting[pendingErasure](set)
+		if err == nil {
+			err = change(&p)
 		}
-		p, err := readPending(set)
 		if err != nil {
-			return x.c.storeError(opErase, err)
-		}
-		if err := change(&p); err != nil {
-			return x.c.storeError(opErase, err)
+			return nil, x.c.storeError(opErase, err)
 		}
 		text, err := json.Marshal(&p)
 		if err != nil {
-			return invalid(opErase, err)
+			return nil, invalid(opErase, err)
 		}
 		if bytes.Equal(text, set.Value) || (set.Version == 0 && string(text) == "{}") {
-			return nil
+			return nil, nil
 		}
-		err = idempotency.CommitOne(ctx, x.c.store, idempotency.Change{
-			Epoch: epoch, Settings: []idempotency.SettingWrite{{Name: erasePending, Value: text, Expect: set.Version}},
-		})
+		return json.RawMessage(text), nil
+	})
+}
+
+// edit changes a setting, again when somebody else was quicker. The change may be none:
+// then it returns nil.
+func (x *erasing) edit(ctx context.Context, name string, change func(*idempotency.Setting) (any, error)) error {
+	c := x.c
+	for range 32 {
+		epoch := c.id().Epoch
+		set, err := c.store.Setting(ctx, name)
+		if err != nil {
+			return c.storeError(opErase, err)
+		}
+		value, err := change(&set)
+		if err != nil || value == nil {
+			return err
+		}
+		w, err := writing(name, value, set.Version)
+		if err != nil {
+			return invalid(opErase, err)
+		}
+		err = idempotency.CommitOne(ctx, c.store, idempotency.Change{Epoch: epoch, Settings: []idempotency.SettingWrite{w}})
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, idempotency.ErrEpoch):
-			x.c.checkedAt.Store(0)
-			if err := x.c.refresh(ctx); err != nil {
+			if err := c.recheckLedger(ctx); err != nil {
 				return err
 			}
 		case !errors.Is(err, idempotency.ErrStale):
-			return x.c.storeError(opErase, err)
+			return c.storeError(opErase, err)
 		}
 	}
-	return x.c.storeError(opErase, idempotency.ErrStale)
+	return c.storeError(opErase, idempotency.ErrStale)
 }
 
 // eraseSpooled takes what this process's spool says of the person: answers that
@@ -185,12 +191,10 @@ func (x *erasing) eraseSpooled(ctx context.Context) error {
 		return err
 	}
 	defer func() { <-x.c.spooling }()
-	n, err := x.c.spooled.redact(func(id idempotency.ID) bool {
-		return slices.ContainsFunc(x.done, func(r *idempotency.Record) bool { return r.ID == id })
-	})
+	n, err := x.c.spooled.Redact(func(id idempotency.ID) bool { return isAmong(x.done, id) })
 	x.rep.Answers = n
 	if err != nil {
-		return &postproof.Error{Code: postproof.CodeUnavailable, Delivery: postproof.NotSent, Op: opErase, Err: err}
+		return notSent(postproof.CodeUnavailable, opErase, err)
 	}
 	return nil
 }
