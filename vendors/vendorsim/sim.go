@@ -173,7 +173,7 @@ func (s *Sim) open(cfg *Config) error {
 		if state, err = os.OpenFile(filepath.Join(cfg.Dir, "state.jsonl"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 			return fmt.Errorf("vendorsim: open state: %w", err)
 		}
-		s.files = append(s.files, state)
+		s.files = append(s.files, lockedFile{state})
 		if err := lockFile(state); err != nil {
 			return fmt.Errorf("vendorsim: %s is in use by another simulator: %w", cfg.Dir, err)
 		}
@@ -282,6 +282,16 @@ func (s *Sim) Close() error {
 		s.ended = errors.Join(s.journal.close(), s.closeFiles())
 	})
 	return s.ended
+}
+
+// lockedFile is a file of which this process has the lock.
+type lockedFile struct{ *os.File }
+
+// Close gives the lock back, which closing alone does not: a program that this process
+// starts at that moment has the file open, too, until it runs.
+func (f lockedFile) Close() error {
+	unlockFile(f.File)
+	return f.File.Close()
 }
 
 func (s *Sim) closeFiles() error {
