@@ -140,6 +140,28 @@ func TestAnAnswerIsJudgedOnce(t *testing.T) {
 	}
 }
 
+// A yes whose body does not come before the attempt's time is up is the vendor's failure:
+// the header alone is no success.
+func TestAYesThatDoesNotEndIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		_, c := fronted(t, lob.Name, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			sent.Add(1)
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"id":`))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		if rec, err := c.Submit(t.Context(), job("a")); postproof.DeliveryOf(err) != postproof.Unknown || rec == nil || rec.State != idempotency.Unknown {
+			t.Errorf("Submit = %v, %v, want it unknown", rec, err)
+		}
+		if got := c.Breakers().State(lob.Name, "submit").Counts; sent.Load() == 0 || int64(got.Consecutive) != sent.Load() {
+			t.Errorf("%d answers: %+v, want as many failures in a row", sent.Load(), got)
+		}
+	})
+}
+
 // An adapter that panics over an answer leaves no place at the breaker taken: the next job
 // is a probe.
 func TestAPanicOverAnAnswer(t *testing.T) {

@@ -254,12 +254,13 @@ func WithDeadlines(d idempotency.Deadlines) Option {
 func WithBreaker(c breaker.Config) Option { return optionFunc(func(s *settings) { s.breaker = c }) }
 
 // WithVendor configures one vendor, by its name. Given more than once for one vendor,
-// what a later one sets counts, and what it leaves out stays as it was.
+// what a later one sets counts, and what it leaves out, or false, stays as it was.
 func WithVendor(name string, c VendorConfig) Option {
 	return optionFunc(func(s *settings) { s.vendors[name] = c.over(s.vendors[name]) })
 }
 
-// over returns a configuration with what is not set taken from an earlier one.
+// over returns a configuration with what is not set taken from an earlier one: of every
+// field that there is, so that a new one is not forgotten here.
 func (c VendorConfig) over(earlier VendorConfig) VendorConfig {
 	out, had := reflect.ValueOf(&c).Elem(), reflect.ValueOf(earlier)
 	for i := range out.NumField() {

@@ -99,9 +99,19 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 	if v.transport, err = retry.NewTransport(v.config.Transport); err != nil {
 		return fmt.Errorf("%s: %w", v.name, said(err))
 	}
+	if v.sender, err = c.newSender(v); err != nil {
+		return err
+	}
+	c.vendors = append(c.vendors, v)
+	c.byName[v.name] = v
+	return nil
+}
+
+// newSender makes the retries of a vendor, with the breaker and the telemetry around them.
+func (c *Client) newSender(v *vendor) (*retry.Sender, error) {
 	rc := v.config.Retry
 	if rc.Transport != nil || rc.Clock != nil || rc.OnAttempt != nil || rc.OnSend != nil || rc.OnResult != nil {
-		return fmt.Errorf("WithVendor(%q): Retry has a Transport, Clock, OnAttempt, OnSend or OnResult: these are the client's; use VendorConfig.Transport, WithClock and the telemetry", v.name)
+		return nil, fmt.Errorf("WithVendor(%q): Retry has a Transport, Clock, OnAttempt, OnSend or OnResult: these are the client's; use VendorConfig.Transport, WithClock and the telemetry", v.name)
 	}
 	rc.Clock = c.clock
 	rc.Transport = c.breakers.Transport(v.name, breakerGroup, v.transport, breaker.WithJudge(judgeHTTP), breaker.WithLater(judgedLater))
@@ -119,12 +129,11 @@ func (c *Client) addVendor(a vendors.Adapter, mode postproof.Mode) error {
 			asked(ctx, err, stop)
 		}
 	}
-	if v.sender, err = retry.New(rc); err != nil {
-		return fmt.Errorf("%s: %w", v.name, said(err))
+	sender, err := retry.New(rc)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.name, said(err))
 	}
-	c.vendors = append(c.vendors, v)
-	c.byName[v.name] = v
-	return nil
+	return sender, nil
 }
 
 func breakerGroup(r *http.Request) string {

@@ -26,7 +26,7 @@ func (s *span) Set(text string) error {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
 		n, err = strconv.Atoi(days)
-		if d = time.Duration(n) * 24 * time.Hour; n > 36500 {
+		if d = time.Duration(n) * 24 * time.Hour; n < 0 || n > 36500 {
 			err = strconv.ErrRange
 		}
 	}

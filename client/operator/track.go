@@ -50,7 +50,10 @@ func (r *run) track(ctx context.Context, contact, campaign string, limit int) er
 	}
 	now, t := r.Clock.Now(), newTable("JOB", "~CAMPAIGN", "~CONTACT", "STATE", "MAIL", "SEEN", "VENDOR", "~VENDOR'S ID", "~MORE")
 	list := func(rec *idempotency.Record) {
-		r.out.object(r.jobOf(rec))
+		if r.out.json { // a campaign may have a million pieces: none is kept
+			r.out.object(r.jobOf(rec))
+			return
+		}
 		row := []string{short(rec.ID), rec.Campaign, rec.Contact, string(rec.State), string(rec.Status.Stage), "", rec.Receipt.Vendor, rec.Receipt.VendorID, whereabouts(rec)}
 		if at := rec.Status.SeenAt; !at.IsZero() {
 			row[5] = rough(now.Sub(at)) + " ago"
